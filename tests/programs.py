@@ -1,0 +1,281 @@
+"""Random layouts, programs and states, programs with a known worst state, and the naive semantics.
+
+Everything here is a second route: it walks over the declared fields and templates one by one and
+shares no code with the arrays of the library.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ntkexec.layout import Flag, Layout, OneHot, Table, Word
+from ntkexec.problem import LearningProblem
+from ntkexec.template import Program, Template, template
+
+# Derandomised: every run checks the same examples, so a failure in CI is one on every machine.
+MANY = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+
+# beartype, where the type-checking hook is on, picks the items that it checks by `random`, also of
+# what is built inside a strategy; hypothesis warns of that, and warnings are errors.
+TYPE_CHECKED_STRATEGIES = pytest.mark.filterwarnings("ignore:Do not use the .random. module")
+
+
+# Random layouts and values.
+
+
+def _leaves(name: str, max_bits: int) -> st.SearchStrategy:
+    bits = st.integers(1, min(4, max_bits))
+    return st.one_of(
+        st.just(Flag(name)),
+        st.builds(Word, st.just(name), bits, st.booleans()),
+        st.builds(OneHot, st.just(name), bits),
+    )
+
+
+@st.composite
+def _tables(draw: st.DrawFn, name: str, max_bits: int) -> Table:
+    slots = draw(st.integers(1, min(3, max_bits)))
+    left, fields = max_bits // slots, []
+    for index in range(draw(st.integers(1, 2))):
+        if left:
+            fields.append(draw(_leaves(f"part{index}", left)))
+            left -= fields[-1].num_bits
+    return Table(name, slots, tuple(fields), draw(st.none() | st.integers(1, slots)))
+
+
+@st.composite
+def layouts(draw: st.DrawFn, max_bits: int = 10) -> Layout:
+    """Layouts of 1 to `max_bits` bits in which every kind of field occurs."""
+    left, fields = draw(st.integers(1, max_bits)), []
+    while left and len(fields) < 5:
+        kind = draw(st.sampled_from((_leaves, _tables)))
+        fields.append(draw(kind(f"field{len(fields)}", left)))
+        left -= fields[-1].num_bits
+    cut = draw(st.integers(0, len(fields)))
+    return Layout(tuple(fields[:cut]), tuple(fields[cut:]))
+
+
+def fields_with_columns(layout: Layout) -> list[tuple[str, object, Table | None, list[list[int]]]]:
+    """Path, leaf, table and one list of columns a slot, by counting from the left."""
+    found, start = [], 0
+    for field in (*layout.computation, *layout.messages):
+        table = field if isinstance(field, Table) else None
+        leaves = field.fields if table else (field,)
+        columns: list[list[list[int]]] = [[] for _ in leaves]
+        for _ in range(table.slots if table else 1):
+            for position, leaf in enumerate(leaves):
+                columns[position].append(list(range(start, start + leaf.num_bits)))
+                start += leaf.num_bits
+        for position, leaf in enumerate(leaves):
+            path = f"{table.name}.{leaf.name}" if table else leaf.name
+            found.append((path, leaf, table, columns[position]))
+    return found
+
+
+def is_valid(layout: Layout, state: Iterable[bool]) -> bool:
+    """Whether one-hot fields hold at most one choice and tables at most `occupied` slots."""
+    state = list(state)
+    used: dict[str, set[int]] = {}
+    for _, leaf, table, slots in fields_with_columns(layout):
+        for slot, columns in enumerate(slots):
+            ones = sum(bool(state[column]) for column in columns)
+            if isinstance(leaf, OneHot) and ones > 1:
+                return False
+            if table and ones:
+                used.setdefault(table.name, set()).add(slot)
+    tables = [
+        field for field in (*layout.computation, *layout.messages) if isinstance(field, Table)
+    ]
+    return all(
+        table.occupied is None or len(used.get(table.name, ())) <= table.occupied
+        for table in tables
+    )
+
+
+@st.composite
+def layouts_with_values(draw: st.DrawFn, max_bits: int = 20) -> tuple[Layout, int, dict]:
+    """A layout, a number of nodes, and values of every field that respect `occupied`."""
+    layout, num_nodes = draw(layouts(max_bits)), draw(st.integers(1, 3))
+    used: dict[tuple[str, int], list[bool]] = {}
+    values = {}
+    for path, leaf, table, slots in fields_with_columns(layout):
+        low, high = leaf.value_range
+        shape = (num_nodes, len(slots)) if table else (num_nodes,)
+        array = np.zeros(shape, np.int64)
+        for index in np.ndindex(shape):
+            free = True
+            if table and table.occupied is not None:
+                key = (table.name, index[0])
+                if key not in used:
+                    order = draw(st.permutations(range(table.slots)))
+                    used[key] = [slot in order[: table.occupied] for slot in range(table.slots)]
+                free = used[key][index[1]]
+            empty = -1 if isinstance(leaf, OneHot) else 0
+            array[index] = draw(st.integers(low, high)) if free else empty
+        values[path] = array
+    return layout, num_nodes, values
+
+
+# Random programs.
+
+
+def _can_match(layout: Layout, condition: Mapping[int, bool]) -> bool:
+    """The invariants only forbid ones, so the state with the required ones alone decides."""
+    return is_valid(layout, [condition.get(bit, False) for bit in range(layout.num_bits)])
+
+
+@st.composite
+def programs(
+    draw: st.DrawFn,
+    max_bits: int = 10,
+    min_templates: int = 1,
+    max_templates: int = 8,
+    max_condition: int = 3,
+    max_written: int = 10,
+) -> Program:
+    """Programs of at most `max_bits` bits, of which the templates write the first `max_written`."""
+    layout = draw(layouts(max_bits))
+    bits = st.integers(0, layout.num_bits - 1)
+    written = st.integers(0, min(layout.num_bits, max_written) - 1)
+    conditions = st.dictionaries(bits, st.booleans(), max_size=max_condition)
+    entries = draw(
+        st.lists(
+            st.tuples(conditions, st.sets(written, min_size=1, max_size=2)),
+            min_size=min_templates,
+            max_size=max_templates,
+        )
+    )
+    outputs: dict[tuple[tuple[int, bool], ...], set[int]] = {}
+    for condition, then in entries:
+        if _can_match(layout, condition):
+            outputs.setdefault(tuple(sorted(condition.items())), set()).update(then)
+    templates = [template(when, then, f"t{i}") for i, (when, then) in enumerate(outputs.items())]
+    if not templates:
+        templates = [template({}, [0], "always")]
+    return Program("random", layout, tuple(templates), draw(st.integers(1, 3)))
+
+
+# Naive semantics.
+
+
+def all_states(num_bits: int) -> np.ndarray:
+    """Every assignment of the bits, shape (2^bits, bits)."""
+    return np.array(list(itertools.product((False, True), repeat=num_bits)), bool)
+
+
+def valid_states(layout: Layout) -> np.ndarray:
+    return np.array([state for state in all_states(layout.num_bits) if is_valid(layout, state)])
+
+
+def is_matched(entry: Template, state: Iterable[bool]) -> bool:
+    state = list(state)
+    return all(bool(state[bit]) == value for bit, value in entry.condition)
+
+
+def matched_table(program: Program, states: np.ndarray) -> np.ndarray:
+    """Which template matches which state, shape (states, templates)."""
+    columns = []
+    for entry in program.templates:
+        matched = np.ones(len(states), bool)
+        for bit, value in entry.condition:
+            matched &= states[:, bit] == value
+        columns.append(matched)
+    return np.stack(columns, axis=1)
+
+
+def written_table(program: Program) -> np.ndarray:
+    """Which template writes which bit, shape (templates, bits)."""
+    table = np.zeros((len(program.templates), program.layout.num_bits), bool)
+    for index, entry in enumerate(program.templates):
+        for bit in entry.outputs:
+            table[index, bit] = True
+    return table
+
+
+# Programs with a known worst state.
+
+
+def collision_program(writers: int, others: int, *, linked: bool = False) -> Program:
+    """`writers` templates write `target`, one at a time, and `others` match in one common state.
+
+    In the worst state, `worst_state`, m = others + 1 templates match, one of which writes `target`.
+
+    Args:
+        writers: w of the bit `target`.
+        others: templates that write a bit of their own in `spare`.
+        linked: the first writer writes those bits too, so that all is one component.
+    """
+    layout = Layout(
+        (
+            Word("pick", max(1, (writers - 1).bit_length())),
+            Word("bystanders", max(1, others.bit_length())),
+            Flag("target"),
+            Word("spare", max(1, others)),
+        )
+    )
+    target, spare = layout.bit("target"), layout.bits("spare")
+    pick, bystanders = layout.bits("pick"), layout.bits("bystanders")
+    templates = []
+    for value in range(writers):
+        then = [target, *(spare[:others] if linked and value == 0 else ())]
+        condition = {bit: value >> place & 1 for place, bit in enumerate(pick)}
+        templates.append(template(condition, then, "pick"))
+    for index in range(others):
+        # All of these hold in the state whose `bystanders` are all ones.
+        condition = {bit: 1 for place, bit in enumerate(bystanders) if (index + 1) >> place & 1}
+        templates.append(template(condition, [spare[index]], "bystander"))
+    return Program("collision", layout, tuple(templates))
+
+
+def worst_state(program: Program, pick: int = 0) -> np.ndarray:
+    """The state of a `collision_program` in which writer number `pick` matches, shape (1, k)."""
+    ones = (1 << len(program.layout.bits("bystanders"))) - 1
+    return program.layout.pack(1, {"bystanders": ones, "pick": pick})
+
+
+# Kernel regression, solved as a linear system rather than by the library's closed form.
+
+
+def _kernels(cosine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """NTK and NNGP of a two-layer ReLU network at unit inputs, without the factor 1 / n0."""
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    kappa_0 = (np.pi - angle) / np.pi
+    kappa_1 = (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / np.pi
+    return (kappa_1 + cosine * kappa_0) / 2, kappa_1 / 2
+
+
+def regression(problem: LearningProblem, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and variances of every bit, (states, bits) both, of the NTK Gaussian process.
+
+    Every component's training set is interpolated by solving with its Gram matrix.
+    """
+    shape = (len(states), problem.program.layout.num_bits)
+    means, variances = np.zeros(shape), np.zeros(shape)
+    matched, written = matched_table(problem.program, states), written_table(problem.program)
+    for index, component in enumerate(problem.components):
+        templates, bits = list(component.templates), list(component.bits)
+        n0 = int(problem.num_inputs[index])
+        targets = np.zeros((n0, len(bits)))
+        targets[: len(templates)] = written[np.ix_(templates, bits)]
+        inputs = np.zeros((len(states), n0))
+        inputs[:, : len(templates)] = matched[:, templates]
+        norms = np.linalg.norm(inputs, axis=1, keepdims=True)
+        some = norms[:, 0] > 0  # without a match the output is 0 whatever the weights
+        ntk, nngp = _kernels(np.eye(n0))
+        ntk_cross, nngp_cross = _kernels(inputs[some] / norms[some])
+        weights = np.linalg.solve(ntk, ntk_cross.T).T
+        spread = 0.5 + ((weights @ nngp - 2 * nngp_cross) * weights).sum(axis=1)
+        where = np.ix_(some, bits)
+        means[where] = weights @ targets
+        variances[where] = np.maximum(spread, 0)[:, None] / n0
+    return means, variances
+
+
+def expected_bits(program: Program, states: np.ndarray) -> np.ndarray:
+    """One update, before messages are exchanged: which bits some matched template writes."""
+    return matched_table(program, states).astype(int) @ written_table(program) > 0
