@@ -1,0 +1,138 @@
+"""How many templates can match at once: over all valid states, or measured on executions."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+from scipy import optimize, sparse
+
+from ntkexec.errors import CertificateError
+from ntkexec.layout import AtMost
+from ntkexec.problem import LearningProblem
+from ntkexec.template import Template
+
+NEVER = np.iinfo(np.int32).max
+"""Marks, in `MatchBound.min_active`, a combination that does not occur."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MatchBound:
+    """What a certificate assumes of the states that occur.
+
+    Args:
+        max_matches: m_max of every component; shape (c,).
+        min_active: for every bit and every m, the fewest matched writers that a 1 can have when
+            its component has m matches, or `NEVER`; shape (k, largest m + 1).
+        basis: how the bound was obtained, in words.
+    """
+
+    max_matches: Int[np.ndarray, "c"]
+    min_active: Int[np.ndarray, "k m"]
+    basis: str
+
+
+def state_bound(
+    problem: LearningProblem, *, only_valid: bool = True, time_limit: float = 20.0
+) -> MatchBound:
+    """A bound for every state, reachable or not.
+
+    For every component the largest compatible set of templates is found by integer programming
+    (HiGHS); where the time limit stops the search, its upper bound is taken instead, so the result
+    is always valid.
+
+    Args:
+        problem: templates divided among networks.
+        only_valid: assume that one-hot fields hold at most one choice, and tables at most
+            `occupied` slots; False covers every assignment of the bits.
+        time_limit: seconds for one component.
+    """
+    invariants = problem.program.layout.invariants if only_valid else ()
+    found = [
+        _largest_compatible_set(
+            [problem.program.templates[t] for t in c.templates], invariants, time_limit
+        )
+        for c in problem.components
+    ]
+    exact = all(proven for _, proven in found)
+    max_matches = np.array([size for size, _ in found])
+    assumption = (
+        f" where {' and '.join(sorted({i.reason for i in invariants}))}" if invariants else ""
+    )
+    method = "integer programming" if exact else "upper bound of integer programming"
+    return _bound_from_counts(problem, max_matches, f"all states{assumption} ({method})")
+
+
+def given_bound(problem: LearningProblem, max_matches: int) -> MatchBound:
+    """The bound m <= `max_matches` for every component, on the caller's word."""
+    if max_matches < 1:
+        raise CertificateError(f"a bound on the matches is at least 1, got {max_matches}")
+    sizes = np.array([len(c.templates) for c in problem.components])
+    return _bound_from_counts(problem, np.minimum(sizes, max_matches), f"given: m <= {max_matches}")
+
+
+def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis: str) -> MatchBound:
+    """Of m matches in a component of s templates, at most s - w lie outside a bit's w writers."""
+    writers, owner = problem.program.num_writers, problem.component_of_bit
+    sizes = np.array([len(c.templates) for c in problem.components])
+    m = np.arange(problem.max_matches + 1)
+    active = np.maximum(1, m - (sizes[owner] - writers)[:, None])
+    possible = (m >= 1) & (m <= max_matches[owner][:, None]) & (writers > 0)[:, None]
+    return MatchBound(max_matches, np.where(possible, active, NEVER), basis)
+
+
+def _largest_compatible_set(
+    templates: Sequence[Template], invariants: Sequence[AtMost], time_limit: float
+) -> tuple[int, bool]:
+    """Size of the largest set of templates that one state can match, and whether it is proven.
+
+    Variables: a 0/1 for every bit that some condition reads, one for every template (its maximum
+    is integral by itself), one for every group of an invariant.
+    """
+    if len(templates) == 1:
+        return 1, True
+    read = sorted({bit for template in templates for bit, _ in template.condition})
+    column_of_bit = {bit: index for index, bit in enumerate(read)}
+    groups = [
+        [[column_of_bit[b] for b in group if b in column_of_bit] for group in invariant.groups]
+        for invariant in invariants
+    ]
+    num_bits, num_templates = len(read), len(templates)
+    num_columns = num_bits + num_templates + sum(map(len, groups))
+    rows: list[tuple[dict[int, float], float]] = []  # (coefficients, upper bound)
+    for index, template in enumerate(templates):
+        column = num_bits + index
+        for bit, value in template.condition:
+            sign = -1.0 if value else 1.0
+            rows.append(({column: 1.0, column_of_bit[bit]: sign}, 0.0 if value else 1.0))
+    column = num_bits + num_templates
+    for invariant, columns_of_groups in zip(invariants, groups, strict=True):
+        occupied: dict[int, float] = {}
+        for columns in columns_of_groups:
+            rows += [({bit: 1.0, column: -1.0}, 0.0) for bit in columns]
+            occupied[column] = 1.0
+            column += 1
+        rows.append((occupied, float(invariant.bound)))
+    entries = [(r, c, v) for r, (row, _) in enumerate(rows) for c, v in row.items()]
+    row_index, column_index, coefficients = zip(*entries, strict=True) if entries else ((), (), ())
+    matrix = sparse.csr_array(
+        (coefficients, (row_index, column_index)), shape=(len(rows), num_columns)
+    )
+    is_template = (np.arange(num_columns) >= num_bits) & (
+        np.arange(num_columns) < num_bits + num_templates
+    )
+    result = optimize.milp(
+        -is_template.astype(float),
+        integrality=~is_template,
+        bounds=optimize.Bounds(0, 1),
+        constraints=optimize.LinearConstraint(matrix, ub=[upper for _, upper in rows]),
+        # The default gap would let a large component end a little below its maximum.
+        options={"time_limit": time_limit, "mip_rel_gap": 0},
+    )
+    if result.status == 0:
+        return round(-result.fun), True
+    if result.status != 1:
+        raise CertificateError(f"integer programming failed: {result.message}")
+    if result.mip_dual_bound is None or not np.isfinite(result.mip_dual_bound):
+        return num_templates, False
+    return min(num_templates, int(np.floor(-result.mip_dual_bound + 1e-6))), False
