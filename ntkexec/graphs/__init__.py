@@ -1,0 +1,19 @@
+"""Graphs from networkx, files and generators: checked, two-hop coloured, as arrays."""
+
+from ntkexec.graphs.colouring import check_two_hop_colouring, two_hop_colouring
+from ntkexec.graphs.conversion import from_networkx
+from ntkexec.graphs.formats import read
+from ntkexec.graphs.generators import parse
+from ntkexec.graphs.graph import Graph, batch
+from ntkexec.graphs.loading import load
+
+__all__ = [
+    "Graph",
+    "batch",
+    "check_two_hop_colouring",
+    "from_networkx",
+    "load",
+    "parse",
+    "read",
+    "two_hop_colouring",
+]

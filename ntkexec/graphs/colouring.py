@@ -1,0 +1,141 @@
+"""Two-hop colouring: the colour of a node is its slot in the messages of its neighbourhood."""
+
+import functools
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import ClassVar
+
+import networkx as nx
+import numpy as np
+from jaxtyping import Int, Int32
+
+from ntkexec.errors import ColouringError, GraphError
+from ntkexec.graphs.nodes import ordered_nodes
+from ntkexec.graphs.suggest import did_you_mean
+
+# The orders in which nodes choose the smallest free colour. `saturation_largest_first` (DSATUR)
+# often saves a colour, but it and `independent_set` take O(n^2): for small graphs.
+STRATEGIES: dict[str, Callable[[nx.Graph, dict[int, int]], Iterable[int]]] = {
+    "largest_first": nx.coloring.strategy_largest_first,
+    "smallest_last": nx.coloring.strategy_smallest_last,
+    "independent_set": nx.coloring.strategy_independent_set,
+    "connected_sequential_bfs": nx.coloring.strategy_connected_sequential_bfs,
+    "connected_sequential_dfs": nx.coloring.strategy_connected_sequential_dfs,
+    "saturation_largest_first": nx.coloring.strategy_saturation_largest_first,
+    "random_sequential": functools.partial(nx.coloring.strategy_random_sequential, seed=0),
+}
+
+# Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,000 leaves.
+MAX_PAIRS = 30_000_000
+
+
+class _SharedEdgeGraph(nx.Graph):
+    """A graph whose edges share one empty attribute dictionary, which saves most of the memory."""
+
+    _no_attributes: ClassVar[dict[str, object]] = {}
+
+    def edge_attr_dict_factory(self) -> dict[str, object]:
+        return self._no_attributes
+
+
+def two_hop_colouring(graph: nx.Graph, strategy: str = "largest_first") -> dict[Hashable, int]:
+    """Colours for which every closed neighbourhood is rainbow: nodes within two hops differ.
+
+    Args:
+        graph: any networkx graph; the direction of edges, their multiplicity and self-loops do not
+            matter.
+        strategy: the order in which nodes choose the smallest free colour, one of `STRATEGIES`.
+
+    Returns:
+        A colour for each node, in the order of identifiers (`nodes.ordered_nodes`), numbered from 0
+        without gaps; at most `D**2 + 1` of them if every node has at most `D` neighbours. The
+        same graph gets the same colours in every run, as `from_networkx` gives them.
+
+    Raises:
+        GraphError: the strategy is unknown, or the graph has too many pairs within two hops.
+    """
+    names = ordered_nodes(graph)
+    index = {name: i for i, name in enumerate(names)}
+    ends = np.fromiter((index[v] for u, w in graph.edges() for v in (u, w)), np.int64)
+    colours = colour_edges(len(names), ends[::2], ends[1::2], strategy)
+    return dict(zip(names, colours.tolist(), strict=True))
+
+
+def colour_edges(
+    num_nodes: int,
+    senders: Int[np.ndarray, "e"],
+    receivers: Int[np.ndarray, "e"],
+    strategy: str = "largest_first",
+) -> Int32[np.ndarray, "n"]:
+    """`two_hop_colouring` of a graph given as arrays.
+
+    Args:
+        num_nodes: number of nodes.
+        senders: one end of each edge; an edge may be given once or in both directions.
+        receivers: the other end.
+        strategy: one of `STRATEGIES`.
+
+    Raises:
+        GraphError: as `two_hop_colouring`.
+    """
+    if strategy not in STRATEGIES:
+        raise GraphError(
+            f"strategy {strategy!r} is unknown; a two-hop colouring takes one of "
+            f"{', '.join(STRATEGIES)}{did_you_mean(str(strategy), STRATEGIES)}"
+        )
+    square = _SharedEdgeGraph()
+    square.add_nodes_from(range(num_nodes))
+    square.add_edges_from(_pairs_within_two_hops(num_nodes, senders, receivers))
+    colours = nx.greedy_color(square, STRATEGIES[strategy])
+    return np.fromiter((colours[node] for node in range(num_nodes)), np.int32, num_nodes)
+
+
+def check_two_hop_colouring(graph: nx.Graph, colours: Mapping[Hashable, int]) -> None:
+    """Raises unless nodes within two hops, in the underlying undirected graph, have other colours.
+
+    Args:
+        graph: any networkx graph.
+        colours: a colour for each node.
+
+    Raises:
+        ColouringError: names both nodes, the colour they share and where they meet, or the node
+            that has no colour.
+    """
+    for node in graph:
+        if node not in colours:
+            raise ColouringError(f"node {node!r} has no colour; every node needs one")
+    for centre in graph:
+        owner = {colours[centre]: centre}
+        for node in nx.all_neighbors(graph, centre):
+            other = owner.setdefault(colours[node], node)
+            if other != node:
+                meeting = (
+                    "are adjacent" if other == centre else f"are both neighbours of {centre!r}"
+                )
+                raise ColouringError(
+                    f"nodes {other!r} and {node!r} share colour {colours[node]!r} and {meeting}; "
+                    f"nodes within two hops must differ"
+                )
+
+
+def _pairs_within_two_hops(
+    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
+) -> Iterable[tuple[int, int]]:
+    """Each unordered pair of distinct nodes at distance one or two, once."""
+    import scipy.sparse  # here, so that importing the package stays light
+
+    ends = (np.concatenate([senders, receivers]), np.concatenate([receivers, senders]))
+    # Booleans, since counts would overflow a small type and cost memory in a large one.
+    adjacency = scipy.sparse.csr_array(
+        (np.ones(len(ends[0]), bool), ends), shape=(num_nodes, num_nodes)
+    )
+    degrees = np.diff(adjacency.indptr).astype(np.int64)
+    bound = min(int(np.sum(degrees**2)), num_nodes**2)
+    if bound > MAX_PAIRS:
+        raise GraphError(
+            f"a graph of {num_nodes} nodes with largest degree {degrees.max()} has up to "
+            f"{bound} pairs within two hops; a two-hop colouring takes at most {MAX_PAIRS}"
+        )
+    square = scipy.sparse.triu(adjacency @ adjacency + adjacency, k=1, format="coo")
+    # In the order of rows, so that the colours do not depend on the order of the edges.
+    order = np.lexsort((square.col, square.row))
+    return zip(square.row[order].tolist(), square.col[order].tolist(), strict=True)

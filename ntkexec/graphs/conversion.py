@@ -1,0 +1,169 @@
+"""From networkx to the arrays that programs run on, and every rule a graph must keep on the way."""
+
+import numbers
+from collections.abc import Hashable, Sequence
+
+import networkx as nx
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from ntkexec.errors import GraphError
+from ntkexec.graphs.colouring import colour_edges
+from ntkexec.graphs.graph import Graph
+from ntkexec.graphs.nodes import ordered_nodes
+from ntkexec.message_passing import graphs_tuple
+
+INT32 = np.iinfo(np.int32)
+
+
+def from_networkx(
+    graph: nx.Graph,
+    *,
+    weight: str | None = None,
+    degree: int | None = None,
+    strategy: str = "largest_first",
+    label: str = "graph",
+    self_loops: str = "refuse",
+) -> Graph:
+    """A networkx graph, checked and coloured, ready to run programs on.
+
+    Identifiers follow the ascending order of the names, if they have one, and otherwise the order
+    of insertion; "the neighbour with the smallest identifier" in a tie-break means this order.
+    Parallel edges of a multigraph become one edge, with the smallest of their weights. Other node
+    and edge attributes are left behind.
+
+    Args:
+        graph: a graph, directed or not, with at least one node.
+        weight: edge attribute that holds integer weights (floats without a fraction will do), or
+            None to ignore all weights.
+        degree: bound on the number of distinct neighbours, in or out, that a program allows; None
+            accepts any graph.
+        strategy: how to colour, one of `colouring.STRATEGIES`.
+        label: what to call the graph in titles and messages.
+        self_loops: "refuse" raises on an edge from a node to itself; "drop" leaves it out.
+
+    Raises:
+        GraphError: `graph` is not a networkx graph or has no nodes; a node has an edge to itself
+            or more than `degree` neighbours; an edge's weight is missing, not an integer or outside
+            int32; an option is unknown.
+    """
+    if not isinstance(graph, nx.Graph):
+        raise GraphError(f"{label!r} must be a networkx graph, not {type(graph).__name__}")
+    if self_loops not in ("refuse", "drop"):
+        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
+    if degree is not None and (
+        isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
+    ):
+        raise GraphError(f"degree is {degree!r}; it must be an integer or None")
+    if len(graph) == 0:
+        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+    names = ordered_nodes(graph)
+    senders, receivers = _endpoints(graph, names)
+    weights = None if weight is None else _weights(graph, weight, label)
+
+    loops = senders == receivers
+    if loops.any():
+        if self_loops == "refuse":
+            raise GraphError(
+                f"node {names[senders[loops.argmax()]]!r} of graph {label!r} has an edge to "
+                f"itself; self_loops='drop' leaves such edges out"
+            )
+        senders, receivers = senders[~loops], receivers[~loops]
+        weights = None if weights is None else weights[~loops]
+
+    low, high = np.minimum(senders, receivers), np.maximum(senders, receivers)
+    largest = _check_degree(names, low, high, degree, label)
+    if not graph.is_directed():
+        senders, receivers, weights = _merge_parallel(low, high, len(names), weights)
+        senders, receivers = np.append(senders, receivers), np.append(receivers, senders)
+        weights = None if weights is None else np.append(weights, weights)
+    else:
+        senders, receivers, weights = _merge_parallel(senders, receivers, len(names), weights)
+
+    colours = colour_edges(len(names), senders, receivers, strategy)
+    return Graph(
+        tuple=graphs_tuple(senders, receivers, len(names), edges=weights),
+        names=tuple(names),
+        colours=colours,
+        num_colours=int(colours.max()) + 1,
+        degree=largest,
+        directed=graph.is_directed(),
+        label=label,
+    )
+
+
+def _endpoints(
+    graph: nx.Graph, names: Sequence[Hashable]
+) -> tuple[Int64[np.ndarray, "e"], Int64[np.ndarray, "e"]]:
+    """The identifiers of each edge's ends, in the order of `graph.edges`."""
+    index = {name: i for i, name in enumerate(names)}
+    ends = np.fromiter((index[end] for edge in graph.edges() for end in edge), np.int64)
+    return ends[::2], ends[1::2]
+
+
+def _weights(graph: nx.Graph, weight: str, label: str) -> Int32[np.ndarray, "e"]:
+    """The weight of each edge, in the order of `graph.edges`.
+
+    Raises:
+        GraphError: names the edge, its weight and the rule.
+    """
+    weights = []
+    for u, v, value in graph.edges(data=weight):
+        whole = _as_int32(value)
+        if whole is None:
+            found = "no" if value is None else f"{value!r} as its"
+            raise GraphError(
+                f"edge {u!r}-{v!r} of graph {label!r} has {found} {weight!r}; a weight must be an "
+                f"integer in {INT32.min}..{INT32.max}"
+            )
+        weights.append(whole)
+    return np.array(weights, np.int32)
+
+
+def _as_int32(value: object) -> int | None:
+    """The integer that a weight means, or None if it means none that fits."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    is_whole_float = isinstance(value, float | np.floating) and value.is_integer()
+    if not is_whole_float and not isinstance(value, numbers.Integral):
+        return None
+    whole = int(value)  # type: ignore[call-overload]
+    return whole if INT32.min <= whole <= INT32.max else None
+
+
+def _check_degree(
+    names: Sequence[Hashable],
+    low: Int64[np.ndarray, "e"],
+    high: Int64[np.ndarray, "e"],
+    bound: int | None,
+    label: str,
+) -> int:
+    """The largest number of distinct neighbours.
+
+    Raises:
+        GraphError: names the node that has most, if they exceed the bound.
+    """
+    num_nodes = len(names)
+    edges = np.unique(low * num_nodes + high)
+    degrees = np.bincount(np.append(edges // num_nodes, edges % num_nodes), minlength=num_nodes)
+    node = int(degrees.argmax())
+    largest = int(degrees[node])
+    if bound is not None and largest > bound:
+        raise GraphError(
+            f"node {names[node]!r} of graph {label!r} has degree {largest}, above the bound "
+            f"{bound}; degree={largest} would fit"
+        )
+    return largest
+
+
+def _merge_parallel(
+    senders: Int64[np.ndarray, "e"],
+    receivers: Int64[np.ndarray, "e"],
+    num_nodes: int,
+    weights: Int32[np.ndarray, "e"] | None,
+) -> tuple[Int64[np.ndarray, "u"], Int64[np.ndarray, "u"], Int32[np.ndarray, "u"] | None]:
+    """Each edge once, with the smallest of its weights."""
+    edges = senders * num_nodes + receivers
+    order = np.argsort(edges) if weights is None else np.lexsort((weights, edges))
+    kept = order[np.append(True, np.diff(edges[order]) > 0)[: len(order)]]
+    return senders[kept], receivers[kept], None if weights is None else weights[kept]

@@ -1,0 +1,85 @@
+"""A batch is the disjoint union of its graphs, and each stays itself within it."""
+
+import jaxtyping
+import networkx as nx
+import numpy as np
+import pytest
+
+from ntkexec.errors import GraphError
+from ntkexec.graphs import batch, from_networkx, load
+
+# The test hook for array types refuses a wrong argument before we do.
+WRONG_TYPE = (GraphError, jaxtyping.TypeCheckError)
+PARTS = ["path:4", "star:6", "path:1", "cycle:5"]
+
+
+def networkx_of(graph):
+    """The arrays as a networkx graph on 0..n-1, by a route of its own."""
+    union = nx.DiGraph()
+    union.add_nodes_from(range(graph.num_nodes))
+    edges = graph.tuple.edges
+    weights = np.ones(len(graph.tuple.senders), int) if edges is None else edges
+    union.add_weighted_edges_from(zip(graph.tuple.senders, graph.tuple.receivers, weights))
+    return union
+
+
+@pytest.mark.parametrize("options", ["", ",directed=1", ",weights=-5..5"])
+def test_a_batch_is_the_disjoint_union(options):
+    weight = "weight" if "weights" in options else None
+    parts = [load(part + options, weight=weight) for part in PARTS]
+    union = batch(parts)
+    assert nx.utils.graphs_equal(
+        networkx_of(union), nx.disjoint_union_all([networkx_of(part) for part in parts])
+    )
+    assert union.num_graphs == len(parts)
+    assert union.num_nodes == sum(part.num_nodes for part in parts)
+    assert union.num_edges == sum(part.num_edges for part in parts)
+    assert union.num_components == sum(part.num_components for part in parts)
+    assert union.degree == 5
+    assert union.num_colours == 6
+    assert union.directed == parts[0].directed
+    assert (np.diff(union.tuple.receivers) >= 0).all()
+    assert union.tuple.senders.dtype == union.tuple.receivers.dtype == np.int32
+    for part, where in zip(parts, union.node_ranges(), strict=True):
+        assert union.names[where] == part.names
+        assert (union.colours[where] == part.colours).all()
+
+
+def test_batches_nest():
+    first, second, third = (load(part) for part in PARTS[:3])
+    nested, flat = batch([batch([first, second]), third]), batch([first, second, third])
+    assert nx.utils.graphs_equal(networkx_of(nested), networkx_of(flat))
+    assert nested.node_ranges() == flat.node_ranges() == [slice(0, 4), slice(4, 10), slice(10, 11)]
+
+
+def test_a_batch_of_one_is_still_a_single_graph():
+    assert batch([load("path:3")]).index(2) == 2
+
+
+def test_labels_and_representations_stay_short():
+    union = batch([load("path:3")] * 5)
+    assert union.label == "path:3 + path:3 + path:3 + 2 more"
+    assert repr(load("path:3")) == "<Graph path:3: 3 nodes, 2 edges, degree 2, 3 colours>"
+    assert "5 graphs" in repr(union)
+
+
+def test_what_needs_one_graph_refuses_a_batch():
+    union = batch([load("path:3"), load("path:2")])
+    for method in (lambda: union.index(0), union.to_networkx):
+        with pytest.raises(GraphError, match=r"needs a single graph; .* is a batch of 2"):
+            method()
+
+
+def test_graphs_that_disagree_are_refused_by_label():
+    weighted = from_networkx(nx.Graph([(0, 1, {"w": 2})]), weight="w", label="heavy")
+    plain, directed = load("path:2"), load("path:2,directed=1")
+    with pytest.raises(GraphError, match="weighted as a whole or not at all: 'heavy' is and 'path"):
+        batch([plain, weighted])
+    with pytest.raises(
+        GraphError, match=r"directed as a whole or not at all: .*directed=1' is and"
+    ):
+        batch([plain, directed])
+    with pytest.raises(GraphError, match="at least one graph; got none"):
+        batch([])
+    with pytest.raises(WRONG_TYPE, match=r"takes ntkexec graphs .* not Graph|Type-check error"):
+        batch([nx.path_graph(2)])
