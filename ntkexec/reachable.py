@@ -1,0 +1,77 @@
+"""The bound on matches that holds on given executions: measured by running the program itself."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int
+
+from ntkexec import compilation
+from ntkexec.encoding import Encoding, encode, encoding
+from ntkexec.engines import count_of_bits
+from ntkexec.executor import exchange_bits
+from ntkexec.match_bound import NEVER, MatchBound
+from ntkexec.message_passing import GraphsTuple
+from ntkexec.problem import LearningProblem
+
+
+def measured_bound(
+    problem: LearningProblem, graphs: GraphsTuple, *, num_steps: int, label: str
+) -> MatchBound:
+    """The numbers of matches that occur when the program runs on given graphs.
+
+    Since a correct execution visits exactly these states, a certificate on this basis is complete
+    for these graphs and initial states, and says nothing of others.
+
+    Args:
+        problem: templates divided among networks.
+        graphs: the graphs; `nodes` are the initial states, (n, k).
+        num_steps: steps of the execution.
+        label: what to call the graphs in the bound's basis.
+    """
+    (largest, fewest), _, _ = compilation.call(
+        _measure,
+        encoding(problem),
+        graphs._replace(nodes=jnp.asarray(graphs.nodes, bool)),
+        jnp.asarray(num_steps, jnp.int32),
+        num_counts=problem.max_matches + 1,
+        num_computation_bits=problem.program.layout.num_computation_bits,
+    )
+    # A component that is never matched still gets the threshold of a single match.
+    return MatchBound(
+        np.maximum(np.asarray(largest), 1),
+        np.asarray(fewest),
+        f"measured on {label}, {num_steps} steps",
+    )
+
+
+def _measure(
+    arrays: Encoding,
+    graphs: GraphsTuple,
+    num_steps: Int[Array, ""],
+    *,
+    num_counts: int,
+    num_computation_bits: int,
+) -> tuple[Int[Array, "c"], Int[Array, "k m"]]:
+    num_bits = arrays.num_writers.shape[0]
+
+    def step(
+        _: Array, carry: tuple[Bool[Array, "k n"], Array, Array]
+    ) -> tuple[Array, Array, Array]:
+        states, largest, fewest = carry
+        matches = encode(arrays, states)
+        active = matches.active.astype(jnp.int32)
+        active = jnp.where(active > 0, active, NEVER)
+        fewest = fewest.at[jnp.arange(num_bits)[:, None], count_of_bits(arrays, matches)].min(
+            active
+        )
+        largest = jnp.maximum(largest, matches.count.max(axis=1).astype(jnp.int32))
+        after, _ = exchange_bits(graphs, matches.active > 0, num_computation_bits)
+        return after, largest, fewest
+
+    start = (
+        graphs.nodes.T,
+        jnp.zeros(arrays.component_templates.shape[0], jnp.int32),
+        jnp.full((num_bits, num_counts), NEVER, jnp.int32),
+    )
+    _, largest, fewest = jax.lax.fori_loop(0, num_steps, step, start)
+    return largest, fewest
