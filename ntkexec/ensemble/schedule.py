@@ -1,0 +1,72 @@
+"""Step size, momentum and number of steps, from the spectrum of the train Gram."""
+
+import dataclasses
+import math
+
+from ntkexec.kernel import NTK_GAP, NTK_ORTHOGONAL
+
+# The edges below are limits for large widths; a finite network may stick out a little.
+SAFETY = 1.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """Heavy-ball gradient descent on half the squared error, summed over pairs and outputs.
+
+    Args:
+        learning_rate: eta.
+        momentum: of the heavy ball.
+        predicted_steps: until the residual has fallen to the tolerance, for quadratic dynamics.
+    """
+
+    learning_rate: float
+    momentum: float
+    predicted_steps: int
+
+
+def spectrum(
+    num_inputs: int, num_outputs: int, width: int, weight_std: float
+) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of the network's own NTK on the standard basis.
+
+    At infinite width they are `NTK_GAP` and `NTK_GAP + NTK_ORTHOGONAL * n0`, times
+    `weight_std**4 / n0`. At width h the part of the gap that the output weights learn spreads by
+    the Marchenko-Pastur edges of an n0 x h matrix; the part that the hidden weights learn, where
+    half of the units are active, by those of an outputs x h/2 matrix.
+    """
+    by_output, by_hidden = NTK_GAP - 0.5, 0.5
+    spread_output = math.sqrt(num_inputs / width)
+    spread_hidden = math.sqrt(2 * num_outputs / width)
+    smallest = (
+        by_output * max(0, 1 - spread_output) ** 2 + by_hidden * max(0, 1 - spread_hidden) ** 2
+    )
+    largest = by_output * (1 + spread_output) ** 2 + by_hidden * (1 + spread_hidden) ** 2
+    largest += NTK_ORTHOGONAL * num_inputs
+    scale = weight_std**4 / num_inputs
+    return scale * smallest, scale * largest
+
+
+def schedule(
+    num_inputs: int, num_outputs: int, width: int, *, weight_std: float = 1.0, tolerance: float
+) -> Schedule:
+    """Polyak's optimal step size and momentum for that spectrum.
+
+    Args:
+        num_inputs: n0, training pairs.
+        num_outputs: outputs of one network.
+        width: hidden units of one network.
+        weight_std: standard deviation of the weights at initialisation.
+        tolerance: residual at which training stops.
+
+    Raises:
+        ZeroDivisionError: never; a width too small for the spectrum gives a tiny positive edge.
+
+    Source: Polyak 1964; the step size is 4 / (sqrt(L) + sqrt(l))^2, the rate (sqrt(L) - sqrt(l)) /
+        (sqrt(L) + sqrt(l)) a step.
+    """
+    smallest, largest = spectrum(num_inputs, num_outputs, width, weight_std)
+    root_small = math.sqrt(max(smallest / SAFETY, 1e-3 * largest))
+    root_large = math.sqrt(SAFETY * largest)
+    rate = (root_large - root_small) / (root_large + root_small)
+    steps = math.log(1 / tolerance) / -math.log(rate)
+    return Schedule(4 / (root_large + root_small) ** 2, rate**2, math.ceil(steps))
