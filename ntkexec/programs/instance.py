@@ -1,0 +1,73 @@
+"""An algorithm on a given graph with given inputs: all that is needed to run and to judge it."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from jaxtyping import Bool
+
+from ntkexec.graphs import Graph
+from ntkexec.message_passing import GraphsTuple
+from ntkexec.template import Program
+
+Answer = Mapping[str, np.ndarray]
+"""By field, the value at every node; -1 where a field has none."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Instance:
+    """One execution, prepared.
+
+    Args:
+        parameters: the sizes that the program was built with.
+        program: its templates.
+        graph: one graph or a batch.
+        initial: states before the first step; shape (n, k).
+        num_steps: steps after which the answer is complete.
+        inputs: what was asked, in words, for reports.
+        decode: reads the answer off final states.
+        reference: computes the answer independently of the program.
+        formats: by field, how to show a value that is there.
+    """
+
+    parameters: Mapping[str, int]
+    program: Program
+    graph: Graph
+    initial: Bool[np.ndarray, "n k"]
+    num_steps: int
+    inputs: Mapping[str, object]
+    decode: Callable[[Bool[np.ndarray, "n k"]], Answer]
+    reference: Callable[[], Answer]
+    formats: Mapping[str, Callable[[int], object]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def graphs(self) -> GraphsTuple:
+        """The graph with the initial states as nodes."""
+        return self.graph.tuple._replace(nodes=self.initial)
+
+    @property
+    def num_decisions(self) -> int:
+        """Bits times nodes times steps, over which a union bound is taken; at least 1."""
+        written = int((self.program.num_writers > 0).sum())
+        return max(1, written * self.graph.num_nodes * self.num_steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Algorithm:
+    """What the library and the command line need to know of an algorithm.
+
+    Args:
+        name: as users write it.
+        summary: one line.
+        sizes: `sizes(*, degree, word, slots, ...)` turns what users give, None where they give
+            nothing, into the program's sizes.
+        program: builds the program from its sizes.
+        prepare: `prepare(graph, *, parameters, **inputs)` gives an instance on a single graph;
+            inputs speak of nodes by name.
+    """
+
+    name: str
+    summary: str
+    sizes: Callable[..., dict[str, int]]
+    program: Callable[..., Program]
+    prepare: Callable[..., Instance]

@@ -1,0 +1,1 @@
+"""What each program must compute, in plain Python and networkx, independent of templates."""
