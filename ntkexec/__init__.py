@@ -1,0 +1,73 @@
+"""Graph algorithms executed exactly by networks trained on a node's local instructions."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ntkexec.certificate import Certificate
+    from ntkexec.ensemble import Ensemble, EnsembleConfig
+    from ntkexec.errors import NtkexecError
+    from ntkexec.executor import execute
+    from ntkexec.graphs import Graph, load
+    from ntkexec.layout import Flag, Layout, OneHot, Table, Word
+    from ntkexec.pipeline import certify, prepare, run
+    from ntkexec.problem import LearningProblem
+    from ntkexec.result import Result
+    from ntkexec.template import Program, Template, template
+
+# Loaded on first use, so that `ntkexec --help` does not pay for JAX.
+_HOMES = {
+    "Certificate": "certificate",
+    "Ensemble": "ensemble",
+    "EnsembleConfig": "ensemble",
+    "Flag": "layout",
+    "Graph": "graphs",
+    "Layout": "layout",
+    "LearningProblem": "problem",
+    "NtkexecError": "errors",
+    "OneHot": "layout",
+    "Program": "template",
+    "Result": "result",
+    "Table": "layout",
+    "Template": "template",
+    "Word": "layout",
+    "certify": "pipeline",
+    "execute": "executor",
+    "load": "graphs",
+    "prepare": "pipeline",
+    "run": "pipeline",
+    "template": "template",
+}
+
+__all__ = [
+    "Certificate",
+    "Ensemble",
+    "EnsembleConfig",
+    "Flag",
+    "Graph",
+    "Layout",
+    "LearningProblem",
+    "NtkexecError",
+    "OneHot",
+    "Program",
+    "Result",
+    "Table",
+    "Template",
+    "Word",
+    "certify",
+    "execute",
+    "load",
+    "prepare",
+    "run",
+    "template",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,160 @@
+"""What the commands do. Results go to stdout, progress and everything else to stderr."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bar
+
+from ntkexec import ensemble, graphs, pipeline
+from ntkexec.cli import text
+from ntkexec.ensemble import EnsembleConfig, Progress
+from ntkexec.errors import NtkexecError
+from ntkexec.graphs import Graph
+from ntkexec.result import certificate_data, ensemble_data, program_data
+
+
+def load_graph(spec: str, *, degree: int | None = None, self_loops: str = "refuse") -> Graph:
+    """A graph as given on the command line."""
+    return graphs.load(spec, degree=degree, self_loops=self_loops)
+
+
+def parse_bound(bound: str | None) -> str | int | None:
+    """A bound on matches: a word, or a number."""
+    return int(bound) if bound is not None and bound.isdecimal() else bound
+
+
+def parse_padding(padding: str) -> int | Literal["auto"]:
+    """A number of padding templates, or `auto`."""
+    if padding == "auto":
+        return "auto"
+    if not padding.isdecimal():
+        raise NtkexecError(f"padding is a number of templates or 'auto', not {padding!r}")
+    return int(padding)
+
+
+@contextlib.contextmanager
+def training_bar() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on stderr that appears with the first word of training."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("networks"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("training", total=None, visible=False)
+
+        def report(progress: Progress) -> None:
+            bar.update(task, completed=progress.done, total=progress.total, visible=True)
+
+        yield report
+
+
+def run(
+    algorithm: str, spec: str, *, degree: int | None, self_loops: str, as_json: bool, **options: Any
+) -> bool:
+    """Executes, prints, and says whether the answer was exact."""
+    pipeline.find_algorithm(algorithm)
+    graph = load_graph(spec, degree=degree, self_loops=self_loops)
+    with training_bar() as report:
+        result = pipeline.run(algorithm, graph, report=report, **options)
+    print(json.dumps(result.to_data()) if as_json else text.result(result))
+    return result.exact
+
+
+def certify(
+    algorithm: str, sizes: Mapping[str, int | None], *, as_json: bool, **options: Any
+) -> bool:
+    """Prints a certificate, and says whether it holds."""
+    found = pipeline.find_algorithm(algorithm)
+    parameters = found.sizes(**sizes)
+    certificate = pipeline.certify(found.program(**parameters), **options)
+    delta, num_decisions = options["delta"], options["num_decisions"]
+    if as_json:
+        data = {
+            "algorithm": algorithm,
+            "parameters": parameters,
+            "program": program_data(certificate.problem.program, certificate.problem),
+            "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
+        }
+        print(json.dumps(data))
+    else:
+        print(text.certificate(certificate, delta=delta, num_decisions=num_decisions))
+    return certificate.certified
+
+
+def train(
+    algorithm: str,
+    graph: Graph | None,
+    sizes: Mapping[str, int | None],
+    out: Path,
+    *,
+    as_json: bool,
+    members: int | None,
+    width: int | None,
+    seed: int,
+    delta: float,
+    num_decisions: int,
+    sources: list[str] | None,
+    message: str,
+    **options: Any,
+) -> None:
+    """Trains, stores, and prints what was stored."""
+    found = pipeline.find_algorithm(algorithm)
+    instance = None
+    if graph is not None:
+        given = {name: size for name, size in sizes.items() if size is not None}
+        instance = pipeline.prepare(algorithm, graph, sources=sources, message=message)
+        parameters = dict(instance.parameters)
+        if unknown := given.keys() - parameters.keys():
+            raise NtkexecError(f"--{min(unknown)} follows from the message where a graph is given")
+        if given:
+            parameters |= given
+            instance = pipeline.prepare(
+                algorithm, graph, parameters=parameters, sources=sources, message=message
+            )
+        program = instance.program
+    else:
+        parameters = found.sizes(**sizes)
+        program = found.program(**parameters)
+    certificate = pipeline.certify(
+        program, instance=instance, delta=delta, num_decisions=num_decisions, **options
+    )
+    config = EnsembleConfig(
+        members=members or certificate.ensemble_size(delta=delta, num_decisions=num_decisions),
+        width=width or pipeline.default_width(certificate.problem),
+        seed=seed,
+    )
+    start = time.perf_counter()
+    with training_bar() as report:
+        trained = ensemble.train(
+            certificate.problem, config, directory=out, parameters=parameters, report=report
+        )
+    seconds = time.perf_counter() - start
+    if as_json:
+        data = {
+            "algorithm": algorithm,
+            "parameters": parameters,
+            "program": program_data(program, certificate.problem),
+            "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
+            "ensemble": ensemble_data(trained, seconds),
+            "folder": str(out),
+        }
+        print(json.dumps(data))
+    else:
+        print(text.trained(trained, certificate, parameters, out, seconds))

@@ -1,0 +1,241 @@
+"""Commands and their options; what they do is in `ntkexec.cli.actions`."""
+
+import enum
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntkexec.errors import NtkexecError
+
+app = typer.Typer(
+    name="ntkexec",
+    help="Execute graph algorithms exactly with networks trained on a node's local instructions.",
+    epilog="Example: ntkexec run flooding karate",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+# The same words as in the library, spelt out here because importing it would import JAX.
+class Engine(enum.StrEnum):
+    ensemble = "ensemble"
+    kernel = "kernel"
+    oracle = "oracle"
+    boolean = "boolean"
+
+
+class Kind(enum.StrEnum):
+    factored = "factored"
+    joint = "joint"
+
+
+class Until(enum.StrEnum):
+    steps = "steps"
+    fixed_point = "fixed-point"
+
+
+class SelfLoops(enum.StrEnum):
+    refuse = "refuse"
+    drop = "drop"
+
+
+Algorithm = Annotated[str, typer.Argument(help="Which algorithm, for instance flooding.")]
+GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
+SourceOption = Annotated[
+    list[str] | None, typer.Option(help="A node that holds the message; repeat for several.")
+]
+MessageOption = Annotated[str, typer.Option(help="The message, a string of 0s and 1s.")]
+KindOption = Annotated[
+    Kind,
+    typer.Option("--ensemble-kind", help="One network per component, or one for all templates."),
+]
+DeltaOption = Annotated[float, typer.Option(help="Probability of any wrong bit to allow for.")]
+MembersOption = Annotated[
+    int | None, typer.Option(help="Networks per learning problem; by default what --delta needs.")
+]
+WidthOption = Annotated[int | None, typer.Option(help="Hidden units of a network.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
+BoundOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What bounds the matches: 'states' (all valid states), 'graph' (those that occur on "
+        "GRAPH) or a number. Default: states, or graph for a joint ensemble on a graph."
+    ),
+]
+PaddingOption = Annotated[
+    str, typer.Option(help="Padding templates per network, or 'auto' for what is cheapest.")
+]
+SelfLoopsOption = Annotated[
+    SelfLoops, typer.Option(help="What to do with edges from a node to itself.")
+]
+DegreeOption = Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+SlotsOption = Annotated[
+    int | None, typer.Option(help="Colours; D^2 + 1 by default, always enough.")
+]
+ArrivalOption = Annotated[int | None, typer.Option(help="Bits of the arrival time; 4 by default.")]
+DecisionsOption = Annotated[
+    int, typer.Option(help="Bits decided in the runs to come, for the ensemble's size.")
+]
+
+
+@app.command(epilog="Example: ntkexec run flooding karate --source 0 --message 1011")
+def run(
+    algorithm: Algorithm,
+    graph: Annotated[str, typer.Argument(help=GRAPH_HELP)],
+    source: SourceOption = None,
+    message: MessageOption = "1011",
+    engine: Annotated[
+        Engine, typer.Option(help="How the learned update is evaluated.")
+    ] = Engine.ensemble,
+    kind: KindOption = Kind.factored,
+    members: MembersOption = None,
+    width: WidthOption = None,
+    delta: DeltaOption = 0.001,
+    seed: SeedOption = 0,
+    bound: BoundOption = None,
+    padding: PaddingOption = "auto",
+    ensemble: Annotated[
+        Path | None, typer.Option(help="Folder of a trained ensemble to use; see 'ntkexec train'.")
+    ] = None,
+    until: Annotated[Until, typer.Option(help="When to stop.")] = Until.steps,
+    verify: Annotated[
+        bool, typer.Option(help="Compare every step with the program itself.")
+    ] = True,
+    degree: DegreeOption = None,
+    self_loops: SelfLoopsOption = SelfLoops.refuse,
+    json: JsonOption = False,
+) -> None:
+    """Execute an algorithm on a graph with a learned update, and judge the answer.
+
+    Exit status: 0 if every node's answer equals the reference, 1 if not, 2 for bad input.
+    """
+    from ntkexec.cli import actions
+
+    exact = actions.run(
+        algorithm,
+        graph,
+        degree=degree,
+        self_loops=self_loops.value,
+        as_json=json,
+        sources=source,
+        message=message,
+        engine=engine.value,
+        kind=kind.value,
+        members=members,
+        width=width,
+        delta=delta,
+        seed=seed,
+        bound=actions.parse_bound(bound),
+        padding=actions.parse_padding(padding),
+        trained=ensemble,
+        until=until.value,
+        verify=verify,
+    )
+    raise typer.Exit(0 if exact else 1)
+
+
+@app.command(epilog="Example: ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint")
+def certify(
+    algorithm: Algorithm,
+    degree: Annotated[int, typer.Option(help="Most neighbours of a node, D.")],
+    word: Annotated[int, typer.Option(help="Bits of a message.")],
+    slots: SlotsOption = None,
+    arrival_bits: ArrivalOption = None,
+    kind: KindOption = Kind.factored,
+    bound: BoundOption = None,
+    padding: PaddingOption = "0",
+    delta: DeltaOption = 0.001,
+    decisions: DecisionsOption = 1_000_000,
+    json: JsonOption = False,
+) -> None:
+    """Certify a program without running it: matches, margins, thresholds, ensemble size.
+
+    Exit status: 0 if certified, 1 if not, 2 for bad input.
+    """
+    from ntkexec.cli import actions
+
+    certified = actions.certify(
+        algorithm,
+        {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits},
+        as_json=json,
+        kind=kind.value,
+        bound=actions.parse_bound(bound),
+        padding=actions.parse_padding(padding),
+        delta=delta,
+        num_decisions=decisions,
+    )
+    raise typer.Exit(0 if certified else 1)
+
+
+@app.command(epilog="Example: ntkexec train flooding --degree 3 --word 4 --out flooding-d3")
+def train(
+    algorithm: Algorithm,
+    graph: Annotated[
+        str | None,
+        typer.Argument(help=GRAPH_HELP + " Gives the sizes; or give --degree and --word."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the ensemble; a killed training continues.")
+    ] = ...,  # type: ignore[assignment]
+    source: SourceOption = None,
+    message: MessageOption = "1011",
+    degree: Annotated[int | None, typer.Option(help="Most neighbours of a node, D.")] = None,
+    word: Annotated[int | None, typer.Option(help="Bits of a message.")] = None,
+    slots: SlotsOption = None,
+    arrival_bits: ArrivalOption = None,
+    kind: KindOption = Kind.factored,
+    members: MembersOption = None,
+    width: WidthOption = None,
+    delta: DeltaOption = 0.001,
+    decisions: DecisionsOption = 1_000_000,
+    seed: SeedOption = 0,
+    bound: BoundOption = None,
+    padding: PaddingOption = "auto",
+    self_loops: SelfLoopsOption = SelfLoops.refuse,
+    json: JsonOption = False,
+) -> None:
+    """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
+
+    Exit status: 0 when the ensemble is stored, 2 for bad input.
+    """
+    from ntkexec.cli import actions
+
+    sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
+    loaded = None if graph is None else actions.load_graph(graph, self_loops=self_loops.value)
+    actions.train(
+        algorithm,
+        loaded,
+        sizes,
+        out,
+        as_json=json,
+        sources=source,
+        message=message,
+        kind=kind.value,
+        members=members,
+        width=width,
+        delta=delta,
+        num_decisions=decisions,
+        seed=seed,
+        bound=actions.parse_bound(bound),
+        padding=actions.parse_padding(padding),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status."""
+    try:
+        app(args=None if argv is None else list(argv), standalone_mode=True)
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except NtkexecError as error:
+        print(f"ntkexec: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ntkexec: interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,139 @@
+"""Results in words, for a terminal."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+from ntkexec.certificate import Certificate
+from ntkexec.ensemble import Ensemble
+from ntkexec.result import Result
+
+SHOWN_NODES = 40
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def certificate(found: Certificate, *, delta: float, num_decisions: int) -> str:
+    """A certificate, with the ensemble size that it asks for."""
+    lines = [str(found)]
+    if found.certified:
+        size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
+        lines.append(
+            f"ensemble      {size} network(s) per learning problem, for {num_decisions:,} decisions "
+            f"all right with probability {1 - delta:g} (infinite width, union bound)"
+        )
+    return "\n".join(lines)
+
+
+def trained(
+    networks: Ensemble,
+    found: Certificate,
+    parameters: Mapping[str, int],
+    folder: Path,
+    seconds: float,
+) -> str:
+    """What `ntkexec train` stored."""
+    sizes = ", ".join(f"{name} {value}" for name, value in parameters.items())
+    return table(
+        [
+            ("program", f"{found.problem.program!r}"),
+            ("sizes", sizes),
+            ("certificate", found.verdict()),
+            ("ensemble", _ensemble(networks)),
+            ("training", f"{seconds:.2f} s, largest residual {networks.residual:.1e}"),
+            ("stored in", str(folder)),
+        ]
+    )
+
+
+def _ensemble(networks: Ensemble) -> str:
+    config, problem = networks.config, networks.problem
+    return (
+        f"{problem.kind}: {len(problem.components)} learning problem(s) x {config.members} network(s) "
+        f"of width {config.width}, {networks.num_parameters:,} weights"
+    )
+
+
+def result(found: Result) -> str:
+    """A run: graph, program, certificate, networks, execution, answer, verdict."""
+    instance, execution = found.instance, found.execution
+    graph, program = instance.graph, instance.program
+    layout = program.layout
+    rows = [
+        (
+            "graph",
+            f"{graph.label}: {graph.num_nodes} nodes, {graph.num_edges} edges, degree {graph.degree}, "
+            f"{graph.num_colours} colours",
+        ),
+        (
+            "program",
+            f"{program.name}: {program.num_templates} templates (+ {found.certificate.problem.num_padding} "
+            f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
+        ),
+        ("certificate", found.certificate.verdict()),
+        ("  holds for", found.certificate.bound.basis),
+    ]
+    if found.ensemble is not None:
+        bound = found.certificate.failure_probability(
+            num_members=found.ensemble.config.members, num_decisions=instance.num_decisions
+        )
+        rows += [
+            ("ensemble", _ensemble(found.ensemble)),
+            (
+                "training",
+                f"{found.train_seconds:.2f} s, at most {found.ensemble.max_steps} gradient steps, "
+                f"largest residual {found.ensemble.residual:.1e}",
+            ),
+            ("  error bound", f"{bound:.1e} for the whole run (infinite width, union bound)"),
+        ]
+    rows.append(
+        (
+            "execution",
+            f"{execution.steps} steps by the {found.engine} engine in {execution.run_seconds * 1e3:.1f} ms "
+            f"(compiled in {execution.compile_seconds:.2f} s)",
+        )
+    )
+    checked = execution.verification
+    if checked is not None:
+        rows.append(
+            (
+                "verification",
+                f"{checked.wrong_bits} wrong bits, smallest margin {checked.smallest_margin:.4f}, at most "
+                f"{checked.largest_matches.max()} matches"
+                + ("" if found.covered else ", MORE THAN CERTIFIED")
+                + (f", {execution.collisions} COLLIDING MESSAGES" if execution.collisions else ""),
+            )
+        )
+    if found.diagnosis is not None:
+        node = graph.names[found.diagnosis.node]
+        rows.append(("first error", f"at node {node}: {found.diagnosis}"))
+    return "\n".join([table(rows), "", _answer(found.by_node()), "", _verdict(found)])
+
+
+def _answer(by_node: Mapping[Hashable, Mapping[str, object]]) -> str:
+    fields = list(next(iter(by_node.values())))
+    rows = [["node", *fields]]
+    for name, values in list(by_node.items())[:SHOWN_NODES]:
+        rows.append([str(name), *(_shown(values[f]) for f in fields)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    if len(by_node) > SHOWN_NODES:
+        lines.append(f"... and {len(by_node) - SHOWN_NODES} more nodes (all of them with --json)")
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def _verdict(found: Result) -> str:
+    total, wrong = found.instance.graph.num_nodes, len(found.wrong_nodes)
+    if found.exact:
+        return f"EXACT: all {total} nodes equal the reference"
+    first = found.instance.graph.names[found.wrong_nodes[0]]
+    return f"NOT EXACT: {wrong} of {total} nodes differ from the reference, first node {first}"

@@ -1,0 +1,267 @@
+"""From a graph and an algorithm's name to a judged answer: certify, train, execute, compare."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import networkx as nx
+
+from ntkexec import engines, ensemble, executor
+from ntkexec.certificate import Certificate, padded
+from ntkexec.ensemble import Ensemble, EnsembleConfig, Progress
+from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
+from ntkexec.graphs import Graph, load
+from ntkexec.graphs.suggest import did_you_mean
+from ntkexec.match_bound import MatchBound, given_bound, state_bound
+from ntkexec.problem import Kind, LearningProblem
+from ntkexec.programs import ALGORITHMS, Algorithm, Instance
+from ntkexec.reachable import measured_bound
+from ntkexec.result import EngineName, Result
+from ntkexec.template import Program
+
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+MIN_WIDTH = 1024
+# A network's kernel is close to its limit if it is much wider than its training set is large.
+WIDTH_PER_TEMPLATE = 16
+
+
+def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | None) -> MatchBound:
+    """The bound on the matches that a certificate rests on.
+
+    Args:
+        problem: templates divided among networks.
+        bound: `states` for all valid states, `graph` for those that occur on the instance, a
+            number for m <= that number.
+        instance: what is executed, needed for `graph`.
+
+    Raises:
+        CertificateError: another word, or `graph` without an instance.
+    """
+    if isinstance(bound, int):
+        return given_bound(problem, bound)
+    if bound == "states":
+        return state_bound(problem)
+    if bound != "graph":
+        raise CertificateError(f"the bound on matches is states, graph or a number, not {bound!r}")
+    if instance is None:
+        raise CertificateError("the bound 'graph' needs a graph; use 'states' or a number")
+    graphs, label = instance.graphs, instance.graph.label
+    return measured_bound(problem, graphs, num_steps=instance.num_steps, label=label)
+
+
+def certify(
+    program: Program,
+    *,
+    kind: Kind = "factored",
+    bound: str | int | None = None,
+    padding: int | Literal["auto"] = "auto",
+    delta: float = 1e-3,
+    num_decisions: int,
+    instance: Instance | None = None,
+) -> Certificate:
+    """The certificate of a program.
+
+    Args:
+        program: what is to be learned.
+        kind: one network for all templates, or one for every component.
+        bound: see `bound_for`. By default all valid states; for a joint network on an instance,
+            where so much pessimism costs a lot of padding, the states that occur.
+        padding: padding templates for every network; `auto` takes none if the factored program is
+            certified without, and else what makes the ensemble cheapest.
+        delta: probability of an error to choose it for.
+        num_decisions: how many bits are decided.
+        instance: what is executed, for the bound `graph`.
+    """
+    if bound is None:
+        bound = "graph" if kind == "joint" and instance is not None else "states"
+    problem = LearningProblem(program, kind, 0 if padding == "auto" else padding)
+    certificate = Certificate(problem, bound_for(problem, bound, instance))
+    if padding == "auto" and not (kind == "factored" and certificate.certified):
+        return padded(certificate, delta=delta, num_decisions=num_decisions)
+    return certificate
+
+
+def default_width(problem: LearningProblem) -> int:
+    """The width that training uses if none is asked for: a power of two, with the problem's size."""
+    largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)
+    return max(MIN_WIDTH, 2 ** math.ceil(math.log2(WIDTH_PER_TEMPLATE * largest)))
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """The algorithm of a name.
+
+    Raises:
+        NtkexecError: there is none; suggests the nearest name.
+    """
+    if name not in ALGORITHMS:
+        known = ", ".join(ALGORITHMS)
+        raise NtkexecError(
+            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}"
+        )
+    return ALGORITHMS[name]
+
+
+def prepare(
+    algorithm: str,
+    graph: Graph | nx.Graph | str | os.PathLike[str],
+    *,
+    parameters: Mapping[str, int] | None = None,
+    **inputs: Any,
+) -> Instance:
+    """An algorithm on a graph, ready to run.
+
+    Args:
+        algorithm: a name in `ALGORITHMS`.
+        graph: a graph, a file, or a generator such as `grid:8x8`.
+        parameters: sizes of the program, if given.
+        inputs: what the algorithm asks; for flooding `sources` (or `source`) and `message`.
+
+    Raises:
+        NtkexecError: an unknown algorithm or input, or an input that does not fit.
+    """
+    found = find_algorithm(algorithm)
+    loaded = graph if isinstance(graph, Graph) else load(graph)
+    return found.prepare(loaded, parameters=parameters, **inputs)
+
+
+def run(
+    algorithm: str,
+    graph: Graph | nx.Graph | str | os.PathLike[str],
+    *,
+    engine: EngineName = "ensemble",
+    kind: Kind = "factored",
+    members: int | None = None,
+    width: int | None = None,
+    delta: float = 1e-3,
+    seed: int = 0,
+    bound: str | int | None = None,
+    padding: int | Literal["auto"] = "auto",
+    trained: str | os.PathLike[str] | None = None,
+    until: executor.Until = "steps",
+    verify: bool = True,
+    trace: bool = False,
+    report: Callable[[Progress], None] = lambda _: None,
+    **inputs: Any,
+) -> Result:
+    """Executes an algorithm on a graph with a learned update, and compares with the reference.
+
+    Args:
+        algorithm: a name in `ALGORITHMS`.
+        graph: a graph, a file, or a generator such as `grid:8x8`.
+        engine: `ensemble` trains networks and runs them; `kernel` runs their mean in closed form,
+            `oracle` the same through neural-tangents, `boolean` the program itself.
+        kind: one network for all templates (`joint`), or one for every component (`factored`).
+        members: networks for every learning problem; by default what `delta` needs.
+        width: hidden units of a network; by default `default_width`.
+        delta: probability of any wrong bit in the whole run, by a union bound at infinite width.
+        seed: of the initial weights.
+        bound: see `bound_for`.
+        padding: see `certify`.
+        trained: folder of a trained ensemble, which is then used and decides the sizes.
+        until: see `executor.execute`.
+        verify: compare every step with the program.
+        trace: keep all states.
+        report: called with the progress of training.
+        inputs: what the algorithm asks; for flooding `sources` (or `source`) and `message`.
+
+    Returns:
+        The answer and its verdict. A wrong answer is a result, not an exception.
+
+    Raises:
+        NtkexecError: bad input, or a program that is not certified.
+
+    Example:
+        >>> run("flooding", "karate", engine="kernel", source=0, message="1011").exact
+        True
+    """
+    if engine not in ENGINES:
+        raise NtkexecError(f"engine {engine!r}; there are {', '.join(ENGINES)}")
+    if trained is None:
+        instance = prepare(algorithm, graph, **inputs)
+    else:
+        if engine != "ensemble":
+            raise EnsembleError(
+                f"a trained ensemble goes with the engine 'ensemble', not {engine!r}"
+            )
+        manifest = ensemble.read_manifest(trained)
+        if manifest.algorithm != algorithm:
+            raise EnsembleError(
+                f"the ensemble in {trained} learned {manifest.algorithm}, not {algorithm}"
+            )
+        kind, padding = manifest.kind, manifest.padding
+        instance = prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
+    certificate = certify(
+        instance.program,
+        kind=kind,
+        bound=bound,
+        padding=padding,
+        delta=delta,
+        num_decisions=instance.num_decisions,
+        instance=instance,
+    )
+    certificate.require()
+    networks, train_seconds = None, 0.0
+    if engine == "ensemble":
+        start = time.perf_counter()
+        if trained is not None:
+            networks = ensemble.load(trained, certificate.problem)
+            if members is not None:
+                networks = networks.first(members)
+        else:
+            config = EnsembleConfig(
+                members=members
+                or certificate.ensemble_size(delta=delta, num_decisions=instance.num_decisions),
+                width=width or default_width(certificate.problem),
+                seed=seed,
+            )
+            networks = ensemble.train(certificate.problem, config, report=report)
+            train_seconds = time.perf_counter() - start
+    update = make_engine(engine, certificate, networks)
+    execution = executor.execute(
+        update,
+        instance.program,
+        instance.graphs,
+        num_steps=instance.num_steps,
+        until=until,
+        verify=verify,
+        trace=trace,
+    )
+    found = execution.verification
+    return Result(
+        instance=instance,
+        engine=engine,
+        certificate=certificate,
+        delta=delta,
+        ensemble=networks,
+        execution=execution,
+        answer=instance.decode(execution.states),
+        expected=instance.reference(),
+        diagnosis=None if found is None else executor.diagnose(update, instance.program, found),
+        train_seconds=train_seconds,
+    )
+
+
+def make_engine(
+    name: EngineName, certificate: Certificate, networks: Ensemble | None = None
+) -> engines.Engine:
+    """The engine of a name.
+
+    Args:
+        name: one of `ENGINES`.
+        certificate: gives the learning problem and the thresholds.
+        networks: the trained networks, for `ensemble`.
+    """
+    if name == "ensemble":
+        if networks is None:
+            raise EnsembleError("the engine 'ensemble' needs trained networks")
+        return ensemble.ensemble_engine(networks, certificate)
+    if name == "oracle":
+        # Imported here: the oracle needs neural-tangents, an extra.
+        from ntkexec.oracle import oracle_engine
+
+        return oracle_engine(certificate)
+    if name == "kernel":
+        return engines.kernel_engine(certificate)
+    return engines.boolean_engine(certificate)

@@ -1,0 +1,170 @@
+"""The result of a run, as a value and as plain data."""
+
+import dataclasses
+import math
+from collections.abc import Hashable
+from typing import Any, Literal
+
+import numpy as np
+
+from ntkexec.certificate import Certificate
+from ntkexec.ensemble import Ensemble
+from ntkexec.executor import Diagnosis, Execution
+from ntkexec.problem import LearningProblem
+from ntkexec.programs.instance import Answer, Instance
+from ntkexec.template import Program
+
+EngineName = Literal["ensemble", "kernel", "oracle", "boolean"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """A run and its verdict.
+
+    Args:
+        instance: what was executed.
+        engine: how the learned function was evaluated.
+        certificate: why, or under which bound, it is exact.
+        delta: probability of an error that the ensemble size was chosen for.
+        ensemble: the trained networks, or None if the engine has none.
+        execution: states, steps and verification.
+        answer: by field, the value at every node.
+        expected: the same, from the reference.
+        diagnosis: the first wrong bit, if a verified step went wrong.
+        train_seconds: time spent on training.
+    """
+
+    instance: Instance
+    engine: EngineName
+    certificate: Certificate
+    delta: float
+    ensemble: Ensemble | None
+    execution: Execution
+    answer: Answer
+    expected: Answer
+    diagnosis: Diagnosis | None
+    train_seconds: float
+
+    @property
+    def wrong_nodes(self) -> np.ndarray:
+        """Indices of the nodes whose answer differs from the reference."""
+        wrong = np.zeros(self.instance.graph.num_nodes, bool)
+        for field, values in self.expected.items():
+            wrong |= self.answer[field] != values
+        return np.flatnonzero(wrong)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every node's answer equals the reference."""
+        return len(self.wrong_nodes) == 0
+
+    @property
+    def covered(self) -> bool | None:
+        """Whether the run stayed within the certificate's bound; None if it was not verified."""
+        found = self.execution.verification
+        return None if found is None else self.certificate.covers(found.largest_matches)
+
+    def by_node(self) -> dict[Hashable, dict[str, Any]]:
+        """The answer by node name (of a single graph); None where a field has no value."""
+        names, formats = self.instance.graph.names, self.instance.formats
+        columns = {
+            field: [None if v < 0 else formats.get(field, int)(v) for v in values.tolist()]
+            for field, values in self.answer.items()
+        }
+        return {
+            name: {f: column[i] for f, column in columns.items()} for i, name in enumerate(names)
+        }
+
+    def to_data(self) -> dict[str, Any]:
+        """The result as plain data, the object that `--json` prints."""
+        graph, program = self.instance.graph, self.instance.program
+        problem, found = self.certificate.problem, self.execution.verification
+        return {
+            "algorithm": program.name,
+            "inputs": {name: _plain(value) for name, value in self.instance.inputs.items()},
+            "graph": {
+                "name": graph.label,
+                "nodes": graph.num_nodes,
+                "edges": graph.num_edges,
+                "max_degree": graph.degree,
+                "colours": graph.num_colours,
+                "components": graph.num_components,
+            },
+            "program": program_data(program, problem),
+            "certificate": certificate_data(
+                self.certificate, delta=self.delta, num_decisions=self.instance.num_decisions
+            ),
+            "engine": self.engine,
+            "ensemble": None
+            if self.ensemble is None
+            else ensemble_data(self.ensemble, self.train_seconds),
+            "steps": self.execution.steps,
+            "exact": self.exact,
+            "mismatched_nodes": len(self.wrong_nodes),
+            "mismatched_bits": None if found is None else found.wrong_bits,
+            "smallest_margin": None if found is None else found.smallest_margin,
+            "largest_matches": None if found is None else int(found.largest_matches.max()),
+            "covered": self.covered,
+            "seconds": {
+                "compile": self.execution.compile_seconds,
+                "train": self.train_seconds,
+                "run": self.execution.run_seconds,
+            },
+            "answer": {str(name): fields for name, fields in self.by_node().items()},
+        }
+
+
+def program_data(program: Program, problem: LearningProblem) -> dict[str, int]:
+    """Sizes of a program, and the padding of its learning problem, as plain data."""
+    words = [
+        len(program.layout.bits(path)) for path in ("message",) if path in program.layout.paths
+    ]
+    return {
+        "templates": program.num_templates,
+        "padding": problem.num_padding,
+        "state_bits": program.layout.num_bits,
+        "message_bits": program.layout.num_message_bits,
+        "word_bits": max(words, default=0),
+        "max_writers": int(program.num_writers.max()),
+    }
+
+
+def certificate_data(
+    certificate: Certificate, *, delta: float, num_decisions: int
+) -> dict[str, Any]:
+    """A certificate as plain data; `capacity` is None where it is unbounded."""
+    size = None
+    if certificate.certified:
+        size = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
+    return {
+        "certified": certificate.certified,
+        "basis": certificate.bound.basis,
+        "max_matches": certificate.max_matches,
+        "capacity": certificate.capacity if math.isfinite(certificate.capacity) else None,
+        "threshold": certificate.threshold,
+        "smallest_margin": certificate.smallest_margin,
+        "ensemble_size": size,
+        "delta": delta,
+        "decisions": num_decisions,
+    }
+
+
+def ensemble_data(trained: Ensemble, train_seconds: float) -> dict[str, Any]:
+    """A trained ensemble's sizes as plain data."""
+    return {
+        "kind": trained.problem.kind,
+        "members": trained.config.members,
+        "width": trained.config.width,
+        "seed": trained.config.seed,
+        "components": len(trained.problem.components),
+        "parameters": trained.num_parameters,
+        "train_seconds": train_seconds,
+        "gradient_steps": trained.max_steps,
+        "residual": trained.residual,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
