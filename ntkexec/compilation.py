@@ -33,3 +33,9 @@ def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, 
     result = jax.block_until_ready(compiled(*args))
     ended_at = time.perf_counter()
     return result, compiled_at - start, ended_at - compiled_at
+
+
+def clear() -> None:
+    """Forgets all compiled functions, so that the next calls compile again."""
+    _compiled.clear()
+    jax.clear_caches()

@@ -12,13 +12,11 @@ from programs import (
     FEW,
     MANY,
     TYPE_CHECKED_STRATEGIES,
-    collision_program,
     expected_bits,
     matched_table,
     programs,
     regression,
     valid_states,
-    worst_state,
 )
 from scipy import stats
 
@@ -31,6 +29,7 @@ from ntkexec.layout import Flag, Layout, Word
 from ntkexec.match_bound import given_bound, state_bound
 from ntkexec.problem import KINDS, LearningProblem
 from ntkexec.template import Program, template
+from proofs_check.programs import collision_program, worst_state
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

@@ -8,7 +8,6 @@ from programs import (
     MANY,
     TYPE_CHECKED_STRATEGIES,
     all_states,
-    collision_program,
     matched_table,
     programs,
     valid_states,
@@ -21,6 +20,7 @@ from ntkexec.match_bound import NEVER, given_bound, state_bound
 from ntkexec.problem import KINDS, LearningProblem
 from ntkexec.programs import flooding
 from ntkexec.template import Program, template
+from proofs_check.programs import collision_program
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

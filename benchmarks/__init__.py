@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks NAME` compares with a named rival in the same run."""
