@@ -149,10 +149,7 @@ class Certificate:
 
         Source: Gaussian tail exp(-N g^2 / (2 sigma^2)) and a union bound, infinite-width limit.
         """
-        if not 0 < delta < 1:
-            raise CertificateError(f"delta must lie between 0 and 1, got {delta}")
-        if num_decisions < 1:
-            raise CertificateError(f"at least one decision is needed, got {num_decisions}")
+        check_odds(delta, num_decisions)
         self.require()
         needed = 2 * self.noise_to_margin * math.log(num_decisions / delta)
         return max(1, math.ceil(needed))
@@ -204,6 +201,14 @@ class Certificate:
             ("verdict", self.verdict()),
         ]
         return "\n".join(f"{name:<13} {value}" for name, value in rows)
+
+
+def check_odds(delta: float, num_decisions: int) -> None:
+    """Raises CertificateError unless 0 < delta < 1 and something is decided."""
+    if not 0 < delta < 1:
+        raise CertificateError(f"delta must lie between 0 and 1, got {delta}")
+    if num_decisions < 1:
+        raise CertificateError(f"at least one decision is needed, got {num_decisions}")
 
 
 def _with_padding(certificate: Certificate, padding: int) -> Certificate:

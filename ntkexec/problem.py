@@ -1,8 +1,8 @@
 """Learning problems: which network learns which templates of a program.
 
-*Joint*, as in the paper, one network learns them all. *Factored*, every component of the program
-has a network of its own; since no template outside a component writes its bits, both compute the
-same function, but a component sees fewer matches and has far fewer possible states.
+*Joint*, as in the paper, one network learns them all. *Factored*, every bit has a network of its
+own, which learns the templates that write it. Both compute the same function, but a bit's own
+templates are few, and whenever one of them matches the bit is 1: nothing interferes.
 """
 
 import dataclasses
@@ -62,8 +62,13 @@ class LearningProblem:
 
     @functools.cached_property
     def components(self) -> tuple[Component, ...]:
+        """What each network learns; factored, one component for every bit that is written."""
         if self.kind == "factored":
-            return self.program.components
+            writers: dict[int, list[int]] = {}
+            for index, entry in enumerate(self.program.templates):
+                for bit in entry.outputs:
+                    writers.setdefault(bit, []).append(index)
+            return tuple(Component(tuple(writers[bit]), (bit,)) for bit in sorted(writers))
         all_templates = tuple(range(self.program.num_templates))
         return (Component(all_templates, tuple(range(self.program.layout.num_bits))),)
 
@@ -143,7 +148,7 @@ class LearningProblem:
             component = self.components[index]
             column = {bit: position for position, bit in enumerate(component.bits)}
             for row, template in enumerate(component.templates):
-                for bit in self.program.templates[template].outputs:
+                for bit in column.keys() & self.program.templates[template].outputs:
                     target[row, column[bit]] = 1
         return targets
 

@@ -6,7 +6,7 @@ from ntkexec.layout import Flag, Layout, Word
 from ntkexec.template import Program, template
 
 
-def collision_program(writers: int, others: int, *, linked: bool = False) -> Program:
+def collision_program(writers: int, others: int) -> Program:
     """`writers` templates write `target`, one at a time, and `others` match in one common state.
 
     In the worst state, `worst_state`, m = others + 1 templates match, one of which writes `target`.
@@ -14,7 +14,6 @@ def collision_program(writers: int, others: int, *, linked: bool = False) -> Pro
     Args:
         writers: w of the bit `target`.
         others: templates that write a bit of their own in `spare`.
-        linked: the first writer writes those bits too, so that all is one component.
     """
     layout = Layout(
         (
@@ -28,9 +27,8 @@ def collision_program(writers: int, others: int, *, linked: bool = False) -> Pro
     pick, bystanders = layout.bits("pick"), layout.bits("bystanders")
     templates = []
     for value in range(writers):
-        then = [target, *(spare[:others] if linked and value == 0 else ())]
         condition = {bit: value >> place & 1 for place, bit in enumerate(pick)}
-        templates.append(template(condition, then, "pick"))
+        templates.append(template(condition, [target], "pick"))
     for index in range(others):
         # All of these hold in the state whose `bystanders` are all ones.
         condition = {bit: 1 for place, bit in enumerate(bystanders) if (index + 1) >> place & 1}

@@ -20,7 +20,7 @@ from programs import (
 )
 from scipy import stats
 
-from ntkexec import predictor
+from ntkexec import kernel, predictor
 from ntkexec.certificate import Certificate, padded, padding_needed
 from ntkexec.encoding import encode
 from ntkexec.engines import boolean_engine, decide, kernel_engine
@@ -42,13 +42,10 @@ CROWDED = programs(max_bits=6, min_templates=8, max_templates=40, max_condition=
 ANY_PROGRAM = st.one_of(programs(), CROWDED)
 PROBLEMS = st.builds(LearningProblem, ANY_PROGRAM, st.sampled_from(KINDS), st.sampled_from((0, 3)))
 
-# By kind and m: the most writers with which `collision_program` is certified without padding,
-# from w - 1 < C(m, n0) with n0 = w + m - 1, or the next power of two where factored.
-LAST_CERTIFIED = {
-    "joint": {5: 10, 6: 6, 7: 5, 8: 4, 9: 3, 11: 2},
-    "factored": {5: 11, 6: 8, 7: 6, 8: 5, 9: 4, 13: 2},
-}
-FLIPS = [(kind, m, w) for kind, row in LAST_CERTIFIED.items() for m, w in row.items()]
+# By m: the most writers with which `collision_program` is certified without padding, from
+# w - 1 < C(m, n0) with n0 = w + m - 1. Only a joint network has collisions.
+LAST_CERTIFIED = {5: 10, 6: 6, 7: 5, 8: 4, 9: 3, 11: 2}
+FLIPS = [("joint", m, w) for m, w in LAST_CERTIFIED.items()]
 
 
 def certificate(problem, **options):
@@ -56,7 +53,7 @@ def certificate(problem, **options):
 
 
 def collision(kind, num_matches, writers, padding=0):
-    program = collision_program(writers, num_matches - 1, linked=kind == "factored")
+    program = collision_program(writers, num_matches - 1)
     return certificate(LearningProblem(program, kind, padding))
 
 
@@ -137,16 +134,14 @@ def test_thresholds_lie_strictly_between_the_means_of_zeros_and_of_ones(problem)
 # Sharpness.
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_matches", [2, 5, 6, 7, 9, 11, 13])
-def test_the_verdict_is_the_comparison_of_collisions_with_the_capacity(kind, num_matches):
+def test_the_verdict_is_the_comparison_of_collisions_with_the_capacity(num_matches):
     seen = set()
     for writers in range(2, 13):
-        found = collision(kind, num_matches, writers)
+        found = collision("joint", num_matches, writers)
         problem = found.problem
         assert found.max_matches == num_matches
-        (n0,) = problem.num_inputs if kind == "factored" else [writers + num_matches - 1]
-        inside = writers - 1 < predictor.capacity(num_matches, n0)
+        inside = writers - 1 < predictor.capacity(num_matches, writers + num_matches - 1)
         assert found.certified == inside
         # The same by solving the regression in the state that attains the bound.
         target = problem.program.layout.bit("target")
@@ -187,6 +182,21 @@ def test_the_kernel_engine_fails_one_writer_beyond_the_certificate(kind, num_mat
     states = read_states(program)
     bits, _ = decisions(kernel_engine(repaired), states)
     np.testing.assert_array_equal(bits, expected_bits(program, states))
+
+
+@MANY
+@given(ANY_PROGRAM, st.sampled_from((0, 3)))
+def test_a_factored_program_is_certified_whatever_its_collisions(program, padding):
+    problem = LearningProblem(program, "factored", padding)
+    found = certificate(problem)
+    assert found.certified
+    # All m matched templates write the bit, so its mean is at least that of w = n0 writers,
+    # (m f + (n0 - m) c) / (1 - c + c n0), the sum of all coefficients.
+    for index, n0 in enumerate(problem.num_inputs.tolist()):
+        for m in range(1, int(found.bound.max_matches[index]) + 1):
+            f, c = kernel.ntk(np.float64(m**-0.5)), kernel.NTK_ORTHOGONAL
+            least = (m * f + (n0 - m) * c) / (kernel.NTK_GAP + c * n0)
+            assert found.smallest_one[index, m] >= least - TWO_ROUTES
 
 
 # Padding.
@@ -308,9 +318,8 @@ def count_failures(found, num_members, num_runs, seed):
     return failures, states.size
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_ensembles_of_the_stated_size_fail_no_more_often_than_stated(kind):
-    found = collision(kind, 9, LAST_CERTIFIED[kind][9])
+def test_ensembles_of_the_stated_size_fail_no_more_often_than_stated():
+    found = collision("joint", 9, LAST_CERTIFIED[9])
     delta, num_runs = 0.2, 2000
     num_decisions = read_states(found.problem.program).size
     size = found.ensemble_size(delta=delta, num_decisions=num_decisions)

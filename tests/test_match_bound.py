@@ -87,10 +87,9 @@ def test_a_given_bound_covers_exactly_the_states_with_so_few_matches(problem, ma
         assert violations(problem, bound, state[None])
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("writers", "others"), [(2, 1), (3, 4), (5, 3)])
-def test_the_bound_is_attained_in_the_worst_state(kind, writers, others):
-    problem = LearningProblem(collision_program(writers, others, linked=True), kind)
+def test_the_bound_is_attained_in_the_worst_state(writers, others):
+    problem = LearningProblem(collision_program(writers, others), "joint")
     bound = state_bound(problem)
     target = problem.program.layout.bit("target")
     assert bound.max_matches.tolist() == [others + 1]
