@@ -55,11 +55,11 @@ class WideStack:
             x = matched.T / jnp.sqrt(jnp.maximum(count, 1).astype(stack.hidden.dtype))[:, None]
             before = jnp.matmul(x, stack.hidden, precision=jax.lax.Precision.HIGHEST)
             if stack.hidden_bias is not None:
-                before = before + stack.hidden_bias
+                before = before + stack.hidden_bias[None]
             after = jnp.matmul(
                 jax.nn.relu(before), stack.output, precision=jax.lax.Precision.HIGHEST
             )
-            return (after if stack.output_bias is None else after + stack.output_bias).T
+            return (after if stack.output_bias is None else after + stack.output_bias[None]).T
 
         def of_chunk(arrays: tuple[Array, Array]) -> Array:
             count, matched = arrays

@@ -46,7 +46,7 @@ class TwoLayerNetwork(nn.Module):
     def _read_out(self, inner: Float[Array, "n h"]) -> Float[Array, "n o"]:
         before = self.weight_std / self.num_inputs**0.5 * inner
         if self.bias_std:
-            before = before + self.bias_std * self.hidden_bias
+            before = before + self.bias_std * self.hidden_bias[None]
         after = jnp.matmul(nn.relu(before), self.output, precision=jax.lax.Precision.HIGHEST)
         outputs = self.weight_std / self.width**0.5 * after
-        return outputs + self.bias_std * self.output_bias if self.bias_std else outputs
+        return outputs + self.bias_std * self.output_bias[None] if self.bias_std else outputs

@@ -3,7 +3,9 @@
 import dataclasses
 import math
 
-from ntkexec.kernel import NTK_GAP, NTK_ORTHOGONAL
+import numpy as np
+
+from ntkexec.kernel import arccosine_0, arccosine_1
 
 # The edges below are limits for large widths; a finite network may stick out a little.
 SAFETY = 1.1
@@ -25,29 +27,43 @@ class Schedule:
 
 
 def spectrum(
-    num_inputs: int, num_outputs: int, width: int, weight_std: float
+    num_inputs: int, num_outputs: int, width: int, weight_std: float, bias_std: float = 0.0
 ) -> tuple[float, float]:
     """Smallest and largest eigenvalue of the network's own NTK on the standard basis.
 
-    At infinite width they are `NTK_GAP` and `NTK_GAP + NTK_ORTHOGONAL * n0`, times
-    `weight_std**4 / n0`. At width h the part of the gap that the output weights learn spreads by
+    At infinite width and without biases they are `NTK_GAP` and `NTK_GAP + NTK_ORTHOGONAL * n0`,
+    times `weight_std**4 / n0`; biases correlate the hidden units' inputs and add to the largest.
+    At width h the part of the gap that the output weights learn spreads by
     the Marchenko-Pastur edges of an n0 x h matrix; the part that the hidden weights learn, where
     half of the units are active, by those of an outputs x h/2 matrix.
     """
-    by_output, by_hidden = NTK_GAP - 0.5, 0.5
+    # Variance of a hidden unit's input, and its correlation between two basis vectors.
+    power = weight_std**2 / num_inputs + bias_std**2
+    cosine = np.float64(bias_std**2 / power)
+    together, similar = float(arccosine_0(cosine)) / 2, float(arccosine_1(cosine)) / 2
+    by_output = weight_std**2 * power * (0.5 - similar)
+    by_hidden = weight_std**2 * (power / 2 - bias_std**2 * together)
+    # What all pairs share, learned by the output weights and bias, and by the hidden biases.
+    shared_output = bias_std**2 + weight_std**2 * power * similar
+    shared_hidden = weight_std**2 * bias_std**2 * together
     spread_output = math.sqrt(num_inputs / width)
     spread_hidden = math.sqrt(2 * num_outputs / width)
     smallest = (
         by_output * max(0, 1 - spread_output) ** 2 + by_hidden * max(0, 1 - spread_hidden) ** 2
     )
-    largest = by_output * (1 + spread_output) ** 2 + by_hidden * (1 + spread_hidden) ** 2
-    largest += NTK_ORTHOGONAL * num_inputs
-    scale = weight_std**4 / num_inputs
-    return scale * smallest, scale * largest
+    largest = by_output * (1 + spread_output) ** 2 + num_inputs * shared_output
+    largest += (by_hidden + num_inputs * shared_hidden) * (1 + spread_hidden) ** 2
+    return smallest, largest
 
 
 def schedule(
-    num_inputs: int, num_outputs: int, width: int, *, weight_std: float = 1.0, tolerance: float
+    num_inputs: int,
+    num_outputs: int,
+    width: int,
+    *,
+    weight_std: float = 1.0,
+    bias_std: float = 0.0,
+    tolerance: float,
 ) -> Schedule:
     """Polyak's optimal step size and momentum for that spectrum.
 
@@ -56,15 +72,13 @@ def schedule(
         num_outputs: outputs of one network.
         width: hidden units of one network.
         weight_std: standard deviation of the weights at initialisation.
+        bias_std: likewise of the biases.
         tolerance: residual at which training stops.
-
-    Raises:
-        ZeroDivisionError: never; a width too small for the spectrum gives a tiny positive edge.
 
     Source: Polyak 1964; the step size is 4 / (sqrt(L) + sqrt(l))^2, the rate (sqrt(L) - sqrt(l)) /
         (sqrt(L) + sqrt(l)) a step.
     """
-    smallest, largest = spectrum(num_inputs, num_outputs, width, weight_std)
+    smallest, largest = spectrum(num_inputs, num_outputs, width, weight_std, bias_std)
     root_small = math.sqrt(max(smallest / SAFETY, 1e-3 * largest))
     root_large = math.sqrt(SAFETY * largest)
     rate = (root_large - root_small) / (root_large + root_small)

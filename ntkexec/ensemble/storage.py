@@ -100,6 +100,9 @@ def train(
     folder = Path(directory)
     manifest = manifest_of(problem, config, parameters or {})
     _claim(folder, manifest, budget)
+    if (folder / MANIFEST).exists():
+        # Checks the digests: training again must not vouch for files that were damaged since.
+        return load(folder, problem)
     pieces: dict[Chunk, Weights] = {}
     files: list[dict[str, Any]] = []
     plan = (folder / PLAN).read_bytes()
@@ -161,8 +164,8 @@ def load(directory: str | os.PathLike[str], problem: LearningProblem) -> Ensembl
                 f" (its {manifest.algorithm} has {_words(manifest.parameters)})"
             )
     pieces = {}
-    for entry in data["files"]:
-        path = folder / str(entry["name"])
+    for entry in _parse_files(data, folder / MANIFEST):
+        path = folder / entry["name"]
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -171,7 +174,7 @@ def load(directory: str | os.PathLike[str], problem: LearningProblem) -> Ensembl
             raise EnsembleError(f"{path} is cut short: {len(content)} bytes of {entry['bytes']}")
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             raise EnsembleError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}")
-        pieces[Chunk(*entry["chunk"])] = _from_bytes(content, path)
+        pieces[entry["chunk"]] = _from_bytes(content, path)
     return _assemble(problem, manifest.config, pieces)
 
 
@@ -273,6 +276,21 @@ def _parse_manifest(data: dict[str, Any], path: Path) -> Manifest:
     try:
         values = {field.name: data[field.name] for field in dataclasses.fields(Manifest)}
         return Manifest(**values | {"config": EnsembleConfig(**data["config"])})
+    except (KeyError, TypeError) as error:
+        raise EnsembleError(f"{path} is damaged: {error}") from error
+
+
+def _parse_files(data: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    try:
+        return [
+            {
+                "name": str(entry["name"]),
+                "chunk": Chunk(*entry["chunk"]),
+                "bytes": entry["bytes"],
+                "sha256": entry["sha256"],
+            }
+            for entry in data["files"]
+        ]
     except (KeyError, TypeError) as error:
         raise EnsembleError(f"{path} is damaged: {error}") from error
 

@@ -152,6 +152,7 @@ def _train_stack(
         stack.num_outputs,
         config.width,
         weight_std=config.weight_std,
+        bias_std=config.bias_std,
         tolerance=config.tolerance,
     )
     members = jnp.arange(chunk.first_member, chunk.last_member)

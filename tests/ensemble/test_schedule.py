@@ -1,0 +1,176 @@
+"""The spectrum that sets the step size, against real networks, and the number of steps it takes."""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from ntkexec.ensemble import schedule as schedule_module
+from ntkexec.ensemble import training
+from ntkexec.ensemble.network import TwoLayerNetwork
+from ntkexec.ensemble.schedule import SAFETY, schedule, spectrum
+from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
+from ntkexec.kernel import NTK_GAP, NTK_ORTHOGONAL
+from ntkexec.layout import Flag, Layout
+from ntkexec.problem import LearningProblem
+from ntkexec.template import Program, template
+
+MEMBERS = 8
+SIGMAS = 4.5  # a true statement fails with probability 7e-6 at one comparison
+SHAPES = [(n0, o, h) for n0 in (1, 16) for o in (1, 8) for h in (256, 2048)]
+
+
+def extremes(num_inputs, num_outputs, width, weight_std=1.0):
+    """Smallest and largest eigenvalue of the NTK matrix, all outputs jointly, by member."""
+    network = TwoLayerNetwork(num_inputs, width, num_outputs, weight_std)
+
+    @jax.jit
+    def slopes(key):
+        weights = network.init(key, method="on_basis")
+        found = jax.jacrev(lambda w: network.apply(w, method="on_basis"))(weights)["params"]
+        rows = num_inputs * num_outputs
+        return [slope.reshape(rows, -1) for slope in found.values()]
+
+    found = []
+    for member in range(MEMBERS):
+        # The Gram matrix in float64: the smallest eigenvalue must not be rounding.
+        blocks = [np.asarray(b, np.float64) for b in slopes(jax.random.key(member))]
+        eigenvalues = np.linalg.eigvalsh(sum(block @ block.T for block in blocks))
+        found.append((eigenvalues[0], eigenvalues[-1]))
+    return np.array(found).T
+
+
+def sampling_error(width, members):
+    """Relative standard error of an extreme eigenvalue averaged over members.
+
+    For one input and one output the eigenvalue is a mean over units of relu(w)^2 + a^2 [w > 0],
+    whose mean is 1 and whose variance is 5/4 + 5/4 + 2/4. More inputs or outputs average more.
+    """
+    return math.sqrt(3 / width / members)
+
+
+def sticks_out(edges, eigenvalues, width):
+    """By how many standard errors the mean extreme eigenvalues lie outside the edges."""
+    error = sampling_error(width, MEMBERS)
+    below = (1 - eigenvalues[0].mean() / edges[0]) / error
+    above = (eigenvalues[1].mean() / edges[1] - 1) / error
+    return max(below, above)
+
+
+@pytest.mark.parametrize("num_inputs, num_outputs, width", SHAPES)
+def test_the_edges_contain_the_spectrum_of_real_networks(num_inputs, num_outputs, width):
+    eigenvalues = extremes(num_inputs, num_outputs, width)
+    smallest, largest = spectrum(num_inputs, num_outputs, width, 1.0)
+    assert sticks_out((smallest, largest), eigenvalues, width) < SIGMAS
+    # Every single network too, with the safety factor of the schedule and the spread of one.
+    allowance = SAFETY * (1 + SIGMAS * sampling_error(width, 1))
+    assert (eigenvalues[0] > smallest / allowance).all()
+    assert (eigenvalues[1] < largest * allowance).all()
+
+
+def test_the_limits_of_infinite_width_do_not_contain_it():
+    narrow, infinite = 256, 10**30
+    edges = spectrum(16, 8, infinite, 1.0)
+    assert sticks_out(edges, extremes(16, 8, narrow), narrow) > SIGMAS
+
+
+def test_edges_without_the_spread_by_the_hidden_weights_do_not_contain_it():
+    edges = spectrum(16, 0, 256, 1.0)
+    assert sticks_out(edges, extremes(16, 8, 256), 256) > SIGMAS
+
+
+def test_edges_that_ignore_the_mean_activation_do_not_contain_it():
+    smallest, largest = spectrum(16, 1, 2048, 1.0)
+    edges = (smallest, largest - NTK_ORTHOGONAL)
+    assert sticks_out(edges, extremes(16, 1, 2048), 2048) > SIGMAS
+
+
+@pytest.mark.parametrize("num_inputs", [1, 2, 21, 300])
+@pytest.mark.parametrize("weight_std", [0.5, 1.0, 2.0])
+def test_at_infinite_width_the_edges_are_those_of_the_train_gram(num_inputs, weight_std):
+    smallest, largest = spectrum(num_inputs, 7, 10**30, weight_std)
+    scale = weight_std**4 / num_inputs
+    # The spread at that width is sqrt(600 / 1e30) < 1e-13.
+    assert smallest == pytest.approx(scale * NTK_GAP, rel=1e-12)
+    assert largest == pytest.approx(scale * (NTK_GAP + NTK_ORTHOGONAL * num_inputs), rel=1e-12)
+
+
+def test_the_edges_scale_with_the_weights_as_real_spectra_do():
+    plain, scaled = extremes(4, 2, 256), extremes(4, 2, 256, weight_std=1.5)
+    np.testing.assert_allclose(scaled, 1.5**4 * plain, rtol=1e-4)  # float32
+    assert spectrum(4, 2, 256, 1.5) == pytest.approx(
+        [1.5**4 * edge for edge in spectrum(4, 2, 256, 1.0)]
+    )
+
+
+@pytest.mark.parametrize("width", [1, 3, 16])
+def test_a_schedule_is_finite_and_stable_even_where_the_edge_collapses(width):
+    plan = schedule(64, 64, width, tolerance=1e-4)
+    _, largest = spectrum(64, 64, width, 1.0)
+    # Heavy ball is stable for learning_rate * eigenvalue < 2 (1 + momentum).
+    assert 0 < plan.learning_rate * largest < 2 * (1 + plan.momentum)
+    assert 0 < plan.momentum < 1
+    assert 0 < plan.predicted_steps < 1000
+
+
+def problem(num_inputs):
+    """One component: template i matches if bit i is 1; they write three flags in turns."""
+    layout = Layout(
+        (*(Flag(f"x{i}") for i in range(num_inputs)), *(Flag(f"f{i}") for i in range(3)))
+    )
+    templates = [
+        template({i: 1}, [num_inputs + i % 3, num_inputs + (i + 1) % 3]) for i in range(num_inputs)
+    ]
+    return LearningProblem(Program("turns", layout, tuple(templates)))
+
+
+CONFIG = EnsembleConfig(members=4, width=1024)
+
+
+def plan_and_steps(num_inputs, **changes):
+    config = dataclasses.replace(CONFIG, **changes)
+    weights = train_chunk(problem(num_inputs), config, Chunk(0, 0, config.members))
+    plan = schedule(
+        num_inputs, 3, config.width, weight_std=config.weight_std, tolerance=config.tolerance
+    )
+    return plan, int(weights.steps.max())
+
+
+# Training ends when the largest error, not its norm along the slowest eigenvector, is in tolerance,
+# and heavy ball has a polynomial factor: so a factor either way.
+FACTOR = 2
+
+
+@pytest.mark.parametrize("num_inputs, tolerance", [(4, 1e-2), (16, 1e-2), (16, 1e-4), (64, 1e-4)])
+def test_training_takes_about_the_predicted_number_of_steps(num_inputs, tolerance):
+    plan, steps = plan_and_steps(num_inputs, tolerance=tolerance)
+    assert plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
+
+
+@pytest.mark.parametrize("weight_std", [0.6, 1.5])
+def test_it_does_so_for_other_weights_at_initialisation(weight_std):
+    plan, steps = plan_and_steps(16, weight_std=weight_std)
+    assert plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
+
+
+def test_a_prediction_for_a_problem_four_times_as_large_is_outside_the_factor():
+    # The number of steps grows with the root of the condition number.
+    plan = schedule(16 * 64, 3, 16 * 1024, tolerance=1e-4)
+    _, steps = plan_and_steps(16)
+    assert not plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
+
+
+@pytest.mark.parametrize("num_inputs", [32, 64])
+def test_momentum_needs_fewer_steps_than_plain_gradient_descent(monkeypatch, num_inputs):
+    _, with_momentum = plan_and_steps(num_inputs)
+    smallest, largest = spectrum(num_inputs, 3, CONFIG.width, 1.0)
+    # Best step size without momentum: 2 / (L + l), rate (L - l) / (L + l).
+    rate = (largest - smallest) / (largest + smallest)
+    bound = math.log(1 / CONFIG.tolerance) / -math.log(rate)
+    plain = schedule_module.Schedule(2 / (largest + smallest), 0.0, math.ceil(bound))
+    monkeypatch.setattr(training, "schedule", lambda *_, **__: plain)
+    without = train_chunk(problem(num_inputs), CONFIG, Chunk(0, 0, CONFIG.members)).steps.max()
+    assert with_momentum < bound
+    assert with_momentum < 0.7 * without

@@ -1,0 +1,409 @@
+"""Ensembles on disk: bit-exact, checked on reading, and safe to kill while they are written."""
+
+import ast
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ensemble.examples import EPS32, MIXED, equal_weights, joint, program
+
+import ntkexec
+from ntkexec.ensemble import EnsembleConfig, load, read_manifest, storage, train, training
+from ntkexec.errors import EnsembleError
+from ntkexec.problem import LearningProblem
+
+PROBLEM = joint(program([[0], [1], [0, 1]]))
+CONFIG = EnsembleConfig(members=5, width=32)
+BUDGET = 2 * 8 * 4 * 32 * (3 + 5)  # two members a chunk
+SIZES = {"size": 3}
+
+
+def train_here(folder, **changes):
+    options = {"problem": PROBLEM, "config": CONFIG, "parameters": SIZES, "budget": BUDGET}
+    options |= changes
+    problem, config = options.pop("problem"), options.pop("config")
+    return train(problem, config, directory=folder, **options)
+
+
+def refuses(folder, message, problem=PROBLEM):
+    with pytest.raises(EnsembleError, match=message) as caught:
+        load(folder, problem)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    train_here(tmp_path / "stored")
+    return tmp_path / "stored"
+
+
+def weight_files(folder):
+    return sorted(folder.glob("*.safetensors"))
+
+
+def test_a_stored_ensemble_is_read_bit_for_bit(folder):
+    assert len(weight_files(folder)) == 3  # 2 + 2 + 1 members
+    trained, loaded = train_here(None), load(folder, PROBLEM)
+    assert loaded.problem == PROBLEM
+    assert loaded.config == CONFIG
+    assert all(equal_weights(a, b) for a, b in zip(trained.weights, loaded.weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        dataclasses.replace(CONFIG, precision="float64", tolerance=1e-8, members=2),
+        # Larger biases need their own step size; this says that they are stored.
+        dataclasses.replace(CONFIG, bias_std=0.1, members=2, seed=3, weight_std=1.1),
+    ],
+    ids=["float64", "biases"],
+)
+def test_so_are_several_stacks_of_every_precision_with_biases(tmp_path, config):
+    problem = LearningProblem(MIXED, padding=1)
+    trained = train(problem, config, directory=tmp_path / "new" / "folder")
+    loaded = load(tmp_path / "new" / "folder", problem)
+    assert len(trained.weights) == len(problem.stacks) > 1
+    assert loaded.config == config
+    for ours, theirs in zip(trained.weights, loaded.weights, strict=True):
+        assert equal_weights(ours, theirs)
+        assert (theirs.hidden_bias is None) == (config.bias_std == 0)
+        assert theirs.hidden.dtype == config.precision
+
+
+def test_the_manifest_says_what_was_trained(folder):
+    manifest = read_manifest(folder)
+    assert manifest.algorithm == "example"
+    assert manifest.parameters == SIZES
+    assert manifest.program == PROBLEM.program.digest
+    assert (manifest.kind, manifest.padding, manifest.config) == ("joint", 0, CONFIG)
+    data = json.loads((folder / "ensemble.json").read_bytes())
+    assert [f["name"] for f in data["files"]] == [path.name for path in weight_files(folder)]
+
+
+# Damage.
+
+
+def some_positions(path):
+    size = path.stat().st_size
+    return [0, 8, 20, size // 2, size - 1]
+
+
+@pytest.mark.parametrize("position", range(5))
+def test_a_flipped_bit_is_noticed_wherever_it_is(folder, position):
+    path = weight_files(folder)[1]
+    content = bytearray(path.read_bytes())
+    content[some_positions(path)[position]] ^= 1
+    path.write_bytes(content)
+    assert path.name in refuses(folder, "is damaged: its SHA-256 is not the one in ensemble.json")
+
+
+@pytest.mark.parametrize("kept", [0, 7, 100, -1])
+def test_a_truncated_file_is_noticed(folder, kept):
+    path = weight_files(folder)[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:kept])
+    assert path.name in refuses(folder, rf"is cut short: \d+ bytes of {len(content)}$")
+
+
+def test_a_file_with_more_at_its_end_is_refused(folder):
+    path = weight_files(folder)[0]
+    path.write_bytes(path.read_bytes() + b"\0")
+    refuses(folder, path.name)
+
+
+def test_a_missing_file_is_named(folder):
+    path = weight_files(folder)[2]
+    path.unlink()
+    assert path.name in refuses(folder, "is missing: No such file")
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    for found in (load, read_manifest):
+        arguments = (PROBLEM,) if found is load else ()
+        with pytest.raises(EnsembleError, match=r"there is no folder .*nowhere$"):
+            found(tmp_path / "nowhere", *arguments)
+
+
+def test_an_empty_folder_and_an_unfinished_training_are_told_apart(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refuses(tmp_path / "empty", r"holds no ensemble: ensemble\.json is missing")
+    (folder / "ensemble.json").unlink()
+    weight_files(folder)[2].unlink()
+    refuses(folder, r"is unfinished \(2 chunks done\); run the same train command again")
+
+
+def edited(folder, edit):
+    path = folder / "ensemble.json"
+    data = json.loads(path.read_bytes())
+    edit(data)
+    path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"not json", r"ensemble\.json is damaged"),
+        (b"", r"ensemble\.json is damaged"),
+        (b"\xff\xfe\x00", r"ensemble\.json is damaged"),
+        (b"[1, 2]", r"ensemble\.json has format 'list'; this version reads 'ntkexec-ensemble/1'"),
+        (b"{}", r"ensemble\.json has format None"),
+        (b'{"format": "ntkexec-ensemble/2"}', r"has format 'ntkexec-ensemble/2'"),
+        (b'{"format": "ntkexec-ensemble/1"}', r"ensemble\.json is damaged"),
+    ],
+    ids=str,
+)
+def test_a_manifest_that_is_none_is_refused(folder, content, message):
+    (folder / "ensemble.json").write_bytes(content)
+    refuses(folder, message)
+    with pytest.raises(EnsembleError, match=message):
+        read_manifest(folder)
+
+
+EDITS = {
+    "no program": lambda data: data.pop("program"),
+    "no config": lambda data: data.pop("config"),
+    "config with another option": lambda data: data["config"].update(depth=2),
+    "config with a wrong value": lambda data: data["config"].update(members=0),
+    "config with a wrong type": lambda data: data["config"].update(members="many"),
+    "no files": lambda data: data.pop("files"),
+    "a file without a digest": lambda data: data["files"][0].pop("sha256"),
+    "a file without a chunk": lambda data: data["files"][0].pop("chunk"),
+    "a chunk that is none": lambda data: data["files"][0].update(chunk=[0]),
+    "fewer files": lambda data: data["files"].pop(),
+    "more members than files": lambda data: data["config"].update(members=6),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_a_manifest_that_was_edited_is_refused(folder, edit):
+    load(folder, PROBLEM)
+    edited(folder, edit)
+    with pytest.raises(EnsembleError):
+        load(folder, PROBLEM)
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        (joint(program([[0], [1], [1]])), r"trained for program [0-9a-f]{64}, but [0-9a-f]{64} is"),
+        (LearningProblem(PROBLEM.program), r"trained for kind joint, but factored is needed"),
+        (joint(PROBLEM.program, padding=2), r"trained for padding 0, but 2 is needed"),
+        (
+            joint(dataclasses.replace(PROBLEM.program, name="other")),
+            r"trained for algorithm example, but other is needed \(its example has size 3\)",
+        ),
+    ],
+    ids=["program", "kind", "padding", "name"],
+)
+def test_an_ensemble_for_another_problem_is_refused(folder, other, message):
+    refuses(folder, message, other)
+
+
+# Interrupted training.
+
+
+def interrupted(folder, *, at, hang_in="report"):
+    """Trains in another process and kills it: at the report of chunk `at`, before it is stored, or
+    when file number `at` (the first is the plan) has been written but not yet renamed."""
+    script = f"""
+import os, sys, time
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from ensemble.test_storage import train_here
+seen = []
+def hang_at_last(*_):
+    seen.append(0)
+    if len(seen) == {at}:
+        print("now", flush=True)
+        time.sleep(600)
+rename = os.replace
+def hang_in_rename(*args):
+    hang_at_last()
+    rename(*args)
+if {hang_in!r} == "rename":
+    os.replace = hang_in_rename
+    train_here({str(folder)!r})
+else:
+    train_here({str(folder)!r}, report=hang_at_last)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)},
+    )
+    with process:
+        assert process.stdout.readline() == b"now\n"
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def trained_chunks(monkeypatch):
+    calls, trains = [], training.train_chunk
+
+    def count(problem, config, chunk):
+        calls.append(chunk)
+        return trains(problem, config, chunk)
+
+    monkeypatch.setattr(training, "train_chunk", count)
+    return calls
+
+
+@pytest.mark.parametrize("hang_in, at", [("report", 2), ("rename", 3)])
+def test_a_killed_training_leaves_nothing_that_loads_and_continues(
+    tmp_path, trained_chunks, hang_in, at
+):
+    folder = tmp_path / "killed"
+    interrupted(folder, at=at, hang_in=hang_in)
+    # The second chunk was trained, but it was not stored.
+    (stored,) = weight_files(folder)
+    assert len(list(folder.glob("*.part"))) == (hang_in == "rename")
+    refuses(folder, r"unfinished \(1 chunks done\)")
+    before = stored.stat().st_mtime_ns, stored.read_bytes()
+    train_here(folder)
+    assert [chunk.first_member for chunk in trained_chunks] == [2, 4]
+    assert (stored.stat().st_mtime_ns, stored.read_bytes()) == before
+    train_here(tmp_path / "uninterrupted")
+    assert len(weight_files(folder)) == 3
+    for ours, theirs in zip(weight_files(folder), weight_files(tmp_path / "uninterrupted")):
+        assert ours.read_bytes() == theirs.read_bytes()
+    assert load(folder, PROBLEM).residual <= CONFIG.tolerance + 8 * EPS32
+
+
+def test_a_complete_ensemble_is_loaded_instead_of_trained(folder, trained_chunks):
+    again = train_here(folder)
+    assert not trained_chunks
+    assert all(
+        equal_weights(a, b)
+        for a, b in zip(again.weights, load(folder, PROBLEM).weights, strict=True)
+    )
+
+
+def test_training_again_does_not_bless_a_damaged_ensemble(folder):
+    path = weight_files(folder)[1]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(EnsembleError, match="damaged"):
+        train_here(folder)
+    refuses(folder, "damaged")
+
+
+def test_a_damaged_chunk_of_an_unfinished_training_is_refused(folder):
+    (folder / "ensemble.json").unlink()
+    path = weight_files(folder)[1]
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(EnsembleError, match=rf"{path.name} is damaged"):
+        train_here(folder)
+
+
+def test_a_chunk_of_another_training_is_refused(folder, tmp_path):
+    other = tmp_path / "other"
+    train_here(other, config=dataclasses.replace(CONFIG, seed=1))
+    (folder / "ensemble.json").unlink()
+    name = weight_files(folder)[1].name
+    (folder / name).write_bytes((other / name).read_bytes())
+    with pytest.raises(EnsembleError, match=rf"{name} belongs to another training"):
+        train_here(folder)
+
+
+OTHER_PLANS = {
+    "seed": {"config": dataclasses.replace(CONFIG, seed=1)},
+    "members": {"config": dataclasses.replace(CONFIG, members=6)},
+    "sizes": {"parameters": {"size": 4}},
+    "budget": {"budget": 2 * BUDGET},
+    "problem": {"problem": joint(PROBLEM.program, padding=1)},
+}
+
+
+@pytest.mark.parametrize("change", OTHER_PLANS.values(), ids=OTHER_PLANS)
+def test_a_folder_with_another_training_is_refused_and_left_alone(folder, change, trained_chunks):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(EnsembleError, match=r"holds another training \(plan\.json differs\)"):
+        train_here(folder, **change)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert not trained_chunks
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path, trained_chunks):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(EnsembleError, match=r"holds other files \(thesis\.tex\); give an empty"):
+        train_here(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    assert not trained_chunks
+
+
+def test_a_failed_training_leaves_no_ensemble(tmp_path):
+    with pytest.raises(EnsembleError, match="try width"):
+        train_here(tmp_path / "narrow", config=dataclasses.replace(CONFIG, width=1))
+    refuses(tmp_path / "narrow", r"unfinished \(0 chunks done\)")
+
+
+# Where nothing can be written.
+
+
+def test_a_path_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(EnsembleError, match=rf"cannot store an ensemble in {folder}: "):
+            train_here(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(EnsembleError, match="Permission denied"):
+            train_here(tmp_path / "new")
+        with pytest.raises(EnsembleError, match="Permission denied"):
+            train_here(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_a_full_disk_is_reported_and_leaves_no_half_file(tmp_path, monkeypatch, number):
+    # The plan is the first file, the manifest the fifth.
+    calls, fsync = [], os.fsync
+
+    def fails(descriptor):
+        calls.append(descriptor)
+        if len(calls) == number:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(storage.os, "fsync", fails)
+    with pytest.raises(EnsembleError, match=r"cannot write .*: No space left on device"):
+        train_here(tmp_path / "full")
+    assert not list((tmp_path / "full").glob("*.part"))
+    assert len(list((tmp_path / "full").iterdir())) == number - 1
+    with pytest.raises(EnsembleError):
+        load(tmp_path / "full", PROBLEM)
+    monkeypatch.undo()
+    train_here(tmp_path / "full")
+    load(tmp_path / "full", PROBLEM)
+
+
+# No code in data.
+
+
+def test_nothing_in_the_package_unpickles():
+    unsafe = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    sources = sorted(Path(ntkexec.__file__).parent.rglob("*.py"))
+    assert len(sources) > 20
+    for source in sources:
+        text = source.read_text()
+        assert not re.search(r"allow_pickle\s*=\s*True", text), source
+        for node in ast.walk(ast.parse(text)):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not unsafe & {name.split(".")[0] for name in names}, source
