@@ -1,4 +1,7 @@
-"""The errors that a user can meet, named by meaning. Each message gives the value, the rule and the place."""
+"""The errors that a user can meet, named by meaning.
+
+Each message gives the value, the rule and the place.
+"""
 
 
 class NtkexecError(ValueError):

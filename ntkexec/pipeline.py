@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import networkx as nx
 
 from ntkexec import engines, ensemble, executor
-from ntkexec.certificate import Certificate, padded
+from ntkexec.certificate import Certificate, check_odds, padded
 from ntkexec.ensemble import Ensemble, EnsembleConfig, Progress
 from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
@@ -73,7 +73,11 @@ def certify(
         delta: probability of an error to choose it for.
         num_decisions: how many bits are decided.
         instance: what is executed, for the bound `graph`.
+
+    Raises:
+        CertificateError: delta or num_decisions out of range, or see `bound_for`.
     """
+    check_odds(delta, num_decisions)
     if bound is None:
         bound = "graph" if kind == "joint" and instance is not None else "states"
     problem = LearningProblem(program, kind, 0 if padding == "auto" else padding)
@@ -87,6 +91,23 @@ def default_width(problem: LearningProblem) -> int:
     """The width that training uses if none is asked for: a power of two, with the problem's size."""
     largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)
     return max(MIN_WIDTH, 2 ** math.ceil(math.log2(WIDTH_PER_TEMPLATE * largest)))
+
+
+def ensemble_config(
+    certificate: Certificate,
+    *,
+    members: int | None,
+    width: int | None,
+    seed: int,
+    delta: float,
+    num_decisions: int,
+) -> EnsembleConfig:
+    """How to train: the size and width that are asked for, or what the certificate says."""
+    if members is None:
+        members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
+    if width is None:
+        width = default_width(certificate.problem)
+    return EnsembleConfig(members=members, width=width, seed=seed)
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -116,14 +137,18 @@ def prepare(
         algorithm: a name in `ALGORITHMS`.
         graph: a graph, a file, or a generator such as `grid:8x8`.
         parameters: sizes of the program, if given.
-        inputs: what the algorithm asks; for flooding `sources` (or `source`) and `message`.
+        inputs: what the algorithm asks, `Algorithm.inputs`; None is as good as left out.
 
     Raises:
         NtkexecError: an unknown algorithm or input, or an input that does not fit.
     """
     found = find_algorithm(algorithm)
+    given = {name: value for name, value in inputs.items() if value is not None}
+    if unknown := given.keys() - set(found.inputs):
+        takes = ", ".join(found.inputs)
+        raise NtkexecError(f"{algorithm} takes the inputs {takes}, not {min(unknown)!r}")
     loaded = graph if isinstance(graph, Graph) else load(graph)
-    return found.prepare(loaded, parameters=parameters, **inputs)
+    return found.prepare(loaded, parameters=parameters, **given)
 
 
 def run(
@@ -210,11 +235,13 @@ def run(
             if members is not None:
                 networks = networks.first(members)
         else:
-            config = EnsembleConfig(
-                members=members
-                or certificate.ensemble_size(delta=delta, num_decisions=instance.num_decisions),
-                width=width or default_width(certificate.problem),
+            config = ensemble_config(
+                certificate,
+                members=members,
+                width=width,
                 seed=seed,
+                delta=delta,
+                num_decisions=instance.num_decisions,
             )
             networks = ensemble.train(certificate.problem, config, report=report)
             train_seconds = time.perf_counter() - start

@@ -12,7 +12,7 @@ from programs import MANY, expected_bits, valid_states
 
 from ntkexec.errors import GraphError, LayoutError, NtkexecError, ProgramError
 from ntkexec.graphs import from_networkx
-from ntkexec.programs import flooding
+from ntkexec.programs import flooding, inputs
 from ntkexec.programs.flooding import Message
 
 SMALL_GRAPHS = [graph for graph in nx.graph_atlas_g()[1:53] if len(graph) <= 4]
@@ -83,7 +83,7 @@ def test_the_degree_bounds_the_occupied_slots():
 
 def test_arrival_bits_are_the_least_that_can_count():
     for rounds in range(40):
-        bits = flooding.arrival_bits_for(rounds)
+        bits = inputs.bits_for(rounds)
         assert 2**bits - 1 >= rounds
         assert bits == 1 or 2 ** (bits - 1) - 1 < rounds
 
@@ -277,7 +277,7 @@ def test_initial_states_that_do_not_fit_are_refused(colours, text, message):
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ([], "flooding needs at least one source"),
+        ([], "at least one source is needed"),
         ([2], r"sources \[2\] are not all nodes 0 to 1"),
         ([0, -1], r"sources \[0, -1\] are not all nodes 0 to 1"),
     ],
@@ -297,7 +297,7 @@ def test_sources_that_do_not_exist_are_refused(sources, message):
         ({"arrival_bits": 1}, ProgramError, "arrival_bits of at least 2, the program has 1"),
         ({"message_bits": 3}, ProgramError, "message 01 has 2 bits, the program takes 3"),
         ({"message_bits": 1}, ProgramError, "message 01 has 2 bits, the program takes 1"),
-        ({"colours": 3}, ProgramError, "flooding takes the sizes degree, slots, message_bits"),
+        ({"colours": 3}, ProgramError, "the program's sizes are degree, slots, message_bits, arrival_bits, not degree"),
     ],
 )
 def test_an_instance_that_does_not_fit_the_given_sizes_is_refused(sizes, error, message):

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 
 from ntkexec import ensemble, graphs, pipeline
 from ntkexec.cli import text
-from ntkexec.ensemble import EnsembleConfig, Progress
+from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
 from ntkexec.result import certificate_data, ensemble_data, program_data
@@ -56,7 +56,9 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
         TextColumn("networks"),
         TimeElapsedColumn(),
     )
-    with Bar(*columns, console=console, transient=True) as bar:
+    # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
+    hidden = not console.is_terminal
+    with Bar(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("training", total=None, visible=False)
 
         def report(progress: Progress) -> None:
@@ -111,7 +113,7 @@ def train(
     delta: float,
     num_decisions: int,
     sources: list[str] | None,
-    message: str,
+    message: str | None,
     **options: Any,
 ) -> None:
     """Trains, stores, and prints what was stored."""
@@ -135,10 +137,13 @@ def train(
     certificate = pipeline.certify(
         program, instance=instance, delta=delta, num_decisions=num_decisions, **options
     )
-    config = EnsembleConfig(
-        members=members or certificate.ensemble_size(delta=delta, num_decisions=num_decisions),
-        width=width or pipeline.default_width(certificate.problem),
+    config = pipeline.ensemble_config(
+        certificate,
+        members=members,
+        width=width,
         seed=seed,
+        delta=delta,
+        num_decisions=num_decisions,
     )
     start = time.perf_counter()
     with training_bar() as report:

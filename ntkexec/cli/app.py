@@ -43,12 +43,15 @@ class SelfLoops(enum.StrEnum):
     drop = "drop"
 
 
-Algorithm = Annotated[str, typer.Argument(help="Which algorithm, for instance flooding.")]
+Algorithm = Annotated[str, typer.Argument(help="Which algorithm: flooding or bfs.")]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 SourceOption = Annotated[
-    list[str] | None, typer.Option(help="A node that holds the message; repeat for several.")
+    list[str] | None,
+    typer.Option(help="Where it starts, by default the first node; repeat for several."),
 ]
-MessageOption = Annotated[str, typer.Option(help="The message, a string of 0s and 1s.")]
+MessageOption = Annotated[
+    str | None, typer.Option(help="For flooding: a string of 0s and 1s, 1011 by default.")
+]
 KindOption = Annotated[
     Kind,
     typer.Option("--ensemble-kind", help="One network per component, or one for all templates."),
@@ -77,7 +80,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 SlotsOption = Annotated[
     int | None, typer.Option(help="Colours; D^2 + 1 by default, always enough.")
 ]
-ArrivalOption = Annotated[int | None, typer.Option(help="Bits of the arrival time; 4 by default.")]
+ArrivalOption = Annotated[
+    int | None, typer.Option(help="For flooding: bits of the arrival time, 4 by default.")
+]
 DecisionsOption = Annotated[
     int, typer.Option(help="Bits decided in the runs to come, for the ensemble's size.")
 ]
@@ -88,7 +93,7 @@ def run(
     algorithm: Algorithm,
     graph: Annotated[str, typer.Argument(help=GRAPH_HELP)],
     source: SourceOption = None,
-    message: MessageOption = "1011",
+    message: MessageOption = None,
     engine: Annotated[
         Engine, typer.Option(help="How the learned update is evaluated.")
     ] = Engine.ensemble,
@@ -143,7 +148,7 @@ def run(
 def certify(
     algorithm: Algorithm,
     degree: Annotated[int, typer.Option(help="Most neighbours of a node, D.")],
-    word: Annotated[int, typer.Option(help="Bits of a message.")],
+    word: Annotated[int, typer.Option(help="Bits of a word: flooding's message, a distance.")],
     slots: SlotsOption = None,
     arrival_bits: ArrivalOption = None,
     kind: KindOption = Kind.factored,
@@ -183,9 +188,11 @@ def train(
         Path, typer.Option(help="Folder for the ensemble; a killed training continues.")
     ] = ...,  # type: ignore[assignment]
     source: SourceOption = None,
-    message: MessageOption = "1011",
+    message: MessageOption = None,
     degree: Annotated[int | None, typer.Option(help="Most neighbours of a node, D.")] = None,
-    word: Annotated[int | None, typer.Option(help="Bits of a message.")] = None,
+    word: Annotated[
+        int | None, typer.Option(help="Bits of a word: flooding's message, a distance.")
+    ] = None,
     slots: SlotsOption = None,
     arrival_bits: ArrivalOption = None,
     kind: KindOption = Kind.factored,

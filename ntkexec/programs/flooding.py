@@ -9,14 +9,13 @@ import dataclasses
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 
-import networkx as nx
 import numpy as np
 from jaxtyping import Bool
-from scipy.sparse import csgraph, csr_array
 
-from ntkexec.errors import GraphError, LayoutError, ProgramError
+from ntkexec.errors import LayoutError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.layout import Flag, Layout, OneHot, Table, Word
+from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.reference import flooding as reference
 from ntkexec.template import Program, Template, template
@@ -165,20 +164,6 @@ class Message:
         return "".join("01"[bit] for bit in self.bits)
 
 
-def arrival_bits_for(rounds: int) -> int:
-    """The least `arrival_bits` that can count up to `rounds`; at least 1."""
-    return max(1, rounds.bit_length())
-
-
-def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
-    """The largest finite distance from the sources: rounds until the last node is informed."""
-    edges = (graph.tuple.senders, graph.tuple.receivers)
-    size = (graph.num_nodes, graph.num_nodes)
-    adjacency = csr_array((np.ones(len(edges[0])), edges), shape=size)
-    distances = csgraph.dijkstra(adjacency, indices=list(sources), unweighted=True, min_only=True)
-    return int(distances[np.isfinite(distances)].max())
-
-
 def instance(
     graph: Graph,
     *,
@@ -199,38 +184,25 @@ def instance(
         GraphError: no source, or an unknown one.
         ProgramError: the graph, the message or the arrival times do not fit the given sizes.
     """
-    check_sources(graph, sources)
-    rounds = rounds_needed(graph, sources)
+    inputs.check_sources(graph, sources)
+    rounds = inputs.rounds_needed(graph, sources)
     needed = {
         "degree": graph.degree,
         "slots": graph.num_colours,
         "message_bits": len(message),
-        "arrival_bits": arrival_bits_for(rounds),
+        "arrival_bits": inputs.bits_for(rounds),
     }
-    sizes = dict(parameters) if parameters else needed
-    if sizes.keys() != needed.keys():
-        raise ProgramError(f"flooding takes the sizes {', '.join(needed)}, not {', '.join(sizes)}")
-    for name in ("degree", "slots", "arrival_bits"):
-        if sizes[name] < needed[name]:
-            raise ProgramError(
-                f"graph {graph.label!r} needs {name} of at least {needed[name]}, the program has "
-                f"{sizes[name]}"
-            )
-    if sizes["message_bits"] != len(message):
+    if parameters and parameters.get("message_bits") != len(message):
         raise ProgramError(
-            f"message {message} has {len(message)} bits, the program takes {sizes['message_bits']}"
+            f"message {message} has {len(message)} bits, the program takes "
+            f"{parameters.get('message_bits')}"
         )
+    sizes = inputs.sizes_for(graph, needed, parameters)
     flooding = program(**sizes)
 
     def expected() -> Answer:
-        edges = nx.DiGraph()
-        edges.add_nodes_from(range(graph.num_nodes))
-        edges.add_edges_from(
-            zip(graph.tuple.senders.tolist(), graph.tuple.receivers.tolist(), strict=True)
-        )
-        by_node = reference.flooding(edges, sources, message.value)
-        fields = ("informed", "message", "arrival")
-        return {f: np.array([by_node[v][f] for v in range(graph.num_nodes)]) for f in fields}
+        found = reference.flooding(inputs.index_graph(graph), sources, message.value)
+        return inputs.as_columns(found)
 
     return Instance(
         parameters=sizes,
@@ -243,14 +215,6 @@ def instance(
         reference=expected,
         formats={"informed": bool, "message": lambda value: format(value, f"0{len(message)}b")},
     )
-
-
-def check_sources(graph: Graph, sources: Sequence[int]) -> None:
-    """Raises GraphError unless there is a source and all are nodes of the graph."""
-    if len(sources) == 0:
-        raise GraphError("flooding needs at least one source")
-    if not 0 <= min(sources) <= max(sources) < graph.num_nodes:
-        raise GraphError(f"sources {list(sources)} are not all nodes 0 to {graph.num_nodes - 1}")
 
 
 def initial_states(
@@ -312,11 +276,7 @@ def prepare(
     Raises:
         GraphError: an unknown source, or both `source` and `sources`.
     """
-    if source is not None and sources is not None:
-        raise GraphError("give either source or sources, not both")
-    if sources is None:
-        sources = [graph.names[0] if source is None else source]
-    indices = [graph.index(name) for name in sources]
+    indices = inputs.source_indices(graph, source, sources)
     return instance(graph, sources=indices, message=Message.parse(message), parameters=parameters)
 
 
@@ -351,4 +311,11 @@ def sizes(
     }
 
 
-ALGORITHM = Algorithm("flooding", "every node learns the sources' message", sizes, program, prepare)
+ALGORITHM = Algorithm(
+    name="flooding",
+    summary="every node learns the sources' message",
+    sizes=sizes,
+    program=program,
+    prepare=prepare,
+    inputs=("source", "sources", "message"),
+)

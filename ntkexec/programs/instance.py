@@ -63,7 +63,8 @@ class Algorithm:
             nothing, into the program's sizes.
         program: builds the program from its sizes.
         prepare: `prepare(graph, *, parameters, **inputs)` gives an instance on a single graph;
-            inputs speak of nodes by name.
+            inputs speak of nodes by name, and may be left out.
+        inputs: names of the inputs.
     """
 
     name: str
@@ -71,3 +72,4 @@ class Algorithm:
     sizes: Callable[..., dict[str, int]]
     program: Callable[..., Program]
     prepare: Callable[..., Instance]
+    inputs: tuple[str, ...]

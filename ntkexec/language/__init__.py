@@ -1,0 +1,29 @@
+"""The instruction language in which programs are written."""
+
+from ntkexec.language import idioms
+from ntkexec.language.builder import Builder, Place, Record, Slots, initial_states
+from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of, minimise
+from ntkexec.language.values import Choice, Number, either, equal
+from ntkexec.layout import Flag, OneHot, Word
+
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "Builder",
+    "Choice",
+    "Flag",
+    "Number",
+    "OneHot",
+    "Place",
+    "Record",
+    "Slots",
+    "Sum",
+    "Word",
+    "all_of",
+    "any_of",
+    "either",
+    "equal",
+    "idioms",
+    "initial_states",
+    "minimise",
+]

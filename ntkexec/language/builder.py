@@ -1,0 +1,440 @@
+"""The instruction language: fields, phases and guarded statements, compiled to templates.
+
+    p = Builder("announce", slots=5, degree=2)
+    loud, heard = p.flag("loud"), p.flag("heard")
+    inbox = p.message(Flag("noise"))
+    with p.phase("send"):
+        p.send(inbox.noise, loud)
+    with p.phase("receive"):
+        for slot in p.slots:
+            p.set(heard, when=inbox[slot].noise)
+    program = p.compile()
+
+Fields keep their values unless a statement says otherwise: the compiler writes the keep templates.
+All nodes go through the phases together; the last is followed by the first.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import pathlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
+
+from ntkexec.errors import ProgramError
+from ntkexec.language.logic import (
+    FALSE,
+    TRUE,
+    Impossible,
+    Sum,
+    Term,
+    all_of,
+    any_of,
+    literal,
+    minimise,
+)
+from ntkexec.language.values import Choice, Number, Value, bits_of, constant, either
+from ntkexec.layout import Field, Flag, Layout, Leaf, OneHot, Table, Word
+from ntkexec.template import Program, Template, template
+
+PHASE, COLOUR, PORT = "phase", "colour", "port"
+
+
+class Place(NamedTuple):
+    """A bit by name: path in the layout, position in the field, slot in a table."""
+
+    path: str
+    position: int = 0
+    slot: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Assignment:
+    """In a phase, where the guard holds, a bit becomes a value."""
+
+    phase: int
+    guard: Sum
+    value: Sum
+    origin: str
+
+
+class Record:
+    """The fields of one slot of a table, as attributes."""
+
+    def __init__(self, fields: dict[str, Value]) -> None:
+        self.__dict__.update(fields)
+
+    def __getattr__(self, name: str) -> Any:
+        raise ProgramError(f"a slot has the fields {', '.join(self.__dict__)}, not {name!r}")
+
+
+class Slots:
+    """A table: `table[slot].field`, or `table.field` for that field of every slot."""
+
+    def __init__(self, name: str, records: tuple[Record, ...]) -> None:
+        self._name, self._records = name, records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, slot: int) -> Record:
+        return self._records[slot]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __getattr__(self, field: str) -> tuple[Any, ...]:
+        return tuple(getattr(record, field) for record in self._records)
+
+
+class Builder:
+    """Collects fields and statements, and compiles them to a program.
+
+    Args:
+        name: of the program.
+        slots: colours of the two-hop colouring; every node knows its own, the field `colour`.
+        degree: D, most neighbours of a node.
+
+    Raises:
+        ProgramError: from any method, where a statement makes no sense; names the source line.
+    """
+
+    def __init__(self, name: str, *, slots: int, degree: int) -> None:
+        self.name, self.degree, self.slots = name, degree, range(slots)
+        self._computation: list[Field] = []
+        self._messages: list[Field] = []
+        self._temporary: set[str] = set()
+        self._phases: list[str] = []
+        self._phase: int | None = None
+        self._guards: list[Sum] = []
+        self._assignments: dict[Place, list[_Assignment]] = {}
+        self.colour = self.choice(COLOUR, slots)
+
+    # Fields.
+
+    def flag(self, name: str, *, temporary: bool = False) -> Sum:
+        """A bit. A temporary one lives for the step after it was set, and needs no keeping."""
+        value = self._declare(Flag(name), temporary)
+        assert isinstance(value, Sum)
+        return value
+
+    def word(self, name: str, num_bits: int, *, temporary: bool = False) -> Number:
+        """A number of `num_bits` bits."""
+        value = self._declare(Word(name, num_bits), temporary)
+        assert isinstance(value, Number)
+        return value
+
+    def flags(self, name: str, size: int, *, temporary: bool = False) -> tuple[Sum, ...]:
+        """`size` bits, any of which may be set."""
+        return self.word(name, size, temporary=temporary).bits
+
+    def choice(self, name: str, size: int, *, temporary: bool = False) -> Choice:
+        """One of `size` values, or none."""
+        value = self._declare(OneHot(name, size), temporary)
+        assert isinstance(value, Choice)
+        return value
+
+    def table(
+        self,
+        name: str,
+        size: int,
+        *fields: Leaf,
+        occupied: int | None = None,
+        temporary: bool = False,
+    ) -> Slots:
+        """`size` records of the same fields.
+
+        Args:
+            name: of the table.
+            size: number of records.
+            fields: what each holds.
+            occupied: at how many records at most any bit can be set at once.
+            temporary: as for a flag.
+        """
+        return self._declare_table(
+            Table(name, size, fields, occupied), self._computation, temporary
+        )
+
+    def message(self, *fields: Leaf, name: str = "inbox") -> Slots:
+        """What nodes send: one record for every slot, of which a node writes only its own.
+
+        After the step in which a neighbour sent, its record is here in the neighbour's slot; in all
+        other steps it is 0.
+        """
+        size = len(self.slots)
+        table = Table(name, size, fields, min(self.degree + 1, size))
+        return self._declare_table(table, self._messages, True)
+
+    def ports(self) -> Slots:
+        """For each port the neighbour's slot, ports in the order of the neighbours' identifiers.
+
+        The field `port[i].slot` is a constant of the node; `at_port` reads messages through it.
+        """
+        if not any(field.name == PORT for field in self._computation):
+            self._ports = self.table(PORT, max(1, self.degree), OneHot("slot", len(self.slots)))
+        return self._ports
+
+    def at_port(self, port: int, values: tuple[Value, ...]) -> Any:
+        """Of a message field's values by slot, the one from the neighbour at a port."""
+        slot = self.ports()[port].slot
+        return either([_where(value, slot[s]) for s, value in enumerate(values)])
+
+    def _declare(self, field: Leaf, temporary: bool) -> Value:
+        self._computation.append(field)
+        if temporary:
+            self._temporary.add(field.name)
+        return _value_of(field, field.name, None)
+
+    def _declare_table(self, table: Table, room: list[Field], temporary: bool) -> Slots:
+        room.append(table)
+        if temporary:
+            self._temporary |= {f"{table.name}.{leaf.name}" for leaf in table.fields}
+        records = (
+            Record({f.name: _value_of(f, f"{table.name}.{f.name}", slot) for f in table.fields})
+            for slot in range(table.slots)
+        )
+        return Slots(table.name, tuple(records))
+
+    # Control.
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """The next step of the round; its statements are carried out together."""
+        if self._phase is not None:
+            raise ProgramError(f"phase {name!r} begins inside phase {self._phases[self._phase]!r}")
+        self._phases.append(name)
+        self._phase = len(self._phases) - 1
+        try:
+            yield
+        finally:
+            self._phase = None
+
+    @contextlib.contextmanager
+    def when(self, condition: Sum) -> Iterator[None]:
+        """Statements inside are carried out where the condition holds."""
+        self._guards.append(condition)
+        try:
+            yield
+        finally:
+            self._guards.pop()
+
+    # Statements.
+
+    def assign(self, target: Value, value: Value | int, *, when: Sum = TRUE) -> None:
+        """Where `when` holds, the target becomes the value; elsewhere it keeps its own."""
+        places = [_place_of(bit) for bit in bits_of(target)]
+        if isinstance(value, int):
+            value = (
+                (TRUE if value else FALSE)
+                if isinstance(target, Sum)
+                else constant(value, len(places))
+            )
+        values = bits_of(value)
+        origin = _origin()
+        if len(values) != len(places):
+            raise ProgramError(f"{origin}: {len(places)} bits cannot take a value of {len(values)}")
+        if self._phase is None:
+            raise ProgramError(f"{origin}: a statement outside all phases")
+        guard = when
+        for condition in self._guards:
+            guard = guard & condition
+        for place, one in zip(places, values, strict=True):
+            found = _Assignment(self._phase, guard, one, origin)
+            self._assignments.setdefault(place, []).append(found)
+
+    def set(self, target: Value, *, when: Sum = TRUE) -> None:
+        """Where `when` holds, all bits of the target become 1."""
+        for bit in bits_of(target):
+            self.assign(bit, 1, when=when)
+
+    def clear(self, target: Value, *, when: Sum = TRUE) -> None:
+        """Where `when` holds, all bits of the target become 0."""
+        for bit in bits_of(target):
+            self.assign(bit, 0, when=when)
+
+    def send(self, field: tuple[Value, ...], value: Value | int = 1, *, when: Sum = TRUE) -> None:
+        """Where `when` holds, writes into the own slot of a message field, `inbox.field`."""
+        for slot, target in enumerate(field):
+            with self.when(self.colour[slot]):
+                self.assign(target, value, when=when)
+
+    # Compilation.
+
+    def compile(self) -> Program:
+        """The program: keep templates written, sums minimised, equal conditions joined.
+
+        Raises:
+            ProgramError: no phase, or two statements give a bit different values in one state.
+        """
+        if not self._phases:
+            raise ProgramError(f"program {self.name!r} has no phase")
+        ring = len(self._phases)
+        clock = (OneHot(PHASE, ring),) if ring > 1 else ()
+        layout = Layout((*clock, *self._computation), tuple(self._messages))
+        impossible = _impossible(layout)
+        outputs: dict[Term, list[Place]] = {}
+        labels: dict[Term, list[str]] = {}
+
+        def write(place: Place, function: Sum, label: str) -> None:
+            # Sets of names have another order in every process; programs must not.
+            for term in sorted(function.terms, key=lambda t: sorted(_columns(layout, t))):
+                outputs.setdefault(term, []).append(place)
+                known = labels.setdefault(term, [])
+                if label not in known:
+                    known.append(label)
+
+        for index, name in enumerate(self._phases if ring > 1 else ()):
+            write(Place(PHASE, (index + 1) % ring), literal(Place(PHASE, index)), f"after {name}")
+        for place in _all_places(layout):
+            if place.path != PHASE:
+                for function, label in self._next(place, impossible):
+                    write(place, function, label)
+        return Program(
+            self.name,
+            layout,
+            tuple(
+                _template(layout, term, places, "; ".join(labels[term]))
+                for term, places in outputs.items()
+            ),
+            round_length=ring,
+        )
+
+    def _next(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
+        """The function that gives a bit's next value, in parts, each with a label."""
+        parts = list(self._parts(place, impossible))
+        whole = minimise(any_of(function for function, _ in parts))
+        if len(whole.terms) >= sum(len(function.terms) for function, _ in parts):
+            yield from parts
+            return
+        # Fewer products serve several phases at once; each names all that it serves.
+        for term in whole.terms:
+            product = Sum(frozenset([term]))
+            yield product, "; ".join(label for part, label in parts if (part & product).terms)
+
+    def _parts(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
+        found = self._assignments.get(place, [])
+        phases = sorted({assignment.phase for assignment in found})
+        kept = place.path not in self._temporary
+        if kept and len(phases) < len(self._phases):
+            yield literal(place) & self._outside(phases), "keep"
+        for phase in phases:
+            here = [assignment for assignment in found if assignment.phase == phase]
+            self._check_conflicts(place, here, impossible)
+            function = any_of(a.guard & a.value for a in here)
+            if kept:
+                function = function | (literal(place) & ~any_of(a.guard for a in here))
+            function = minimise(function.possible(impossible)).possible(impossible)
+            origins = ", ".join(dict.fromkeys(a.origin for a in here))
+            yield function & self._in_phase(phase), f"{self._phases[phase]} ({origins})"
+
+    def _outside(self, phases: list[int]) -> Sum:
+        """In none of the phases; one literal where only one phase is left."""
+        others = [index for index in range(len(self._phases)) if index not in phases]
+        if len(others) == 1 and phases:
+            return self._in_phase(others[0])
+        return all_of(~self._in_phase(phase) for phase in phases)
+
+    def _in_phase(self, phase: int) -> Sum:
+        return literal(Place(PHASE, phase)) if len(self._phases) > 1 else TRUE
+
+    def _check_conflicts(
+        self, place: Place, here: list[_Assignment], impossible: Impossible
+    ) -> None:
+        for one, other in itertools.combinations(here, 2):
+            differ = (one.value & ~other.value) | (~one.value & other.value)
+            clash = (one.guard & other.guard & differ).possible(impossible)
+            if clash.terms:
+                state = ", ".join(
+                    f"{'' if value else 'not '}{_name(bit)}"
+                    for bit, value in min(clash.terms, key=lambda t: (len(t), sorted(map(repr, t))))
+                )
+                raise ProgramError(
+                    f"{self.name}: {one.origin} and {other.origin} disagree on {_name(place)} in phase "
+                    f"{self._phases[one.phase]!r} when {state or 'anything holds'}"
+                )
+
+
+def initial_states(
+    program: Program, num_nodes: int, values: Mapping[str, object]
+) -> Bool[np.ndarray, "n k"]:
+    """States before the first step of a compiled program: `Layout.pack`, in the first phase."""
+    clock = {PHASE: 0} if PHASE in program.layout.paths else {}
+    return program.layout.pack(num_nodes, clock | dict(values))
+
+
+def _where(value: Value, condition: Sum) -> Value:
+    return value & condition if isinstance(value, Sum) else value.where(condition)
+
+
+def _value_of(field: Leaf, path: str, slot: int | None) -> Value:
+    bits = tuple(literal(Place(path, index, slot)) for index in range(field.num_bits))
+    if isinstance(field, Flag):
+        return bits[0]
+    return Number(bits) if isinstance(field, Word) else Choice(bits)
+
+
+def _place_of(bit: Sum) -> Place:
+    literals = [entry for term in bit.terms for entry in term]
+    if len(literals) == 1 and isinstance(literals[0][0], Place) and literals[0][1]:
+        return literals[0][0]
+    raise ProgramError(f"{_origin()}: only a field can be assigned to, not a condition")
+
+
+def _name(place: Any) -> str:
+    table, _, field = place.path.rpartition(".")
+    base = f"{table}[{place.slot}].{field}" if table else field
+    return f"{base}[{place.position}]"
+
+
+def _all_places(layout: Layout) -> Iterator[Place]:
+    for field in layout.computation + layout.messages:
+        if isinstance(field, Table):
+            for slot, leaf in itertools.product(range(field.slots), field.fields):
+                for index in range(leaf.num_bits):
+                    yield Place(f"{field.name}.{leaf.name}", index, slot)
+        else:
+            yield from (Place(field.name, index) for index in range(field.num_bits))
+
+
+def _impossible(layout: Layout) -> Impossible:
+    """Whether a product breaks an invariant of the layout: a one-hot field, occupied slots."""
+    groups: dict[int, list[tuple[int, int]]] = {}
+    for number, invariant in enumerate(layout.invariants):
+        for group, bits in enumerate(invariant.groups):
+            for bit in bits:
+                groups.setdefault(bit, []).append((number, group))
+
+    def impossible(term: Term) -> bool:
+        occupied: dict[int, set[int]] = {}
+        for place, value in term:
+            if value:
+                for number, group in groups.get(_column(layout, place), ()):
+                    occupied.setdefault(number, set()).add(group)
+        return any(len(found) > layout.invariants[n].bound for n, found in occupied.items())
+
+    return impossible
+
+
+def _column(layout: Layout, place: Any) -> int:
+    return layout.bit(place.path, place.position, slot=place.slot)
+
+
+def _columns(layout: Layout, term: Term) -> list[tuple[int, bool]]:
+    return [(_column(layout, place), value) for place, value in term]
+
+
+def _template(layout: Layout, term: Term, places: list[Place], label: str) -> Template:
+    return template(_columns(layout, term), [_column(layout, place) for place in places], label)
+
+
+def _origin() -> str:
+    """File and line of the statement, outside this package."""
+    here = str(pathlib.Path(__file__).parent)
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+        frame = frame.f_back
+    return f"{pathlib.Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

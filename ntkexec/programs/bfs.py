@@ -1,0 +1,162 @@
+"""Breadth-first search: every node learns its distance from the source and its parent.
+
+A round takes three steps and moves the frontier by one hop. The parent is the neighbour on the
+previous level with the smallest identifier, the convention of the CLRS benchmark.
+"""
+
+import functools
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool
+
+from ntkexec.errors import ProgramError
+from ntkexec.graphs import Graph
+from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
+from ntkexec.programs import inputs
+from ntkexec.programs.instance import Algorithm, Answer, Instance
+from ntkexec.reference import bfs as reference
+from ntkexec.template import Program
+
+STEPS_PER_ROUND = 3
+
+
+@functools.cache
+def program(*, degree: int, slots: int, word: int) -> Program:
+    """The BFS program.
+
+    Args:
+        degree: D, most neighbours of a node.
+        slots: colours of the two-hop colouring.
+        word: bits of a distance; distances up to 2^word - 1 can be counted.
+    """
+    p = Builder("bfs", slots=slots, degree=degree)
+    reached = p.flag("reached")
+    frontier = p.flag("frontier")
+    parent = p.choice("parent", max(1, degree))
+    distance = p.word("distance", word)
+    calls = p.flags("calls", max(1, degree), temporary=True)
+    inbox = p.message(Flag("call"))
+
+    with p.phase("send"):
+        p.send(inbox.call, frontier)
+        p.clear(frontier)
+    with p.phase("listen"):
+        for port, call in enumerate(calls):
+            p.set(call, when=p.at_port(port, inbox.call))
+    with p.phase("choose"), p.when(~reached):
+        p.assign(distance, distance + 1)
+        for port, first in enumerate(idioms.priority(calls)):
+            p.set(parent[port], when=first)
+        p.set(reached, when=any_of(calls))
+        p.set(frontier, when=any_of(calls))
+    return p.compile()
+
+
+def instance(
+    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+) -> Instance:
+    """BFS on a graph, or on every graph of a batch at once.
+
+    Args:
+        graph: where.
+        sources: indices of the sources, over the whole batch.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+
+    Raises:
+        GraphError: no source, or an unknown one.
+        ProgramError: the graph or its distances do not fit the given sizes.
+    """
+    inputs.check_sources(graph, sources)
+    rounds = inputs.rounds_needed(graph, sources)
+    needed = {"degree": graph.degree, "slots": graph.num_colours, "word": inputs.bits_for(rounds)}
+    sizes = inputs.sizes_for(graph, needed, parameters)
+    bfs = program(**sizes)
+    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    values = {
+        "colour": graph.colours,
+        "port.slot": port_slots(graph, max(1, sizes["degree"])),
+        "reached": is_source,
+        "frontier": is_source,
+    }
+    return Instance(
+        parameters=sizes,
+        program=bfs,
+        graph=graph,
+        initial=initial_states(bfs, graph.num_nodes, values),
+        num_steps=STEPS_PER_ROUND * rounds,
+        inputs={"sources": [graph.names[s] for s in sources]},
+        decode=functools.partial(answer, bfs, graph),
+        reference=lambda: inputs.as_columns(reference.bfs(inputs.index_graph(graph), sources)),
+        formats={"parent": lambda node: graph.names[node]},
+    )
+
+
+def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
+    """`distance` and `parent` (an index); -1 where a node was not reached, or has no parent."""
+    fields = bfs.layout.unpack(states)
+    parent, reached = fields["parent"], fields["reached"]
+    neighbours = in_neighbours(graph, len(bfs.layout.bits("parent")))
+    chosen = neighbours[np.arange(graph.num_nodes), np.maximum(parent, 0)]
+    return {
+        "distance": np.where(reached, fields["distance"], -1),
+        "parent": np.where(parent < 0, -1, chosen),
+    }
+
+
+def sizes(
+    *,
+    degree: int | None,
+    word: int | None,
+    slots: int | None = None,
+    arrival_bits: int | None = None,
+) -> dict[str, int]:
+    """The sizes of `program` for every graph of a degree.
+
+    Args:
+        degree: D, most neighbours of a node.
+        word: bits of a distance.
+        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
+        arrival_bits: not a size of this program.
+
+    Raises:
+        ProgramError: degree or word is missing, or arrival_bits is given.
+    """
+    if degree is None or word is None:
+        raise ProgramError("bfs without a graph needs --degree and --word")
+    if arrival_bits is not None:
+        raise ProgramError("bfs has no arrival time; its distances have --word bits")
+    return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
+
+
+def prepare(
+    graph: Graph,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    source: Hashable | None = None,
+    sources: Sequence[Hashable] | None = None,
+) -> Instance:
+    """BFS on a single graph, with nodes by name.
+
+    Args:
+        graph: where.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+        source: where the search starts; by default the first node.
+        sources: several such nodes, instead of `source`.
+
+    Raises:
+        GraphError: an unknown source, or both `source` and `sources`.
+    """
+    indices = inputs.source_indices(graph, source, sources)
+    return instance(graph, sources=indices, parameters=parameters)
+
+
+ALGORITHM = Algorithm(
+    name="bfs",
+    summary="distance and parent of every node in breadth-first search",
+    sizes=sizes,
+    program=program,
+    prepare=prepare,
+    inputs=("source", "sources"),
+)

@@ -1,0 +1,84 @@
+"""What algorithms have in common before they run: sources, sizes, distances, the reference's graph."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from scipy.sparse import csgraph, csr_array
+
+from ntkexec.errors import GraphError, ProgramError
+from ntkexec.graphs import Graph
+
+
+def source_indices(
+    graph: Graph, source: Hashable | None, sources: Sequence[Hashable] | None
+) -> list[int]:
+    """Sources by name as indices; the first node if none is given.
+
+    Raises:
+        GraphError: an unknown source, or both `source` and `sources`.
+    """
+    if source is not None and sources is not None:
+        raise GraphError("give either source or sources, not both")
+    if sources is None:
+        return [0] if source is None else [graph.index(source)]
+    return [graph.index(name) for name in sources]
+
+
+def check_sources(graph: Graph, sources: Sequence[int]) -> None:
+    """Raises GraphError unless there is a source and all are nodes of the graph."""
+    if len(sources) == 0:
+        raise GraphError("at least one source is needed")
+    if not 0 <= min(sources) <= max(sources) < graph.num_nodes:
+        raise GraphError(f"sources {list(sources)} are not all nodes 0 to {graph.num_nodes - 1}")
+
+
+def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
+    """The largest finite distance from the sources: rounds until the last node is reached."""
+    edges = (graph.tuple.senders, graph.tuple.receivers)
+    size = (graph.num_nodes, graph.num_nodes)
+    adjacency = csr_array((np.ones(len(edges[0])), edges), shape=size)
+    distances = csgraph.dijkstra(adjacency, indices=list(sources), unweighted=True, min_only=True)
+    return int(distances[np.isfinite(distances)].max())
+
+
+def bits_for(largest: int) -> int:
+    """The least number of bits that holds 0 to `largest`; at least 1."""
+    return max(1, largest.bit_length())
+
+
+def sizes_for(
+    graph: Graph, needed: Mapping[str, int], given: Mapping[str, int] | None
+) -> dict[str, int]:
+    """The sizes of the program: those that are given, if the graph fits, or the least that fit.
+
+    Raises:
+        ProgramError: another set of sizes, or one that is too small; says what would fit.
+    """
+    if not given:
+        return dict(needed)
+    if given.keys() != needed.keys():
+        raise ProgramError(f"the program's sizes are {', '.join(needed)}, not {', '.join(given)}")
+    for name, least in needed.items():
+        if given[name] < least:
+            raise ProgramError(
+                f"graph {graph.label!r} needs {name} of at least {least}, the program has {given[name]}"
+            )
+    return dict(given)
+
+
+def index_graph(graph: Graph) -> nx.DiGraph:
+    """The graph on indices, with an edge each way where it is undirected; a batch as one graph."""
+    edges = nx.DiGraph()
+    edges.add_nodes_from(range(graph.num_nodes))
+    edges.add_edges_from(
+        zip(graph.tuple.senders.tolist(), graph.tuple.receivers.tolist(), strict=True)
+    )
+    return edges
+
+
+def as_columns(by_node: Mapping[Any, Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """An answer by node as arrays by field."""
+    rows = [by_node[node] for node in range(len(by_node))]
+    return {field: np.array([row[field] for row in rows]) for field in rows[0]}
