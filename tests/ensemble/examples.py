@@ -37,7 +37,7 @@ def program(outputs, *, conditions=None, unwritten=0):
     )
 
 
-# Components of 3, 1, 2 and 1 templates with 2, 1, 1 and 1 bits: several stacks, of several sizes.
+# Bits with 2, 2, 1, 2 and 1 writers, one template among them shared: stacks of two sizes.
 MIXED = program([[0], [0, 1], [1], [2], [3], [3], [4]], unwritten=1)
 
 
