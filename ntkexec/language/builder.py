@@ -112,6 +112,7 @@ class Builder:
         self._phase: int | None = None
         self._guards: list[Sum] = []
         self._assignments: dict[Place, list[_Assignment]] = {}
+        self._ports: Slots | None = None
         self.colour = self.choice(COLOUR, slots)
 
     # Fields.
@@ -129,7 +130,7 @@ class Builder:
         return value
 
     def flags(self, name: str, size: int, *, temporary: bool = False) -> tuple[Sum, ...]:
-        """`size` bits, any of which may be set."""
+        """Up to 62 bits, any of which may be set; a table of flags has no limit."""
         return self.word(name, size, temporary=temporary).bits
 
     def choice(self, name: str, size: int, *, temporary: bool = False) -> Choice:
@@ -174,7 +175,7 @@ class Builder:
 
         The field `port[i].slot` is a constant of the node; `at_port` reads messages through it.
         """
-        if not any(field.name == PORT for field in self._computation):
+        if self._ports is None:
             self._ports = self.table(PORT, max(1, self.degree), OneHot("slot", len(self.slots)))
         return self._ports
 
@@ -184,12 +185,14 @@ class Builder:
         return either([_where(value, slot[s]) for s, value in enumerate(values)])
 
     def _declare(self, field: Leaf, temporary: bool) -> Value:
+        _check_not_reserved(field.name)
         self._computation.append(field)
         if temporary:
             self._temporary.add(field.name)
         return _value_of(field, field.name, None)
 
     def _declare_table(self, table: Table, room: list[Field], temporary: bool) -> Slots:
+        _check_not_reserved(table.name)
         room.append(table)
         if temporary:
             self._temporary |= {f"{table.name}.{leaf.name}" for leaf in table.fields}
@@ -205,7 +208,8 @@ class Builder:
     def phase(self, name: str) -> Iterator[None]:
         """The next step of the round; its statements are carried out together."""
         if self._phase is not None:
-            raise ProgramError(f"phase {name!r} begins inside phase {self._phases[self._phase]!r}")
+            outer = self._phases[self._phase]
+            raise ProgramError(f"{_origin()}: phase {name!r} begins inside phase {outer!r}")
         self._phases.append(name)
         self._phase = len(self._phases) - 1
         try:
@@ -227,14 +231,10 @@ class Builder:
     def assign(self, target: Value, value: Value | int, *, when: Sum = TRUE) -> None:
         """Where `when` holds, the target becomes the value; elsewhere it keeps its own."""
         places = [_place_of(bit) for bit in bits_of(target)]
-        if isinstance(value, int):
-            value = (
-                (TRUE if value else FALSE)
-                if isinstance(target, Sum)
-                else constant(value, len(places))
-            )
-        values = bits_of(value)
         origin = _origin()
+        if isinstance(value, int):
+            value = _constant(target, value, origin)
+        values = bits_of(value)
         if len(values) != len(places):
             raise ProgramError(f"{origin}: {len(places)} bits cannot take a value of {len(values)}")
         if self._phase is None:
@@ -311,7 +311,7 @@ class Builder:
             yield from parts
             return
         # Fewer products serve several phases at once; each names all that it serves.
-        for term in whole.terms:
+        for term in sorted(whole.terms, key=lambda found: sorted(map(repr, found))):
             product = Sum(frozenset([term]))
             yield product, "; ".join(label for part, label in parts if (part & product).terms)
 
@@ -326,7 +326,10 @@ class Builder:
             self._check_conflicts(place, here, impossible)
             function = any_of(a.guard & a.value for a in here)
             if kept:
-                function = function | (literal(place) & ~any_of(a.guard for a in here))
+                # Where a statement writes 1, keeping a 1 does no harm; not to exclude it spares
+                # the negation of guards with many terms.
+                cleared = any_of(a.guard for a in here if a.value != TRUE)
+                function = function | (literal(place) & ~cleared)
             function = minimise(function.possible(impossible)).possible(impossible)
             origins = ", ".join(dict.fromkeys(a.origin for a in here))
             yield function & self._in_phase(phase), f"{self._phases[phase]} ({origins})"
@@ -348,9 +351,10 @@ class Builder:
             differ = (one.value & ~other.value) | (~one.value & other.value)
             clash = (one.guard & other.guard & differ).possible(impossible)
             if clash.terms:
+                shortest = min(clash.terms, key=lambda t: (len(t), sorted(map(repr, t))))
                 state = ", ".join(
                     f"{'' if value else 'not '}{_name(bit)}"
-                    for bit, value in min(clash.terms, key=lambda t: (len(t), sorted(map(repr, t))))
+                    for bit, value in sorted(shortest, key=repr)
                 )
                 raise ProgramError(
                     f"{self.name}: {one.origin} and {other.origin} disagree on {_name(place)} in phase "
@@ -377,6 +381,18 @@ def _value_of(field: Leaf, path: str, slot: int | None) -> Value:
     return Number(bits) if isinstance(field, Word) else Choice(bits)
 
 
+def _constant(target: Value, number: int, origin: str) -> Value:
+    """A constant as a value of the target's kind."""
+    if isinstance(target, Choice):
+        if not 0 <= number < len(target):
+            raise ProgramError(f"{origin}: {number} is no choice; 0 to {len(target) - 1} are")
+        return Choice(tuple(TRUE if i == number else FALSE for i in range(len(target))))
+    try:
+        return constant(number, len(bits_of(target)))
+    except ProgramError as error:
+        raise ProgramError(f"{origin}: {error}") from None
+
+
 def _place_of(bit: Sum) -> Place:
     literals = [entry for term in bit.terms for entry in term]
     if len(literals) == 1 and isinstance(literals[0][0], Place) and literals[0][1]:
@@ -388,6 +404,13 @@ def _name(place: Any) -> str:
     table, _, field = place.path.rpartition(".")
     base = f"{table}[{place.slot}].{field}" if table else field
     return f"{base}[{place.position}]"
+
+
+def _check_not_reserved(name: str) -> None:
+    if name == PHASE:
+        raise ProgramError(
+            f"{_origin()}: {name!r} is the field that the compiler adds for its clock"
+        )
 
 
 def _all_places(layout: Layout) -> Iterator[Place]:
@@ -433,8 +456,9 @@ def _template(layout: Layout, term: Term, places: list[Place], label: str) -> Te
 
 def _origin() -> str:
     """File and line of the statement, outside this package."""
-    here = str(pathlib.Path(__file__).parent)
+    # A phase begins inside contextlib, which calls the generator.
+    inside = (str(pathlib.Path(__file__).parent), contextlib.__file__)
     frame = sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
         frame = frame.f_back
     return f"{pathlib.Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

@@ -30,7 +30,7 @@ def minimum(
         ProgramError: candidates and numbers do not match.
     """
     lengths = {len(number) for number in numbers}
-    if len(live) != len(numbers) or len(lengths) > 1:
+    if len(live) != len(numbers) or len(lengths) != 1:
         raise ProgramError(f"{name}: {len(live)} flags for numbers of {sorted(lengths)} bits")
     (length,) = lengths
     # A flag for each bit keeps every component of the program small.
@@ -61,10 +61,16 @@ def add(
 
     Returns:
         For each target its carry out, to be read in the step after the last phase.
+
+    Raises:
+        ProgramError: targets and pairs do not match, or numbers differ in length.
     """
     if len(targets) != len(pairs):
         raise ProgramError(f"{name}: {len(targets)} targets for {len(pairs)} pairs")
-    (length,) = {len(number) for number in (*targets, *(n for pair in pairs for n in pair))}
+    lengths = {len(number) for number in (*targets, *(n for pair in pairs for n in pair))}
+    if len(lengths) != 1:
+        raise ProgramError(f"{name}: numbers of {sorted(lengths)} bits; all need the same")
+    (length,) = lengths
     carries = [
         p.flags(f"{name}_carry{index}", length, temporary=True) for index in range(len(targets))
     ]

@@ -119,6 +119,12 @@ def _covers(terms: set[Term], term: Term) -> bool:
         rest.append(remaining)
     if not rest:
         return False
+    literals = frozenset[tuple[Bit, bool]]().union(*rest)
+    # Where no literal that occurs without its opposite holds, its terms are of no help; elsewhere
+    # they only add (the unate reduction). Without it, priority choices take exponentially long.
+    pure = {(bit, value) for bit, value in literals if (bit, not value) not in literals}
+    if pure:
+        return _covers({other for other in rest if pure.isdisjoint(other)}, frozenset())
     # Split on a bit that occurs (Shannon expansion).
-    bit = min((b for t in rest for b, _ in t), key=repr)
+    bit = min((bit for bit, _ in literals), key=repr)
     return all(_covers(set(rest), frozenset([(bit, value)])) for value in (False, True))
