@@ -9,7 +9,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Num
+from jaxtyping import Array, Bool, Integer, Num
 
 from ntkexec.problem import LearningProblem, ragged_to_padded
 
@@ -27,8 +27,8 @@ class Matches:
     """
 
     matched: Bool[Array, "t n"]
-    count: Int[Array, "c n"]
-    active: Int[Array, "k n"]
+    count: Integer[Array, "c n"]
+    active: Integer[Array, "k n"]
 
 
 @jax.tree_util.register_dataclass
@@ -44,12 +44,12 @@ class Encoding:
     component_of_bit: (bits,); the number of components for a bit that nothing writes.
     """
 
-    condition_bits: Int[Array, "t q"]
+    condition_bits: Integer[Array, "t q"]
     condition_values: Bool[Array, "t q"]
-    component_templates: Int[Array, "c s"]
-    writers: Int[Array, "k w"]
-    num_writers: Int[Array, "k"]
-    component_of_bit: Int[Array, "k"]
+    component_templates: Integer[Array, "c s"]
+    writers: Integer[Array, "k w"]
+    num_writers: Integer[Array, "k"]
+    component_of_bit: Integer[Array, "k"]
 
 
 def encoding(problem: LearningProblem) -> Encoding:
@@ -96,7 +96,7 @@ def encode(arrays: Encoding, states: Bool[Array, "k n"]) -> Matches:
     )
 
 
-def _count(matched: Bool[Array, "t n"], groups: Int[Array, "g s"]) -> Int[Array, "g n"]:
+def _count(matched: Bool[Array, "t n"], groups: Integer[Array, "g s"]) -> Integer[Array, "g n"]:
     # The narrowest type that holds the count: sums of bytes are 10 times faster than of words.
     narrow = jnp.uint8 if groups.shape[1] < 1 << 8 else jnp.uint16
     if groups.shape[1] >= 1 << 16:
@@ -108,7 +108,7 @@ def _count(matched: Bool[Array, "t n"], groups: Int[Array, "g s"]) -> Int[Array,
 MAX_COMPARED = 64
 
 
-def lookup(table: Num[Array, "g m"], index: Int[Array, "g n"]) -> Num[Array, "g n"]:
+def lookup(table: Num[Array, "g m"], index: Integer[Array, "g n"]) -> Num[Array, "g n"]:
     """`table[i, index[i, j]]` for every i and j; the indices must be valid."""
     if table.shape[1] > MAX_COMPARED:
         wide = index.astype(jnp.int32)

@@ -207,6 +207,11 @@ class Layout:
         """The names of all fields, those inside a table as `table.field`."""
         return tuple(self._paths)
 
+    @property
+    def leaves(self) -> dict[str, Leaf]:
+        """The fields by path."""
+        return {path: found.leaf for path, found in self._paths.items()}
+
     def _find(self, path: str) -> _Columns:
         try:
             return self._paths[path]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jraph
 import numpy as np
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Int, Integer
 
 GraphsTuple: TypeAlias = jraph.GraphsTuple
 
@@ -69,7 +69,7 @@ def pad(graphs: GraphsTuple, num_nodes: int, num_edges: int) -> GraphsTuple:
 
 def exchange(
     graphs: GraphsTuple, messages: Bool[Array, "l n"]
-) -> tuple[Bool[Array, "l n"], Int[Array, ""]]:
+) -> tuple[Bool[Array, "l n"], Integer[Array, ""]]:
     """Sums each node's own message and those of its in-neighbours (the closed neighbourhood).
 
     The bits travel packed in words of 32. Since no two contributions to a bit meet, the sum of the
@@ -99,16 +99,16 @@ def exchange(
     return _unpack(words)[:num_bits], met.sum(dtype=jnp.int32)
 
 
-def _places() -> Int[Array, "1 b 1"]:
+def _places() -> Integer[Array, "1 b 1"]:
     return jnp.arange(WORD_BITS, dtype=jnp.uint32)[None, :, None]
 
 
-def _pack(bits: Bool[Array, "l n"]) -> Int[Array, "w n"]:
+def _pack(bits: Bool[Array, "l n"]) -> Integer[Array, "w n"]:
     missing = -len(bits) % WORD_BITS
     groups = jnp.pad(bits, ((0, missing), (0, 0))).reshape(-1, WORD_BITS, bits.shape[1])
     return (groups.astype(jnp.uint32) << _places()).sum(axis=1, dtype=jnp.uint32)
 
 
-def _unpack(words: Int[Array, "w n"]) -> Bool[Array, "l n"]:
+def _unpack(words: Integer[Array, "w n"]) -> Bool[Array, "l n"]:
     bits = (words[:, None, :] >> _places()) & 1
     return bits.reshape(-1, words.shape[1]) == 1

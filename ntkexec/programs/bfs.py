@@ -36,7 +36,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     frontier = p.flag("frontier")
     parent = p.choice("parent", max(1, degree))
     distance = p.word("distance", word)
-    calls = p.flags("calls", max(1, degree), temporary=True)
+    calls = p.table("calls", max(1, degree), Flag("made"), temporary=True).made
     inbox = p.message(Flag("call"))
 
     with p.phase("send"):
