@@ -11,7 +11,7 @@ from ntkexec.message_passing import GraphsTuple
 from ntkexec.template import Program
 
 Answer = Mapping[str, np.ndarray]
-"""By field, the value at every node; -1 where a field has none."""
+"""By field, the value at every node; -1 where a field has none, or `NONE` if it can be negative."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Instance:
         decode: reads the answer off final states.
         reference: computes the answer independently of the program.
         formats: by field, how to show a value that is there.
+        signed: fields whose values can be negative, with `NONE` for none.
     """
 
     parameters: Mapping[str, int]
@@ -39,6 +40,7 @@ class Instance:
     decode: Callable[[Bool[np.ndarray, "n k"]], Answer]
     reference: Callable[[], Answer]
     formats: Mapping[str, Callable[[int], object]] = dataclasses.field(default_factory=dict)
+    signed: frozenset[str] = frozenset()
 
     @property
     def graphs(self) -> GraphsTuple:
@@ -65,6 +67,7 @@ class Algorithm:
         prepare: `prepare(graph, *, parameters, **inputs)` gives an instance on a single graph;
             inputs speak of nodes by name, and may be left out.
         inputs: names of the inputs.
+        weighted: whether it reads the weights of edges.
     """
 
     name: str
@@ -73,3 +76,4 @@ class Algorithm:
     program: Callable[..., Program]
     prepare: Callable[..., Instance]
     inputs: tuple[str, ...]
+    weighted: bool = False

@@ -1,0 +1,263 @@
+"""Depth-first search: every node learns its parent, its discovery time and its finish time.
+
+A token walks through the source's component. Its holder passes it to the smallest neighbour that
+has not had it yet; if there is none, the holder finishes and passes the token back to its parent.
+Times are those of Cormen et al.: the source is discovered at 1, every discovery and every finish
+takes one tick, and the source finishes at 2n, if its component has n nodes.
+
+A round takes three steps and is one tick, so no time is sent: all nodes count rounds until they
+finish. At the end the source floods the flag `done`, one hop a round.
+
+A node announces itself in its own slot, but calls the next holder in the *next holder's* slot,
+where the called node recognises its colour. Only one node of a component has the token, so no two
+calls meet; with calls in the caller's slot the address would take slots^2 bits.
+"""
+
+import functools
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy.sparse import csgraph, csr_array
+
+from ntkexec.errors import GraphError, ProgramError
+from ntkexec.graphs import Graph
+from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
+from ntkexec.programs import inputs
+from ntkexec.programs.instance import Algorithm, Answer, Instance
+from ntkexec.reference import dfs as reference
+from ntkexec.template import Program
+
+STEPS_PER_ROUND = 3
+HALT = "done"
+
+
+@functools.cache
+def program(*, degree: int, slots: int, word: int) -> Program:
+    """The DFS program; the flag `HALT` is set at every node of the source's component at the end.
+
+    Args:
+        degree: D, most neighbours of a node.
+        slots: colours of the two-hop colouring.
+        word: bits of a time; a component of up to (2^word - 1) / 2 nodes can be searched.
+    """
+    p = Builder("dfs", slots=slots, degree=degree)
+    ports = p.ports()
+    root, visited, finished, done = (p.flag(name) for name in ("root", "visited", "finished", HALT))
+    parent = p.choice("parent", len(ports))
+    discovery = p.word("discovery", word)
+    # Counts rounds, from 1, until the node finishes.
+    finish = p.word("finish", word)
+    gone = p.table("neighbour", len(ports), Flag("gone")).gone
+    called = p.flag("called", temporary=True)
+    holds = p.flag("holds", temporary=True)
+    caller = p.choice("caller", len(ports), temporary=True)
+    following = p.choice("following", len(ports), temporary=True)
+    inbox = p.message(Flag("here"), Flag("call"))
+
+    with p.phase("choose"):
+        p.assign(finish, finish + 1, when=~finished)
+        p.set(visited, when=called)
+        p.set(holds, when=called)
+        with p.when(called & ~visited):
+            for bit, now in zip(discovery, finish, strict=True):
+                p.set(bit, when=now)
+            for port, this in enumerate(caller):
+                p.set(parent[port], when=this)
+        for port, first in enumerate(idioms.priority([~one for one in gone])):
+            p.set(following[port], when=called & first)
+        with p.when(called & all_of(gone)):
+            p.set(finished)
+            p.set(done, when=root)
+            for port, this in enumerate(caller):
+                p.set(following[port], when=parent[port] | (~visited & this))
+        p.set(done, when=any_of(inbox.here))
+    with p.phase("send"):
+        p.send(inbox.here, holds)
+        for port, this in enumerate(following):
+            for slot in p.slots:
+                p.set(inbox[slot].call, when=this & ports[port].slot[slot])
+    with p.phase("listen"):
+        p.set(called, when=any_of(inbox[slot].call & p.colour[slot] for slot in p.slots))
+        for port, this in enumerate(caller):
+            announced = p.at_port(port, inbox.here)
+            p.set(this, when=announced)
+            p.set(gone[port], when=announced)
+        # Heard in the phase "choose", where no announcement of a holder is under way.
+        p.send(inbox.here, done)
+    return p.compile()
+
+
+def num_templates(*, degree: int, slots: int, word: int) -> int:
+    """Templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = 3 * word + word * (word - 1) // 2
+    # With one port, a node without other neighbours knows its parent and where to go at once.
+    shared = int(ports == 1)
+    return 3 * ports * slots + 5 * slots + 6 * ports + counting + 2 * word + 10 - shared
+
+
+def num_state_bits(*, degree: int, slots: int, word: int) -> int:
+    """K of `program`, as a formula."""
+    ports = max(1, degree)
+    return (ports + 3) * slots + 4 * ports + 2 * word + 9
+
+
+def num_steps(num_nodes: int, eccentricity: int) -> int:
+    """Steps until all know that the search is over; the last times come 3 * eccentricity earlier.
+
+    Args:
+        num_nodes: nodes of the source's component: the token moves 2 (num_nodes - 1) times.
+        eccentricity: rounds that the flag `HALT` travels, the source's largest distance.
+    """
+    return STEPS_PER_ROUND * (2 * (num_nodes - 1) + eccentricity) + 1
+
+
+def instance(
+    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+) -> Instance:
+    """DFS on a graph, or on every graph of a batch at once.
+
+    Args:
+        graph: where; undirected.
+        sources: indices over the whole batch, at most one in every connected component. Nodes of
+            components without a source have no answer, and never set `HALT`.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+
+    Raises:
+        GraphError: no source, an unknown one, two that are connected, or a directed graph.
+        ProgramError: the graph or its times do not fit the given sizes.
+    """
+    inputs.check_sources(graph, sources)
+    if graph.directed:
+        raise GraphError(
+            f"dfs passes a token back along edges, but graph {graph.label!r} is directed"
+        )
+    nodes, eccentricities = _extents(graph, sources)
+    needed = {
+        "degree": graph.degree,
+        "slots": graph.num_colours,
+        "word": inputs.bits_for(2 * int(nodes.max())),
+    }
+    sizes = inputs.sizes_for(graph, needed, parameters)
+    dfs = program(**sizes)
+    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    slots = port_slots(graph, max(1, sizes["degree"]))
+    values = {
+        "colour": graph.colours,
+        "port.slot": slots,
+        "root": is_source,
+        "called": is_source,
+        "finish": 1,
+        # A free port leads nowhere new.
+        "neighbour.gone": slots < 0,
+    }
+    return Instance(
+        parameters=sizes,
+        program=dfs,
+        graph=graph,
+        initial=initial_states(dfs, graph.num_nodes, values),
+        num_steps=max(map(num_steps, nodes.tolist(), eccentricities.tolist())),
+        inputs={"sources": [graph.names[s] for s in sources]},
+        decode=functools.partial(answer, dfs, graph),
+        reference=lambda: inputs.as_columns(reference.dfs(inputs.index_graph(graph), sources)),
+        formats={"parent": lambda node: graph.names[node]},
+    )
+
+
+def _extents(
+    graph: Graph, sources: Sequence[int]
+) -> tuple[Int[np.ndarray, "c"], Int[np.ndarray, "c"]]:
+    """Of every component with a source its number of nodes and the source's eccentricity."""
+    edges = (np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers))
+    size = (graph.num_nodes, graph.num_nodes)
+    adjacency = csr_array((np.ones(len(edges[0])), edges), shape=size)
+    _, component = csgraph.connected_components(adjacency, directed=False)
+    sourced, first, count = np.unique(
+        component[list(sources)], return_index=True, return_counts=True
+    )
+    if (count > 1).any():
+        double = sourced[count > 1][0]
+        names = [graph.names[s] for s in sources if component[s] == double]
+        raise GraphError(
+            f"dfs takes one source for every component of graph {graph.label!r}; "
+            f"{names[0]!r} and {names[1]!r} are connected"
+        )
+    distances = csgraph.dijkstra(
+        adjacency, indices=[sources[i] for i in first], unweighted=True, min_only=True
+    )
+    reached = np.isfinite(distances)
+    farthest = np.zeros(component.max() + 1)
+    np.maximum.at(farthest, component[reached], distances[reached])
+    return np.bincount(component)[sourced], farthest[sourced].astype(int)
+
+
+def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
+    """`parent` (an index), `discovery` and `finish`; -1 where a node has none (yet)."""
+    fields = dfs.layout.unpack(states)
+    parent = fields["parent"]
+    neighbours = in_neighbours(graph, len(dfs.layout.bits("parent")))
+    chosen = neighbours[np.arange(graph.num_nodes), np.maximum(parent, 0)]
+    return {
+        "parent": np.where(parent < 0, -1, chosen),
+        "discovery": np.where(fields["visited"], fields["discovery"], -1),
+        "finish": np.where(fields["finished"], fields["finish"], -1),
+    }
+
+
+def sizes(
+    *,
+    degree: int | None,
+    word: int | None,
+    slots: int | None = None,
+    arrival_bits: int | None = None,
+) -> dict[str, int]:
+    """The sizes of `program` for every graph of a degree.
+
+    Args:
+        degree: D, most neighbours of a node.
+        word: bits of a time; twice the number of nodes must fit.
+        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
+        arrival_bits: not a size of this program.
+
+    Raises:
+        ProgramError: degree or word is missing, or arrival_bits is given.
+    """
+    if degree is None or word is None:
+        raise ProgramError("dfs without a graph needs --degree and --word")
+    if arrival_bits is not None:
+        raise ProgramError("dfs has no arrival time; its times have --word bits")
+    return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
+
+
+def prepare(
+    graph: Graph,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    source: Hashable | None = None,
+    sources: Sequence[Hashable] | None = None,
+) -> Instance:
+    """DFS on a single graph, with nodes by name.
+
+    Args:
+        graph: where; undirected.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+        source: where the search starts; by default the first node.
+        sources: instead of `source`, several, at most one in every component.
+
+    Raises:
+        GraphError: an unknown source, both `source` and `sources`, or see `instance`.
+    """
+    indices = inputs.source_indices(graph, source, sources)
+    return instance(graph, sources=indices, parameters=parameters)
+
+
+ALGORITHM = Algorithm(
+    name="dfs",
+    summary="parent, discovery and finish time of every node in depth-first search",
+    sizes=sizes,
+    program=program,
+    prepare=prepare,
+    inputs=("source", "sources"),
+)
