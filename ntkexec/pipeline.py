@@ -129,6 +129,7 @@ def prepare(
     graph: Graph | nx.Graph | str | os.PathLike[str],
     *,
     parameters: Mapping[str, int] | None = None,
+    weights: str | None = None,
     **inputs: Any,
 ) -> Instance:
     """An algorithm on a graph, ready to run.
@@ -137,6 +138,7 @@ def prepare(
         algorithm: a name in `ALGORITHMS`.
         graph: a graph, a file, or a generator such as `grid:8x8`.
         parameters: sizes of the program, if given.
+        weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
         inputs: what the algorithm asks, `Algorithm.inputs`; None is as good as left out.
 
     Raises:
@@ -147,7 +149,11 @@ def prepare(
     if unknown := given.keys() - set(found.inputs):
         takes = ", ".join(found.inputs)
         raise NtkexecError(f"{algorithm} takes the inputs {takes}, not {min(unknown)!r}")
-    loaded = graph if isinstance(graph, Graph) else load(graph)
+    if weights is not None and not found.weighted:
+        raise NtkexecError(f"{algorithm} reads no weights, but {weights!r} was given")
+    if weights is not None and isinstance(graph, Graph):
+        raise NtkexecError(f"weights {weights!r} are chosen when a graph is loaded; this one is")
+    loaded = graph if isinstance(graph, Graph) else load(graph, weight=weights)
     return found.prepare(loaded, parameters=parameters, **given)
 
 

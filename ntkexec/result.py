@@ -10,8 +10,10 @@ import numpy as np
 from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble
 from ntkexec.executor import Diagnosis, Execution
+from ntkexec.layout import Word
 from ntkexec.problem import LearningProblem
 from ntkexec.programs.instance import Answer, Instance
+from ntkexec.reference import NONE
 from ntkexec.template import Program
 
 EngineName = Literal["ensemble", "kernel", "oracle", "boolean"]
@@ -68,7 +70,12 @@ class Result:
         """The answer by node name (of a single graph); None where a field has no value."""
         names, formats = self.instance.graph.names, self.instance.formats
         columns = {
-            field: [None if v < 0 else formats.get(field, int)(v) for v in values.tolist()]
+            field: [
+                None
+                if v == (NONE if field in self.instance.signed else -1)
+                else formats.get(field, int)(v)
+                for v in values.tolist()
+            ]
             for field, values in self.answer.items()
         }
         return {
@@ -116,9 +123,10 @@ class Result:
 
 def program_data(program: Program, problem: LearningProblem) -> dict[str, int]:
     """Sizes of a program, and the padding of its learning problem, as plain data."""
-    words = [
-        len(program.layout.bits(path)) for path in ("message",) if path in program.layout.paths
-    ]
+    leaves = program.layout.leaves
+    # Flooding's word is its message; other programs have numbers of one length.
+    named = {path: leaf.num_bits for path, leaf in leaves.items() if isinstance(leaf, Word)}
+    words = [named["message"]] if "message" in named else list(named.values())
     return {
         "templates": program.num_templates,
         "padding": problem.num_padding,

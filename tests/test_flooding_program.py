@@ -297,7 +297,11 @@ def test_sources_that_do_not_exist_are_refused(sources, message):
         ({"arrival_bits": 1}, ProgramError, "arrival_bits of at least 2, the program has 1"),
         ({"message_bits": 3}, ProgramError, "message 01 has 2 bits, the program takes 3"),
         ({"message_bits": 1}, ProgramError, "message 01 has 2 bits, the program takes 1"),
-        ({"colours": 3}, ProgramError, "the program's sizes are degree, slots, message_bits, arrival_bits, not degree"),
+        (
+            {"colours": 3},
+            ProgramError,
+            "the program's sizes are degree, slots, message_bits, arrival_bits, not degree",
+        ),
     ],
 )
 def test_an_instance_that_does_not_fit_the_given_sizes_is_refused(sizes, error, message):

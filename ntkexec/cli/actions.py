@@ -22,12 +22,22 @@ from ntkexec.cli import text
 from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
+from ntkexec.problem import LearningProblem
 from ntkexec.result import certificate_data, ensemble_data, program_data
 
 
-def load_graph(spec: str, *, degree: int | None = None, self_loops: str = "refuse") -> Graph:
-    """A graph as given on the command line."""
-    return graphs.load(spec, degree=degree, self_loops=self_loops)
+def load_graph(
+    algorithm: str,
+    spec: str,
+    *,
+    degree: int | None = None,
+    self_loops: str = "refuse",
+    weights: str | None = None,
+) -> Graph:
+    """A graph for an algorithm, as given on the command line."""
+    if weights is not None and not pipeline.find_algorithm(algorithm).weighted:
+        raise NtkexecError(f"{algorithm} reads no weights; --weights {weights} goes without")
+    return graphs.load(spec, degree=degree, self_loops=self_loops, weight=weights)
 
 
 def parse_bound(bound: str | None) -> str | int | None:
@@ -68,11 +78,18 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
 
 
 def run(
-    algorithm: str, spec: str, *, degree: int | None, self_loops: str, as_json: bool, **options: Any
+    algorithm: str,
+    spec: str,
+    *,
+    degree: int | None,
+    self_loops: str,
+    weights: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
     pipeline.find_algorithm(algorithm)
-    graph = load_graph(spec, degree=degree, self_loops=self_loops)
+    graph = load_graph(algorithm, spec, degree=degree, self_loops=self_loops, weights=weights)
     with training_bar() as report:
         result = pipeline.run(algorithm, graph, report=report, **options)
     print(json.dumps(result.to_data()) if as_json else text.result(result))
@@ -98,6 +115,28 @@ def certify(
     else:
         print(text.certificate(certificate, delta=delta, num_decisions=num_decisions))
     return certificate.certified
+
+
+def show(
+    algorithm: str, sizes: Mapping[str, int | None], *, templates: bool, as_json: bool
+) -> None:
+    """Prints a program."""
+    found = pipeline.find_algorithm(algorithm)
+    parameters = found.sizes(**sizes)
+    program = found.program(**parameters)
+    if as_json:
+        data = {
+            "algorithm": algorithm,
+            "parameters": parameters,
+            "program": program_data(program, LearningProblem(program)),
+            "steps_a_round": program.round_length,
+            "nonzeros": program.num_nonzeros,
+        }
+        if templates:
+            data["templates"] = [program.describe(i) for i in range(program.num_templates)]
+        print(json.dumps(data))
+    else:
+        print(text.program(program, parameters, templates=templates))
 
 
 def train(

@@ -43,7 +43,7 @@ class SelfLoops(enum.StrEnum):
     drop = "drop"
 
 
-Algorithm = Annotated[str, typer.Argument(help="Which algorithm: flooding or bfs.")]
+Algorithm = Annotated[str, typer.Argument(help="flooding, bfs, dfs or bellman-ford.")]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 SourceOption = Annotated[
     list[str] | None,
@@ -74,6 +74,10 @@ PaddingOption = Annotated[
 ]
 SelfLoopsOption = Annotated[
     SelfLoops, typer.Option(help="What to do with edges from a node to itself.")
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with integer weights."),
 ]
 DegreeOption = Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -108,6 +112,7 @@ def run(
         Path | None, typer.Option(help="Folder of a trained ensemble to use; see 'ntkexec train'.")
     ] = None,
     until: Annotated[Until, typer.Option(help="When to stop.")] = Until.steps,
+    weights: WeightsOption = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
@@ -126,6 +131,7 @@ def run(
         graph,
         degree=degree,
         self_loops=self_loops.value,
+        weights=weights,
         as_json=json,
         sources=source,
         message=message,
@@ -177,6 +183,23 @@ def certify(
     raise typer.Exit(0 if certified else 1)
 
 
+@app.command(epilog="Example: ntkexec show bfs --degree 3 --word 4 --templates")
+def show(
+    algorithm: Algorithm,
+    degree: Annotated[int, typer.Option(help="Most neighbours of a node, D.")],
+    word: Annotated[int, typer.Option(help="Bits of a word: flooding's message, a distance.")],
+    slots: SlotsOption = None,
+    arrival_bits: ArrivalOption = None,
+    templates: Annotated[bool, typer.Option("--templates", help="List every template.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show a program: its sizes, its fields, and its templates with the lines they come from."""
+    from ntkexec.cli import actions
+
+    sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
+    actions.show(algorithm, sizes, templates=templates, as_json=json)
+
+
 @app.command(epilog="Example: ntkexec train flooding --degree 3 --word 4 --out flooding-d3")
 def train(
     algorithm: Algorithm,
@@ -204,6 +227,7 @@ def train(
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
+    weights: WeightsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
@@ -213,7 +237,9 @@ def train(
     from ntkexec.cli import actions
 
     sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
-    loaded = None if graph is None else actions.load_graph(graph, self_loops=self_loops.value)
+    loaded = None
+    if graph is not None:
+        loaded = actions.load_graph(algorithm, graph, self_loops=self_loops.value, weights=weights)
     actions.train(
         algorithm,
         loaded,

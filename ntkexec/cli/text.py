@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble
+from ntkexec.layout import Field, Table
 from ntkexec.result import Result
+from ntkexec.template import Program
 
 SHOWN_NODES = 40
 
@@ -26,6 +28,28 @@ def certificate(found: Certificate, *, delta: float, num_decisions: int) -> str:
             f"all right with probability {1 - delta:g} (infinite width, union bound)"
         )
     return "\n".join(lines)
+
+
+def program(found: Program, parameters: Mapping[str, int], *, templates: bool) -> str:
+    """A program's sizes and fields, and its templates if asked for."""
+    layout = found.layout
+    rows = [
+        ("program", found.name),
+        ("sizes", ", ".join(f"{name} {value}" for name, value in parameters.items())),
+        ("templates", f"{found.num_templates}, at most {found.num_writers.max()} for one bit"),
+        ("state", f"{layout.num_bits} bits, {layout.num_message_bits} of them messages"),
+        ("steps", f"{found.round_length} a round"),
+        ("kept", ", ".join(_field(field) for field in layout.computation)),
+        ("messages", ", ".join(_field(field) for field in layout.messages)),
+    ]
+    return table(rows) + (f"\n\n{found.listing()}" if templates else "")
+
+
+def _field(field: Field) -> str:
+    if isinstance(field, Table):
+        inner = ", ".join(_field(leaf) for leaf in field.fields)
+        return f"{field.name}[{field.slots}] ({inner})"
+    return f"{field.name} ({field.kind} of {field.num_bits})" if field.num_bits > 1 else field.name
 
 
 def trained(
