@@ -1,7 +1,8 @@
 """The instruction language in which programs are written."""
 
 from ntkexec.language import idioms
-from ntkexec.language.builder import Builder, Place, Record, Slots, initial_states
+from ntkexec.language.builder import Builder, Record, Slots, initial_states
+from ntkexec.language.compiler import Place
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of, minimise
 from ntkexec.language.values import Choice, Number, either, equal
 from ntkexec.layout import Flag, OneHot, Word

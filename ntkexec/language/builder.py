@@ -15,51 +15,27 @@ All nodes go through the phases together; the last is followed by the first.
 """
 
 import contextlib
-import dataclasses
-import itertools
 import pathlib
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import ProgramError
+from ntkexec.language.compiler import PHASE, Assignment, Place, Statements, compile_statements
 from ntkexec.language.logic import (
     FALSE,
     TRUE,
-    Impossible,
     Sum,
-    Term,
-    all_of,
-    any_of,
     literal,
-    minimise,
 )
 from ntkexec.language.values import Choice, Number, Value, bits_of, constant, either
-from ntkexec.layout import Field, Flag, Layout, Leaf, OneHot, Table, Word
-from ntkexec.template import Program, Template, template
+from ntkexec.layout import Field, Flag, Leaf, OneHot, Table, Word
+from ntkexec.template import Program
 
-PHASE, COLOUR, PORT = "phase", "colour", "port"
-
-
-class Place(NamedTuple):
-    """A bit by name: path in the layout, position in the field, slot in a table."""
-
-    path: str
-    position: int = 0
-    slot: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Assignment:
-    """In a phase, where the guard holds, a bit becomes a value."""
-
-    phase: int
-    guard: Sum
-    value: Sum
-    origin: str
+COLOUR, PORT = "colour", "port"
 
 
 class Record:
@@ -111,7 +87,7 @@ class Builder:
         self._phases: list[str] = []
         self._phase: int | None = None
         self._guards: list[Sum] = []
-        self._assignments: dict[Place, list[_Assignment]] = {}
+        self._assignments: dict[Place, list[Assignment]] = {}
         self._ports: Slots | None = None
         self.colour = self.choice(COLOUR, slots)
 
@@ -243,7 +219,7 @@ class Builder:
         for condition in self._guards:
             guard = guard & condition
         for place, one in zip(places, values, strict=True):
-            found = _Assignment(self._phase, guard, one, origin)
+            found = Assignment(self._phase, guard, one, origin)
             self._assignments.setdefault(place, []).append(found)
 
     def set(self, target: Value, *, when: Sum = TRUE) -> None:
@@ -270,96 +246,16 @@ class Builder:
         Raises:
             ProgramError: no phase, or two statements give a bit different values in one state.
         """
-        if not self._phases:
-            raise ProgramError(f"program {self.name!r} has no phase")
-        ring = len(self._phases)
-        clock = (OneHot(PHASE, ring),) if ring > 1 else ()
-        layout = Layout((*clock, *self._computation), tuple(self._messages))
-        impossible = _impossible(layout)
-        outputs: dict[Term, list[Place]] = {}
-        labels: dict[Term, list[str]] = {}
-
-        def write(place: Place, function: Sum, label: str) -> None:
-            # Sets of names have another order in every process; programs must not.
-            for term in sorted(function.terms, key=lambda t: sorted(_columns(layout, t))):
-                outputs.setdefault(term, []).append(place)
-                known = labels.setdefault(term, [])
-                if label not in known:
-                    known.append(label)
-
-        for index, name in enumerate(self._phases if ring > 1 else ()):
-            write(Place(PHASE, (index + 1) % ring), literal(Place(PHASE, index)), f"after {name}")
-        for place in _all_places(layout):
-            if place.path != PHASE:
-                for function, label in self._next(place, impossible):
-                    write(place, function, label)
-        return Program(
-            self.name,
-            layout,
-            tuple(
-                _template(layout, term, places, "; ".join(labels[term]))
-                for term, places in outputs.items()
-            ),
-            round_length=ring,
+        return compile_statements(
+            Statements(
+                self.name,
+                tuple(self._computation),
+                tuple(self._messages),
+                frozenset(self._temporary),
+                tuple(self._phases),
+                self._assignments,
+            )
         )
-
-    def _next(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
-        """The function that gives a bit's next value, in parts, each with a label."""
-        parts = list(self._parts(place, impossible))
-        whole = minimise(any_of(function for function, _ in parts))
-        if len(whole.terms) >= sum(len(function.terms) for function, _ in parts):
-            yield from parts
-            return
-        # Fewer products serve several phases at once; each names all that it serves.
-        for term in sorted(whole.terms, key=lambda found: sorted(map(repr, found))):
-            product = Sum(frozenset([term]))
-            yield product, "; ".join(label for part, label in parts if (part & product).terms)
-
-    def _parts(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
-        found = self._assignments.get(place, [])
-        phases = sorted({assignment.phase for assignment in found})
-        kept = place.path not in self._temporary
-        if kept and len(phases) < len(self._phases):
-            yield literal(place) & self._outside(phases), "keep"
-        for phase in phases:
-            here = [assignment for assignment in found if assignment.phase == phase]
-            self._check_conflicts(place, here, impossible)
-            function = any_of(a.guard & a.value for a in here)
-            if kept:
-                # Where a statement writes 1, keeping a 1 does no harm; not to exclude it spares
-                # the negation of guards with many terms.
-                cleared = any_of(a.guard for a in here if a.value != TRUE)
-                function = function | (literal(place) & ~cleared)
-            function = minimise(function.possible(impossible)).possible(impossible)
-            origins = ", ".join(dict.fromkeys(a.origin for a in here))
-            yield function & self._in_phase(phase), f"{self._phases[phase]} ({origins})"
-
-    def _outside(self, phases: list[int]) -> Sum:
-        """In none of the phases; one literal where only one phase is left."""
-        others = [index for index in range(len(self._phases)) if index not in phases]
-        if len(others) == 1 and phases:
-            return self._in_phase(others[0])
-        return all_of(~self._in_phase(phase) for phase in phases)
-
-    def _in_phase(self, phase: int) -> Sum:
-        return literal(Place(PHASE, phase)) if len(self._phases) > 1 else TRUE
-
-    def _check_conflicts(
-        self, place: Place, here: list[_Assignment], impossible: Impossible
-    ) -> None:
-        for one, other in itertools.combinations(here, 2):
-            differ = (one.value & ~other.value) | (~one.value & other.value)
-            clash = (one.guard & other.guard & differ).possible(impossible)
-            if clash.terms:
-                shortest = min(clash.terms, key=lambda t: (len(t), sorted(map(repr, t))))
-                state = ", ".join(
-                    f"{'' if value else 'not '}{_name(bit)}"
-                    for bit, value in sorted(shortest, key=repr)
-                )
-                raise ProgramError(
-                    f"{self.name}: {one.origin} and {other.origin} disagree on {_name(place)} in phase "
-                    f"{self._phases[one.phase]!r} when {state or 'anything holds'}"
-                )
 
 
 def initial_states(
@@ -400,58 +296,11 @@ def _place_of(bit: Sum) -> Place:
     raise ProgramError(f"{_origin()}: only a field can be assigned to, not a condition")
 
 
-def _name(place: Any) -> str:
-    table, _, field = place.path.rpartition(".")
-    base = f"{table}[{place.slot}].{field}" if table else field
-    return f"{base}[{place.position}]"
-
-
 def _check_not_reserved(name: str) -> None:
     if name == PHASE:
         raise ProgramError(
             f"{_origin()}: {name!r} is the field that the compiler adds for its clock"
         )
-
-
-def _all_places(layout: Layout) -> Iterator[Place]:
-    for field in layout.computation + layout.messages:
-        if isinstance(field, Table):
-            for slot, leaf in itertools.product(range(field.slots), field.fields):
-                for index in range(leaf.num_bits):
-                    yield Place(f"{field.name}.{leaf.name}", index, slot)
-        else:
-            yield from (Place(field.name, index) for index in range(field.num_bits))
-
-
-def _impossible(layout: Layout) -> Impossible:
-    """Whether a product breaks an invariant of the layout: a one-hot field, occupied slots."""
-    groups: dict[int, list[tuple[int, int]]] = {}
-    for number, invariant in enumerate(layout.invariants):
-        for group, bits in enumerate(invariant.groups):
-            for bit in bits:
-                groups.setdefault(bit, []).append((number, group))
-
-    def impossible(term: Term) -> bool:
-        occupied: dict[int, set[int]] = {}
-        for place, value in term:
-            if value:
-                for number, group in groups.get(_column(layout, place), ()):
-                    occupied.setdefault(number, set()).add(group)
-        return any(len(found) > layout.invariants[n].bound for n, found in occupied.items())
-
-    return impossible
-
-
-def _column(layout: Layout, place: Any) -> int:
-    return layout.bit(place.path, place.position, slot=place.slot)
-
-
-def _columns(layout: Layout, term: Term) -> list[tuple[int, bool]]:
-    return [(_column(layout, place), value) for place, value in term]
-
-
-def _template(layout: Layout, term: Term, places: list[Place], label: str) -> Template:
-    return template(_columns(layout, term), [_column(layout, place) for place in places], label)
 
 
 def _origin() -> str:

@@ -17,7 +17,6 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import in_neighbours, port_slots
 from ntkexec.language import (
@@ -245,53 +244,8 @@ def _by_port(graph: Graph, num_ports: int) -> Int[np.ndarray, "n d"]:
     return weights
 
 
-def sizes(
-    *,
-    degree: int | None,
-    word: int | None,
-    slots: int | None = None,
-    arrival_bits: int | None = None,
-) -> dict[str, int]:
-    """The sizes of `program` for every graph of a degree.
-
-    Args:
-        degree: D, most neighbours of a node.
-        word: bits of a distance and of a weight, the sign among them.
-        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
-        arrival_bits: not a size of this program.
-
-    Raises:
-        ProgramError: degree or word is missing, or arrival_bits is given.
-    """
-    if degree is None or word is None:
-        raise ProgramError("bellman-ford without a graph needs --degree and --word")
-    if arrival_bits is not None:
-        raise ProgramError("bellman-ford has no arrival time; its distances have --word bits")
-    return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
-
-
-def prepare(
-    graph: Graph,
-    *,
-    parameters: Mapping[str, int] | None = None,
-    source: Hashable | None = None,
-    sources: Sequence[Hashable] | None = None,
-) -> Instance:
-    """Bellman-Ford on a single graph, with nodes by name.
-
-    Args:
-        graph: where.
-        parameters: sizes of the program, if they are given; by default the least that fit.
-        source: where distances start from; by default the first node.
-        sources: several such nodes, instead of `source`.
-
-    Raises:
-        GraphError: an unknown source, or both `source` and `sources`.
-    """
-    indices = inputs.source_indices(graph, source, sources)
-    return instance(graph, sources=indices, parameters=parameters)
-
-
+sizes = functools.partial(inputs.degree_and_word, "bellman-ford")
+prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bellman-ford",
     summary="distance and parent of every node in a graph with weights, negative ones too",

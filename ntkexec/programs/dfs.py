@@ -14,13 +14,13 @@ calls meet; with calls in the caller's slot the address would take slots^2 bits.
 """
 
 import functools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy.sparse import csgraph, csr_array
 
-from ntkexec.errors import GraphError, ProgramError
+from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import in_neighbours, port_slots
 from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
@@ -206,53 +206,8 @@ def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     }
 
 
-def sizes(
-    *,
-    degree: int | None,
-    word: int | None,
-    slots: int | None = None,
-    arrival_bits: int | None = None,
-) -> dict[str, int]:
-    """The sizes of `program` for every graph of a degree.
-
-    Args:
-        degree: D, most neighbours of a node.
-        word: bits of a time; twice the number of nodes must fit.
-        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
-        arrival_bits: not a size of this program.
-
-    Raises:
-        ProgramError: degree or word is missing, or arrival_bits is given.
-    """
-    if degree is None or word is None:
-        raise ProgramError("dfs without a graph needs --degree and --word")
-    if arrival_bits is not None:
-        raise ProgramError("dfs has no arrival time; its times have --word bits")
-    return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
-
-
-def prepare(
-    graph: Graph,
-    *,
-    parameters: Mapping[str, int] | None = None,
-    source: Hashable | None = None,
-    sources: Sequence[Hashable] | None = None,
-) -> Instance:
-    """DFS on a single graph, with nodes by name.
-
-    Args:
-        graph: where; undirected.
-        parameters: sizes of the program, if they are given; by default the least that fit.
-        source: where the search starts; by default the first node.
-        sources: instead of `source`, several, at most one in every component.
-
-    Raises:
-        GraphError: an unknown source, both `source` and `sources`, or see `instance`.
-    """
-    indices = inputs.source_indices(graph, source, sources)
-    return instance(graph, sources=indices, parameters=parameters)
-
-
+sizes = functools.partial(inputs.degree_and_word, "dfs")
+prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="dfs",
     summary="parent, discovery and finish time of every node in depth-first search",

@@ -1,6 +1,6 @@
 """What algorithms have in common before they run: sources, sizes, distances, the reference's graph."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import networkx as nx
@@ -9,6 +9,7 @@ from scipy.sparse import csgraph, csr_array
 
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs import Graph
+from ntkexec.programs.instance import Instance
 
 
 def source_indices(
@@ -82,3 +83,54 @@ def as_columns(by_node: Mapping[Any, Mapping[str, Any]]) -> dict[str, np.ndarray
     """An answer by node as arrays by field."""
     rows = [by_node[node] for node in range(len(by_node))]
     return {field: np.array([row[field] for row in rows]) for field in rows[0]}
+
+
+def degree_and_word(
+    algorithm: str,
+    *,
+    degree: int | None,
+    word: int | None,
+    slots: int | None = None,
+    arrival_bits: int | None = None,
+) -> dict[str, int]:
+    """The sizes of a program with numbers of one length, for every graph of a degree.
+
+    Args:
+        algorithm: its name, for messages.
+        degree: D, most neighbours of a node.
+        word: bits of its numbers.
+        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
+        arrival_bits: not a size of these programs.
+
+    Raises:
+        ProgramError: degree or word is missing, or arrival_bits is given.
+    """
+    if degree is None or word is None:
+        raise ProgramError(f"{algorithm} without a graph needs --degree and --word")
+    if arrival_bits is not None:
+        raise ProgramError(f"{algorithm} has no arrival time; its numbers have --word bits")
+    return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
+
+
+def from_sources(
+    instance: Callable[..., Instance],
+    graph: Graph,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    source: Hashable | None = None,
+    sources: Sequence[Hashable] | None = None,
+) -> Instance:
+    """An instance on a single graph whose only input is where to start, nodes by name.
+
+    Args:
+        instance: `instance(graph, *, sources, parameters)`, sources as indices.
+        graph: where.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+        source: the node to start from; by default the first.
+        sources: several such nodes, instead of `source`.
+
+    Raises:
+        GraphError: an unknown source, both `source` and `sources`, or what `instance` refuses.
+    """
+    indices = source_indices(graph, source, sources)
+    return instance(graph, sources=indices, parameters=parameters)
