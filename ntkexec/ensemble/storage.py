@@ -195,6 +195,9 @@ def _claim(folder: Path, manifest: Manifest, budget: int) -> None:
     plan = _json(manifest.to_data() | {"chunk_budget": budget})
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob("*.part"):
+            # What a killed training was writing; nothing ever reads it.
+            leftover.unlink()
         strangers = [entry.name for entry in folder.iterdir() if not _is_ours(entry.name)]
     except OSError as error:
         raise EnsembleError(f"cannot store an ensemble in {folder}: {error.strerror}") from error

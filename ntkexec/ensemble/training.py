@@ -34,7 +34,8 @@ class EnsembleConfig:
         width: h, hidden units of a network.
         weight_std: standard deviation of the weights at initialisation.
         bias_std: likewise of the biases; 0 for none. Certificates need 0.
-        seed: member i of any ensemble with this seed is the same network, whatever N.
+        seed: member i of any ensemble with this seed starts from the same weights, whatever N and
+            however the work is cut; trained weights agree to rounding.
         tolerance: training stops when no output of a training pair is off by more.
         precision: float32 or float64.
 
@@ -54,7 +55,7 @@ class EnsembleConfig:
         for name in ("members", "width"):
             if getattr(self, name) < 1:
                 raise EnsembleError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.weight_std > 0:
+        if not 0 < self.weight_std < math.inf:
             raise EnsembleError(f"weight_std must be positive, got {self.weight_std}")
         if not self.bias_std >= 0:
             raise EnsembleError(f"bias_std cannot be negative, got {self.bias_std}")
@@ -101,7 +102,7 @@ class Chunk(NamedTuple):
 def chunks(
     problem: LearningProblem, config: EnsembleConfig, budget: int = CHUNK_BYTES
 ) -> list[Chunk]:
-    """The work in pieces that fit in `budget` bytes; the result does not depend on the cut."""
+    """The work in pieces that fit in `budget` bytes; the cut changes weights by rounding only."""
     itemsize = np.dtype(config.precision).itemsize
     pieces = []
     for index, stack in enumerate(problem.stacks):
