@@ -60,7 +60,7 @@ def flooding_on_karate() -> plt.Figure:
     axes.set_ylabel("network output - threshold")
     config = result.ensemble.config
     axes.set_title(
-        f"all {result.instance.num_decisions:,} decisions; networks per component: {config.members}, of "
+        f"all {result.instance.num_decisions:,} decisions; networks per bit: {config.members}, of "
         f"width {config.width}. 1-bits blue, 0-bits grey, mistakes red",
         fontsize=10,
     )

@@ -65,7 +65,7 @@ def certify(
 
     Args:
         program: what is to be learned.
-        kind: one network for all templates, or one for every component.
+        kind: one network for all templates, or one for every bit.
         bound: see `bound_for`. By default all valid states; for a joint network on an instance,
             where so much pessimism costs a lot of padding, the states that occur.
         padding: padding templates for every network; `auto` takes none if the factored program is
@@ -183,7 +183,7 @@ def run(
         graph: a graph, a file, or a generator such as `grid:8x8`.
         engine: `ensemble` trains networks and runs them; `kernel` runs their mean in closed form,
             `oracle` the same through neural-tangents, `boolean` the program itself.
-        kind: one network for all templates (`joint`), or one for every component (`factored`).
+        kind: one network for all templates (`joint`), or one for every bit (`factored`).
         members: networks for every learning problem; by default what `delta` needs.
         width: hidden units of a network; by default `default_width`.
         delta: probability of any wrong bit in the whole run, by a union bound at infinite width.

@@ -54,7 +54,7 @@ MessageOption = Annotated[
 ]
 KindOption = Annotated[
     Kind,
-    typer.Option("--ensemble-kind", help="One network per component, or one for all templates."),
+    typer.Option("--ensemble-kind", help="Networks for each bit, or for all templates together."),
 ]
 DeltaOption = Annotated[float, typer.Option(help="Probability of any wrong bit to allow for.")]
 MembersOption = Annotated[
