@@ -22,6 +22,7 @@ def main() -> int:
         value, bound = outcome.measurement.value, outcome.check.bound
         print(f"{outcome.verdict:<13} {name}: {outcome.check.claim}")
         print(f"              {outcome.check.how}: {value:.3g}, at most {bound:.3g}")
+        print(f"              source: {outcome.check.source}; bound: {outcome.check.bound_from}")
     return int(failed)
 
 

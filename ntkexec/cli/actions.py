@@ -136,7 +136,7 @@ def show(
             data["templates"] = [program.describe(i) for i in range(program.num_templates)]
         print(json.dumps(data))
     else:
-        print(text.program(program, parameters, templates=templates))
+        print(text.program(program, found.summary, parameters, templates=templates))
 
 
 def train(

@@ -30,11 +30,11 @@ def certificate(found: Certificate, *, delta: float, num_decisions: int) -> str:
     return "\n".join(lines)
 
 
-def program(found: Program, parameters: Mapping[str, int], *, templates: bool) -> str:
+def program(found: Program, summary: str, parameters: Mapping[str, int], *, templates: bool) -> str:
     """A program's sizes and fields, and its templates if asked for."""
     layout = found.layout
     rows = [
-        ("program", found.name),
+        ("program", f"{found.name}: {summary}"),
         ("sizes", ", ".join(f"{name} {value}" for name, value in parameters.items())),
         ("templates", f"{found.num_templates}, at most {found.num_writers.max()} for one bit"),
         ("state", f"{layout.num_bits} bits, {layout.num_message_bits} of them messages"),

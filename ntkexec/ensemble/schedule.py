@@ -79,6 +79,7 @@ def schedule(
         (sqrt(L) + sqrt(l)) a step.
     """
     smallest, largest = spectrum(num_inputs, num_outputs, width, weight_std, bias_std)
+    # A width too small for a positive lower edge still gets a step size; training then finds out.
     root_small = math.sqrt(max(smallest / SAFETY, 1e-3 * largest))
     root_large = math.sqrt(SAFETY * largest)
     rate = (root_large - root_small) / (root_large + root_small)

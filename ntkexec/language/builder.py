@@ -25,12 +25,7 @@ from jaxtyping import Bool
 
 from ntkexec.errors import ProgramError
 from ntkexec.language.compiler import PHASE, Assignment, Place, Statements, compile_statements
-from ntkexec.language.logic import (
-    FALSE,
-    TRUE,
-    Sum,
-    literal,
-)
+from ntkexec.language.logic import FALSE, TRUE, Sum, literal
 from ntkexec.language.values import Choice, Number, Value, bits_of, constant, either
 from ntkexec.layout import Field, Flag, Leaf, OneHot, Table, Word
 from ntkexec.template import Program

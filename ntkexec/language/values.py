@@ -8,11 +8,8 @@ from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Number:
-    """A word: one Boolean function for each bit, lowest first.
-
-    `number == 5` and `number + 1` give conditions and numbers; indexing gives single bits.
-    """
+class _Bits:
+    """Several bits, each a Boolean function."""
 
     bits: tuple[Sum, ...]
 
@@ -24,6 +21,14 @@ class Number:
 
     def __iter__(self) -> Iterator[Sum]:
         return iter(self.bits)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Number(_Bits):
+    """A word: one Boolean function for each bit, lowest first.
+
+    `number == 5` and `number + 1` give conditions and numbers; indexing gives single bits.
+    """
 
     def __eq__(self, other: object) -> Sum:  # type: ignore[override]
         if not isinstance(other, int):
@@ -52,19 +57,8 @@ class Number:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Choice:
+class Choice(_Bits):
     """A one-hot field: `choice[i]` is the condition that it is i."""
-
-    bits: tuple[Sum, ...]
-
-    def __len__(self) -> int:
-        return len(self.bits)
-
-    def __getitem__(self, index: int) -> Sum:
-        return self.bits[index]
-
-    def __iter__(self) -> Iterator[Sum]:
-        return iter(self.bits)
 
     def where(self, condition: Sum) -> "Choice":
         """The choice where a condition holds, and none elsewhere."""

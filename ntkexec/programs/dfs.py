@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy.sparse import csgraph, csr_array
+from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
@@ -170,9 +170,7 @@ def _extents(
     graph: Graph, sources: Sequence[int]
 ) -> tuple[Int[np.ndarray, "c"], Int[np.ndarray, "c"]]:
     """Of every component with a source its number of nodes and the source's eccentricity."""
-    edges = (np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers))
-    size = (graph.num_nodes, graph.num_nodes)
-    adjacency = csr_array((np.ones(len(edges[0])), edges), shape=size)
+    adjacency = inputs.adjacency(graph)
     _, component = csgraph.connected_components(adjacency, directed=False)
     sourced, first, count = np.unique(
         component[list(sources)], return_index=True, return_counts=True

@@ -35,12 +35,18 @@ def check_sources(graph: Graph, sources: Sequence[int]) -> None:
         raise GraphError(f"sources {list(sources)} are not all nodes 0 to {graph.num_nodes - 1}")
 
 
-def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
-    """The largest finite distance from the sources: rounds until the last node is reached."""
+def adjacency(graph: Graph) -> csr_array:
+    """Ones at (sender, receiver), over the whole batch; shape (n, n)."""
     edges = (graph.tuple.senders, graph.tuple.receivers)
     size = (graph.num_nodes, graph.num_nodes)
-    adjacency = csr_array((np.ones(len(edges[0])), edges), shape=size)
-    distances = csgraph.dijkstra(adjacency, indices=list(sources), unweighted=True, min_only=True)
+    return csr_array((np.ones(len(edges[0])), edges), shape=size)
+
+
+def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
+    """The largest finite distance from the sources: rounds until the last node is reached."""
+    distances = csgraph.dijkstra(
+        adjacency(graph), indices=list(sources), unweighted=True, min_only=True
+    )
     return int(distances[np.isfinite(distances)].max())
 
 
