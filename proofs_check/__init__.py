@@ -1,9 +1,9 @@
 """The theory, statement by statement, each checked by a measurement that could refute it."""
 
-from ntkexec.check import Check
+from ntkexec.check import Check, Scale
 from proofs_check import gram_spectrum, interference, kernels, padding
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[Check[Scale], ...] = (
     kernels.CHECK,
     gram_spectrum.CHECK,
     interference.INSIDE,

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ntkexec.check import carry_out
+from ntkexec.check import Scale, carry_out
 from proofs_check import CHECKS
 
 
@@ -16,8 +16,9 @@ def main() -> int:
     if unknown := [name for name in names if name not in known]:
         parser.error(f"no check {unknown[0]!r}; there are {', '.join(known)}")
     failed = False
+    scale: Scale = "standard"
     for name in names:
-        outcome = carry_out(known[name])
+        outcome = carry_out(known[name], scale)
         failed |= outcome.verdict == "fails"
         value, bound = outcome.measurement.value, outcome.check.bound
         print(f"{outcome.verdict:<13} {name}: {outcome.check.claim}")

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ntkexec import kernel
-from ntkexec.check import Check, Measurement
+from ntkexec.check import Check, Measurement, Scale
 
 
-def measure() -> Measurement:
+def measure(scale: Scale) -> Measurement:
     """Largest relative deviation of any eigenvalue, over sizes up to 300."""
     worst = 0.0
     for num_templates in (1, 2, 3, 10, 50, 300):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from ntkexec import predictor
 from ntkexec.certificate import Certificate
-from ntkexec.check import Check, Measurement
+from ntkexec.check import Check, Measurement, Scale
 from ntkexec.encoding import encode
 from ntkexec.engines import decide, kernel_engine
 from ntkexec.match_bound import state_bound
@@ -47,12 +47,12 @@ def certificate_of(program: Program) -> Certificate:
     return Certificate(problem, state_bound(problem))
 
 
-def measure_inside() -> Measurement:
+def measure_inside(scale: Scale) -> Measurement:
     """Wrong bits of programs inside the criterion."""
     return Measurement(sum(wrong_bits(certificate_of(p)) for p, inside in edge_cases() if inside))
 
 
-def measure_outside() -> Measurement:
+def measure_outside(scale: Scale) -> Measurement:
     """Programs outside the criterion that nevertheless make no mistake."""
     outside = [p for p, inside in edge_cases() if not inside]
     return Measurement(sum(wrong_bits(certificate_of(p)) == 0 for p in outside))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import integrate
 
 from ntkexec import kernel
-from ntkexec.check import Check, Measurement
+from ntkexec.check import Check, Measurement, Scale
 
 
 def by_quadrature(cosine: float) -> tuple[float, float]:
@@ -22,7 +22,7 @@ def by_quadrature(cosine: float) -> tuple[float, float]:
     return 2 * zero, 2 * one
 
 
-def measure() -> Measurement:
+def measure(scale: Scale) -> Measurement:
     """Largest deviation over 201 cosines."""
     cosines = np.cos(np.linspace(0, math.pi, 201))
     integrals = np.array([by_quadrature(float(u)) for u in cosines])

@@ -3,11 +3,11 @@
 import dataclasses
 
 from ntkexec.certificate import padding_needed
-from ntkexec.check import Check, Measurement
+from ntkexec.check import Check, Measurement, Scale
 from proofs_check.interference import certificate_of, edge_cases, wrong_bits
 
 
-def measure() -> Measurement:
+def measure(scale: Scale) -> Measurement:
     """Wrong bits, after padding, of programs that were outside the criterion before."""
     wrong = 0
     for program, inside in edge_cases():
