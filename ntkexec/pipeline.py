@@ -170,7 +170,7 @@ def run(
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,
-    until: executor.Until = "steps",
+    until: executor.Until | None = None,
     verify: bool = True,
     trace: bool = False,
     report: Callable[[Progress], None] = lambda _: None,
@@ -191,7 +191,7 @@ def run(
         bound: see `bound_for`.
         padding: see `certify`.
         trained: folder of a trained ensemble, which is then used and decides the sizes.
-        until: see `executor.execute`.
+        until: see `executor.execute`; by default what suits the algorithm.
         verify: compare every step with the program.
         trace: keep all states.
         report: called with the progress of training.
@@ -252,12 +252,16 @@ def run(
             networks = ensemble.train(certificate.problem, config, report=report)
             train_seconds = time.perf_counter() - start
     update = make_engine(engine, certificate, networks)
+    until = instance.until if until is None else until
+    if until == "halt" and instance.halt is None:
+        raise NtkexecError(f"{algorithm} has no halt flag; it can run until steps or fixed-point")
     execution = executor.execute(
         update,
         instance.program,
         instance.graphs,
         num_steps=instance.num_steps,
         until=until,
+        halt=instance.halt if until == "halt" else None,
         verify=verify,
         trace=trace,
     )

@@ -36,6 +36,7 @@ class Kind(enum.StrEnum):
 class Until(enum.StrEnum):
     steps = "steps"
     fixed_point = "fixed-point"
+    halt = "halt"
 
 
 class SelfLoops(enum.StrEnum):
@@ -111,7 +112,13 @@ def run(
     ensemble: Annotated[
         Path | None, typer.Option(help="Folder of a trained ensemble to use; see 'ntkexec train'.")
     ] = None,
-    until: Annotated[Until, typer.Option(help="When to stop.")] = Until.steps,
+    until: Annotated[
+        Until | None,
+        typer.Option(
+            help="When to stop: after all steps, when a round changes nothing, or when every node "
+            "knows that it is over. By default what suits the algorithm."
+        ),
+    ] = None,
     weights: WeightsOption = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
@@ -144,7 +151,7 @@ def run(
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         trained=ensemble,
-        until=until.value,
+        until=None if until is None else until.value,
         verify=verify,
     )
     raise typer.Exit(0 if exact else 1)

@@ -1,10 +1,18 @@
 """Programs: each module writes one algorithm as templates and says what goes in and comes out."""
 
-from ntkexec.programs import bellman_ford, bfs, dfs, flooding
+from ntkexec.programs import bellman_ford, bfs, bfs_queue, dfs, flooding
 from ntkexec.programs.instance import Algorithm, Instance
 
 ALGORITHMS: dict[str, Algorithm] = {
-    module.ALGORITHM.name: module.ALGORITHM for module in (flooding, bfs, dfs, bellman_ford)
+    found.name: found
+    for found in (
+        flooding.ALGORITHM,
+        bfs.ALGORITHM,
+        bfs_queue.ALGORITHM,
+        dfs.ALGORITHM,
+        dfs.FOREST,
+        bellman_ford.ALGORITHM,
+    )
 }
 
 __all__ = ["ALGORITHMS", "Algorithm", "Instance"]

@@ -157,6 +157,8 @@ def instance(
         reference=functools.partial(expected, graph, sources),
         formats={"parent": lambda node: graph.names[node], "negative_cycle": bool},
         signed=frozenset({"distance"}),
+        # A round in which nothing changes leaves nothing to change; a negative cycle never rests.
+        until="fixed-point",
     )
 
 

@@ -13,11 +13,12 @@ where the called node recognises its colour. Only one node of a component has th
 calls meet; with calls in the caller's slot the address would take slots^2 bits.
 """
 
+import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
@@ -130,15 +131,12 @@ def instance(
         ProgramError: the graph or its times do not fit the given sizes.
     """
     inputs.check_sources(graph, sources)
-    if graph.directed:
-        raise GraphError(
-            f"dfs passes a token back along edges, but graph {graph.label!r} is directed"
-        )
-    nodes, eccentricities = _extents(graph, sources)
+    inputs.check_undirected("dfs", graph)
+    extents = inputs.component_extents("dfs", graph, sources)
     needed = {
         "degree": graph.degree,
         "slots": graph.num_colours,
-        "word": inputs.bits_for(2 * int(nodes.max())),
+        "word": inputs.bits_for(2 * int(extents.nodes.max())),
     }
     sizes = inputs.sizes_for(graph, needed, parameters)
     dfs = program(**sizes)
@@ -158,37 +156,68 @@ def instance(
         program=dfs,
         graph=graph,
         initial=initial_states(dfs, graph.num_nodes, values),
-        num_steps=max(map(num_steps, nodes.tolist(), eccentricities.tolist())),
+        num_steps=max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, dfs, graph),
         reference=lambda: inputs.as_columns(reference.dfs(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
+        halt=HALT,
     )
 
 
-def _extents(
-    graph: Graph, sources: Sequence[int]
-) -> tuple[Int[np.ndarray, "c"], Int[np.ndarray, "c"]]:
-    """Of every component with a source its number of nodes and the source's eccentricity."""
-    adjacency = inputs.adjacency(graph)
-    _, component = csgraph.connected_components(adjacency, directed=False)
-    sourced, first, count = np.unique(
-        component[list(sources)], return_index=True, return_counts=True
+def forest_instance(graph: Graph, *, parameters: Mapping[str, int] | None = None) -> Instance:
+    """DFS of every component of a graph, or of every graph of a batch, in the order of identifiers.
+
+    The source of a component is its smallest node, and one clock runs through all components of a
+    graph, as in Cormen et al. No message passes between components, so the time at which a
+    component's turn comes is part of the input: its nodes begin to count there. All components are
+    searched at the same time.
+
+    Args:
+        graph: where; undirected.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+
+    Raises:
+        GraphError: a graph without nodes, or a directed one.
+        ProgramError: the graph or its times do not fit the given sizes.
+    """
+    if graph.num_nodes == 0:
+        raise GraphError("a search needs at least one node")
+    inputs.check_undirected("dfs-forest", graph)
+    _, component = csgraph.connected_components(inputs.adjacency(graph), directed=False)
+    _, sources, members, count = np.unique(
+        component, return_index=True, return_inverse=True, return_counts=True
     )
-    if (count > 1).any():
-        double = sourced[count > 1][0]
-        names = [graph.names[s] for s in sources if component[s] == double]
-        raise GraphError(
-            f"dfs takes one source for every component of graph {graph.label!r}; "
-            f"{names[0]!r} and {names[1]!r} are connected"
-        )
-    distances = csgraph.dijkstra(
-        adjacency, indices=[sources[i] for i in first], unweighted=True, min_only=True
+    # Components are numbered by their smallest nodes; every graph of a batch has its own clock.
+    order = np.argsort(sources)
+    earlier = np.zeros(len(order), int)
+    earlier[order] = np.cumsum(count[order]) - count[order]
+    member = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)
+    starts = np.cumsum(graph.tuple.n_node) - graph.tuple.n_node
+    offset = 2 * (earlier[members] - starts[member])
+    needed = {
+        "degree": graph.degree,
+        "slots": graph.num_colours,
+        "word": inputs.bits_for(2 * int(np.max(graph.tuple.n_node))),
+    }
+    sizes = inputs.sizes_for(graph, needed, parameters)
+    single = instance(graph, sources=sources.tolist(), parameters=sizes)
+    fields = dict(single.program.layout.unpack(single.initial))
+    initial = single.program.layout.pack(graph.num_nodes, fields | {"finish": 1 + offset})
+    return dataclasses.replace(
+        single,
+        initial=initial,
+        inputs={},
+        reference=lambda: _forest_reference(graph),
     )
-    reached = np.isfinite(distances)
-    farthest = np.zeros(component.max() + 1)
-    np.maximum.at(farthest, component[reached], distances[reached])
-    return np.bincount(component)[sourced], farthest[sourced].astype(int)
+
+
+def _forest_reference(graph: Graph) -> Answer:
+    edges = inputs.index_graph(graph)
+    by_node: dict[Hashable, dict[str, Hashable]] = {}
+    for part in graph.node_ranges():
+        by_node |= reference.dfs_forest(edges.subgraph(range(part.start, part.stop)))
+    return inputs.as_columns(by_node)
 
 
 def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
@@ -213,4 +242,12 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
+)
+FOREST = Algorithm(
+    name="dfs-forest",
+    summary="depth-first search of all components, one after the other by their smallest nodes",
+    sizes=functools.partial(inputs.degree_and_word, "dfs-forest"),
+    program=program,
+    prepare=forest_instance,
+    inputs=(),
 )

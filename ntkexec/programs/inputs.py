@@ -1,10 +1,11 @@
 """What algorithms have in common before they run: sources, sizes, distances, the reference's graph."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
+from jaxtyping import Bool, Int
 from scipy.sparse import csgraph, csr_array
 
 from ntkexec.errors import GraphError, ProgramError
@@ -48,6 +49,54 @@ def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
         adjacency(graph), indices=list(sources), unweighted=True, min_only=True
     )
     return int(distances[np.isfinite(distances)].max())
+
+
+class Extents(NamedTuple):
+    """What a search in one component from one source meets, for every component with a source.
+
+    nodes: its number of nodes; shape (c,).
+    eccentricities: the source's largest distance; shape (c,).
+    sourced: whether a node's component has a source; shape (n,).
+    """
+
+    nodes: Int[np.ndarray, "c"]
+    eccentricities: Int[np.ndarray, "c"]
+    sourced: Bool[np.ndarray, "n"]
+
+
+def component_extents(algorithm: str, graph: Graph, sources: Sequence[int]) -> Extents:
+    """The sizes of the components that are searched.
+
+    Raises:
+        GraphError: two sources are connected.
+    """
+    edges = adjacency(graph)
+    _, component = csgraph.connected_components(edges, directed=False)
+    found, first, count = np.unique(component[list(sources)], return_index=True, return_counts=True)
+    if (count > 1).any():
+        double = found[count > 1][0]
+        names = [graph.names[s] for s in sources if component[s] == double]
+        raise GraphError(
+            f"{algorithm} takes one source for every component of graph {graph.label!r}; "
+            f"{names[0]!r} and {names[1]!r} are connected"
+        )
+    distances = csgraph.dijkstra(
+        edges, indices=[sources[i] for i in first], unweighted=True, min_only=True
+    )
+    reached = np.isfinite(distances)
+    farthest = np.zeros(component.max() + 1)
+    np.maximum.at(farthest, component[reached], distances[reached])
+    return Extents(
+        np.bincount(component)[found], farthest[found].astype(int), np.isin(component, found)
+    )
+
+
+def check_undirected(algorithm: str, graph: Graph) -> None:
+    """Raises GraphError if the graph is directed."""
+    if graph.directed:
+        raise GraphError(
+            f"{algorithm} passes a token back along edges, but graph {graph.label!r} is directed"
+        )
 
 
 def bits_for(largest: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec.executor import Until
 from ntkexec.graphs import Graph
 from ntkexec.message_passing import GraphsTuple
 from ntkexec.template import Program
@@ -28,6 +29,8 @@ class Instance:
         decode: reads the answer off final states.
         reference: computes the answer independently of the program.
         formats: by field, how to show a value that is there.
+        halt: name of a flag that is set at every node when the answer is complete, if there is one.
+        until: when to stop, unless the user says otherwise; see `executor.execute`.
         signed: fields whose values can be negative, with `NONE` for none.
     """
 
@@ -41,6 +44,8 @@ class Instance:
     reference: Callable[[], Answer]
     formats: Mapping[str, Callable[[int], object]] = dataclasses.field(default_factory=dict)
     signed: frozenset[str] = frozenset()
+    halt: str | None = None
+    until: Until = "steps"
 
     @property
     def graphs(self) -> GraphsTuple:

@@ -22,18 +22,50 @@ def dfs(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str
     answer: dict[Hashable, dict[str, Hashable]]
     answer = {v: {"parent": -1, "discovery": -1, "finish": -1} for v in graph}
     for source in sources:
-        time = 1
-        answer[source]["discovery"] = time
-        stack: list[tuple[Hashable, Iterator[Hashable]]] = [(source, iter(sorted(graph[source])))]
-        while stack:
-            node, untried = stack[-1]
-            time += 1
-            for child in untried:
-                if answer[child]["discovery"] == -1:
-                    answer[child] |= {"parent": node, "discovery": time}
-                    stack.append((child, iter(sorted(graph[child]))))
-                    break
-            else:
-                answer[node]["finish"] = time
-                stack.pop()
+        _visit(graph, source, 1, answer)
     return answer
+
+
+def dfs_forest(graph: nx.Graph) -> dict[Hashable, dict[str, Hashable]]:
+    """Parent, discovery and finish time, with one clock for the whole graph.
+
+    The sources are all nodes that are not found yet when their turn comes, smallest first.
+
+    Args:
+        graph: directed or not; identifiers are the nodes themselves and must be comparable.
+
+    Returns:
+        For every node `parent`, -1 at sources, `discovery` and `finish`; times run from 1 to 2n.
+
+    Source: DFS of Cormen et al., Introduction to Algorithms.
+    """
+    answer: dict[Hashable, dict[str, Hashable]]
+    answer = {v: {"parent": -1, "discovery": -1, "finish": -1} for v in graph}
+    time = 0
+    for source in sorted(graph):
+        if answer[source]["discovery"] == -1:
+            time = _visit(graph, source, time + 1, answer)
+    return answer
+
+
+def _visit(
+    graph: nx.Graph,
+    source: Hashable,
+    time: int,
+    answer: dict[Hashable, dict[str, Hashable]],
+) -> int:
+    """Enters into `answer` what is found from a source, from a time on; returns the time it ends."""
+    answer[source]["discovery"] = time
+    stack: list[tuple[Hashable, Iterator[Hashable]]] = [(source, iter(sorted(graph[source])))]
+    while stack:
+        node, untried = stack[-1]
+        time += 1
+        for child in untried:
+            if answer[child]["discovery"] == -1:
+                answer[child] |= {"parent": node, "discovery": time}
+                stack.append((child, iter(sorted(graph[child]))))
+                break
+        else:
+            answer[node]["finish"] = time
+            stack.pop()
+    return time
