@@ -98,7 +98,41 @@ class OneHot:
         return -1, self.num_bits - 1
 
 
-Leaf = Flag | Word | OneHot
+@dataclasses.dataclass(frozen=True)
+class Code:
+    """A choice among `size` values in binary, one more than its index; 0, or -1 when read, is none.
+
+    For choices that never change: it takes fewer bits, each of which a template must keep, than one
+    bit for each value. To read it takes a product of all its bits.
+    """
+
+    name: str
+    size: int
+    kind: ClassVar[Literal["code"]] = "code"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise LayoutError(f"code {self.name!r} has {self.size} values; it needs at least 1")
+
+    @property
+    def num_bits(self) -> int:
+        return self.size.bit_length()
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        return (values[..., None].astype(np.int64) + 1 >> np.arange(self.num_bits)) & 1 == 1
+
+    def decode(self, bits: np.ndarray) -> np.ndarray:
+        found = bits @ (np.int64(1) << np.arange(self.num_bits, dtype=np.int64))
+        if (found > self.size).any():
+            raise LayoutError(f"code {self.name!r} has {self.size} values, not {int(found.max())}")
+        return found - 1
+
+    @property
+    def value_range(self) -> tuple[int, int]:
+        return -1, self.size - 1
+
+
+Leaf = Flag | Word | OneHot | Code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -358,4 +392,6 @@ def _field_data(field: Field) -> dict[str, object]:
         return data | {"slots": field.slots, "occupied": field.occupied, "fields": inner}
     if isinstance(field, Word):
         data["signed"] = field.signed
+    if isinstance(field, Code):
+        return data | {"size": field.size}
     return data | {"bits": field.num_bits}

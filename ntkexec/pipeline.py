@@ -147,8 +147,8 @@ def prepare(
     found = find_algorithm(algorithm)
     given = {name: value for name, value in inputs.items() if value is not None}
     if unknown := given.keys() - set(found.inputs):
-        takes = ", ".join(found.inputs)
-        raise NtkexecError(f"{algorithm} takes the inputs {takes}, not {min(unknown)!r}")
+        takes = f"the inputs {', '.join(found.inputs)}" if found.inputs else "no inputs"
+        raise NtkexecError(f"{algorithm} takes {takes}, not {min(unknown)!r}")
     if weights is not None and not found.weighted:
         raise NtkexecError(f"{algorithm} reads no weights, but {weights!r} was given")
     if weights is not None and isinstance(graph, Graph):

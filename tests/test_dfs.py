@@ -1,6 +1,5 @@
 """Depth-first search by learned networks: its meaning, its sizes, what it refuses, its exactness."""
 
-import dataclasses
 import functools
 import itertools
 import re
@@ -11,7 +10,7 @@ import pytest
 
 from ntkexec import ensemble, executor, graphs, pipeline
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.errors import GraphError, ProgramError
+from ntkexec.errors import GraphError, NtkexecError, ProgramError
 from ntkexec.programs import dfs
 from ntkexec.reference import dfs as reference
 
@@ -154,6 +153,33 @@ def test_the_word_counts_the_component_and_not_the_graph():
         assert instance.parameters["word"] == word
 
 
+# All components.
+
+
+def test_all_components_are_searched_with_one_clock():
+    copies = [*random_copies(300, max_nodes=14, degree=4, seed=5), (nx.empty_graph(3), 0)]
+    batch, _ = batch_of(copies)
+    instance = dfs.forest_instance(batch)
+    assert is_right(instance, run(instance))
+    expected = instance.reference()
+    for part, (graph, _) in zip(batch.node_ranges(), copies, strict=True):
+        found = {f: expected[f][part.start : part.stop] for f in expected}
+        assert sorted([*found["discovery"], *found["finish"]]) == [*range(1, 2 * len(graph) + 1)]
+        # networkx restarts at the smallest node that is left, as Cormen et al. do.
+        edges = nx.dfs_labeled_edges(graph, sort_neighbors=sorted)
+        events = [(child, kind) for _, child, kind in edges if kind != "nontree"]
+        for tick, (node, kind) in enumerate(events, start=1):
+            assert found["discovery" if kind == "forward" else "finish"][node] == tick
+
+
+def test_a_forest_takes_no_source_and_no_directed_graph():
+    assert pipeline.run("dfs-forest", "florentine", engine="kernel").exact
+    with pytest.raises(NtkexecError, match="takes"):
+        pipeline.prepare("dfs-forest", "path:3", source=0)
+    with pytest.raises(GraphError, match="dfs-forest passes a token back"):
+        dfs.forest_instance(graphs.from_networkx(nx.path_graph(3, nx.DiGraph)))
+
+
 # What is refused.
 
 
@@ -208,7 +234,7 @@ def test_dfs_halts_at_the_stated_step_and_had_the_times_before(name):
     assert (halted.stopped, halted.steps) == ("halt", instance.num_steps)
     assert np.array_equal(halted.states, found.states)
     # All times stand before the flag travels, and not one step sooner.
-    early = instance.num_steps - 3 * eccentricity
+    early = instance.num_steps - dfs.STEPS_PER_ROUND * eccentricity
     assert is_right(instance, run(instance, num_steps=early))
     assert not is_right(instance, run(instance, num_steps=early - 1))
 
@@ -225,32 +251,3 @@ def test_a_trained_ensemble_is_exact_on_fifty_random_graphs():
     copies = [c for d in (2, 3) for c in random_copies(25, max_nodes=12, degree=d, seed=10 + d)]
     instance, _ = assert_exact(*batch_of(copies), engine="ensemble")
     assert dict(instance.parameters) == {"degree": 3, "slots": 6, "word": 5}
-
-
-# Outputs of templates, one of every kind, without which the search fails.
-NEEDED = [
-    "visited, holds",
-    "called",
-    "neighbour[1].gone, caller[1]",
-    "following[1]",
-    "parent[1]",
-    "finished",
-    "discovery[0]",
-    "finish[1]",
-    "inbox[1].here",
-    "inbox[1].call",
-]
-
-
-@pytest.mark.parametrize("outputs", NEEDED)
-def test_without_one_template_the_search_fails(outputs):
-    batch, sources = batch_of(atlas_copies())
-    instance = dfs.instance(batch, sources=sources)
-    program = instance.program
-    names = program.layout.bit_names
-    written = [", ".join(names[bit] for bit in entry.outputs) for entry in program.templates]
-    index = written.index(outputs)
-    rest = program.templates[:index] + program.templates[index + 1 :]
-    damaged = dataclasses.replace(instance, program=dataclasses.replace(program, templates=rest))
-    assert is_right(instance, run(instance))
-    assert not is_right(instance, run(damaged))

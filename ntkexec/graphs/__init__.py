@@ -6,14 +6,17 @@ from ntkexec.graphs.formats import read
 from ntkexec.graphs.generators import parse
 from ntkexec.graphs.graph import Graph, batch
 from ntkexec.graphs.loading import load
+from ntkexec.graphs.ports import in_neighbours, port_slots
 
 __all__ = [
     "Graph",
     "batch",
     "check_two_hop_colouring",
     "from_networkx",
+    "in_neighbours",
     "load",
     "parse",
+    "port_slots",
     "read",
     "two_hop_colouring",
 ]

@@ -24,12 +24,20 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import ProgramError
-from ntkexec.language.compiler import PHASE, Assignment, Place, Statements, compile_statements
+from ntkexec.language.compiler import (
+    PHASE,
+    Assignment,
+    Place,
+    Statements,
+    compile_statements,
+    in_phase,
+)
 from ntkexec.language.logic import FALSE, TRUE, Sum, literal
 from ntkexec.language.values import Choice, Number, Value, bits_of, constant, either
-from ntkexec.layout import Field, Flag, Leaf, OneHot, Table, Word
+from ntkexec.layout import Code, Field, Flag, Leaf, OneHot, Table, Word
 from ntkexec.template import Program
 
+ALWAYS = -1
 COLOUR, PORT = "colour", "port"
 
 
@@ -80,11 +88,12 @@ class Builder:
         self._messages: list[Field] = []
         self._temporary: set[str] = set()
         self._phases: list[str] = []
+        # The index of the open phase, ALWAYS, or None.
         self._phase: int | None = None
         self._guards: list[Sum] = []
         self._assignments: dict[Place, list[Assignment]] = {}
         self._ports: Slots | None = None
-        self.colour = self.choice(COLOUR, slots)
+        self.colour = self._declare(Code(COLOUR, slots), temporary=False)
 
     # Fields.
 
@@ -147,7 +156,7 @@ class Builder:
         The field `port[i].slot` is a constant of the node; `at_port` reads messages through it.
         """
         if self._ports is None:
-            self._ports = self.table(PORT, max(1, self.degree), OneHot("slot", len(self.slots)))
+            self._ports = self.table(PORT, max(1, self.degree), Code("slot", len(self.slots)))
         return self._ports
 
     def at_port(self, port: int, values: tuple[Value, ...]) -> Any:
@@ -178,15 +187,44 @@ class Builder:
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """The next step of the round; its statements are carried out together."""
-        if self._phase is not None:
-            outer = self._phases[self._phase]
-            raise ProgramError(f"{_origin()}: phase {name!r} begins inside phase {outer!r}")
+        self._check_outside(f"phase {name!r}")
         self._phases.append(name)
         self._phase = len(self._phases) - 1
         try:
             yield
         finally:
             self._phase = None
+
+    @contextlib.contextmanager
+    def always(self) -> Iterator[None]:
+        """Statements that are carried out in every step, whatever the phase.
+
+        One product serves all phases, where the same statement in each of them would take one for
+        each. A bit that is written here is written nowhere else.
+        """
+        self._check_outside("always")
+        self._phase = ALWAYS
+        try:
+            yield
+        finally:
+            self._phase = None
+
+    def in_phase(self, index: int) -> Sum:
+        """The condition that a phase is on, for statements in `always` after all phases; from 0.
+
+        Raises:
+            ProgramError: there are not so many phases yet.
+        """
+        if not 0 <= index < len(self._phases):
+            raise ProgramError(
+                f"{_origin()}: no phase {index}; there are {len(self._phases)} so far"
+            )
+        return in_phase(index, len(self._phases))
+
+    def _check_outside(self, what: str) -> None:
+        if self._phase is not None:
+            outer = "always" if self._phase == ALWAYS else f"phase {self._phases[self._phase]!r}"
+            raise ProgramError(f"{_origin()}: {what} begins inside {outer}")
 
     @contextlib.contextmanager
     def when(self, condition: Sum) -> Iterator[None]:
@@ -214,8 +252,14 @@ class Builder:
         for condition in self._guards:
             guard = guard & condition
         for place, one in zip(places, values, strict=True):
-            found = Assignment(self._phase, guard, one, origin)
-            self._assignments.setdefault(place, []).append(found)
+            phase = None if self._phase == ALWAYS else self._phase
+            known = self._assignments.setdefault(place, [])
+            if known and (known[0].phase is None) != (phase is None):
+                raise ProgramError(
+                    f"{origin}: {known[0].origin} writes the same bit; one does so always, the other "
+                    f"in a phase"
+                )
+            known.append(Assignment(phase, guard, one, origin))
 
     def set(self, target: Value, *, when: Sum = TRUE) -> None:
         """Where `when` holds, all bits of the target become 1."""
@@ -269,6 +313,9 @@ def _value_of(field: Leaf, path: str, slot: int | None) -> Value:
     bits = tuple(literal(Place(path, index, slot)) for index in range(field.num_bits))
     if isinstance(field, Flag):
         return bits[0]
+    if isinstance(field, Code):
+        number = Number(bits)
+        return Choice(tuple(number == value + 1 for value in range(field.size)))
     return Number(bits) if isinstance(field, Word) else Choice(bits)
 
 

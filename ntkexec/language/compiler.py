@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from ntkexec.errors import ProgramError
 from ntkexec.language.logic import TRUE, Impossible, Sum, Term, all_of, any_of, literal, minimise
-from ntkexec.layout import Field, Layout, OneHot, Table
+from ntkexec.layout import Field, Flag, Layout, OneHot, Table
 from ntkexec.template import Program, Template, template
 
 PHASE = "phase"
-"""The field that the compiler adds: a ring of one-hot bits, shared by all nodes."""
+"""The field that the compiler adds: a ring of one-hot bits, shared by all nodes. Of two phases a flag
+says whether it is the second, so that a product may leave open which it is."""
 
 
 class Place(NamedTuple):
@@ -24,9 +25,9 @@ class Place(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-    """In a phase, where the guard holds, a bit becomes a value."""
+    """In a phase, or in all if it is None, where the guard holds, a bit becomes a value."""
 
-    phase: int
+    phase: int | None
     guard: Sum
     value: Sum
     origin: str
@@ -66,22 +67,28 @@ class Statements:
 
     def _parts(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
         found = self.assignments.get(place, [])
-        phases = sorted({assignment.phase for assignment in found})
+        if found and all(assignment.phase is None for assignment in found):
+            yield self._part(place, found, impossible), f"always ({_origins(found)})"
+            return
+        phases = sorted({a.phase for a in found if a.phase is not None})
         kept = place.path not in self.temporary
         if kept and len(phases) < len(self.phases):
             yield literal(place) & self._outside(phases), "keep"
         for phase in phases:
             here = [assignment for assignment in found if assignment.phase == phase]
-            self._check_conflicts(place, here, impossible)
-            function = any_of(a.guard & a.value for a in here)
-            if kept:
-                # Where a statement writes 1, keeping a 1 does no harm; not to exclude it spares
-                # the negation of guards with many terms.
-                cleared = any_of(a.guard for a in here if a.value != TRUE)
-                function = function | (literal(place) & ~cleared)
-            function = minimise(function.possible(impossible)).possible(impossible)
-            origins = ", ".join(dict.fromkeys(a.origin for a in here))
-            yield function & self._in_phase(phase), f"{self.phases[phase]} ({origins})"
+            function = self._part(place, here, impossible)
+            yield function & self._in_phase(phase), f"{self.phases[phase]} ({_origins(here)})"
+
+    def _part(self, place: Place, here: list[Assignment], impossible: Impossible) -> Sum:
+        """What statements that are carried out together make of a bit."""
+        self._check_conflicts(place, here, impossible)
+        function = any_of(a.guard & a.value for a in here)
+        if place.path not in self.temporary:
+            # Where a statement writes 1, keeping a 1 does no harm; not to exclude it spares
+            # the negation of guards with many terms.
+            cleared = any_of(a.guard for a in here if a.value != TRUE)
+            function = function | (literal(place) & ~cleared)
+        return minimise(function.possible(impossible)).possible(impossible)
 
     def _outside(self, phases: list[int]) -> Sum:
         """In none of the phases; one literal where only one phase is left."""
@@ -91,7 +98,7 @@ class Statements:
         return all_of(~self._in_phase(phase) for phase in phases)
 
     def _in_phase(self, phase: int) -> Sum:
-        return literal(Place(PHASE, phase)) if len(self.phases) > 1 else TRUE
+        return in_phase(phase, len(self.phases))
 
     def _check_conflicts(
         self, place: Place, here: list[Assignment], impossible: Impossible
@@ -106,9 +113,21 @@ class Statements:
                     for bit, value in sorted(shortest, key=repr)
                 )
                 raise ProgramError(
-                    f"{self.name}: {one.origin} and {other.origin} disagree on {_name(place)} in phase "
-                    f"{self.phases[one.phase]!r} when {state or 'anything holds'}"
+                    f"{self.name}: {one.origin} and {other.origin} disagree on {_name(place)} "
+                    f"{'always' if one.phase is None else f'in phase {self.phases[one.phase]!r}'} "
+                    f"when {state or 'anything holds'}"
                 )
+
+
+def in_phase(phase: int, ring: int) -> Sum:
+    """The condition that a phase of a ring is on."""
+    if ring <= 2:
+        return literal(Place(PHASE), bool(phase)) if ring == 2 else TRUE
+    return literal(Place(PHASE, phase))
+
+
+def _origins(here: list[Assignment]) -> str:
+    return ", ".join(dict.fromkeys(a.origin for a in here))
 
 
 def compile_statements(source: Statements) -> Program:
@@ -120,7 +139,7 @@ def compile_statements(source: Statements) -> Program:
     if not source.phases:
         raise ProgramError(f"program {source.name!r} has no phase")
     ring = len(source.phases)
-    clock = (OneHot(PHASE, ring),) if ring > 1 else ()
+    clock = {1: (), 2: (Flag(PHASE),)}.get(ring, (OneHot(PHASE, ring),))
     layout = Layout((*clock, *source.computation), source.messages)
     impossible = _impossible(layout)
     outputs: dict[Term, list[Place]] = {}
@@ -134,8 +153,10 @@ def compile_statements(source: Statements) -> Program:
             if label not in known:
                 known.append(label)
 
-    for index, name in enumerate(source.phases if ring > 1 else ()):
-        write(Place(PHASE, (index + 1) % ring), literal(Place(PHASE, index)), f"after {name}")
+    if ring == 2:
+        write(Place(PHASE), in_phase(0, ring), f"after {source.phases[0]}")
+    for index, name in enumerate(source.phases if ring > 2 else ()):
+        write(Place(PHASE, (index + 1) % ring), in_phase(index, ring), f"after {name}")
     for place in _all_places(layout):
         if place.path != PHASE:
             for function, label in source.next_value(place, impossible):

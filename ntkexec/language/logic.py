@@ -15,7 +15,7 @@ Impossible = Callable[[Term], bool]
 
 @dataclasses.dataclass(frozen=True)
 class Sum:
-    """A sum of products. Combine with `&`, `|` and `~`; terms that others absorb are dropped."""
+    """A sum of products. Combine with `&`, `|`, `^` and `~`; terms that others absorb are dropped."""
 
     terms: frozenset[Term]
 
@@ -25,6 +25,9 @@ class Sum:
 
     def __or__(self, other: "Sum") -> "Sum":
         return _absorb(self.terms | other.terms)
+
+    def __xor__(self, other: "Sum") -> "Sum":
+        return (self & ~other) | (~self & other)
 
     def __invert__(self) -> "Sum":
         # De Morgan: the product over all terms of the sum of their negated literals.

@@ -1,13 +1,15 @@
 """Bellman-Ford: every node learns its distance from the source by weight, and its parent.
 
-In a round all nodes relax at once. A node adds to every neighbour's distance the weight of the edge
-from it, which waits at the neighbour's port from the start; of these sums and its own distance the
-smallest is found from the top bit down. The parent is the neighbour whose sum was strictly smaller
-than the node's distance, of several such the one with the smallest identifier: the convention of
+In a round all nodes relax at once. Distances travel bit by bit, lowest first, through a pipeline
+that runs in every step: a node sends a bit, its neighbours hear it, add to it the bit of the weight
+that waits at the sender's port, and compare the bit of the sum with those of the other sums and of
+their own distance, all at the same time and for all ports. After the last bit it is known of any
+two sums which is smaller. The parent is the neighbour whose sum was strictly smaller than the
+node's distance, of several smallest ones the one with the smallest identifier: the convention of
 the CLRS benchmark. A distance that still falls in round n, on n nodes, betrays a negative cycle.
 
-Distances and weights are in two's complement. A comparison reads the sign bit negated, so that
-negative numbers come first.
+Numbers are taken modulo 2^word. A distance is stored as its excess over the smallest number that
+occurs on the graph, so it has no sign, and negative weights need no instructions of their own.
 """
 
 import functools
@@ -19,22 +21,16 @@ from jaxtyping import Bool, Int
 
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import in_neighbours, port_slots
-from ntkexec.language import (
-    Builder,
-    Choice,
-    Flag,
-    Number,
-    Word,
-    any_of,
-    either,
-    idioms,
-    initial_states,
-)
+from ntkexec.language import Builder, Choice, Flag, Sum, Word, any_of, either, initial_states
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.reference import NONE
 from ntkexec.reference import bellman_ford as reference
 from ntkexec.template import Program
+
+# Steps from the one in which a bit of the distance sets out to the one in which ...
+TO_HEAR = 3  # ... the neighbours have it,
+TO_COMPARE = 4  # ... they have the bit of the sum.
 
 
 @functools.cache
@@ -44,65 +40,106 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     Args:
         degree: D, most neighbours of a node.
         slots: colours of the two-hop colouring.
-        word: bits of a distance and of a weight; -2^(word - 1) to 2^(word - 1) - 1 must hold every
-            sum that occurs, also those that are not smallest.
+        word: bits of a distance and of a weight; all sums that occur on a graph, also those that
+            are not smallest, must lie within 2^word numbers.
     """
     num_ports = max(1, degree)
     p = Builder("bellman-ford", slots=slots, degree=degree)
-    edges = p.table("edge", num_ports, Word("weight", word, signed=True))
+    edges = p.table("edge", num_ports, Word("weight", word))
     reached = p.flag("reached")
     distance = p.word("distance", word)
     parent = p.choice("parent", num_ports)
     # Set in the last step of a round, so that the end of a run shows it and the next round not.
     improved = p.flag("improved", temporary=True)
-    own_live = p.flag("own_live")
-    offers = p.table("offer", num_ports, Flag("live"), Word("sum", word))
-    inbox = p.message(Flag("full"), Word("distance", word))
+    sums = p.table("sum", num_ports, Word("kept", word)).kept
+    # The pipeline of a port, and what is said of its sum in the end.
+    stages = ("heard", "weight", "carry", "sum", "live", "lost")
+    lanes = p.table("lane", num_ports, *map(Flag, stages), temporary=True)
+    # The own distance passes as many stages.
+    leaving, early, late, own = p.flags("own", 4, temporary=True)
+    # For any two candidates, the own distance being the first, whether the later is smaller.
+    pairs = [(one, other) for other in range(num_ports + 1) for one in range(other)]
+    flags = p.table("pair", len(pairs), Flag("smaller"), temporary=True).smaller
+    smaller = dict(zip(pairs, flags, strict=True))
+    inbox = p.message(Flag("bit"))
 
-    with p.phase("send"):
-        p.send(inbox.full, reached)
-        p.send(inbox.distance, distance)
-    with p.phase("listen"):
-        p.assign(own_live, reached)
-        for port, offer in enumerate(offers):
-            p.assign(offer.live, p.at_port(port, inbox.full))
-            p.assign(offer.sum, p.at_port(port, inbox.distance))
-    # In place: a bit of a summand is not read again once its sum is known.
-    idioms.add(
-        p, offers.sum, [(offer.sum, edge.weight) for offer, edge in zip(offers, edges, strict=True)]
-    )
-    numbers = [_ordered(number) for number in (distance, *offers.sum)]
-    idioms.minimum(p, [own_live, *offers.live], numbers)
-    with p.phase("choose"):
-        # The own distance goes first: only a smaller sum replaces it. A node without one that
-        # hears nothing either has distance 0 and no parent, and keeps both.
-        _, *firsts = idioms.priority([own_live, *offers.live])
-        sums = [offer.sum.where(first) for first, offer in zip(firsts, offers, strict=True)]
-        p.assign(distance, either(sums), when=~own_live)
-        p.assign(parent, Choice(tuple(firsts)), when=~own_live)
-        p.set(reached, when=any_of(firsts))
-        p.set(improved, when=any_of(firsts))
+    for step in range(steps_per_round(word=word)):
+        with p.phase(f"step {step}"):
+            if step < word:
+                p.set(leaving, when=distance[step])
+            if 0 <= (place := step - TO_HEAR + 1) < word:
+                for lane, edge in zip(lanes, edges, strict=True):
+                    p.set(lane.weight, when=edge.weight[place])
+            if 0 <= (place := step - TO_COMPARE) < word:
+                for lane, kept in zip(lanes, sums, strict=True):
+                    p.assign(kept[place], lane.sum)
+            # After its bits comes the flag that the distance is one.
+            if step == word:
+                p.set(leaving, when=reached)
+            if step == word + TO_HEAR:
+                for lane in lanes:
+                    p.set(lane.live, when=lane.heard)
+            if step == word + TO_COMPARE:
+                for lane, beaten in zip(
+                    lanes, _beaten([reached, *lanes.live], smaller), strict=True
+                ):
+                    p.set(lane.lost, when=beaten)
+            if step == word + TO_COMPARE + 1:
+                firsts = [~lost for lost in lanes.lost]
+                with p.when(any_of(firsts)):
+                    chosen = [kept.where(one) for one, kept in zip(firsts, sums, strict=True)]
+                    p.assign(distance, either(chosen))
+                    p.assign(parent, Choice(tuple(firsts)))
+                    p.set(reached)
+                    p.set(improved)
+    with p.always():
+        p.send(inbox.bit, leaving)
+        p.assign(early, leaving)
+        p.assign(late, early)
+        p.assign(own, late)
+        for port, lane in enumerate(lanes):
+            p.assign(lane.heard, p.at_port(port, inbox.bit))
+            a, b, carry = lane.heard, lane.weight, lane.carry
+            p.assign(lane.sum, a ^ b ^ carry)
+            p.assign(lane.carry, (a & b) | (a & carry) | (b & carry))
+        bits = [own, *lanes.sum]
+        for (one, other), less in smaller.items():
+            # The later a bit, the more it counts. What ran through the empty pipeline since the
+            # last round is forgotten as this one begins.
+            so_far = less & ~p.in_phase(0)
+            p.assign(less, (bits[one] & ~bits[other]) | ((bits[one] | ~bits[other]) & so_far))
     return p.compile()
 
 
-def _ordered(number: Number) -> Number:
-    """A number in two's complement as one without sign, in the same order."""
-    return Number((*number.bits[:-1], ~number.bits[-1]))
+def _beaten(live: Sequence[Sum], smaller: Mapping[tuple[int, int], Sum]) -> list[Sum]:
+    """For each candidate but the first that it is not live, or that another live one goes first."""
+    return [
+        ~live[this]
+        | any_of(live[one] & ~smaller[one, this] for one in range(this))
+        | any_of(live[other] & smaller[this, other] for other in range(this + 1, len(live)))
+        for this in range(1, len(live))
+    ]
 
 
 def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program` for a degree of at least 1, as a formula."""
-    return slots * (degree + 1) * (word + 2) + 13 * degree * word + 8 * word + degree + 5
+    """Templates of `program`, as a formula."""
+    ports = max(1, degree)
+    # With one port, what beats the neighbour's sum is a single product.
+    compared = ports * (5 * ports + 27) // 2 - int(ports == 1)
+    numbers = (5 * ports + 4) * word
+    return inputs.place_bits(degree, slots) + (ports + 1) * slots + compared + numbers + 11
 
 
 def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program` for a degree of at least 1, as a formula."""
-    return slots * (degree + word + 2) + 3 * degree * word + 2 * degree + 5 * word + 6
+    """K of `program`, as a formula."""
+    ports = max(1, degree)
+    compared = ports * (ports + 15) // 2
+    return inputs.place_bits(degree, slots) + slots + compared + 2 * (ports + 1) * word + 12
 
 
 def steps_per_round(*, word: int) -> int:
-    """Send, listen, add a bit in 1 step, compare a bit in 2, choose."""
-    return 3 * word + 3
+    """A step for every bit, and those that the last of them takes until the smallest is chosen."""
+    return word + TO_COMPARE + 2
 
 
 def num_rounds(graph: Graph) -> int:
@@ -132,19 +169,22 @@ def instance(
     """
     inputs.check_sources(graph, sources)
     rounds = num_rounds(graph)
+    low, high = range_of_sums(graph, sources, rounds=rounds)
     needed = {
         "degree": graph.degree,
         "slots": graph.num_colours,
-        "word": bits_for(*range_of_sums(graph, sources, rounds=rounds)),
+        "word": inputs.bits_for(high - low),
     }
     sizes = inputs.sizes_for(graph, needed, parameters)
     bellman_ford = program(**sizes)
     num_ports = max(1, sizes["degree"])
+    is_source = np.isin(np.arange(graph.num_nodes), sources)
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(graph, num_ports),
-        "edge.weight": _by_port(graph, num_ports),
-        "reached": np.isin(np.arange(graph.num_nodes), sources),
+        "edge.weight": _by_port(graph, num_ports) % (1 << sizes["word"]),
+        "reached": is_source,
+        "distance": np.where(is_source, -low, 0),
     }
     return Instance(
         parameters=sizes,
@@ -153,7 +193,7 @@ def instance(
         initial=initial_states(bellman_ford, graph.num_nodes, values),
         num_steps=num_steps(rounds=rounds, word=sizes["word"]),
         inputs={"sources": [graph.names[s] for s in sources]},
-        decode=functools.partial(answer, bellman_ford, graph),
+        decode=functools.partial(answer, bellman_ford, graph, low),
         reference=functools.partial(expected, graph, sources),
         formats={"parent": lambda node: graph.names[node], "negative_cycle": bool},
         signed=frozenset({"distance"}),
@@ -163,7 +203,7 @@ def instance(
 
 
 def range_of_sums(graph: Graph, sources: Sequence[int], *, rounds: int) -> tuple[int, int]:
-    """The smallest and the largest number that any node meets: weights, and sums in any round.
+    """The smallest and the largest sum that any node meets in any round, and 0.
 
     Sums that lose against a smaller one count, and what distances become while they fall along a
     negative cycle. They are found by doing the rounds, in a step of NumPy each.
@@ -173,7 +213,7 @@ def range_of_sums(graph: Graph, sources: Sequence[int], *, rounds: int) -> tuple
     # int64 holds them: weights are int32, and there are fewer rounds than 2^31.
     distances = np.full(graph.num_nodes, np.iinfo(np.int64).max)
     distances[list(sources)] = 0
-    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
+    low, high = 0, 0
     for _ in range(rounds):
         live = distances[senders] != np.iinfo(np.int64).max
         sums = distances[senders[live]] + weights[live]
@@ -188,23 +228,18 @@ def range_of_sums(graph: Graph, sources: Sequence[int], *, rounds: int) -> tuple
     return low, high
 
 
-def bits_for(low: int, high: int) -> int:
-    """The least number of bits that holds `low` to `high` in two's complement."""
-    return 1 + max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0)
-
-
-def answer(bellman_ford: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
+def answer(
+    bellman_ford: Program, graph: Graph, low: int, states: Bool[np.ndarray, "n k"]
+) -> Answer:
     """`distance`, `parent` (an index) and `negative_cycle`, after `num_rounds` rounds or at rest.
 
+    A stored distance is the excess over `low`.
     `distance` is `NONE` where a node was not reached, `parent` -1 where it has none. On a graph on
     which some node has improved in the last round, `negative_cycle` is 1 at all nodes, and no
     node has a distance or a parent.
     """
     fields = bellman_ford.layout.unpack(states)
-    parent, word = fields["parent"], len(bellman_ford.layout.bits("distance"))
-    distance = np.where(
-        fields["distance"] >> (word - 1), fields["distance"] - (1 << word), fields["distance"]
-    )
+    parent, distance = fields["parent"], fields["distance"].astype(np.int64) + low
     member = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)
     falling = np.bincount(member, weights=fields["improved"], minlength=graph.num_graphs) > 0
     cycle = falling[member]

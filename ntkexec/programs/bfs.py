@@ -1,7 +1,8 @@
 """Breadth-first search: every node learns its distance from the source and its parent.
 
-A round takes three steps and moves the frontier by one hop. The parent is the neighbour on the
-previous level with the smallest identifier, the convention of the CLRS benchmark.
+A round takes two steps and moves the search by one hop: nodes that were called for the first time
+call their neighbours, and these listen. Nodes that are not reached count rounds. The parent is the
+neighbour on the previous level with the smallest identifier, the convention of the CLRS benchmark.
 """
 
 import functools
@@ -18,7 +19,7 @@ from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.reference import bfs as reference
 from ntkexec.template import Program
 
-STEPS_PER_ROUND = 3
+STEPS_PER_ROUND = 2
 
 
 @functools.cache
@@ -32,25 +33,41 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     """
     p = Builder("bfs", slots=slots, degree=degree)
     reached = p.flag("reached")
-    frontier = p.flag("frontier")
     parent = p.choice("parent", max(1, degree))
     distance = p.word("distance", word)
+    called = p.flag("called", temporary=True)
     calls = p.table("calls", max(1, degree), Flag("made"), temporary=True).made
     inbox = p.message(Flag("call"))
 
-    with p.phase("send"):
-        p.send(inbox.call, frontier)
-        p.clear(frontier)
-    with p.phase("listen"):
-        for port, call in enumerate(calls):
-            p.set(call, when=p.at_port(port, inbox.call))
     with p.phase("choose"), p.when(~reached):
         p.assign(distance, distance + 1)
         for port, first in enumerate(idioms.priority(calls)):
             p.set(parent[port], when=first)
-        p.set(reached, when=any_of(calls))
-        p.set(frontier, when=any_of(calls))
+        p.set(reached, when=called)
+        p.send(inbox.call, called)
+    with p.phase("listen"):
+        # A node that hears itself has been reached.
+        p.set(called, when=any_of(inbox.call))
+        for port, call in enumerate(calls):
+            p.set(call, when=p.at_port(port, inbox.call))
     return p.compile()
+
+
+def num_templates(*, degree: int, slots: int, word: int) -> int:
+    """Templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = word * (word + 5) // 2
+    return inputs.place_bits(degree, slots) + (ports + 2) * slots + 2 * ports + counting + 3
+
+
+def num_state_bits(*, degree: int, slots: int, word: int) -> int:
+    """K of `program`, as a formula."""
+    return inputs.place_bits(degree, slots) + slots + 2 * max(1, degree) + word + 3
+
+
+def num_steps(rounds: int) -> int:
+    """Steps until a node at a distance of `rounds` is reached, the source in the first step."""
+    return STEPS_PER_ROUND * rounds + 1
 
 
 def instance(
@@ -76,15 +93,16 @@ def instance(
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(graph, max(1, sizes["degree"])),
-        "reached": is_source,
-        "frontier": is_source,
+        "called": is_source,
+        # One less than 0: the first round counts as well.
+        "distance": (1 << sizes["word"]) - 1,
     }
     return Instance(
         parameters=sizes,
         program=bfs,
         graph=graph,
         initial=initial_states(bfs, graph.num_nodes, values),
-        num_steps=STEPS_PER_ROUND * rounds,
+        num_steps=num_steps(rounds),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, bfs, graph),
         reference=lambda: inputs.as_columns(reference.bfs(inputs.index_graph(graph), sources)),

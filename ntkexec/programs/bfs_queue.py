@@ -127,6 +127,20 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
+def num_templates(*, degree: int, slots: int, word: int) -> int:
+    """Templates of `program`, as a formula."""
+    ports = max(1, degree)
+    heard = (3 * ports + 3 * word + 10) * slots
+    counting = ports * (ports + 37) // 2 + word * (word + 10)
+    return inputs.place_bits(degree, slots) + heard + counting + 25
+
+
+def num_state_bits(*, degree: int, slots: int, word: int) -> int:
+    """K of `program`, as a formula."""
+    ports = max(1, degree)
+    return inputs.place_bits(degree, slots) + (word + 4) * slots + 5 * ports + 3 * word + 16
+
+
 def instance(
     graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
 ) -> Instance:

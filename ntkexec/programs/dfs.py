@@ -5,7 +5,7 @@ has not had it yet; if there is none, the holder finishes and passes the token b
 Times are those of Cormen et al.: the source is discovered at 1, every discovery and every finish
 takes one tick, and the source finishes at 2n, if its component has n nodes.
 
-A round takes three steps and is one tick, so no time is sent: all nodes count rounds until they
+A round takes two steps and is one tick, so no time is sent: all nodes count rounds until they
 finish. At the end the source floods the flag `done`, one hop a round.
 
 A node announces itself in its own slot, but calls the next holder in the *next holder's* slot,
@@ -30,7 +30,7 @@ from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.reference import dfs as reference
 from ntkexec.template import Program
 
-STEPS_PER_ROUND = 3
+STEPS_PER_ROUND = 2
 HALT = "done"
 
 
@@ -52,33 +52,28 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     finish = p.word("finish", word)
     gone = p.table("neighbour", len(ports), Flag("gone")).gone
     called = p.flag("called", temporary=True)
-    holds = p.flag("holds", temporary=True)
     caller = p.choice("caller", len(ports), temporary=True)
-    following = p.choice("following", len(ports), temporary=True)
     inbox = p.message(Flag("here"), Flag("call"))
 
     with p.phase("choose"):
         p.assign(finish, finish + 1, when=~finished)
         p.set(visited, when=called)
-        p.set(holds, when=called)
+        p.send(inbox.here, called)
         with p.when(called & ~visited):
             for bit, now in zip(discovery, finish, strict=True):
                 p.set(bit, when=now)
             for port, this in enumerate(caller):
                 p.set(parent[port], when=this)
-        for port, first in enumerate(idioms.priority([~one for one in gone])):
-            p.set(following[port], when=called & first)
-        with p.when(called & all_of(gone)):
-            p.set(finished)
-            p.set(done, when=root)
-            for port, this in enumerate(caller):
-                p.set(following[port], when=parent[port] | (~visited & this))
-        p.set(done, when=any_of(inbox.here))
-    with p.phase("send"):
-        p.send(inbox.here, holds)
-        for port, this in enumerate(following):
+        over = called & all_of(gone)
+        p.set(finished, when=over)
+        p.set(done, when=over & root)
+        # On to the first that is not gone, or else back to whom it came from at first.
+        firsts = idioms.priority([~one for one in gone])
+        for port, (first, before, now) in enumerate(zip(firsts, parent, caller, strict=True)):
+            following = (called & first) | (over & (before | (~visited & now)))
             for slot in p.slots:
-                p.set(inbox[slot].call, when=this & ports[port].slot[slot])
+                p.set(inbox[slot].call, when=following & ports[port].slot[slot])
+        p.set(done, when=any_of(inbox.here))
     with p.phase("listen"):
         p.set(called, when=any_of(inbox[slot].call & p.colour[slot] for slot in p.slots))
         for port, this in enumerate(caller):
@@ -93,20 +88,17 @@ def program(*, degree: int, slots: int, word: int) -> Program:
 def num_templates(*, degree: int, slots: int, word: int) -> int:
     """Templates of `program`, as a formula."""
     ports = max(1, degree)
-    counting = 3 * word + word * (word - 1) // 2
-    # With one port, a node without other neighbours knows its parent and where to go at once.
-    shared = int(ports == 1)
-    return 3 * ports * slots + 5 * slots + 6 * ports + counting + 2 * word + 10 - shared
+    counting = word * (word + 9) // 2
+    return inputs.place_bits(degree, slots) + 4 * (ports + 1) * slots + 3 * ports + counting + 8
 
 
 def num_state_bits(*, degree: int, slots: int, word: int) -> int:
     """K of `program`, as a formula."""
-    ports = max(1, degree)
-    return (ports + 3) * slots + 4 * ports + 2 * word + 9
+    return inputs.place_bits(degree, slots) + 2 * slots + 3 * max(1, degree) + 2 * word + 6
 
 
 def num_steps(num_nodes: int, eccentricity: int) -> int:
-    """Steps until all know that the search is over; the last times come 3 * eccentricity earlier.
+    """Steps until all know that the search is over; the last times come 2 * eccentricity earlier.
 
     Args:
         num_nodes: nodes of the source's component: the token moves 2 (num_nodes - 1) times.

@@ -104,6 +104,11 @@ def bits_for(largest: int) -> int:
     return max(1, largest.bit_length())
 
 
+def place_bits(degree: int, slots: int) -> int:
+    """Bits, and templates, that hold a node's own colour and those of the neighbours at its ports."""
+    return (max(1, degree) + 1) * slots.bit_length()
+
+
 def sizes_for(
     graph: Graph, needed: Mapping[str, int], given: Mapping[str, int] | None
 ) -> dict[str, int]:

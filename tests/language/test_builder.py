@@ -220,7 +220,9 @@ def as_rows(program, states, phase):
     for row, state in zip(rows, states):
         for bit, value in state.items():
             row[columns[bit]] = value
-    if num_phases > 1:
+    if num_phases == 2:
+        rows[:, columns["phase", 0]] = phase % 2
+    elif num_phases > 2:
         rows[:, columns["phase", phase % num_phases]] = True
     return rows
 
@@ -605,10 +607,10 @@ def test_labels_carry_phase_file_and_line():
         off = here(p.clear(x, when=a & ~b))
     program = p.compile()
     labels = {program.describe(i) for i in range(program.num_templates)}
-    assert "after first: phase[0] -> phase[1]" in labels
+    assert "after first: !phase -> phase" in labels
     assert "keep: a -> a" in labels
-    assert f"first ({line}): phase[0] & a -> b" in labels
-    assert f"second ({on}, {off}): phase[1] & b -> x[0]" in labels
+    assert f"first ({line}): !phase & a -> b" in labels
+    assert f"second ({on}, {off}): phase & b -> x[0]" in labels
 
 
 def test_statements_of_idioms_carry_the_line_of_their_caller():
