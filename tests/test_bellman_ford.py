@@ -12,7 +12,7 @@ import pytest
 
 from ntkexec import ensemble, executor, graphs, pipeline
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.errors import GraphError, LayoutError, ProgramError
+from ntkexec.errors import GraphError, ProgramError
 from ntkexec.programs import bellman_ford
 from ntkexec.reference import NONE
 from ntkexec.reference import bellman_ford as reference

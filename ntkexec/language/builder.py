@@ -93,7 +93,9 @@ class Builder:
         self._guards: list[Sum] = []
         self._assignments: dict[Place, list[Assignment]] = {}
         self._ports: Slots | None = None
-        self.colour = self._declare(Code(COLOUR, slots), temporary=False)
+        colour = self._declare(Code(COLOUR, slots), temporary=False)
+        assert isinstance(colour, Choice)
+        self.colour = colour
 
     # Fields.
 
