@@ -1,0 +1,261 @@
+"""How many answers are wrong: every algorithm on every family of graphs, whole answers compared.
+
+A graph with one wrong node is wrong. Bits count every bit of every node in every step, against the
+program. `python -m benchmarks exactness` runs all families, in minutes.
+"""
+
+import dataclasses
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from ntkexec import ensemble, executor, graphs, pipeline
+from ntkexec.certificate import Certificate
+from ntkexec.ensemble import EnsembleConfig
+from ntkexec.programs import Instance, bellman_ford, bfs, bfs_queue, dfs, flooding
+
+Case = tuple[nx.Graph, Any]
+"""A graph and its source."""
+
+# Random weights for Bellman-Ford.
+WEIGHTS = (1, 9)
+# Nodes of one batch, at most; a larger graph is a batch of its own.
+BATCH_NODES = 30_000
+# What the certificate allows for: probability of an error, in so many decided bits.
+DELTA, DECISIONS = 1e-3, 10**9
+
+
+def prepare(algorithm: str, batch: graphs.Graph, sources: list[int]) -> Instance:
+    """The instance of an algorithm on a batch."""
+    if algorithm == "flooding":
+        return flooding.instance(batch, sources=sources, message=flooding.Message.parse("1011"))
+    if algorithm == "dfs-forest":
+        return dfs.forest_instance(batch)
+    modules: dict[str, Any] = {
+        "bfs": bfs,
+        "bfs-queue": bfs_queue,
+        "dfs": dfs,
+        "bellman-ford": bellman_ford,
+    }
+    return modules[algorithm].instance(batch, sources=sources)
+
+
+ALGORITHMS = ("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford")
+
+
+# Families.
+
+
+def atlas() -> Iterator[Case]:
+    """Every connected graph of up to seven nodes, from every source."""
+    for graph in nx.graph_atlas_g()[1:]:
+        if nx.is_connected(graph):
+            yield from ((graph, source) for source in graph)
+
+
+def random_graphs(number: int, max_nodes: int = 30, max_degree: int = 5) -> Iterator[Case]:
+    """Random graphs of bounded degree, half of them connected, from a random source."""
+    rng = np.random.default_rng(0)
+    for index in range(number):
+        num_nodes, degree = int(rng.integers(1, max_nodes + 1)), 2 + index % (max_degree - 1)
+        graph = graphs.samplers.random_bounded(num_nodes, degree, rng, connected=bool(index % 2))
+        yield graph, int(rng.integers(num_nodes))
+
+
+def classical() -> Iterator[Case]:
+    """Grids, paths, stars, complete graphs, trees, cliques with tails, from three sources each."""
+    specs = (
+        "grid:8x9",
+        "path:40",
+        "star:12",
+        "complete:9",
+        "cycle:25",
+        "hypercube:4",
+        "tree:n=60,seed=1",
+    )
+    found = [graphs.load(spec).to_networkx() for spec in specs]
+    found += [nx.lollipop_graph(clique, 12) for clique in (4, 7, 10)]
+    for graph in map(nx.convert_node_labels_to_integers, found):
+        yield from ((graph, source) for source in (0, len(graph) // 2, len(graph) - 1))
+
+
+def real() -> Iterator[Case]:
+    """The social networks that come with networkx, from three sources each."""
+    for name in ("karate", "les-miserables", "florentine", "davis"):
+        graph = nx.convert_node_labels_to_integers(graphs.load(name).to_networkx())
+        yield from ((graph, source) for source in (0, len(graph) // 2, len(graph) - 1))
+
+
+def road(num_nodes: int = 2000) -> Iterator[Case]:
+    """A planar graph like a road map: neighbours in a random triangulation, short edges only."""
+    from scipy.spatial import Delaunay
+
+    points = np.random.default_rng(0).random((num_nodes, 2))
+    pairs = np.concatenate([Delaunay(points).simplices[:, p] for p in ([0, 1], [1, 2], [2, 0])])
+    pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+    length = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    graph: nx.Graph = nx.empty_graph(num_nodes)
+    # The shortest way to be connected, and the shorter half of the rest where there is room.
+    weighted = nx.Graph()
+    weighted.add_weighted_edges_from(
+        (int(u), int(v), w) for (u, v), w in zip(pairs, length, strict=True)
+    )
+    graph.add_edges_from(nx.minimum_spanning_edges(weighted, data=False))
+    for u, v in pairs[np.argsort(length)][: len(pairs) // 2].tolist():
+        if max(graph.degree(u), graph.degree(v)) < 4:
+            graph.add_edge(u, v)
+    yield graph, 0
+
+
+def sized(num_nodes: int, number: int = 100) -> Iterator[Case]:
+    """Connected random graphs of one size and degree 4."""
+    rng = np.random.default_rng(num_nodes)
+    for _ in range(number):
+        yield (
+            graphs.samplers.random_bounded(num_nodes, 4, rng, connected=True),
+            int(rng.integers(num_nodes)),
+        )
+
+
+FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
+    "atlas, all sources": atlas,
+    "random, n <= 30, D <= 5": functools.partial(random_graphs, 10_000),
+    "classical": classical,
+    "real": real,
+    "road": road,
+    **{f"n = {n}": functools.partial(sized, n) for n in (16, 80, 160, 800, 1600)},
+}
+
+
+# The token passes every tree once for each of its levels: hours.
+TOO_LONG = {("bfs-queue", f"n = {n}") for n in (800, 1600)} | {("bfs-queue", "road")}
+
+
+# Running.
+
+
+def batches(cases: Iterator[Case], weighted: bool) -> Iterator[tuple[graphs.Graph, list[int]]]:
+    """Batches of cases, and the sources as indices into them; with random weights if wanted."""
+    rng = np.random.default_rng(1)
+    parts: list[graphs.Graph] = []
+    starts: list[int] = []
+
+    def batch() -> tuple[graphs.Graph, list[int]]:
+        joined = graphs.batch(parts)
+        return joined, [p.start + s for p, s in zip(joined.node_ranges(), starts, strict=True)]
+
+    for graph, source in cases:
+        if weighted:
+            graph = graph.copy()
+            nx.set_edge_attributes(
+                graph,
+                {e: int(rng.integers(WEIGHTS[0], WEIGHTS[1] + 1)) for e in graph.edges},
+                "weight",
+            )
+        # A graph without edges has no weights either.
+        part = graphs.from_networkx(graph, weight="weight" if weighted and graph.edges else None)
+        if weighted and not graph.edges:
+            continue
+        if parts and sum(p.num_nodes for p in parts) + part.num_nodes > BATCH_NODES:
+            yield batch()
+            parts.clear()
+            starts.clear()
+        parts.append(part)
+        starts.append(source)
+    if parts:
+        yield batch()
+
+
+@dataclasses.dataclass
+class Tally:
+    """What came out on a family."""
+
+    graphs: int = 0
+    nodes: int = 0
+    wrong_graphs: int = 0
+    wrong_bits: int = 0
+    decided_bits: int = 0
+    most_steps: int = 0
+    most_matches: int = 0
+    smallest_margin: float = float("inf")
+    covered: bool = True
+
+
+def judge(instance: Instance, engine: Any, certificate: Certificate, tally: Tally) -> None:
+    """Executes an instance, compares the answers, and adds to the tally."""
+    found = executor.execute(
+        engine,
+        instance.program,
+        instance.graphs,
+        num_steps=instance.num_steps,
+        until=instance.until,
+        halt=instance.halt if instance.until == "halt" else None,
+    )
+    answer, expected = instance.decode(found.states), instance.reference()
+    wrong = np.zeros(instance.graph.num_nodes, bool)
+    for field, values in expected.items():
+        wrong |= answer[field] != values
+    parts = instance.graph.node_ranges()
+    checked = found.verification
+    assert checked is not None
+    tally.graphs += len(parts)
+    tally.nodes += instance.graph.num_nodes
+    tally.wrong_graphs += sum(bool(wrong[part.start : part.stop].any()) for part in parts)
+    tally.wrong_bits += checked.wrong_bits
+    written = int((instance.program.num_writers > 0).sum())
+    tally.decided_bits += written * instance.graph.num_nodes * found.steps
+    tally.most_steps = max(tally.most_steps, found.steps)
+    tally.most_matches = max(tally.most_matches, int(checked.largest_matches.max()))
+    tally.smallest_margin = min(tally.smallest_margin, checked.smallest_margin)
+    tally.covered &= certificate.covers(checked.largest_matches)
+
+
+@functools.lru_cache(maxsize=32)
+def engine_for(name: Any, program: Any, seed: int) -> tuple[Any, Certificate]:
+    """The engine for a program; an ensemble as large as the certificate says."""
+    certificate = pipeline.certify(program, delta=DELTA, num_decisions=DECISIONS)
+    networks = None
+    if name == "ensemble":
+        config = EnsembleConfig(
+            members=certificate.ensemble_size(delta=DELTA, num_decisions=DECISIONS),
+            width=pipeline.default_width(certificate.problem),
+            seed=seed,
+        )
+        networks = ensemble.train(certificate.problem, config)
+    return pipeline.make_engine(name, certificate, networks), certificate
+
+
+def one(
+    algorithm: str, family: str, cases: Iterator[Case], *, engine: str = "kernel", seed: int = 0
+) -> dict[str, Any]:
+    """A line of the table."""
+    tally, start = Tally(), time.perf_counter()
+    for batch, sources in batches(cases, weighted=algorithm == "bellman-ford"):
+        instance = prepare(algorithm, batch, sources)
+        judge(instance, *engine_for(engine, instance.program, seed), tally)
+    head = {"algorithm": algorithm, "family": family, "engine": engine, "seed": seed}
+    return head | dataclasses.asdict(tally) | {"seconds": time.perf_counter() - start}
+
+
+def run() -> dict[str, Any]:
+    """Every algorithm on every family with the kernel engine, then trained ensembles."""
+    rows = []
+    for algorithm in ALGORITHMS:
+        for family, cases in FAMILIES.items():
+            if (algorithm, family) in TOO_LONG:
+                continue
+            rows.append(one(algorithm, family, cases()))
+            print(rows[-1], file=sys.stderr, flush=True)
+    for algorithm in ALGORITHMS:
+        for seed in range(3):
+            cases = random_graphs(200, max_nodes=12, max_degree=3)
+            rows.append(
+                one(algorithm, "random, n <= 12, D <= 3", cases, engine="ensemble", seed=seed)
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
+    return {"rows": rows}
