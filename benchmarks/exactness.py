@@ -253,9 +253,9 @@ def run() -> dict[str, Any]:
             print(rows[-1], file=sys.stderr, flush=True)
     for algorithm in ALGORITHMS:
         for seed in range(3):
-            cases = random_graphs(200, max_nodes=12, max_degree=3)
+            small = random_graphs(200, max_nodes=12, max_degree=3)
             rows.append(
-                one(algorithm, "random, n <= 12, D <= 3", cases, engine="ensemble", seed=seed)
+                one(algorithm, "random, n <= 12, D <= 3", small, engine="ensemble", seed=seed)
             )
             print(rows[-1], file=sys.stderr, flush=True)
     return {"rows": rows}

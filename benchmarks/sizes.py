@@ -24,8 +24,8 @@ class Public:
     """The public implementation of an algorithm, as formulas.
 
     Args:
-        templates: of the degree D and the word length l, as many as its code generates.
-        steps: of D, l, the nodes n, the edges, and the diameter d.
+        templates: of the degree D and the word length w, as many as its code generates.
+        steps: of D, w, the nodes n, the edges, and the diameter d.
 
     Source: github.com/watcl-lab/exact_gnn; "Learning to Execute Graph Algorithms Exactly with Graph
         Neural Networks", arXiv:2601.23207. The templates were counted by running its generators:
@@ -38,23 +38,23 @@ class Public:
 
 PUBLIC = {
     "bfs": Public(
-        lambda D, l: (
-            24 * D**3 * l + 33 * D**2 * l + 65 * D * l + 57 * l + 6 * D**3 + 9 * D**2 + 17 * D + 15
+        lambda D, w: (
+            24 * D**3 * w + 33 * D**2 * w + 65 * D * w + 57 * w + 6 * D**3 + 9 * D**2 + 17 * D + 15
         ),
-        lambda D, l, n, edges, d: (
-            n * ((d - 1) * (l + D**2 + 6) + 2 * D * l + D**2 + 2 * D + 5 * l + 13)
+        lambda D, w, n, edges, d: (
+            n * ((d - 1) * (w + D**2 + 6) + 2 * D * w + D**2 + 2 * D + 5 * w + 13)
         ),
     ),
     "dfs": Public(
-        lambda D, l: (
-            18 * D**3 * l + 31 * D**2 * l + 49 * D * l + 51 * l + 6 * D**3 + 9 * D**2 + 20 * D + 16
+        lambda D, w: (
+            18 * D**3 * w + 31 * D**2 * w + 49 * D * w + 51 * w + 6 * D**3 + 9 * D**2 + 20 * D + 16
         ),
-        lambda D, l, n, edges, d: 2 * edges * (5 * l + D**2 + 3 * D + 12),
+        lambda D, w, n, edges, d: 2 * edges * (5 * w + D**2 + 3 * D + 12),
     ),
     "bellman-ford": Public(
-        lambda D, l: 44 * D**2 * l + 33 * D * l + 100 * l + 5 * D**2 + 2 * D + 18,
-        lambda D, l, n, edges, d: (
-            n * (n - 1) * ((d - 1) * (2 * l + D**2 + 6) + D**2 + D * l + D + 7 * l + 16)
+        lambda D, w: 44 * D**2 * w + 33 * D * w + 100 * w + 5 * D**2 + 2 * D + 18,
+        lambda D, w, n, edges, d: (
+            n * (n - 1) * ((d - 1) * (2 * w + D**2 + 6) + D**2 + D * w + D + 7 * w + 16)
         ),
     ),
 }
@@ -153,8 +153,8 @@ needed on five random connected graphs of the degree; D² + 1 are always enough.
 graphs, the ratio in brackets is the smallest of the five. Ours are all steps of a run: until every node
 knows that the search is over (DFS), n rounds without stopping early (Bellman-Ford).
 
-On graphs of degree 2, which are paths and cycles, depth-first search has little room: the token moves 2(n − 1)
-times, two steps each, and the public program needs 37 to 52 steps an edge.
+On graphs of degree 2, which are paths and cycles, depth-first search has little room: the token moves
+2(n - 1) times, two steps each, and the public program needs 37 to 52 steps an edge.
 """
 
 

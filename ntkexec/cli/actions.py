@@ -40,6 +40,19 @@ def load_graph(
     return graphs.load(spec, degree=degree, self_loops=self_loops, weight=weights)
 
 
+def with_ties(algorithm: str, ties: str) -> str:
+    """The algorithm that breaks ties as it is asked to; see docs/ties.md.
+
+    Raises:
+        NtkexecError: the algorithm has one convention only, and this is not it.
+    """
+    by_ties = {("bfs", "fifo"): "bfs-queue", ("bfs-queue", "clrs"): "bfs"}
+    pipeline.find_algorithm(algorithm)
+    if algorithm not in ("bfs", "bfs-queue") and ties != "clrs":
+        raise NtkexecError(f"{algorithm} breaks ties by identifier (clrs) only; {ties} is for bfs")
+    return by_ties.get((algorithm, ties), algorithm)
+
+
 def parse_bound(bound: str | None) -> str | int | None:
     """A bound on matches: a word, or a number."""
     return int(bound) if bound is not None and bound.isdecimal() else bound

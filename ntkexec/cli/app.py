@@ -39,12 +39,19 @@ class Until(enum.StrEnum):
     halt = "halt"
 
 
+class Ties(enum.StrEnum):
+    clrs = "clrs"
+    fifo = "fifo"
+
+
 class SelfLoops(enum.StrEnum):
     refuse = "refuse"
     drop = "drop"
 
 
-Algorithm = Annotated[str, typer.Argument(help="flooding, bfs, dfs or bellman-ford.")]
+Algorithm = Annotated[
+    str, typer.Argument(help="flooding, bfs, bfs-queue, dfs, dfs-forest or bellman-ford.")
+]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 SourceOption = Annotated[
     list[str] | None,
@@ -120,6 +127,13 @@ def run(
         ),
     ] = None,
     weights: WeightsOption = None,
+    ties: Annotated[
+        Ties | None,
+        typer.Option(
+            help="Which of several parents bfs takes: the smallest neighbour on the previous level "
+            "(clrs), or the first in the queue (fifo, the algorithm bfs-queue)."
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
@@ -133,6 +147,8 @@ def run(
     """
     from ntkexec.cli import actions
 
+    if ties is not None:
+        algorithm = actions.with_ties(algorithm, ties.value)
     exact = actions.run(
         algorithm,
         graph,

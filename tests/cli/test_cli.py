@@ -15,6 +15,7 @@ import ntkexec
 from ntkexec import pipeline
 from ntkexec.cli import main
 from ntkexec.ensemble import read_manifest
+from ntkexec.programs import ALGORITHMS
 from ntkexec.reference import flooding as reference
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
@@ -195,6 +196,30 @@ def test_until_the_fixed_point_takes_no_more_steps(command):
     assert one_object(out)["steps"] <= 4
 
 
+def test_every_algorithm_runs_until_it_suits_it(command):
+    steps = {}
+    for algorithm in ALGORITHMS:
+        status, out, _ = command("run", algorithm, "grid:3x3", *KERNEL, "--json")
+        assert status == 0, algorithm
+        steps[algorithm] = one_object(out)["steps"]
+    status, out, _ = command(
+        "run", "bellman-ford", "grid:3x3", "--until", "steps", *KERNEL, "--json"
+    )
+    assert status == 0
+    assert steps["bellman-ford"] < one_object(out)["steps"]
+    # The search with a queue stops of itself, long before the steps that are always enough.
+    instance = pipeline.prepare("bfs-queue", "grid:3x3")
+    assert steps["bfs-queue"] < instance.num_steps
+
+
+def test_ties_choose_the_algorithm(command):
+    for algorithm in ("bfs", "bfs-queue"):
+        for ties, expected in (("clrs", "bfs"), ("fifo", "bfs-queue")):
+            _, out, _ = command("run", algorithm, "petersen", "--ties", ties, *KERNEL, "--json")
+            assert one_object(out)["algorithm"] == expected
+    assert command("run", "dfs", "petersen", "--ties", "clrs", *KERNEL)[0] == 0
+
+
 def test_a_wrong_answer_gives_status_one(command, monkeypatch):
     right = reference.flooding
 
@@ -359,6 +384,9 @@ RUN = ("run", "flooding", "path:5", *KERNEL)
         (("run", "flooding", "path:0"), "n is '0'"),
         (("run", "flooding", "nowhere.gml"), "there is no file nowhere.gml"),
         ((*RUN, "--source", 9), "has no node '9'"),
+        ((*RUN, "--until", "halt"), "flooding has no halt flag"),
+        ((*RUN, "--ties", "fifo"), "flooding breaks ties by identifier (clrs) only"),
+        (("run", "dfs-forest", "path:3", "--source", 1), "dfs-forest takes no inputs"),
         ((*RUN, "--message", "12"), "a string of 0s and 1s such as 1011, got '12'"),
         ((*RUN, "--message", ""), "got ''"),
         ((*RUN, "--padding", "some"), "padding is a number of templates or 'auto', not 'some'"),
