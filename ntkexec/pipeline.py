@@ -277,6 +277,7 @@ def run(
         expected=instance.reference(),
         diagnosis=None if found is None else executor.diagnose(update, instance.program, found),
         train_seconds=train_seconds,
+        update=update,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ntkexec.certificate import Certificate
+from ntkexec.engines import Engine
 from ntkexec.ensemble import Ensemble
 from ntkexec.executor import Diagnosis, Execution
 from ntkexec.layout import Word
@@ -34,6 +35,7 @@ class Result:
         expected: the same, from the reference.
         diagnosis: the first wrong bit, if a verified step went wrong.
         train_seconds: time spent on training.
+        update: the learned update that was executed.
     """
 
     instance: Instance
@@ -46,6 +48,7 @@ class Result:
     expected: Answer
     diagnosis: Diagnosis | None
     train_seconds: float
+    update: Engine
 
     @property
     def wrong_nodes(self) -> np.ndarray:

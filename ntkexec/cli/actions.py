@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from ntkexec import ensemble, graphs, pipeline
+from ntkexec import ensemble, graphs, pipeline, report
 from ntkexec.cli import text
 from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
@@ -98,13 +98,16 @@ def run(
     self_loops: str,
     weights: str | None,
     as_json: bool,
+    html: Path | None,
     **options: Any,
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
     pipeline.find_algorithm(algorithm)
     graph = load_graph(algorithm, spec, degree=degree, self_loops=self_loops, weights=weights)
-    with training_bar() as report:
-        result = pipeline.run(algorithm, graph, report=report, **options)
+    with training_bar() as told:
+        result = pipeline.run(algorithm, graph, report=told, trace=html is not None, **options)
+    if html is not None:
+        report.save(result, html)
     print(json.dumps(result.to_data()) if as_json else text.result(result))
     return result.exact
 

@@ -134,6 +134,9 @@ def run(
             "(clrs), or the first in the queue (fifo, the algorithm bfs-queue)."
         ),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page that shows the run, step by step.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
@@ -169,6 +172,7 @@ def run(
         trained=ensemble,
         until=None if until is None else until.value,
         verify=verify,
+        html=html,
     )
     raise typer.Exit(0 if exact else 1)
 

@@ -1,0 +1,44 @@
+"""The page of a run: data, style and script in one file."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+from ntkexec import files
+from ntkexec.report.trace import Positions, trace_data
+from ntkexec.result import Result
+
+_FILES = pathlib.Path(__file__).parent
+
+
+def to_html(data: dict[str, Any]) -> str:
+    """The page that shows `trace_data`."""
+    # "</" would end the script that holds the data.
+    text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    page = (_FILES / "viewer.html").read_text(encoding="utf-8")
+    for mark, content in (
+        ("/*STYLE*/", (_FILES / "viewer.css").read_text(encoding="utf-8")),
+        ("/*SCRIPT*/", (_FILES / "viewer.js").read_text(encoding="utf-8")),
+        ("/*DATA*/", text),
+    ):
+        page = page.replace(mark, content)
+    return page
+
+
+def save(
+    result: Result, path: str | os.PathLike[str], *, positions: Positions | None = None
+) -> None:
+    """Writes the page of a traced run, whole or not at all.
+
+    Args:
+        result: a run with a trace.
+        path: of the file, which is replaced if it exists.
+        positions: of the nodes, by name; by default a layout by networkx.
+
+    Raises:
+        NtkexecError: see `trace_data`.
+        OSError: the file cannot be written.
+    """
+    page = to_html(trace_data(result, positions=positions))
+    files.write(path, page.encode("utf-8"))

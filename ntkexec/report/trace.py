@@ -1,0 +1,199 @@
+"""A traced run as plain data, from which a page can show every state, match and margin."""
+
+import base64
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import networkx as nx
+import numpy as np
+from jaxtyping import Bool
+
+from ntkexec.encoding import encode
+from ntkexec.engines import Engine, decide
+from ntkexec.errors import NtkexecError
+from ntkexec.graphs import Graph
+from ntkexec.layout import Layout, Table
+from ntkexec.problem import LearningProblem
+from ntkexec.result import Result
+from ntkexec.template import Program
+
+# A page with more is too large for a browser to be quick with.
+MAX_BITS = 2**28
+MAX_NODES = 3000
+# Up to so many nodes are laid out by the distances between them, which looks best.
+MAX_DISTANCES = 150
+CHUNK = 4096
+# What a node is coloured by at first: the first of these fields that the program has.
+TELLING = ("arrival", "distance", "finished", "visited", "informed", "reached")
+# Fields that mean something only where a flag is set.
+SHOWN_WHERE = {
+    "arrival": "informed",
+    "message": "informed",
+    "distance": "reached",
+    "discovery": "visited",
+    "finish": "finished",
+    "order": "visited",
+}
+
+Positions = Mapping[Hashable, tuple[float, float]]
+
+
+def trace_data(result: Result, *, positions: Positions | None = None) -> dict[str, Any]:
+    """Everything that a page needs to know of a run.
+
+    The means of the learned update are not stored for every node and step: they depend on nothing
+    but the matched templates of a learning problem, so each set of matches that occurs is listed
+    once, with the means of its bits.
+
+    Args:
+        result: a run of one graph, with a trace.
+        positions: of the nodes, by name; by default a layout by networkx.
+
+    Raises:
+        NtkexecError: no trace, a node without a position, or too much for one page.
+    """
+    trace = result.execution.trace
+    if trace is None:
+        raise NtkexecError("a page needs the states of all steps; run with trace=True")
+    num_nodes = trace.shape[1]
+    if trace.size > MAX_BITS or num_nodes > MAX_NODES:
+        raise NtkexecError(
+            f"{num_nodes} nodes and {trace.size / 8e6:.0f} MB of states are too much for a page; "
+            f"{MAX_NODES} nodes and {MAX_BITS / 8e6:.0f} MB fit"
+        )
+    instance, problem = result.instance, result.certificate.problem
+    expected = {
+        field: [int(v) for v in values.tolist()] for field, values in instance.reference().items()
+    }
+    return {
+        "algorithm": instance.program.name,
+        "inputs": {name: str(value) for name, value in instance.inputs.items()},
+        "engine": result.engine,
+        "verdict": _verdict(result),
+        "certificate": str(result.certificate),
+        "graph": _graph(instance.graph, positions),
+        "layout": _layout(instance.program.layout),
+        "program": _program(instance.program),
+        "problems": _problems(result.update, problem, trace),
+        "thresholds": np.round(np.asarray(result.update.thresholds, float), 6).tolist(),
+        "trace": {
+            "steps": trace.shape[0] - 1,
+            "bits": base64.b64encode(np.packbits(trace, bitorder="little").tobytes()).decode(),
+        },
+        "answer": [
+            {field: None if v is None else str(v) for field, v in fields.items()}
+            for fields in result.by_node().values()
+        ],
+        "wrong_nodes": [int(v) for v in result.wrong_nodes],
+        "expected_fields": sorted(expected),
+        "colour_by": next((f for f in TELLING if f in instance.program.layout.paths), None),
+    }
+
+
+def _verdict(result: Result) -> str:
+    nodes = result.instance.graph.num_nodes
+    if result.exact:
+        return f"exact: all {nodes} nodes equal the reference"
+    return f"wrong: {len(result.wrong_nodes)} of {nodes} nodes differ from the reference"
+
+
+def _graph(graph: Graph, positions: Positions | None) -> dict[str, Any]:
+    senders, receivers = graph.tuple.senders.tolist(), graph.tuple.receivers.tolist()
+    arcs = sorted(zip(senders, receivers, strict=True))
+    if not graph.directed:
+        arcs = [(u, v) for u, v in arcs if u < v]
+    places = _layout_of(graph, arcs) if positions is None else _given(graph, positions)
+    # To the unit square; a single node, or a line, stays in the middle.
+    low, high = places.min(axis=0), places.max(axis=0)
+    span = np.where(high - low < 1e-9, 1, high - low)
+    unit = np.where(high - low < 1e-9, 0.5, (places - low) / span)
+    return {
+        "label": graph.label,
+        "names": [str(name) for name in graph.names],
+        "directed": graph.directed,
+        "arcs": [list(arc) for arc in arcs],
+        "colours": graph.colours.tolist(),
+        "places": np.round(unit, 4).tolist(),
+    }
+
+
+def _layout_of(graph: Graph, arcs: list[tuple[int, int]]) -> np.ndarray:
+    drawn: nx.Graph = nx.empty_graph(graph.num_nodes)
+    drawn.add_edges_from(arcs)
+    if graph.num_nodes <= MAX_DISTANCES:
+        found = nx.kamada_kawai_layout(drawn)
+    else:
+        found = nx.spring_layout(drawn, seed=0, iterations=60)
+    return np.array([found[node] for node in range(graph.num_nodes)], float)
+
+
+def _given(graph: Graph, positions: Positions) -> np.ndarray:
+    if missing := [name for name in graph.names if name not in positions]:
+        raise NtkexecError(f"node {missing[0]!r} has no position")
+    return np.array([positions[name] for name in graph.names], float)
+
+
+def _layout(layout: Layout) -> dict[str, Any]:
+    fields = []
+    for room, found in (("state", layout.computation), ("message", layout.messages)):
+        for field in found:
+            leaves = field.fields if isinstance(field, Table) else (field,)
+            for leaf in leaves:
+                table = isinstance(field, Table)
+                path = f"{field.name}.{leaf.name}" if table else field.name
+                slots = range(field.slots) if isinstance(field, Table) else (None,)
+                fields.append(
+                    {
+                        "path": path,
+                        "room": room,
+                        "kind": leaf.kind,
+                        "signed": bool(getattr(leaf, "signed", False)),
+                        "table": table,
+                        "shown_where": SHOWN_WHERE.get(path),
+                        "columns": [list(layout.bits(path, slot=slot)) for slot in slots],
+                    }
+                )
+    return {
+        "fields": fields,
+        "bit_names": list(layout.bit_names),
+        "num_computation_bits": layout.num_computation_bits,
+    }
+
+
+def _program(program: Program) -> dict[str, Any]:
+    return {
+        "round_length": program.round_length,
+        "templates": [
+            {
+                "when": [[bit, int(value)] for bit, value in entry.condition],
+                "then": list(entry.outputs),
+                "text": program.describe(index),
+            }
+            for index, entry in enumerate(program.templates)
+        ],
+    }
+
+
+def _problems(
+    update: Engine, problem: LearningProblem, trace: Bool[np.ndarray, "s n k"]
+) -> list[dict[str, Any]]:
+    """By learning problem the sets of matches that occur, as strings of 0 and 1, and their means."""
+    states = np.unique(trace[:-1].reshape(-1, trace.shape[2]), axis=0)
+    found: list[dict[str, list[float]]] = [{} for _ in problem.components]
+    for start in range(0, len(states), CHUNK):
+        matches = encode(update.encoding, jnp.asarray(states[start : start + CHUNK]).T)
+        means = np.asarray(decide(update, matches).means, float)
+        matched = np.asarray(matches.matched)
+        for known, component in zip(found, problem.components, strict=True):
+            rows = matched[list(component.templates)]
+            patterns, first = np.unique(rows, axis=1, return_index=True)
+            for pattern, column in zip(patterns.T, first, strict=True):
+                values = means[list(component.bits), column]
+                known.setdefault(
+                    "".join("01"[int(b)] for b in pattern), np.round(values, 6).tolist()
+                )
+    return [
+        {"templates": list(c.templates), "bits": list(c.bits), "means": known}
+        for c, known in zip(problem.components, found, strict=True)
+    ]

@@ -1,0 +1,218 @@
+"""The page of a run: its data are the run's, and in a browser it steps, plays, selects and explains."""
+
+import base64
+import dataclasses
+import shutil
+
+import jax.numpy as jnp
+import networkx as nx
+import numpy as np
+import pytest
+
+from ntkexec import pipeline, report
+from ntkexec.encoding import encode
+from ntkexec.engines import decide
+from ntkexec.errors import NtkexecError
+
+ALGORITHMS = {
+    "flooding": "petersen",
+    "bfs": "florentine",
+    "bfs-queue": "path:4",
+    "dfs": "petersen",
+    "dfs-forest": "florentine",
+    "bellman-ford": "random-bounded:n=8,d=3,seed=1,directed=1",
+}
+
+
+def traced(algorithm, graph, **options):
+    return pipeline.run(algorithm, graph, engine="kernel", trace=True, **options)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_states_and_means_are_those_of_the_run(algorithm):
+    result = traced(algorithm, ALGORITHMS[algorithm])
+    data = report.trace_data(result)
+    trace = result.execution.trace
+    bits = np.frombuffer(base64.b64decode(data["trace"]["bits"]), np.uint8)
+    unpacked = np.unpackbits(bits, bitorder="little")[: trace.size].reshape(trace.shape)
+    assert np.array_equal(unpacked, trace)
+    # Every bit of every state is found again by its matches alone.
+    states = trace[:-1].reshape(-1, trace.shape[2])
+    matches = encode(result.update.encoding, jnp.asarray(states).T)
+    decision = decide(result.update, matches)
+    for problem in data["problems"]:
+        rows = np.asarray(matches.matched)[problem["templates"]]
+        for column in range(len(states)):
+            pattern = "".join("01"[int(b)] for b in rows[:, column])
+            means = np.asarray(decision.means)[problem["bits"], column]
+            assert np.allclose(problem["means"][pattern], means, atol=1e-6)
+            # The page looks the threshold up by the number of matches.
+            for bit, mean in zip(problem["bits"], means, strict=True):
+                row = data["thresholds"][bit]
+                threshold = row[min(pattern.count("1"), len(row) - 1)]
+                assert (mean > threshold) == bool(decision.bits[bit, column])
+    assert len(data["answer"]) == result.instance.graph.num_nodes
+    assert all(0 <= x <= 1 for place in data["graph"]["places"] for x in place)
+
+
+def test_given_positions_are_used_and_missing_ones_named():
+    result = traced("bfs", "path:3")
+    places = report.trace_data(result, positions={0: (0, 5), 1: (10, 5), 2: (40, 5)})
+    assert places["graph"]["places"] == [[0, 0.5], [0.25, 0.5], [1, 0.5]]
+    with pytest.raises(NtkexecError, match="node 2 has no position"):
+        report.trace_data(result, positions={0: (0, 0), 1: (1, 0)})
+
+
+def test_a_run_without_a_trace_or_with_too_much_of_one_is_refused(monkeypatch):
+    result = pipeline.run("bfs", "path:3", engine="kernel")
+    with pytest.raises(NtkexecError, match="trace=True"):
+        report.trace_data(result)
+    monkeypatch.setattr(report.trace, "MAX_NODES", 2)
+    with pytest.raises(NtkexecError, match=r"3 nodes .* too much for a page; 2 nodes"):
+        report.trace_data(traced("bfs", "path:3"))
+
+
+def test_a_name_cannot_end_the_script():
+    graph = nx.Graph([("</script><b>", "a"), ("a", "&amp;")])
+    page = report.to_html(report.trace_data(traced("bfs", graph, source="a")))
+    assert page.count("</script>") == 2
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    result = traced("bfs", "path:3")
+    with pytest.raises(OSError, match="No such file"):
+        report.save(result, tmp_path / "missing" / "page.html")
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        report.save(result, tmp_path / "page.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium here")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as driver:
+        # Without a sandbox, since containers often run as root.
+        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Opens the page of a result; in the end nothing may have gone to the console or the network."""
+    complaints, pages = [], []
+
+    def opened(result):
+        report.save(result, tmp_path / "page.html")
+        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: r.url.startswith("http") and complaints.append(r.url))
+        page.goto((tmp_path / "page.html").as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+def step_of(page):
+    return int(page.locator("#step").text_content().split()[1])
+
+
+def test_slider_buttons_and_keys_move_through_the_steps(visit):
+    result = traced("bfs", "florentine", source="Medici")
+    page, last = visit(result), result.execution.steps
+    assert page.title() == "bfs on florentine"
+    assert "exact: all 15 nodes" in page.locator("#verdict").text_content()
+    assert step_of(page) == 0
+    page.locator("#next").click()
+    page.keyboard.press("ArrowRight")
+    assert step_of(page) == 2
+    page.locator("#slider").fill(str(last - 1))
+    assert step_of(page) == last - 1
+    page.locator("#last").click()
+    assert step_of(page) == last
+    page.locator("#back").click()
+    page.keyboard.press("Home")
+    assert step_of(page) == 0
+    page.keyboard.press("ArrowLeft")
+    assert step_of(page) == 0
+
+
+def test_play_runs_to_the_end_and_stops(visit):
+    result = traced("bfs", "petersen")
+    page = visit(result)
+    page.locator("#speed").select_option("150")
+    page.locator("#play").click()
+    assert page.locator("#play").get_attribute("aria-pressed") == "true"
+    page.wait_for_function(
+        "last => document.getElementById('slider').value == last", arg=str(result.execution.steps)
+    )
+    page.wait_for_selector("#play[aria-pressed=false]")
+
+
+def test_a_node_is_selected_by_mouse_and_by_keyboard_and_tells_its_state(visit):
+    result = traced("bfs", "florentine", source="Medici")
+    page = visit(result)
+    names = list(result.by_node())
+    node = names.index("Albizzi")
+    page.keyboard.press("End")
+    page.locator(f'[data-node="{node}"]').click()
+    assert "Albizzi" in page.locator("#name").text_content()
+    assert "distance 1, parent Medici" in page.locator("#answer").text_content()
+    fields = dict(
+        row.locator("td").all_text_contents()[:2] for row in page.locator("#fields tbody tr").all()
+    )
+    assert fields["reached"] == "yes"
+    assert fields["distance"] == "1"
+    other = page.locator(f'[data-node="{names.index("Pazzi")}"]')
+    other.focus()
+    page.keyboard.press("Enter")
+    assert "Pazzi" in page.locator("#name").text_content()
+    # The templates that it matches, and a mean for every bit.
+    page.keyboard.press("ArrowLeft")
+    program = result.instance.program
+    state = result.execution.trace[result.execution.steps - 1, names.index("Pazzi")]
+    matched = [
+        program.describe(index)
+        for index, entry in enumerate(program.templates)
+        if all(state[bit] == value for bit, value in entry.condition)
+    ]
+    listed = page.locator("#templates li").all_text_contents()
+    assert [text.split(" ", 1)[1] for text in listed] == matched
+    page.locator("#means summary").click()
+    page.wait_for_selector("#bits tbody tr")
+    assert page.locator("#bits tbody tr").count() == program.layout.num_bits
+    assert page.locator("#bits tr.mistake").count() == 0
+
+
+def test_mistakes_are_shown_where_they_happen(visit):
+    result = traced("bfs", "path:4")
+    # Thresholds above every mean: all bits become 0.
+    update = dataclasses.replace(result.update, thresholds=result.update.thresholds + 2)
+    page = visit(dataclasses.replace(result, update=update))
+    assert page.locator("g.node.wrong").count() == 4
+    assert "wrong;" in page.locator("#summary").text_content()
+    page.locator("#means summary").click()
+    page.wait_for_selector("#bits tr.mistake")
+
+
+def test_messages_move_along_edges_in_their_direction(visit):
+    graph = nx.DiGraph([(0, 1), (1, 2)])
+    page = visit(traced("bfs", graph, source=0))
+    assert page.locator("circle.message").count() == 0
+    page.keyboard.press("ArrowRight")  # the source calls
+    assert page.locator("circle.message").count() == 1
+    assert page.locator("line.edge.active").count() == 1
+    page.locator("#field").select_option("distance")
+    assert "distance" in page.locator("#legend").text_content()
