@@ -5,16 +5,19 @@ shares no code with the arrays of the library.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ntkexec.layout import Flag, Layout, OneHot, Table, Word
+from ntkexec.layout import Code, Layout, OneHot, Table
 from ntkexec.problem import LearningProblem
-from ntkexec.template import Program, Template, template
+from ntkexec.template import Program, Template
+from ntkexec.testing import layouts, programs
+
+__all__ = ["layouts", "programs"]  # and what is defined here
 
 # Derandomised: every run checks the same examples, so a failure in CI is one on every machine.
 MANY = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -25,39 +28,7 @@ FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 TYPE_CHECKED_STRATEGIES = pytest.mark.filterwarnings("ignore:Do not use the .random. module")
 
 
-# Random layouts and values.
-
-
-def _leaves(name: str, max_bits: int) -> st.SearchStrategy:
-    bits = st.integers(1, min(4, max_bits))
-    return st.one_of(
-        st.just(Flag(name)),
-        st.builds(Word, st.just(name), bits, st.booleans()),
-        st.builds(OneHot, st.just(name), bits),
-    )
-
-
-@st.composite
-def _tables(draw: st.DrawFn, name: str, max_bits: int) -> Table:
-    slots = draw(st.integers(1, min(3, max_bits)))
-    left, fields = max_bits // slots, []
-    for index in range(draw(st.integers(1, 2))):
-        if left:
-            fields.append(draw(_leaves(f"part{index}", left)))
-            left -= fields[-1].num_bits
-    return Table(name, slots, tuple(fields), draw(st.none() | st.integers(1, slots)))
-
-
-@st.composite
-def layouts(draw: st.DrawFn, max_bits: int = 10) -> Layout:
-    """Layouts of 1 to `max_bits` bits in which every kind of field occurs."""
-    left, fields = draw(st.integers(1, max_bits)), []
-    while left and len(fields) < 5:
-        kind = draw(st.sampled_from((_leaves, _tables)))
-        fields.append(draw(kind(f"field{len(fields)}", left)))
-        left -= fields[-1].num_bits
-    cut = draw(st.integers(0, len(fields)))
-    return Layout(tuple(fields[:cut]), tuple(fields[cut:]))
+# Layouts and values.
 
 
 def fields_with_columns(layout: Layout) -> list[tuple[str, object, Table | None, list[list[int]]]]:
@@ -115,49 +86,10 @@ def layouts_with_values(draw: st.DrawFn, max_bits: int = 20) -> tuple[Layout, in
                     order = draw(st.permutations(range(table.slots)))
                     used[key] = [slot in order[: table.occupied] for slot in range(table.slots)]
                 free = used[key][index[1]]
-            empty = -1 if isinstance(leaf, OneHot) else 0
+            empty = -1 if isinstance(leaf, OneHot | Code) else 0
             array[index] = draw(st.integers(low, high)) if free else empty
         values[path] = array
     return layout, num_nodes, values
-
-
-# Random programs.
-
-
-def _can_match(layout: Layout, condition: Mapping[int, bool]) -> bool:
-    """The invariants only forbid ones, so the state with the required ones alone decides."""
-    return is_valid(layout, [condition.get(bit, False) for bit in range(layout.num_bits)])
-
-
-@st.composite
-def programs(
-    draw: st.DrawFn,
-    max_bits: int = 10,
-    min_templates: int = 1,
-    max_templates: int = 8,
-    max_condition: int = 3,
-    max_written: int = 10,
-) -> Program:
-    """Programs of at most `max_bits` bits, of which the templates write the first `max_written`."""
-    layout = draw(layouts(max_bits))
-    bits = st.integers(0, layout.num_bits - 1)
-    written = st.integers(0, min(layout.num_bits, max_written) - 1)
-    conditions = st.dictionaries(bits, st.booleans(), max_size=max_condition)
-    entries = draw(
-        st.lists(
-            st.tuples(conditions, st.sets(written, min_size=1, max_size=2)),
-            min_size=min_templates,
-            max_size=max_templates,
-        )
-    )
-    outputs: dict[tuple[tuple[int, bool], ...], set[int]] = {}
-    for condition, then in entries:
-        if _can_match(layout, condition):
-            outputs.setdefault(tuple(sorted(condition.items())), set()).update(then)
-    templates = [template(when, then, f"t{i}") for i, (when, then) in enumerate(outputs.items())]
-    if not templates:
-        templates = [template({}, [0], "always")]
-    return Program("random", layout, tuple(templates), draw(st.integers(1, 3)))
 
 
 # Naive semantics.
@@ -195,9 +127,6 @@ def written_table(program: Program) -> np.ndarray:
         for bit in entry.outputs:
             table[index, bit] = True
     return table
-
-
-# Programs with a known worst state.
 
 
 # Kernel regression, solved as a linear system rather than by the library's closed form.

@@ -18,7 +18,7 @@ from programs import (
 )
 
 from ntkexec.errors import LayoutError
-from ntkexec.layout import MAX_WORD_BITS, Flag, Layout, OneHot, Table, Word
+from ntkexec.layout import MAX_WORD_BITS, Code, Flag, Layout, OneHot, Table, Word
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 
@@ -63,8 +63,26 @@ def test_pack_sets_the_bits_that_a_loop_over_the_fields_sets(drawn):
                     if isinstance(leaf, OneHot):
                         expected[node, column] = value == place
                     else:
+                        # A code is one more than its value, so that 0 is none.
+                        value += isinstance(leaf, Code) and place == 0
                         expected[node, column] = value % 2**leaf.num_bits >> place & 1
     np.testing.assert_array_equal(layout.pack(num_nodes, values), expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8])
+def test_a_code_holds_every_value_and_none_and_refuses_what_is_none_of_them(size):
+    layout = Layout((Code("place", size),))
+    values = np.arange(-1, size)
+    states = layout.pack(size + 1, {"place": values})
+    assert layout.num_bits == len(f"{size:b}")
+    assert not states[0].any()
+    assert len(np.unique(states, axis=0)) == size + 1
+    np.testing.assert_array_equal(layout.unpack(states)["place"], values)
+    with pytest.raises(LayoutError, match=f"holds -1 to {size - 1}"):
+        layout.pack(1, {"place": size})
+    if size + 1 < 2**layout.num_bits:
+        with pytest.raises(LayoutError, match=f"code 'place' has {size} values"):
+            layout.unpack(np.ones((1, layout.num_bits), bool))
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -253,6 +271,7 @@ def test_a_column_that_does_not_exist_is_refused(ask, message):
         (lambda: Layout((Flag(""),)), "field name '' is not an identifier"),
         (lambda: Word("w", 0), "word 'w' has 0 bits; 1 to 62 fit"),
         (lambda: Word("w", 63), "word 'w' has 63 bits; 1 to 62 fit"),
+        (lambda: Code("c", 0), "code 'c' has 0 values; it needs at least 1"),
         (lambda: OneHot("o", 0), "one-hot 'o' has 0 values; it needs at least 1"),
         (lambda: Table("t", 0, (Flag("a"),)), "table 't' has 0 slots; it needs at least 1"),
         (lambda: Table("t", 2, (Flag("a"),), occupied=0), "table 't' lets 0 slots be occupied"),
