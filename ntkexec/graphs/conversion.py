@@ -2,16 +2,20 @@
 
 import numbers
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int, Int32, Int64
 
 from ntkexec.errors import GraphError
-from ntkexec.graphs.colouring import colour_edges
+from ntkexec.graphs.colouring import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph
 from ntkexec.graphs.nodes import ordered_nodes
 from ntkexec.message_passing import graphs_tuple
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 INT32 = np.iinfo(np.int32)
 
@@ -49,18 +53,70 @@ def from_networkx(
     """
     if not isinstance(graph, nx.Graph):
         raise GraphError(f"{label!r} must be a networkx graph, not {type(graph).__name__}")
-    if self_loops not in ("refuse", "drop"):
-        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
-    if degree is not None and (
-        isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
-    ):
-        raise GraphError(f"degree is {degree!r}; it must be an integer or None")
     if len(graph) == 0:
         raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
     names = ordered_nodes(graph)
     senders, receivers = _endpoints(graph, names)
     weights = None if weight is None else _weights(graph, weight, label)
 
+    return from_arrays(
+        names,
+        senders,
+        receivers,
+        weights=weights,
+        directed=graph.is_directed(),
+        degree=degree,
+        strategy=strategy,
+        label=label,
+        self_loops=self_loops,
+    )
+
+
+def from_arrays(
+    names: Sequence[Hashable],
+    senders: Int[np.ndarray, "e"],
+    receivers: Int[np.ndarray, "e"],
+    *,
+    weights: Int32[np.ndarray, "e"] | None = None,
+    directed: bool = False,
+    degree: int | None = None,
+    strategy: str = "parallel",
+    colours: Int[np.ndarray, "n"] | None = None,
+    label: str = "graph",
+    self_loops: str = "refuse",
+) -> Graph:
+    """A graph given by its edges, checked and coloured: the fast way for a million nodes.
+
+    Args:
+        names: one for each node, by identifier; `range(n)` will do.
+        senders: identifiers of one end of each edge. An undirected edge is given once, or several
+            times in any direction.
+        receivers: the other ends; if directed, where the edges lead.
+        weights: of each edge, or None; of parallel edges the smallest counts.
+        directed: whether edges have a direction.
+        degree: as in `from_networkx`.
+        strategy: as in `from_networkx`.
+        colours: a two-hop colouring to use instead, numbered from 0.
+        label: as in `from_networkx`.
+        self_loops: as in `from_networkx`.
+
+    Raises:
+        GraphError: as in `from_networkx`; or arrays that do not match, ends that are no nodes.
+        ColouringError: `colours` is no two-hop colouring.
+
+    Example:
+        >>> from_arrays(range(3), np.array([0, 1]), np.array([1, 2]), label="path").num_colours
+        3
+    """
+    if self_loops not in ("refuse", "drop"):
+        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
+    if degree is not None and (
+        isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
+    ):
+        raise GraphError(f"degree is {degree!r}; it must be an integer or None")
+    if len(names) == 0:
+        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+    _check_ends(len(names), senders, receivers, weights, label)
     loops = senders == receivers
     if loops.any():
         if self_loops == "refuse":
@@ -73,23 +129,67 @@ def from_networkx(
 
     low, high = np.minimum(senders, receivers), np.maximum(senders, receivers)
     largest = _check_degree(names, low, high, degree, label)
-    if not graph.is_directed():
+    if not directed:
         senders, receivers, weights = _merge_parallel(low, high, len(names), weights)
         senders, receivers = np.append(senders, receivers), np.append(receivers, senders)
         weights = None if weights is None else np.append(weights, weights)
     else:
         senders, receivers, weights = _merge_parallel(senders, receivers, len(names), weights)
 
-    colours = colour_edges(len(names), senders, receivers, strategy)
+    if colours is None:
+        colours = colour_edges(len(names), senders, receivers, strategy)
+    else:
+        check_colours(len(names), senders, receivers, colours)
     return Graph(
         tuple=graphs_tuple(senders, receivers, len(names), edges=weights),
         names=tuple(names),
-        colours=colours,
+        colours=np.asarray(colours, np.int32),
         num_colours=int(colours.max()) + 1,
         degree=largest,
-        directed=graph.is_directed(),
+        directed=directed,
         label=label,
     )
+
+
+def _check_ends(
+    num_nodes: int,
+    senders: np.ndarray,
+    receivers: np.ndarray,
+    weights: np.ndarray | None,
+    label: str,
+) -> None:
+    """Raises GraphError unless the arrays match and every end is a node."""
+    lengths = {len(array) for array in (senders, receivers, weights) if array is not None}
+    if len(lengths) > 1:
+        raise GraphError(f"graph {label!r}: arrays of {sorted(lengths)} entries do not match")
+    for array in (senders, receivers):
+        outside = (array < 0) | (array >= num_nodes)
+        if outside.any():
+            raise GraphError(
+                f"an edge of graph {label!r} ends in {int(array[outside][0])}; its nodes are 0 to "
+                f"{num_nodes - 1}"
+            )
+
+
+def from_sparse(
+    matrix: "scipy.sparse.sparray | scipy.sparse.spmatrix", *, label: str = "graph"
+) -> Graph:
+    """The undirected graph of a symmetric sparse matrix, every nonzero off the diagonal an edge.
+
+    Args:
+        matrix: square and symmetric in its pattern; the values do not matter.
+        label: what to call the graph.
+
+    Raises:
+        GraphError: the matrix is not square, or not symmetric, or has entries on the diagonal.
+    """
+    if matrix.shape[0] != matrix.shape[1]:
+        raise GraphError(f"matrix {label!r} has shape {matrix.shape}; it must be square")
+    pattern = (matrix != 0).tocoo()
+    if (pattern != pattern.T).nnz:
+        raise GraphError(f"matrix {label!r} is not symmetric; use from_arrays(directed=True)")
+    rows, columns = (np.asarray(axis, np.int64) for axis in (pattern.row, pattern.col))
+    return from_arrays(range(matrix.shape[0]), rows, columns, label=label)
 
 
 def _endpoints(
@@ -144,7 +244,9 @@ def _check_degree(
         GraphError: names the node that has most, if they exceed the bound.
     """
     num_nodes = len(names)
-    edges = np.unique(low * num_nodes + high)
+    # Sorted rather than np.unique, whose hash table is 100 times slower on millions of edges.
+    edges = np.sort(low * num_nodes + high)
+    edges = edges[np.append(True, np.diff(edges) > 0)[: len(edges)]]
     degrees = np.bincount(np.append(edges // num_nodes, edges % num_nodes), minlength=num_nodes)
     node = int(degrees.argmax())
     largest = int(degrees[node])

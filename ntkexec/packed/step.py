@@ -68,8 +68,8 @@ def run_rings(
         now, collisions = carry
         rows = now | fixed
         for clock in ring:
-            _, rows, met = step(packed, rows, clock, neighbours)
-            collisions = collisions + met
+            done = step(packed, rows, clock, neighbours)
+            rows, collisions = done.rows, collisions + done.collisions
         nothing = jnp.zeros_like(neighbours.valid)
         return {bit: rows.get(bit, nothing) for bit in now}, collisions
 
