@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import measure
 
-NAMES = ("step", "scale", "train", "startup", "sizes", "exactness")
+NAMES = ("step", "scale", "batch", "train", "startup", "sizes", "exactness")
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:

@@ -1,7 +1,12 @@
 """Graphs from networkx, files and generators: checked, two-hop coloured, as arrays."""
 
 from ntkexec.graphs.colouring import check_two_hop_colouring, two_hop_colouring
-from ntkexec.graphs.conversion import from_arrays, from_networkx, from_sparse
+from ntkexec.graphs.conversion import (
+    batch_from_networkx,
+    from_arrays,
+    from_networkx,
+    from_sparse,
+)
 from ntkexec.graphs.formats import read
 from ntkexec.graphs.generators import parse
 from ntkexec.graphs.graph import Graph, batch
@@ -12,6 +17,7 @@ from ntkexec.graphs.ports import in_neighbours, port_slots
 __all__ = [
     "Graph",
     "batch",
+    "batch_from_networkx",
     "check_two_hop_colouring",
     "from_arrays",
     "from_networkx",

@@ -1,7 +1,9 @@
 """From networkx to the arrays that programs run on, and every rule a graph must keep on the way."""
 
+import dataclasses
+import itertools
 import numbers
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -151,6 +153,54 @@ def from_arrays(
     )
 
 
+def batch_from_networkx(
+    graphs: Iterable[nx.Graph], *, weight: str | None = None, label: str = "batch"
+) -> Graph:
+    """Thousands of small networkx graphs as one batch, checked and coloured together.
+
+    The same as `graphs.batch` of `from_networkx` of each but for the colours, and many times
+    faster, since all but the reading of networkx's dictionaries is done for all graphs at once.
+
+    Args:
+        graphs: at least one; all directed or none.
+        weight: as in `from_networkx`.
+        label: what to call the batch.
+
+    Raises:
+        GraphError: as in `from_networkx`; or there is no graph, or some are directed.
+    """
+    parts = list(graphs)
+    if not parts:
+        raise GraphError("a batch needs at least one graph; got none")
+    for number, part in enumerate(parts):
+        if not isinstance(part, nx.Graph) or len(part) == 0:
+            raise GraphError(f"graph {number} of {label!r} must be a networkx graph with nodes")
+    if len({part.is_directed() for part in parts}) > 1:
+        raise GraphError(f"batch {label!r} is directed as a whole or not at all")
+    names = [ordered_nodes(part) for part in parts]
+    ends = [_endpoints(part, own) for part, own in zip(parts, names, strict=True)]
+    sizes = np.array([len(own) for own in names], np.int32)
+    starts = np.cumsum(sizes) - sizes
+    shift = np.repeat(starts, [len(senders) for senders, _ in ends])
+    union = from_arrays(
+        [name for own in names for name in own],
+        np.concatenate([senders for senders, _ in ends]) + shift,
+        np.concatenate([receivers for _, receivers in ends]) + shift,
+        weights=None
+        if weight is None
+        else np.concatenate([_weights(part, weight, label) for part in parts]),
+        directed=parts[0].is_directed(),
+        label=label,
+    )
+    owner = np.searchsorted(starts, union.tuple.receivers, side="right") - 1
+    return dataclasses.replace(
+        union,
+        tuple=union.tuple._replace(
+            n_node=sizes, n_edge=np.bincount(owner, minlength=len(parts)).astype(np.int32)
+        ),
+    )
+
+
 def _check_ends(
     num_nodes: int,
     senders: np.ndarray,
@@ -197,7 +247,8 @@ def _endpoints(
 ) -> tuple[Int64[np.ndarray, "e"], Int64[np.ndarray, "e"]]:
     """The identifiers of each edge's ends, in the order of `graph.edges`."""
     index = {name: i for i, name in enumerate(names)}
-    ends = np.fromiter((index[end] for edge in graph.edges() for end in edge), np.int64)
+    flat = itertools.chain.from_iterable(graph.edges())
+    ends = np.fromiter(map(index.__getitem__, flat), np.int64)
     return ends[::2], ends[1::2]
 
 

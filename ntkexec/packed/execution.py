@@ -14,6 +14,9 @@ from ntkexec.packed.plan import Clock, Orbit, OwnSlots, PackedProgram
 from ntkexec.packed.rows import FULL, WORD_BITS, num_words, pack, pack_row, unpack
 from ntkexec.packed.step import run_rings, single_step
 
+# From so many nodes on, code is compiled for the very graph.
+SPECIALISED_NODES = 1 << 17
+
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
@@ -129,9 +132,15 @@ def prepare(packed: PackedProgram, graphs: GraphsTuple) -> Prepared:
     """
     num_nodes = len(graphs.nodes)
     rows = pack(np.asarray(graphs.nodes, bool))
-    orbit = packed.orbit(_uniform(rows, num_nodes))
+    uniform = _uniform(rows, num_nodes)
+    # What is constant differs from graph to graph, a colour that nobody has for example. Small
+    # graphs rather share compiled code, large ones save the work.
+    shared = packed.constants if num_nodes < SPECIALISED_NODES else frozenset[int]()
+    orbit = packed.orbit({bit: value for bit, value in uniform.items() if bit not in shared})
     shown = {bit for bit, _ in orbit.at(0)}
-    possible = [bit for bit in range(len(rows)) if bit not in shown and rows[bit].any()]
+    possible = [
+        bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
+    ]
     return Prepared(
         packed=packed,
         orbit=orbit,
@@ -157,7 +166,7 @@ def _neighbours(
     table = neighbour_table(np.asarray(graphs.senders), np.asarray(graphs.receivers), num_nodes)
     slots = None
     if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
-        slots = slot_masks(table, guards, num_nodes)
+        slots = slot_masks(table, guards, len(own.guards), num_nodes)
     return Neighbours(
         table=jnp.asarray(table.reshape(len(table), num_words(num_nodes), WORD_BITS)),
         slots=None if slots is None else jnp.asarray(slots),

@@ -49,16 +49,16 @@ def neighbour_table(
 
 
 def slot_masks(
-    table: Int32[np.ndarray, "d n"], guards: np.ndarray, num_nodes: int
+    table: Int32[np.ndarray, "d n"], guards: np.ndarray, num_guards: int, num_nodes: int
 ) -> UInt32[np.ndarray, "d g w"] | None:
     """`Neighbours.slots`, or None unless no two of a closed neighbourhood share a guard.
 
     Args:
         table: of `neighbour_table`.
         guards: which guard every node holds, -1 for none; shape (n,).
+        num_guards: how many there are.
         num_nodes: n.
     """
-    num_guards = int(guards.max(initial=-1)) + 1
     heard = np.append(guards, -1)[table[:, :num_nodes]]
     taken = np.zeros((num_guards, num_nodes), bool)
     everyone = np.arange(num_nodes)
@@ -125,8 +125,7 @@ def _to_own_slots(
         heard = listen(payload, table)
         for guard, bit in written:
             row = sent[bit]
-            if guard < slots.shape[1]:
-                for port in range(len(heard)):
-                    row = row | (heard[port] & slots[port, guard])
+            for port in range(len(heard)):
+                row = row | (heard[port] & slots[port, guard])
             held[bit] = row
     return held

@@ -151,6 +151,17 @@ class PackedProgram:
     def _corrected(self) -> frozenset[int]:
         return frozenset(correction.bit for correction in self.corrections)
 
+    @functools.cached_property
+    def constants(self) -> frozenset[int]:
+        """Computation bits that no step ever changes."""
+        templates = self.program.templates
+        return frozenset(
+            bit
+            for bit in range(self.split)
+            if [templates[t].condition for t in self._writers[bit]] == [((bit, True),)]
+            and bit not in self._corrected
+        )
+
     def plan(self, possible: frozenset[int], clock: Clock) -> StepPlan:
         """A step's plan.
 
@@ -257,11 +268,7 @@ class PackedProgram:
 
     def _guarded_by(self, guards: tuple[int, ...]) -> OwnSlots | None:
         templates = self.program.templates
-        if any(
-            [templates[t].condition for t in self._writers[g]] != [((g, True),)] for g in guards
-        ):
-            return None
-        if any(bit in guards or bit >= self.split for bit in self._corrected):
+        if not self.constants.issuperset(guards) or any(b >= self.split for b in self._corrected):
             return None
         guarded: dict[int, list[int]] = {guard: [] for guard in guards}
         for bit in range(self.split, self.num_bits):

@@ -12,8 +12,13 @@ FULL = np.uint32(0xFFFFFFFF)
 
 
 def num_words(num_nodes: int) -> int:
-    """Words of a row for `num_nodes` nodes and the silent one."""
-    return num_nodes // WORD_BITS + 1
+    """Words of a row for `num_nodes` nodes and the silent one, in steps of an eighth or less.
+
+    So graphs of similar size share their compiled execution.
+    """
+    least = num_nodes // WORD_BITS + 1
+    grain = 1 << max(0, least.bit_length() - 4)
+    return -(-least // grain) * grain
 
 
 def pack(states: Bool[np.ndarray, "n k"]) -> UInt32[np.ndarray, "k w"]:
