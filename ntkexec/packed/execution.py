@@ -2,16 +2,37 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, UInt32
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Bool, UInt32
 
 from ntkexec import compilation
 from ntkexec.message_passing import GraphsTuple
-from ntkexec.packed.neighbours import Neighbours, Rows, neighbour_table, slot_masks
+from ntkexec.packed.neighbours import (
+    AXIS,
+    Neighbours,
+    Rows,
+    Tables,
+    neighbour_table,
+    slot_masks,
+)
 from ntkexec.packed.plan import Clock, Orbit, OwnSlots, PackedProgram
 from ntkexec.packed.rows import FULL, WORD_BITS, num_words, pack, pack_row, unpack
+from ntkexec.packed.sharding import (
+    ROW,
+    Border,
+    divide,
+    fetch,
+    place,
+    place_tables,
+    sharded_rings,
+    sharded_step,
+)
 from ntkexec.packed.step import run_rings, single_step
 
 # From so many nodes on, code is compiled for the very graph.
@@ -49,6 +70,8 @@ class Prepared:
         neighbours: the graph.
         start: before the first step.
         num_nodes: n.
+        mesh: the devices among which nodes are divided, or None for one.
+        border: what crosses from device to device, if there is a mesh.
     """
 
     packed: PackedProgram
@@ -56,6 +79,8 @@ class Prepared:
     neighbours: Neighbours
     start: Moment
     num_nodes: int
+    mesh: Mesh | None = None
+    border: Border | None = None
 
     def run(self, num_steps: int) -> Moment:
         """After `num_steps` steps, whole turns of the clock in one compiled loop."""
@@ -71,8 +96,8 @@ class Prepared:
 
     def step(self, now: Moment) -> tuple[Rows, Moment]:
         """One step: what it decided, before messages were exchanged, and the moment after it."""
-        (decided, after, met), *seconds = compilation.call(
-            single_step, now.rows, self.neighbours, packed=self.packed, clock=now.clock
+        (decided, after, met), *seconds = self._call(
+            single_step, sharded_step, now.rows, self.neighbours, clock=now.clock
         )
         # What a step keeps does not go through the compiled function.
         kept = self.packed.plan(frozenset(now.rows), now.clock).kept
@@ -82,7 +107,7 @@ class Prepared:
     def _turn(self, now: Moment, turns: int) -> Moment:
         ring = self.orbit.ring
         possible = self.packed.possible_when_ring_starts(frozenset(now.rows), ring)
-        nothing = jnp.zeros_like(self.neighbours.valid)
+        nothing = self._place(np.zeros(self.neighbours.valid.shape, np.uint32), ROW)
         rows = {bit: now.rows.get(bit, nothing) for bit in sorted(possible)}
         kept = possible
         for clock in ring:
@@ -90,16 +115,47 @@ class Prepared:
             kept, possible = kept & plan.kept, plan.possible
         # Messages are exchanged even where the update keeps them.
         fixed = {bit: row for bit, row in rows.items() if bit in kept and bit < self.packed.split}
-        (changing, met), *seconds = compilation.call(
+        (changing, met), *seconds = self._call(
             run_rings,
+            sharded_rings,
             {bit: row for bit, row in rows.items() if bit not in fixed},
             fixed,
             self.neighbours,
-            jnp.asarray(turns, jnp.int32),
-            packed=self.packed,
+            self._place(np.asarray(turns, np.int32), PartitionSpec()),
             ring=ring,
         )
         return self._after(now, turns * len(ring), fixed | changing, met, seconds)
+
+    def _call(
+        self, local: Callable[..., Any], sharded: Callable[..., Any], *args: Any, **static: Any
+    ) -> tuple[Any, float, float]:
+        if self.mesh is None:
+            return compilation.call(local, *args, packed=self.packed, **static)
+        return compilation.call(sharded, *args, packed=self.packed, mesh=self.mesh, **static)
+
+    def _place(self, array: np.ndarray, spec: PartitionSpec) -> Array:
+        return jnp.asarray(array) if self.mesh is None else place(self.mesh, array, spec)
+
+    def bytes_sent(self, num_steps: int) -> int:
+        """What all devices together send in the first `num_steps` steps."""
+        if self.border is None:
+            return 0
+        possible, rows = frozenset(self.start.rows), 0
+        counted: dict[tuple[frozenset[int], Clock], tuple[int, frozenset[int]]] = {}
+        for step in range(num_steps):
+            key = possible, self.orbit.at(step)
+            if key not in counted:
+                after = self.packed.plan(*key).possible
+                counted[key] = self._rows_sent(after), after
+            sent, possible = counted[key]
+            rows += sent
+        return rows * self.border.bytes_a_row
+
+    def _rows_sent(self, possible: frozenset[int]) -> int:
+        own = self.packed.own
+        if own is None or self.neighbours.slots is None:
+            return sum(bit >= self.packed.split for bit in possible)
+        return sum(not possible.isdisjoint(column) for column in zip(*own.bits, strict=True))
 
     def _after(
         self, now: Moment, steps: int, rows: Rows, met: object, seconds: list[float]
@@ -117,21 +173,26 @@ class Prepared:
         """Rows as the states of single nodes."""
         packed = np.zeros((self.packed.num_bits, num_words(self.num_nodes)), np.uint32)
         for bit, row in rows.items():
-            packed[bit] = row
+            packed[bit] = fetch(row)[: packed.shape[1]]
         for bit, value in clock:
             packed[bit] = FULL if value else 0
         return unpack(packed, self.num_nodes)
 
 
-def prepare(packed: PackedProgram, graphs: GraphsTuple) -> Prepared:
+def prepare(
+    packed: PackedProgram, graphs: GraphsTuple, *, devices: Sequence[jax.Device] | None = None
+) -> Prepared:
     """States and graph of an execution in packed form, with all that can be proven of them.
 
     Args:
         packed: the program.
         graphs: as for `executor.execute`.
+        devices: among which nodes are divided, perhaps those of several processes, each of which
+            then does the same; by default one device does it all.
     """
     num_nodes = len(graphs.nodes)
     rows = pack(np.asarray(graphs.nodes, bool))
+    tables = _tables(packed.own, graphs, rows, num_nodes)
     uniform = _uniform(rows, num_nodes)
     # What is constant differs from graph to graph, a colour that nobody has for example. Small
     # graphs rather share compiled code, large ones save the work.
@@ -141,13 +202,18 @@ def prepare(packed: PackedProgram, graphs: GraphsTuple) -> Prepared:
     possible = [
         bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
     ]
-    return Prepared(
-        packed=packed,
-        orbit=orbit,
-        neighbours=_neighbours(packed.own, graphs, rows, num_nodes),
-        start=Moment(0, orbit.at(0), {bit: jnp.asarray(rows[bit]) for bit in possible}),
-        num_nodes=num_nodes,
-    )
+    if devices is None:
+        start = {bit: jnp.asarray(rows[bit]) for bit in possible}
+        table, slots, valid, _ = (None if a is None else jnp.asarray(a) for a in tables)
+        neighbours = Neighbours(table, slots, valid)  # type: ignore[arg-type] # only slots may lack
+        return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes)
+    mesh = Mesh(np.asarray(devices), (AXIS,))
+    tables, border = divide(tables, num_nodes, len(devices))
+    fill = len(tables.valid) - rows.shape[1]
+    start = {bit: place(mesh, np.pad(rows[bit], (0, fill)), ROW) for bit in possible}
+    neighbours = place_tables(mesh, tables)
+    moment = Moment(0, orbit.at(0), start)
+    return Prepared(packed, orbit, neighbours, moment, num_nodes, mesh, border)
 
 
 def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:
@@ -160,17 +226,17 @@ def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]
     }
 
 
-def _neighbours(
+def _tables(
     own: OwnSlots | None, graphs: GraphsTuple, rows: UInt32[np.ndarray, "k w"], num_nodes: int
-) -> Neighbours:
+) -> Tables:
     table = neighbour_table(np.asarray(graphs.senders), np.asarray(graphs.receivers), num_nodes)
     slots = None
     if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
         slots = slot_masks(table, guards, len(own.guards), num_nodes)
-    return Neighbours(
-        table=jnp.asarray(table.reshape(len(table), num_words(num_nodes), WORD_BITS)),
-        slots=None if slots is None else jnp.asarray(slots),
-        valid=jnp.asarray(pack_row(np.ones(num_nodes, bool))),
+    return Tables(
+        table=table.reshape(len(table), num_words(num_nodes), WORD_BITS),
+        slots=slots,
+        valid=pack_row(np.ones(num_nodes, bool)),
     )
 
 

@@ -1,6 +1,7 @@
 """Message exchange on packed rows: every node gathers single bits from a table of its neighbours."""
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +24,55 @@ class Neighbours:
     slots: by port and guard, at which nodes the neighbour at the port holds the guard;
         (ports, guards, words), or None if nodes may write into any slot.
     valid: ones at nodes, zeros at places that are none; (words,).
+    halo: what to send to other devices, or None where there is one; see `sharding`.
     """
 
     table: Int32[Array, "d w b"]
     slots: UInt32[Array, "d g w"] | None
     valid: UInt32[Array, "w"]
+    halo: "Halo | None" = None
+
+    def listen(self, row: UInt32[Array, "w"]) -> UInt32[Array, "d w"]:
+        """For every port the packed bits of the nodes there, unless nobody sends anything.
+
+        The condition also makes XLA write the row down; fused into the gather, it would be
+        calculated anew for every bit (8 times slower at a million nodes).
+        """
+        audible = row if self.halo is None else self.halo.extend(row)
+        silence = jnp.zeros((self.table.shape[0], row.shape[0]), row.dtype)
+        return jax.lax.cond((audible != 0).any(), gather, lambda *_: silence, audible, self.table)
+
+
+AXIS = "nodes"
+"""The axis of the device mesh; words of a row are divided among the devices."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Halo:
+    """The nodes of a device that others hear.
+
+    table: by sending and receiving device, local indices of the nodes that are heard there, filled
+        up with a silent place; (devices, devices, words, 32), the first axis divided.
+    """
+
+    table: Int32[Array, "p q h b"]
+
+    def extend(self, row: UInt32[Array, "w"]) -> UInt32[Array, "v"]:
+        """A device's words, then what every device sent to it, then a silent word."""
+        silent = jnp.zeros(1, row.dtype)
+        sent = gather(jnp.concatenate([row, silent]), self.table[0])
+        received = jax.lax.all_to_all(sent, AXIS, split_axis=0, concat_axis=0, tiled=True)
+        return jnp.concatenate([row, received.reshape(-1), silent])
+
+
+class Tables(NamedTuple):
+    """`Neighbours` of a whole graph in NumPy, the halo as its table."""
+
+    table: Int32[np.ndarray, "d w b"]
+    slots: UInt32[np.ndarray, "d g w"] | None
+    valid: UInt32[np.ndarray, "w"]
+    halo: Int32[np.ndarray, "p q h b"] | None = None
 
 
 def neighbour_table(
@@ -81,16 +126,6 @@ def gather(row: UInt32[Array, "w"], table: Int32[Array, "d w b"]) -> UInt32[Arra
     return (bits << places).sum(axis=-1, dtype=jnp.uint32)
 
 
-def listen(row: UInt32[Array, "w"], table: Int32[Array, "d w b"]) -> UInt32[Array, "d w"]:
-    """`gather`, unless nobody sends anything.
-
-    The condition also makes XLA write the row down; fused into the gather, it would be calculated
-    anew for every bit (8 times slower at a million nodes).
-    """
-    silence = jnp.zeros((table.shape[0], row.shape[0]), row.dtype)
-    return jax.lax.cond((row != 0).any(), gather, lambda *_: silence, row, table)
-
-
 def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[Rows, Array]:
     """The message bits that every node holds afterwards: its own and its in-neighbours'.
 
@@ -98,13 +133,11 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
         The rows, and at how many nodes two contributions met.
     """
     if neighbours.slots is not None and own is not None:
-        return _to_own_slots(neighbours.table, neighbours.slots, own, sent), jnp.zeros(
-            (), jnp.int32
-        )
+        return _to_own_slots(neighbours, neighbours.slots, own, sent), jnp.zeros((), jnp.int32)
     held, met = {}, jnp.zeros_like(neighbours.valid)
     for bit, row in sent.items():
         union = row & neighbours.valid
-        for heard in listen(union, neighbours.table):
+        for heard in neighbours.listen(union):
             met |= union & heard
             union |= heard
         held[bit] = union
@@ -112,7 +145,7 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
 
 
 def _to_own_slots(
-    table: Int32[Array, "d w b"], slots: UInt32[Array, "d g w"], own: OwnSlots, sent: Rows
+    neighbours: Neighbours, slots: UInt32[Array, "d g w"], own: OwnSlots, sent: Rows
 ) -> Rows:
     held: Rows = {}
     for place in range(own.payload):
@@ -122,7 +155,7 @@ def _to_own_slots(
         payload = sent[written[0][1]]
         for _, bit in written[1:]:
             payload = payload | sent[bit]
-        heard = listen(payload, table)
+        heard = neighbours.listen(payload)
         for guard, bit in written:
             row = sent[bit]
             for port in range(len(heard)):
