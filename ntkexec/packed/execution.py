@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, UInt32
+from jaxtyping import Array, Bool, Int32, UInt32
 
 from ntkexec import compilation
 from ntkexec.message_passing import GraphsTuple
+from ntkexec.packed.frontier import Frontier
 from ntkexec.packed.neighbours import (
     AXIS,
     Neighbours,
@@ -35,6 +36,9 @@ from ntkexec.packed.sharding import (
 )
 from ntkexec.packed.step import run_rings, single_step
 
+# From so many turns and nodes on, it pays to leave out words in which nothing happens.
+FRONTIER_TURNS = 64
+FRONTIER_NODES = 1 << 18
 # From so many nodes on, code is compiled for the very graph.
 SPECIALISED_NODES = 1 << 17
 
@@ -70,6 +74,7 @@ class Prepared:
         neighbours: the graph.
         start: before the first step.
         num_nodes: n.
+        edges: senders and receivers.
         mesh: the devices among which nodes are divided, or None for one.
         border: what crosses from device to device, if there is a mesh.
     """
@@ -79,6 +84,7 @@ class Prepared:
     neighbours: Neighbours
     start: Moment
     num_nodes: int
+    edges: tuple[Int32[np.ndarray, "e"], Int32[np.ndarray, "e"]]
     mesh: Mesh | None = None
     border: Border | None = None
 
@@ -88,11 +94,39 @@ class Prepared:
         while now.step < min(num_steps, len(self.orbit.head)):
             _, now = self.step(now)
         turns = (num_steps - now.step) // len(ring)
+        if turns >= FRONTIER_TURNS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
+            now, turns = self.sparse_turns(now, turns)
         if turns:
             now = self._turn(now, turns)
         while now.step < num_steps:
             _, now = self.step(now)
         return now
+
+    def sparse_turns(self, now: Moment, turns: int) -> tuple[Moment, int]:
+        """As many turns of the clock as only some nodes need take part in; see `frontier`.
+
+        Returns:
+            The moment after them, and how many turns are left.
+        """
+        changing, fixed = self._division(now)
+        if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
+            return now, turns
+        senders, receivers = self.edges
+        order = np.argsort(senders, kind="stable")
+        frontier = Frontier(
+            self.packed,
+            self.orbit.ring,
+            changing,
+            fixed,
+            self.neighbours,
+            neighbour_table(receivers[order], senders[order], self.num_nodes),
+        )
+        left = turns
+        while left and frontier.turn():
+            left -= 1
+        seconds = [frontier.compile_seconds, frontier.run_seconds]
+        steps = (turns - left) * len(self.orbit.ring)
+        return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left
 
     def step(self, now: Moment) -> tuple[Rows, Moment]:
         """One step: what it decided, before messages were exchanged, and the moment after it."""
@@ -104,7 +138,8 @@ class Prepared:
         held = {bit: row for bit, row in now.rows.items() if bit in kept}
         return held | decided, self._after(now, 1, held | after, met, seconds)
 
-    def _turn(self, now: Moment, turns: int) -> Moment:
+    def _division(self, now: Moment) -> tuple[Rows, Rows]:
+        """The rows that may be 1 when the ring begins: those that it may change, and the others."""
         ring = self.orbit.ring
         possible = self.packed.possible_when_ring_starts(frozenset(now.rows), ring)
         nothing = self._place(np.zeros(self.neighbours.valid.shape, np.uint32), ROW)
@@ -115,10 +150,15 @@ class Prepared:
             kept, possible = kept & plan.kept, plan.possible
         # Messages are exchanged even where the update keeps them.
         fixed = {bit: row for bit, row in rows.items() if bit in kept and bit < self.packed.split}
+        return {bit: row for bit, row in rows.items() if bit not in fixed}, fixed
+
+    def _turn(self, now: Moment, turns: int) -> Moment:
+        ring = self.orbit.ring
+        changing, fixed = self._division(now)
         (changing, met), *seconds = self._call(
             run_rings,
             sharded_rings,
-            {bit: row for bit, row in rows.items() if bit not in fixed},
+            changing,
             fixed,
             self.neighbours,
             self._place(np.asarray(turns, np.int32), PartitionSpec()),
@@ -202,18 +242,19 @@ def prepare(
     possible = [
         bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
     ]
+    edges = np.asarray(graphs.senders), np.asarray(graphs.receivers)
     if devices is None:
         start = {bit: jnp.asarray(rows[bit]) for bit in possible}
         table, slots, valid, _ = (None if a is None else jnp.asarray(a) for a in tables)
         neighbours = Neighbours(table, slots, valid)  # type: ignore[arg-type] # only slots may lack
-        return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes)
+        return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes, edges)
     mesh = Mesh(np.asarray(devices), (AXIS,))
     tables, border = divide(tables, num_nodes, len(devices))
     fill = len(tables.valid) - rows.shape[1]
     start = {bit: place(mesh, np.pad(rows[bit], (0, fill)), ROW) for bit in possible}
     neighbours = place_tables(mesh, tables)
     moment = Moment(0, orbit.at(0), start)
-    return Prepared(packed, orbit, neighbours, moment, num_nodes, mesh, border)
+    return Prepared(packed, orbit, neighbours, moment, num_nodes, edges, mesh, border)
 
 
 def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:

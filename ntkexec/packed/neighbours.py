@@ -1,7 +1,7 @@
 """Message exchange on packed rows: every node gathers single bits from a table of its neighbours."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +24,13 @@ class Neighbours:
     slots: by port and guard, at which nodes the neighbour at the port holds the guard;
         (ports, guards, words), or None if nodes may write into any slot.
     valid: ones at nodes, zeros at places that are none; (words,).
-    halo: what to send to other devices, or None where there is one; see `sharding`.
+    halo: makes audible what `table` points to, where that is more than the row; or None.
     """
 
     table: Int32[Array, "d w b"]
     slots: UInt32[Array, "d g w"] | None
     valid: UInt32[Array, "w"]
-    halo: "Halo | None" = None
+    halo: "Hears | None" = None
 
     def listen(self, row: UInt32[Array, "w"]) -> UInt32[Array, "d w"]:
         """For every port the packed bits of the nodes there, unless nobody sends anything.
@@ -41,6 +41,12 @@ class Neighbours:
         audible = row if self.halo is None else self.halo.extend(row)
         silence = jnp.zeros((self.table.shape[0], row.shape[0]), row.dtype)
         return jax.lax.cond((audible != 0).any(), gather, lambda *_: silence, audible, self.table)
+
+
+class Hears(Protocol):
+    """From a row that holds some nodes to one in which all that are heard have a place."""
+
+    def extend(self, row: UInt32[Array, "w"]) -> UInt32[Array, "v"]: ...
 
 
 AXIS = "nodes"
@@ -141,7 +147,7 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
             met |= union & heard
             union |= heard
         held[bit] = union
-    return held, jax.lax.population_count(met).sum(dtype=jnp.int32)
+    return held, jax.lax.population_count(met & neighbours.valid).sum(dtype=jnp.int32)
 
 
 def _to_own_slots(

@@ -3,12 +3,12 @@
 import dataclasses
 import functools
 
-import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import expected_bits, programs
+from packed.executions import executions
+from programs import expected_bits
 
 from ntkexec import engines, executor, graphs, message_passing, pipeline
 from ntkexec.certificate import Certificate
@@ -120,25 +120,6 @@ def test_padded_batches_equal_those_of_the_kernel_engine():
     phase = set(instance.program.layout.bits("phase"))
     assert phase <= shown[0]
     assert not phase & shown[1]
-
-
-NODES = 35
-
-
-@st.composite
-def executions(draw):
-    """A random program, graph and states, on one number of nodes."""
-    program = draw(programs(max_bits=8, min_templates=3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    states = rng.random((NODES, program.layout.num_bits)) < draw(st.sampled_from([0.0, 0.1, 0.5]))
-    if draw(st.booleans()):
-        states[:] = states[0]
-    ends = rng.integers(NODES, size=(draw(st.integers(0, 60)), 2))
-    graph = nx.DiGraph()
-    graph.add_nodes_from(range(NODES))
-    graph.add_edges_from(ends[ends[:, 0] != ends[:, 1]].tolist())
-    edges = np.array(sorted(graph.edges), int).reshape(-1, 2)
-    return program, message_passing.graphs_tuple(*edges.T, NODES, nodes=states)
 
 
 @given(executions(), st.integers(0, 7))

@@ -1,0 +1,140 @@
+"""Leaving out the nodes at which nothing happens changes nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packed.executions import executions
+
+from ntkexec import graphs, pipeline
+from ntkexec.language import Builder, Flag, initial_states
+from ntkexec.packed import execution, frontier
+from ntkexec.packed.execution import prepare
+from ntkexec.packed.frontier import Waiting
+from ntkexec.packed.plan import PackedProgram
+
+
+def both(packed, inputs, num_steps):
+    """States after turns on some words and after turns on all, and how many turns were sparse."""
+    prepared = prepare(packed, inputs)
+    turns = num_steps // len(prepared.orbit.ring)
+    some, left = prepared.sparse_turns(prepared.start, turns)
+    every = prepared.run(some.step)
+    one, other = (prepared.states(now.clock, now.rows) for now in (some, every))
+    assert some.collisions == every.collisions
+    return one, other, turns - left
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "grid:11x13",
+        "random-bounded:n=150,d=3,seed=1,connected=0",
+        "gnp:n=120,p=0.015,directed=1,seed=0",
+    ],
+)
+def test_breadth_first_search_is_the_same_on_some_words(spec):
+    instance = pipeline.prepare("bfs", spec)
+    one, other, turns = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
+    assert np.array_equal(one, other)
+    assert turns == instance.num_steps // 3
+
+
+def test_only_the_frontier_is_carried_out(monkeypatch):
+    instance = pipeline.prepare("bfs", "path:2000")
+    seen = []
+    monkeypatch.setattr(
+        frontier.Frontier, "turn", _counting(frontier.Frontier.turn, seen), raising=True
+    )
+    one, other, turns = both(PackedProgram(instance.program), instance.graphs, 300)
+    assert np.array_equal(one, other)
+    # The wave is one node wide, so it touches at most two words of 63 in a turn.
+    assert turns == len(seen) == 100
+    assert max(seen) <= 2
+
+
+def _counting(turn, seen):
+    def counted(self):
+        before = self.words
+        done = turn(self)
+        if done:
+            seen.append(self.words - before)
+        return done
+
+    return counted
+
+
+def test_messages_that_travel_further_than_expected_would_be_missed(monkeypatch):
+    instance = pipeline.prepare("bfs", "grid:11x13")
+    monkeypatch.setattr(frontier, "_exchanges", lambda *_: 0)
+    one, other, _ = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
+    assert not np.array_equal(one, other)
+
+
+def test_a_long_search_uses_it_by_itself(monkeypatch):
+    monkeypatch.setattr(execution, "FRONTIER_NODES", 1)
+    instance = pipeline.prepare("bfs", "path:70")
+    prepared = prepare(PackedProgram(instance.program), instance.graphs)
+    used = []
+    turn = frontier.Frontier.turn
+    monkeypatch.setattr(
+        frontier.Frontier, "turn", lambda self: used.append(1) or turn(self), raising=True
+    )
+    now = prepared.run(instance.num_steps)
+    answer = instance.decode(prepared.states(now.clock, now.rows))
+    assert answer["distance"].tolist() == list(range(70))
+    assert len(used) == 69
+
+
+def two_hops():
+    """A flag that travels two hops a round, and a counter that depends on the colour."""
+    p = Builder("two-hops", slots=5, degree=2)
+    here, heard = p.flag("here"), p.flag("heard")
+    inbox = p.message(Flag("call"))
+    for name, source in (("first", here), ("second", heard)):
+        with p.phase(f"send {name}"):
+            p.send(inbox.call, source)
+            p.clear(source)
+        with p.phase(f"take {name}"):
+            for slot in p.slots:
+                p.set(heard if source is here else here, when=inbox[slot].call & ~p.colour[slot])
+    return p.compile()
+
+
+def test_a_round_may_carry_messages_several_hops():
+    program = two_hops()
+    graph = graphs.load("path:200")
+    values = {"colour": graph.colours, "here": np.arange(200) == 100}
+    inputs = graph.tuple._replace(nodes=initial_states(program, 200, values))
+    one, other, turns = both(PackedProgram(program), inputs, 40)
+    assert np.array_equal(one, other)
+    assert turns == 10
+    assert other[:, program.layout.bit("here")].sum() > 1
+
+
+def test_waiting_nodes_must_all_do_the_same():
+    p = Builder("own-pace", slots=3, degree=2)
+    mine, count = p.flag("mine"), p.word("count", 3)
+    with p.phase("one"), p.when(mine):
+        p.assign(count, count + 1)
+    with p.phase("two"):
+        p.assign(count, count)
+    program = p.compile()
+    packed = PackedProgram(program)
+    phase, mine = program.layout.bits("phase"), program.layout.bit("mine")
+    ring = [tuple((bit, bit == phase[step]) for bit in phase) for step in range(2)]
+    assert Waiting(packed, ring, frozenset([mine])).next(frozenset()) is None
+    # If nobody differs there is nothing to wait for: the flag is then like any other bit.
+    assert Waiting(packed, ring, frozenset()).next(frozenset()) == frozenset()
+    low = program.layout.bit("count")
+    assert Waiting(packed, ring, frozenset()).next(frozenset([mine])) == {mine, low}
+
+
+@given(executions(), st.integers(1, 6))
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
+def test_random_programs_are_the_same_on_some_words(found, turns):
+    program, inputs = found
+    packed = PackedProgram(program)
+    ring = len(prepare(packed, inputs).orbit.ring)
+    one, other, _ = both(packed, inputs, turns * ring)
+    assert np.array_equal(one, other)
