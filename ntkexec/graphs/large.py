@@ -56,18 +56,20 @@ def random_regular(num_nodes: int, degree: int, *, seed: int) -> Graph:
             f"there is no graph on {num_nodes} nodes in which each has {degree} neighbours; n > d "
             "and an even n * d are needed"
         )
+    label = f"random-regular:n={num_nodes},d={degree},seed={seed}"
+    if 2 * degree > num_nodes:
+        # So dense a graph is drawn by what it lacks; hardly any swap would fit.
+        present = ~np.eye(num_nodes, dtype=bool)
+        rest = random_regular(num_nodes, num_nodes - 1 - degree, seed=seed).tuple
+        present[rest.senders, rest.receivers] = False
+        return from_arrays(range(num_nodes), *np.nonzero(np.triu(present)), label=label)
     rng = np.random.default_rng(seed)
     ends = rng.permutation(np.repeat(np.arange(num_nodes), degree)).reshape(-1, 2)
     while len(bad := _repeated(ends, num_nodes)):
         # Two pairs swap their second ends; a swap at a time, so that none undoes another.
         for pair, other in zip(bad, rng.integers(len(ends), size=len(bad)), strict=True):
             ends[pair, 1], ends[other, 1] = ends[other, 1], ends[pair, 1]
-    return from_arrays(
-        range(num_nodes),
-        ends[:, 0],
-        ends[:, 1],
-        label=f"random-regular:n={num_nodes},d={degree},seed={seed}",
-    )
+    return from_arrays(range(num_nodes), ends[:, 0], ends[:, 1], label=label)
 
 
 def _repeated(ends: np.ndarray, num_nodes: int) -> np.ndarray:
