@@ -8,7 +8,9 @@ from typing import Any
 
 from benchmarks import measure
 
-NAMES = ("step", "scale", "batch", "train", "startup", "sizes", "exactness")
+# Those of speed, which `report` writes into docs/performance.md.
+SPEED = ("step", "scale", "work", "roofline", "batch", "memo", "train", "startup")
+NAMES = (*SPEED, "sizes", "exactness")
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:

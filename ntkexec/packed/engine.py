@@ -1,7 +1,9 @@
 """The packed engines: they decide as a plain engine would, 32 nodes at a time."""
 
 import dataclasses
+from collections.abc import Sequence
 
+import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -26,11 +28,13 @@ class PackedEngine:
         plain: the engine whose decisions these are.
         packed: its program.
         relies_on: what makes the two equal, in words.
+        devices: among which nodes are divided; None for one device.
     """
 
     plain: Engine
     packed: PackedProgram
     relies_on: str
+    devices: tuple[jax.Device, ...] | None = None
 
     @property
     def encoding(self) -> Encoding:
@@ -51,7 +55,7 @@ class PackedEngine:
         """
         if program != self.packed.program:
             raise ProgramError(f"the engine executes {self.packed.program!r}, not {program!r}")
-        prepared = prepare(self.packed, graphs)
+        prepared = prepare(self.packed, graphs, devices=self.devices)
         if options.until == "steps" and not options.verify and not options.trace:
             now = prepared.run(options.num_steps)
             return _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
@@ -102,12 +106,23 @@ def _execution(
     )
 
 
-def packed_kernel_engine(certificate: Certificate) -> PackedEngine:
+def packed_kernel_engine(
+    certificate: Certificate, *, devices: Sequence[jax.Device] | None = None
+) -> PackedEngine:
     """The infinite ensemble on packed states: `kernel`, bit for bit.
+
+    Args:
+        certificate: gives the learning problem, the thresholds and the bound on matches.
+        devices: see `PackedEngine`.
 
     Raises:
         CertificateError: the kernel does not decide as the program does within the certificate's
             bound, so that there is arithmetic to be done.
     """
     plain, relies_on = certified_kernel(certificate)
-    return PackedEngine(plain, PackedProgram(certificate.problem.program), relies_on)
+    return PackedEngine(
+        plain,
+        PackedProgram(certificate.problem.program),
+        relies_on,
+        None if devices is None else tuple(devices),
+    )

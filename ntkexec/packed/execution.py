@@ -186,12 +186,13 @@ class Prepared:
             key = possible, self.orbit.at(step)
             if key not in counted:
                 after = self.packed.plan(*key).possible
-                counted[key] = self._rows_sent(after), after
+                counted[key] = self.payload_rows(after), after
             sent, possible = counted[key]
             rows += sent
         return rows * self.border.bytes_a_row
 
-    def _rows_sent(self, possible: frozenset[int]) -> int:
+    def payload_rows(self, possible: frozenset[int]) -> int:
+        """Message bits that every node gathers from its neighbours, if these bits may be 1."""
         own = self.packed.own
         if own is None or self.neighbours.slots is None:
             return sum(bit >= self.packed.split for bit in possible)
