@@ -122,8 +122,8 @@ class Prepared:
             neighbour_table(receivers[order], senders[order], self.num_nodes),
         )
         left = turns
-        while left and frontier.turn():
-            left -= 1
+        while left and (done := frontier.turn(left)):
+            left -= done
         seconds = [frontier.compile_seconds, frontier.run_seconds]
         steps = (turns - left) * len(self.orbit.ring)
         return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left

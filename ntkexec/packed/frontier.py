@@ -26,6 +26,10 @@ from ntkexec.packed.plan import Clock, PackedProgram
 from ntkexec.packed.rows import FULL, WORD_BITS
 from ntkexec.packed.step import step
 
+# Turns in one window, and words that it may always grow by.
+MAX_TURNS = 8
+SLACK = 64
+
 
 class _Rule(NamedTuple):
     """A template in one phase: conditions on changing bits, whether others are left, outputs."""
@@ -125,13 +129,14 @@ def turn_window(
     words: Int32[Array, "a"],
     before: UInt32[Array, "k"],
     after: UInt32[Array, "k"],
+    num_turns: Int[Array, ""],
     *,
     packed: PackedProgram,
     ring: tuple[Clock, ...],
     changing_bits: tuple[int, ...],
     fixed_bits: tuple[int, ...],
 ) -> Turned:
-    """One turn of the clock on some words.
+    """Turns of the clock on some words.
 
     Args:
         changing: rows that may change, those of `changing_bits`.
@@ -141,7 +146,8 @@ def turn_window(
         neighbours: of all nodes.
         words: which words, filled up with the number of words.
         before: the state of the waiting, all ones or zeros for each changing bit.
-        after: the same after the turn.
+        after: the same after the turns.
+        num_turns: how many; outside the window nobody may do anything meanwhile.
         packed: the program.
         ring: what the clock shows, one turn.
         changing_bits: bits of the rows of `changing`.
@@ -161,21 +167,27 @@ def turn_window(
         valid=valid,
         halo=Window(words, jnp.zeros_like(waiting)),
     )
-    rows: Rows = dict(zip(changing_bits, old, strict=True))
-    rows |= dict(zip(fixed_bits, pick(fixed), strict=True))
-    spoke, collisions = jnp.zeros_like(wait), jnp.zeros((), jnp.int32)
-    for clock in ring:
-        done = step(packed, rows, clock, here)
-        for bit, row in done.rows.items():
-            # What is held contains what was sent.
-            if bit >= packed.split:
-                spoke = spoke | row
-        rows, collisions = done.rows, collisions + done.collisions
+    constant: Rows = dict(zip(fixed_bits, pick(fixed), strict=True))
     nothing = jnp.zeros_like(wait)
-    new = jnp.stack([rows.get(bit, nothing) for bit in changing_bits])
-    moved = _any(new ^ old)
+
+    def once(_: Array, carry: _Turning) -> _Turning:
+        rows: Rows = dict(zip(changing_bits, carry.rows, strict=True)) | constant
+        spoke, collisions = nothing, carry.collisions
+        for clock in ring:
+            done = step(packed, rows, clock, here)
+            for bit, row in done.rows.items():
+                # What is held contains what was sent.
+                if bit >= packed.split:
+                    spoke = spoke | row
+            rows, collisions = done.rows, collisions + done.collisions
+        new = jnp.stack([rows.get(bit, nothing) for bit in changing_bits])
+        moved = _any(new ^ carry.rows)
+        return _Turning(new, carry.moved | moved, ~(moved | spoke), collisions)
+
+    start = _Turning(old, nothing, nothing, jnp.zeros((), jnp.int32))
+    new, moved, quiet, collisions = jax.lax.fori_loop(0, num_turns, once, start)
     waits = ~_any(new ^ after[:, None]) & valid
-    rests = (rest & ~moved) | ~(moved | spoke)
+    rests = (rest & ~moved) | quiet
     return Turned(
         changing.at[:, words].set(new, mode="drop"),
         waiting.at[words].set(waits, mode="drop"),
@@ -183,6 +195,15 @@ def turn_window(
         ~(waits | rests) & valid,
         collisions,
     )
+
+
+class _Turning(NamedTuple):
+    """A window between two turns: its rows, who changed so far, who was quiet in the last turn."""
+
+    rows: UInt32[Array, "k a"]
+    moved: UInt32[Array, "a"]
+    quiet: UInt32[Array, "a"]
+    collisions: Int[Array, ""]
 
 
 def _any(rows: UInt32[Array, "k a"]) -> UInt32[Array, "a"]:
@@ -228,20 +249,20 @@ class Frontier:
         differs = np.array([~row if one else row for row, one in zip(rows, ones, strict=True)])
         waits = ~np.bitwise_or.reduce(differs) & valid
         self._waiting, self._resting = jnp.asarray(waits), jnp.zeros_like(neighbours.valid)
-        self._active = self._within_hops(np.arange(self._num_words), ~waits & valid)
+        self._restless = _nodes(np.arange(self._num_words), ~waits & valid)
         self.collisions, self.words = 0, 0
         self.compile_seconds = self.run_seconds = 0.0
 
-    def turn(self) -> bool:
-        """One turn; False, and nothing is done, if those that wait need not all do the same."""
+    def turn(self, most: int) -> int:
+        """Up to `most` turns in one window; says how many, 0 if the waiting need not all agree."""
         start = time.perf_counter()
-        after = self._waiting_rule.next(self._ones)
-        if after is None or not after <= set(self._changing_bits):
-            return False
-        count = len(self._active)
+        window, turns, after = self._window(most)
+        if not turns:
+            return 0
+        count = len(window)
         size = next(size for size in self._sizes if size >= count)
         words = np.full(size, self._num_words, np.int32)
-        words[:count] = self._active
+        words[:count] = window
         done, compile_seconds, _ = compilation.call(
             turn_window,
             self._changing,
@@ -252,39 +273,50 @@ class Frontier:
             jnp.asarray(words),
             self._pattern(self._ones),
             self._pattern(after),
+            jnp.asarray(turns, jnp.int32),
             packed=self._packed,
             ring=self._ring,
             changing_bits=self._changing_bits,
             fixed_bits=self._fixed_bits,
         )
         self._changing, self._waiting, self._resting = done[:3]
-        self._active = self._within_hops(self._active, np.asarray(done.restless)[:count])
+        self._restless = _nodes(window, np.asarray(done.restless)[:count])
         self._ones = after
-        self.words += count
+        self.words += count * turns
         self.collisions += int(done.collisions)
         self.compile_seconds += compile_seconds
         self.run_seconds += time.perf_counter() - start - compile_seconds
-        return True
+        return turns
+
+    def _window(self, most: int) -> tuple[Int[np.ndarray, "a"], int, frozenset[int]]:
+        """The words that restless nodes may reach in some turns, how many, the waiting after them.
+
+        A wider window spares calls, but is more work a turn; it may grow by a half.
+        """
+        marked = np.zeros(self._num_words, bool)
+        nodes, ones, window = self._restless, self._ones, np.zeros(0, np.int64)
+        turns = first = 0
+        while turns < min(most, MAX_TURNS):
+            after = self._waiting_rule.next(ones)
+            if after is None or not after <= set(self._changing_bits):
+                break
+            marked[nodes // WORD_BITS] = True
+            for _ in range(self._hops):
+                heard = self._hearers[:, nodes].ravel()
+                nodes = np.sort(np.append(nodes, heard[heard < self._num_nodes]))
+                nodes = nodes[np.append(True, nodes[1:] != nodes[:-1])[: len(nodes)]]
+                marked[nodes // WORD_BITS] = True
+            wider = np.flatnonzero(marked)
+            if turns and len(wider) > first + first // 2 + SLACK:
+                break
+            if not turns:
+                first = len(wider)
+            window, turns, ones = wider, turns + 1, after
+        return window, turns, ones
 
     def _pattern(self, ones: frozenset[int]) -> Array:
         pattern = [FULL if bit in ones else 0 for bit in self._changing_bits]
         return jnp.asarray(np.array(pattern, np.uint32))
-
-    def _within_hops(
-        self, words: Int[np.ndarray, "a"], restless: UInt32[np.ndarray, "a"]
-    ) -> Int[np.ndarray, "b"]:
-        """The words that hold a node that some restless node of these words may reach."""
-        some = restless != 0
-        bits = np.unpackbits(restless[some].view(np.uint8), bitorder="little")
-        place = np.flatnonzero(bits)
-        nodes = words[some][place // WORD_BITS] * WORD_BITS + place % WORD_BITS
-        marked = np.zeros(self._num_words, bool)
-        marked[nodes // WORD_BITS] = True
-        for _ in range(self._hops):
-            nodes = self._hearers[:, nodes].ravel()
-            nodes = nodes[nodes < self._num_nodes]
-            marked[nodes // WORD_BITS] = True
-        return np.flatnonzero(marked)
 
     @property
     def rows(self) -> Rows:
@@ -293,6 +325,13 @@ class Frontier:
         up_to_date = (self._changing & ~self._waiting[None]) | (pattern & self._waiting[None])
         found = dict(zip(self._changing_bits, up_to_date, strict=True))
         return found | dict(zip(self._fixed_bits, self._fixed, strict=True))
+
+
+def _nodes(words: Int[np.ndarray, "a"], restless: UInt32[np.ndarray, "a"]) -> Int[np.ndarray, "m"]:
+    """The nodes whose bits are 1 in rows of these words, ascending."""
+    some = restless != 0
+    place = np.flatnonzero(np.unpackbits(restless[some].view(np.uint8), bitorder="little"))
+    return words[some][place // WORD_BITS] * WORD_BITS + place % WORD_BITS
 
 
 def _exchanges(packed: PackedProgram, ring: Sequence[Clock], possible: frozenset[int]) -> int:
