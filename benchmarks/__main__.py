@@ -6,9 +6,11 @@ import json
 import sys
 from typing import Any
 
-from benchmarks import measure
+from benchmarks import measure, report
 
-NAMES = ("step", "scale", "train", "startup", "sizes", "exactness")
+# Those of speed, which `report` writes into docs/performance.md.
+SPEED = ("step", "scale", "work", "roofline", "batch", "memo", "train", "startup")
+NAMES = (*SPEED, "sizes", "exactness")
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
@@ -22,28 +24,41 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def as_text(results: dict[str, Any]) -> str:
+    """All results as text, rows as tables."""
+    parts = []
+    for name, result in results.items():
+        parts.append(f"\n{name}")
+        if "rows" in result:
+            parts.append(as_table(result["rows"]))
+        parts += [f"{key}: {_cell(value)}" for key, value in result.items() if key != "rows"]
+    return "\n".join(parts)
+
+
 def main() -> int:
     """Runs the named benchmarks, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(NAMES)}; or 'report' for those of speed, written into docs/performance.md",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(NAMES):
-        parser.error(f"no benchmark {unknown.pop()!r}; there are {', '.join(NAMES)}")
+    if unknown := set(options.names) - {*NAMES, "report"}:
+        parser.error(f"no benchmark {unknown.pop()!r}; there are {', '.join(NAMES)} and report")
+    reported = "report" in options.names
+    chosen = SPEED if reported else options.names or NAMES
     results: dict[str, Any] = {"machine": measure.machine()}
-    for name in options.names or NAMES:
+    for name in chosen:
         print(f"running {name} ...", file=sys.stderr)
         results[name] = importlib.import_module(f"benchmarks.{name}").run()
-    if options.json:
-        print(json.dumps(results, indent=1))
-        return 0
-    for name, result in results.items():
-        print(f"\n{name}")
-        if "rows" in result:
-            print(as_table(result["rows"]))
-            result = {key: value for key, value in result.items() if key != "rows"}
-        for key, value in result.items():
-            print(f"{key}: {_cell(value)}")
+    text = as_text(results)
+    print(json.dumps(results, indent=1) if options.json else text)
+    if reported:
+        for path in report.write(results, text):
+            print(f"wrote {path}", file=sys.stderr)
     return 0
 
 

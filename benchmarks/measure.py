@@ -6,10 +6,12 @@ import platform
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 
 def seconds(function: Callable[[], Any], *, repeat: int) -> float:
@@ -43,4 +45,25 @@ def machine() -> dict[str, Any]:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "python": platform.python_version(),
+    }
+
+
+def slope(sizes: Sequence[float], seconds: Sequence[float]) -> float:
+    """The exponent of a power law fitted to times: the slope on logarithmic axes."""
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+# Far larger than any cache.
+STREAM_BYTES = 256 << 20
+
+
+def bandwidth() -> dict[str, float]:
+    """Bytes a second that a copy of a large array moves, reading and writing, as in STREAM."""
+    source = np.ones(STREAM_BYTES // 4, np.uint32)
+    target = np.empty_like(source)
+    on_device = jnp.asarray(source)
+    flip = jax.jit(jnp.invert)
+    return {
+        "numpy_copy": 2 * STREAM_BYTES / seconds(lambda: np.copyto(target, source), repeat=5),
+        "jax_copy": 2 * STREAM_BYTES / seconds(lambda: flip(on_device), repeat=5),
     }

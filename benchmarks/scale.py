@@ -1,76 +1,137 @@
-"""Seconds a step and peak memory of the kernel engine from 10^3 to 10^5 nodes.
+"""Breadth-first search by the packed engine, from 10^3 to 10^6 nodes of degree 4.
 
-The rival, on the same graph and source, is the flood itself in networkx: breadth-first layers.
-Every size runs in a process of its own, so that its peak memory is its own.
+Rivals, on the same graph and source in the same run: networkx's
+`single_source_shortest_path_length`, SciPy's `csgraph.breadth_first_order`, and the kernel engine
+up to 10^5 nodes. Distances are compared with networkx's and parents with the rule (the neighbour
+with the smallest identifier on the previous level) before anything is timed.
+Every graph runs in a process of its own, so that its peak memory is its own.
 """
 
+import functools
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import networkx as nx
 import numpy as np
+import scipy.sparse.csgraph
 
 from benchmarks import measure
 from ntkexec import executor, graphs, pipeline
-from ntkexec.programs import flooding
+from ntkexec.graphs import Graph
+from ntkexec.packed.execution import prepare
+from ntkexec.programs import bfs, inputs
+from ntkexec.programs.instance import Instance
 
-SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
-DEGREE = 3
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+FAMILIES = ("random-regular", "grid")
+DEGREE = 4
+LARGEST_FOR_KERNEL = 100_000
 
 
 def run() -> dict[str, Any]:
-    """The table of sizes, and the slope of log seconds against log nodes."""
+    """The table of sizes, and the slopes of log seconds a step against log nodes."""
     rows = []
-    for size in SIZES:
-        command = [sys.executable, "-m", "benchmarks.scale", str(size)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        rows.append(json.loads(done.stdout))
-    nodes = np.log([row["nodes"] for row in rows])
-    seconds = np.log([row["seconds_a_step"] for row in rows])
-    return {"rows": rows, "slope": float(np.polyfit(nodes, seconds, 1)[0])}
+    for family in FAMILIES:
+        for size in SIZES:
+            command = [sys.executable, "-m", "benchmarks.scale", family, str(size)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            rows.append(json.loads(done.stdout))
+    result: dict[str, Any] = {"rows": rows}
+    for family in FAMILIES:
+        own = [row for row in rows if row["graph"] == family]
+        result[f"slope_{family}"] = measure.slope(
+            [row["nodes"] for row in own], [row["us_a_step"] for row in own]
+        )
+    return result
 
 
-def one(num_nodes: int) -> dict[str, Any]:
-    """One size, in this process."""
-    source = nx.random_regular_graph(DEGREE, num_nodes, seed=0)
-    graph = graphs.from_networkx(source)
-    before = measure.peak_memory()
-    instance = flooding.instance(graph, sources=[0], message=flooding.Message.parse("1011"))
+def one(family: str, num_nodes: int) -> dict[str, Any]:
+    """One graph, in this process."""
+    graph = _graph(family, num_nodes)
+    instance = bfs.instance(graph, sources=[0])
     certificate = pipeline.certify(instance.program, num_decisions=instance.num_decisions)
-    engine = pipeline.make_engine("kernel", certificate)
+    engine = pipeline.make_engine("kernel-packed", certificate)
+    before = measure.peak_memory()
 
-    def flood(verify: bool) -> executor.Execution:
+    def search(update: Any) -> executor.Execution:
         return executor.execute(
-            engine,
-            instance.program,
-            instance.graphs,
-            num_steps=instance.num_steps,
-            verify=verify,
+            update, instance.program, instance.graphs, num_steps=instance.num_steps, verify=False
         )
 
-    checked = flood(verify=True)
-    assert checked.verification is not None
-    assert checked.verification.exact
-    compile_seconds = flood(verify=False).compile_seconds
-    ours = float(np.median([flood(verify=False).run_seconds for _ in range(5)]))
-    rival = measure.seconds(lambda: sum(1 for _ in nx.bfs_layers(source, [0])), repeat=5)
+    found = search(engine)
+    peak = measure.peak_memory()
+    repeat = 3 if instance.num_steps > 1000 else 7
+    ours = float(np.median([search(engine).run_seconds for _ in range(repeat)]))
+    start = time.perf_counter()
+    search(engine)
+    whole = time.perf_counter() - start
+    kernel = None
+    if graph.num_nodes <= LARGEST_FOR_KERNEL:
+        plain = pipeline.make_engine("kernel", certificate)
+        assert np.array_equal(search(plain).states, found.states)
+        kernel = search(plain).run_seconds
+    rivals = _rivals(instance, found.states)
+    prepared = prepare(engine.packed, instance.graphs)  # type: ignore[attr-defined]
+    packed_state = sum(row.nbytes for row in prepared.start.rows.values())
+    tables = sum(a.nbytes for a in vars(prepared.neighbours).values() if a is not None)
     return {
-        "nodes": num_nodes,
-        "degree": DEGREE,
-        "templates": instance.program.num_templates,
-        "state_bits": instance.program.layout.num_bits,
+        "graph": family,
+        "nodes": graph.num_nodes,
         "steps": instance.num_steps,
-        "compile_seconds": compile_seconds,
-        "seconds_a_step": ours / instance.num_steps,
         "seconds": ours,
-        "networkx_seconds": rival,
-        "ratio_to_networkx": ours / rival,
-        "peak_bytes": measure.peak_memory(),
-        "peak_bytes_above_the_graph": measure.peak_memory() - before,
+        "us_a_step": ours / instance.num_steps * 1e6,
+        "with_packing": whole,
+        "compile": found.compile_seconds,
+        "kernel": kernel,
+        "networkx": rivals["networkx"],
+        "scipy": rivals["scipy"],
+        "times_faster_than_networkx": rivals["networkx"] / ours,
+        "state_bytes_a_node": packed_state / graph.num_nodes,
+        "graph_bytes_a_node": tables / graph.num_nodes,
+        "peak_bytes_a_node": (peak - before) / graph.num_nodes,
     }
 
 
+def _graph(family: str, num_nodes: int) -> Graph:
+    if family == "grid":
+        side = round(num_nodes**0.5)
+        return graphs.grid(side, side)
+    return graphs.random_regular(num_nodes, DEGREE, seed=0)
+
+
+def _rivals(instance: Instance, states: np.ndarray) -> dict[str, float]:
+    """Seconds of the rivals, after their answers were compared with ours."""
+    graph = instance.graph
+    answer = instance.decode(states)
+    senders, receivers = graph.tuple.senders, graph.tuple.receivers
+    once = senders < receivers
+    rival: nx.Graph = nx.Graph()
+    rival.add_nodes_from(range(graph.num_nodes))
+    rival.add_edges_from(zip(senders[once].tolist(), receivers[once].tolist(), strict=True))
+    lengths = nx.single_source_shortest_path_length(rival, 0)
+    distance = np.array([lengths.get(node, -1) for node in range(graph.num_nodes)])
+    assert np.array_equal(answer["distance"], distance)
+    assert np.array_equal(answer["parent"], _parents(distance, senders, receivers))
+    adjacency = inputs.adjacency(graph)
+    csgraph = functools.partial(scipy.sparse.csgraph.breadth_first_order, adjacency, 0)
+    return {
+        "networkx": measure.seconds(
+            lambda: len(nx.single_source_shortest_path_length(rival, 0)), repeat=3
+        ),
+        "scipy": measure.seconds(lambda: len(csgraph()[0]), repeat=3),
+    }
+
+
+def _parents(distance: np.ndarray, senders: np.ndarray, receivers: np.ndarray) -> np.ndarray:
+    """For every node the smallest neighbour on the previous level, -1 for none."""
+    above = (distance[senders] == distance[receivers] - 1) & (distance[senders] >= 0)
+    smallest = np.full(len(distance), len(distance))
+    np.minimum.at(smallest, receivers[above], senders[above])
+    return np.where(smallest == len(distance), -1, smallest)
+
+
 if __name__ == "__main__":
-    print(json.dumps(one(int(sys.argv[1]))))
+    print(json.dumps(one(sys.argv[1], int(sys.argv[2]))))

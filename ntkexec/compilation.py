@@ -1,10 +1,14 @@
 """Ahead-of-time compilation that is timed apart from the run and done once per shape."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
+
+CACHE_VARIABLE = "NTKEXEC_CACHE"
 
 # Compiled functions by function, static options, pytree structure and array shapes.
 _compiled: dict[Any, Any] = {}
@@ -24,18 +28,51 @@ def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, 
     leaves, structure = jax.tree.flatten(args)
     shapes = tuple(str(jax.typeof(leaf)) for leaf in leaves)
     key = (function, tuple(sorted(static.items())), structure, shapes)
-    start = time.perf_counter()
-    compiled = _compiled.get(key)
+    compiled, compile_seconds = _compiled.get(key), 0.0
     if compiled is None:
+        start = time.perf_counter()
         jitted = jax.jit(function, static_argnames=tuple(static))
         compiled = _compiled[key] = jitted.lower(*args, **static).compile()
-    compiled_at = time.perf_counter()
+        compile_seconds = time.perf_counter() - start
+    start = time.perf_counter()
     result = jax.block_until_ready(compiled(*args))
-    ended_at = time.perf_counter()
-    return result, compiled_at - start, ended_at - compiled_at
+    return result, compile_seconds, time.perf_counter() - start
 
 
 def clear() -> None:
     """Forgets all compiled functions, so that the next calls compile again."""
     _compiled.clear()
     jax.clear_caches()
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path | None:
+    """Where compiled code is kept between processes, or None where nobody asked for that.
+
+    Args:
+        environment: `NTKEXEC_CACHE` is a folder, or 1 for the user's cache folder.
+    """
+    asked = environment.get(CACHE_VARIABLE, "")
+    if asked in ("", "0"):
+        return None
+    if asked != "1":
+        return Path(asked).expanduser()
+    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ntkexec"
+
+
+def keep_on_disk(folder: Path | None) -> None:
+    """Lets JAX store compiled code in a folder, and take it from there; None changes nothing.
+
+    Called by the command line, never at import: it is a setting of the whole process. JAX's own
+    format holds no pickle, but it is machine code: do not point it at a folder that others write.
+
+    Args:
+        folder: made if it is missing, readable by the user alone.
+    """
+    if folder is None:
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", os.fspath(folder))
+    # Small programs are our common case: a second to compile, a hundredth to load.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -5,7 +5,7 @@ happens inside it.
 """
 
 import dataclasses
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -104,6 +104,36 @@ class Execution:
         return self.graphs.nodes
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to execute: the checked arguments of `execute`.
+
+    Args:
+        num_steps: steps to run, or at most to run.
+        until: what ends the run.
+        halt_bit: for `until="halt"`, else None.
+        node_mask: False at padding nodes.
+        verify: compare every step with the program.
+        trace: keep all states.
+    """
+
+    num_steps: int
+    until: Until
+    halt_bit: int | None
+    node_mask: Bool[np.ndarray, "n"]
+    verify: bool
+    trace: bool
+
+
+@runtime_checkable
+class OwnLoop(Protocol):
+    """An engine that executes by itself, since it holds the states in another form."""
+
+    def execute(self, program: Program, graphs: GraphsTuple, options: Options) -> Execution:
+        """As `execute`, which has checked the arguments."""
+        ...
+
+
 def execute(
     engine: Engine,
     program: Program,
@@ -143,17 +173,26 @@ def execute(
         raise ProgramError(f"until is steps, fixed-point or halt, not {until!r}")
     if (until == "halt") != (halt is not None):
         raise ProgramError("a halt flag goes with until='halt' and only with it")
-    mask = np.ones(num_nodes, bool) if node_mask is None else np.asarray(node_mask, bool)
+    options = Options(
+        num_steps=num_steps,
+        until=until,
+        halt_bit=None if halt is None else program.layout.bit(halt),
+        node_mask=np.ones(num_nodes, bool) if node_mask is None else np.asarray(node_mask, bool),
+        verify=verify,
+        trace=trace,
+    )
+    if isinstance(engine, OwnLoop):
+        return engine.execute(program, graphs, options)
     carry, compile_seconds, run_seconds = compilation.call(
         _run,
         engine,
         graphs._replace(nodes=jnp.asarray(graphs.nodes, bool)),
-        jnp.asarray(mask),
+        jnp.asarray(options.node_mask),
         jnp.asarray(num_steps, jnp.int32),
         num_computation_bits=program.layout.num_computation_bits,
         round_length=program.round_length,
         until=until,
-        halt_bit=None if halt is None else program.layout.bit(halt),
+        halt_bit=options.halt_bit,
         verify=verify,
         trace_steps=num_steps if trace else None,
     )

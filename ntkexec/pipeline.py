@@ -15,6 +15,7 @@ from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
 from ntkexec.match_bound import MatchBound, given_bound, state_bound
+from ntkexec.packed import memo_engine, packed_kernel_engine
 from ntkexec.problem import Kind, LearningProblem
 from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.reachable import measured_bound
@@ -22,6 +23,7 @@ from ntkexec.result import EngineName, Result
 from ntkexec.template import Program
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
 MIN_WIDTH = 1024
 # A network's kernel is close to its limit if it is much wider than its training set is large.
 WIDTH_PER_TEMPLATE = 16
@@ -183,6 +185,8 @@ def run(
         graph: a graph, a file, or a generator such as `grid:8x8`.
         engine: `ensemble` trains networks and runs them; `kernel` runs their mean in closed form,
             `oracle` the same through neural-tangents, `boolean` the program itself.
+            `kernel-packed` and `ensemble-memo` decide the same on 32 nodes at a time, relying on
+            a certificate that the result names.
         kind: one network for all templates (`joint`), or one for every bit (`factored`).
         members: networks for every learning problem; by default what `delta` needs.
         width: hidden units of a network; by default `default_width`.
@@ -212,9 +216,10 @@ def run(
     if trained is None:
         instance = prepare(algorithm, graph, **inputs)
     else:
-        if engine != "ensemble":
+        if engine not in TRAINED:
             raise EnsembleError(
-                f"a trained ensemble goes with the engine 'ensemble', not {engine!r}"
+                f"a trained ensemble goes with the engine {' or '.join(map(repr, TRAINED))}, "
+                f"not {engine!r}"
             )
         manifest = ensemble.read_manifest(trained)
         if manifest.algorithm != algorithm:
@@ -234,7 +239,7 @@ def run(
     )
     certificate.require()
     networks, train_seconds = None, 0.0
-    if engine == "ensemble":
+    if engine in TRAINED:
         start = time.perf_counter()
         if trained is not None:
             networks = ensemble.load(trained, certificate.problem)
@@ -289,12 +294,20 @@ def make_engine(
     Args:
         name: one of `ENGINES`.
         certificate: gives the learning problem and the thresholds.
-        networks: the trained networks, for `ensemble`.
+        networks: the trained networks, for `ensemble` and `ensemble-memo`.
+
+    Raises:
+        CertificateError: `kernel-packed` with a certificate that does not cover its bound.
+        EnsembleError: networks are missing, or `ensemble-memo` cannot tabulate them.
     """
-    if name == "ensemble":
+    if name in TRAINED:
         if networks is None:
-            raise EnsembleError("the engine 'ensemble' needs trained networks")
+            raise EnsembleError(f"the engine {name!r} needs trained networks")
+        if name == "ensemble-memo":
+            return memo_engine(networks, certificate)
         return ensemble.ensemble_engine(networks, certificate)
+    if name == "kernel-packed":
+        return packed_kernel_engine(certificate)
     if name == "oracle":
         # Imported here: the oracle needs neural-tangents, an extra.
         from ntkexec.oracle import oracle_engine

@@ -12,12 +12,13 @@ from ntkexec.engines import Engine
 from ntkexec.ensemble import Ensemble
 from ntkexec.executor import Diagnosis, Execution
 from ntkexec.layout import Word
+from ntkexec.packed import PackedEngine
 from ntkexec.problem import LearningProblem
 from ntkexec.programs.instance import Answer, Instance
 from ntkexec.reference import NONE
 from ntkexec.template import Program
 
-EngineName = Literal["ensemble", "kernel", "oracle", "boolean"]
+EngineName = Literal["ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "boolean"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +50,11 @@ class Result:
     diagnosis: Diagnosis | None
     train_seconds: float
     update: Engine
+
+    @property
+    def relies_on(self) -> str | None:
+        """What an engine that skips work relies on to equal the plain one, or None."""
+        return self.update.relies_on if isinstance(self.update, PackedEngine) else None
 
     @property
     def wrong_nodes(self) -> np.ndarray:
@@ -105,6 +111,7 @@ class Result:
                 self.certificate, delta=self.delta, num_decisions=self.instance.num_decisions
             ),
             "engine": self.engine,
+            "relies_on": self.relies_on,
             "ensemble": None
             if self.ensemble is None
             else ensemble_data(self.ensemble, self.train_seconds),

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from ntkexec import ensemble, graphs, pipeline, report
+from ntkexec import compilation, ensemble, graphs, pipeline, report
 from ntkexec.cli import text
 from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
@@ -103,6 +104,7 @@ def run(
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
     pipeline.find_algorithm(algorithm)
+    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     graph = load_graph(algorithm, spec, degree=degree, self_loops=self_loops, weights=weights)
     with training_bar() as told:
         result = pipeline.run(algorithm, graph, report=told, trace=html is not None, **options)
@@ -172,6 +174,7 @@ def train(
     **options: Any,
 ) -> None:
     """Trains, stores, and prints what was stored."""
+    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     found = pipeline.find_algorithm(algorithm)
     instance = None
     if graph is not None:

@@ -23,7 +23,9 @@ app = typer.Typer(
 # The same words as in the library, spelt out here because importing it would import JAX.
 class Engine(enum.StrEnum):
     ensemble = "ensemble"
+    ensemble_memo = "ensemble-memo"
     kernel = "kernel"
+    kernel_packed = "kernel-packed"
     oracle = "oracle"
     boolean = "boolean"
 

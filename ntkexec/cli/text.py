@@ -120,6 +120,8 @@ def result(found: Result) -> str:
             f"(compiled in {execution.compile_seconds:.2f} s)",
         )
     )
+    if found.relies_on is not None:
+        rows.append(("  relies on", found.relies_on))
     checked = execution.verification
     if checked is not None:
         rows.append(

@@ -1,22 +1,33 @@
 """Graphs from networkx, files and generators: checked, two-hop coloured, as arrays."""
 
 from ntkexec.graphs.colouring import check_two_hop_colouring, two_hop_colouring
-from ntkexec.graphs.conversion import from_networkx
+from ntkexec.graphs.conversion import (
+    batch_from_networkx,
+    from_arrays,
+    from_networkx,
+    from_sparse,
+)
 from ntkexec.graphs.formats import read
 from ntkexec.graphs.generators import parse
 from ntkexec.graphs.graph import Graph, batch
+from ntkexec.graphs.large import grid, random_regular
 from ntkexec.graphs.loading import load
 from ntkexec.graphs.ports import in_neighbours, port_slots
 
 __all__ = [
     "Graph",
     "batch",
+    "batch_from_networkx",
     "check_two_hop_colouring",
+    "from_arrays",
     "from_networkx",
+    "from_sparse",
+    "grid",
     "in_neighbours",
     "load",
     "parse",
     "port_slots",
+    "random_regular",
     "read",
     "two_hop_colouring",
 ]

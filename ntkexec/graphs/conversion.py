@@ -1,17 +1,23 @@
 """From networkx to the arrays that programs run on, and every rule a graph must keep on the way."""
 
+import dataclasses
+import itertools
 import numbers
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int, Int32, Int64
 
 from ntkexec.errors import GraphError
-from ntkexec.graphs.colouring import colour_edges
+from ntkexec.graphs.colouring import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph
 from ntkexec.graphs.nodes import ordered_nodes
 from ntkexec.message_passing import graphs_tuple
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 INT32 = np.iinfo(np.int32)
 
@@ -49,18 +55,70 @@ def from_networkx(
     """
     if not isinstance(graph, nx.Graph):
         raise GraphError(f"{label!r} must be a networkx graph, not {type(graph).__name__}")
-    if self_loops not in ("refuse", "drop"):
-        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
-    if degree is not None and (
-        isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
-    ):
-        raise GraphError(f"degree is {degree!r}; it must be an integer or None")
     if len(graph) == 0:
         raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
     names = ordered_nodes(graph)
     senders, receivers = _endpoints(graph, names)
     weights = None if weight is None else _weights(graph, weight, label)
 
+    return from_arrays(
+        names,
+        senders,
+        receivers,
+        weights=weights,
+        directed=graph.is_directed(),
+        degree=degree,
+        strategy=strategy,
+        label=label,
+        self_loops=self_loops,
+    )
+
+
+def from_arrays(
+    names: Sequence[Hashable],
+    senders: Int[np.ndarray, "e"],
+    receivers: Int[np.ndarray, "e"],
+    *,
+    weights: Int32[np.ndarray, "e"] | None = None,
+    directed: bool = False,
+    degree: int | None = None,
+    strategy: str = "parallel",
+    colours: Int[np.ndarray, "n"] | None = None,
+    label: str = "graph",
+    self_loops: str = "refuse",
+) -> Graph:
+    """A graph given by its edges, checked and coloured: the fast way for a million nodes.
+
+    Args:
+        names: one for each node, by identifier; `range(n)` will do.
+        senders: identifiers of one end of each edge. An undirected edge is given once, or several
+            times in any direction.
+        receivers: the other ends; if directed, where the edges lead.
+        weights: of each edge, or None; of parallel edges the smallest counts.
+        directed: whether edges have a direction.
+        degree: as in `from_networkx`.
+        strategy: as in `from_networkx`.
+        colours: a two-hop colouring to use instead, numbered from 0.
+        label: as in `from_networkx`.
+        self_loops: as in `from_networkx`.
+
+    Raises:
+        GraphError: as in `from_networkx`; or arrays that do not match, ends that are no nodes.
+        ColouringError: `colours` is no two-hop colouring.
+
+    Example:
+        >>> from_arrays(range(3), np.array([0, 1]), np.array([1, 2]), label="path").num_colours
+        3
+    """
+    if self_loops not in ("refuse", "drop"):
+        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
+    if degree is not None and (
+        isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
+    ):
+        raise GraphError(f"degree is {degree!r}; it must be an integer or None")
+    if len(names) == 0:
+        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+    _check_ends(len(names), senders, receivers, weights, label)
     loops = senders == receivers
     if loops.any():
         if self_loops == "refuse":
@@ -73,23 +131,115 @@ def from_networkx(
 
     low, high = np.minimum(senders, receivers), np.maximum(senders, receivers)
     largest = _check_degree(names, low, high, degree, label)
-    if not graph.is_directed():
+    if not directed:
         senders, receivers, weights = _merge_parallel(low, high, len(names), weights)
         senders, receivers = np.append(senders, receivers), np.append(receivers, senders)
         weights = None if weights is None else np.append(weights, weights)
     else:
         senders, receivers, weights = _merge_parallel(senders, receivers, len(names), weights)
 
-    colours = colour_edges(len(names), senders, receivers, strategy)
+    if colours is None:
+        colours = colour_edges(len(names), senders, receivers, strategy)
+    else:
+        check_colours(len(names), senders, receivers, colours)
     return Graph(
         tuple=graphs_tuple(senders, receivers, len(names), edges=weights),
         names=tuple(names),
-        colours=colours,
+        colours=np.asarray(colours, np.int32),
         num_colours=int(colours.max()) + 1,
         degree=largest,
-        directed=graph.is_directed(),
+        directed=directed,
         label=label,
     )
+
+
+def batch_from_networkx(
+    graphs: Iterable[nx.Graph], *, weight: str | None = None, label: str = "batch"
+) -> Graph:
+    """Thousands of small networkx graphs as one batch, checked and coloured together.
+
+    The same as `graphs.batch` of `from_networkx` of each but for the colours, and many times
+    faster, since all but the reading of networkx's dictionaries is done for all graphs at once.
+
+    Args:
+        graphs: at least one; all directed or none.
+        weight: as in `from_networkx`.
+        label: what to call the batch.
+
+    Raises:
+        GraphError: as in `from_networkx`; or there is no graph, or some are directed.
+    """
+    parts = list(graphs)
+    if not parts:
+        raise GraphError("a batch needs at least one graph; got none")
+    for number, part in enumerate(parts):
+        if not isinstance(part, nx.Graph) or len(part) == 0:
+            raise GraphError(f"graph {number} of {label!r} must be a networkx graph with nodes")
+    if len({part.is_directed() for part in parts}) > 1:
+        raise GraphError(f"batch {label!r} is directed as a whole or not at all")
+    names = [ordered_nodes(part) for part in parts]
+    ends = [_endpoints(part, own) for part, own in zip(parts, names, strict=True)]
+    sizes = np.array([len(own) for own in names], np.int32)
+    starts = np.cumsum(sizes) - sizes
+    shift = np.repeat(starts, [len(senders) for senders, _ in ends])
+    union = from_arrays(
+        [name for own in names for name in own],
+        np.concatenate([senders for senders, _ in ends]) + shift,
+        np.concatenate([receivers for _, receivers in ends]) + shift,
+        weights=None
+        if weight is None
+        else np.concatenate([_weights(part, weight, label) for part in parts]),
+        directed=parts[0].is_directed(),
+        label=label,
+    )
+    owner = np.searchsorted(starts, union.tuple.receivers, side="right") - 1
+    return dataclasses.replace(
+        union,
+        tuple=union.tuple._replace(
+            n_node=sizes, n_edge=np.bincount(owner, minlength=len(parts)).astype(np.int32)
+        ),
+    )
+
+
+def _check_ends(
+    num_nodes: int,
+    senders: np.ndarray,
+    receivers: np.ndarray,
+    weights: np.ndarray | None,
+    label: str,
+) -> None:
+    """Raises GraphError unless the arrays match and every end is a node."""
+    lengths = {len(array) for array in (senders, receivers, weights) if array is not None}
+    if len(lengths) > 1:
+        raise GraphError(f"graph {label!r}: arrays of {sorted(lengths)} entries do not match")
+    for array in (senders, receivers):
+        outside = (array < 0) | (array >= num_nodes)
+        if outside.any():
+            raise GraphError(
+                f"an edge of graph {label!r} ends in {int(array[outside][0])}; its nodes are 0 to "
+                f"{num_nodes - 1}"
+            )
+
+
+def from_sparse(
+    matrix: "scipy.sparse.sparray | scipy.sparse.spmatrix", *, label: str = "graph"
+) -> Graph:
+    """The undirected graph of a symmetric sparse matrix, every nonzero off the diagonal an edge.
+
+    Args:
+        matrix: square and symmetric in its pattern; the values do not matter.
+        label: what to call the graph.
+
+    Raises:
+        GraphError: the matrix is not square, or not symmetric, or has entries on the diagonal.
+    """
+    if matrix.shape[0] != matrix.shape[1]:
+        raise GraphError(f"matrix {label!r} has shape {matrix.shape}; it must be square")
+    pattern = (matrix != 0).tocoo()
+    if (pattern != pattern.T).nnz:
+        raise GraphError(f"matrix {label!r} is not symmetric; use from_arrays(directed=True)")
+    rows, columns = (np.asarray(axis, np.int64) for axis in (pattern.row, pattern.col))
+    return from_arrays(range(matrix.shape[0]), rows, columns, label=label)
 
 
 def _endpoints(
@@ -97,7 +247,8 @@ def _endpoints(
 ) -> tuple[Int64[np.ndarray, "e"], Int64[np.ndarray, "e"]]:
     """The identifiers of each edge's ends, in the order of `graph.edges`."""
     index = {name: i for i, name in enumerate(names)}
-    ends = np.fromiter((index[end] for edge in graph.edges() for end in edge), np.int64)
+    flat = itertools.chain.from_iterable(graph.edges())
+    ends = np.fromiter(map(index.__getitem__, flat), np.int64)
     return ends[::2], ends[1::2]
 
 
@@ -144,7 +295,9 @@ def _check_degree(
         GraphError: names the node that has most, if they exceed the bound.
     """
     num_nodes = len(names)
-    edges = np.unique(low * num_nodes + high)
+    # Sorted rather than np.unique, whose hash table is 100 times slower on millions of edges.
+    edges = np.sort(low * num_nodes + high)
+    edges = edges[np.append(True, np.diff(edges) > 0)[: len(edges)]]
     degrees = np.bincount(np.append(edges // num_nodes, edges % num_nodes), minlength=num_nodes)
     node = int(degrees.argmax())
     largest = int(degrees[node])

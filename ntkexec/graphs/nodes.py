@@ -1,6 +1,6 @@
 """Nodes have names outside and identifiers (their index) inside: the order, and the way back."""
 
-import itertools
+import operator
 from collections.abc import Hashable, Sequence
 
 import networkx as nx
@@ -23,7 +23,7 @@ def ordered_nodes(graph: nx.Graph) -> list[Hashable]:
     try:
         ascending = sorted(nodes)
         # Sets and nan sort without an error, but into no order.
-        is_total = all(a < b for a, b in itertools.pairwise(ascending))
+        is_total = all(map(operator.lt, ascending, ascending[1:]))
     except (TypeError, ValueError):
         return nodes
     return ascending if is_total else nodes

@@ -1,0 +1,191 @@
+"""A trained ensemble as a table: every set of matches that can occur, evaluated once.
+
+A node's update depends on which templates match and on nothing else, and a factored learning problem
+has few templates. So its networks are evaluated beforehand at all sets of templates that a valid
+state can match. Where they decide as the program does, which is what they were trained for, the
+union of the matched templates is their decision; every other set becomes a correction.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ntkexec.certificate import Certificate
+from ntkexec.ensemble import Ensemble, ensemble_engine
+from ntkexec.ensemble.engine import WideStack
+from ntkexec.errors import EnsembleError
+from ntkexec.layout import AtMost
+from ntkexec.packed.engine import PackedEngine
+from ntkexec.packed.plan import Correction, PackedProgram
+from ntkexec.problem import LearningProblem
+from ntkexec.template import Template
+
+MAX_SETS = 1 << 20
+MAX_CORRECTIONS = 256
+# Sets of matches that are evaluated at once.
+CHUNK = 1 << 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What an ensemble decides at all sets of matches.
+
+    Args:
+        num_sets: how many there are, over all learning problems.
+        corrections: where the ensemble differs from the program.
+        smallest_margin: of a mean, in exact arithmetic, to its threshold.
+        largest_error: bound on what rounding in float32 can add to a mean, in whatever order sums
+            are taken.
+    """
+
+    num_sets: int
+    corrections: tuple[Correction, ...]
+    smallest_margin: float
+    largest_error: float
+
+
+def memo_engine(networks: Ensemble, certificate: Certificate) -> PackedEngine:
+    """The trained ensemble on packed states: `ensemble`, bit for bit.
+
+    Raises:
+        EnsembleError: a learning problem has too many sets of matches (a joint one soon has), the
+            networks decide too many of them wrong, or so narrowly that rounding could decide; or
+            the certificate is for another learning problem.
+    """
+    plain = ensemble_engine(networks, certificate)
+    thresholds = np.asarray(plain.thresholds, np.float64)
+    table = tabulate(networks.problem, plain.stacks, thresholds)
+    invariants = sorted({found.reason for found in networks.problem.program.layout.invariants})
+    where = f" where {' and '.join(invariants)}" if invariants else ""
+    return PackedEngine(
+        plain,
+        PackedProgram(networks.problem.program, table.corrections),
+        f"a table of {table.num_sets:,} sets of matches, all that states{where} can have, at "
+        f"{len(table.corrections)} of which the networks are wrong; rounding moves a mean by at most "
+        f"{table.largest_error:.1e}, the smallest margin is {table.smallest_margin:.4f}",
+    )
+
+
+def tabulate(
+    problem: LearningProblem,
+    stacks: Sequence[WideStack],
+    thresholds: Float[np.ndarray, "k m"],
+) -> Table:
+    """Evaluates networks at every set of matches of every learning problem.
+
+    Args:
+        problem: what they learned.
+        stacks: the networks, in the order of `problem.stacks`.
+        thresholds: by bit and number of matches.
+
+    Raises:
+        EnsembleError: see `memo_engine`.
+    """
+    invariants = problem.program.layout.invariants
+    num_sets, corrections, margin, error = 0, list[Correction](), np.inf, 0.0
+    for stack, wide in zip(problem.stacks, stacks, strict=True):
+        for position, index in enumerate(stack.components):
+            component = problem.components[index]
+            templates = [problem.program.templates[t] for t in component.templates]
+            sets = matching_sets(templates, invariants)
+            if sets is None:
+                raise EnsembleError(
+                    f"a {problem.kind} learning problem of {len(templates)} templates has more than "
+                    f"{MAX_SETS:,} sets of matches; use the engine 'ensemble'"
+                )
+            num_sets += len(sets)
+            for column, bit in enumerate(component.bits):
+                writes = np.array([bit in entry.outputs for entry in templates])
+                means, errors = _means(wide, position, column, sets)
+                margins = means - thresholds[bit, sets.sum(axis=1)]
+                margin = min(margin, float(np.abs(margins).min()))
+                error = max(error, float(errors.max()))
+                if (np.abs(margins) <= errors).any():
+                    raise EnsembleError(
+                        f"the networks decide {problem.program.layout.bit_names[bit]} by a margin of "
+                        f"{np.abs(margins).min():.1e}, within the rounding error of float32; "
+                        "use the engine 'ensemble', or more networks"
+                    )
+                wrong = (margins > 0) != sets[:, writes].any(axis=1)
+                corrections += [
+                    Correction(
+                        bit,
+                        tuple(t for t, on in zip(component.templates, found, strict=True) if on),
+                        tuple(
+                            t for t, on in zip(component.templates, found, strict=True) if not on
+                        ),
+                    )
+                    for found in sets[wrong][: MAX_CORRECTIONS + 1]
+                ]
+        if len(corrections) > MAX_CORRECTIONS:
+            raise EnsembleError(
+                f"the networks decide more than {MAX_CORRECTIONS} sets of matches wrong; use the "
+                "engine 'ensemble', or more networks"
+            )
+    return Table(num_sets, tuple(corrections), margin, error)
+
+
+def matching_sets(
+    templates: Sequence[Template], invariants: Sequence[AtMost]
+) -> Bool[np.ndarray, "p t"] | None:
+    """All sets of templates that some valid state may match, perhaps more; None if too many.
+
+    A set is left out if two of its conditions contradict each other, or if what they require to be
+    1 breaks an invariant.
+    """
+    read = sorted({bit for entry in templates for bit, _ in entry.condition})
+    column = {bit: index for index, bit in enumerate(read)}
+    groups = [
+        (found.bound, [[column[b] for b in group if b in column] for group in found.groups])
+        for found in invariants
+    ]
+    relevant = [
+        (bound, [group for group in found if group])
+        for bound, found in groups
+        if sum(map(bool, found)) > bound
+    ]
+    sets = np.zeros((1, len(templates)), bool)
+    ones, zeros = np.zeros((2, 1, len(read)), bool)
+    for index, entry in enumerate(templates):
+        on = [column[bit] for bit, value in entry.condition if value]
+        off = [column[bit] for bit, value in entry.condition if not value]
+        fits = ~(zeros[:, on].any(axis=1) | ones[:, off].any(axis=1))
+        new_sets, new_ones, new_zeros = sets[fits], ones[fits], zeros[fits]
+        new_sets[:, index], new_ones[:, on], new_zeros[:, off] = True, True, True
+        for bound, found in relevant:
+            occupied = sum(new_ones[:, group].any(axis=1).astype(int) for group in found)
+            valid = occupied <= bound
+            new_sets, new_ones, new_zeros = new_sets[valid], new_ones[valid], new_zeros[valid]
+        if len(sets) + len(new_sets) > MAX_SETS:
+            return None
+        sets = np.concatenate([sets, new_sets])
+        ones, zeros = np.concatenate([ones, new_ones]), np.concatenate([zeros, new_zeros])
+    return sets
+
+
+def _means(
+    wide: WideStack, position: int, column: int, sets: Bool[np.ndarray, "p t"]
+) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "p"]]:
+    """Mean outputs in float64, and bounds on the error of evaluating them in float32."""
+    num_templates = sets.shape[1]
+    hidden = np.asarray(wide.hidden[position, :num_templates], np.float64)
+    output = np.asarray(wide.output[position, :, column], np.float64)
+    bias = np.zeros(len(output))
+    if wide.hidden_bias is not None:
+        bias = np.asarray(wide.hidden_bias[position], np.float64)
+    shift = 0.0 if wide.output_bias is None else float(wide.output_bias[position, column])
+    inputs = sets / np.sqrt(np.maximum(sets.sum(axis=1, keepdims=True), 1))
+    means = np.concatenate(
+        [
+            np.maximum(inputs[start : start + CHUNK] @ hidden + bias, 0) @ output
+            for start in range(0, len(inputs), CHUNK)
+        ]
+    )
+    # Every product and sum, of inputs with hidden weights and of activations with output weights,
+    # errs by a factor of at most 1 + u; so a sum of k products by k u / (1 - k u) of the sum of
+    # their sizes, in any order (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
+    roundings = (len(output) + wide.hidden.shape[1] + 8) * float(np.finfo(np.float32).eps) / 2
+    sizes = inputs @ (np.abs(hidden) @ np.abs(output)) + np.abs(bias) @ np.abs(output) + abs(shift)
+    return means + shift, roundings / (1 - roundings) * sizes

@@ -1,0 +1,285 @@
+"""What a program lets an execution leave out, proven from its templates and the initial states.
+
+*Clock.* Bits that are the same at all nodes and depend on nothing else stay the same at all nodes:
+their values in every step are known beforehand, and with them which templates cannot match. For a
+program in the instruction language this is the one-hot ring of phases.
+
+*Zeros.* Bits that are 0 at the start and that no template can write in a phase need no storage.
+
+*Own slots.* If every template that writes a message bit requires one bit of a one-hot field that
+never changes, say the colour, a node only ever writes into one slot, and it suffices to send what it
+writes there: the receiver knows the slot.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ntkexec.layout import OneHot
+from ntkexec.template import Program
+
+# The clock may show this many different readings, or two rounds of them: all are compiled.
+MAX_CLOCK = 64
+
+Clock = tuple[tuple[int, bool], ...]
+"""Pairs (bit, value), by increasing bit: what the clock shows before a step."""
+
+
+class Correction(NamedTuple):
+    """A set of matches at which a learned function does not decide as the program does.
+
+    bit: which it decides the other way round.
+    matched: templates that match.
+    unmatched: templates of the same learning problem that do not.
+    """
+
+    bit: int
+    matched: tuple[int, ...]
+    unmatched: tuple[int, ...]
+
+
+class Live(NamedTuple):
+    """A template as it stands in one step: what is left of its condition, and what it writes."""
+
+    template: int
+    condition: tuple[tuple[int, bool], ...]
+    outputs: tuple[int, ...]
+
+
+class StepPlan(NamedTuple):
+    """What a step can do: its templates and corrections, what is known left out."""
+
+    templates: tuple[Live, ...]
+    corrections: tuple[Correction, ...]
+
+    @property
+    def possible(self) -> frozenset[int]:
+        """Bits outside the clock that may be 1 afterwards."""
+        written = {bit for entry in self.templates for bit in entry.outputs}
+        return frozenset(written | {correction.bit for correction in self.corrections})
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Bits that stay as they are."""
+        writers: dict[int, list[Live]] = {}
+        for entry in self.templates:
+            for bit in entry.outputs:
+                writers.setdefault(bit, []).append(entry)
+        corrected = {correction.bit for correction in self.corrections}
+        return frozenset(
+            bit
+            for bit, found in writers.items()
+            if [entry.condition for entry in found] == [((bit, True),)] and bit not in corrected
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Orbit:
+    """What the clock shows, step by step: `head` once, then `ring` for ever."""
+
+    head: tuple[Clock, ...]
+    ring: tuple[Clock, ...]
+
+    def at(self, step: int) -> Clock:
+        """Before step `step`, from 0."""
+        if step < len(self.head):
+            return self.head[step]
+        return self.ring[(step - len(self.head)) % len(self.ring)]
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnSlots:
+    """The proof that a node writes messages into one slot only.
+
+    Args:
+        guards: bits of the one-hot field; a node that has none sends nothing.
+        bits: for every guard the message bits that it guards, increasing; shape (guards, payload),
+            -1 where there are fewer.
+    """
+
+    guards: tuple[int, ...]
+    bits: tuple[tuple[int, ...], ...]
+
+    @property
+    def payload(self) -> int:
+        """Bits that a node sends at most."""
+        return max(map(len, self.bits), default=0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PackedProgram:
+    """A program as a static argument of compiled functions: equal ones are interchangeable.
+
+    Args:
+        program: what a step unites.
+        corrections: where a learned function differs from it.
+    """
+
+    program: Program
+    corrections: tuple[Correction, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, PackedProgram)
+            and self.program.digest == other.program.digest
+            and self.corrections == other.corrections
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.program.digest, self.corrections))
+
+    @property
+    def num_bits(self) -> int:
+        """K."""
+        return self.program.layout.num_bits
+
+    @property
+    def split(self) -> int:
+        """Message bits begin here."""
+        return self.program.layout.num_computation_bits
+
+    @functools.cached_property
+    def _writers(self) -> list[list[int]]:
+        writers: list[list[int]] = [[] for _ in range(self.num_bits)]
+        for index, entry in enumerate(self.program.templates):
+            for bit in entry.outputs:
+                writers[bit].append(index)
+        return writers
+
+    @functools.cached_property
+    def _corrected(self) -> frozenset[int]:
+        return frozenset(correction.bit for correction in self.corrections)
+
+    @functools.cached_property
+    def constants(self) -> frozenset[int]:
+        """Computation bits that no step ever changes."""
+        templates = self.program.templates
+        return frozenset(
+            bit
+            for bit in range(self.split)
+            if [templates[t].condition for t in self._writers[bit]] == [((bit, True),)]
+            and bit not in self._corrected
+        )
+
+    def plan(self, possible: frozenset[int], clock: Clock) -> StepPlan:
+        """A step's plan.
+
+        Args:
+            possible: bits outside the clock that may be 1 before the step.
+            clock: what the clock shows before it.
+        """
+        shown, live = dict(clock), {}
+        for index, entry in enumerate(self.program.templates):
+            if all(v == shown.get(bit, False) or bit in possible for bit, v in entry.condition):
+                condition = tuple(literal for literal in entry.condition if literal[0] in possible)
+                outputs = tuple(bit for bit in entry.outputs if bit not in shown)
+                live[index] = Live(index, condition, outputs)
+        corrections = tuple(
+            found._replace(unmatched=tuple(t for t in found.unmatched if t in live))
+            for found in self.corrections
+            if all(t in live for t in found.matched)
+        )
+        return StepPlan(tuple(live.values()), corrections)
+
+    def possible_when_ring_starts(
+        self, possible: frozenset[int], ring: Sequence[Clock]
+    ) -> frozenset[int]:
+        """Bits that may be 1 whenever the ring begins, if those given may be the first time."""
+        while True:
+            after = possible
+            for clock in ring:
+                after = self.plan(after, clock).possible
+            if after <= possible:
+                return possible
+            possible |= after
+
+    def orbit(self, uniform: Mapping[int, bool]) -> Orbit:
+        """The clock of an execution.
+
+        Args:
+            uniform: computation bits that have the same value at all nodes before the first step.
+        """
+        closed = {bit for bit in uniform if bit < self.split} - self._corrected
+        while True:
+            outside = {
+                bit
+                for bit in closed
+                if any(not self._reads(template) <= closed for template in self._writers[bit])
+            }
+            if not outside:
+                break
+            closed -= outside
+        longest = max(MAX_CLOCK, 2 * self.program.round_length)
+        chosen: set[int] = set()
+        found = Orbit((), ((),))
+        # The most self-contained bits first: a counter that runs for long must not cost the phases.
+        for bit in sorted(closed, key=lambda b: (len(self._needs(b)), b)):
+            if bit in chosen:
+                continue
+            wider = chosen | self._needs(bit)
+            longer = self._simulate({b: uniform[b] for b in sorted(wider)}, longest)
+            if longer is not None:
+                chosen, found = wider, longer
+        return found
+
+    def _reads(self, template: int) -> set[int]:
+        return {bit for bit, _ in self.program.templates[template].condition}
+
+    def _needs(self, bit: int) -> set[int]:
+        """The bit and all that its future depends on."""
+        found, left = {bit}, [bit]
+        while left:
+            for template in self._writers[left.pop()]:
+                new = self._reads(template) - found
+                found |= new
+                left += new
+        return found
+
+    def _simulate(self, values: dict[int, bool], longest: int) -> Orbit | None:
+        templates, seen = self.program.templates, dict[Clock, int]()
+        while (reading := tuple(values.items())) not in seen:
+            if len(seen) == longest:
+                return None
+            seen[reading] = len(seen)
+            values = {
+                bit: any(
+                    all(values[b] == v for b, v in templates[t].condition)
+                    for t in self._writers[bit]
+                )
+                for bit in values
+            }
+        readings, start = tuple(seen), seen[reading]
+        return Orbit(readings[:start], readings[start:])
+
+    @functools.cached_property
+    def own(self) -> OwnSlots | None:
+        """The proof that nodes write into one slot only, or None if the templates do not give it.
+
+        It also needs that the field holds at most one choice at every node before the first step.
+        """
+        layout = self.program.layout
+        for path, leaf in layout.leaves.items():
+            if isinstance(leaf, OneHot) and "." not in path and layout.bits(path)[0] < self.split:
+                found = self._guarded_by(layout.bits(path))
+                if found is not None:
+                    return found
+        return None
+
+    def _guarded_by(self, guards: tuple[int, ...]) -> OwnSlots | None:
+        templates = self.program.templates
+        if not self.constants.issuperset(guards) or any(b >= self.split for b in self._corrected):
+            return None
+        guarded: dict[int, list[int]] = {guard: [] for guard in guards}
+        for bit in range(self.split, self.num_bits):
+            if not self._writers[bit]:
+                continue
+            common = set(guards).intersection(
+                *({b for b, v in templates[t].condition if v} for t in self._writers[bit])
+            )
+            if len(common) != 1:
+                return None
+            guarded[common.pop()].append(bit)
+        width = max(map(len, guarded.values()))
+        rows = [(*bits, *[-1] * (width - len(bits))) for bits in guarded.values()]
+        return OwnSlots(guards, tuple(rows))

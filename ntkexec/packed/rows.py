@@ -1,0 +1,46 @@
+"""States packed across nodes: row k holds bit k of all nodes, 32 nodes to a word.
+
+Node v lies in word v // 32 at place v % 32. There is always at least one place after the last node,
+which neighbour tables use as the node that is silent.
+"""
+
+import numpy as np
+from jaxtyping import Bool, UInt32
+
+WORD_BITS = 32
+FULL = np.uint32(0xFFFFFFFF)
+
+
+def num_words(num_nodes: int) -> int:
+    """Words of a row for `num_nodes` nodes and the silent one, in steps of an eighth or less.
+
+    So graphs of similar size share their compiled execution.
+    """
+    least = num_nodes // WORD_BITS + 1
+    grain = 1 << max(0, least.bit_length() - 4)
+    return -(-least // grain) * grain
+
+
+def pack(states: Bool[np.ndarray, "n k"]) -> UInt32[np.ndarray, "k w"]:
+    """States as rows of words; the places after the last node are 0."""
+    num_nodes, num_bits = states.shape
+    padded = np.zeros((num_bits, num_words(num_nodes) * (WORD_BITS // 8)), np.uint8)
+    octets = np.packbits(states, axis=0, bitorder="little")
+    padded[:, : len(octets)] = octets.T
+    return padded.view("<u4").astype(np.uint32, copy=False)
+
+
+def unpack(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> Bool[np.ndarray, "n k"]:
+    """Rows of words as states; a view whose memory is bit-major."""
+    octets = np.ascontiguousarray(rows, "<u4").view(np.uint8)
+    bits = np.unpackbits(octets, axis=1, count=num_nodes, bitorder="little")
+    return bits.view(bool).T
+
+
+def pack_row(bits: Bool[np.ndarray, "*b n"]) -> UInt32[np.ndarray, "*b w"]:
+    """One row, or several, given as one Boolean a node."""
+    num_nodes = bits.shape[-1]
+    width = num_words(num_nodes) * WORD_BITS
+    padded = np.zeros((*bits.shape[:-1], width), bool)
+    padded[..., :num_nodes] = bits
+    return np.packbits(padded, axis=-1, bitorder="little").view("<u4")
