@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ntkexec.cli.check import check
 from ntkexec.errors import NtkexecError
 
 app = typer.Typer(
@@ -284,6 +285,9 @@ def train(
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )
+
+
+app.command(epilog="Example: ntkexec check padding --json")(check)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
