@@ -30,6 +30,21 @@ def slope(
     return float(fit.slope), (float(fit.slope) - reach, float(fit.slope) + reach)
 
 
+def slope_with_errors(
+    x: Float[np.ndarray, "n"],
+    y: Float[np.ndarray, "n"],
+    errors: Float[np.ndarray, "n"],
+    *,
+    miss: float = FALSE_ALARM,
+) -> tuple[float, tuple[float, float]]:
+    """Least-squares slope of y over x where the standard error of every y is known."""
+    centred = x - x.mean()
+    found = float(centred @ y / (centred @ centred))
+    reach = float(stats.norm.ppf(1 - miss / 2) * np.linalg.norm(centred * errors))
+    reach /= float(centred @ centred)
+    return found, (found - reach, found + reach)
+
+
 def joined(p_values: Sequence[float]) -> float:
     """One p-value for several tests that need not be independent (Bonferroni)."""
     return min(1.0, len(p_values) * float(np.min(p_values)))

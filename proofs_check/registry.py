@@ -59,7 +59,7 @@ def select(names: Iterable[str]) -> tuple[Check[Scale], ...]:
                 f"no check {name!r}{did_you_mean(name, [*known, *groups])} "
                 f"({len(known)} checks; `ntkexec check --list` names them)"
             )
-        for check in (known[name],) if name in known else groups[name]:
+        for check in groups.get(name) or (known[name],):
             chosen[check.name] = check
     return tuple(chosen.values()) or tuple(known.values())
 
