@@ -5,14 +5,13 @@ stay where they are; the file names them by their SHA-256.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ntkexec import files
 from ntkexec.complete.certificate import CompleteCertificate
 from ntkexec.ensemble import Manifest
 from ntkexec.ensemble.storage import MANIFEST
@@ -30,7 +29,7 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
         folder: where its weights are; their names and digests are taken over.
     """
     program = found.problem.program
-    files = json.loads((folder / MANIFEST).read_bytes())["files"]
+    weights = json.loads((folder / MANIFEST).read_bytes())["files"]
     lists: dict[tuple[str, ...], int] = {}
     components = []
     for one in found.components:
@@ -83,7 +82,7 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
             }
             for one in found.executions
         ],
-        "files": files,
+        "files": weights,
         "match_sets": [list(rows) for rows in lists],
         "components": components,
     }
@@ -97,14 +96,7 @@ def write(path: Path, data: Mapping[str, Any]) -> None:
     """
     content = (json.dumps(data, sort_keys=True, allow_nan=False) + "\n").encode()
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        files.write(path, content)
     except OSError as error:
         raise CertificateError(f"cannot write {path}: {error.strerror}") from error
 
