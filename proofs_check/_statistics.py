@@ -1,8 +1,5 @@
 """Confidence intervals for measurements that are random. All are exact or stated as asymptotic."""
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
@@ -45,11 +42,6 @@ def slope_with_errors(
     return found, (found - reach, found + reach)
 
 
-def joined(p_values: Sequence[float]) -> float:
+def joined(p_values: Float[np.ndarray, "t"]) -> float:
     """One p-value for several tests that need not be independent (Bonferroni)."""
     return min(1.0, len(p_values) * float(np.min(p_values)))
-
-
-def log10(value: float) -> float:
-    """log10 that maps 0 to -inf instead of raising."""
-    return math.log10(value) if value > 0 else -math.inf

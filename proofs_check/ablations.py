@@ -9,6 +9,7 @@ import numpy as np
 
 from ntkexec import kernel, pipeline, predictor
 from ntkexec.check import Check, Measurement, Scale
+from ntkexec.layout import Word
 from ntkexec.programs.instance import Instance
 from ntkexec.template import Program, template
 from proofs_check.interference import certificate_of, wrong_bits
@@ -172,7 +173,7 @@ def delayed(writers: int, others: int) -> Program:
     """
     program = collision_program(writers, others)
     layout = program.layout
-    spare = dataclasses.replace(layout.computation[-1], num_bits=others + writers)  # type: ignore[call-arg]
+    spare = Word("spare", others + writers)
     layout = dataclasses.replace(layout, computation=(*layout.computation[:-1], spare))
     links = layout.bits("spare")[others:]
     entries = [
@@ -192,8 +193,7 @@ def measure_delay(scale: Scale, chained: bool = True) -> Measurement:
         writers = 4 * others
         program = delayed(writers, others) if chained else collision_program(writers, others)
         if chained:
-            problem_bits = _worst_of_delayed(program, writers, others)
-            wrong += problem_bits
+            wrong += _worst_of_delayed(program, writers, others)
         else:
             wrong += wrong_bits(certificate_of(program))
     return Measurement(wrong)

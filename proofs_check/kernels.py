@@ -111,8 +111,8 @@ CHECKS = (
         name="kernel-integrals",
         claim="kappa_0(u) = (pi - arccos u)/pi and kappa_1(u) = (sqrt(1-u^2) + u (pi - arccos u))/pi",
         formula=(
-            r"\kappa_0(u) = \frac{\pi - \arccos u}{\pi}, \quad "
-            r"\kappa_1(u) = \frac{\sqrt{1-u^2} + u (\pi - \arccos u)}{\pi}"
+            r"\kappa_0(u) = \frac{\pi - \arccos(u)}{\pi}, \quad "
+            r"\kappa_1(u) = \frac{\sqrt{1-u^2} + u (\pi - \arccos(u))}{\pi}"
         ),
         source="Cho and Saul, NeurIPS 2009",
         how="largest deviation from polar quadrature of the Gaussian expectations, 201 cosines",

@@ -24,7 +24,8 @@ h2 { font-size: 1.1rem; margin: .5rem 0; }
 .holds { color: #1a6b2f; } .fails { color: #b00020; } .not { color: #6b5900; }
 math { font-size: 1.2rem; } img { max-width: 100%; }
 table { border-collapse: collapse; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
-td:first-child { color: #555; white-space: nowrap; } nav td:first-child { white-space: nowrap; }
+section td:first-child { color: #555; } td:first-child { white-space: nowrap; }
+nav td:nth-child(2) { white-space: nowrap; }
 </style></head><body>
 <h1>Statements of the theory, measured</h1>
 <p>$summary</p>

@@ -18,7 +18,8 @@ def bfs_sizes(*, degree: int, slots: int, word: int) -> tuple[int, int]:
 
 def compared(scale: Scale) -> Iterator[tuple[str, int, int]]:
     """What is counted, the count, and the formula's value, over sizes of all programs."""
-    degrees, words = (1, 2, 3), (1, 2, 4)
+    degrees: tuple[int, ...] = (1, 2, 3)
+    words: tuple[int, ...] = (1, 2, 4)
     if scale != "quick":
         degrees, words = (1, 2, 3, 4, 5), (1, 2, 3, 4, 6, 8)
     for degree, word in itertools.product(degrees, words):

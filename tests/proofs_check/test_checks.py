@@ -20,6 +20,8 @@ SLOW = {
     "descent-linear",
     "interference-outside",
     "kernel-finite-width",
+    "phase-precision",
+    "phase-time",
     "rounding-bound",
 }
 CHECKS = [
