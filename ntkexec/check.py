@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
+from ntkexec.errors import MissingExtraError
+
 Verdict = Literal["holds", "fails", "not measured"]
 Relation = Literal["at most", "at least"]
 Scale = Literal["quick", "standard", "full"]
@@ -103,7 +105,10 @@ class Outcome:
 
 
 def carry_out(check: Check[Subject], subject: Subject) -> Outcome:
-    """Takes the measurement of a check."""
+    """Takes the measurement of a check; without an extra that it needs, nothing is measured."""
     start = time.perf_counter()
-    measurement = check.measure(subject)
+    try:
+        measurement = check.measure(subject)
+    except MissingExtraError as error:
+        measurement = Measurement(reason=str(error))
     return Outcome(check, measurement, time.perf_counter() - start)

@@ -1,28 +1,42 @@
 """The interference criterion is sharp: right everywhere inside it, wrong somewhere outside."""
 
-from collections.abc import Iterator
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
 
 import jax.numpy as jnp
+import numpy as np
 
-from ntkexec import predictor
+from ntkexec import kernel, predictor
 from ntkexec.certificate import Certificate
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.encoding import encode
-from ntkexec.engines import decide, kernel_engine
+from ntkexec.engines import KernelEngine, decide, kernel_engine
+from ntkexec.layout import Layout, Word
 from ntkexec.match_bound import state_bound
 from ntkexec.problem import LearningProblem
-from ntkexec.template import Program
+from ntkexec.template import Program, template
 from proofs_check.programs import collision_program, worst_state
 
-MAX_WRITERS = 24
-OTHERS = range(2, 12)
+MAX_WRITERS = 48
+OTHERS: Mapping[Scale, range] = {
+    "quick": range(2, 6),
+    "standard": range(2, 12),
+    "full": range(2, 20),
+}
+ROUNDING = 1e-13
 
 
-def edge_cases() -> Iterator[tuple[Program, bool]]:
-    """Programs just inside and just outside w - 1 < C(m, n0), and which of the two they are."""
-    for others in OTHERS:
+def edge_cases(scale: Scale, shift: float = 0.0) -> Iterator[tuple[Program, bool]]:
+    """Programs just inside and just outside w - 1 < C(m, n0), and which of the two they are.
+
+    Args:
+        scale: how many.
+        shift: added to C, for counter-cases.
+    """
+    for others in OTHERS[scale]:
         for writers in range(1, MAX_WRITERS):
-            capacity = float(predictor.capacity(others + 1, writers + others))
+            capacity = float(predictor.capacity(others + 1, writers + others)) + shift
             # C rises with n0 = w + others more slowly than w does: there is one crossing.
             if not writers - 1 < capacity:
                 yield collision_program(writers - 1, others), True
@@ -32,9 +46,11 @@ def edge_cases() -> Iterator[tuple[Program, bool]]:
 
 def wrong_bits(certificate: Certificate) -> int:
     """Bits that the infinite ensemble gets wrong in the worst state, whichever writer it picks."""
-    engine = kernel_engine(certificate)
+    return _wrong_bits(kernel_engine(certificate), certificate.problem.program)
+
+
+def _wrong_bits(engine: KernelEngine, program: Program) -> int:
     wrong = 0
-    program = certificate.problem.program
     for pick in range(int(program.num_writers[program.layout.bit("target")])):
         matches = encode(engine.encoding, jnp.asarray(worst_state(program, pick)).T)
         wrong += int((decide(engine, matches).bits != (matches.active > 0)).sum())
@@ -47,33 +63,121 @@ def certificate_of(program: Program) -> Certificate:
     return Certificate(problem, state_bound(problem))
 
 
-def measure_inside(scale: Scale) -> Measurement:
+def measure_inside(scale: Scale, shift: float = 0.0) -> Measurement:
     """Wrong bits of programs inside the criterion."""
-    return Measurement(sum(wrong_bits(certificate_of(p)) for p, inside in edge_cases() if inside))
+    cases = edge_cases(scale, shift)
+    return Measurement(sum(wrong_bits(certificate_of(p)) for p, inside in cases if inside))
 
 
-def measure_outside(scale: Scale) -> Measurement:
+def measure_outside(scale: Scale, shift: float = 0.0) -> Measurement:
     """Programs outside the criterion that nevertheless make no mistake."""
-    outside = [p for p, inside in edge_cases() if not inside]
+    outside = [p for p, inside in edge_cases(scale, shift) if not inside]
     return Measurement(sum(wrong_bits(certificate_of(p)) == 0 for p in outside))
 
 
-INSIDE = Check(
-    name="interference-inside",
-    claim="if w - 1 < C(m, n0) for every bit, no bit of any state is wrong",
-    source="sign of a alpha + (w - a) beta at a = 1",
-    how="wrong bits of the infinite ensemble in the worst states of programs one writer inside",
-    bound=0,
-    bound_from="the claim is exact",
-    measure=measure_inside,
-)
+def random_program(rng: np.random.Generator) -> Program:
+    """A program over 8 bits: 3 to 12 random conditions, of up to 2 bits, that write 1 or 2 bits."""
+    layout = Layout((Word("state", 8),))
+    outputs: dict[tuple[tuple[int, bool], ...], set[int]] = {}
+    for _ in range(rng.integers(3, 13)):
+        read = rng.choice(8, size=rng.integers(1, 3), replace=False)
+        condition = tuple(sorted((int(b), bool(rng.integers(2))) for b in read))
+        outputs.setdefault(condition, set()).update(map(int, rng.integers(8, size=2)))
+    entries = [template(condition, written, "random") for condition, written in outputs.items()]
+    return Program("random", layout, tuple(entries))
 
-OUTSIDE = Check(
-    name="interference-outside",
-    claim="if w - 1 >= C(m, n0) for some bit with a state of m matches, that state goes wrong",
-    source="sign of a alpha + (w - a) beta at a = 1",
-    how="programs one writer outside in whose worst states no bit is wrong",
-    bound=0,
-    bound_from="the claim is exact",
-    measure=measure_outside,
+
+def measure_random(scale: Scale, factor: float = 1.0) -> Measurement:
+    """Bits of random programs whose decision in the mean is not what the criterion says.
+
+    Every state of every program is evaluated, by solving with the Gram matrix. At threshold 0 a bit
+    that must be 1 comes out right exactly if a alpha > (w - a) |beta|, any other bit always.
+    """
+    rng = np.random.default_rng(1)
+    states = (np.arange(256)[:, None] >> np.arange(8)) & 1 == 1
+    surprises = decisions = beyond = 0
+    for _ in range({"quick": 60, "standard": 400, "full": 4000}[scale]):
+        program = random_program(rng)
+        matched = np.stack(
+            [
+                np.all([states[:, b] == v for b, v in entry.condition], axis=0)
+                for entry in program.templates
+            ],
+            axis=1,
+        )
+        _, targets = program.training_set()
+        m, n0 = matched.sum(axis=1), program.num_templates
+        cosines = matched / np.sqrt(np.maximum(m, 1))[:, None]
+        cross = np.where(m[:, None] > 0, kernel.ntk(cosines), 0)
+        means = cross @ np.linalg.solve(kernel.ntk(np.eye(n0)), targets)
+        active = matched.astype(int) @ targets
+        alpha, beta = predictor.coefficients(m, n0)
+        pull = factor * (targets.sum(axis=0)[None] - active) * np.abs(beta)[:, None]
+        claimed = (active == 0) | (active * alpha[:, None] > pull)
+        right = (means > ROUNDING) == (active > 0)
+        surprises += int((claimed != right).sum())
+        decisions += claimed.size
+        beyond += int((~claimed).sum())
+    return Measurement(surprises, details={"decisions": decisions, "beyond the criterion": beyond})
+
+
+def measure_threshold(scale: Scale, factor: float = 1.0) -> Measurement:
+    """Wrong bits of programs inside the criterion under thresholds times a factor."""
+    wrong = 0
+    for program, inside in edge_cases(scale):
+        if inside:
+            engine = kernel_engine(certificate_of(program))
+            engine = dataclasses.replace(engine, thresholds=factor * engine.thresholds)
+            wrong += _wrong_bits(engine, program)
+    return Measurement(wrong)
+
+
+CHECKS = (
+    Check(
+        name="interference-inside",
+        claim="if w - 1 < C(m, n0) for every bit, no bit of any state is wrong",
+        formula=(
+            r"w - 1 < C(m, n_0) = \frac{\lambda f_m + c (n_0 - m) \Delta_m}{c (m \Delta_m - \lambda)}"
+            r" \;\Rightarrow\; \text{exact}"
+        ),
+        source="sign of a alpha + (w - a) beta at a = 1",
+        how="wrong bits of the infinite ensemble in the worst states of programs one writer inside",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_inside,
+        broken=functools.partial(measure_inside, shift=1.0),
+    ),
+    Check(
+        name="interference-outside",
+        claim="if w - 1 >= C(m, n0) for some bit with a state of m matches, that state goes wrong",
+        formula=r"w - 1 \ge C(m, n_0) \;\Rightarrow\; \text{a wrong bit}",
+        source="sign of a alpha + (w - a) beta at a = 1",
+        how="programs one writer outside in whose worst states no bit is wrong",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_outside,
+        broken=functools.partial(measure_outside, shift=-1.0),
+    ),
+    Check(
+        name="interference-random",
+        claim="a bit that must be 1 has a positive mean exactly if a alpha > (w - a) |beta|",
+        formula=r"\mu > 0 \iff a \alpha > (w - a) |\beta|",
+        source="mean a alpha + (w - a) beta",
+        how="bits that contradict it, all 256 states of random programs, means by a linear solve",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_random,
+        broken=functools.partial(measure_random, factor=1.2),
+    ),
+    Check(
+        name="threshold-half",
+        claim="with the threshold at half the smallest mean of a 1 a certified program is exact",
+        formula=r"\theta(m) = \tfrac{1}{2} \min_{\text{bits that are 1}} \mu",
+        source="0-bits have means of at most 0",
+        how="wrong bits in the worst states of programs one writer inside",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_threshold,
+        broken=functools.partial(measure_threshold, factor=2.1),
+    ),
 )

@@ -1,19 +1,24 @@
 """The padding lemma: templates that never match make every conflict-free program exact."""
 
 import dataclasses
+import functools
 
 from ntkexec.certificate import padding_needed
 from ntkexec.check import Check, Measurement, Scale
 from proofs_check.interference import certificate_of, edge_cases, wrong_bits
 
 
-def measure(scale: Scale) -> Measurement:
-    """Wrong bits, after padding, of programs that were outside the criterion before."""
+def measure(scale: Scale, short: int = 0) -> Measurement:
+    """Wrong bits, after padding, of programs that were outside the criterion before.
+
+    Args:
+        short: templates that the padding falls short by, for counter-cases.
+    """
     wrong = 0
-    for program, inside in edge_cases():
+    for program, inside in edge_cases(scale):
         if not inside:
             plain = certificate_of(program)
-            problem = dataclasses.replace(plain.problem, padding=padding_needed(plain))
+            problem = dataclasses.replace(plain.problem, padding=padding_needed(plain) - short)
             wrong += wrong_bits(dataclasses.replace(plain, problem=problem))
     return Measurement(wrong)
 
@@ -21,9 +26,11 @@ def measure(scale: Scale) -> Measurement:
 CHECK = Check(
     name="padding",
     claim="padding raises C(m, n0) without bound, so every conflict-free program can be certified",
+    formula=r"C(m, n_0) \to \infty \;\text{ as }\; n_0 \to \infty",
     source="C(m, n0) is about (n0 - m) / m",
     how="wrong bits after padding, of programs that go wrong without",
     bound=0,
     bound_from="the claim is exact",
     measure=measure,
+    broken=functools.partial(measure, short=1),
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ntkexec.cli.check import check
 from ntkexec.errors import NtkexecError
 
 app = typer.Typer(
@@ -182,8 +183,25 @@ def run(
 @app.command(epilog="Example: ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint")
 def certify(
     algorithm: Algorithm,
-    degree: Annotated[int, typer.Option(help="Most neighbours of a node, D.")],
-    word: Annotated[int, typer.Option(help="Bits of a word: flooding's message, a distance.")],
+    degree: Annotated[int | None, typer.Option(help="Most neighbours of a node, D.")] = None,
+    word: Annotated[
+        int | None, typer.Option(help="Bits of a word: flooding's message, a distance.")
+    ] = None,
+    ensemble: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a trained ensemble: certify all decisions of its networks."),
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(help="With --ensemble: only the decisions that occur on this graph."),
+    ] = None,
+    all_states: Annotated[
+        bool,
+        typer.Option("--all-states", help="With --ensemble: also states that no step leads to."),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="With --ensemble: a file for 'python -m ntkexec.recheck'.")
+    ] = None,
     slots: SlotsOption = None,
     arrival_bits: ArrivalOption = None,
     kind: KindOption = Kind.factored,
@@ -195,8 +213,21 @@ def certify(
 ) -> None:
     """Certify a program without running it: matches, margins, thresholds, ensemble size.
 
+    With --ensemble: certify trained networks, decision by decision, on every graph.
+
     Exit status: 0 if certified, 1 if not, 2 for bad input.
     """
+    if ensemble is not None:
+        from ntkexec.cli import complete
+
+        if not (degree is word is slots is arrival_bits is bound is None):
+            raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
+        exact = complete.certify(
+            algorithm, ensemble, graph=graph, all_states=all_states, out=out, as_json=json
+        )
+        raise typer.Exit(0 if exact else 1)
+    if graph is not None or all_states or out is not None:
+        raise NtkexecError("--graph, --all-states and --out go with --ensemble")
     from ntkexec.cli import actions
 
     certified = actions.certify(
@@ -286,6 +317,9 @@ def train(
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )
+
+
+app.command(epilog="Example: ntkexec check padding --json")(check)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

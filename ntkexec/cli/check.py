@@ -1,0 +1,111 @@
+"""The command `check`: carries out the statements of the theory."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ntkexec.check import Outcome
+
+
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Checks, or modules of checks; all by default."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller measurements.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Larger measurements.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Name the checks and stop.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page with formulas and plots.")
+    ] = None,
+) -> None:
+    """Check the theory, statement by statement, by measurements that could refute it.
+
+    Exit status: 0 if no statement fails, 1 if one does, 2 for bad input.
+    """
+    import importlib
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ntkexec.errors import NtkexecError
+
+    if quick and full:
+        raise NtkexecError("--quick and --full exclude each other")
+    scale = "quick" if quick else "full" if full else "standard"
+    # By name: the library knows nothing of the checks, only this command does.
+    registry = importlib.import_module("proofs_check.registry")
+    if listed:
+        for known in registry.select(names or ()):
+            print(f"{known.name:<24} {known.claim}")
+        return
+    selected = registry.select(names or ())
+    if html is not None:
+        # Before the work, so that a missing extra or folder is known at once.
+        page = importlib.import_module("proofs_check.page")
+        page.check_target(html)
+    errors = Console(stderr=True)
+    outcomes: list[Outcome] = []
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("checking", total=len(selected))
+        for outcome in registry.carry_out_all(
+            selected, scale, starting=lambda c: bar.update(task, description=c.name)
+        ):
+            outcomes.append(outcome)
+            bar.advance(task)
+    if html is not None:
+        page.write(html, outcomes, scale)
+    data = _summary(outcomes, scale)
+    print(
+        _as_json(data | {"checks": [o.to_data() for o in outcomes]}) if json else _table(outcomes)
+    )
+    raise typer.Exit(1 if data["fails"] else 0)
+
+
+def _summary(outcomes: "list[Outcome]", scale: str) -> dict[str, Any]:
+    verdicts = [outcome.verdict for outcome in outcomes]
+    return {
+        "scale": scale,
+        "holds": verdicts.count("holds"),
+        "fails": verdicts.count("fails"),
+        "not_measured": verdicts.count("not measured"),
+        "seconds": sum(outcome.seconds for outcome in outcomes),
+    }
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(data, allow_nan=False)
+
+
+def _table(outcomes: "list[Outcome]") -> str:
+    width = max(len(outcome.check.name) for outcome in outcomes)
+    lines = []
+    for outcome in outcomes:
+        check, found = outcome.check, outcome.measurement
+        lines.append(f"{outcome.verdict:<12}  {check.name:<{width}}  {check.claim}")
+        indent = " " * (width + 16)
+        if found.reason:
+            lines.append(f"{indent}{found.reason}")
+        else:
+            interval = ""
+            if found.interval is not None:
+                interval = f" [{found.interval[0]:.3g}, {found.interval[1]:.3g}]"
+            lines.append(
+                f"{indent}{check.how}: {found.value:.3g}{interval}, {check.relation} {check.bound:.3g}"
+                f" ({outcome.seconds:.1f} s)"
+            )
+    verdicts = [outcome.verdict for outcome in outcomes]
+    lines.append("")
+    lines.append(
+        f"{verdicts.count('holds')} of {len(outcomes)} statements hold, {verdicts.count('fails')} "
+        f"fail, {verdicts.count('not measured')} not measured, in "
+        f"{sum(outcome.seconds for outcome in outcomes):.0f} s"
+    )
+    return "\n".join(lines)

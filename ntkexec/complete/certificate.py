@@ -1,0 +1,294 @@
+"""The complete certificate of a trained ensemble: all its decisions, checked one by one.
+
+What is proven is that the learned update equals the program's update in every state, so that the
+ensemble executes the program exactly on every graph. That the program computes what its name says
+is another matter: see docs/proofs.md.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from ntkexec.certificate import Certificate
+from ntkexec.complete import evaluation
+from ntkexec.complete.evaluation import Networks
+from ntkexec.complete.executed import Executed, occurring_sets
+from ntkexec.complete.invariants import preserved
+from ntkexec.complete.match_sets import MAX_SETS, as_matrix, match_sets
+from ntkexec.ensemble import Ensemble
+from ntkexec.errors import CertificateError
+from ntkexec.layout import AtMost
+from ntkexec.problem import LearningProblem
+from ntkexec.template import Component
+
+
+@dataclasses.dataclass(frozen=True)
+class Tightest:
+    """The decision with the least left of its margin after the rounding error.
+
+    Args:
+        bit_name: which bit.
+        matched: the templates that match, in words.
+        mean: of the ensemble, in float64.
+        threshold: what it must exceed, or not.
+        margin: distance to the threshold; negative on its wrong side.
+        rounding: bound on the error of a float32 evaluation.
+    """
+
+    bit_name: str
+    matched: tuple[str, ...]
+    mean: float
+    threshold: float
+    margin: float
+    rounding: float
+
+    @property
+    def guaranteed(self) -> float:
+        """What is left of the margin; if positive, every float32 evaluation decides right."""
+        return self.margin - self.rounding
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Listed:
+    """All possible match sets of one component, and what the ensemble makes of them.
+
+    Args:
+        component: its templates and bits.
+        num_inputs: n0.
+        matched: the sets, one a row; shape (sets, templates).
+        threshold: by number of matches, of those that occur.
+        wrong: decisions on the wrong side of the threshold, evaluated in float64.
+        unsure: decisions on the right side, but by less than the rounding error.
+        smallest_margin: smallest distance to the threshold.
+        largest_rounding: largest bound on the error of a float32 evaluation.
+        tightest: the decision that comes closest.
+    """
+
+    component: Component
+    num_inputs: int
+    matched: Bool[np.ndarray, "s t"]
+    threshold: dict[int, float]
+    wrong: int
+    unsure: int
+    smallest_margin: float
+    largest_rounding: float
+    tightest: Tightest
+
+    @property
+    def num_decisions(self) -> int:
+        return len(self.matched) * len(self.component.bits)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CompleteCertificate:
+    """Every decision that an ensemble can ever be asked for, or, joint, on given executions.
+
+    Args:
+        ensemble: the networks.
+        invariants: what is assumed of states; every step preserves it.
+        components: the lists, one for each learning problem.
+        executions: on what the match sets were met, for a joint ensemble; empty for all states.
+        seconds: time to make it.
+    """
+
+    ensemble: Ensemble
+    invariants: tuple[AtMost, ...]
+    components: tuple[Listed, ...]
+    executions: tuple[Executed, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def problem(self) -> LearningProblem:
+        return self.ensemble.problem
+
+    @property
+    def num_sets(self) -> int:
+        return sum(len(one.matched) for one in self.components)
+
+    @property
+    def num_decisions(self) -> int:
+        return sum(one.num_decisions for one in self.components)
+
+    @property
+    def wrong(self) -> int:
+        return sum(one.wrong for one in self.components)
+
+    @property
+    def unsure(self) -> int:
+        return sum(one.unsure for one in self.components)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the learned update equals the program's on everything that is listed."""
+        return self.wrong == self.unsure == 0
+
+    @property
+    def tightest(self) -> Tightest:
+        return min((one.tightest for one in self.components), key=lambda found: found.guaranteed)
+
+    @property
+    def smallest_margin(self) -> float:
+        return min(one.smallest_margin for one in self.components)
+
+    @property
+    def largest_rounding(self) -> float:
+        return max(one.largest_rounding for one in self.components)
+
+    def verdict(self, parameters: Mapping[str, int]) -> str:
+        """One sentence: exact, and on what; or what is missing.
+
+        Args:
+            parameters: the program's sizes.
+        """
+        if self.wrong:
+            return (
+                f"NOT EXACT: {self.wrong} of {self.num_decisions:,} decisions are wrong, first at "
+                f"{self.tightest.bit_name}"
+            )
+        if self.unsure:
+            return (
+                f"NOT PROVEN: all {self.num_decisions:,} decisions are right, but {self.unsure} by less "
+                f"than the rounding error of float32, first at {self.tightest.bit_name}"
+            )
+        if self.executions:
+            labels = ", ".join(one.label for one in self.executions)
+            return f"EXACT on {labels}: every decision that occurs there is right"
+        limits = []
+        if "degree" in parameters:
+            limits.append(f"degree at most {parameters['degree']}")
+        if "slots" in parameters:
+            limits.append(f"at most {parameters['slots']} colours")
+        where = f"every graph with {' and '.join(limits)}" if limits else "every graph"
+        return f"EXACT on {where}: any number of nodes, any number of steps"
+
+
+def complete(
+    ensemble: Ensemble,
+    certificate: Certificate,
+    *,
+    all_states: bool = False,
+    executions: Sequence[Executed] = (),
+    limit: int = MAX_SETS,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
+) -> CompleteCertificate:
+    """Evaluates an ensemble on every match set that any state can have.
+
+    Args:
+        ensemble: trained networks without biases.
+        certificate: gives the thresholds with which it runs.
+        all_states: assume nothing of states, not even what every step preserves.
+        executions: instead of all states, the match sets that occur when the program itself runs:
+            for a joint ensemble whose match sets over all states are too many.
+        limit: most match sets of one component, see `match_sets`.
+        report: called after every component with how many are done, and how many there are.
+
+    Raises:
+        CertificateError: biases; too many match sets to list; a certificate for another problem.
+    """
+    problem, config = ensemble.problem, ensemble.config
+    if config.bias_std:
+        raise CertificateError(
+            f"a complete certificate is for networks without biases, not bias_std {config.bias_std}"
+        )
+    if certificate.problem != problem:
+        raise CertificateError("the ensemble and the certificate are for different problems")
+    start = time.perf_counter()
+    program = problem.program
+    invariants = () if all_states or executions else preserved(program)
+    occurring = None
+    if executions:
+        occurring = occurring_sets(program, executions)
+    listed: dict[int, Listed] = {}
+    for stack, weights in zip(problem.stacks, ensemble.weights, strict=True):
+        for place, index in enumerate(stack.components):
+            component = problem.components[index]
+            if occurring is not None:
+                matched = np.unique(occurring[:, list(component.templates)], axis=0)
+            else:
+                matched = _listed_sets(problem, component, invariants, limit)
+            networks = Networks(
+                weights.hidden[:, place],
+                weights.output[:, place, :, : len(component.bits)],
+                config.weight_std,
+            )
+            listed[index] = decisions(
+                problem, index, matched, networks, certificate.thresholds[index]
+            )
+            report(len(listed), len(problem.components))
+    return CompleteCertificate(
+        ensemble,
+        invariants,
+        tuple(listed[index] for index in range(len(problem.components))),
+        tuple(executions),
+        time.perf_counter() - start,
+    )
+
+
+def _listed_sets(
+    problem: LearningProblem, component: Component, invariants: Sequence[AtMost], limit: int
+) -> Bool[np.ndarray, "s t"]:
+    entries = [problem.program.templates[t] for t in component.templates]
+    try:
+        return as_matrix(match_sets(entries, invariants, limit=limit), len(entries))
+    except CertificateError as error:
+        bit = problem.program.layout.bit_names[component.bits[0]]
+        hint = "; name a graph to cover instead" if problem.kind == "joint" else ""
+        raise CertificateError(f"bit {bit}: {error}{hint}") from None
+
+
+def decisions(
+    problem: LearningProblem,
+    index: int,
+    matched: Bool[np.ndarray, "s t"],
+    networks: Networks,
+    thresholds: Float64[np.ndarray, "m"],
+) -> Listed:
+    """The decisions of one component on its match sets.
+
+    Args:
+        problem: the learning problem.
+        index: which component.
+        matched: its match sets.
+        networks: its members.
+        thresholds: by number of matches.
+    """
+    component, program = problem.components[index], problem.program
+    writes = np.array(
+        [
+            [bit in program.templates[t].outputs for bit in component.bits]
+            for t in component.templates
+        ]
+    )
+    expected = matched.astype(int) @ writes.astype(int) > 0
+    count = matched.sum(axis=1)
+    threshold = thresholds[count][:, None]
+    mean, error = evaluation.evaluate(networks, matched)
+    # The threshold is rounded to float32 too.
+    error = error + 2 * evaluation.FLOAT32 * np.abs(threshold)
+    distance = np.where(expected, mean - threshold, threshold - mean)
+    wrong, left = distance <= 0, distance - error
+    row, column = np.unravel_index(np.argmin(left), left.shape)
+    tightest = Tightest(
+        bit_name=program.layout.bit_names[component.bits[column]],
+        matched=tuple(
+            program.describe(component.templates[t]) for t in np.flatnonzero(matched[row])
+        ),
+        mean=float(mean[row, column]),
+        threshold=float(threshold[row, 0]),
+        margin=float(distance[row, column]),
+        rounding=float(error[row, column]),
+    )
+    return Listed(
+        component=component,
+        num_inputs=int(problem.num_inputs[index]),
+        matched=matched,
+        threshold={int(m): float(thresholds[m]) for m in np.unique(count)},
+        wrong=int(wrong.sum()),
+        unsure=int((~wrong & (left <= 0)).sum()),
+        smallest_margin=float(distance.min()),
+        largest_rounding=float(error.max()),
+        tightest=tightest,
+    )

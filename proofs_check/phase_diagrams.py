@@ -1,0 +1,316 @@
+"""Where exactness ends: the first wrong bit, against where the theory puts it."""
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from ntkexec import kernel, pipeline, predictor
+from ntkexec.check import Check, Measurement, Scale
+from ntkexec.complete import evaluation
+from ntkexec.ensemble import TwoLayerNetwork
+from ntkexec.errors import NtkexecError
+from proofs_check import _networks, _plots, _statistics, concentration
+from proofs_check.complete_certificates import trained as trained_bfs
+from proofs_check.descent import edge
+
+# Collisions.
+
+# At few matches C grows with n0 faster than w does, and no number of writers is too large.
+MAX_WRITERS = 200
+
+
+def first_wrong(others: int) -> int:
+    """The least number of writers of a bit that goes wrong, by solving with the Gram matrix."""
+    for writers in range(1, MAX_WRITERS):
+        n0 = writers + others
+        x = np.zeros((1, n0))
+        x[0, [0, *range(writers, n0)]] = (others + 1) ** -0.5
+        target = np.zeros(n0)
+        target[:writers] = 1
+        if kernel.ntk(x) @ np.linalg.solve(kernel.ntk(np.eye(n0)), target) <= 1e-12:
+            return writers
+    return MAX_WRITERS
+
+
+def predicted_wrong(others: int, shift: float = 0.0) -> int:
+    """The least w with w - 1 >= C(m, w + others), m = others + 1."""
+    for writers in range(1, MAX_WRITERS):
+        if writers - 1 >= predictor.capacity(others + 1, writers + others) + shift:
+            return writers
+    return MAX_WRITERS
+
+
+def measure_collisions(scale: Scale, shift: float = 0.0) -> Measurement:
+    """Programs whose first wrong number of writers is not the one of the criterion."""
+    others = list(range(2, {"quick": 10, "standard": 25, "full": 60}[scale]))
+    found = [first_wrong(n) for n in others]
+    claimed = [predicted_wrong(n, shift) for n in others]
+    wrong = sum(a != b for a, b in zip(found, claimed, strict=True))
+    return Measurement(
+        wrong, details={"matches m": [n + 1 for n in others], "found": found, "claimed": claimed}
+    )
+
+
+def plot_collisions(found: Measurement) -> Any:
+    """The border in matches and writers."""
+    figure, axes = _plots.axes("matches m, one of them a writer", "writers of the bit")
+    m = found.details["matches m"]
+    axes.step(m, found.details["claimed"], where="mid", label="w - 1 = C(m, n0)")
+    axes.plot(m, found.details["found"], "o", label="first wrong bit")
+    axes.legend()
+    return figure
+
+
+# Members.
+
+
+def measure_members(scale: Scale, shift: float = 0.0) -> Measurement:
+    """Joined p-value that ensembles of trained networks fail as often as the limit says.
+
+    Args:
+        scale: how many networks.
+        shift: added to every threshold of the trained networks, for counter-cases.
+    """
+    found = _networks.trained(scale)
+    _, _, bits, threshold, _ = concentration.decisions()
+    trials = {"quick": 2000, "standard": 20000, "full": 100000}[scale]
+    sizes, shares, claimed, p = (1, 2, 4, 6, 8, 12), [], [], []
+    for size in sizes:
+        groups = len(found.outputs) // size
+        means = found.outputs[: groups * size].reshape(groups, size, *bits.shape).mean(axis=1)
+        failed = int(((means > threshold + shift) != bits).any(axis=(1, 2)).sum())
+        expected = concentration.failing(size, trials, seed=10)
+        table = [[failed, groups - failed], [expected, trials - expected]]
+        p.append(float(stats.fisher_exact(table).pvalue))
+        shares.append(failed / groups)
+        claimed.append(expected / trials)
+    return Measurement(
+        _statistics.joined(np.array(p)),
+        details={"networks": list(sizes), "trained": shares, "limit": claimed},
+    )
+
+
+def plot_members(found: Measurement) -> Any:
+    """Share of ensembles with a wrong bit."""
+    figure, axes = _plots.axes("networks in an ensemble", "share with any wrong bit")
+    axes.plot(found.details["networks"], found.details["trained"], "o", label="trained")
+    axes.plot(found.details["networks"], found.details["limit"], "-", label="infinite width")
+    axes.legend()
+    return figure
+
+
+# Time.
+
+
+@functools.partial(jax.jit, static_argnames=("members", "width", "steps"))
+def trajectory(
+    inputs: jax.Array, rate: jax.Array, *, members: int, width: int, steps: int
+) -> jax.Array:
+    """Mean outputs of trained networks at the inputs, before every step; (steps, inputs, bits)."""
+    _, targets = _networks.problem().program.training_set()
+    network = TwoLayerNetwork(inputs.shape[1], width, targets.shape[1])
+    apply: Any = network.apply
+
+    def loss(weights: Any) -> jax.Array:
+        return 0.5 * jnp.sum((apply(weights, method="on_basis") - targets) ** 2)
+
+    def of_member(key: jax.Array) -> jax.Array:
+        def step(weights: Any, _: None) -> tuple[Any, jax.Array]:
+            after = jax.tree.map(lambda w, g: w - rate * g, weights, jax.grad(loss)(weights))
+            return after, apply(weights, inputs)
+
+        weights: Any = network.init(key, method="on_basis")
+        return jax.lax.scan(step, weights, length=steps)[1]
+
+    outputs = jax.lax.map(of_member, jax.random.split(jax.random.key(12), members), batch_size=8)
+    return outputs.mean(axis=0)
+
+
+def measure_time(scale: Scale, faster: float = 1.0) -> Measurement:
+    """Steps between the first after which all decisions are right, and the one of the linear theory.
+
+    In the limit the mean after t steps is Theta(x, X) Theta^-1 (1 - (1 - eta Theta)^t) y.
+    """
+    members = {"quick": 60, "standard": 300, "full": 1000}[scale]
+    _, mean, bits, threshold, _ = concentration.decisions()
+    learning = _networks.problem()
+    _, targets = learning.program.training_set()
+    n0, steps = len(targets), 60
+    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
+    matched = every[every.sum(axis=1) >= 2]
+    x = matched / np.sqrt(matched.sum(axis=1))[:, None]
+    rate = edge(n0) / 16
+    gram = kernel.ntk(np.eye(n0))
+    left, decay = np.eye(n0), np.eye(n0) - faster * rate / n0 * gram
+    claimed = []
+    for _ in range(steps):
+        claimed.append(kernel.ntk(x) @ np.linalg.solve(gram, (np.eye(n0) - left) @ targets))
+        left = left @ decay
+    found = np.asarray(
+        trajectory(
+            jnp.asarray(x, jnp.float32),
+            jnp.asarray(rate, jnp.float32),
+            members=members,
+            width=2048,
+            steps=steps,
+        )
+    )
+    assert mean.shape == found.shape[1:]
+    first = [
+        int(np.argmax([((one > threshold) == bits).all() for one in trace]))
+        for trace in (np.array(claimed), found)
+    ]
+    return Measurement(abs(first[0] - first[1]), details={"claimed": first[0], "found": first[1]})
+
+
+# Precision.
+
+
+def measure_precision(scale: Scale, believe: bool = False) -> Measurement:
+    """Decisions of BFS that are wrong at precisions at which the bound says that none can be.
+
+    Weights, hidden units and outputs are rounded to p bits; the exact evaluation of rounded numbers
+    makes fewer errors than the arithmetic that the bound covers.
+
+    Args:
+        scale: size of the program.
+        believe: take every precision for safe, for counter-cases.
+    """
+    networks, certificate = trained_bfs("bfs", 1, 2)
+    problem = networks.problem
+    bits_kept = (1, 2, 3, 4, 5, 6, 8, 11, 16, 24)
+    wrong_at, safe_at, broken = [], [], 0
+    for kept in bits_kept:
+        wrong = unsafe = 0
+        for stack, weights in zip(problem.stacks, networks.weights, strict=True):
+            for place, index in enumerate(stack.components):
+                count = len(problem.components[index].templates)
+                matched = (np.arange(1, 1 << count)[:, None] >> np.arange(count)) & 1 == 1
+                members = evaluation.Networks(
+                    weights.hidden[:, place], weights.output[:, place], 1.0
+                )
+                limit = certificate.thresholds[index][matched.sum(axis=1)][:, None]
+                try:
+                    mean, error = evaluation.evaluate(members, matched, roundoff=2.0**-kept)
+                    unsafe += int((mean - limit <= error).sum())
+                except NtkexecError:
+                    unsafe += len(matched)
+                wrong += int((_rounded(members, matched, kept) <= limit).sum())
+        wrong_at.append(wrong)
+        safe_at.append(unsafe == 0 or believe)
+        broken += wrong if safe_at[-1] else 0
+    return Measurement(
+        broken, details={"bits": list(bits_kept), "wrong": wrong_at, "proven safe": safe_at}
+    )
+
+
+def _rounded(members: evaluation.Networks, matched: np.ndarray, kept: int) -> np.ndarray:
+    """The mean with every intermediate number rounded to so many bits."""
+
+    def coarse(values: np.ndarray) -> np.ndarray:
+        mantissa, exponent = np.frexp(values)
+        return np.ldexp(np.round(np.ldexp(mantissa, kept)), exponent - kept)
+
+    count, num_inputs, width = members.hidden.shape
+    x = coarse(matched / np.sqrt(matched.sum(axis=1, keepdims=True)))
+    total = np.zeros((len(matched), members.output.shape[2]))
+    for hidden, output in zip(members.hidden, members.output, strict=True):
+        inner = coarse(coarse(hidden[: matched.shape[1]] / math.sqrt(num_inputs)).astype(float))
+        active = coarse(np.maximum(x @ inner, 0))
+        total = coarse(total + coarse(active @ coarse(output / math.sqrt(width) / count)))
+    return total
+
+
+def plot_precision(found: Measurement) -> Any:
+    """Wrong decisions over precision, and where the bound begins to exclude them."""
+    figure, axes = _plots.axes("bits of precision", "wrong decisions of BFS")
+    bits, safe = found.details["bits"], found.details["proven safe"]
+    axes.plot(bits, found.details["wrong"], "o-", label="rounded evaluation")
+    first = next((b for b, is_safe in zip(bits, safe, strict=True) if is_safe), None)
+    if first is not None:
+        axes.axvline(first, linestyle="--", color="grey", label=f"proven exact from {first} bits")
+    axes.legend()
+    return figure
+
+
+# Degree.
+
+
+def measure_degree(scale: Scale, excess: int = 1) -> Measurement:
+    """Graphs of degree D + 1 that a program for degree D accepts."""
+    accepted = 0
+    for name in ("flooding", "bfs", "dfs", "bellman-ford"):
+        algorithm = pipeline.find_algorithm(name)
+        for degree in {"quick": (2,)}.get(scale, (2, 3, 4)):
+            sizes = algorithm.sizes(degree=degree, word=4, slots=degree + 2)
+            try:
+                pipeline.prepare(name, f"star:{degree + excess + 1}", parameters=sizes)
+                accepted += 1
+            except NtkexecError:
+                pass
+    return Measurement(accepted)
+
+
+CHECKS = (
+    Check(
+        name="phase-collisions",
+        claim="with more and more writers of a bit the first wrong one comes where w - 1 reaches C(m, n0)",
+        formula=r"w^* = \min \{ w : w - 1 \ge C(m, w + m - 1) \}",
+        source="interference criterion",
+        how="numbers of matches at which the found and the claimed border differ",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_collisions,
+        broken=functools.partial(measure_collisions, shift=1.0),
+        plot=plot_collisions,
+    ),
+    Check(
+        name="phase-members",
+        claim="ensembles of N trained networks make a mistake as often as the Gaussian limit says",
+        source="Gaussian process of Lee et al., arXiv:1902.06720",
+        how="joined p-value of Fisher's exact tests of the share of failing ensembles, N = 1 to 12",
+        bound=_statistics.FALSE_ALARM,
+        bound_from="the check fails by chance with this probability (Bonferroni over the sizes)",
+        relation="at least",
+        measure=measure_members,
+        broken=functools.partial(measure_members, shift=0.25),
+        plot=plot_members,
+    ),
+    Check(
+        name="phase-time",
+        claim="training decides all bits right from the step on that linear dynamics gives",
+        formula=r"\mu_t = \Theta(x, X) \Theta^{-1} \left( 1 - (1 - \eta \Theta)^t \right) y",
+        source="Lee et al., arXiv:1902.06720, equation 8",
+        how="steps between claimed and found, mean of networks of width 2,048, rate at 1/16 of the edge",
+        bound=3,
+        bound_from="sampling error of the mean and finite width, about a tenth of the time",
+        measure=measure_time,
+        broken=functools.partial(measure_time, faster=2.0),
+    ),
+    Check(
+        name="phase-precision",
+        claim="from the precision on that the rounding bound gives no decision is wrong",
+        source="Higham, Accuracy and Stability of Numerical Algorithms, section 3.1",
+        how="wrong decisions of BFS at precisions of 1 to 24 bits that the bound calls safe",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_precision,
+        broken=functools.partial(measure_precision, believe=True),
+        plot=plot_precision,
+    ),
+    Check(
+        name="phase-degree",
+        claim="a program for degree D refuses graphs of degree D + 1 instead of erring on them",
+        source="sizes of a program are checked before it runs",
+        how="graphs of degree D + 1 that are accepted, all four programs",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_degree,
+        broken=functools.partial(measure_degree, excess=0),
+    ),
+)

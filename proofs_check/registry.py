@@ -1,0 +1,82 @@
+"""Every statement of the theory, found where it stands: a module with `CHECK` or `CHECKS`."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import proofs_check
+from ntkexec.check import Check, Outcome, Scale, carry_out
+from ntkexec.errors import NtkexecError
+from ntkexec.graphs.suggest import did_you_mean
+
+
+@functools.cache
+def modules() -> Mapping[str, tuple[Check[Scale], ...]]:
+    """The statements of every module, by the module's name, in alphabetical order.
+
+    Raises:
+        NtkexecError: two statements share a name.
+    """
+    found: dict[str, tuple[Check[Scale], ...]] = {}
+    owner: dict[str, str] = {}
+    for entry in pkgutil.iter_modules(proofs_check.__path__):
+        if entry.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{proofs_check.__name__}.{entry.name}")
+        stated: tuple[Check[Scale], ...] = getattr(module, "CHECKS", ())
+        if hasattr(module, "CHECK"):
+            stated = (module.CHECK, *stated)
+        for check in stated:
+            if owner.setdefault(check.name, entry.name) != entry.name:
+                raise NtkexecError(
+                    f"{entry.name} and {owner[check.name]} both have a check {check.name!r}"
+                )
+        if stated:
+            found[entry.name.replace("_", "-")] = stated
+    return found
+
+
+def checks() -> dict[str, Check[Scale]]:
+    """All statements by name."""
+    return {check.name: check for stated in modules().values() for check in stated}
+
+
+def select(names: Iterable[str]) -> tuple[Check[Scale], ...]:
+    """The statements of these names; the name of a module stands for all that it states.
+
+    Args:
+        names: none for all.
+
+    Raises:
+        NtkexecError: an unknown name; suggests the nearest.
+    """
+    known, groups = checks(), modules()
+    chosen: dict[str, Check[Scale]] = {}
+    for name in names:
+        if name not in known and name not in groups:
+            raise NtkexecError(
+                f"no check {name!r}{did_you_mean(name, [*known, *groups])} "
+                f"({len(known)} checks; `ntkexec check --list` names them)"
+            )
+        for check in groups.get(name) or (known[name],):
+            chosen[check.name] = check
+    return tuple(chosen.values()) or tuple(known.values())
+
+
+def carry_out_all(
+    selected: Iterable[Check[Scale]],
+    scale: Scale,
+    *,
+    starting: Callable[[Check[Scale]], None] = lambda _: None,
+) -> Iterator[Outcome]:
+    """Carries out one check after another.
+
+    Args:
+        selected: what to check.
+        scale: how much work to do.
+        starting: called before each.
+    """
+    for check in selected:
+        starting(check)
+        yield carry_out(check, scale)
