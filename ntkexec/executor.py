@@ -155,7 +155,7 @@ def execute(
         num_steps: steps to run, or at most to run.
         until: `steps` runs them all; `fixed-point` stops when a whole round changes nothing;
             `halt` stops when the flag `halt` is set at every node.
-        halt: name of a flag, for `until="halt"`.
+        halt: name of a flag, for `until="halt"`; by default the program's own.
         node_mask: False at padding nodes, which are neither verified nor waited for.
         verify: compare every step with the program's Boolean update.
         trace: keep all states.
@@ -171,6 +171,8 @@ def execute(
         raise ProgramError(f"the number of steps cannot be negative, got {num_steps}")
     if until not in ("steps", "fixed-point", "halt"):
         raise ProgramError(f"until is steps, fixed-point or halt, not {until!r}")
+    if until == "halt" and halt is None:
+        halt = program.halt
     if (until == "halt") != (halt is not None):
         raise ProgramError("a halt flag goes with until='halt' and only with it")
     options = Options(

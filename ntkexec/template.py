@@ -85,6 +85,8 @@ class Program:
         layout: the fields of a node's state.
         templates: in the order of the training set; conditions are pairwise different.
         round_length: steps in a round, after which a quiet state repeats.
+        halt: name of a flag that is set at every node when the program is over, if it has one; no
+            part of its identity either.
 
     Raises:
         ProgramError: a bit outside the layout, a template that no valid state matches, or two
@@ -95,19 +97,21 @@ class Program:
     layout: Layout
     templates: tuple[Template, ...]
     round_length: int = 1
+    halt: str | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.templates:
             raise ProgramError(f"program {self.name!r} has no templates")
         if self.round_length < 1:
             raise ProgramError(f"a round takes at least one step, not {self.round_length}")
+        num_bits = self.layout.num_bits
         first_with: dict[tuple[tuple[int, bool], ...], int] = {}
         for index, entry in enumerate(self.templates):
             for bit in (*(bit for bit, _ in entry.condition), *entry.outputs):
-                if not 0 <= bit < self.layout.num_bits:
+                if not 0 <= bit < num_bits:
                     raise ProgramError(
                         f"template {index} ({entry.label}) uses bit {bit}, but the layout has bits "
-                        f"0 to {self.layout.num_bits - 1}"
+                        f"0 to {num_bits - 1}"
                     )
             self._check_satisfiable(index, entry)
             other = first_with.setdefault(entry.condition, index)

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from ntkexec import compilation, ensemble, graphs, pipeline, report
+from ntkexec import compilation, ensemble, graphs, pipeline, program_report, report
 from ntkexec.cli import text
 from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
@@ -142,6 +142,8 @@ def show(
     found = pipeline.find_algorithm(algorithm)
     parameters = found.sizes(**sizes)
     program = found.program(**parameters)
+    with Console(stderr=True).status("counting matches"):
+        counts = program_report.report(program)
     if as_json:
         data = {
             "algorithm": algorithm,
@@ -149,12 +151,13 @@ def show(
             "program": program_data(program, LearningProblem(program)),
             "steps_a_round": program.round_length,
             "nonzeros": program.num_nonzeros,
+            "report": counts.to_data(),
         }
         if templates:
             data["templates"] = [program.describe(i) for i in range(program.num_templates)]
         print(json.dumps(data))
     else:
-        print(text.program(program, found.summary, parameters, templates=templates))
+        print(text.program(program, counts, found.summary, parameters, templates=templates))
 
 
 def train(

@@ -6,6 +6,7 @@ from pathlib import Path
 from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble
 from ntkexec.layout import Field, Table
+from ntkexec.program_report import ProgramReport
 from ntkexec.result import Result
 from ntkexec.template import Program
 
@@ -30,15 +31,20 @@ def certificate(found: Certificate, *, delta: float, num_decisions: int) -> str:
     return "\n".join(lines)
 
 
-def program(found: Program, summary: str, parameters: Mapping[str, int], *, templates: bool) -> str:
-    """A program's sizes and fields, and its templates if asked for."""
+def program(
+    found: Program,
+    counts: ProgramReport,
+    summary: str,
+    parameters: Mapping[str, int],
+    *,
+    templates: bool,
+) -> str:
+    """A program's counts and fields, and its templates if asked for."""
     layout = found.layout
     rows = [
         ("program", f"{found.name}: {summary}"),
         ("sizes", ", ".join(f"{name} {value}" for name, value in parameters.items())),
-        ("templates", f"{found.num_templates}, at most {found.num_writers.max()} for one bit"),
-        ("state", f"{layout.num_bits} bits, {layout.num_message_bits} of them messages"),
-        ("steps", f"{found.round_length} a round"),
+        *counts.rows(),
         ("kept", ", ".join(_field(field) for field in layout.computation)),
         ("messages", ", ".join(_field(field) for field in layout.messages)),
     ]

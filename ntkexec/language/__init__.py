@@ -1,10 +1,11 @@
 """The instruction language in which programs are written."""
 
 from ntkexec.language import idioms
-from ntkexec.language.builder import Builder, Record, Slots, initial_states
-from ntkexec.language.compiler import Place
+from ntkexec.language.builder import Builder, initial_states
+from ntkexec.language.fields import Record, Slots
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of, minimise
-from ntkexec.language.values import Choice, Number, either, equal
+from ntkexec.language.places import Place
+from ntkexec.language.values import Choice, Number, either, equal, select
 from ntkexec.layout import Flag, OneHot, Word
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "idioms",
     "initial_states",
     "minimise",
+    "select",
 ]

@@ -1,181 +1,146 @@
-"""From statements to templates: keeping, minimising, and refusing what disagrees."""
+"""From statements to templates: keeping, minimising, and refusing what cannot be meant."""
 
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ntkexec.errors import ProgramError
-from ntkexec.language.logic import TRUE, Impossible, Sum, Term, all_of, any_of, literal, minimise
+from ntkexec.language import checks
+from ntkexec.language.logic import Impossible, Sum, Term, any_of, minimise
+from ntkexec.language.places import PHASE, Place
+from ntkexec.language.statements import Part, Statements
 from ntkexec.layout import Field, Flag, Layout, OneHot, Table
 from ntkexec.template import Program, Template, template
 
-PHASE = "phase"
-"""The field that the compiler adds: a ring of one-hot bits, shared by all nodes. Of two phases a flag
-says whether it is the second, so that a product may leave open which it is."""
+Labelled = list[tuple[Term, str]]
+"""The products of a bit, each with its label."""
 
 
-class Place(NamedTuple):
-    """A bit by name: path in the layout, position in the field, slot in a table."""
-
-    path: str
-    position: int = 0
-    slot: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Assignment:
-    """In a phase, or in all if it is None, where the guard holds, a bit becomes a value."""
-
-    phase: int | None
-    guard: Sum
-    value: Sum
-    origin: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Statements:
-    """A program before it is compiled.
-
-    Args:
-        name: of the program.
-        computation: fields that stay with the node, without the clock.
-        messages: fields that are exchanged.
-        temporary: paths of fields that are not kept.
-        phases: names of the steps of a round.
-        assignments: by bit, in the order of the statements.
-    """
-
-    name: str
-    computation: tuple[Field, ...]
-    messages: tuple[Field, ...]
-    temporary: frozenset[str]
-    phases: tuple[str, ...]
-    assignments: Mapping[Place, list[Assignment]]
-
-    def next_value(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
-        """The function that gives a bit's next value, in parts, each with a label."""
-        parts = list(self._parts(place, impossible))
-        whole = minimise(any_of(function for function, _ in parts))
-        if len(whole.terms) >= sum(len(function.terms) for function, _ in parts):
-            yield from parts
-            return
-        # Fewer products serve several phases at once; each names all that it serves.
-        for term in sorted(whole.terms, key=lambda found: sorted(map(repr, found))):
-            product = Sum(frozenset([term]))
-            yield product, "; ".join(label for part, label in parts if (part & product).terms)
-
-    def _parts(self, place: Place, impossible: Impossible) -> Iterator[tuple[Sum, str]]:
-        found = self.assignments.get(place, [])
-        if found and all(assignment.phase is None for assignment in found):
-            yield self._part(place, found, impossible), f"always ({_origins(found)})"
-            return
-        phases = sorted({a.phase for a in found if a.phase is not None})
-        kept = place.path not in self.temporary
-        if kept and len(phases) < len(self.phases):
-            yield literal(place) & self._outside(phases), "keep"
-        for phase in phases:
-            here = [assignment for assignment in found if assignment.phase == phase]
-            function = self._part(place, here, impossible)
-            yield function & self._in_phase(phase), f"{self.phases[phase]} ({_origins(here)})"
-
-    def _part(self, place: Place, here: list[Assignment], impossible: Impossible) -> Sum:
-        """What statements that are carried out together make of a bit."""
-        self._check_conflicts(place, here, impossible)
-        function = any_of(a.guard & a.value for a in here)
-        if place.path not in self.temporary:
-            # Where a statement writes 1, keeping a 1 does no harm; not to exclude it spares
-            # the negation of guards with many terms.
-            cleared = any_of(a.guard for a in here if a.value != TRUE)
-            function = function | (literal(place) & ~cleared)
-        return minimise(function.possible(impossible)).possible(impossible)
-
-    def _outside(self, phases: list[int]) -> Sum:
-        """In none of the phases; one literal where only one phase is left."""
-        others = [index for index in range(len(self.phases)) if index not in phases]
-        if len(others) == 1 and phases:
-            return self._in_phase(others[0])
-        return all_of(~self._in_phase(phase) for phase in phases)
-
-    def _in_phase(self, phase: int) -> Sum:
-        return in_phase(phase, len(self.phases))
-
-    def _check_conflicts(
-        self, place: Place, here: list[Assignment], impossible: Impossible
-    ) -> None:
-        for one, other in itertools.combinations(here, 2):
-            differ = (one.value & ~other.value) | (~one.value & other.value)
-            clash = (one.guard & other.guard & differ).possible(impossible)
-            if clash.terms:
-                shortest = min(clash.terms, key=lambda t: (len(t), sorted(map(repr, t))))
-                state = ", ".join(
-                    f"{'' if value else 'not '}{_name(bit)}"
-                    for bit, value in sorted(shortest, key=repr)
-                )
-                raise ProgramError(
-                    f"{self.name}: {one.origin} and {other.origin} disagree on {_name(place)} "
-                    f"{'always' if one.phase is None else f'in phase {self.phases[one.phase]!r}'} "
-                    f"when {state or 'anything holds'}"
-                )
-
-
-def in_phase(phase: int, ring: int) -> Sum:
-    """The condition that a phase of a ring is on."""
-    if ring <= 2:
-        return literal(Place(PHASE), bool(phase)) if ring == 2 else TRUE
-    return literal(Place(PHASE, phase))
-
-
-def _origins(here: list[Assignment]) -> str:
-    return ", ".join(dict.fromkeys(a.origin for a in here))
-
-
-def compile_statements(source: Statements) -> Program:
+def compile_statements(source: Statements, outputs: frozenset[Place] | None) -> Program:
     """The program: keep templates written, sums minimised, equal conditions joined.
 
+    Args:
+        source: the statements.
+        outputs: bits that the answer is read from, if only templates that matter are wanted.
+
     Raises:
-        ProgramError: no phase, or two statements give a bit different values in one state.
+        ProgramError: no phase, or statements that cannot be meant; see `checks`.
     """
     if not source.phases:
         raise ProgramError(f"program {source.name!r} has no phase")
+    source = dataclasses.replace(source, assignments=_with_turns(source))
     ring = len(source.phases)
-    clock = {1: (), 2: (Flag(PHASE),)}.get(ring, (OneHot(PHASE, ring),))
+    clock: tuple[Field, ...] = {1: (), 2: (Flag(PHASE),)}.get(ring, (OneHot(PHASE, ring),))
     layout = Layout((*clock, *source.computation), source.messages)
     impossible = _impossible(layout)
-    outputs: dict[Term, list[Place]] = {}
-    labels: dict[Term, list[str]] = {}
-
-    def write(place: Place, function: Sum, label: str) -> None:
-        # Sets of names have another order in every process; programs must not.
-        for term in sorted(function.terms, key=lambda t: sorted(_columns(layout, t))):
-            outputs.setdefault(term, []).append(place)
-            known = labels.setdefault(term, [])
-            if label not in known:
-                known.append(label)
-
-    if ring == 2:
-        write(Place(PHASE), in_phase(0, ring), f"after {source.phases[0]}")
-    for index, name in enumerate(source.phases if ring > 2 else ()):
-        write(Place(PHASE, (index + 1) % ring), in_phase(index, ring), f"after {name}")
-    for place in _all_places(layout):
-        if place.path != PHASE:
-            for function, label in source.next_value(place, impossible):
-                write(place, function, label)
+    places = [place for place in _all_places(layout) if place.path != PHASE]
+    parts = {place: source.parts(place, impossible) for place in places}
+    checks.check_exclusive(source, layout, parts, impossible)
+    checks.check_lifetimes(source)
+    products = dict(_ring(source)) if ring > 1 else {}
+    for place, found in parts.items():
+        products[place] = _needed(list(_joined(layout, found)), impossible)
+    if outputs is not None:
+        wanted = outputs | ({Place(source.halt)} if source.halt else set())
+        products = _that_matter(products, wanted)
     return Program(
-        source.name,
-        layout,
-        tuple(
-            _template(layout, term, places, "; ".join(labels[term]))
-            for term, places in outputs.items()
-        ),
-        round_length=ring,
+        source.name, layout, _templates(layout, products), source.round_length, source.halt
     )
 
 
-def _name(place: Any) -> str:
-    table, _, field = place.path.rpartition(".")
-    base = f"{table}[{place.slot}].{field}" if table else field
-    return f"{base}[{place.position}]"
+def _with_turns(source: Statements) -> Mapping[Place, list[Any]]:
+    found = {place: list(statements) for place, statements in source.assignments.items()}
+    for place, assignment in source.turns():
+        found.setdefault(place, []).append(assignment)
+    return found
+
+
+def _ring(source: Statements) -> Iterator[tuple[Place, Labelled]]:
+    """The clock: every phase leads to the next, the last of a repeated block also back."""
+    found: dict[int, Labelled] = {}
+    for index, name in enumerate(source.phases):
+        for target, condition in source.successors(index).items():
+            function = source.in_phase(index) & condition
+            found.setdefault(target, []).extend(
+                (term, f"after {name}") for term in sorted(function.terms, key=_by_name)
+            )
+    # In the order of the phases before them: the second phase comes first.
+    if len(source.phases) == 2:
+        yield Place(PHASE), found[1]
+        return
+    for target in sorted(found, key=lambda phase: (phase - 1) % len(source.phases)):
+        yield Place(PHASE, target), found[target]
+
+
+def _joined(layout: Layout, parts: list[Part]) -> Iterator[tuple[Term, str]]:
+    """The products of a bit over all phases."""
+
+    # Sets of names have another order in every process; programs must not.
+    def in_order(function: Sum) -> list[Term]:
+        return sorted(function.terms, key=lambda term: sorted(_columns(layout, term)))
+
+    wholes = [part.whole for part in parts]
+    joined = minimise(any_of(wholes)) if len(parts) > 1 else any_of(wholes)
+    if len(joined.terms) >= sum(len(whole.terms) for whole in wholes):
+        for part, whole in zip(parts, wholes, strict=True):
+            yield from ((term, part.label) for term in in_order(whole))
+        return
+    # Fewer products serve several phases at once; each names all that it serves.
+    for term in sorted(joined.terms, key=_by_name):
+        product = Sum(frozenset([term]))
+        pairs = zip(parts, wholes, strict=True)
+        labels = (part.label for part, whole in pairs if (whole & product).terms)
+        yield term, "; ".join(labels)
+
+
+def _needed(products: Labelled, impossible: Impossible) -> Labelled:
+    """Without products that hold in valid states only where another one holds.
+
+    What `minimise` cannot see: where one value of a choice is set the others are not.
+    """
+    left = list(products)
+    for product in products:
+        others = (other for other, _ in left if other is not product[0])
+        if any(_implies(product[0], other, impossible) for other in others):
+            left.remove(product)
+    return left
+
+
+def _implies(term: Term, other: Term, impossible: Impossible) -> bool:
+    return all(not value and impossible(term | {(bit, True)}) for bit, value in other - term)
+
+
+def _that_matter(
+    products: Mapping[Place, Labelled], wanted: frozenset[Place] | set[Place]
+) -> dict[Place, Labelled]:
+    """Without the products of bits that nothing wanted depends on, now or later."""
+    needed, todo = set(wanted), list(wanted)
+    while todo:
+        for term, _ in products.get(todo.pop(), ()):
+            for place, _ in term:
+                if place not in needed:
+                    needed.add(place)  # type: ignore[arg-type]
+                    todo.append(place)  # type: ignore[arg-type]
+    return {place: found for place, found in products.items() if place in needed}
+
+
+def _templates(layout: Layout, products: Mapping[Place, Labelled]) -> tuple[Template, ...]:
+    """One template for each condition, with all bits that it writes."""
+    outputs: dict[Term, list[Place]] = {}
+    labels: dict[Term, dict[str, None]] = {}
+    for place, found in products.items():
+        for term, label in found:
+            outputs.setdefault(term, []).append(place)
+            labels.setdefault(term, {})[label] = None
+    return tuple(
+        template(
+            _columns(layout, term),
+            [_column(layout, place) for place in places],
+            "; ".join(labels[term]),
+        )
+        for term, places in outputs.items()
+    )
 
 
 def _all_places(layout: Layout) -> Iterator[Place]:
@@ -215,5 +180,5 @@ def _columns(layout: Layout, term: Term) -> list[tuple[int, bool]]:
     return [(_column(layout, place), value) for place, value in term]
 
 
-def _template(layout: Layout, term: Term, places: list[Place], label: str) -> Template:
-    return template(_columns(layout, term), [_column(layout, place) for place in places], label)
+def _by_name(term: Term) -> list[str]:
+    return sorted(map(repr, term))

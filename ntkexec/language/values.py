@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from ntkexec.errors import ProgramError
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of
 
+MAX_ONE_STEP_BITS = 8
+"""Two longer numbers are not compared in one step: it takes about 2^bits products."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Bits:
@@ -25,21 +28,55 @@ class _Bits:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Number(_Bits):
-    """A word: one Boolean function for each bit, lowest first.
+    """A word: one Boolean function for each bit, lowest first; two's complement where signed.
 
-    `number == 5` and `number + 1` give conditions and numbers; indexing gives single bits.
+    `number == 5`, `number < 5` and `number + 1` give conditions and numbers; indexing gives single
+    bits. Two numbers of up to `MAX_ONE_STEP_BITS` bits are compared by `<`, `<=`, `>` and `>=`.
     """
+
+    signed: bool = False
 
     def __eq__(self, other: object) -> Sum:  # type: ignore[override]
         if not isinstance(other, int):
             raise ProgramError("a number is compared with a constant; `equal` compares two numbers")
-        wanted = constant(other, len(self)).bits
+        wanted = constant(other, len(self), signed=self.signed).bits
         return all_of(bit if one is TRUE else ~bit for bit, one in zip(self, wanted, strict=True))
 
     def __ne__(self, other: object) -> Sum:  # type: ignore[override]
         return ~(self == other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __lt__(self, other: "int | Number") -> Sum:
+        if isinstance(other, Number):
+            return _less(self, other, FALSE)
+        return _below(self.ranked, self._rank(other))
+
+    def __le__(self, other: "int | Number") -> Sum:
+        if isinstance(other, Number):
+            return _less(self, other, TRUE)
+        return _below(self.ranked, self._rank(other) + 1)
+
+    def __gt__(self, other: "int | Number") -> Sum:
+        if isinstance(other, Number):
+            return _less(other, self, FALSE)
+        return _above(self.ranked, self._rank(other))
+
+    def __ge__(self, other: "int | Number") -> Sum:
+        if isinstance(other, Number):
+            return _less(other, self, TRUE)
+        return _above(self.ranked, self._rank(other) - 1)
+
+    @property
+    def ranked(self) -> tuple[Sum, ...]:
+        """The bits of the number's place among all numbers of its kind, in their order."""
+        return (*self.bits[:-1], ~self.bits[-1]) if self.signed else self.bits
+
+    def _rank(self, other: object) -> int:
+        if not isinstance(other, int):
+            raise ProgramError(f"a number is compared with a number, not with {other!r}")
+        constant(other, len(self), signed=self.signed)
+        return other + (1 << len(self) - 1 if self.signed else 0)
 
     def __add__(self, one: int) -> "Number":
         """The number plus 1, modulo 2^bits: bit b flips if all lower bits are 1."""
@@ -49,11 +86,11 @@ class Number(_Bits):
         for place, bit in enumerate(self.bits):
             carry = all_of(self.bits[:place])
             flipped.append((bit & ~carry) | (~bit & carry))
-        return Number(tuple(flipped))
+        return dataclasses.replace(self, bits=tuple(flipped))
 
     def where(self, condition: Sum) -> "Number":
         """The number where a condition holds, and 0 elsewhere."""
-        return Number(tuple(bit & condition for bit in self.bits))
+        return dataclasses.replace(self, bits=tuple(bit & condition for bit in self.bits))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,17 +110,34 @@ def bits_of(value: Value) -> tuple[Sum, ...]:
     return (value,) if isinstance(value, Sum) else value.bits
 
 
-def constant(number: int, num_bits: int) -> Number:
+def constant(number: int, num_bits: int, *, signed: bool = False) -> Number:
     """A number that is known when the program is written.
 
     Raises:
         ProgramError: it does not fit.
     """
-    if not 0 <= number < 1 << num_bits:
-        raise ProgramError(
-            f"{number} does not fit in {num_bits} bits; 0 to {(1 << num_bits) - 1} do"
-        )
-    return Number(tuple(TRUE if number >> place & 1 else FALSE for place in range(num_bits)))
+    low = -(1 << num_bits - 1) if signed else 0
+    high = low + (1 << num_bits) - 1
+    if not low <= number <= high:
+        kind = "signed bits" if signed else "bits"
+        raise ProgramError(f"{number} does not fit in {num_bits} {kind}; {low} to {high} do")
+    bits = tuple(TRUE if number >> place & 1 else FALSE for place in range(num_bits))
+    return Number(bits, signed)
+
+
+def constant_like(value: Value, number: int) -> Value:
+    """A constant of another value's kind and length.
+
+    Raises:
+        ProgramError: it does not fit.
+    """
+    if isinstance(value, Choice):
+        if not 0 <= number < len(value):
+            raise ProgramError(f"{number} is no choice; 0 to {len(value) - 1} are")
+        return Choice(tuple(TRUE if i == number else FALSE for i in range(len(value))))
+    if isinstance(value, Number):
+        return constant(number, len(value), signed=value.signed)
+    return constant(number, 1).bits[0]
 
 
 def either(values: Sequence[Value]) -> Value:
@@ -94,6 +148,74 @@ def either(values: Sequence[Value]) -> Value:
     return joined[0] if isinstance(first, Sum) else dataclasses.replace(first, bits=joined)
 
 
+def where(value: Value, condition: Sum) -> Value:
+    """The value where a condition holds, and all zeros elsewhere."""
+    return value & condition if isinstance(value, Sum) else value.where(condition)
+
+
+def select(condition: Sum, one: Value, other: Value | int) -> Value:
+    """If the condition holds the one value, else the other; both of one kind, or a constant."""
+    if isinstance(other, int):
+        other = constant_like(one, other)
+    check_kinds(one, other)
+    return either([where(one, condition), where(other, ~condition)])
+
+
+def check_kinds(target: Value, value: Value) -> None:
+    """Raises ProgramError where a number stands for a choice or the other way round."""
+    if isinstance(target, Choice) and isinstance(value, Number):
+        raise ProgramError("a choice cannot take a number; a choice has a bit for every value")
+    if isinstance(target, Number) and isinstance(value, Choice):
+        raise ProgramError("a number cannot take a choice, which has a bit for every value")
+
+
 def equal(one: Number, other: Number) -> Sum:
-    """Whether two numbers are equal; 2^bits products, so for short words only."""
+    """Whether two numbers are equal; 2^bits products, so for short words only.
+
+    Raises:
+        ProgramError: more than `MAX_ONE_STEP_BITS` bits; `idioms.equal` takes a step for those.
+    """
+    _check_short(one, other, "idioms.equal")
     return all_of((a & b) | (~a & ~b) for a, b in zip(one, other, strict=True))
+
+
+def _less(one: Number, other: Number, if_equal: Sum) -> Sum:
+    """Whether one number is less, from the lowest bit up; 2^bits - 1 products, or 3/2 as many."""
+    if not isinstance(other, Number) or one.signed != other.signed:
+        raise ProgramError("a signed and an unsigned number are not compared")
+    _check_short(one, other, "idioms.less")
+    found = if_equal
+    for a, b in zip(one.ranked, other.ranked, strict=True):
+        found = (~a & b) | ((~a | b) & found)
+    return found
+
+
+def _check_short(one: Number, other: Number, instead: str) -> None:
+    if len(one) != len(other):
+        raise ProgramError(f"numbers of {len(one)} and {len(other)} bits are not compared")
+    if len(one) > MAX_ONE_STEP_BITS:
+        raise ProgramError(
+            f"numbers of {len(one)} bits are not compared in one step, which takes about 2^bits "
+            f"products; up to {MAX_ONE_STEP_BITS} bits are, and `{instead}` compares longer ones"
+        )
+
+
+def _below(bits: Sequence[Sum], limit: int) -> Sum:
+    """Whether an unsigned number is below a limit of 0 to 2^bits; a product for each 1 in it.
+
+    Such a product says at which 1 of the limit the number is first smaller.
+    """
+    if limit >> len(bits):
+        return TRUE
+    higher, products = TRUE, []
+    for place in reversed(range(len(bits))):
+        if limit >> place & 1:
+            products.append(higher & ~bits[place])
+        else:
+            higher = higher & ~bits[place]
+    return any_of(products)
+
+
+def _above(bits: Sequence[Sum], limit: int) -> Sum:
+    """Whether an unsigned number is above a limit of -1 to 2^bits - 1; a product for each 0."""
+    return _below([~bit for bit in bits], (1 << len(bits)) - 1 - limit)

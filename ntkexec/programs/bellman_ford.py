@@ -48,7 +48,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     edges = p.table("edge", num_ports, Word("weight", word))
     reached = p.flag("reached")
     distance = p.word("distance", word)
-    parent = p.choice("parent", num_ports)
+    parent = p.choice("parent", num_ports, exclusive=True)
     # Set in the last step of a round, so that the end of a run shows it and the next round not.
     improved = p.flag("improved", temporary=True)
     sums = p.table("sum", num_ports, Word("kept", word)).kept
@@ -56,7 +56,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     stages = ("heard", "weight", "carry", "sum", "live", "lost")
     lanes = p.table("lane", num_ports, *map(Flag, stages), temporary=True)
     # The own distance passes as many stages.
-    leaving, early, late, own = p.flags("own", 4, temporary=True)
+    leaving, early, late, own = p.word("own", 4, temporary=True)
     # For any two candidates, the own distance being the first, whether the later is smaller.
     pairs = [(one, other) for other in range(num_ports + 1) for one in range(other)]
     flags = p.table("pair", len(pairs), Flag("smaller"), temporary=True).smaller

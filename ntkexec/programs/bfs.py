@@ -33,7 +33,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     """
     p = Builder("bfs", slots=slots, degree=degree)
     reached = p.flag("reached")
-    parent = p.choice("parent", max(1, degree))
+    parent = p.choice("parent", max(1, degree), exclusive=True)
     distance = p.word("distance", word)
     called = p.flag("called", temporary=True)
     calls = p.table("calls", max(1, degree), Flag("made"), temporary=True).made

@@ -54,7 +54,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     p = Builder("bfs-queue", slots=slots, degree=degree)
     ports = p.ports()
     root, reached, visited, done = (p.flag(name) for name in ("root", "reached", "visited", HALT))
-    parent = p.choice("parent", len(ports))
+    parent = p.choice("parent", len(ports), exclusive=True)
     distance, order, count = (p.word(name, word) for name in ("distance", "order", "count"))
     # A child whose branch found something new on the last tour; where the token is still to go on
     # this one; where it is.
@@ -67,7 +67,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
         p.flag(name, temporary=True) for name in ("called", "newborn", "was_alive")
     )
     moves, returns, again = (p.flag(name, temporary=True) for name in ("moves", "returns", "again"))
-    following = p.choice("following", len(ports), temporary=True)
+    following = p.choice("following", len(ports), temporary=True, exclusive=True)
     inbox = p.message(
         Flag("claim"), Flag("mine"), Flag("alive"), Flag("call"), Word("number", word)
     )

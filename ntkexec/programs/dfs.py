@@ -46,13 +46,13 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     p = Builder("dfs", slots=slots, degree=degree)
     ports = p.ports()
     root, visited, finished, done = (p.flag(name) for name in ("root", "visited", "finished", HALT))
-    parent = p.choice("parent", len(ports))
+    parent = p.choice("parent", len(ports), exclusive=True)
     discovery = p.word("discovery", word)
     # Counts rounds, from 1, until the node finishes.
     finish = p.word("finish", word)
     gone = p.table("neighbour", len(ports), Flag("gone")).gone
     called = p.flag("called", temporary=True)
-    caller = p.choice("caller", len(ports), temporary=True)
+    caller = p.choice("caller", len(ports), temporary=True, exclusive=True)
     inbox = p.message(Flag("here"), Flag("call"))
 
     with p.phase("choose"):

@@ -4,6 +4,7 @@ The oracle carries out the statements of a random program on values, one after a
 nothing of templates; the compiled program is run by the naive semantics of `programs`.
 """
 
+import functools
 import itertools
 import pathlib
 import subprocess
@@ -18,7 +19,17 @@ from programs import MANY, expected_bits, fields_with_columns, valid_states
 from ntkexec import executor, graphs, pipeline
 from ntkexec.errors import LayoutError, ProgramError
 from ntkexec.graphs.ports import in_neighbours, port_slots
-from ntkexec.language import Builder, Flag, OneHot, Word, either, equal, idioms, initial_states
+from ntkexec.language import (
+    Builder,
+    Flag,
+    Number,
+    OneHot,
+    Word,
+    either,
+    equal,
+    idioms,
+    initial_states,
+)
 from ntkexec.language.logic import FALSE, TRUE
 
 FILE = pathlib.Path(__file__).name
@@ -227,7 +238,7 @@ def as_rows(program, states, phase):
     return rows
 
 
-@settings(MANY, max_examples=300)
+@settings(MANY, max_examples=200)
 @given(random_programs)
 def test_a_program_does_what_its_statements_say_or_is_refused_for_a_conflict(case):
     temporary, phases = case
@@ -239,8 +250,15 @@ def test_a_program_does_what_its_statements_say_or_is_refused_for_a_conflict(cas
         with pytest.raises(ProgramError, match=r"disagree on .* in phase 'phase\d' when "):
             p.compile()
         return
+    try:
+        program = p.compile()
+    except ProgramError as error:
+        # Which values are lost is the subject of tests of their own; one phase loses none.
+        if "lives for one step" not in str(error) or len(phases) == 1:
+            raise
+        event("lost")
+        return
     event("compiled")
-    program = p.compile()
     assert program.round_length == len(phases)
     for phase, following in enumerate(after):
         found = expected_bits(program, as_rows(program, STATES, phase))
@@ -343,6 +361,8 @@ def test_a_one_hot_field_needs_no_guards_against_its_other_values():
 def builder():
     p = Builder("errors", slots=2, degree=1)
     p.a, p.x, p.c = p.flag("a"), p.word("x", 2), p.choice("c", 3)
+    p.s, p.k = p.word("s", 2, signed=True), p.word("k", 2, constant=True)
+    p.t = p.flag("t", temporary=True)
     p.inbox = p.message(Word("number", 2))
     return p
 
@@ -355,14 +375,28 @@ IN_A_PHASE = {
     "5 does not fit in 2 bits; 0 to 3 do": lambda p: p.send(p.inbox.number, 5),
     "2 bits cannot take a value of 1": lambda p: p.assign(p.x, p.a),
     "1 bits cannot take a value of 2": lambda p: p.assign(p.a, p.x),
-    "2 bits cannot take a value of 3": lambda p: p.assign(p.x, p.c),
+    "2 bits cannot take a value of 3": lambda p: p.assign(p.x, Number((p.a, p.a, p.a))),
+    "a number cannot take a choice, which has a bit for every value": lambda p: p.assign(p.x, p.c),
+    "a choice cannot take a number; a choice has a bit for every value": lambda p: p.assign(
+        p.c, p.x
+    ),
+    "-3 does not fit in 2 signed bits; -2 to 1 do": lambda p: p.assign(p.s, -3),
+    "'k' is a constant and cannot be written": lambda p: p.set(p.k[1]),
+    "'both' cannot be temporary and constant": lambda p: p.flag(
+        "both", temporary=True, constant=True
+    ),
+    "only a flag that is kept can say that a node halts": lambda p: setattr(p, "halt", p.t),
+    "a repeat begins inside phase 'outer'": lambda p: p.repeat(2).__enter__(),
+    "'always' begins inside phase 'outer'": lambda p: p.always().__enter__(),
+    "a block is repeated at least once, not 0 times": lambda p: p.repeat(0).__enter__(),
     "only a field can be assigned to, not a condition": lambda p: p.set(p.x == 1),
     "only a field can be assigned to, not a condition ": lambda p: p.set(~p.a),
     "only a field can be assigned to, not a condition  ": lambda p: p.clear(p.x + 1),
     "only a field can be assigned to, not a condition   ": lambda p: p.assign(p.a | p.x[0], 1),
     "only a field can be assigned to, not a condition    ": lambda p: p.set(TRUE),
     "phase 'inner' begins inside phase 'outer'": lambda p: p.phase("inner").__enter__(),
-    "'phase' is the field that the compiler adds for its clock": lambda p: p.flag("phase"),
+    "'phase' is a field that the compiler adds for its clock": lambda p: p.flag("phase"),
+    "'turn7' is a field that the compiler adds for its clock": lambda p: p.word("turn7", 2),
 }
 
 
@@ -462,12 +496,16 @@ def test_send_writes_only_the_own_slot():
     assert np.array_equal(after["inbox.number"], np.where(own, number[:, None], 0))
 
 
+@functools.cache
+def engine_of(program):
+    return pipeline.make_engine("kernel", pipeline.certify(program, num_decisions=10**6))
+
+
 def run(program, graph, values, num_steps):
     """Final fields by the kernel engine, every step compared with the program."""
-    certificate = pipeline.certify(program, num_decisions=10**6)
     states = initial_states(program, graph.num_nodes, values)
     found = executor.execute(
-        pipeline.make_engine("kernel", certificate),
+        engine_of(program),
         program,
         graph.tuple._replace(nodes=states),
         num_steps=num_steps,
@@ -510,6 +548,84 @@ def test_at_port_reads_the_message_of_the_neighbour_at_that_port(directed):
         assert found["heard.parity"][node].tolist() == [u % 2 for u in expected] + [0] * free
         assert found["heard.third"][node].tolist() == [u % 3 for u in expected] + [-1] * free
     assert not found["inbox.parity"].any()  # a message lasts for one step
+
+
+def test_a_call_reaches_the_neighbour_at_the_port_and_an_address_is_read_by_it_alone():
+    graph = graphs.load("gnp:n=9,p=0.3,seed=5")
+    slots, degree = graph.num_colours, graph.degree
+    p = Builder("calls", slots=slots, degree=degree)
+    own, callers = p.word("own", 4), p.flags("calls", degree)
+    told, asked = p.word("told", 4), p.table("asked", degree, Flag("here")).here
+    inbox = p.message(Word("number", 4), OneHot("to", slots))
+    with p.phase("call"):
+        for port, calls in enumerate(callers):
+            p.call(port, inbox.number, own, when=calls)
+    with p.phase("called"):
+        p.assign(told, p.called(inbox.number))
+    with p.phase("address"):
+        p.address(degree - 1, inbox.to)
+    with p.phase("addressed"):
+        mine = p.addressed(inbox.to)
+        for port, flag in enumerate(asked):
+            p.assign(flag, p.at_port(port, mine))
+    program = p.compile()
+    neighbours, nodes = in_neighbours(graph, degree), np.arange(graph.num_nodes)
+    values = {"own": nodes + 1, "colour": graph.colours}
+    values["port.slot"] = port_slots(graph, degree)
+    for node, port in np.argwhere(neighbours >= 0):
+        callers = np.zeros((graph.num_nodes, degree), bool)
+        callers[node, port] = True
+        found = run(program, graph, values | {"calls.set": callers}, 4)
+        told = np.where(nodes == neighbours[node, port], node + 1, 0)
+        assert np.array_equal(found["told"], told)
+        # All nodes with a neighbour at the last port address it, at the same time.
+        for one, row in enumerate(neighbours):
+            last = [bool(u >= 0 and neighbours[u, -1] == one) for u in row]
+            assert found["asked.here"][one].tolist() == last
+
+
+def test_any_number_of_flags_is_a_table():
+    p = Builder("flags", slots=1, degree=0)
+    many = p.flags("many", 70)
+    assert len(many) == 70
+    with p.phase("shift"):
+        for one, other in zip(many, (*many[1:], FALSE)):
+            p.assign(one, other)
+    program = p.compile()
+    values = np.eye(70, dtype=bool)
+    after = expected_bits(program, initial_states(program, 70, {"many.set": values}))
+    assert np.array_equal(program.layout.unpack(after)["many.set"], np.eye(70, k=-1, dtype=bool))
+
+
+def test_a_signed_word_is_decoded_in_twos_complement_and_takes_negative_constants():
+    p = Builder("signed", slots=1, degree=0)
+    x, low = p.word("x", 3, signed=True), p.flag("low")
+    with p.phase("only"):
+        p.assign(low, x < -2)
+        p.assign(x, -4, when=x == 3)
+        p.assign(x, x + 1, when=x != 3)
+    program = p.compile()
+    x = np.arange(-4, 4)
+    after = expected_bits(program, initial_states(program, 8, {"x": x}))
+    fields = program.layout.unpack(after)
+    assert fields["x"].tolist() == [*range(-3, 4), -4]
+    assert np.array_equal(fields["low"], x < -2)
+
+
+def test_a_constant_is_kept_and_read():
+    p = Builder("constants", slots=1, degree=0)
+    k, t, x = p.word("k", 2, constant=True), p.table("t", 2, Flag("f"), constant=True), p.flag("x")
+    with p.phase("only"):
+        p.assign(x, (k == 2) & t[1].f)
+    program = p.compile()
+    states = initial_states(
+        program, 4, {"k": [0, 1, 2, 2], "t.f": [[0, 1], [1, 1], [0, 1], [1, 0]]}
+    )
+    before = program.layout.unpack(states)
+    after = program.layout.unpack(expected_bits(program, states))
+    assert after["x"].tolist() == [False, False, True, False]
+    for name in ("k", "t.f"):
+        assert np.array_equal(after[name], before[name])
 
 
 def test_ports_are_one_table_and_constant():
@@ -556,8 +672,8 @@ def test_the_phase_ring_runs_round(num_phases):
     for step in range(2 * num_phases + 1):
         fields = program.layout.unpack(states)
         assert fields["phase"].tolist() == [step % num_phases]
-        last = 1 << (step - 1) % num_phases if step else 0
-        assert fields["seen"].tolist() == [last]
+        last = (step - 1) % num_phases if step else -1
+        assert fields["seen.set"].tolist() == [[i == last for i in range(num_phases)]]
         states = expected_bits(program, states)
 
 
@@ -658,7 +774,7 @@ def test_compilation_does_not_depend_on_the_hash_seed():
             text=True,
             check=True,
         ).stdout
-        for seed in (0, 1, 2)
+        for seed in (0, 1)
     }
     assert len(printed) == 1
     assert "<string>:7" in printed.pop()

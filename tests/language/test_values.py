@@ -1,11 +1,12 @@
 """Numbers and choices against integers, over all values of up to four bits."""
 
 import itertools
+import operator
 
 import pytest
 
 from ntkexec.errors import ProgramError
-from ntkexec.language import Builder, Choice, Number, either, equal
+from ntkexec.language import Builder, Choice, Number, either, equal, minimise, select
 from ntkexec.language.logic import FALSE, TRUE, Sum, literal
 from ntkexec.language.values import bits_of, constant
 
@@ -119,6 +120,84 @@ def test_a_constant_that_does_not_fit_is_refused_with_what_would(length, offset)
     for use in (lambda x: x == wrong, lambda x: x != wrong, lambda x: constant(wrong, len(x))):
         with pytest.raises(ProgramError, match=message):
             use(number("x", length))
+
+
+def signed_number(name, length):
+    return Number(number(name, length).bits, signed=True)
+
+
+def of(value, length):
+    """The value's bits as an unsigned number."""
+    return value % 2**length
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_signed_numbers_are_in_twos_complement(length):
+    x, low = signed_number("x", length), -(2 ** (length - 1))
+    for wanted, value in itertools.product(range(low, low + 2**length), repeat=2):
+        state = holds("x", of(value, length), length)
+        assert (x == wanted).value(state) == (value == wanted)
+        assert read(constant(wanted, length, signed=True), {}) == of(wanted, length)
+    for value in (x + 1, x.where(FLAG), either([x]), constant(-1, length, signed=True)):
+        assert value.signed
+    for wrong in (low - 1, low + 2**length):
+        message = rf"{wrong} does not fit in {length} signed bits; {low} to {-low - 1} do"
+        with pytest.raises(ProgramError, match=message):
+            x == wrong  # noqa: B015
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_orders_with_every_constant_are_minimal_sums(length, signed):
+    x = (signed_number if signed else number)("x", length)
+    low = -(2 ** (length - 1)) if signed else 0
+    everything = range(low, low + 2**length)
+    for limit in everything:
+        conditions = {
+            operator.lt: (x < limit, limit > x),
+            operator.le: (x <= limit, limit >= x),
+            operator.gt: (x > limit, limit < x),
+            operator.ge: (x >= limit, limit <= x),
+        }
+        for order, both in conditions.items():
+            for condition in both:
+                for value in everything:
+                    state = holds("x", of(value, length), length)
+                    assert condition.value(state) == order(value, limit)
+                assert minimise(condition) == condition
+        # A product for each 1 of the limit, or for each 0.
+        assert len((x < limit).terms) == (limit - low).bit_count()
+        assert len((x > limit).terms) == length - (limit - low).bit_count()
+    for order, (_, both) in itertools.product(conditions, [(0, low - 1), (0, low + 2**length)]):
+        with pytest.raises(ProgramError, match=f"{both} does not fit in {length}"):
+            order(x, both)
+
+
+def test_a_number_is_ordered_with_numbers_only():
+    for order in (operator.lt, operator.le, operator.gt, operator.ge):
+        with pytest.raises(ProgramError, match="a number is compared with a number, not with"):
+            order(number("x", 2), FLAG)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_select_is_if_then_else(length):
+    x, y = number("x", length), number("y", length)
+    for one, other, flag in itertools.product(range(2**length), range(2**length), (False, True)):
+        state = holds("x", one, length) | holds("y", other, length) | {"flag": flag}
+        assert read(select(FLAG, x, y), state) == (one if flag else other)
+        assert read(select(FLAG, x, 1), state) == (one if flag else 1)
+    a, b = literal("a"), literal("b")
+    for a_value, b_value, flag in itertools.product((False, True), repeat=3):
+        state = {"a": a_value, "b": b_value, "flag": flag}
+        assert select(FLAG, a, b).value(state) == (a_value if flag else b_value)
+    c, d = choice("c", 2), choice("d", 2)
+    assert isinstance(select(FLAG, c, d), Choice)
+    assert isinstance(select(FLAG, c, 1), Choice)
+    for one, other in ((c, x), (x, c)):
+        with pytest.raises(ProgramError, match="cannot take a"):
+            select(FLAG, one, other)
+    with pytest.raises(ProgramError, match="2 is no choice; 0 to 1 are"):
+        select(FLAG, c, 2)
 
 
 def test_only_one_can_be_added():
