@@ -2,6 +2,7 @@
 
 from ntkexec.programs import bellman_ford, bfs, bfs_queue, dfs, flooding
 from ntkexec.programs.instance import Algorithm, Instance
+from ntkexec.programs.local.examples import FAMILIES
 
 ALGORITHMS: dict[str, Algorithm] = {
     found.name: found
@@ -14,5 +15,6 @@ ALGORITHMS: dict[str, Algorithm] = {
         bellman_ford.ALGORITHM,
     )
 }
+ALGORITHMS |= {family.name: family.algorithm() for family in FAMILIES}
 
 __all__ = ["ALGORITHMS", "Algorithm", "Instance"]
