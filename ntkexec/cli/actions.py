@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,8 +92,9 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
 
 def run(
     algorithm: str,
-    spec: str,
+    words: Sequence[str],
     *,
+    bits: int | None,
     degree: int | None,
     self_loops: str,
     weights: str | None,
@@ -102,8 +103,17 @@ def run(
     **options: Any,
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
-    pipeline.find_algorithm(algorithm)
-    graph = load_graph(algorithm, spec, degree=degree, self_loops=self_loops, weights=weights)
+    found = pipeline.find_algorithm(algorithm)
+    if found.operands is not None:
+        graph, asked = found.operands(words, bits)
+        options |= asked
+    elif len(words) > 1 or bits is not None:
+        what = f"--bits {bits}" if len(words) == 1 else repr(words[1])
+        raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
+    else:
+        graph = load_graph(
+            algorithm, words[0], degree=degree, self_loops=self_loops, weights=weights
+        )
     with training_bar() as told:
         result = pipeline.run(algorithm, graph, report=told, trace=html is not None, **options)
     if html is not None:

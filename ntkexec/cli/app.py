@@ -50,7 +50,11 @@ class SelfLoops(enum.StrEnum):
 
 
 Algorithm = Annotated[
-    str, typer.Argument(help="flooding, bfs, bfs-queue, dfs, dfs-forest or bellman-ford.")
+    str,
+    typer.Argument(
+        help="On a graph flooding, bfs, bfs-queue, dfs, dfs-forest, bellman-ford, or LOCAL algorithms such as "
+        "leader-election; on one node add, multiply, permute, sbn."
+    ),
 ]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 SourceOption = Annotated[
@@ -103,7 +107,15 @@ DecisionsOption = Annotated[
 @app.command(epilog="Example: ntkexec run flooding karate --source 0 --message 1011")
 def run(
     algorithm: Algorithm,
-    graph: Annotated[str, typer.Argument(help=GRAPH_HELP)],
+    graph: Annotated[str, typer.Argument(help=GRAPH_HELP + " In arithmetic, the first operand.")],
+    operands: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="In arithmetic what follows: run add 13 29; run multiply 13 29; "
+            "run permute 10110 4 2 0 1 3; run sbn PROGRAM.txt a=5."
+        ),
+    ] = None,
+    bits: Annotated[int | None, typer.Option(help="In arithmetic: length of the numbers.")] = None,
     source: SourceOption = None,
     message: MessageOption = None,
     engine: Annotated[
@@ -154,7 +166,8 @@ def run(
         algorithm = actions.with_ties(algorithm, ties.value)
     exact = actions.run(
         algorithm,
-        graph,
+        [graph, *(operands or ())],
+        bits=bits,
         degree=degree,
         self_loops=self_loops.value,
         weights=weights,

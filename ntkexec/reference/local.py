@@ -36,7 +36,11 @@ def spanning_tree(graph: nx.Graph, inputs: Sequence[Any] | None = None) -> ByNod
     leaders = leader_election(graph)
     roots = [node for node, row in leaders.items() if row["elected"]]
     return {
-        node: {"root": leaders[node]["leader"], "distance": row["distance"], "parent": row["parent"]}
+        node: {
+            "root": leaders[node]["leader"],
+            "distance": row["distance"],
+            "parent": row["parent"],
+        }
         for node, row in bfs(graph, roots).items()
     }
 
