@@ -1,8 +1,11 @@
-"""Multiplication of two l-bit numbers from 19 l - 13 examples, in 2 l + 1 steps.
+"""Multiplication of two l-bit numbers from 19 l - 21 examples, in 2 l + 1 steps.
 
 Shift and add: `row` takes the next partial product, a shifted times a bit of b, and is added to a
 sum kept as two numbers, `low` and `carry`, so that no carry ripples. When b is used up the same
 step goes on adding the two. Every step is the same, so there is no clock.
+
+What cannot occur is left out: row j is 0 below place j and above place j + l - 1, and when it
+arrives nothing has reached that highest place yet.
 """
 
 import functools
@@ -32,26 +35,35 @@ def program(*, bits: int) -> Program:
     b = p.word("b", bits)
     row = p.word("row", 2 * bits - 1)
     low = p.word("low", 2 * bits)
-    # A carry has weight 2 at least, so bit i of the word stands at place i + 1.
-    carry = p.word("carry", 2 * bits - 1)
+    # Nothing carries into places 0 and 1, so bit i of the word stands at place i + 2.
+    carry = p.word("carry", max(1, 2 * bits - 2), temporary=True)
+    top = 2 * bits - 1
     with p.phase("shift and add"):
         p.assign(a, Number((FALSE, *a.bits[:-1])))
         p.assign(b, Number((*b.bits[1:], FALSE)))
         p.assign(row, a.where(b[0]))
         for place in range(2 * bits):
             x = low[place]
-            y = carry[place - 1] if place else FALSE
-            z = row[place] if place < 2 * bits - 1 else FALSE
+            y = carry[place - 2] if 2 <= place <= top and bits > 1 else FALSE
+            z = row[place] if place < top else FALSE
             odd = (x & ~y) | (~x & y)
-            p.assign(low[place], (odd & ~z) | (~odd & z))
-            if place < 2 * bits - 1:
-                p.assign(carry[place], (x & y) | (x & z) | (y & z))
+            if place == top:
+                p.assign(low[place], x | y)  # set once: the product fits
+            elif place in (0, top - 1):
+                # Only one row reaches the lowest place, and only one the highest, when all is 0.
+                p.assign(low[place], odd | z)
+            else:
+                p.assign(low[place], (odd & ~z) | (~odd & z))
+            if place == top - 1 and bits > 1:
+                p.assign(carry[place - 1], x & y)
+            elif 1 <= place < top:
+                p.assign(carry[place - 1], (x & y) | (x & z) | (y & z))
     return p.compile()
 
 
 def num_templates(*, bits: int) -> int:
     """Templates of `program`, as a formula."""
-    return 19 * bits - 13
+    return 4 if bits == 1 else 19 * bits - 21
 
 
 def num_steps(*, bits: int) -> int:
