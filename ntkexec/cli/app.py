@@ -149,6 +149,10 @@ def run(
     html: Annotated[
         Path | None, typer.Option(help="Write a page that shows the run, step by step.")
     ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="For life, rule-110 and neighbourhood-size: generations, or hops."),
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
@@ -174,6 +178,7 @@ def run(
         as_json=json,
         sources=source,
         message=message,
+        rounds=rounds,
         engine=engine.value,
         kind=kind.value,
         members=members,

@@ -117,6 +117,7 @@ class Local:
             it has none.
         addressed: whether messages differ from port to port.
         halted: whether a node is done; asked after the last round.
+        rounds: T, if it is the same on all graphs.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Local:
     output: Callable[[Any, Node], Mapping[str, int]]
     addressed: bool = False
     halted: Callable[[Any], bool] | None = None
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         Optional(self.message)

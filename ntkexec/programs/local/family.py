@@ -12,7 +12,7 @@ from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Algorithm, Answer, Instance
-from ntkexec.programs.local.algorithm import Local
+from ntkexec.programs.local.algorithm import Local, Node
 from ntkexec.programs.local.compiler import Compiled, compile
 from ntkexec.programs.local.simulation import nodes_of, simulate
 from ntkexec.template import Program
@@ -20,7 +20,7 @@ from ntkexec.template import Program
 Inputs = Sequence[Any] | None
 """The input of every node, by index; None if there are none."""
 
-Reference = Callable[[nx.Graph, Inputs], Mapping[int, Mapping[str, int]]]
+Reference = Callable[[nx.Graph, Inputs, int], Mapping[int, Mapping[str, int]]]
 
 
 def one_bit(graph: Graph) -> int:
@@ -46,20 +46,21 @@ class Family:
         name: as users write it.
         summary: one line.
         build: `build(degree=, word=)` gives the algorithm.
-        rounds: `rounds(graph, inputs)`, T on a graph.
+        rounds: `rounds(graph, inputs)`, T on a graph; None where the algorithm says it itself. If
+            `rounds` is one of `inputs`, users can ask for another number.
         word: the least `word` with which it fits a graph; what a word is, `build` says.
         inputs: names of what users can ask.
         node_inputs: `node_inputs(graph, **asked)` gives each node its input.
-        reference: `reference(graph, inputs)`, for one networkx graph whose nodes are the identifiers
-            the answer by node and field, obtained in another way; by default the algorithm's own
-            functions are carried out.
+        reference: `reference(graph, inputs, rounds)`, for one networkx graph whose nodes are the
+            identifiers the answer by node and field, obtained in another way; by default the
+            algorithm's own functions are carried out.
         formats: by field, `format(value, graph)` shows a value.
     """
 
     name: str
     summary: str
     build: Callable[..., Local]
-    rounds: Callable[[Graph, Inputs], int]
+    rounds: Callable[[Graph, Inputs], int] | None
     word: Callable[[Graph], int] = one_bit
     inputs: tuple[str, ...] = ()
     node_inputs: Callable[..., Inputs] | None = None
@@ -88,17 +89,23 @@ class Family:
             GraphError: a directed graph, or an input that does not fit.
             ProgramError: the graph does not fit the given sizes, or what `compile` refuses.
         """
-        given = None if self.node_inputs is None else self.node_inputs(graph, **asked)
+        others = {name: value for name, value in asked.items() if name != "rounds"}
+        given = None if self.node_inputs is None else self.node_inputs(graph, **others)
         needed = {
             "degree": graph.degree,
             "slots": graph.num_colours,
             "word": self.word(graph),
         }
         sizes = common.sizes_for(graph, needed, parameters)
+        compiled = self.compiled(**sizes)
+        rounds = asked.get("rounds", compiled.algorithm.rounds)
+        if rounds is None:
+            assert self.rounds is not None, f"{self.name} says nowhere how many rounds it takes"
+            rounds = self.rounds(graph, given)
         return instance(
-            self.compiled(**sizes),
+            compiled,
             graph,
-            rounds=self.rounds(graph, given),
+            rounds=rounds,
             inputs=given,
             parameters=sizes,
             described=asked,
@@ -167,12 +174,11 @@ def instance(
     def answer(states: Sequence[Any]) -> Answer:
         for node, state in zip(nodes, states, strict=True):
             algorithm.check_halted(node, state, rounds)
-        rows = [algorithm.output(state, node) for node, state in zip(nodes, states, strict=True)]
-        return {field: np.array([row[field] for row in rows]) for field in rows[0]}
+        return outputs(algorithm, nodes, states)
 
     def expected() -> Answer:
         if reference is not None:
-            return _by_graph(reference, graph, inputs)
+            return _by_graph(reference, graph, inputs, rounds)
         return answer(simulate(algorithm, graph, rounds=rounds, inputs=inputs))
 
     return Instance(
@@ -191,7 +197,13 @@ def instance(
     )
 
 
-def _by_graph(reference: Reference, graph: Graph, inputs: Inputs) -> Answer:
+def outputs(algorithm: Local, nodes: Sequence[Node], states: Sequence[Any]) -> Answer:
+    """The answer of an algorithm, by field."""
+    rows = [algorithm.output(state, node) for node, state in zip(nodes, states, strict=True)]
+    return {field: np.array([row[field] for row in rows]) for field in rows[0]}
+
+
+def _by_graph(reference: Reference, graph: Graph, inputs: Inputs, rounds: int) -> Answer:
     """The reference's answer, graph by graph."""
     whole = common.index_graph(graph).to_undirected()
     by_node: dict[int, Mapping[str, int]] = {}
@@ -199,7 +211,7 @@ def _by_graph(reference: Reference, graph: Graph, inputs: Inputs) -> Answer:
         one = nx.relabel_nodes(
             whole.subgraph(range(part.start, part.stop)), lambda node, s=part.start: node - s
         )
-        found = reference(one, None if inputs is None else inputs[part])
+        found = reference(one, None if inputs is None else inputs[part], rounds)
         by_node |= {node + part.start: row for node, row in found.items()}
     return common.as_columns(by_node)
 

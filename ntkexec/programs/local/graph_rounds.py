@@ -1,9 +1,12 @@
 """How many rounds algorithms need on a given graph."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 from jaxtyping import Int
 from scipy.sparse import csgraph
 
+from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.programs import inputs as common
 from ntkexec.programs.local.family import Inputs
@@ -38,3 +41,27 @@ def longest_descent(graph: Graph, inputs: Inputs = None) -> int:
         if sender < receiver:
             length[receiver] = max(length[receiver], length[sender] + 1)
     return int(length.max())
+
+
+def roots(
+    graph: Graph, source: Hashable | None = None, sources: Sequence[Hashable] | None = None
+) -> list[int]:
+    """One root for every component that has one: as given, or the smallest node of each.
+
+    Raises:
+        GraphError: an unknown node, or two in one component.
+    """
+    if source is None and sources is None:
+        return smallest_of_components(graph)
+    given = common.source_indices(graph, source, sources)
+    common.check_sources(graph, given)
+    _, component = csgraph.connected_components(common.adjacency(graph), directed=False)
+    first: dict[int, int] = {}
+    for node in given:
+        other = first.setdefault(int(component[node]), node)
+        if other != node:
+            raise GraphError(
+                f"{graph.names[other]!r} and {graph.names[node]!r} are in one component of graph "
+                f"{graph.label!r}; it takes one root"
+            )
+    return given
