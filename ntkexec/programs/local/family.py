@@ -20,7 +20,7 @@ from ntkexec.template import Program
 Inputs = Sequence[Any] | None
 """The input of every node, by index; None if there are none."""
 
-Reference = Callable[[nx.Graph, Inputs, int], Mapping[int, Mapping[str, int]]]
+Reference = Callable[[nx.Graph, Any, int], Mapping[int, Mapping[str, int]]]
 
 
 def one_bit(graph: Graph) -> int:
