@@ -107,6 +107,7 @@ class Result:
                 "components": graph.num_components,
             },
             "program": program_data(program, problem),
+            "num_inputs": self.instance.num_inputs,
             "certificate": certificate_data(
                 self.certificate, delta=self.delta, num_decisions=self.instance.num_decisions
             ),

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,8 +93,9 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
 
 def run(
     algorithm: str,
-    spec: str,
+    words: Sequence[str],
     *,
+    bits: int | None,
     degree: int | None,
     self_loops: str,
     weights: str | None,
@@ -103,9 +104,18 @@ def run(
     **options: Any,
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
-    pipeline.find_algorithm(algorithm)
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
-    graph = load_graph(algorithm, spec, degree=degree, self_loops=self_loops, weights=weights)
+    found = pipeline.find_algorithm(algorithm)
+    if found.operands is not None:
+        graph, asked = found.operands(words, bits)
+        options |= asked
+    elif len(words) > 1 or bits is not None:
+        what = f"--bits {bits}" if len(words) == 1 else repr(words[1])
+        raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
+    else:
+        graph = load_graph(
+            algorithm, words[0], degree=degree, self_loops=self_loops, weights=weights
+        )
     with training_bar() as told:
         result = pipeline.run(algorithm, graph, report=told, trace=html is not None, **options)
     if html is not None:

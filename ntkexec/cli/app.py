@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ntkexec.cli.algorithms import algorithms
 from ntkexec.cli.check import check
 from ntkexec.errors import NtkexecError
 
@@ -53,7 +54,7 @@ class SelfLoops(enum.StrEnum):
 
 
 Algorithm = Annotated[
-    str, typer.Argument(help="flooding, bfs, bfs-queue, dfs, dfs-forest or bellman-ford.")
+    str, typer.Argument(help="bfs, dfs, add, ...; 'ntkexec algorithms' lists them all.")
 ]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 SourceOption = Annotated[
@@ -106,7 +107,15 @@ DecisionsOption = Annotated[
 @app.command(epilog="Example: ntkexec run flooding karate --source 0 --message 1011")
 def run(
     algorithm: Algorithm,
-    graph: Annotated[str, typer.Argument(help=GRAPH_HELP)],
+    graph: Annotated[str, typer.Argument(help=GRAPH_HELP + " In arithmetic, the first operand.")],
+    operands: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="In arithmetic what follows: run add 13 29; run multiply 13 29; "
+            "run permute 10110 4 2 0 1 3; run sbn PROGRAM.txt a=5."
+        ),
+    ] = None,
+    bits: Annotated[int | None, typer.Option(help="In arithmetic: length of the numbers.")] = None,
     source: SourceOption = None,
     message: MessageOption = None,
     engine: Annotated[
@@ -140,6 +149,10 @@ def run(
     html: Annotated[
         Path | None, typer.Option(help="Write a page that shows the run, step by step.")
     ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="For life, rule-110 and neighbourhood-size: generations, or hops."),
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
@@ -157,13 +170,15 @@ def run(
         algorithm = actions.with_ties(algorithm, ties.value)
     exact = actions.run(
         algorithm,
-        graph,
+        [graph, *(operands or ())],
+        bits=bits,
         degree=degree,
         self_loops=self_loops.value,
         weights=weights,
         as_json=json,
         sources=source,
         message=message,
+        rounds=rounds,
         engine=engine.value,
         kind=kind.value,
         members=members,
@@ -319,6 +334,7 @@ def train(
     )
 
 
+app.command(epilog="Example: ntkexec algorithms")(algorithms)
 app.command(epilog="Example: ntkexec check padding --json")(check)
 
 

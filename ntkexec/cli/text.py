@@ -97,6 +97,11 @@ def result(found: Result) -> str:
             "graph",
             f"{graph.label}: {graph.num_nodes} nodes, {graph.num_edges} edges, degree {graph.degree}, "
             f"{graph.num_colours} colours",
+        )
+        if instance.num_inputs is None
+        else (
+            "learned from",
+            f"{program.num_templates} examples, for {_count(instance.num_inputs)} inputs",
         ),
         (
             "program",
@@ -143,6 +148,11 @@ def result(found: Result) -> str:
         node = graph.names[found.diagnosis.node]
         rows.append(("first error", f"at node {node}: {found.diagnosis}"))
     return "\n".join([table(rows), "", _answer(found.by_node()), "", _verdict(found)])
+
+
+def _count(number: int) -> str:
+    """A number, as a power of two where it is long."""
+    return f"{number:,}" if number < 1 << 40 else f"2^{number.bit_length() - 1}"
 
 
 def _answer(by_node: Mapping[Hashable, Mapping[str, object]]) -> str:

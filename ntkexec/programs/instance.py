@@ -1,7 +1,8 @@
 """An algorithm on a given graph with given inputs: all that is needed to run and to judge it."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -32,6 +33,8 @@ class Instance:
         halt: name of a flag that is set at every node when the answer is complete, if there is one.
         until: when to stop, unless the user says otherwise; see `executor.execute`.
         signed: fields whose values can be negative, with `NONE` for none.
+        num_inputs: how many different inputs of its size the program computes on, where that is
+            a number: in arithmetic.
     """
 
     parameters: Mapping[str, int]
@@ -46,6 +49,7 @@ class Instance:
     signed: frozenset[str] = frozenset()
     halt: str | None = None
     until: Until = "steps"
+    num_inputs: int | None = None
 
     @property
     def graphs(self) -> GraphsTuple:
@@ -73,6 +77,8 @@ class Algorithm:
             inputs speak of nodes by name, and may be left out.
         inputs: names of the inputs.
         weighted: whether it reads the weights of edges.
+        operands: `operands(words, bits)` turns what stands on the command line instead of a graph
+            into a graph and inputs; None where there is a graph.
     """
 
     name: str
@@ -82,3 +88,4 @@ class Algorithm:
     prepare: Callable[..., Instance]
     inputs: tuple[str, ...]
     weighted: bool = False
+    operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None

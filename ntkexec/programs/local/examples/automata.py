@@ -1,0 +1,138 @@
+"""Cellular automata: a LOCAL algorithm whose nodes are finite state machines."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ntkexec.errors import GraphError
+from ntkexec.graphs import Graph
+from ntkexec.programs import inputs as common
+from ntkexec.programs.local.algorithm import Fold, Local, Node, Step, Update
+from ntkexec.programs.local.family import Family, Inputs, as_flag
+from ntkexec.programs.local.types import Bool, Optional, Range, Record
+from ntkexec.reference import local as reference
+
+GENERATIONS = 8
+DENSITY = 3 / 8
+
+
+def generations(graph: Graph, inputs: Inputs) -> int:
+    """The rounds if none are asked for."""
+    return GENERATIONS
+
+
+def build_life(*, degree: int, word: int) -> Local:
+    """Conway's Life on any graph; it has no word. A node's input is whether it is alive."""
+    State = Record("State", alive=Bool(), live=Range(degree + 1))
+
+    def count(state: Any, message: bool | None) -> Any:
+        return state._replace(live=min(degree, state.live + 1)) if message else state
+
+    def next_generation(state: Any) -> Any:
+        alive = state.live == 3 or (state.live == 2 and state.alive)
+        return State(alive=alive, live=0)
+
+    return Local(
+        name="life",
+        state=State,
+        message=Bool(),
+        init=lambda node: State(alive=bool(node.input), live=0),
+        send=lambda state: state.alive,
+        stages=(Fold(count), Step(next_generation)),
+        output=lambda state, node: {"alive": int(state.alive)},
+    )
+
+
+def soup(
+    graph: Graph, source: Hashable | None = None, sources: Sequence[Hashable] | None = None
+) -> list[bool]:
+    """The inputs: the sources live, or without any a random three eighths of all, always the same."""
+    if source is None and sources is None:
+        return (np.random.default_rng(0).random(graph.num_nodes) < DENSITY).tolist()
+    alive = common.source_indices(graph, source, sources)
+    return np.isin(np.arange(graph.num_nodes), alive).tolist()
+
+
+def build_rule_110(*, degree: int, word: int) -> Local:
+    """Wolfram's rule 110; it has no word. A node's input is its state, and the cells beside it."""
+    beside = Optional(Range(max(1, degree)))
+    State = Record("State", alive=Bool(), left=beside, right=beside)
+
+    def init(node: Node) -> Any:
+        alive, left, right = node.input
+        ports = [None if other < 0 else node.port(other) for other in (left, right)]
+        return State(alive=bool(alive), left=ports[0], right=ports[1])
+
+    def update(state: Any, received: tuple[bool | None, ...]) -> Any:
+        left = state.left is not None and bool(received[state.left])
+        right = state.right is not None and bool(received[state.right])
+        return state._replace(alive=bool(110 >> (4 * left + 2 * state.alive + right) & 1))
+
+    return Local(
+        name="rule-110",
+        state=State,
+        message=Bool(),
+        init=init,
+        send=lambda state: state.alive,
+        stages=(Update(update),),
+        output=lambda state, node: {"alive": int(state.alive)},
+    )
+
+
+def row(
+    graph: Graph, source: Hashable | None = None, sources: Sequence[Hashable] | None = None
+) -> list[tuple[bool, int, int]]:
+    """The inputs: the sources live, or without any the last cell alone.
+
+    Raises:
+        GraphError: no path or ring in the order of the identifiers; names an edge too many.
+    """
+    alive = [graph.num_nodes - 1]
+    if source is not None or sources is not None:
+        alive = common.source_indices(graph, source, sources)
+    found: list[tuple[bool, int, int]] = []
+    edges = set(zip(graph.tuple.senders.tolist(), graph.tuple.receivers.tolist(), strict=True))
+    for part in graph.node_ranges():
+        size = part.stop - part.start
+        for index in range(size):
+            left, right = (index - 1) % size, (index + 1) % size
+            pairs = [(part.start + other, part.start + index) for other in (left, right)]
+            beside = [
+                other if other != index and pair in edges else -1
+                for other, pair in zip((left, right), pairs, strict=True)
+            ]
+            if size == 2:
+                # The only neighbour of a cell is on one side.
+                beside[1 if index else 0] = -1
+            edges -= set(pairs)
+            found.append((part.start + index in alive, beside[0], beside[1]))
+    if edges:
+        sender, receiver = (graph.names[end] for end in min(edges))
+        raise GraphError(
+            f"rule-110 runs on a path or a ring whose nodes follow each other; graph {graph.label!r} "
+            f"has an edge from {sender!r} to {receiver!r}"
+        )
+    return found
+
+
+LIFE = Family(
+    name="life",
+    summary="Conway's Life on any graph, for so many rounds",
+    build=build_life,
+    rounds=generations,
+    inputs=("source", "sources", "rounds"),
+    node_inputs=soup,
+    reference=reference.life,
+    formats={"alive": as_flag},
+)
+RULE_110 = Family(
+    name="rule-110",
+    summary="Wolfram's elementary cellular automaton on a path or a ring, for so many rounds",
+    build=build_rule_110,
+    rounds=generations,
+    inputs=("source", "sources", "rounds"),
+    node_inputs=row,
+    reference=reference.rule_110,
+    formats={"alive": as_flag},
+)

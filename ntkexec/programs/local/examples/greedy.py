@@ -1,0 +1,113 @@
+"""Greedy algorithms in the order of identifiers: (D+1)-colouring, maximal independent set.
+
+Every node waits for its smaller neighbours; since ports follow identifiers, they are the first ones.
+"""
+
+import functools
+from typing import Any
+
+from ntkexec.programs.local.algorithm import Fold, Local, Node, Step
+from ntkexec.programs.local.family import Family, as_flag
+from ntkexec.programs.local.graph_rounds import longest_descent
+from ntkexec.programs.local.types import Bool, Enum, Optional, Range, Record, Set
+from ntkexec.reference import local as reference
+
+
+def _num_smaller(node: Node) -> int:
+    return sum(other < node.identifier for other in node.neighbours)
+
+
+def build_colouring(*, degree: int, word: int) -> Local:
+    """First-fit colouring with D + 1 colours; has no word."""
+    colours = degree + 1
+    State = Record(
+        "State",
+        colour=Optional(Range(colours)),
+        smaller=Range(colours),
+        taken=Set(colours),
+        waits=Bool(),
+    )
+
+    def look(state: Any, message: int | None, port: int) -> Any:
+        if port >= state.smaller:
+            return state
+        if message is None:
+            return state._replace(waits=True)
+        return state._replace(taken=state.taken | {message})
+
+    def choose(state: Any) -> Any:
+        colour = state.colour
+        if colour is None and not state.waits:
+            # With `smaller` = D, D + 1 colours would be taken only in a state that never occurs.
+            colour = next((c for c in range(colours) if c not in state.taken), 0)
+        return State(colour=colour, smaller=state.smaller, taken=frozenset(), waits=False)
+
+    return Local(
+        name="greedy-colouring",
+        state=State,
+        message=Range(colours),
+        init=lambda node: State(
+            colour=None, smaller=_num_smaller(node), taken=frozenset(), waits=False
+        ),
+        send=lambda state: state.colour,
+        stages=(Fold(look), Step(choose)),
+        output=lambda state, node: {"colour": -1 if state.colour is None else state.colour},
+        halted=lambda state: state.colour is not None,
+    )
+
+
+@functools.cache
+def _independent_types(degree: int) -> tuple[Record, Enum]:
+    status = Enum("waiting", "in", "out")
+    state = Record("State", status=status, smaller=Range(degree + 1), waits=Bool(), beaten=Bool())
+    return state, status
+
+
+def build_independent_set(*, degree: int, word: int) -> Local:
+    """Maximal independent set; has no word."""
+    State, status = _independent_types(degree)
+
+    def look(state: Any, message: str | None, port: int) -> Any:
+        if message == "in":
+            return state._replace(beaten=True)
+        if message == "waiting" and port < state.smaller:
+            return state._replace(waits=True)
+        return state
+
+    def decide(state: Any) -> Any:
+        after = state._replace(waits=False, beaten=False)
+        if state.status != "waiting":
+            return after
+        if state.beaten:
+            return after._replace(status="out")
+        return after if state.waits else after._replace(status="in")
+
+    return Local(
+        name="independent-set",
+        state=State,
+        message=status,
+        init=lambda node: State(
+            status="waiting", smaller=_num_smaller(node), waits=False, beaten=False
+        ),
+        send=lambda state: state.status,
+        stages=(Fold(look), Step(decide)),
+        output=lambda state, node: {"member": int(state.status == "in")},
+        halted=lambda state: state.status != "waiting",
+    )
+
+
+COLOURING = Family(
+    name="greedy-colouring",
+    summary="colouring with D + 1 colours, first fit in the order of identifiers",
+    build=build_colouring,
+    rounds=longest_descent,
+    reference=reference.greedy_colouring,
+)
+INDEPENDENT_SET = Family(
+    name="independent-set",
+    summary="maximal independent set, nodes joining in the order of identifiers",
+    build=build_independent_set,
+    rounds=longest_descent,
+    reference=reference.independent_set,
+    formats={"member": as_flag},
+)

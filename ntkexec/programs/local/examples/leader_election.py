@@ -1,0 +1,87 @@
+"""Leader election: every node learns the smallest identifier of its component."""
+
+import functools
+from typing import Any
+
+from ntkexec.language import Builder, Number, any_of, either, idioms
+from ntkexec.programs.local.algorithm import Local, Node, Update
+from ntkexec.programs.local.compiler import Received
+from ntkexec.programs.local.family import Family, as_flag, as_node, identifier_bits
+from ntkexec.programs.local.graph_rounds import from_smallest
+from ntkexec.programs.local.types import Identifier, Record
+from ntkexec.reference import local as reference
+
+
+def build(*, degree: int, word: int) -> Local:
+    """Leader election; a word is an identifier."""
+    return _local("leader-election", word, _answer)
+
+
+def build_components(*, degree: int, word: int) -> Local:
+    """Connected components; a word is an identifier."""
+    return _local("components", word, lambda state, node: {"component": state.leader})
+
+
+@functools.cache
+def _state(word: int) -> Record:
+    return Record("State", leader=Identifier(word))
+
+
+def _local(name: str, word: int, output: Any) -> Local:
+    return Local(
+        name=name,
+        state=_state(word),
+        message=Identifier(word),
+        init=lambda node: _state(word)(leader=node.identifier),
+        send=lambda state: state.leader,
+        stages=(Update(_smallest, _smallest_body),),
+        output=output,
+    )
+
+
+def _smallest(state: Any, received: tuple[Any, ...]) -> Any:
+    return state._replace(
+        leader=min(state.leader, *(m for m in received if m is not None), 1 << 62)
+    )
+
+
+def _smallest_body(p: Builder, state: Any, received: Received) -> None:
+    heard = received.by_port()
+    live = p.flags("live", 1 + len(heard))
+    with p.phase("candidates"):
+        p.set(live[0])
+        for one, message in zip(live[1:], heard, strict=True):
+            p.assign(one, message.present)
+    numbers: list[Number] = [state.leader, *(message.value for message in heard)]
+    idioms.minimum(p, live, numbers)
+    with p.phase("adopt"):
+        firsts = idioms.priority(live)
+        p.assign(
+            state.leader,
+            either([number.where(one) for number, one in zip(numbers, firsts, strict=True)]),
+            when=any_of(live),
+        )
+
+
+def _answer(state: Any, node: Node) -> dict[str, int]:
+    return {"leader": state.leader, "elected": int(state.leader == node.identifier)}
+
+
+FAMILY = Family(
+    name="leader-election",
+    summary="every node learns the smallest node of its component",
+    build=build,
+    rounds=from_smallest,
+    word=identifier_bits,
+    reference=reference.leader_election,
+    formats={"leader": as_node, "elected": as_flag},
+)
+COMPONENTS = Family(
+    name="components",
+    summary="connected components, each called by its smallest node",
+    build=build_components,
+    rounds=from_smallest,
+    word=identifier_bits,
+    reference=reference.components,
+    formats={"component": as_node},
+)

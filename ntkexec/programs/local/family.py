@@ -1,0 +1,230 @@
+"""LOCAL algorithms for graphs of every degree and size, as the rest of the library runs them."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from ntkexec.errors import GraphError, ProgramError
+from ntkexec.graphs import Graph
+from ntkexec.programs import inputs as common
+from ntkexec.programs.instance import Algorithm, Answer, Instance
+from ntkexec.programs.local.algorithm import Local, Node
+from ntkexec.programs.local.compiler import Compiled, compile
+from ntkexec.programs.local.simulation import nodes_of, simulate
+from ntkexec.template import Program
+
+Inputs = Sequence[Any] | None
+"""The input of every node, by index; None if there are none."""
+
+Reference = Callable[[nx.Graph, Any, int], Mapping[int, Mapping[str, int]]]
+
+
+def one_bit(graph: Graph) -> int:
+    """The word of an algorithm that has none."""
+    return 1
+
+
+def identifier_bits(graph: Graph) -> int:
+    """Bits of the largest identifier of a graph, or of any graph of a batch."""
+    return common.bits_for(int(graph.tuple.n_node.max()) - 1)
+
+
+def num_identifiers(graph: Graph) -> int:
+    """Nodes of a graph, or of the largest of a batch."""
+    return int(graph.tuple.n_node.max())
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A LOCAL algorithm for every size.
+
+    Args:
+        name: as users write it.
+        summary: one line.
+        build: `build(degree=, word=)` gives the algorithm.
+        rounds: `rounds(graph, inputs)`, T on a graph; None where the algorithm says it itself. If
+            `rounds` is one of `inputs`, users can ask for another number.
+        word: the least `word` with which it fits a graph; what a word is, `build` says.
+        inputs: names of what users can ask.
+        node_inputs: `node_inputs(graph, **asked)` gives each node its input.
+        reference: `reference(graph, inputs, rounds)`, for one networkx graph whose nodes are the
+            identifiers the answer by node and field, obtained in another way; by default the
+            algorithm's own functions are carried out.
+        formats: by field, `format(value, graph)` shows a value.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Local]
+    rounds: Callable[[Graph, Inputs], int] | None
+    word: Callable[[Graph], int] = one_bit
+    inputs: tuple[str, ...] = ()
+    node_inputs: Callable[..., Inputs] | None = None
+    reference: Reference | None = None
+    formats: Mapping[str, Callable[[int, Graph], object]] = dataclasses.field(default_factory=dict)
+
+    def compiled(self, *, degree: int, slots: int, word: int) -> Compiled:
+        """The algorithm of these sizes, compiled; once for each."""
+        return _compiled(self.build, degree, slots, word)
+
+    def program(self, *, degree: int, slots: int, word: int) -> Program:
+        """Its program."""
+        return self.compiled(degree=degree, slots=slots, word=word).program
+
+    def prepare(
+        self, graph: Graph, *, parameters: Mapping[str, int] | None = None, **asked: Any
+    ) -> Instance:
+        """The algorithm on a graph, or on every graph of a batch at once.
+
+        Args:
+            graph: where; undirected.
+            parameters: sizes of the program, if they are given; by default the least that fit.
+            asked: see `inputs`.
+
+        Raises:
+            GraphError: a directed graph, or an input that does not fit.
+            ProgramError: the graph does not fit the given sizes, or what `compile` refuses.
+        """
+        others = {name: value for name, value in asked.items() if name != "rounds"}
+        given = None if self.node_inputs is None else self.node_inputs(graph, **others)
+        needed = {
+            "degree": graph.degree,
+            "slots": graph.num_colours,
+            "word": self.word(graph),
+        }
+        sizes = common.sizes_for(graph, needed, parameters)
+        compiled = self.compiled(**sizes)
+        rounds = asked.get("rounds", compiled.algorithm.rounds)
+        if rounds is None:
+            assert self.rounds is not None, f"{self.name} says nowhere how many rounds it takes"
+            rounds = self.rounds(graph, given)
+        return instance(
+            compiled,
+            graph,
+            rounds=rounds,
+            inputs=given,
+            parameters=sizes,
+            described=asked,
+            reference=self.reference,
+            formats=self.formats,
+        )
+
+    def algorithm(self) -> Algorithm:
+        """The entry for `ntkexec.programs.ALGORITHMS`."""
+        return Algorithm(
+            name=self.name,
+            summary=self.summary,
+            sizes=functools.partial(common.degree_and_word, self.name),
+            program=self.program,
+            prepare=self.prepare,
+            inputs=self.inputs,
+        )
+
+
+@functools.lru_cache(maxsize=128)
+def _compiled(build: Callable[..., Local], degree: int, slots: int, word: int) -> Compiled:
+    return compile(build(degree=degree, word=word), degree=degree, slots=slots)
+
+
+def instance(
+    compiled: Compiled,
+    graph: Graph,
+    *,
+    rounds: int,
+    inputs: Inputs = None,
+    parameters: Mapping[str, int] | None = None,
+    described: Mapping[str, object] | None = None,
+    reference: Reference | None = None,
+    formats: Mapping[str, Callable[[int, Graph], object]] | None = None,
+) -> Instance:
+    """A compiled LOCAL algorithm on a graph, ready to run.
+
+    Args:
+        compiled: the algorithm and its program.
+        graph: where; undirected.
+        rounds: T.
+        inputs: of every node.
+        parameters: sizes by name, for reports; by default degree and slots.
+        described: what was asked, in words, for reports.
+        reference: see `Family`.
+        formats: see `Family`.
+
+    Raises:
+        GraphError: a directed graph.
+        ProgramError: the graph has too large a degree or too many colours, or no rounds.
+    """
+    algorithm = compiled.algorithm
+    if graph.directed:
+        raise GraphError(f"{algorithm.name} runs on undirected graphs; {graph.label!r} is directed")
+    if rounds < 0:
+        raise ProgramError(
+            f"{algorithm.name}: the number of rounds cannot be negative, got {rounds}"
+        )
+    common.sizes_for(
+        graph,
+        {"degree": graph.degree, "slots": graph.num_colours},
+        {"degree": compiled.degree, "slots": compiled.slots},
+    )
+    nodes = nodes_of(graph, inputs)
+
+    def answer(states: Sequence[Any]) -> Answer:
+        for node, state in zip(nodes, states, strict=True):
+            algorithm.check_halted(node, state, rounds)
+        return outputs(algorithm, nodes, states)
+
+    def expected() -> Answer:
+        if reference is not None:
+            return _by_graph(reference, graph, inputs, rounds)
+        return answer(simulate(algorithm, graph, rounds=rounds, inputs=inputs))
+
+    return Instance(
+        parameters=parameters or {"degree": compiled.degree, "slots": compiled.slots},
+        program=compiled.program,
+        graph=graph,
+        initial=compiled.initial(graph, nodes),
+        num_steps=rounds * compiled.steps_per_round,
+        inputs=described or {},
+        decode=lambda states: answer(compiled.decode(states)),
+        reference=expected,
+        formats={
+            field: functools.partial(_format, show, graph)
+            for field, show in (formats or {}).items()
+        },
+    )
+
+
+def outputs(algorithm: Local, nodes: Sequence[Node], states: Sequence[Any]) -> Answer:
+    """The answer of an algorithm, by field."""
+    rows = [algorithm.output(state, node) for node, state in zip(nodes, states, strict=True)]
+    return {field: np.array([row[field] for row in rows]) for field in rows[0]}
+
+
+def _by_graph(reference: Reference, graph: Graph, inputs: Inputs, rounds: int) -> Answer:
+    """The reference's answer, graph by graph."""
+    whole = common.index_graph(graph).to_undirected()
+    by_node: dict[int, Mapping[str, int]] = {}
+    for part in graph.node_ranges():
+        one = nx.relabel_nodes(
+            whole.subgraph(range(part.start, part.stop)), lambda node, s=part.start: node - s
+        )
+        found = reference(one, None if inputs is None else inputs[part], rounds)
+        by_node |= {node + part.start: row for node, row in found.items()}
+    return common.as_columns(by_node)
+
+
+def _format(show: Callable[[int, Graph], object], graph: Graph, value: int) -> object:
+    return show(value, graph)
+
+
+def as_node(value: int, graph: Graph) -> object:
+    """Shows an identifier as the node's name, on a single graph."""
+    return graph.names[value]
+
+
+def as_flag(value: int, graph: Graph) -> object:
+    """Shows 0 and 1 as no and yes."""
+    return bool(value)
