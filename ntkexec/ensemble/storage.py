@@ -19,11 +19,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble
 from ntkexec.ensemble.training import (
     CHUNK_BYTES,
     Chunk,
-    EnsembleConfig,
     Progress,
     Weights,
     join,
@@ -34,6 +34,7 @@ from ntkexec.problem import Kind, LearningProblem
 
 FORMAT = "ntkexec-ensemble/1"
 PLAN, MANIFEST = "plan.json", "ensemble.json"
+NO_DIGEST = "0" * 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +230,22 @@ def _to_bytes(weights: Weights, stamp: str) -> bytes:
     tensors = {
         name: np.ascontiguousarray(a) for name, a in weights._asdict().items() if a is not None
     }
-    return serialise_tensors(tensors, metadata={"plan": stamp})
+    # One entry: the library writes several in any order.
+    blank = serialise_tensors(tensors, metadata={"plan": f"{stamp} {NO_DIGEST}"})
+    return blank.replace(NO_DIGEST.encode(), hashlib.sha256(blank).hexdigest().encode(), 1)
+
+
+def _stamp(content: bytes) -> str | None:
+    """The plan that a chunk belongs to; None if it is not, byte for byte, what was written.
+
+    A chunk holds the digest of itself with zeros in the digest's place.
+    """
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    stamp, _, digest = header.get("__metadata__", {}).get("plan", "").partition(" ")
+    if not digest:
+        return None
+    blank = content.replace(digest.encode(), NO_DIGEST.encode(), 1)
+    return stamp if hashlib.sha256(blank).hexdigest() == digest else None
 
 
 def _from_bytes(content: bytes, path: Path) -> Weights:
@@ -247,8 +263,12 @@ def _read_chunk(path: Path, stamp: str) -> Weights:
     """A finished chunk of an unfinished training."""
     content = path.read_bytes()
     weights = _from_bytes(content, path)
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    if header.get("__metadata__", {}).get("plan") != stamp:
+    found = _stamp(content)
+    if found is None:
+        raise EnsembleError(
+            f"{path} is damaged: its SHA-256 is not the one it holds; delete it to train it again"
+        )
+    if found != stamp:
         raise EnsembleError(f"{path} belongs to another training; delete it or give another folder")
     return weights
 
