@@ -5,6 +5,7 @@ import functools
 import math
 import re
 
+import jax
 import numpy as np
 import pytest
 from ensemble.examples import (
