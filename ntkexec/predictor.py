@@ -121,9 +121,7 @@ def covariance(
         Gaussian process with covariance K; after it they are f0(x) - v(x) f0(X) up to the mean,
         v alpha at the matched templates and beta at the others.
     """
-    m, other, o, n0 = (
-        _as_float(n) for n in (num_matches, other_matches, common, num_templates)
-    )
+    m, other, o, n0 = (_as_float(n) for n in (num_matches, other_matches, common, num_templates))
     xp = m.__array_namespace__()
     c = NTK_ORTHOGONAL
     (alpha, beta), (alpha2, beta2) = coefficients(m, n0), coefficients(other, n0)

@@ -33,6 +33,12 @@ class Kind(enum.StrEnum):
     joint = "joint"
 
 
+class Draw(enum.StrEnum):
+    trained = "trained"
+    linearised = "linearised"
+    gaussian = "gaussian"
+
+
 class Until(enum.StrEnum):
     steps = "steps"
     fixed_point = "fixed-point"
@@ -69,6 +75,13 @@ MembersOption = Annotated[
     int | None, typer.Option(help="Networks per learning problem; by default what --delta needs.")
 ]
 WidthOption = Annotated[int | None, typer.Option(help="Hidden units of a network.")]
+DrawOption = Annotated[
+    Draw,
+    typer.Option(
+        help="Networks trained by gradient descent, linearised at their initial weights and trained "
+        "to the end, or of infinite width."
+    ),
+]
 SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
 BoundOption = Annotated[
     str | None,
@@ -114,6 +127,7 @@ def run(
     width: WidthOption = None,
     delta: DeltaOption = 0.001,
     seed: SeedOption = 0,
+    draw: DrawOption = Draw.trained,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     ensemble: Annotated[
@@ -164,6 +178,7 @@ def run(
         width=width,
         delta=delta,
         seed=seed,
+        draw=draw.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         trained=ensemble,
@@ -247,6 +262,7 @@ def train(
     delta: DeltaOption = 0.001,
     decisions: DecisionsOption = 1_000_000,
     seed: SeedOption = 0,
+    draw: DrawOption = Draw.trained,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
@@ -277,6 +293,7 @@ def train(
         delta=delta,
         num_decisions=decisions,
         seed=seed,
+        draw=draw.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )

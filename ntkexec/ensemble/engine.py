@@ -12,7 +12,9 @@ from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
 from ntkexec.engines import bit_thresholds
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import WEIGHT_FIELDS, Weights
+from ntkexec.ensemble.gaussian import GaussianEnsemble
+from ntkexec.ensemble.gaussian_engine import GaussianEngine, gaussian_engine
+from ntkexec.ensemble.training import WEIGHT_FIELDS, Weights, plan_for
 from ntkexec.errors import EnsembleError
 from ntkexec.problem import LearningProblem, Stack
 
@@ -138,6 +140,13 @@ class Ensemble:
         return max(int(w.steps.max()) for w in self.weights)
 
     @property
+    def predicted_steps(self) -> int | None:
+        """Gradient steps predicted from the spectrum of the train Gram; None if not descended."""
+        if self.config.draw != "trained":
+            return None
+        return max(plan_for(self.config, s).predicted_steps for s in self.problem.stacks)
+
+    @property
     def num_parameters(self) -> int:
         arrays = (getattr(w, field) for w in self.weights for field in WEIGHT_FIELDS)
         return sum(array.size for array in arrays if array is not None)
@@ -157,7 +166,9 @@ class Ensemble:
         return Ensemble(self.problem, dataclasses.replace(self.config, members=members), kept)
 
 
-def ensemble_engine(ensemble: Ensemble, certificate: Certificate) -> EnsembleEngine:
+def ensemble_engine(
+    ensemble: Ensemble | GaussianEnsemble, certificate: Certificate
+) -> EnsembleEngine | GaussianEngine:
     """The ensemble as an engine, with the certificate's thresholds.
 
     Raises:
@@ -170,6 +181,8 @@ def ensemble_engine(ensemble: Ensemble, certificate: Certificate) -> EnsembleEng
             f"the certificate is for {certificate.problem.program!r} ({certificate.problem.kind}, "
             f"padding {certificate.problem.padding})"
         )
+    if isinstance(ensemble, GaussianEnsemble):
+        return gaussian_engine(ensemble, certificate)
     return EnsembleEngine(
         encoding=encoding(problem),
         thresholds=bit_thresholds(certificate),

@@ -21,6 +21,7 @@ from safetensors.numpy import save as serialise_tensors
 
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble
+from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.training import (
     CHUNK_BYTES,
     Chunk,
@@ -94,6 +95,8 @@ def train(
     Raises:
         EnsembleError: training fails, or the folder holds something else.
     """
+    if config.draw == "gaussian":
+        raise EnsembleError("gaussian ensembles are not trained; use draw()")
     if directory is None:
         return _assemble(
             problem, config, dict(train_all(problem, config, report=report, budget=budget))
@@ -131,6 +134,37 @@ def train(
         pieces[chunk] = weights
     _write_atomically(folder / MANIFEST, _json(manifest.to_data() | {"files": files}))
     return _assemble(problem, config, pieces)
+
+
+def draw(
+    problem: LearningProblem,
+    config: EnsembleConfig,
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    parameters: Mapping[str, int] | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+    budget: int = CHUNK_BYTES,
+) -> Ensemble | GaussianEnsemble:
+    """An ensemble, drawn as its config says; arguments as for `train`.
+
+    Raises:
+        EnsembleError: as for `train`, or gaussian draws are to be stored.
+    """
+    if config.draw != "gaussian":
+        return train(
+            problem,
+            config,
+            directory=directory,
+            parameters=parameters,
+            report=report,
+            budget=budget,
+        )
+    if directory is not None:
+        raise EnsembleError(
+            "gaussian draws have values, not weights, and cannot be stored; draw them again with the "
+            "same seed, or store linearised or trained networks"
+        )
+    return GaussianEnsemble(problem, config)
 
 
 def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
