@@ -187,16 +187,17 @@ def ensemble_engine(
         encoding=encoding(problem),
         thresholds=bit_thresholds(certificate),
         stacks=tuple(
-            _wide(ensemble.config, weights, problem, stack)
+            wide_stack(ensemble.config, weights, problem, stack)
             for weights, stack in zip(ensemble.weights, problem.stacks, strict=True)
         ),
         row_of_bit=jnp.asarray(problem.row_of_bit, jnp.int32),
     )
 
 
-def _wide(
+def wide_stack(
     config: EnsembleConfig, weights: Weights, problem: LearningProblem, stack: Stack
 ) -> WideStack:
+    """The members of one stack side by side."""
     members, _, num_inputs, width = weights.hidden.shape
 
     # Any: an array, or None for None.
