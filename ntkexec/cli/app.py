@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ntkexec.cli.complexity import Draw, complexity
 from ntkexec.errors import NtkexecError
 
 app = typer.Typer(
@@ -31,12 +32,6 @@ class Engine(enum.StrEnum):
 class Kind(enum.StrEnum):
     factored = "factored"
     joint = "joint"
-
-
-class Draw(enum.StrEnum):
-    trained = "trained"
-    linearised = "linearised"
-    gaussian = "gaussian"
 
 
 class Until(enum.StrEnum):
@@ -297,6 +292,11 @@ def train(
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )
+
+
+app.command(
+    epilog="Example: ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
+)(complexity)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

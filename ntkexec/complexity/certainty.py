@@ -4,11 +4,11 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 from scipy import stats
 
 from ntkexec.complexity.margins import Margins
-from ntkexec.complexity.sampling import noise_root
+from ntkexec.complexity.sampling import Prefixes, noise_root, standardised
 
 CONFIDENCE = 0.95
 
@@ -72,38 +72,31 @@ def critical_members(margins: Margins, simulations: int, *, seed: int) -> Float6
     worst = np.zeros(simulations)
     for index, part in enumerate(margins.components):
         root = noise_root(part)
-        if not root.shape[1]:
-            continue
         rng = np.random.default_rng([seed, index])
-        gaps, signs = part.margins[part.random], part.signs[part.random]
-        for bit in range(gaps.shape[1]):
-            noise = root @ rng.standard_normal((root.shape[1], simulations))
-            against = np.maximum(0, -signs[:, bit, None] * noise)
-            worst = np.maximum(worst, (against / gaps[:, bit, None]).max(axis=0))
+        for z in standardised(part).T if root.shape[1] else ():
+            noise = root @ rng.standard_normal((root.shape[1], simulations), np.float32)
+            worst = np.maximum(worst, (-noise / z[:, None]).max(axis=0))
     return worst**2
 
 
 def certainty(
     margins: Margins,
-    exact: Bool[np.ndarray, "r e"],
+    prefixes: Prefixes,
     *,
     seed: int,
-    simulations: int = 2000,
-    points: int = 60,
+    simulations: int = 1000,
 ) -> Certainty:
-    """The certainty of executions, at up to so many points from one member to all.
+    """The certainty of executions by ensembles of growing size.
 
     Args:
         margins: of the decisions.
-        exact: whether the first N members were exact, by repetition and N.
+        prefixes: whether the first N members were exact, by repetition and N.
         seed: of the simulation.
         simulations: draws of the simulation.
-        points: how many N.
     """
-    repeat, largest = exact.shape
-    members = np.unique(np.geomspace(1, largest, points).round().astype(int))
+    repeat, members = len(prefixes.exact), prefixes.numbers
     critical = critical_members(margins, simulations, seed=seed)
-    successes = exact[:, members - 1].sum(axis=0)
+    successes = prefixes.exact.sum(axis=0)
     intervals = [clopper_pearson(int(s), repeat) for s in successes]
     return Certainty(
         members=tuple(int(n) for n in members),

@@ -1,11 +1,11 @@
-"""Exactness of the first N members, for every N, of freshly drawn ensembles."""
+"""Exactness of the first N members, for growing N, of freshly drawn ensembles."""
 
 import dataclasses
 from collections.abc import Callable
 
 import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ntkexec import compilation
 from ntkexec.complexity.margins import ComponentMargins, Margins
@@ -14,8 +14,22 @@ from ntkexec.ensemble.engine import WideStack, wide_stack
 from ntkexec.ensemble.training import CHUNK_BYTES, Weights, chunks, train_chunk
 from ntkexec.errors import EnsembleError
 
-# Numbers that one block of gaussian draws may hold.
-BLOCK = 1 << 24
+# At infinite width every N is tried up to here, and beyond on a grid of this ratio.
+EVERY_UP_TO = 64
+GRID_RATIO = 1.04
+
+
+@dataclasses.dataclass(frozen=True)
+class Prefixes:
+    """Whether ensembles of growing size are exact.
+
+    Args:
+        numbers: the N that were tried, increasing; (numbers,).
+        exact: whether the first N members decide everything right; (repetitions, numbers).
+    """
+
+    numbers: Int[np.ndarray, "g"]
+    exact: Bool[np.ndarray, "r g"]
 
 
 def exact_prefixes(
@@ -25,15 +39,17 @@ def exact_prefixes(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
     budget: int = CHUNK_BYTES,
-) -> Bool[np.ndarray, "r e"]:
-    """Whether the mean of the first N members decides everything right, for N = 1, 2, ...
+) -> Prefixes:
+    """Whether the mean of the first N members decides everything right, for growing N.
 
     Repetition r has the members r N to (r + 1) N - 1 of the config's seed, N its number of members:
     all are different networks.
 
     Args:
         margins: what must be decided.
-        config: how members are drawn; `members` is the largest N.
+        config: how members are drawn; `members` is the largest N. Of networks every N is tried. At
+            infinite width so are those up to `EVERY_UP_TO`, and beyond some: the sum of the members
+            between two is drawn at once.
         repeat: repetitions.
         report: called with the repetitions that are done, and all.
         budget: bytes that training may use.
@@ -60,24 +76,59 @@ def exact_prefixes(
     return _networks(margins, config, repeat, report, budget)
 
 
+def _numbers(largest: int) -> Int[np.ndarray, "g"]:
+    grid = [min(EVERY_UP_TO, largest)]
+    while grid[-1] < largest:
+        grid.append(min(largest, max(grid[-1] + 1, round(grid[-1] * GRID_RATIO))))
+    return np.array([*range(1, grid[0]), *grid])
+
+
 def _gaussian(
     margins: Margins, config: EnsembleConfig, repeat: int, report: Callable[[int, int], None]
-) -> Bool[np.ndarray, "r e"]:
-    roots = [noise_root(part) for part in margins.components]
-    exact = np.ones((repeat, config.members), bool)
-    # States without spread are right or wrong whatever is drawn.
-    for part in margins.components:
+) -> Prefixes:
+    numbers = _numbers(config.members)
+    exact = np.ones((repeat, len(numbers)), bool)
+    work = [(i, part, noise_root(part)) for i, part in enumerate(margins.components)]
+    for done, (index, part, root) in enumerate(work):
+        # States without spread are right or wrong whatever is drawn.
         right = (part.margins > 0) | ((part.margins == 0) & (part.signs < 0))
         exact &= bool(right[~part.random].all())
-    for r in range(repeat):
-        for index, (part, root) in enumerate(zip(margins.components, roots, strict=True)):
-            exact[r] &= _gaussian_component(part, root, [config.seed, r, index], config.members)
-        report(r + 1, repeat)
-    return exact
+        for bit, z in enumerate(standardised(part).T):
+            # Bits are independent: one after another, so that memory does not grow with them.
+            for r in range(repeat if root.shape[1] else 0):
+                rng = np.random.default_rng([config.seed, r, index, bit])
+                exact[r] &= _gaussian_bit(root, z[:, None], rng, numbers)
+            report(bit + 1 + done * part.signs.shape[1], len(work) * part.signs.shape[1])
+    return Prefixes(numbers, exact)
 
 
-def noise_root(part: ComponentMargins) -> Float[np.ndarray, "u r"]:
-    """A root of the covariance of one output between the states where it differs between networks.
+def _gaussian_bit(
+    root: Float32[np.ndarray, "u r"],
+    z: Float32[np.ndarray, "u 1"],
+    rng: np.random.Generator,
+    numbers: Int[np.ndarray, "g"],
+) -> Bool[np.ndarray, "g"]:
+    steps = np.sqrt(np.diff(numbers, prepend=0)).astype(np.float32)
+    normal = rng.standard_normal((root.shape[1], len(numbers)), np.float32)
+    # The sum of the first N members' distances to the threshold, in standard deviations of one.
+    total = np.cumsum(root @ (normal * steps[None, :]), axis=1) + z * numbers[None, :]
+    return (np.sign(total) == np.sign(z)).all(axis=0)
+
+
+def standardised(part: ComponentMargins) -> Float32[np.ndarray, "u o"]:
+    """Distance of each mean to its threshold in standard deviations, negative at 0-bits.
+
+    Of the states at which networks differ; a mean on the wrong side is nan, and never right.
+    """
+    margins, signs = part.margins[part.random], part.signs[part.random]
+    z = signs * margins / np.sqrt(part.cases.variances[part.random])[:, None]
+    return np.where(margins > 0, z, np.nan).astype(np.float32)
+
+
+def noise_root(part: ComponentMargins) -> Float32[np.ndarray, "u r"]:
+    """A root of the correlation of one output between the states at which networks differ.
+
+    In float32: the noise is then off by a millionth of its own size, which no decision notices.
 
     Raises:
         EnsembleError: too many such states.
@@ -88,30 +139,9 @@ def noise_root(part: ComponentMargins) -> Float[np.ndarray, "u r"]:
             f"{len(matched)} distinct encoded states of one component are too many for gaussian draws "
             f"(at most {gaussian.MAX_STATES}); use fewer graphs, a factored ensemble or another draw"
         )
-    return gaussian.root(gaussian.state_covariance(matched, matched, part.cases.num_inputs))
-
-
-def _gaussian_component(
-    part: ComponentMargins, root: Float[np.ndarray, "u r"], seed: list[int], members: int
-) -> Bool[np.ndarray, "e"]:
-    exact = np.ones(members, bool)
-    states, rank = root.shape
-    if not rank:
-        return exact
-    rng = np.random.default_rng(seed)
-    margins, signs = part.margins[part.random], part.signs[part.random]
-    number = np.arange(1, members + 1)[None, :]
-    # Bits are independent: one after another, so that memory does not grow with them.
-    for bit in range(margins.shape[1]):
-        done = np.zeros((states, 1))
-        for first in range(0, members, max(1, BLOCK // states)):
-            last = min(members, first + max(1, BLOCK // states))
-            noise = root @ rng.standard_normal((rank, last - first))
-            total = done + np.cumsum(noise, axis=1)
-            done = total[:, -1:]
-            distance = margins[:, bit, None] * number[:, first:last] + signs[:, bit, None] * total
-            exact[first:last] &= (distance > 0).all(axis=0)
-    return exact
+    covariance = gaussian.state_covariance(matched, matched, part.cases.num_inputs)
+    scale = np.sqrt(covariance.diagonal())
+    return (gaussian.root(covariance) / scale[:, None]).astype(np.float32)
 
 
 def _networks(
@@ -120,7 +150,7 @@ def _networks(
     repeat: int,
     report: Callable[[int, int], None],
     budget: int,
-) -> Bool[np.ndarray, "r e"]:
+) -> Prefixes:
     problem = margins.cases.problem
     work = dataclasses.replace(config, members=repeat * config.members)
     exact = np.ones((repeat, config.members), bool)
@@ -148,7 +178,7 @@ def _networks(
             totals[chunk.stack] = total
             exact[r, n] &= all(_is_exact(part, total[i] / (n + 1)) for i, part in enumerate(parts))
         report(done + 1, len(pieces))
-    return exact
+    return Prefixes(np.arange(1, config.members + 1), exact)
 
 
 def _outputs(stack: WideStack, states: Float[Array, "c u i"]) -> Float[Array, "c u o"]:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 from scipy import stats
 
 from ntkexec.complexity.bounds import Bounds, bounds
 from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.certainty import CONFIDENCE, Certainty, certainty
 from ntkexec.complexity.margins import Margins, ThresholdRule, margins
-from ntkexec.complexity.sampling import exact_prefixes
+from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
 
 # More than the union bound, so that next to no repetition ends without an answer.
@@ -125,15 +124,16 @@ def median_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple
 
 
 def smallest_numbers(
-    exact: Bool[np.ndarray, "r e"],
+    prefixes: Prefixes,
 ) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
-    """First and stable N of every repetition; see `Study`."""
-    first, stable = [], []
-    for row in exact:
-        first.append(int(row.argmax()) + 1 if row.any() else None)
+    """First and stable N of every repetition, among those that were tried; see `Study`."""
+    first: list[int | None] = []
+    stable: list[int | None] = []
+    for row in prefixes.exact:
+        first.append(int(prefixes.numbers[row.argmax()]) if row.any() else None)
         wrong = np.flatnonzero(~row)
-        start = 1 if len(wrong) == 0 else int(wrong[-1]) + 2
-        stable.append(start if start <= len(row) else None)
+        start = 0 if len(wrong) == 0 else int(wrong[-1]) + 1
+        stable.append(int(prefixes.numbers[start]) if start < len(row) else None)
     return tuple(first), tuple(stable)
 
 
@@ -176,11 +176,11 @@ def study(
     found = margins(cases, rule)
     largest = members_needed(found, delta) if members is None else members
     start = time.perf_counter()
-    exact = exact_prefixes(
+    prefixes = exact_prefixes(
         found, dataclasses.replace(config, members=largest), repeat, report=report
     )
     seconds = time.perf_counter() - start
-    first, stable = smallest_numbers(exact)
+    first, stable = smallest_numbers(prefixes)
     return Study(
         algorithm=cases.problem.program.name,
         parameters=dict(parameters),
@@ -205,6 +205,6 @@ def study(
         bounds=bounds(found, delta=delta),
         first=first,
         stable=stable,
-        certainty=certainty(found, exact, seed=config.seed),
+        certainty=certainty(found, prefixes, seed=config.seed),
         seconds=seconds,
     )
