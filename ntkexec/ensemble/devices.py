@@ -1,10 +1,15 @@
-"""Members side by side on several devices, of this process or of many."""
+"""Members side by side on several devices, of this process or of many.
+
+Training is cut over all devices of all processes: every device trains members of its own, and every
+process then has them all. Evaluation is cut over the devices of a process.
+"""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -26,6 +31,20 @@ def place(values: np.ndarray, axis: int | None) -> Array:
     return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
 
+def spread(array: np.ndarray, axis: int) -> Array:
+    """An array cut along an axis over the devices of this process.
+
+    What does not come out even is filled up with zeros, so the axis must be one that is summed over.
+    """
+    devices = jax.local_devices()
+    if len(devices) == 1:
+        return jnp.asarray(array)
+    missing = -array.shape[axis] % len(devices)
+    padded = np.pad(array, [(0, missing if i == axis else 0) for i in range(array.ndim)])
+    cut = PartitionSpec(*[None] * axis, AXIS)
+    return jax.device_put(padded, NamedSharding(Mesh(np.array(devices), (AXIS,)), cut))
+
+
 def over_members(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(members, *others)`, with the leading axis of `members` and of the result cut.
 
@@ -33,13 +52,13 @@ def over_members(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     cut, whole = PartitionSpec(AXIS), PartitionSpec()
 
-    def spread(members: Array, *others: Any) -> Any:
+    def divided(members: Array, *others: Any) -> Any:
         specs = (cut, *[whole] * len(others))
         return jax.shard_map(function, mesh=mesh(), in_specs=specs, out_specs=cut, check_vma=False)(
             members, *others
         )
 
-    return spread
+    return divided
 
 
 # Any: a pytree of arrays.
@@ -48,3 +67,10 @@ def gather(tree: Any) -> Any:
     if jax.process_count() == 1:
         return jax.tree.map(np.asarray, tree)
     return multihost_utils.process_allgather(tree, tiled=True)
+
+
+def agree(flag: bool) -> bool:
+    """Whether it is true in every process: all must take the same decision on what to compute."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(multihost_utils.process_allgather(np.array(flag)).all())

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
 from ntkexec.engines import bit_thresholds
+from ntkexec.ensemble import devices
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.gaussian_engine import GaussianEngine, gaussian_engine
@@ -207,7 +208,7 @@ def wide_stack(
             return None
         moved = np.moveaxis(array, 0, axis - 1)
         shape = (*moved.shape[: axis - 1], -1, *moved.shape[axis + 1 :])
-        return jnp.asarray(scale * moved.reshape(shape))
+        return devices.spread(scale * moved.reshape(shape), axis - 1)
 
     def real(array: np.ndarray | None) -> np.ndarray | None:
         """Without the rows of padding inputs, which are always 0."""

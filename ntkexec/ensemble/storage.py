@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from ntkexec.ensemble import devices
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble
 from ntkexec.ensemble.gaussian import GaussianEnsemble
@@ -87,7 +88,7 @@ def train(
         problem: what to learn.
         config: how.
         directory: where to store it; a training that was killed there is continued, a complete
-            ensemble of the same plan is loaded.
+            ensemble of the same plan is loaded. Of several processes each needs a folder of its own.
         parameters: the program's sizes, stored so that it can be built again.
         report: called after every chunk.
         budget: bytes that training may use.
@@ -104,7 +105,7 @@ def train(
     folder = Path(directory)
     manifest = manifest_of(problem, config, parameters or {})
     _claim(folder, manifest, budget)
-    if (folder / MANIFEST).exists():
+    if devices.agree((folder / MANIFEST).exists()):
         # Checks the digests: training again must not vouch for files that were damaged since.
         return load(folder, problem)
     pieces: dict[Chunk, Weights] = {}
@@ -114,7 +115,7 @@ def train(
 
     def finished(chunk: Chunk) -> Weights | None:
         path = folder / _file_name(chunk)
-        return _read_chunk(path, stamp) if path.exists() else None
+        return _read_chunk(path, stamp) if devices.agree(path.exists()) else None
 
     for chunk, weights in train_all(
         problem, config, finished=finished, report=report, budget=budget
