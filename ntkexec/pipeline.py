@@ -10,7 +10,7 @@ import networkx as nx
 
 from ntkexec import engines, ensemble, executor
 from ntkexec.certificate import Certificate, check_odds, padded
-from ntkexec.ensemble import Ensemble, EnsembleConfig, Progress
+from ntkexec.ensemble import Draw, Ensemble, EnsembleConfig, GaussianEnsemble, Progress
 from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
@@ -103,13 +103,14 @@ def ensemble_config(
     seed: int,
     delta: float,
     num_decisions: int,
+    draw: Draw = "trained",
 ) -> EnsembleConfig:
-    """How to train: the size and width that are asked for, or what the certificate says."""
+    """How to draw: the size and width that are asked for, or what the certificate says."""
     if members is None:
         members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
     if width is None:
         width = default_width(certificate.problem)
-    return EnsembleConfig(members=members, width=width, seed=seed)
+    return EnsembleConfig(members=members, width=width, seed=seed, draw=draw)
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -169,6 +170,7 @@ def run(
     width: int | None = None,
     delta: float = 1e-3,
     seed: int = 0,
+    draw: Draw = "trained",
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,
@@ -192,6 +194,7 @@ def run(
         width: hidden units of a network; by default `default_width`.
         delta: probability of any wrong bit in the whole run, by a union bound at infinite width.
         seed: of the initial weights.
+        draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
         bound: see `bound_for`.
         padding: see `certify`.
         trained: folder of a trained ensemble, which is then used and decides the sizes.
@@ -238,7 +241,8 @@ def run(
         instance=instance,
     )
     certificate.require()
-    networks, train_seconds = None, 0.0
+    networks: Ensemble | GaussianEnsemble | None = None
+    train_seconds = 0.0
     if engine in TRAINED:
         start = time.perf_counter()
         if trained is not None:
@@ -253,8 +257,9 @@ def run(
                 seed=seed,
                 delta=delta,
                 num_decisions=instance.num_decisions,
+                draw=draw,
             )
-            networks = ensemble.train(certificate.problem, config, report=report)
+            networks = ensemble.draw(certificate.problem, config, report=report)
             train_seconds = time.perf_counter() - start
     update = make_engine(engine, certificate, networks)
     until = instance.until if until is None else until
@@ -287,7 +292,7 @@ def run(
 
 
 def make_engine(
-    name: EngineName, certificate: Certificate, networks: Ensemble | None = None
+    name: EngineName, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
 ) -> engines.Engine:
     """The engine of a name.
 

@@ -98,6 +98,52 @@ def variance(num_matches: Numbers, num_templates: Numbers, *, weight_std: float 
     return xp.where(m > 1, xp.maximum(total, xp.zeros_like(total)), xp.zeros_like(total))
 
 
+def covariance(
+    num_matches: Numbers,
+    other_matches: Numbers,
+    common: Numbers,
+    num_templates: Numbers,
+    *,
+    weight_std: float = 1.0,
+) -> Numbers:
+    """Covariance over initialisations of one trained network's output at two encoded states.
+
+    The same for every bit; different bits are independent.
+
+    Args:
+        num_matches: m, templates that the first state matches.
+        other_matches: m' likewise of the second.
+        common: templates that both match.
+        num_templates: n0, training pairs, padding included.
+        weight_std: standard deviation of the weights at initialisation.
+
+    Source: as for `variance`, which is the case of equal states. Before training the outputs are a
+        Gaussian process with covariance K; after it they are f0(x) - v(x) f0(X) up to the mean,
+        v alpha at the matched templates and beta at the others.
+    """
+    m, other, o, n0 = (_as_float(n) for n in (num_matches, other_matches, common, num_templates))
+    xp = m.__array_namespace__()
+    c = NTK_ORTHOGONAL
+    (alpha, beta), (alpha2, beta2) = coefficients(m, n0), coefficients(other, n0)
+    cosine = o * matched_cosine(m) * matched_cosine(other)
+    neither = n0 - m - other + o
+    # v . v', and the products with K on the basis, 1/2 on its diagonal and c off it.
+    product = (
+        o * alpha * alpha2
+        + (m - o) * alpha * beta2
+        + (other - o) * beta * alpha2
+        + neither * beta * beta2
+    )
+    sums = (m * alpha + (n0 - m) * beta) * (other * alpha2 + (n0 - other) * beta2)
+    cross = nngp(matched_cosine(m)) * (o * alpha2 + (m - o) * beta2)
+    cross += c * ((other - o) * alpha2 + neither * beta2)
+    cross2 = nngp(matched_cosine(other)) * (o * alpha + (other - o) * beta)
+    cross2 += c * ((m - o) * alpha + neither * beta)
+    prior = nngp(xp.minimum(cosine, xp.ones_like(cosine)))
+    total = weight_std**4 * (prior + (0.5 - c) * product + c * sums - cross - cross2) / n0
+    return xp.where((m > 1) & (other > 1), total, xp.zeros_like(total))
+
+
 def capacity(num_matches: Numbers, num_templates: Numbers) -> Numbers:
     """C(m, n0) = alpha / |beta|: a bit is safe at one active writer if w - 1 < C. Infinite at m <= 1.
 

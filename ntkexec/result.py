@@ -9,7 +9,7 @@ import numpy as np
 
 from ntkexec.certificate import Certificate
 from ntkexec.engines import Engine
-from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.executor import Diagnosis, Execution
 from ntkexec.layout import Word
 from ntkexec.packed import PackedEngine
@@ -43,7 +43,7 @@ class Result:
     engine: EngineName
     certificate: Certificate
     delta: float
-    ensemble: Ensemble | None
+    ensemble: Ensemble | GaussianEnsemble | None
     execution: Execution
     answer: Answer
     expected: Answer
@@ -168,17 +168,19 @@ def certificate_data(
     }
 
 
-def ensemble_data(trained: Ensemble, train_seconds: float) -> dict[str, Any]:
+def ensemble_data(trained: Ensemble | GaussianEnsemble, train_seconds: float) -> dict[str, Any]:
     """A trained ensemble's sizes as plain data."""
     return {
         "kind": trained.problem.kind,
         "members": trained.config.members,
-        "width": trained.config.width,
+        "draw": trained.config.draw,
+        "width": None if trained.config.draw == "gaussian" else trained.config.width,
         "seed": trained.config.seed,
         "components": len(trained.problem.components),
         "parameters": trained.num_parameters,
         "train_seconds": train_seconds,
         "gradient_steps": trained.max_steps,
+        "predicted_steps": trained.predicted_steps,
         "residual": trained.residual,
     }
 

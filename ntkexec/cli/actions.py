@@ -182,6 +182,7 @@ def train(
     seed: int,
     delta: float,
     num_decisions: int,
+    draw: ensemble.Draw,
     sources: list[str] | None,
     message: str | None,
     **options: Any,
@@ -215,10 +216,11 @@ def train(
         seed=seed,
         delta=delta,
         num_decisions=num_decisions,
+        draw=draw,
     )
     start = time.perf_counter()
     with training_bar() as report:
-        trained = ensemble.train(
+        trained = ensemble.draw(
             certificate.problem, config, directory=out, parameters=parameters, report=report
         )
     seconds = time.perf_counter() - start

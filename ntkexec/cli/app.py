@@ -10,6 +10,7 @@ import typer
 
 from ntkexec.cli.algorithms import algorithms
 from ntkexec.cli.check import check
+from ntkexec.cli.complexity import Draw, complexity
 from ntkexec.errors import NtkexecError
 
 app = typer.Typer(
@@ -73,6 +74,13 @@ MembersOption = Annotated[
     int | None, typer.Option(help="Networks per learning problem; by default what --delta needs.")
 ]
 WidthOption = Annotated[int | None, typer.Option(help="Hidden units of a network.")]
+DrawOption = Annotated[
+    Draw,
+    typer.Option(
+        help="Networks trained by gradient descent, linearised at their initial weights and trained "
+        "to the end, or of infinite width."
+    ),
+]
 SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
 BoundOption = Annotated[
     str | None,
@@ -126,6 +134,7 @@ def run(
     width: WidthOption = None,
     delta: DeltaOption = 0.001,
     seed: SeedOption = 0,
+    draw: DrawOption = Draw.trained,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     ensemble: Annotated[
@@ -185,6 +194,7 @@ def run(
         width=width,
         delta=delta,
         seed=seed,
+        draw=draw.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         trained=ensemble,
@@ -299,6 +309,7 @@ def train(
     delta: DeltaOption = 0.001,
     decisions: DecisionsOption = 1_000_000,
     seed: SeedOption = 0,
+    draw: DrawOption = Draw.trained,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
@@ -329,6 +340,7 @@ def train(
         delta=delta,
         num_decisions=decisions,
         seed=seed,
+        draw=draw.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )
@@ -336,6 +348,9 @@ def train(
 
 app.command(epilog="Example: ntkexec algorithms")(algorithms)
 app.command(epilog="Example: ntkexec check padding --json")(check)
+app.command(
+    epilog="Example: ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
+)(complexity)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

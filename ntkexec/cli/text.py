@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 from ntkexec.certificate import Certificate
-from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.layout import Field, Table
 from ntkexec.program_report import ProgramReport
 from ntkexec.result import Result
@@ -59,7 +59,7 @@ def _field(field: Field) -> str:
 
 
 def trained(
-    networks: Ensemble,
+    networks: Ensemble | GaussianEnsemble,
     found: Certificate,
     parameters: Mapping[str, int],
     folder: Path,
@@ -73,18 +73,31 @@ def trained(
             ("sizes", sizes),
             ("certificate", found.verdict()),
             ("ensemble", _ensemble(networks)),
-            ("training", f"{seconds:.2f} s, largest residual {networks.residual:.1e}"),
+            ("training", _training(networks, seconds)),
             ("stored in", str(folder)),
         ]
     )
 
 
-def _ensemble(networks: Ensemble) -> str:
+def _ensemble(networks: Ensemble | GaussianEnsemble) -> str:
     config, problem = networks.config, networks.problem
-    return (
-        f"{problem.kind}: {len(problem.components)} learning problem(s) x {config.members} network(s) "
-        f"of width {config.width}, {networks.num_parameters:,} weights"
-    )
+    drawn = "" if config.draw == "trained" else f"{config.draw}, "
+    size = f"{problem.kind}: {len(problem.components)} learning problem(s) x {config.members} network(s)"
+    if isinstance(networks, GaussianEnsemble):
+        return f"{drawn}{size} of infinite width"
+    return f"{drawn}{size} of width {config.width}, {networks.num_parameters:,} weights"
+
+
+def _training(networks: Ensemble | GaussianEnsemble, seconds: float) -> str:
+    if isinstance(networks, GaussianEnsemble):
+        return "none: values are drawn when a state is met"
+    if networks.predicted_steps is None:
+        effort = f"at most {networks.max_steps} iterations of the solver"
+    else:
+        effort = (
+            f"at most {networks.max_steps} gradient steps ({networks.predicted_steps} predicted)"
+        )
+    return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}"
 
 
 def result(found: Result) -> str:
@@ -117,11 +130,7 @@ def result(found: Result) -> str:
         )
         rows += [
             ("ensemble", _ensemble(found.ensemble)),
-            (
-                "training",
-                f"{found.train_seconds:.2f} s, at most {found.ensemble.max_steps} gradient steps, "
-                f"largest residual {found.ensemble.residual:.1e}",
-            ),
+            ("training", _training(found.ensemble, found.train_seconds)),
             ("  error bound", f"{bound:.1e} for the whole run (infinite width, union bound)"),
         ]
     rows.append(

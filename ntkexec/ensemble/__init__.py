@@ -1,17 +1,23 @@
 """Ensembles of trained two-layer networks: drawn, trained, stored, and run as an update engine."""
 
+from ntkexec.ensemble.config import DRAWS, Draw, EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble, EnsembleEngine, ensemble_engine
+from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.storage import Manifest, load, read_manifest, train
-from ntkexec.ensemble.training import EnsembleConfig, Progress
+from ntkexec.ensemble.storage import Manifest, draw, load, read_manifest, train
+from ntkexec.ensemble.training import Progress
 
 __all__ = [
+    "DRAWS",
+    "Draw",
     "Ensemble",
     "EnsembleConfig",
     "EnsembleEngine",
+    "GaussianEnsemble",
     "Manifest",
     "Progress",
     "TwoLayerNetwork",
+    "draw",
     "ensemble_engine",
     "load",
     "read_manifest",

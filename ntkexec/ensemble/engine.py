@@ -1,6 +1,7 @@
 """The trained ensemble as an update engine: the mean of N networks, evaluated as one wide network."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,11 @@ from jaxtyping import Array, Bool, Float, Int
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
 from ntkexec.engines import bit_thresholds
-from ntkexec.ensemble.training import EnsembleConfig, Weights
+from ntkexec.ensemble import devices
+from ntkexec.ensemble.config import EnsembleConfig
+from ntkexec.ensemble.gaussian import GaussianEnsemble
+from ntkexec.ensemble.gaussian_engine import GaussianEngine, gaussian_engine
+from ntkexec.ensemble.training import WEIGHT_FIELDS, Weights, plan_for
 from ntkexec.errors import EnsembleError
 from ntkexec.problem import LearningProblem, Stack
 
@@ -29,6 +34,8 @@ class WideStack:
     output: (components, members * width, outputs).
     hidden_bias: (components, members * width), or None.
     output_bias: (components, outputs), or None.
+    hidden_shift, hidden_bias_shift, initial_output: of linearised networks, see `Weights`; scaled
+        alike, or None.
     """
 
     templates: Int[Array, "c i"]
@@ -37,6 +44,9 @@ class WideStack:
     output: Float[Array, "c h o"]
     hidden_bias: Float[Array, "c h"] | None
     output_bias: Float[Array, "c o"] | None
+    hidden_shift: Float[Array, "c i h"] | None = None
+    hidden_bias_shift: Float[Array, "c h"] | None = None
+    initial_output: Float[Array, "c h o"] | None = None
 
     def means(self, matches: Matches) -> Float[Array, "c o n"]:
         """Mean outputs of all components for all nodes."""
@@ -53,13 +63,7 @@ class WideStack:
         def of_component(arrays: tuple[WideStack, Int[Array, "n"], Bool[Array, "i n"]]) -> Array:
             stack, count, matched = arrays
             x = matched.T / jnp.sqrt(jnp.maximum(count, 1).astype(stack.hidden.dtype))[:, None]
-            before = jnp.matmul(x, stack.hidden, precision=jax.lax.Precision.HIGHEST)
-            if stack.hidden_bias is not None:
-                before = before + stack.hidden_bias[None]
-            after = jnp.matmul(
-                jax.nn.relu(before), stack.output, precision=jax.lax.Precision.HIGHEST
-            )
-            return (after if stack.output_bias is None else after + stack.output_bias[None]).T
+            return stack.outputs(x).T
 
         def of_chunk(arrays: tuple[Array, Array]) -> Array:
             count, matched = arrays
@@ -69,6 +73,26 @@ class WideStack:
 
         outputs = jax.lax.map(of_chunk, (in_chunks(matches.count), in_chunks(matches.matched)))
         return jnp.moveaxis(outputs, 0, -2).reshape(*outputs.shape[1:3], -1)[..., :num_nodes]
+
+    def outputs(self, x: Float[Array, "n i"]) -> Float[Array, "n o"]:
+        """Mean outputs of one component, whose arrays have no leading axis, for encoded states."""
+        before = _product(x, self.hidden)
+        if self.hidden_bias is not None:
+            before = before + self.hidden_bias[None]
+        after = _product(jax.nn.relu(before), self.output)
+        if self.output_bias is not None:
+            after = after + self.output_bias[None]
+        if self.hidden_shift is None or self.initial_output is None:
+            return after
+        moved = _product(x, self.hidden_shift)
+        if self.hidden_bias_shift is not None:
+            moved = moved + self.hidden_bias_shift[None]
+        return after + _product(jnp.where(before > 0, moved, 0), self.initial_output)
+
+
+def _product(left: Float[Array, "n i"], right: Float[Array, "i o"]) -> Float[Array, "n o"]:
+    # Not the default precision: on an accelerator it would round float32 to fewer bits.
+    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
 
 
 @jax.tree_util.register_dataclass
@@ -113,17 +137,20 @@ class Ensemble:
 
     @property
     def max_steps(self) -> int:
-        """Most gradient steps that any network took."""
+        """Most gradient steps, or iterations of the solver, that any network took."""
         return max(int(w.steps.max()) for w in self.weights)
 
     @property
+    def predicted_steps(self) -> int | None:
+        """Gradient steps predicted from the spectrum of the train Gram; None if not descended."""
+        if self.config.draw != "trained":
+            return None
+        return max(plan_for(self.config, s).predicted_steps for s in self.problem.stacks)
+
+    @property
     def num_parameters(self) -> int:
-        return sum(
-            array.size
-            for weights in self.weights
-            for array in (weights.hidden, weights.output, weights.hidden_bias, weights.output_bias)
-            if array is not None
-        )
+        arrays = (getattr(w, field) for w in self.weights for field in WEIGHT_FIELDS)
+        return sum(array.size for array in arrays if array is not None)
 
     def first(self, members: int) -> "Ensemble":
         """The ensemble of the first `members` networks, the same as if trained with fewer.
@@ -140,7 +167,9 @@ class Ensemble:
         return Ensemble(self.problem, dataclasses.replace(self.config, members=members), kept)
 
 
-def ensemble_engine(ensemble: Ensemble, certificate: Certificate) -> EnsembleEngine:
+def ensemble_engine(
+    ensemble: Ensemble | GaussianEnsemble, certificate: Certificate
+) -> EnsembleEngine | GaussianEngine:
     """The ensemble as an engine, with the certificate's thresholds.
 
     Raises:
@@ -153,44 +182,50 @@ def ensemble_engine(ensemble: Ensemble, certificate: Certificate) -> EnsembleEng
             f"the certificate is for {certificate.problem.program!r} ({certificate.problem.kind}, "
             f"padding {certificate.problem.padding})"
         )
+    if isinstance(ensemble, GaussianEnsemble):
+        return gaussian_engine(ensemble, certificate)
     return EnsembleEngine(
         encoding=encoding(problem),
         thresholds=bit_thresholds(certificate),
         stacks=tuple(
-            _wide(ensemble.config, weights, problem, stack)
+            wide_stack(ensemble.config, weights, problem, stack)
             for weights, stack in zip(ensemble.weights, problem.stacks, strict=True)
         ),
         row_of_bit=jnp.asarray(problem.row_of_bit, jnp.int32),
     )
 
 
-def _wide(
+def wide_stack(
     config: EnsembleConfig, weights: Weights, problem: LearningProblem, stack: Stack
 ) -> WideStack:
+    """The members of one stack side by side."""
     members, _, num_inputs, width = weights.hidden.shape
 
-    def side_by_side(array: np.ndarray, axis: int) -> np.ndarray:
-        """Moves the members' axis next to the width's and joins the two."""
+    # Any: an array, or None for None.
+    def joined(array: np.ndarray | None, scale: float, axis: int) -> Any:
+        """Moves the members' axis next to the width's, joins the two, and scales."""
+        if array is None:
+            return None
         moved = np.moveaxis(array, 0, axis - 1)
         shape = (*moved.shape[: axis - 1], -1, *moved.shape[axis + 1 :])
-        return moved.reshape(shape)
+        return devices.spread(scale * moved.reshape(shape), axis - 1)
+
+    def real(array: np.ndarray | None) -> np.ndarray | None:
+        """Without the rows of padding inputs, which are always 0."""
+        return None if array is None else array[:, :, : stack.num_templates]
 
     inner_scale = config.weight_std / num_inputs**0.5
     outer_scale = config.weight_std / width**0.5 / members
-    hidden_bias, output_bias = weights.hidden_bias, weights.output_bias
     return WideStack(
         templates=jnp.asarray(problem.stack_templates(stack)),
         components=jnp.asarray(stack.components, jnp.int32),
-        hidden=jnp.asarray(
-            inner_scale * side_by_side(weights.hidden[:, :, : stack.num_templates], 3)
-        ),
-        output=jnp.asarray(outer_scale * side_by_side(weights.output, 2)),
-        hidden_bias=(
-            None
-            if hidden_bias is None
-            else jnp.asarray(config.bias_std * side_by_side(hidden_bias, 2))
-        ),
+        hidden=joined(real(weights.hidden), inner_scale, 3),
+        output=joined(weights.output, outer_scale, 2),
+        hidden_bias=joined(weights.hidden_bias, config.bias_std, 2),
         output_bias=None
-        if output_bias is None
-        else jnp.asarray(config.bias_std * output_bias.mean(0)),
+        if weights.output_bias is None
+        else jnp.asarray(config.bias_std * weights.output_bias.mean(0)),
+        hidden_shift=joined(real(weights.hidden_shift), inner_scale, 3),
+        hidden_bias_shift=joined(weights.hidden_bias_shift, config.bias_std, 2),
+        initial_output=joined(weights.initial_output, outer_scale, 2),
     )

@@ -13,16 +13,18 @@ SAFETY = 1.1
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Heavy-ball gradient descent on half the squared error, summed over pairs and outputs.
+    """Gradient descent on half the squared error, summed over pairs and outputs.
 
     Args:
         learning_rate: eta.
-        momentum: of the heavy ball.
+        momentum: of the heavy ball, 0 for plain gradient descent.
+        rate: predicted factor of the error in one step, in the long run.
         predicted_steps: until the residual has fallen to the tolerance, for quadratic dynamics.
     """
 
     learning_rate: float
     momentum: float
+    rate: float
     predicted_steps: int
 
 
@@ -64,8 +66,9 @@ def schedule(
     weight_std: float = 1.0,
     bias_std: float = 0.0,
     tolerance: float,
+    heavy_ball: bool = True,
 ) -> Schedule:
-    """Polyak's optimal step size and momentum for that spectrum.
+    """The optimal step size and momentum for that spectrum.
 
     Args:
         num_inputs: n0, training pairs.
@@ -74,14 +77,21 @@ def schedule(
         weight_std: standard deviation of the weights at initialisation.
         bias_std: likewise of the biases.
         tolerance: residual at which training stops.
+        heavy_ball: with momentum; without, the steps grow with the condition number instead of
+            its root.
 
     Source: Polyak 1964; the step size is 4 / (sqrt(L) + sqrt(l))^2, the rate (sqrt(L) - sqrt(l)) /
-        (sqrt(L) + sqrt(l)) a step.
+        (sqrt(L) + sqrt(l)) a step. Without momentum they are 2 / (L + l) and (L - l) / (L + l).
     """
     smallest, largest = spectrum(num_inputs, num_outputs, width, weight_std, bias_std)
     # A width too small for a positive lower edge still gets a step size; training then finds out.
-    root_small = math.sqrt(max(smallest / SAFETY, 1e-3 * largest))
-    root_large = math.sqrt(SAFETY * largest)
-    rate = (root_large - root_small) / (root_large + root_small)
+    low, high = max(smallest / SAFETY, 1e-3 * largest), SAFETY * largest
+    if heavy_ball:
+        root_low, root_high = math.sqrt(low), math.sqrt(high)
+        rate = (root_high - root_low) / (root_high + root_low)
+        learning_rate, momentum = 4 / (root_high + root_low) ** 2, rate**2
+    else:
+        rate = (high - low) / (high + low)
+        learning_rate, momentum = 2 / (high + low), 0.0
     steps = math.log(1 / tolerance) / -math.log(rate)
-    return Schedule(4 / (root_large + root_small) ** 2, rate**2, math.ceil(steps))
+    return Schedule(learning_rate, momentum, rate, math.ceil(steps))

@@ -19,11 +19,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from ntkexec.ensemble import devices
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble
+from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.training import (
     CHUNK_BYTES,
     Chunk,
-    EnsembleConfig,
     Progress,
     Weights,
     join,
@@ -34,6 +36,7 @@ from ntkexec.problem import Kind, LearningProblem
 
 FORMAT = "ntkexec-ensemble/1"
 PLAN, MANIFEST = "plan.json", "ensemble.json"
+NO_DIGEST = "0" * 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +88,7 @@ def train(
         problem: what to learn.
         config: how.
         directory: where to store it; a training that was killed there is continued, a complete
-            ensemble of the same plan is loaded.
+            ensemble of the same plan is loaded. Of several processes each needs a folder of its own.
         parameters: the program's sizes, stored so that it can be built again.
         report: called after every chunk.
         budget: bytes that training may use.
@@ -93,6 +96,8 @@ def train(
     Raises:
         EnsembleError: training fails, or the folder holds something else.
     """
+    if config.draw == "gaussian":
+        raise EnsembleError("gaussian ensembles are not trained; use draw()")
     if directory is None:
         return _assemble(
             problem, config, dict(train_all(problem, config, report=report, budget=budget))
@@ -100,7 +105,7 @@ def train(
     folder = Path(directory)
     manifest = manifest_of(problem, config, parameters or {})
     _claim(folder, manifest, budget)
-    if (folder / MANIFEST).exists():
+    if devices.agree((folder / MANIFEST).exists()):
         # Checks the digests: training again must not vouch for files that were damaged since.
         return load(folder, problem)
     pieces: dict[Chunk, Weights] = {}
@@ -110,7 +115,7 @@ def train(
 
     def finished(chunk: Chunk) -> Weights | None:
         path = folder / _file_name(chunk)
-        return _read_chunk(path, stamp) if path.exists() else None
+        return _read_chunk(path, stamp) if devices.agree(path.exists()) else None
 
     for chunk, weights in train_all(
         problem, config, finished=finished, report=report, budget=budget
@@ -130,6 +135,37 @@ def train(
         pieces[chunk] = weights
     _write_atomically(folder / MANIFEST, _json(manifest.to_data() | {"files": files}))
     return _assemble(problem, config, pieces)
+
+
+def draw(
+    problem: LearningProblem,
+    config: EnsembleConfig,
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    parameters: Mapping[str, int] | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+    budget: int = CHUNK_BYTES,
+) -> Ensemble | GaussianEnsemble:
+    """An ensemble, drawn as its config says; arguments as for `train`.
+
+    Raises:
+        EnsembleError: as for `train`, or gaussian draws are to be stored.
+    """
+    if config.draw != "gaussian":
+        return train(
+            problem,
+            config,
+            directory=directory,
+            parameters=parameters,
+            report=report,
+            budget=budget,
+        )
+    if directory is not None:
+        raise EnsembleError(
+            "gaussian draws have values, not weights, and cannot be stored; draw them again with the "
+            "same seed, or store linearised or trained networks"
+        )
+    return GaussianEnsemble(problem, config)
 
 
 def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
@@ -229,7 +265,22 @@ def _to_bytes(weights: Weights, stamp: str) -> bytes:
     tensors = {
         name: np.ascontiguousarray(a) for name, a in weights._asdict().items() if a is not None
     }
-    return serialise_tensors(tensors, metadata={"plan": stamp})
+    # One entry: the library writes several in any order.
+    blank = serialise_tensors(tensors, metadata={"plan": f"{stamp} {NO_DIGEST}"})
+    return blank.replace(NO_DIGEST.encode(), hashlib.sha256(blank).hexdigest().encode(), 1)
+
+
+def _stamp(content: bytes) -> str | None:
+    """The plan that a chunk belongs to; None if it is not, byte for byte, what was written.
+
+    A chunk holds the digest of itself with zeros in the digest's place.
+    """
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    stamp, _, digest = header.get("__metadata__", {}).get("plan", "").partition(" ")
+    if not digest:
+        return None
+    blank = content.replace(digest.encode(), NO_DIGEST.encode(), 1)
+    return stamp if hashlib.sha256(blank).hexdigest() == digest else None
 
 
 def _from_bytes(content: bytes, path: Path) -> Weights:
@@ -247,8 +298,12 @@ def _read_chunk(path: Path, stamp: str) -> Weights:
     """A finished chunk of an unfinished training."""
     content = path.read_bytes()
     weights = _from_bytes(content, path)
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    if header.get("__metadata__", {}).get("plan") != stamp:
+    found = _stamp(content)
+    if found is None:
+        raise EnsembleError(
+            f"{path} is damaged: its SHA-256 is not the one it holds; delete it to train it again"
+        )
+    if found != stamp:
         raise EnsembleError(f"{path} belongs to another training; delete it or give another folder")
     return weights
 

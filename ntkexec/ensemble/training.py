@@ -1,7 +1,6 @@
 """Training of an ensemble on nothing but a program's templates."""
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,12 +9,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from ntkexec import compilation
+from ntkexec.ensemble import devices, linearised
+from ntkexec.ensemble.config import Draw, EnsembleConfig
+from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.schedule import schedule
+from ntkexec.ensemble.schedule import Schedule, schedule
 from ntkexec.errors import EnsembleError
 from ntkexec.precision import float64
 from ntkexec.problem import LearningProblem, Stack
@@ -23,48 +24,15 @@ from ntkexec.problem import LearningProblem, Stack
 CHUNK_BYTES = 512 << 20
 # Weights, their gradient, momentum, the update and the activations of the backward pass.
 COPIES_WHILE_TRAINING = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class EnsembleConfig:
-    """How an ensemble is drawn and trained.
-
-    Args:
-        members: N, independently initialised networks for every learning problem.
-        width: h, hidden units of a network.
-        weight_std: standard deviation of the weights at initialisation.
-        bias_std: likewise of the biases; 0 for none. Certificates need 0.
-        seed: member i of any ensemble with this seed starts from the same weights, whatever N and
-            however the work is cut; trained weights agree to rounding.
-        tolerance: training stops when no output of a training pair is off by more.
-        precision: float32 or float64.
-
-    Raises:
-        EnsembleError: a value out of range.
-    """
-
-    members: int
-    width: int = 1024
-    weight_std: float = 1.0
-    bias_std: float = 0.0
-    seed: int = 0
-    tolerance: float = 1e-4
-    precision: str = "float32"
-
-    def __post_init__(self) -> None:
-        for name in ("members", "width"):
-            if getattr(self, name) < 1:
-                raise EnsembleError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.weight_std < math.inf:
-            raise EnsembleError(f"weight_std must be positive, got {self.weight_std}")
-        if not self.bias_std >= 0:
-            raise EnsembleError(f"bias_std cannot be negative, got {self.bias_std}")
-        if not 0 < self.tolerance < 1:
-            raise EnsembleError(f"tolerance must lie between 0 and 1, got {self.tolerance}")
-        if self.precision not in ("float32", "float64"):
-            raise EnsembleError(f"precision is float32 or float64, got {self.precision!r}")
-        if not 0 <= self.seed < 1 << 32:
-            raise EnsembleError(f"seed must lie between 0 and 2^32 - 1, got {self.seed}")
+WEIGHT_FIELDS = (
+    "hidden",
+    "output",
+    "hidden_bias",
+    "output_bias",
+    "hidden_shift",
+    "hidden_bias_shift",
+    "initial_output",
+)
 
 
 class Weights(NamedTuple):
@@ -74,7 +42,11 @@ class Weights(NamedTuple):
     output: (members, components, width, outputs).
     hidden_bias, output_bias: without the middle axis, or None.
     residual: largest error on the training set; (members, components).
-    steps: gradient steps taken; (members, components).
+    steps: gradient steps, or iterations of the solver; (members, components).
+    hidden_shift, hidden_bias_shift, initial_output: of a linearised network, the change of its
+        hidden weights and biases, which are the initial ones, and its initial output weights;
+        None for trained ones. The output is that of `hidden` and `output`, plus what the shift
+        passes on through the units that are active, weighted by `initial_output`.
     """
 
     hidden: Float[np.ndarray, "e c i h"]
@@ -83,6 +55,9 @@ class Weights(NamedTuple):
     output_bias: Float[np.ndarray, "e c o"] | None
     residual: Float[np.ndarray, "e c"]
     steps: Int[np.ndarray, "e c"]
+    hidden_shift: Float[np.ndarray, "e c i h"] | None = None
+    hidden_bias_shift: Float[np.ndarray, "e c h"] | None = None
+    initial_output: Float[np.ndarray, "e c h o"] | None = None
 
 
 def join(parts: Sequence[Weights]) -> Weights:
@@ -102,7 +77,7 @@ class Chunk(NamedTuple):
 def chunks(
     problem: LearningProblem, config: EnsembleConfig, budget: int = CHUNK_BYTES
 ) -> list[Chunk]:
-    """The work in pieces that fit in `budget` bytes; the cut changes weights by rounding only."""
+    """The work in pieces that fit in `budget` bytes. The cut does not change any weight."""
     itemsize = np.dtype(config.precision).itemsize
     pieces = []
     for index, stack in enumerate(problem.stacks):
@@ -137,10 +112,22 @@ def _ample_width(stack: Stack, width: int) -> int:
     return max(2 * width, 2 ** math.ceil(math.log2(16 * max(stack.num_inputs, stack.num_outputs))))
 
 
-def _train_stack(
-    problem: LearningProblem, config: EnsembleConfig, stack: Stack, chunk: Chunk
-) -> Weights:
-    network = TwoLayerNetwork(
+def plan_for(config: EnsembleConfig, stack: Stack) -> Schedule:
+    """Step size, momentum and predicted number of steps for the networks of a stack."""
+    return schedule(
+        stack.num_inputs,
+        stack.num_outputs,
+        config.width,
+        weight_std=config.weight_std,
+        bias_std=config.bias_std,
+        tolerance=config.tolerance,
+        heavy_ball=config.momentum,
+    )
+
+
+def network_for(config: EnsembleConfig, stack: Stack) -> TwoLayerNetwork:
+    """The network that learns one component of a stack."""
+    return TwoLayerNetwork(
         stack.num_inputs,
         config.width,
         stack.num_outputs,
@@ -148,85 +135,80 @@ def _train_stack(
         config.bias_std,
         jnp.dtype(config.precision),
     )
-    plan = schedule(
-        stack.num_inputs,
-        stack.num_outputs,
-        config.width,
-        weight_std=config.weight_std,
-        bias_std=config.bias_std,
-        tolerance=config.tolerance,
+
+
+def _train_stack(
+    problem: LearningProblem, config: EnsembleConfig, stack: Stack, chunk: Chunk
+) -> Weights:
+    together = devices.mesh().size
+    others = (
+        devices.place(np.asarray(config.seed, np.uint32), None),
+        devices.place(np.asarray(stack.components, np.uint32), None),
+        devices.place(problem.targets(stack).astype(config.precision), None),
     )
-    members = jnp.arange(chunk.first_member, chunk.last_member)
-    (weights, residual, steps), _, _ = compilation.call(
-        _train,
-        jax.random.key(config.seed),
-        members,
-        jnp.asarray(stack.components),
-        jnp.asarray(problem.targets(stack), config.precision),
-        network=network,
-        learning_rate=plan.learning_rate,
-        momentum=plan.momentum,
-        tolerance=config.tolerance,
-        max_steps=20 * plan.predicted_steps + 200,
-    )
-    found = {name: np.asarray(value) for name, value in weights["params"].items()}
-    return Weights(
-        hidden=found["hidden"],
-        output=found["output"],
-        hidden_bias=found.get("hidden_bias"),
-        output_bias=found.get("output_bias"),
-        residual=np.asarray(residual),
-        steps=np.asarray(steps),
-    )
+    parts = []
+    # One member a device and call: the compiled code, and so every rounding error, is then the same
+    # however the members are divided among calls, chunks, devices and processes.
+    for first in range(chunk.first_member, chunk.last_member, together):
+        (weights, residual, steps), _, _ = compilation.call(
+            _train,
+            devices.place(np.arange(first, first + together, dtype=np.uint32), 0),
+            *others,
+            network=network_for(config, stack),
+            plan=plan_for(config, stack),
+            draw=config.draw,
+            tolerance=config.tolerance,
+        )
+        found = devices.gather(weights)
+        part = Weights(
+            **{field: found.get(field) for field in WEIGHT_FIELDS},
+            residual=devices.gather(residual),
+            steps=devices.gather(steps),
+        )
+        kept = min(together, chunk.last_member - first)
+        parts.append(Weights._make(None if a is None else a[:kept] for a in part))
+    return join(parts)
 
 
 def _train(
-    key: Array,
-    members: Int[Array, "e"],
-    components: Int[Array, "c"],
+    members: Integer[Array, "e"],
+    seed: Integer[Array, ""],
+    components: Integer[Array, "c"],
     targets: Float[Array, "c n0 o"],
     *,
     network: TwoLayerNetwork,
-    learning_rate: float,
-    momentum: float,
+    plan: Schedule,
+    draw: Draw,
     tolerance: float,
-    max_steps: int,
-) -> tuple[Any, Float[Array, "e c"], Int[Array, "e c"]]:
-    optimiser = optax.sgd(learning_rate, momentum)
+    max_steps: int | None = None,
+) -> tuple[dict[str, Float[Array, "e c ..."]], Float[Array, "e c"], Int[Array, "e c"]]:
+    limit = 20 * plan.predicted_steps + 200 if max_steps is None else max_steps
 
-    def loss(weights: Any, target: Float[Array, "n0 o"]) -> tuple[Array, Array]:
-        outputs: Any = network.apply(weights, method="on_basis")
-        error = outputs - target
-        return 0.5 * jnp.sum(error**2), jnp.max(jnp.abs(error))
-
-    slope = jax.grad(loss, has_aux=True)
-
-    def train_one(member: Array, component: Array, target: Float[Array, "n0 o"]) -> Any:
+    def train_one(
+        key: Array, member: Array, component: Array, target: Float[Array, "n0 o"]
+    ) -> tuple[dict[str, Array], Array, Array]:
         own_key = jax.random.fold_in(jax.random.fold_in(key, member), component)
         weights = network.init(own_key, method="on_basis")
+        if draw == "linearised":
+            solved = linearised.solve(
+                network, weights, target, tolerance=tolerance, max_steps=limit
+            )
+            start, shift = weights["params"], solved.shift["params"]
+            # The output is linear in the weights and biases after the hidden units.
+            found = {n: a + shift[n] if "output" in n else a for n, a in start.items()}
+            found |= {f"{n}_shift": shift[n] for n in start if "hidden" in n}
+            found["initial_output"] = start["output"]
+            return found, solved.residual, solved.steps
+        trained = descend(network, weights, target, plan, tolerance=tolerance, max_steps=limit)
+        return dict(trained.weights["params"]), trained.residual, trained.steps
 
-        def keep_going(carry: Any) -> Array:
-            *_, residual, step = carry
-            # A residual that is not a number ends training too.
-            return (residual > tolerance) & (step < max_steps)
-
-        def descend(carry: Any) -> Any:
-            weights, state, gradient, _, step = carry
-            updates, state = optimiser.update(gradient, state)
-            weights = optax.apply_updates(weights, updates)
-            return weights, state, *slope(weights, target), step + 1
-
-        start = (
-            weights,
-            optimiser.init(weights),
-            *slope(weights, target),
-            jnp.asarray(0, jnp.int32),
+    def on_one_device(members: Array, seed: Array, components: Array, targets: Array) -> Any:
+        train_all_components = jax.vmap(train_one, in_axes=(None, None, 0, 0))
+        return jax.vmap(train_all_components, in_axes=(None, 0, None, None))(
+            jax.random.key(seed), members, components, targets
         )
-        weights, _, _, residual, steps = jax.lax.while_loop(keep_going, descend, start)
-        return weights, residual, steps
 
-    over_components = jax.vmap(train_one, in_axes=(None, 0, 0))
-    return jax.vmap(over_components, in_axes=(0, None, None))(members, components, targets)
+    return devices.over_members(on_one_device)(members, seed, components, targets)
 
 
 class Progress(NamedTuple):

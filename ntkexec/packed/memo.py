@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ntkexec.certificate import Certificate
-from ntkexec.ensemble import Ensemble, ensemble_engine
+from ntkexec.ensemble import Ensemble, GaussianEnsemble, ensemble_engine
 from ntkexec.ensemble.engine import WideStack
+from ntkexec.ensemble.gaussian_engine import GaussianEngine
 from ntkexec.errors import EnsembleError
 from ntkexec.layout import AtMost
 from ntkexec.packed.engine import PackedEngine
@@ -46,15 +47,19 @@ class Table:
     largest_error: float
 
 
-def memo_engine(networks: Ensemble, certificate: Certificate) -> PackedEngine:
+def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate) -> PackedEngine:
     """The trained ensemble on packed states: `ensemble`, bit for bit.
 
     Raises:
-        EnsembleError: a learning problem has too many sets of matches (a joint one soon has), the
+        EnsembleError: networks of infinite width, which are drawn as they are asked; a learning problem has too many sets of matches (a joint one soon has), the
             networks decide too many of them wrong, or so narrowly that rounding could decide; or
             the certificate is for another learning problem.
     """
     plain = ensemble_engine(networks, certificate)
+    if isinstance(plain, GaussianEngine):
+        raise EnsembleError(
+            "ensemble-memo tabulates networks that have weights; gaussian draws run as 'ensemble'"
+        )
     thresholds = np.asarray(plain.thresholds, np.float64)
     table = tabulate(networks.problem, plain.stacks, thresholds)
     invariants = sorted({found.reason for found in networks.problem.program.layout.invariants})

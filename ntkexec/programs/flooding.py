@@ -23,6 +23,7 @@ from ntkexec.template import Program, Template, template
 STEPS_PER_ROUND = 2
 
 
+@functools.cache
 def program(*, degree: int, slots: int, message_bits: int, arrival_bits: int) -> Program:
     """The flooding program.
 

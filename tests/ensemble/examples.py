@@ -57,6 +57,13 @@ def member_outputs(weights, config, member, component, inputs):
     if weights.hidden_bias is not None:
         before += config.bias_std * weights.hidden_bias[member, component]
     after = config.weight_std * np.maximum(before, 0) @ output / np.sqrt(len(output))
+    if weights.hidden_shift is not None:
+        shift = weights.hidden_shift[member, component].astype(np.float64)
+        moved = config.weight_std * inputs @ shift / np.sqrt(len(hidden))
+        if weights.hidden_bias_shift is not None:
+            moved += config.bias_std * weights.hidden_bias_shift[member, component]
+        initial = weights.initial_output[member, component].astype(np.float64)
+        after += config.weight_std * (moved * (before > 0)) @ initial / np.sqrt(len(output))
     if weights.output_bias is not None:
         after += config.bias_std * weights.output_bias[member, component]
     return after

@@ -4,16 +4,17 @@ import dataclasses
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntkexec.ensemble import schedule as schedule_module
-from ntkexec.ensemble import training
+from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import SAFETY, schedule, spectrum
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
 from ntkexec.kernel import NTK_GAP, NTK_ORTHOGONAL
 from ntkexec.layout import Flag, Layout
+from ntkexec.precision import float64
 from ntkexec.problem import LearningProblem
 from ntkexec.template import Program, template
 
@@ -163,14 +164,41 @@ def test_a_prediction_for_a_problem_four_times_as_large_is_outside_the_factor():
 
 
 @pytest.mark.parametrize("num_inputs", [32, 64])
-def test_momentum_needs_fewer_steps_than_plain_gradient_descent(monkeypatch, num_inputs):
+def test_momentum_takes_about_the_root_of_the_steps_of_plain_gradient_descent(num_inputs):
     _, with_momentum = plan_and_steps(num_inputs)
-    smallest, largest = spectrum(num_inputs, 3, CONFIG.width, 1.0)
-    # Best step size without momentum: 2 / (L + l), rate (L - l) / (L + l).
-    rate = (largest - smallest) / (largest + smallest)
-    bound = math.log(1 / CONFIG.tolerance) / -math.log(rate)
-    plain = schedule_module.Schedule(2 / (largest + smallest), 0.0, math.ceil(bound))
-    monkeypatch.setattr(training, "schedule", lambda *_, **__: plain)
-    without = train_chunk(problem(num_inputs), CONFIG, Chunk(0, 0, CONFIG.members)).steps.max()
-    assert with_momentum < bound
-    assert with_momentum < 0.7 * without
+    config = dataclasses.replace(CONFIG, momentum=False)
+    without = train_chunk(problem(num_inputs), config, Chunk(0, 0, CONFIG.members)).steps.max()
+    fast, slow = (
+        schedule(num_inputs, 3, CONFIG.width, tolerance=CONFIG.tolerance, heavy_ball=momentum)
+        for momentum in (True, False)
+    )
+    assert slow.momentum == 0 < fast.momentum
+    # For a condition number kappa, log(1/rate) is 2/kappa without and 2/sqrt(kappa) with momentum,
+    # up to higher orders.
+    kappa = (1 + slow.rate) / (1 - slow.rate)
+    gain = math.log(fast.rate) / math.log(slow.rate)
+    assert gain == pytest.approx(math.sqrt(kappa), rel=0.1)
+    # Measured, the edges' safety factor costs gradient descent less than the heavy ball.
+    assert 0.5 * gain < without / with_momentum < 1.1 * gain
+
+
+@pytest.mark.parametrize("heavy_ball, slack", [(True, (0.85, 1.15)), (False, (1.0, 1.5))])
+@pytest.mark.parametrize("num_outputs", [3, 40])
+def test_the_loss_falls_at_the_predicted_rate(heavy_ball, slack, num_outputs):
+    # The heavy ball has one rate for the whole spectrum; without momentum the rate is that of the
+    # smallest eigenvalue, which lies above the edge by the safety factor and its own spread.
+    with float64():
+        plan = schedule(64, num_outputs, 4096, tolerance=1e-5, heavy_ball=heavy_ball)
+        network = TwoLayerNetwork(64, 4096, num_outputs, dtype=jnp.float64)
+        weights = network.init(jax.random.key(0), method="on_basis")
+        targets = np.random.default_rng(0).random((64, num_outputs)) < 0.2
+        steps = plan.predicted_steps
+        found = losses(network, weights, jnp.asarray(targets, float), plan, num_steps=steps)
+    curve = np.log(np.asarray(found))
+    second_half = np.arange(steps // 2, steps)
+    # The loss is the square of the error.
+    slope = np.polyfit(second_half, curve[second_half], 1)[0] / 2
+    assert slack[0] < slope / math.log(plan.rate) < slack[1]
+    # The twin: the rate of a problem four times as large.
+    other = schedule(256, num_outputs, 4096, tolerance=1e-5, heavy_ball=heavy_ball)
+    assert not slack[0] < slope / math.log(other.rate) < slack[1]

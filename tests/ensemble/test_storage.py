@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ensemble.examples import EPS32, MIXED, equal_weights, joint, program
 
@@ -62,8 +64,9 @@ def test_a_stored_ensemble_is_read_bit_for_bit(folder):
         dataclasses.replace(CONFIG, precision="float64", tolerance=1e-8, members=2),
         # Larger biases need their own step size; this says that they are stored.
         dataclasses.replace(CONFIG, bias_std=0.1, members=2, seed=3, weight_std=1.1),
+        dataclasses.replace(CONFIG, draw="linearised", members=2, bias_std=0.1),
     ],
-    ids=["float64", "biases"],
+    ids=["float64", "biases", "linearised"],
 )
 def test_so_are_several_stacks_of_every_precision_with_biases(tmp_path, config):
     problem = LearningProblem(MIXED, padding=1)
@@ -301,6 +304,35 @@ def test_a_damaged_chunk_of_an_unfinished_training_is_refused(folder):
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(EnsembleError, match=rf"{path.name} is damaged"):
         train_here(folder)
+
+
+@pytest.mark.parametrize("position", range(5))
+def test_so_is_one_with_a_flipped_bit_wherever_it_is(folder, position):
+    (folder / "ensemble.json").unlink()
+    path = weight_files(folder)[1]
+    content = bytearray(path.read_bytes())
+    content[some_positions(path)[position]] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(EnsembleError, match=rf"{path.name} is damaged"):
+        train_here(folder)
+    # The twin: whole, it is taken over.
+    content[some_positions(path)[position]] ^= 1
+    path.write_bytes(content)
+    train_here(folder)
+
+
+def test_every_byte_of_a_chunk_is_covered_by_its_digest(folder):
+    content = weight_files(folder)[1].read_bytes()
+    stamp = hashlib.sha256((folder / "plan.json").read_bytes()).hexdigest()
+    path = folder / "copy.safetensors"
+    for position in np.random.default_rng(0).integers(len(content), size=200).tolist():
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        with pytest.raises(EnsembleError):
+            storage._read_chunk(path, stamp)
+    path.write_bytes(content)
+    storage._read_chunk(path, stamp)
 
 
 def test_a_chunk_of_another_training_is_refused(folder, tmp_path):

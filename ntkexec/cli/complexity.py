@@ -1,0 +1,270 @@
+"""The command `ntkexec complexity`: how many networks execute a program exactly."""
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ntkexec.errors import NtkexecError
+
+if TYPE_CHECKING:
+    from ntkexec.complexity import Study, Trend
+
+
+# The same words as in the library, spelt out here because importing it would import JAX.
+class Draw(enum.StrEnum):
+    """How networks are drawn."""
+
+    trained = "trained"
+    linearised = "linearised"
+    gaussian = "gaussian"
+
+
+class Threshold(enum.StrEnum):
+    """Where outputs become bits."""
+
+    certificate = "certificate"
+    zero = "zero"
+
+
+MAX_VALUES = 64
+
+
+def parse_numbers(option: str, text: str) -> list[int]:
+    """Numbers written as 3, as 1,2,4 or as 1..5.
+
+    Raises:
+        NtkexecError: another form; names the option.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        low, dots, high = part.partition("..")
+        if not low.isdecimal() or (dots and not high.isdecimal()):
+            raise NtkexecError(
+                f"--{option} is a number, a list 1,2,4 or a range 1..5, not {text!r}"
+            )
+        numbers += range(int(low), int(high if dots else low) + 1)
+    if not 0 < len(numbers) <= MAX_VALUES:
+        raise NtkexecError(f"--{option} {text} names {len(numbers)} values, not 1 to {MAX_VALUES}")
+    return numbers
+
+
+def parse_range(option: str, text: str) -> tuple[int, int]:
+    """Least and largest, written as 5..20 or as one number.
+
+    Raises:
+        NtkexecError: another form; names the option.
+    """
+    low, dots, high = text.partition("..")
+    try:
+        return int(low), int(high if dots else low)
+    except ValueError:
+        raise NtkexecError(f"--{option} is a range such as 5..20, not {text!r}") from None
+
+
+def complexity(
+    algorithm: Annotated[str, typer.Argument(help="flooding, bfs, dfs or bellman-ford.")],
+    degree: Annotated[str, typer.Option(help="Most neighbours of a node, D; or several.")] = "2",
+    word: Annotated[
+        str | None,
+        typer.Option(help="Bits of a word; or several. By default what the graphs need."),
+    ] = None,
+    graphs: Annotated[int, typer.Option(help="Random graphs to execute on.")] = 1000,
+    nodes: Annotated[str, typer.Option(help="Fewest and most nodes of a graph.")] = "5..20",
+    weights: Annotated[
+        str, typer.Option(help="Least and largest weight, for bellman-ford.")
+    ] = "0..3",
+    repeat: Annotated[int, typer.Option(help="Repetitions, each with other networks.")] = 50,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--ensemble-kind", help="joint, factored, or joint,factored to compare the two."
+        ),
+    ] = "joint",
+    draw: Annotated[Draw, typer.Option(help="How networks are drawn.")] = Draw.gaussian,
+    width: Annotated[str, typer.Option(help="Hidden units of a network; or several.")] = "4096",
+    padding: Annotated[
+        str, typer.Option(help="Padding templates per learning problem; or several.")
+    ] = "0",
+    threshold: Annotated[
+        Threshold,
+        typer.Option(help="The certificate's thresholds, or zero as in public work."),
+    ] = Threshold.certificate,
+    members: Annotated[
+        int | None, typer.Option(help="Largest N to try; by default 1.5 times the union bound.")
+    ] = None,
+    delta: Annotated[float, typer.Option(help="Probability of an error that N may leave.")] = 0.001,
+    seed: Annotated[int, typer.Option(help="Seed of graphs and networks.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw N against the size that varies, into this file.")
+    ] = None,
+    certainty: Annotated[
+        Path | None,
+        typer.Option(help="Draw the probability of exactness by N (last study), into this file."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure how many networks execute a program exactly, against every bound.
+
+    Degree, word, width, padding and kind may each be several, as 1,2,4 or 1..5; every combination
+    is a study. Exit status: 0, or 2 for bad input.
+    """
+    import json as encoder
+
+    from ntkexec.complexity import trends
+    from ntkexec.plots.complexity import complexity as complexity_figure
+
+    kinds = kind.split(",")
+    studies = run_studies(
+        algorithm,
+        degrees=parse_numbers("degree", degree),
+        words=[None] if word is None else parse_numbers("word", word),
+        widths=[1] if draw is Draw.gaussian else parse_numbers("width", width),
+        paddings=parse_numbers("padding", padding),
+        kinds=kinds,
+        graphs=graphs,
+        nodes=parse_range("nodes", nodes),
+        weights=parse_range("weights", weights),
+        repeat=repeat,
+        draw=draw.value,
+        rule=threshold.value,
+        members=members,
+        delta=delta,
+        seed=seed,
+    )
+    found = [trend for one in kinds for trend in trends([s for s in studies if s.kind == one])]
+    records = [study.to_data() for study in studies]
+    if plot is not None:
+        size = found[0].size if found else "n0"
+        complexity_figure(records, size).savefig(plot, dpi=130)
+    if certainty is not None:
+        from ntkexec.plots.certainty import certainty as certainty_figure
+
+        certainty_figure(records[-1]).savefig(certainty, dpi=130)
+    if json:
+        print(encoder.dumps({"studies": records, "trends": [t.to_data() for t in found]}))
+    else:
+        print(as_text(studies, found))
+
+
+# Any: the options of `study`, passed on.
+def run_studies(
+    algorithm: str,
+    *,
+    degrees: list[int],
+    words: list[int] | list[None],
+    widths: list[int],
+    paddings: list[int],
+    kinds: list[str],
+    graphs: int,
+    nodes: tuple[int, int],
+    weights: tuple[int, int],
+    draw: str,
+    seed: int,
+    **options: Any,
+) -> "list[Study]":
+    """One study for every combination, with a progress bar on stderr."""
+    import itertools
+
+    from ntkexec.cli.progress import bar
+    from ntkexec.complexity import collect, random_instances, study
+    from ntkexec.ensemble import EnsembleConfig
+    from ntkexec.problem import LearningProblem
+
+    studies = []
+    sizes = list(itertools.product(degrees, words))
+    variants = list(itertools.product(kinds, paddings, widths))
+    with bar() as show:
+        for number, (degree, word) in enumerate(sizes):
+            instances = random_instances(
+                algorithm,
+                degree=degree,
+                word=word,
+                num_graphs=graphs,
+                nodes=nodes,
+                weights=weights,
+                seed=seed,
+            )
+            for index, (kind, padding, width) in enumerate(variants):
+                name = f"study {number * len(variants) + index + 1} of {len(sizes) * len(variants)}"
+                # The library checks the words of kind and draw.
+                problem = LearningProblem(instances[0].program, kind, padding)  # type: ignore[arg-type]
+                config = EnsembleConfig(members=1, width=width, seed=seed, draw=draw)  # type: ignore[arg-type]
+                cases = collect(problem, instances, report=show(f"{name}: running the program"))
+                studies.append(
+                    study(
+                        cases,
+                        config,
+                        parameters=instances[0].parameters,
+                        report=show(f"{name}: drawing networks"),
+                        **options,
+                    )
+                )
+    return studies
+
+
+def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
+    """Studies as a table, and what they show."""
+    header: tuple[str, ...] = (
+        "kind, draw, sizes",
+        "n0",
+        "m",
+        "states",
+        "σ²/μ²",
+        "margin",
+        "N measured",
+        "union",
+        "certificate",
+        "numerical",
+        "theory",
+        "seconds",
+    )
+    rows = [header]
+    for one in studies:
+        low, high = one.median_interval
+        sizes = " ".join(f"{name} {value}" for name, value in one.parameters.items())
+        width = "" if one.width is None else f" width {one.width}"
+        bounds = [one.bounds.union, one.bounds.certificate, one.bounds.numerical, one.bounds.theory]
+        rows.append(
+            (
+                f"{one.kind}, {one.draw}{width}, {sizes}",
+                f"{one.num_inputs}",
+                f"{one.max_matches}",
+                f"{one.num_states}",
+                f"{one.noise_ratio:.3g}",
+                f"{one.smallest_margin:.3g}",
+                f"{one.median:g} ({low:g} to {high:g})",
+                *("-" if bound is None else f"{bound}" for bound in bounds),
+                f"{one.seconds:.1f}",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    first = studies[0]
+    lines = [
+        f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
+        f"{first.threshold} thresholds. N measured: median of the smallest N from which",
+        "on every ensemble is exact (95 % interval). theory = 8 n0 log(2 n0 T I), numerical puts "
+        f"σ²/μ² for n0; certificate and union at δ = {first.delta:g}.",
+        "",
+        *(
+            "  ".join(
+                cell.ljust(size) if i == 0 else cell.rjust(size)
+                for i, (cell, size) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ),
+    ]
+    missing = sum(n is None for one in studies for n in one.stable)
+    if missing:
+        lines.append(f"{missing} repetitions found no exact ensemble up to the largest N tried")
+    if found:
+        lines.append("")
+    for trend in found:
+        low, high = trend.interval
+        lines.append(
+            f"N grows like {trend.size}^{trend.exponent:.2f} ({low:.2f} to {high:.2f}), "
+            f"σ²/μ² like {trend.size}^{trend.noise_exponent:.2f}, over {trend.size} = "
+            + ", ".join(f"{value:g}" for value in trend.values)
+        )
+    return "\n".join(lines)

@@ -1,0 +1,21 @@
+"""Ensemble complexity: how many networks execute a program exactly, against every bound."""
+
+from ntkexec.complexity.bounds import Bounds
+from ntkexec.complexity.cases import Cases, collect
+from ntkexec.complexity.certainty import Certainty, certainty
+from ntkexec.complexity.samples import random_instances
+from ntkexec.complexity.study import Study, study
+from ntkexec.complexity.trends import Trend, trends
+
+__all__ = [
+    "Bounds",
+    "Cases",
+    "Certainty",
+    "Study",
+    "Trend",
+    "certainty",
+    "collect",
+    "random_instances",
+    "study",
+    "trends",
+]

@@ -1,0 +1,139 @@
+"""How far every decision is from its threshold, in the mean and in standard deviations."""
+
+import dataclasses
+import functools
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy import stats
+
+from ntkexec.complexity.cases import Cases, ComponentCases
+from ntkexec.errors import CertificateError
+
+ThresholdRule = Literal["certificate", "zero"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ComponentMargins:
+    """The decisions of one component.
+
+    Args:
+        cases: its encoded states.
+        thresholds: by state.
+    """
+
+    cases: ComponentCases
+    thresholds: Float64[np.ndarray, "u"]
+
+    @functools.cached_property
+    def signs(self) -> Float64[np.ndarray, "u o"]:
+        """1 where the bit must be 1, -1 where it must be 0."""
+        return np.where(self.cases.active > 0, 1.0, -1.0)
+
+    @functools.cached_property
+    def margins(self) -> Float64[np.ndarray, "u o"]:
+        """g: distance of the mean to the threshold, positive on the right side."""
+        return self.signs * (self.cases.means - self.thresholds[:, None])
+
+    @functools.cached_property
+    def random(self) -> Bool[np.ndarray, "u"]:
+        """Which states have outputs that differ between networks: those with two matches or more."""
+        return self.cases.variances > 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Margins:
+    """All decisions at all encoded states.
+
+    Args:
+        cases: the encoded states.
+        rule: the certificate's thresholds for these states, or zero as in public work.
+        components: by component.
+    """
+
+    cases: Cases
+    rule: ThresholdRule
+    components: tuple[ComponentMargins, ...]
+
+    @functools.cached_property
+    def z(self) -> Float64[np.ndarray, "d"]:
+        """g / sigma of every decision that differs between networks."""
+        found = [
+            (
+                part.margins[part.random] / np.sqrt(part.cases.variances[part.random])[:, None]
+            ).ravel()
+            for part in self.components
+        ]
+        return np.concatenate([np.zeros(0), *found])
+
+    @property
+    def right_in_the_mean(self) -> bool:
+        """Whether infinitely many networks decide everything right."""
+        # Without spread a 0-bit may sit on the threshold: only what exceeds it is a 1.
+        certain = all(
+            ((p.margins > 0) | ((p.margins == 0) & (p.signs < 0)))[~p.random].all()
+            for p in self.components
+        )
+        return certain and bool((self.z > 0).all())
+
+    @property
+    def noise_ratio(self) -> float:
+        """Largest sigma^2 / mu^2, mu the mean that decides: twice the margin at half-way
+        thresholds, the margin itself at zero."""
+        if not len(self.z):
+            return 0.0
+        smallest = self.z.min()
+        if smallest <= 0:
+            return np.inf
+        return float((1 if self.rule == "zero" else 0.25) / smallest**2)
+
+    def union_bound(self, num_members: float) -> float:
+        """Probability of any wrong decision is at most this: the sum of all Gaussian tails."""
+        return float(min(1.0, stats.norm.sf(self.z * np.sqrt(num_members)).sum()))
+
+    def independent(self, num_members: float) -> float:
+        """Probability that all is right if all decisions were independent."""
+        return float(np.exp(stats.norm.logcdf(self.z * np.sqrt(num_members)).sum()))
+
+    def members_for(self, delta: float) -> int:
+        """The least N whose union bound is at most delta.
+
+        Raises:
+            CertificateError: some decision is wrong in the mean, so no N will do.
+        """
+        if not self.right_in_the_mean:
+            raise CertificateError(
+                f"no number of networks executes {self.cases.problem.program.name} exactly on these "
+                f"graphs with {self.rule} thresholds: some mean is on the wrong side; more padding, a "
+                "factored ensemble or the certificate's thresholds would help"
+            )
+        high = 1
+        while self.union_bound(high) > delta:
+            high *= 2
+        low = high // 2 + 1
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.union_bound(middle) <= delta else (middle + 1, high)
+        return high
+
+
+def margins(cases: Cases, rule: ThresholdRule = "certificate") -> Margins:
+    """The margins of all decisions under a rule for the thresholds.
+
+    Raises:
+        CertificateError: an unknown rule.
+    """
+    if rule not in ("certificate", "zero"):
+        raise CertificateError(f"thresholds are certificate or zero, not {rule!r}")
+    table = cases.certificate().thresholds
+    return Margins(
+        cases,
+        rule,
+        tuple(
+            ComponentMargins(
+                part, table[i, part.count] if rule == "certificate" else np.zeros(len(part.count))
+            )
+            for i, part in enumerate(cases.components)
+        ),
+    )

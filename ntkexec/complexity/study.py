@@ -1,0 +1,210 @@
+"""The ensemble complexity of a program: the distribution of the smallest number of networks."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ntkexec.complexity.bounds import Bounds, bounds
+from ntkexec.complexity.cases import Cases
+from ntkexec.complexity.certainty import CONFIDENCE, Certainty, certainty
+from ntkexec.complexity.margins import Margins, ThresholdRule, margins
+from ntkexec.complexity.sampling import Prefixes, exact_prefixes
+from ntkexec.ensemble import EnsembleConfig
+
+# More than the union bound, so that next to no repetition ends without an answer.
+HEADROOM = 1.5
+FEWEST_MEMBERS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """How many networks executed a program exactly on all graphs, over repetitions.
+
+    Args:
+        algorithm: name of the program.
+        parameters: its sizes.
+        kind: joint or factored.
+        draw: trained, linearised or gaussian.
+        width: hidden units; None at infinite width.
+        threshold: the rule for thresholds.
+        num_inputs: n0 of the largest component, padding included.
+        max_matches: the largest m that occurs.
+        num_graphs, num_nodes, num_steps: the executions; nodes of all graphs, most steps.
+        num_states: distinct encoded states.
+        noise_ratio: largest sigma^2 / mu^2 of a decision.
+        smallest_margin: smallest distance of a mean to its threshold.
+        members: the largest N that was tried.
+        delta: probability of an error that `bounds.certificate` and `bounds.union` allow.
+        bounds: what theory says.
+        first: by repetition, the smallest N such that the first N networks are exact; None if none
+            up to `members` is.
+        stable: by repetition, the smallest N from which on the first N, N + 1, ... `members` are.
+        certainty: probability of exactness by N.
+        seconds: time for drawing and evaluating all networks.
+    """
+
+    algorithm: str
+    parameters: Mapping[str, int]
+    kind: str
+    draw: str
+    width: int | None
+    threshold: ThresholdRule
+    num_inputs: int
+    max_matches: int
+    num_graphs: int
+    num_nodes: int
+    num_steps: int
+    num_states: int
+    noise_ratio: float
+    smallest_margin: float
+    members: int
+    delta: float
+    bounds: Bounds
+    first: tuple[int | None, ...]
+    stable: tuple[int | None, ...]
+    certainty: Certainty
+    seconds: float
+
+    @property
+    def median(self) -> float:
+        """Median over repetitions of the stable N; infinite if most never became exact."""
+        return float(np.median(as_floats(self.stable)))
+
+    @property
+    def median_interval(self) -> tuple[float, float]:
+        """95 % confidence interval of that median, from order statistics."""
+        return median_interval(as_floats(self.stable))
+
+    def quantile(self, q: float) -> float:
+        """Quantile of the stable N over repetitions."""
+        return float(np.quantile(as_floats(self.stable), q, method="inverted_cdf"))
+
+    def to_data(self) -> dict[str, Any]:
+        """The study as plain data, for JSON; numbers that are not finite are None."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        low, high = self.median_interval
+        return fields | {
+            "parameters": dict(self.parameters),
+            "bounds": self.bounds.to_data(),
+            "certainty": self.certainty.to_data(),
+            "first": list(self.first),
+            "stable": list(self.stable),
+            "noise_ratio": _finite(self.noise_ratio),
+            "median": _finite(self.median),
+            "median_interval": [_finite(low), _finite(high)],
+        }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def as_floats(numbers: tuple[int | None, ...]) -> np.ndarray:
+    """Numbers of networks, infinite where none was enough."""
+    return np.array([np.inf if n is None else float(n) for n in numbers])
+
+
+def median_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The distribution-free confidence interval of a median, at least as wide as asked for.
+
+    The j-th smallest of n values lies above the median with the probability that a fair coin shows
+    fewer than j heads in n throws.
+    """
+    ordered, size = np.sort(values), len(values)
+    j = int(stats.binom.ppf((1 - confidence) / 2, size, 0.5))
+    if j < 1:
+        # Too few values for any interval between two of them.
+        return 0.0, math.inf
+    return float(ordered[j - 1]), float(ordered[size - j])
+
+
+def smallest_numbers(
+    prefixes: Prefixes,
+) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+    """First and stable N of every repetition, among those that were tried; see `Study`."""
+    first: list[int | None] = []
+    stable: list[int | None] = []
+    for row in prefixes.exact:
+        first.append(int(prefixes.numbers[row.argmax()]) if row.any() else None)
+        wrong = np.flatnonzero(~row)
+        start = 0 if len(wrong) == 0 else int(wrong[-1]) + 1
+        stable.append(int(prefixes.numbers[start]) if start < len(row) else None)
+    return tuple(first), tuple(stable)
+
+
+def members_needed(found: Margins, delta: float) -> int:
+    """How many members a study should draw: somewhat more than the union bound asks for.
+
+    Raises:
+        CertificateError: no number of networks is enough.
+    """
+    return max(FEWEST_MEMBERS, math.ceil(HEADROOM * found.members_for(delta)))
+
+
+def study(
+    cases: Cases,
+    config: EnsembleConfig,
+    *,
+    parameters: Mapping[str, int],
+    repeat: int = 50,
+    rule: ThresholdRule = "certificate",
+    delta: float = 1e-3,
+    members: int | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Study:
+    """Measures the ensemble complexity of a program on given executions.
+
+    Args:
+        cases: the encoded states that occur.
+        config: how networks are drawn; its `members` does not matter.
+        parameters: the program's sizes, for the record.
+        repeat: repetitions, each with networks of its own.
+        rule: the certificate's thresholds for these states, or zero.
+        delta: probability of an error that the union bounds allow.
+        members: the largest N to try; by default `members_needed`.
+        report: called with how much of the work is done, and all.
+
+    Raises:
+        CertificateError: no number of networks is enough.
+        EnsembleError: see `exact_prefixes`.
+    """
+    found = margins(cases, rule)
+    largest = members_needed(found, delta) if members is None else members
+    start = time.perf_counter()
+    prefixes = exact_prefixes(
+        found, dataclasses.replace(config, members=largest), repeat, report=report
+    )
+    seconds = time.perf_counter() - start
+    first, stable = smallest_numbers(prefixes)
+    return Study(
+        algorithm=cases.problem.program.name,
+        parameters=dict(parameters),
+        kind=cases.problem.kind,
+        draw=config.draw,
+        width=None if config.draw == "gaussian" else config.width,
+        threshold=rule,
+        num_inputs=int(cases.problem.num_inputs.max()),
+        max_matches=max(int(c.count.max(initial=0)) for c in cases.components),
+        num_graphs=cases.num_graphs,
+        num_nodes=cases.num_nodes,
+        num_steps=cases.num_steps,
+        num_states=cases.num_states,
+        noise_ratio=found.noise_ratio,
+        smallest_margin=min(
+            float(p.margins[p.random].min()) for p in found.components if p.random.any()
+        )
+        if len(found.z)
+        else math.inf,
+        members=largest,
+        delta=delta,
+        bounds=bounds(found, delta=delta),
+        first=first,
+        stable=stable,
+        certainty=certainty(found, prefixes, seed=config.seed),
+        seconds=seconds,
+    )

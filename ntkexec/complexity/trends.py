@@ -1,0 +1,77 @@
+"""How the number of networks grows with the sizes of the program and of the networks."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ntkexec.complexity.study import Study, as_floats
+
+SIZES: Mapping[str, Callable[[Study], float | None]] = {
+    "n0": lambda s: s.num_inputs,
+    "m": lambda s: s.max_matches,
+    "degree": lambda s: s.parameters.get("degree"),
+    "word": lambda s: s.parameters.get("word", s.parameters.get("message_bits")),
+    "width": lambda s: s.width,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trend:
+    """A power law: N grows like size^exponent, fitted to all repetitions of all studies.
+
+    Args:
+        size: n0, m, degree, word or width.
+        values: the sizes that were studied.
+        exponent: of the stable N.
+        interval: its 95 % confidence interval, from the regression's residuals.
+        noise_exponent: likewise of sigma^2 / mu^2, which is computed, not sampled.
+    """
+
+    size: str
+    values: tuple[float, ...]
+    exponent: float
+    interval: tuple[float, float]
+    noise_exponent: float
+
+    def to_data(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {
+            "values": list(self.values),
+            "interval": list(self.interval),
+        }
+
+
+def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
+    """The trend with every size that differs between the studies.
+
+    Sizes that grow together (n0 with the degree) each show the whole growth. Repetitions without an
+    exact ensemble are left out, so give studies enough members.
+    """
+    found = []
+    for name, size_of in SIZES.items():
+        sizes = [size_of(s) for s in studies]
+        if any(size is None for size in sizes) or len(set(sizes)) < 2:
+            continue
+        x, y, ratio = [], [], []
+        for size, study in zip(sizes, studies, strict=True):
+            numbers = as_floats(study.stable)
+            numbers = numbers[np.isfinite(numbers)]
+            x += [np.log(float(size or 0))] * len(numbers)
+            y += np.log(numbers).tolist()
+            ratio += [np.log(study.noise_ratio)] * len(numbers)
+        if len(set(x)) < 2:
+            continue
+        fit = stats.linregress(x, y)
+        slack = float(stats.t.ppf(0.975, max(1, len(x) - 2)) * fit.stderr)
+        found.append(
+            Trend(
+                size=name,
+                values=tuple(sorted({float(size or 0) for size in sizes})),
+                exponent=float(fit.slope),
+                interval=(float(fit.slope) - slack, float(fit.slope) + slack),
+                noise_exponent=float(stats.linregress(x, ratio).slope),
+            )
+        )
+    return tuple(found)

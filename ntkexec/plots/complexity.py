@@ -1,0 +1,118 @@
+"""Ensemble complexity: the measured smallest number of networks below every bound."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ntkexec.plots.style import COLOURS, GREY, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BOUNDS = {
+    "theory": ("theory: 8 n0 log(2 n0 T I)", "-"),
+    "numerical": ("numerical: 8 σ²/μ² log(2 n0 T I)", "--"),
+    "certificate": ("certificate N(δ), δ = {delta:g}", "-."),
+    "union": ("union bound on distinct states", ":"),
+}
+SIZES = {
+    "n0": "training pairs n0",
+    "m": "largest number of matches m",
+    "degree": "degree D",
+    "word": "bits of a word",
+    "width": "width h",
+}
+
+
+# Any: a study as plain data, `Study.to_data()`.
+Record = Mapping[str, Any]
+
+
+def size_of(record: Record, size: str) -> float:
+    """The size of a study by which it is plotted."""
+    parameters = record["parameters"]
+    values = {
+        "n0": record["num_inputs"],
+        "m": record["max_matches"],
+        "degree": parameters.get("degree"),
+        "word": parameters.get("word", parameters.get("message_bits")),
+        "width": record["width"],
+    }
+    return float(values[size] or np.nan)
+
+
+def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
+    """The smallest number of networks over repetitions, against a size.
+
+    Args:
+        records: studies as plain data; several kinds or draws get colours of their own.
+        size: a key of `SIZES`.
+    """
+    figure = new_figure(8.5, 5.2)
+    axes = figure.subplots()
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record["kind"], record["draw"]), []).append(record)
+    for index, (name, group) in enumerate(groups.items()):
+        group = sorted(group, key=lambda record: size_of(record, size))
+        _group(axes, group, size, COLOURS[index % len(COLOURS)], ", ".join(name), len(groups) > 1)
+    axes.set_yscale("log")
+    ticks = sorted({size_of(record, size) for record in records})
+    if len(ticks) > 1 and ticks[-1] / ticks[0] > 4:
+        axes.set_xscale("log")
+    if len(ticks) <= 10:
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
+    axes.set_xlabel(SIZES[size])
+    axes.set_ylabel("networks N (per learning problem)")
+    first = records[0]
+    axes.set_title(
+        f"{first['algorithm']}: smallest N that executes {first['num_graphs']:,} graphs exactly, "
+        f"{len(first['stable'])} repetitions",
+        fontsize=11,
+    )
+    axes.grid(axis="y", which="major", alpha=0.3)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return figure
+
+
+def _group(
+    axes: "Axes", group: Sequence[Record], size: str, colour: str, name: str, several: bool
+) -> None:
+    x = np.array([size_of(record, size) for record in group])
+    spread = 0.012 * (x.max() - x.min() or x.max())
+    for position, record in zip(x, group, strict=True):
+        numbers = np.array([n for n in record["stable"] if n is not None], float)
+        jitter = np.random.default_rng(0).uniform(-spread, spread, len(numbers))
+        axes.plot(position + jitter, numbers, ".", color=colour, alpha=0.3, markersize=4)
+    medians = np.array([record["median"] or np.nan for record in group], float)
+    intervals = np.array(
+        [[np.nan if v is None else v for v in record["median_interval"]] for record in group], float
+    )
+    error = np.abs(intervals.T - medians[None, :])
+    axes.errorbar(
+        x,
+        medians,
+        error,
+        color=colour,
+        marker="o",
+        capsize=3,
+        linewidth=1.5,
+        label=f"measured, {name}\n(median, 95 % interval)",
+    )
+    for bound, (label, line) in BOUNDS.items():
+        values = [record["bounds"][bound] for record in group]
+        if any(value is None for value in values):
+            continue
+        axes.plot(
+            x,
+            values,
+            line,
+            marker="_" if len(x) == 1 else None,
+            markersize=12,
+            color=colour if several else GREY,
+            linewidth=1.2,
+            label=label.format(delta=group[0]["delta"]) + (f" ({name})" if several else ""),
+        )

@@ -1,0 +1,27 @@
+"""What all plots have in common."""
+
+from typing import TYPE_CHECKING
+
+from ntkexec.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe-Ito, safe for colour-blind readers.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+GREY = "#666666"
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure, in inches, that no window manager knows of.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "plots need matplotlib, which is not installed: pip install 'ntkexec[plots]'"
+        ) from None
+    return Figure(figsize=(width, height), layout="constrained")
