@@ -51,9 +51,10 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
     """The trained ensemble on packed states: `ensemble`, bit for bit.
 
     Raises:
-        EnsembleError: networks of infinite width, which are drawn as they are asked; a learning problem has too many sets of matches (a joint one soon has), the
-            networks decide too many of them wrong, or so narrowly that rounding could decide; or
-            the certificate is for another learning problem.
+        EnsembleError: networks of infinite width, which are drawn as they are asked; a learning
+            problem with too many sets of matches (a joint one soon has); networks that decide too
+            many of them wrong, or so narrowly that rounding could decide; or a certificate for
+            another learning problem.
     """
     plain = ensemble_engine(networks, certificate)
     if isinstance(plain, GaussianEngine):
