@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ntkexec import summary
 from ntkexec.certificate import Certificate
 from ntkexec.engines import Engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
@@ -74,6 +75,12 @@ class Result:
         """Whether the run stayed within the certificate's bound; None if it was not verified."""
         found = self.execution.verification
         return None if found is None else self.certificate.covers(found.largest_matches)
+
+    def __str__(self) -> str:
+        return summary.text(self)
+
+    def _repr_html_(self) -> str:
+        return summary.page(self)
 
     def by_node(self) -> dict[Hashable, dict[str, Any]]:
         """The answer by node name (of a single graph); None where a field has no value."""

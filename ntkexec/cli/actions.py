@@ -120,7 +120,7 @@ def run(
         result = pipeline.run(algorithm, graph, report=told, trace=html is not None, **options)
     if html is not None:
         report.save(result, html)
-    print(json.dumps(result.to_data()) if as_json else text.result(result))
+    print(json.dumps(result.to_data()) if as_json else result)
     return result.exact
 
 

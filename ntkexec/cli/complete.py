@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ntkexec import complete, ensemble, pipeline
-from ntkexec.cli.text import table
 from ntkexec.errors import CertificateError, EnsembleError
+from ntkexec.summary import table
 
 
 def certify(

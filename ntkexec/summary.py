@@ -1,0 +1,158 @@
+"""A run in words: for a terminal, for Python's prompt, for a notebook."""
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ntkexec.ensemble import Ensemble, GaussianEnsemble
+
+if TYPE_CHECKING:
+    # The result says itself in these words.
+    from ntkexec.result import Result
+
+SHOWN_NODES = 40
+SHOWN_IN_NOTEBOOKS = 12
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def text(found: "Result") -> str:
+    """Graph, program, certificate, networks, execution, answer, verdict."""
+    cells = answer(found, shown=SHOWN_NODES)
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+    missing = found.instance.graph.num_nodes - SHOWN_NODES
+    if missing > 0:
+        lines.append(f"... and {missing} more nodes (all of them with --json)")
+    return "\n".join([table(rows(found)), "", *lines, "", verdict(found)])
+
+
+def page(found: "Result") -> str:
+    """The same as HTML, for a notebook."""
+
+    def row(cells: Sequence[str], tag: str = "td") -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    head, *nodes = answer(found, shown=SHOWN_IN_NOTEBOOKS)
+    missing = found.instance.graph.num_nodes - len(nodes)
+    more = f"<p>... and {missing} more nodes: <code>result.by_node()</code></p>" if missing else ""
+    facts = "".join(row(pair) for pair in rows(found))
+    answers = row(head, "th") + "".join(map(row, nodes))
+    return (
+        f"<p><b>{html.escape(verdict(found))}</b></p><table>{facts}</table>"
+        f"<table>{answers}</table>{more}"
+    )
+
+
+def ensemble(networks: Ensemble | GaussianEnsemble) -> str:
+    """Kind, draw and sizes of an ensemble."""
+    config, problem = networks.config, networks.problem
+    drawn = "" if config.draw == "trained" else f"{config.draw}, "
+    size = f"{problem.kind}: {len(problem.components)} learning problem(s) x {config.members} network(s)"
+    if isinstance(networks, GaussianEnsemble):
+        return f"{drawn}{size} of infinite width"
+    return f"{drawn}{size} of width {config.width}, {networks.num_parameters:,} weights"
+
+
+def training(networks: Ensemble | GaussianEnsemble, seconds: float) -> str:
+    """What training an ensemble took."""
+    if isinstance(networks, GaussianEnsemble):
+        return "none: values are drawn when a state is met"
+    if networks.predicted_steps is None:
+        effort = f"at most {networks.max_steps} iterations of the solver"
+    else:
+        effort = (
+            f"at most {networks.max_steps} gradient steps ({networks.predicted_steps} predicted)"
+        )
+    return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}"
+
+
+def rows(found: "Result") -> list[tuple[str, str]]:
+    """A run in names and values: graph, program, certificate, networks, execution."""
+    instance, execution = found.instance, found.execution
+    graph, program = instance.graph, instance.program
+    layout = program.layout
+    told = [
+        (
+            "graph",
+            f"{graph.label}: {graph.num_nodes} nodes, {graph.num_edges} edges, degree {graph.degree}, "
+            f"{graph.num_colours} colours",
+        )
+        if instance.num_inputs is None
+        else (
+            "learned from",
+            f"{program.num_templates} examples, for {_count(instance.num_inputs)} inputs",
+        ),
+        (
+            "program",
+            f"{program.name}: {program.num_templates} templates (+ {found.certificate.problem.num_padding} "
+            f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
+        ),
+        ("certificate", found.certificate.verdict()),
+        ("  holds for", found.certificate.bound.basis),
+    ]
+    if found.ensemble is not None:
+        bound = found.certificate.failure_probability(
+            num_members=found.ensemble.config.members, num_decisions=instance.num_decisions
+        )
+        told += [
+            ("ensemble", ensemble(found.ensemble)),
+            ("training", training(found.ensemble, found.train_seconds)),
+            ("  error bound", f"{bound:.1e} for the whole run (infinite width, union bound)"),
+        ]
+    told.append(
+        (
+            "execution",
+            f"{execution.steps} steps by the {found.engine} engine in {execution.run_seconds * 1e3:.1f} ms "
+            f"(compiled in {execution.compile_seconds:.2f} s)",
+        )
+    )
+    if found.relies_on is not None:
+        told.append(("  relies on", found.relies_on))
+    checked = execution.verification
+    if checked is not None:
+        told.append(
+            (
+                "verification",
+                f"{checked.wrong_bits} wrong bits, smallest margin {checked.smallest_margin:.4f}, at most "
+                f"{checked.largest_matches.max()} matches"
+                + ("" if found.covered else ", MORE THAN CERTIFIED")
+                + (f", {execution.collisions} COLLIDING MESSAGES" if execution.collisions else ""),
+            )
+        )
+    if found.diagnosis is not None:
+        node = graph.names[found.diagnosis.node]
+        told.append(("first error", f"at node {node}: {found.diagnosis}"))
+    return told
+
+
+def _count(number: int) -> str:
+    """A number, as a power of two where it is long."""
+    return f"{number:,}" if number < 1 << 40 else f"2^{number.bit_length() - 1}"
+
+
+def answer(found: "Result", *, shown: int) -> list[list[str]]:
+    """A head line and the values of the first nodes, as cells."""
+    by_node = found.by_node()
+    fields = list(next(iter(by_node.values())))
+    nodes = list(by_node.items())[:shown]
+    return [["node", *fields], *([str(v), *(_shown(row[f]) for f in fields)] for v, row in nodes)]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def verdict(found: "Result") -> str:
+    """Whether the answer is exact, and where it is not."""
+    total, wrong = found.instance.graph.num_nodes, len(found.wrong_nodes)
+    if found.exact:
+        return f"EXACT: all {total} nodes equal the reference"
+    first = found.instance.graph.names[found.wrong_nodes[0]]
+    return f"NOT EXACT: {wrong} of {total} nodes differ from the reference, first node {first}"
