@@ -160,7 +160,7 @@ def place_program(*, guarded):
         full, odd = (layout.bit(f"inbox.{name}", slot=slot) for name in ("full", "odd"))
         templates.append(template({bit: 1, on: 1}, [full, odd] if slot == 1 else [full]))
     if not guarded:
-        templates.append(template({on: 1}, [layout.bit("inbox.full", slot=2)]))
+        templates.append(template({}, [layout.bit("inbox.full", slot=2)]))
     return Program("places", layout, tuple(templates))
 
 
