@@ -1,7 +1,6 @@
 """Runs on packed states: from states and graph to rows and neighbours, and back."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -283,16 +282,12 @@ def _tables(
 
 
 def _guards(own: OwnSlots, rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> np.ndarray | None:
-    """Which guard every node holds, -1 for none; None if some node holds several."""
-    guards = rows[list(own.guards)]
-    several = functools.reduce(
-        lambda seen, row: (seen[0] | row, seen[1] | (seen[0] & row)),
-        guards,
-        (np.zeros_like(guards[0]), np.zeros_like(guards[0])),
-    )[1]
-    if several.any():
-        return None
+    """Which guard every node fulfils, -1 for none; None if some node fulfils several."""
     found = np.full(num_nodes, -1, np.int32)
-    for guard, row in enumerate(guards):
-        found[unpack(row[None], num_nodes)[:, 0]] = guard
+    for index, guard in enumerate(own.guards):
+        literals = [rows[bit] if value else ~rows[bit] for bit, value in guard]
+        fulfilled = unpack(np.bitwise_and.reduce(literals)[None], num_nodes)[:, 0]
+        if (found[fulfilled] >= 0).any():
+            return None
+        found[fulfilled] = index
     return found

@@ -51,15 +51,20 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
     """The trained ensemble on packed states: `ensemble`, bit for bit.
 
     Raises:
-        EnsembleError: networks of infinite width, which are drawn as they are asked; a learning
-            problem with too many sets of matches (a joint one soon has); networks that decide too
-            many of them wrong, or so narrowly that rounding could decide; or a certificate for
-            another learning problem.
+        EnsembleError: networks that are linearised, or of infinite width, which are drawn as they
+            are asked; a learning problem with too many sets of matches (a joint one soon has);
+            networks that decide too many of them wrong, or so narrowly that rounding could decide;
+            or a certificate for another learning problem.
     """
     plain = ensemble_engine(networks, certificate)
     if isinstance(plain, GaussianEngine):
         raise EnsembleError(
             "ensemble-memo tabulates networks that have weights; gaussian draws run as 'ensemble'"
+        )
+    if any(stack.hidden_shift is not None for stack in plain.stacks):
+        # They jump where a hidden unit's input is 0, so that rounding has no bound.
+        raise EnsembleError(
+            "ensemble-memo tabulates networks that were trained; linearised draws run as 'ensemble'"
         )
     thresholds = np.asarray(plain.thresholds, np.float64)
     table = tabulate(networks.problem, plain.stacks, thresholds)

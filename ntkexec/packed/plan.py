@@ -6,9 +6,9 @@ program in the instruction language this is the one-hot ring of phases.
 
 *Zeros.* Bits that are 0 at the start and that no template can write in a phase need no storage.
 
-*Own slots.* If every template that writes a message bit requires one bit of a one-hot field that
-never changes, say the colour, a node only ever writes into one slot, and it suffices to send what it
-writes there: the receiver knows the slot.
+*Own slots.* If all templates that write into a slot require the same values of bits that never change,
+say of the colour, and no node has those of two slots, a node only ever writes into one, and it
+suffices to send what it writes there: the receiver knows the slot.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ntkexec.layout import OneHot
+from ntkexec.layout import Table
 from ntkexec.template import Program
 
 # The clock may show this many different readings, or two rounds of them: all are compiled.
@@ -93,12 +93,13 @@ class OwnSlots:
     """The proof that a node writes messages into one slot only.
 
     Args:
-        guards: bits of the one-hot field; a node that has none sends nothing.
+        guards: by slot, what a node that writes into it fulfils: values of bits that never change.
+            A node that fulfils none sends nothing.
         bits: for every guard the message bits that it guards, increasing; shape (guards, payload),
             -1 where there are fewer.
     """
 
-    guards: tuple[int, ...]
+    guards: tuple[tuple[tuple[int, bool], ...], ...]
     bits: tuple[tuple[int, ...], ...]
 
     @property
@@ -256,30 +257,38 @@ class PackedProgram:
     def own(self) -> OwnSlots | None:
         """The proof that nodes write into one slot only, or None if the templates do not give it.
 
-        It also needs that the field holds at most one choice at every node before the first step.
+        It also needs that no node fulfils two guards before the first step.
         """
-        layout = self.program.layout
-        for path, leaf in layout.leaves.items():
-            if isinstance(leaf, OneHot) and "." not in path and layout.bits(path)[0] < self.split:
-                found = self._guarded_by(layout.bits(path))
-                if found is not None:
-                    return found
-        return None
-
-    def _guarded_by(self, guards: tuple[int, ...]) -> OwnSlots | None:
-        templates = self.program.templates
-        if not self.constants.issuperset(guards) or any(b >= self.split for b in self._corrected):
+        if any(bit >= self.split for bit in self._corrected):
             return None
-        guarded: dict[int, list[int]] = {guard: [] for guard in guards}
-        for bit in range(self.split, self.num_bits):
-            if not self._writers[bit]:
+        guarded: dict[frozenset[tuple[int, bool]], list[int]] = {}
+        for slot in self._message_slots:
+            written = [bit for bit in slot if self._writers[bit]]
+            if not written:
                 continue
-            common = set(guards).intersection(
-                *({b for b, v in templates[t].condition if v} for t in self._writers[bit])
-            )
-            if len(common) != 1:
+            guard = frozenset.intersection(*(self._always_required(bit) for bit in written))
+            if not guard:
                 return None
-            guarded[common.pop()].append(bit)
-        width = max(map(len, guarded.values()))
-        rows = [(*bits, *[-1] * (width - len(bits))) for bits in guarded.values()]
-        return OwnSlots(guards, tuple(rows))
+            guarded.setdefault(guard, []).extend(written)
+        width = max(map(len, guarded.values()), default=0)
+        rows = tuple((*bits, *[-1] * (width - len(bits))) for bits in guarded.values())
+        return OwnSlots(tuple(tuple(sorted(guard)) for guard in guarded), rows)
+
+    @property
+    def _message_slots(self) -> list[list[int]]:
+        """The message bits of each slot of each table; of other fields, each bit alone."""
+        slots, start = list[list[int]](), self.split
+        for field in self.program.layout.messages:
+            count = field.slots if isinstance(field, Table) else field.num_bits
+            bits = range(start, start + field.num_bits)
+            size = field.num_bits // count
+            slots += [list(bits[index * size : (index + 1) * size]) for index in range(count)]
+            start += field.num_bits
+        return slots
+
+    def _always_required(self, bit: int) -> frozenset[tuple[int, bool]]:
+        """What all writers of a bit require of constant bits."""
+        conditions = (self.program.templates[t].condition for t in self._writers[bit])
+        return frozenset.intersection(
+            *(frozenset(entry for entry in c if entry[0] in self.constants) for c in conditions)
+        )

@@ -35,7 +35,7 @@ def test_breadth_first_search_is_the_same_on_some_words(spec):
     instance = pipeline.prepare("bfs", spec)
     one, other, turns = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
     assert np.array_equal(one, other)
-    assert turns == instance.num_steps // 3
+    assert turns == instance.num_steps // instance.program.round_length
 
 
 def test_only_the_frontier_is_carried_out(monkeypatch):
@@ -53,8 +53,8 @@ def test_only_the_frontier_is_carried_out(monkeypatch):
     one, other, turns = both(PackedProgram(instance.program), instance.graphs, 300)
     assert np.array_equal(one, other)
     # The wave is one node wide, so it touches at most two of 63 words in several turns.
-    assert turns == sum(done for done, _ in seen) == 100
-    assert len(seen) == -(-100 // frontier.MAX_TURNS)
+    assert turns == sum(done for done, _ in seen) == 300 // instance.program.round_length
+    assert len(seen) == -(-turns // frontier.MAX_TURNS)
     assert all(words <= 2 * done for done, words in seen)
 
 
@@ -117,8 +117,9 @@ def test_waiting_nodes_must_all_do_the_same():
         p.assign(count, count)
     program = p.compile()
     packed = PackedProgram(program)
-    phase, mine = program.layout.bits("phase"), program.layout.bit("mine")
-    ring = [tuple((bit, bit == phase[step]) for bit in phase) for step in range(2)]
+    mine = program.layout.bit("mine")
+    ring = packed.orbit({bit: False for bit in program.layout.bits("phase")}).ring
+    assert len(ring) == 2
     assert Waiting(packed, ring, frozenset([mine])).next(frozenset()) is None
     # If nobody differs there is nothing to wait for: the flag is then like any other bit.
     assert Waiting(packed, ring, frozenset()).next(frozenset()) == frozenset()

@@ -165,3 +165,12 @@ def test_networks_that_are_mostly_wrong_are_refused(monkeypatch):
     certificate, networks = trained(unions(6))
     with pytest.raises(EnsembleError, match="more than 1 sets of matches wrong"):
         memo_engine(spoilt(networks, noise=2.0), certificate)
+
+
+@pytest.mark.parametrize("draw", ["linearised", "gaussian"])
+def test_only_trained_networks_are_tabulated(draw):
+    certificate = pipeline.certify(unions(2), num_decisions=1000)
+    config = EnsembleConfig(members=1, width=64, draw=draw)
+    networks = ensemble.draw(certificate.problem, config)
+    with pytest.raises(EnsembleError, match=f"{draw} draws run as 'ensemble'"):
+        memo_engine(networks, certificate)

@@ -13,7 +13,7 @@ from programs import expected_bits
 from ntkexec import engines, executor, graphs, message_passing, pipeline
 from ntkexec.certificate import Certificate
 from ntkexec.errors import CertificateError, ProgramError
-from ntkexec.layout import Flag, Layout, Word
+from ntkexec.layout import Flag, Layout, OneHot, Table, Word
 from ntkexec.match_bound import given_bound
 from ntkexec.packed.engine import packed_kernel_engine
 from ntkexec.packed.execution import prepare
@@ -112,14 +112,6 @@ def test_padded_batches_equal_those_of_the_kernel_engine():
         for name in ("kernel", "kernel-packed")
     )
     assert np.array_equal(one.states, other.states)
-    # Padding nodes have no phase, so the clock is no longer shared by all.
-    shown = [
-        {bit for bit, _ in prepare(PackedProgram(instance.program), inputs).orbit.ring[0]}
-        for inputs in (instance.graphs, padded)
-    ]
-    phase = set(instance.program.layout.bits("phase"))
-    assert phase <= shown[0]
-    assert not phase & shown[1]
 
 
 @given(executions(), st.integers(0, 7))
@@ -157,13 +149,48 @@ def test_a_wrong_colouring_is_noticed():
     assert found.collisions > 0
 
 
-def test_a_node_with_two_colours_is_executed_in_the_general_way():
-    instance, _, packed = case("flooding")
-    states = np.array(instance.initial)
-    states[:, list(instance.program.layout.bits("colour"))] = True
-    inputs = instance.graph.tuple._replace(nodes=states)
+def place_program(*, guarded):
+    """Nodes send a flag into the slot of their place, a one-hot field, or into any."""
+    layout = Layout(
+        (OneHot("place", 3), Flag("on")), (Table("inbox", 3, (Flag("full"), Flag("odd"))),)
+    )
+    place, on = layout.bits("place"), layout.bit("on")
+    templates = [template({bit: 1}, [bit]) for bit in (*place, on)]
+    for slot, bit in enumerate(place):
+        full, odd = (layout.bit(f"inbox.{name}", slot=slot) for name in ("full", "odd"))
+        templates.append(template({bit: 1, on: 1}, [full, odd] if slot == 1 else [full]))
+    if not guarded:
+        templates.append(template({}, [layout.bit("inbox.full", slot=2)]))
+    return Program("places", layout, tuple(templates))
+
+
+def test_own_slots_are_proven_from_templates_and_initial_states():
+    program = place_program(guarded=True)
+    packed = PackedProgram(program)
+    place, inbox = program.layout.bits("place"), program.layout.num_computation_bits
+    # That a sender is on never changes either, and so belongs to what it requires.
+    on = (program.layout.bit("on"), True)
+    assert packed.own.guards == tuple(((bit, True), on) for bit in place)
+    assert packed.own.bits == ((inbox, -1), (inbox + 2, inbox + 3), (inbox + 4, -1))
+    assert PackedProgram(place_program(guarded=False)).own is None
+    states = np.zeros((40, program.layout.num_bits), bool)
+    states[np.arange(40), np.arange(40) % 3] = states[:, 3] = True
+    path = graphs.load("path:40").tuple
+    assert prepare(packed, path._replace(nodes=states)).neighbours.slots is not None
+    # A node in two places, or two neighbours in one, and messages could meet.
+    for node, place in [(7, 2), (8, 0)]:
+        broken = states.copy()
+        broken[node, :3] = False
+        broken[node, [place, (place + 1) % 3] if node == 7 else [place]] = True
+        assert prepare(packed, path._replace(nodes=broken)).neighbours.slots is None
+
+
+def test_places_in_binary_are_places_too():
+    instance, _, packed = case("bfs, several components")
+    guards = packed.packed.own.guards
+    assert len(guards) == instance.program.layout.leaves["colour"].size
+    assert all({bit for bit, _ in g} == set(instance.program.layout.bits("colour")) for g in guards)
     assert prepare(packed.packed, instance.graphs).neighbours.slots is not None
-    assert prepare(packed.packed, inputs).neighbours.slots is None
 
 
 def test_another_program_is_refused():
