@@ -7,7 +7,7 @@ state by state. Bodies in the instruction language are compared with the functio
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from programs import FEW, expected_bits
 
@@ -105,7 +105,8 @@ def random_algorithm(table, stages, addressed):
     st.booleans(),
     st.sampled_from(GRAPHS[:5]),
 )
-@FEW
+@example([5, 3, 8, 1, 9, 2, 6], ["step", "update"], False, GRAPHS[2])
+@settings(FEW, max_examples=12)
 def test_a_random_algorithm_and_its_program_agree_in_every_round(table, stages, addressed, graph):
     assert_same(random_algorithm(table, stages, addressed), graphs.load(graph), rounds=2)
 
@@ -193,7 +194,7 @@ def test_sizes_stay_within_the_theorem():
     table = list(range(1, 40, 3))
     for stages in (["update"], ["fold", "step"], ["fold with port"]):
         for addressed in (False, True):
-            for graph in (graphs.load(nx.path_graph(3)), graphs.load(nx.star_graph(3))):
+            for graph in (graphs.load(nx.path_graph(2)), graphs.load(nx.path_graph(3))):
                 algorithm = random_algorithm(table, stages, addressed)
                 compiled = local.compile(algorithm, degree=graph.degree, slots=graph.num_colours)
                 certificate = pipeline.certify(compiled.program, bound=8, num_decisions=10**6)
@@ -279,7 +280,7 @@ def test_messages_that_are_gone_are_not_read():
         received.by_slot()
 
     late = simple(stages=(Step(lambda state: state), Update(lambda s, r: s, body)))
-    with pytest.raises(ProgramError, match="messages are gone"):
+    with pytest.raises(ProgramError, match="for one step after they were sent"):
         local.compile(late, degree=2, slots=3)
 
 

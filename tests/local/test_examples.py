@@ -70,6 +70,15 @@ def test_exact_on_all_graphs_up_to_five_nodes_and_on_random_ones(family):
     assert_exact(family.prepare(BATCH))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_trained_networks_are_exact(family):
+    # By the certificate's bound a wrong bit has a probability of at most 1e-3 for each family.
+    result = pipeline.run(family.name, "cycle:9", engine="ensemble", delta=1e-3)
+    assert result.exact
+    assert result.execution.verification.exact
+
+
 def simulated(family, graph, instance):
     """The answer by the algorithm's own functions."""
     compiled = family.compiled(**instance.parameters)

@@ -20,9 +20,9 @@ from jaxtyping import Bool as BoolArray
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
-from ntkexec.language import Builder, Number, OneHot, Slots, Sum, Word, either, initial_states
+from ntkexec.language import Builder, Number, Slots, Sum, Word, either, initial_states
 from ntkexec.language.values import bits_of
-from ntkexec.layout import MAX_WORD_BITS, Flag, Leaf
+from ntkexec.layout import MAX_WORD_BITS, Code, Flag, Leaf
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Stage, Update
 from ntkexec.programs.local.exploration import Case, explore
 from ntkexec.programs.local.simulation import reverse_ports
@@ -200,9 +200,7 @@ class _Synchroniser:
         self.inbox = self.builder.message(*(leaf for leaves in self.sent for leaf in leaves))
         self.reverse: Slots | None = None
         if algorithm.addressed:
-            self.reverse = self.builder.table(
-                REVERSE, self.num_ports, OneHot("port", self.num_ports)
-            )
+            self.reverse = self.builder.table(REVERSE, self.num_ports, Code("port", self.num_ports))
         self._heard: list[tuple[Sum, ...]] | None = None
         self._in_flight = False
 
@@ -275,6 +273,7 @@ class _Synchroniser:
                     arrived = self._arrived(port)
                     for target, bit in zip(register, arrived, strict=True):
                         p.assign(target, bit)
+            self._in_flight = False
         return self._heard
 
     def raw(self) -> tuple[Any, ...]:
@@ -296,8 +295,8 @@ class _Synchroniser:
     def _check_in_flight(self) -> None:
         if not self._in_flight:
             raise ProgramError(
-                f"{self.algorithm.name}: messages are gone, a stage before took a step; the first "
-                "stage can keep them with `received.by_port()`"
+                f"{self.algorithm.name}: messages are in their slots for one step after they were "
+                "sent, and that is over; `received.by_port()` has kept them"
             )
 
     def _arrived(self, port: int) -> list[Sum]:
@@ -375,6 +374,9 @@ def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
     """
     writer = _Synchroniser(algorithm, degree=degree, slots=slots)
     writer.send()
+    if any(isinstance(stage, Update | Fold) for stage in algorithm.stages[1:]):
+        # A later stage needs the messages when they are gone from the slots.
+        writer.heard()
     for number, stage in enumerate(algorithm.stages):
         writer.stage(stage, number)
     return Compiled(algorithm, degree, slots, writer.builder.compile(), tuple(writer.tables))

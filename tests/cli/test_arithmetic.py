@@ -1,0 +1,90 @@
+"""Arithmetic and LOCAL algorithms from the command line."""
+
+import json
+
+import pytest
+
+from ntkexec.cli import main
+
+KERNEL = ("--engine", "kernel")
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs the command line in this process: status, stdout, stderr."""
+
+    def run(*argv):
+        capsys.readouterr()
+        status = main([str(a) for a in argv])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_a_sum_is_printed_beside_what_it_was_learned_from(command):
+    status, out, _ = command("run", "add", 13, 29, "--bits", 8, *KERNEL)
+    assert status == 0
+    assert "26 examples, for 65,536 inputs" in out
+    assert ["13", "+", "29", "42"] in [line.split() for line in out.splitlines()]
+    assert "EXACT" in out
+
+
+def test_arithmetic_prints_one_object(command):
+    status, out, _ = command("run", "multiply", 13, 29, *KERNEL, "--json")
+    data = json.loads(out)
+    assert status == 0
+    assert data["answer"] == {"13 * 29": {"product": 377}}
+    assert data["program"]["templates"] == 19 * 5 - 21
+    assert data["num_inputs"] == 4**5
+
+
+def test_bits_move_where_the_permutation_says(command):
+    status, out, _ = command("run", "permute", "10110", 4, 2, 0, 1, 3, *KERNEL, "--json")
+    assert status == 0
+    assert json.loads(out)["answer"] == {"10110": {"permuted": "11001"}}
+
+
+def test_a_program_runs_on_the_numbers_that_are_given(command, tmp_path):
+    path = tmp_path / "down.txt"
+    path.write_text("n = 2\none = 1\nzero = 0\nbelow = -1\nloop: one n halt\nzero below loop\n")
+    status, out, _ = command("run", "sbn", path, "n=1", *KERNEL, "--json")
+    data = json.loads(out)
+    assert status == 0
+    assert data["answer"]["down"]["n"] == -1
+    assert data["inputs"]["cycles"] == 3
+
+
+def test_rounds_are_asked_for(command):
+    status, out, _ = command(
+        "run", "neighbourhood-size", "path:5", "--rounds", 1, *KERNEL, "--json"
+    )
+    assert status == 0
+    sizes = [row["size"] for row in json.loads(out)["answer"].values()]
+    assert sizes == [2, 3, 3, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["add", 13], "add takes 2 numbers, got 1"),
+        (["add", 1, -2, "--"], "whole numbers from 0"),
+        (["add", 300, 2, "--bits", 8], "9 bits would hold it"),
+        (["add", 1, 2, "--source", 3], "not 'sources'"),
+        (["flooding", "karate", 3], "'3' goes with arithmetic"),
+        (["flooding", "karate", "--bits", 3], "--bits 3 goes with arithmetic"),
+        (["permute", "102", 0, 1, 2], "a string of 0s and 1s"),
+        (["permute", "10", 0, 0], "1 is missing"),
+        (["sbn", "gdc"], "did you mean 'gcd'"),
+        (["sbn", "gcd", "a"], "CELL=NUMBER"),
+        (["bfs", "path:3", "--rounds", 2], "not 'rounds'"),
+        (["cole-vishkin", "petersen"], "neither a tree nor a ring"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_line_and_status_two(command, argv, message):
+    if "--" in argv:
+        argv = [argv[0], "--", *argv[1:-1]]
+    status, out, err = command("run", *argv)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
