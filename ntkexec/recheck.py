@@ -37,16 +37,17 @@ def promises(layout: dict[str, Any]) -> tuple[dict[Invariant, str], int, int]:
     for room in ("computation", "messages"):
         for field in layout[room]:
             leaves = field.get("fields", [field])
-            size = sum(leaf["bits"] for leaf in leaves)
+            widths = [leaf.get("bits") or leaf["size"].bit_length() for leaf in leaves]
+            size = sum(widths)
             slots = [
                 range(start + s * size, start + (s + 1) * size)
                 for s in range(field.get("slots", 1))
             ]
             offset = 0
-            for leaf in leaves:
+            for leaf, width in zip(leaves, widths, strict=True):
                 for slot in slots if leaf["kind"] == "one-hot" else []:
-                    found[1, tuple((b,) for b in slot[offset : offset + leaf["bits"]])] = room
-                offset += leaf["bits"]
+                    found[1, tuple((b,) for b in slot[offset : offset + width])] = room
+                offset += width
             if field.get("occupied") is not None:
                 found[field["occupied"], tuple(tuple(slot) for slot in slots)] = room
             start += size * len(slots)

@@ -39,7 +39,7 @@ def match_sets(
         )
     read = {bit for entry in templates for bit, _ in entry.condition}
     counters = _counters(invariants, read)
-    order = _order(read, counters)
+    order = _order(templates, counters)
     kills = {bit: [0, 0] for bit in read}
     for index, entry in enumerate(templates):
         for bit, value in entry.condition:
@@ -91,15 +91,20 @@ def _counters(invariants: Sequence[AtMost], read: set[int]) -> list[tuple[int, d
     return found
 
 
-def _order(read: set[int], counters: Sequence[tuple[int, dict[int, int]]]) -> list[int]:
-    """Bits of tight invariants first, group by group: they leave the fewest positions."""
-    order: dict[int, None] = {}
-    for _, groups in sorted(counters, key=lambda counter: counter[0]):
-        for bit in sorted(groups, key=lambda b: (groups[b], b)):
-            order.setdefault(bit)
-    for bit in sorted(read):
-        order.setdefault(bit)
-    return list(order)
+def _order(
+    templates: Sequence[Template], counters: Sequence[tuple[int, dict[int, int]]]
+) -> list[int]:
+    """What many templates read comes first, since it leaves few that can still match."""
+    readers: dict[int, int] = {}
+    for entry in templates:
+        for bit, _ in entry.condition:
+            readers[bit] = readers.get(bit, 0) + 1
+    place = {
+        bit: (index, group)
+        for index, (_, groups) in enumerate(counters)
+        for bit, group in groups.items()
+    }
+    return sorted(readers, key=lambda bit: (-readers[bit], place.get(bit, (-1, 0)), bit))
 
 
 def as_matrix(masks: UInt64[np.ndarray, "s"], num_templates: int) -> Bool[np.ndarray, "s t"]:

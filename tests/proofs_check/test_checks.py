@@ -18,11 +18,21 @@ SLOW = {
     "algorithms",
     "complete-certificates",
     "descent-linear",
+    "induction-flooding",
+    "interference-inside",
     "interference-outside",
     "kernel-finite-width",
+    "mean-oracle",
+    "phase-collisions",
+    "phase-members",
     "phase-precision",
     "phase-time",
     "rounding-bound",
+    "trained-covariance",
+    "trained-gaussian",
+    "trained-independence",
+    "trained-mean",
+    "trained-variance",
 }
 CHECKS = [
     pytest.param(check, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
