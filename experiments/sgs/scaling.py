@@ -50,13 +50,11 @@ def check_scalings(scalings: Any, params: Any) -> None:
     Raises:
         ExperimentError: names the parameter and what is wrong with its scaling.
     """
-    expected = no_scaling(params)
-    if jax.tree_util.tree_structure(scalings) != jax.tree_util.tree_structure(expected):
+    expected = jax.tree_util.tree_leaves_with_path(no_scaling(params))
+    given = jax.tree_util.tree_leaves_with_path(scalings)
+    if [where for where, _ in given] != [where for where, _ in expected]:
         raise ExperimentError("scalings and parameters are trees of different structures")
-    pairs = zip(
-        jax.tree_util.tree_leaves_with_path(scalings), jax.tree.leaves(expected), strict=True
-    )
-    for (where, matrix), like in pairs:
+    for (where, matrix), (_, like) in zip(given, expected, strict=True):
         name = jax.tree_util.keystr(where, simple=True, separator="/")
         values = np.asarray(matrix, np.float64)
         if values.shape != like.shape:

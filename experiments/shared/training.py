@@ -1,5 +1,6 @@
 """A training loop: compiled in chunks, told about, stored after every chunk, continued when killed."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,15 +13,17 @@ from experiments.shared.storage import load_tensors, restore_tree, save_tree
 from ntkexec.errors import ExperimentError
 
 State = TypeVar("State")
+Data = TypeVar("Data")
 Metrics = dict[str, jax.Array]
 STATE, HISTORY = "state", "history"
 
 
 def train(
-    step: Callable[[State, jax.Array], tuple[State, Metrics]],
+    step: Callable[[State, jax.Array, Data], tuple[State, Metrics]],
     state: State,
     num_steps: int,
     *,
+    data: Data,
     chunk: int,
     between: Callable[[State, int], State] | None = None,
     report: Callable[[str, int, int], None] = lambda what, done, total: None,
@@ -30,10 +33,13 @@ def train(
     """The state after `num_steps` steps, and every step's metrics.
 
     Args:
-        step: `(state, index) -> (state, metrics)`, pure; `index` counts from 0. Draw batches with
-            `jax.random.fold_in(key, index)`, so that a continued training sees the same ones.
+        step: `(state, index, data) -> (state, metrics)`, pure; `index` counts from 0. Draw batches
+            with `jax.random.fold_in(key, index)`, so that a continued training sees the same ones.
+            Give the same (or an equal) function again for the next seed, and nothing is compiled
+            twice: what differs belongs into `state` and `data`.
         state: a pytree of arrays: parameters, the optimiser's state, keys.
         num_steps: in all.
+        data: a pytree of arrays that every step reads; on the device once.
         chunk: steps that are compiled into one loop; progress, `between` and checkpoints come
             after each.
         between: applied before each chunk, with the number of steps done, outside of compiled code.
@@ -47,10 +53,6 @@ def train(
     if num_steps < 0 or chunk < 1:
         raise ExperimentError(f"cannot train {num_steps} steps in chunks of {chunk}")
 
-    @jax.jit
-    def advance(state: State, indices: jax.Array) -> tuple[State, Metrics]:
-        return jax.lax.scan(step, state, indices)
-
     done = 0
     history: list[dict[str, np.ndarray]] = []
     if checkpoint is not None:
@@ -59,13 +61,18 @@ def train(
         if between is not None:
             state = between(state, done)
         stop = min(done + chunk, num_steps)
-        state, metrics = advance(state, jnp.arange(done, stop))
+        state, metrics = _advance(step, state, jnp.arange(done, stop), data)
         history.append({name: np.asarray(values) for name, values in metrics.items()})
         done = stop
         if checkpoint is not None:
             _store(checkpoint, state, done, history)
         report(what, done, num_steps)
     return state, _joined(history)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _advance(step: Any, state: Any, indices: jax.Array, data: Any) -> tuple[Any, Metrics]:
+    return jax.lax.scan(lambda state, index: step(state, index, data), state, indices)
 
 
 def _joined(history: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
