@@ -16,6 +16,7 @@ class SgsConfig:
         teachers: regression teachers for each seed.
         teacher_steps: of training a network on a convolutional teacher's labels.
         teacher_networks: such networks for each seed.
+        widths: channels of the networks' convolutions on digits and shapes.
         train_images: of the digits and of the generated shapes.
         train_steps: on them.
         batch: images of one step on them.
@@ -31,15 +32,16 @@ class SgsConfig:
 
     steps: int = 500
     pairs: int = 50_000
-    maps: int = 64
-    teachers: int = 40
-    teacher_steps: int = 800
-    teacher_networks: int = 4
+    maps: int = 16
+    teachers: int = 60
+    teacher_steps: int = 300
+    teacher_networks: int = 2
+    widths: tuple[int, ...] = (8, 8)
     train_images: int = 600
-    train_steps: int = 240
-    batch: int = 64
+    train_steps: int = 160
+    batch: int = 32
     rates: tuple[float, ...] = (0.1,)
-    refresh: int = 60
+    refresh: int = 40
     cost_width: int = 32
     cost_repeats: int = 20
     cifar: str = "none"
@@ -54,6 +56,7 @@ class SgsConfig:
         require(
             self,
             **counts,
+            widths=bool(self.widths) and min(self.widths) >= 1,
             rates=bool(self.rates) and all(rate > 0 for rate in self.rates),
             cifar=self.cifar in ("none", "cifar-10", "cifar-100"),
             model=self.model in ("vgg-11", "vgg-16", "resnet-18"),
@@ -69,8 +72,11 @@ STANDARD = SgsConfig(
     teachers=200,
     teacher_steps=1500,
     teacher_networks=8,
+    widths=(16, 32),
     train_images=1000,
     train_steps=1200,
+    batch=64,
+    refresh=100,
     rates=(0.03, 0.1, 0.3),
     cost_width=64,
     cost_repeats=60,
@@ -83,6 +89,7 @@ TINY = SgsConfig(
     teachers=2,
     teacher_steps=2,
     teacher_networks=2,
+    widths=(2,),
     train_images=20,
     train_steps=2,
     batch=4,

@@ -1,9 +1,9 @@
 """The SGS experiment."""
 
 from experiments.experiment import Experiment, Paper
-from experiments.sgs import exact
+from experiments.sgs import bias, cifar, cost, estimator, exact, limits, pictures, teachers
 from experiments.sgs.claims import CHECKS
-from experiments.sgs.config import SgsConfig
+from experiments.sgs.config import FULL, QUICK, STANDARD, TINY
 
 EXPERIMENT = Experiment(
     slug="sgs",
@@ -15,8 +15,24 @@ EXPERIMENT = Experiment(
         venue="ICLR",
         arxiv="2303.02733",
     ),
-    configs={"quick": SgsConfig()},
-    tiny=SgsConfig(steps=3),
-    studies={"lemma": exact.lemma},
+    configs={"quick": QUICK, "standard": STANDARD, "full": FULL},
+    tiny=TINY,
+    studies={
+        "lemma": exact.lemma,
+        "decay": limits.decay_order,
+        "merge": limits.merging,
+        "adam": limits.adam,
+        "factors": limits.learnable_factors,
+        "audit": limits.audits,
+        "bias": bias.implicit_bias,
+        "profile": bias.right_profile,
+        "answers": estimator.known_answers,
+        "images": estimator.images,
+        "teachers": teachers.teachers,
+        "digits": pictures.digits,
+        "shapes": pictures.shapes,
+        "cost": cost.costs,
+        "cifar": cifar.cifar,
+    },
     checks=CHECKS,
 )
