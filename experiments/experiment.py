@@ -147,6 +147,7 @@ class Experiment(Generic[Config]):
         studies: by name, in the order in which they run.
         checks: over the records of all seeds.
         num_seeds: where nobody asks for another number.
+        slow_studies: those that take seconds even when tiny, to compile; only the slow tests run them.
     """
 
     slug: str
@@ -157,6 +158,7 @@ class Experiment(Generic[Config]):
     studies: Mapping[str, Study]
     checks: tuple[Check[Records], ...]
     num_seeds: int = 5
+    slow_studies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [check.name for check in self.checks]
@@ -164,6 +166,8 @@ class Experiment(Generic[Config]):
             raise ExperimentError(f"{self.slug}: two checks are called {min(twice)!r}")
         if not self.studies or not self.checks:
             raise ExperimentError(f"{self.slug}: an experiment needs a study and a check")
+        if unknown := set(self.slow_studies) - set(self.studies):
+            raise ExperimentError(f"{self.slug}: there is no study {min(unknown)!r} to be slow")
 
     def config(self, scale: Scale) -> Config:
         """The configuration for a scale."""

@@ -36,6 +36,9 @@ def measured(outcome: Outcome) -> str:
     interval = ""
     if found.interval is not None:
         interval = f" [{number(found.interval[0])}, {number(found.interval[1])}]"
+        if outcome.verdict == "fails" and found.interval[0] <= check.bound <= found.interval[1]:
+            # More seeds may decide it; that is another failure than a refuted claim.
+            interval += " (undecided)"
     return f"{number(found.value)}{interval}, {check.relation} {number(check.bound)}"
 
 

@@ -1,7 +1,16 @@
 """Spatial gradient scaling: for Optax, for Flax, and the experiment that checks it."""
 
 from experiments.sgs.audit import Audit, audit
-from experiments.sgs.branches import ACB, DBB, REPVGG, Branch, merge, normalised, predicted_scaling
+from experiments.sgs.branches import (
+    ACB,
+    DBB,
+    PLAIN,
+    REPVGG,
+    Branch,
+    merge,
+    normalised,
+    predicted_scaling,
+)
 from experiments.sgs.definition import EXPERIMENT
 from experiments.sgs.dependence import measured_scaling, model_scalings
 from experiments.sgs.layers import BranchedConv, NormalisedBlock, ScaledConv
@@ -17,6 +26,7 @@ __all__ = [
     "ACB",
     "DBB",
     "EXPERIMENT",
+    "PLAIN",
     "REPVGG",
     "Audit",
     "Branch",

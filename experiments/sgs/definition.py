@@ -35,4 +35,8 @@ EXPERIMENT = Experiment(
         "cifar": cifar.cifar,
     },
     checks=CHECKS,
+    slow_studies=(
+        *("lemma", "decay", "adam", "audit", "images"),
+        *("teachers", "digits", "shapes", "cost"),
+    ),
 )

@@ -1,5 +1,9 @@
 """The estimator of mutual information against known answers, and how scalings follow their images."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,22 +67,20 @@ def images(config: SgsConfig, trial: Trial) -> Result:
         ladder = []
         for sigma in BLURS:
             maps = blurred_noise(config.maps, 32, 3, sigma=sigma, generator=generator)
-            ladder.append(np.asarray(_scaling(maps)))
+            ladder.append(_scaling(maps))
         # Different blurs along the axes, so that turning makes a difference.
         maps = blurred_noise(config.maps, 16, 2, sigma=0.5, generator=generator).astype(float)
         maps = maps + np.roll(maps, 1, axis=1)
-        original = np.asarray(_scaling(maps))
+        original = _scaling(maps)
         turned = {}
         for name, turn in TURNS.items():
             moved = np.moveaxis(turn(np.moveaxis(maps, (1, 2), (-2, -1))), (-2, -1), (1, 2))
-            turned[name] = float(np.abs(np.asarray(_scaling(moved)) - turn(original)).max())
+            turned[name] = float(np.abs(_scaling(moved) - turn(original)).max())
         # Zeros at the border do not move with a shift, so only the inside is compared.
-        inside = np.asarray(_scaling(maps, padding=((0, 0), (0, 0))))
+        inside = _scaling(maps, padding=((0, 0), (0, 0)))
         shifted = {
             f"{factor} x + {shift}": float(
-                np.abs(
-                    np.asarray(_scaling(factor * maps + shift, padding=((0, 0), (0, 0)))) - inside
-                ).max()
+                np.abs(_scaling(factor * maps + shift, padding=((0, 0), (0, 0))) - inside).max()
             )
             for factor, shift in ((4.0, 0.25), (-1.0, 0.5))
         }
@@ -89,10 +91,15 @@ def images(config: SgsConfig, trial: Trial) -> Result:
             "turned": turned,
             "turning_matters": float(np.abs(original - np.swapaxes(original, 0, 1)).max()),
             "shifted": shifted,
-            "flat_limit": float(np.abs(np.asarray(_scaling(maps, sharpness=1e6)) - 1).max()),
-            "central_limit": float(np.asarray(_scaling(maps, sharpness=1e-3))[1, 1]),
+            "flat_limit": float(np.abs(_scaling(maps, sharpness=1e6) - 1).max()),
+            "central_limit": float(_scaling(maps, sharpness=1e-3)[1, 1]),
         }
 
 
-def _scaling(maps: np.ndarray, **options: object) -> jax.Array:
-    return jax.jit(lambda x: measured_scaling(x, **options))(jnp.asarray(maps))  # type: ignore[arg-type]
+@functools.cache
+def _compiled(**options: Any) -> Callable[[jax.Array], jax.Array]:
+    return jax.jit(functools.partial(measured_scaling, **options))
+
+
+def _scaling(maps: np.ndarray, **options: Any) -> np.ndarray:
+    return np.asarray(_compiled(**options)(jnp.asarray(maps, float)))
