@@ -91,7 +91,9 @@ class Trial:
                 f"{DATA_VARIABLE}"
             )
         if not (self.data / name).is_dir():
-            raise NotMeasured(f"needs the data set {name}, and there is no folder {name}/ in DATA")
+            raise NotMeasured(
+                f"needs the data set {name}, and there is no folder {self.data / name}"
+            )
         return self.data / name
 
 
