@@ -2,13 +2,16 @@
 
 import base64
 import html
+import importlib.util
 import io
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments.runner import Report
 from ntkexec.check import Outcome
+from ntkexec.errors import ExperimentError, MissingExtraError
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
@@ -19,6 +22,19 @@ td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .holds { color: #10612f; } .fails { color: #a01717; font-weight: 600; } .not { color: #6a5500; }
 small { color: #555; } figure { margin: 1rem 0; } img { max-width: 100%; }
 """
+
+
+def check_target(path: Path) -> None:
+    """Raises before any work is done if the page could not be drawn or written.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ExperimentError: the path is a folder.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("the page needs matplotlib: pip install 'ntkexec[experiments]'")
+    if path.is_dir():
+        raise ExperimentError(f"cannot write the page: {path} is a folder")
 
 
 def number(value: float | None) -> str:

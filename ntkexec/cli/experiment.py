@@ -91,6 +91,8 @@ def run(
     chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
     found = [registry.find(name) for name in chosen]
     configs = [configuration.changed(e.config(scale.value), change or ()) for e in found]
+    if html is not None:
+        page.check_target(html)
     reports = []
     with _progress() as tell:
         for experiment, config in zip(found, configs, strict=True):

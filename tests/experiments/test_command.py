@@ -134,6 +134,7 @@ def test_real_data_is_found_by_flag_or_environment(command, tmp_path, monkeypatc
         (("example", "--set", "size=0"), "size cannot be 0"),
         (("example", "--set", "colour=red"), "the fields are size"),
         (("example", "--seeds", 0), "at least one seed is needed, got 0"),
+        (("example", "--html", "."), "cannot write the page: . is a folder"),
         (("example", "--scale", "full"), "example has no scale 'full'; it has quick"),
     ],
 )
