@@ -123,9 +123,17 @@ def _parse(module: str) -> ast.Module:
 
 
 def save_tree(path: Path, tree: Any, **notes: str) -> None:
-    """Stores the arrays of a pytree as safetensors, named by their paths."""
+    """Stores the arrays of a pytree as safetensors, named by their paths.
+
+    Raises:
+        ExperimentError: for a type that NumPy does not know, such as bfloat16.
+    """
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    tensors = {_name(where): np.ascontiguousarray(_raw(leaf)) for where, leaf in leaves}
+    # Not ascontiguousarray, which makes vectors of scalars.
+    tensors = {_name(where): np.array(_raw(leaf), order="C") for where, leaf in leaves}
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind not in "biufc":
+            raise ExperimentError(f"cannot store {name!r} of type {tensor.dtype}; cast it first")
     write_atomically(path, serialise_tensors(tensors, metadata=notes))
 
 

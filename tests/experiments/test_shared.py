@@ -125,6 +125,27 @@ def test_what_happens_between_chunks_sees_the_steps_done():
     np.testing.assert_allclose(final["x"], last, rtol=1e-6)
 
 
+def test_a_tree_comes_back_as_it_was_scalars_keys_and_strides_too(tmp_path):
+    tree = {
+        "scalar": jnp.float32(2.5),
+        "key": jax.random.key(7),
+        "nested": [np.arange(6).reshape(2, 3).T, jnp.ones((2, 0), jnp.float16)],
+    }
+    save_tree(tmp_path / "tree", tree)
+    found = restore_tree(load_tensors(tmp_path / "tree")[0], tree, tmp_path)
+    assert jax.tree.structure(found) == jax.tree.structure(tree)
+    assert jax.random.key_data(found.pop("key")).tolist() == [0, 7]
+    tree.pop("key")
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(tree)):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_type_that_would_not_come_back_is_refused(tmp_path):
+    with pytest.raises(ExperimentError, match="'a' of type bfloat16; cast it first"):
+        save_tree(tmp_path / "tree", {"a": jnp.ones(2, jnp.bfloat16)})
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     path = tmp_path / "tree.safetensors"
     save_tree(path, {"a": jnp.zeros(3)}, note="hello")
