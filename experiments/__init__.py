@@ -1,1 +1,1 @@
-"""Ports of other papers, one package each, whose claims are checked. None has landed yet."""
+"""Ports of other papers, one package each, whose claims are checked."""

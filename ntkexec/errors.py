@@ -32,5 +32,9 @@ class EnsembleError(NtkexecError):
     """An ensemble could not be trained, or a stored one is damaged or belongs to another program."""
 
 
+class ExperimentError(NtkexecError):
+    """An experiment does not exist, was configured wrongly, or its stored results are damaged."""
+
+
 class MissingExtraError(NtkexecError):
     """An optional dependency is needed; the message names the extra that brings it."""

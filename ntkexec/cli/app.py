@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ntkexec.cli import experiment
 from ntkexec.cli.algorithms import algorithms
 from ntkexec.cli.check import check
 from ntkexec.cli.complexity import Draw, complexity
@@ -351,6 +352,7 @@ app.command(epilog="Example: ntkexec check padding --json")(check)
 app.command(
     epilog="Example: ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
 )(complexity)
+app.add_typer(experiment.app, name="experiment")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,128 @@
+"""Reports as one self-contained HTML page: claims, verdicts, plots, configuration."""
+
+import base64
+import html
+import importlib.util
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.runner import Report
+from ntkexec.check import Outcome
+from ntkexec.errors import ExperimentError, MissingExtraError
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1c1c1c; }
+h1, h2 { line-height: 1.2; } table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.holds { color: #10612f; } .fails { color: #a01717; font-weight: 600; } .not { color: #6a5500; }
+small { color: #555; } figure { margin: 1rem 0; } img { max-width: 100%; }
+"""
+
+
+def check_target(path: Path) -> None:
+    """Raises before any work is done if the page could not be drawn or written.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ExperimentError: the path is a folder.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("the page needs matplotlib: pip install 'ntkexec[experiments]'")
+    if path.is_dir():
+        raise ExperimentError(f"cannot write the page: {path} is a folder")
+
+
+def number(value: float | None) -> str:
+    """A measured number with four digits."""
+    if value is None or math.isnan(value):
+        return "nan"
+    return f"{value:.4g}"
+
+
+def measured(outcome: Outcome) -> str:
+    """Value, interval and bound of an outcome in words, or why there are none."""
+    found, check = outcome.measurement, outcome.check
+    if found.reason:
+        return found.reason
+    interval = ""
+    if found.interval is not None:
+        interval = f" [{number(found.interval[0])}, {number(found.interval[1])}]"
+        if outcome.verdict == "fails" and found.interval[0] <= check.bound <= found.interval[1]:
+            # More seeds may decide it; that is another failure than a refuted claim.
+            interval += " (undecided)"
+    return f"{number(found.value)}{interval}, {check.relation} {number(check.bound)}"
+
+
+def render(reports: Sequence[Report]) -> str:
+    """The page, with every plot inlined; it loads nothing."""
+    title = ", ".join(report.experiment.slug for report in reports)
+    body = "\n".join(_experiment(report) for report in reports)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>ntkexec experiments: {html.escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body>{body}</body></html>\n"
+    )
+
+
+def _experiment(report: Report) -> str:
+    experiment = report.experiment
+    rows = "\n".join(_row(outcome) for outcome in report.outcomes)
+    plots = "\n".join(_plot(outcome) for outcome in report.outcomes)
+    data = report.to_data()
+    settings = _table({"scale": report.scale, "seeds": len(report.records), **data["config"]})
+    return (
+        f"<h1>{html.escape(experiment.title)}</h1><p>{html.escape(str(experiment.paper))}</p>"
+        f"<p>{count(report.outcomes)}. Measuring took {report.seconds:.1f} s.</p>"
+        f"<table><tr><th>verdict</th><th>claim</th><th>measured, with its interval</th>"
+        f"<th>how, and from where the bound comes</th></tr>{rows}</table>{plots}"
+        f"<details><summary>Configuration</summary>{settings}</details>"
+        f"<details><summary>Environment</summary>{_table(report.environment)}</details>"
+    )
+
+
+def count(outcomes: Sequence[Outcome]) -> str:
+    """How many claims hold, fail, were not measured."""
+    verdicts = [outcome.verdict for outcome in outcomes]
+    return (
+        f"{verdicts.count('holds')} hold, {verdicts.count('fails')} fail, "
+        f"{verdicts.count('not measured')} not measured"
+    )
+
+
+def _row(outcome: Outcome) -> str:
+    check = outcome.check
+    kind = outcome.verdict.split()[0]
+    return (
+        f'<tr><td class="{kind}">{outcome.verdict}</td>'
+        f"<td><b>{html.escape(check.name)}</b><br>{html.escape(check.claim)}<br>"
+        f"<small>{html.escape(check.source)}</small></td>"
+        f'<td class="{"number" if not outcome.measurement.reason else ""}">'
+        f"{html.escape(measured(outcome))}</td>"
+        f"<td>{html.escape(check.how)}<br><small>{html.escape(check.bound_from)}</small></td></tr>"
+    )
+
+
+def _plot(outcome: Outcome) -> str:
+    if outcome.check.plot is None or outcome.measurement.reason:
+        return ""
+    buffer = io.BytesIO()
+    outcome.check.plot(outcome.measurement).savefig(buffer, format="png", dpi=120)
+    image = base64.b64encode(buffer.getvalue()).decode()
+    name = html.escape(outcome.check.name)
+    return (
+        f'<figure><img alt="{name}" src="data:image/png;base64,{image}">'
+        f"<figcaption>{name}: {html.escape(outcome.check.how)}</figcaption></figure>"
+    )
+
+
+def _table(values: dict[str, Any]) -> str:
+    rows = (
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>"
+        for name, value in values.items()
+    )
+    return f"<table>{''.join(rows)}</table>"

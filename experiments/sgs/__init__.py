@@ -1,0 +1,47 @@
+"""Spatial gradient scaling: for Optax, for Flax, and the experiment that checks it."""
+
+from experiments.sgs.audit import Audit, audit
+from experiments.sgs.branches import (
+    ACB,
+    DBB,
+    PLAIN,
+    REPVGG,
+    Branch,
+    merge,
+    normalised,
+    predicted_scaling,
+)
+from experiments.sgs.definition import EXPERIMENT
+from experiments.sgs.dependence import measured_scaling, model_scalings
+from experiments.sgs.layers import BranchedConv, NormalisedBlock, ScaledConv
+from experiments.sgs.scaling import (
+    at_kernels,
+    scale_gradient,
+    spatial_gradient_scaling,
+    spatial_update_scaling,
+    with_scalings,
+)
+
+__all__ = [
+    "ACB",
+    "DBB",
+    "EXPERIMENT",
+    "PLAIN",
+    "REPVGG",
+    "Audit",
+    "Branch",
+    "BranchedConv",
+    "NormalisedBlock",
+    "ScaledConv",
+    "at_kernels",
+    "audit",
+    "measured_scaling",
+    "merge",
+    "model_scalings",
+    "normalised",
+    "predicted_scaling",
+    "scale_gradient",
+    "spatial_gradient_scaling",
+    "spatial_update_scaling",
+    "with_scalings",
+]

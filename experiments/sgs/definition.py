@@ -1,0 +1,42 @@
+"""The SGS experiment."""
+
+from experiments.experiment import Experiment, Paper
+from experiments.sgs import bias, cifar, cost, estimator, exact, limits, pictures, teachers
+from experiments.sgs.claims import CHECKS
+from experiments.sgs.config import FULL, QUICK, STANDARD, TINY
+
+EXPERIMENT = Experiment(
+    slug="sgs",
+    title="Spatial gradient scaling: training one kernel as if it were branched",
+    paper=Paper(
+        title="Reparameterization through Spatial Gradient Scaling",
+        authors="Detkov, Salameh, Fetrat Qharabagh, Zhang, Lui, Jui and Niu",
+        year=2023,
+        venue="ICLR",
+        arxiv="2303.02733",
+    ),
+    configs={"quick": QUICK, "standard": STANDARD, "full": FULL},
+    tiny=TINY,
+    studies={
+        "lemma": exact.lemma,
+        "decay": limits.decay_order,
+        "merge": limits.merging,
+        "adam": limits.adam,
+        "factors": limits.learnable_factors,
+        "audit": limits.audits,
+        "bias": bias.implicit_bias,
+        "profile": bias.right_profile,
+        "answers": estimator.known_answers,
+        "images": estimator.images,
+        "teachers": teachers.teachers,
+        "digits": pictures.digits,
+        "shapes": pictures.shapes,
+        "cost": cost.costs,
+        "cifar": cifar.cifar,
+    },
+    checks=CHECKS,
+    slow_studies=(
+        *("lemma", "decay", "adam", "audit", "images"),
+        *("teachers", "digits", "shapes", "cost"),
+    ),
+)

@@ -1,0 +1,83 @@
+"""The methods compared on images that are there: handwritten digits and generated shapes."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from experiments.experiment import Result, Trial
+from experiments.sgs.config import SgsConfig
+from experiments.sgs.layers import Network
+from experiments.sgs.training import METHODS, accuracy, fit
+from experiments.shared import images
+
+# Digits and shapes have the same sizes, and unused outputs, so that nothing is compiled twice.
+SIZE, NUM_IMAGES, OUTPUTS = 8, 1797, 10
+SHAPE_NOISE = 0.2
+MEASURED_ON = 256
+
+
+def digits(config: SgsConfig, trial: Trial) -> Result:
+    """Test accuracy of every method on scikit-learn's digits."""
+
+    def made(generator: np.random.Generator) -> images.Images:
+        return images.digits(num_train=config.train_images, generator=generator)
+
+    return _compared(config, trial, made)
+
+
+def shapes(config: SgsConfig, trial: Trial) -> Result:
+    """Test accuracy of every method on generated shapes under noise."""
+
+    def made(generator: np.random.Generator) -> images.Images:
+        return images.shapes(
+            num_train=config.train_images,
+            num_test=NUM_IMAGES - config.train_images,
+            size=SIZE,
+            noise=SHAPE_NOISE,
+            generator=generator,
+        )
+
+    return _compared(config, trial, made)
+
+
+def _compared(
+    config: SgsConfig,
+    trial: Trial,
+    made: Callable[[np.random.Generator], images.Images],
+) -> dict[str, Any]:
+    found = made(trial.generator)
+    # Half of what is not trained on chooses the learning rate, the other half is the test.
+    half = len(found.test) // 2
+    held = dataclasses.replace(found, test=found.test[:half], test_labels=found.test_labels[:half])
+    accuracies, rates, losses = {}, {}, {}
+    for place, (method, block) in enumerate(METHODS.items()):
+        model = Network(config.widths, OUTPUTS, block)
+        best = -1.0
+        for rate in config.rates:
+            state, history = fit(
+                model,
+                method,
+                found,
+                key=trial.key,
+                rate=rate,
+                batch=config.batch,
+                num_steps=config.train_steps,
+                refresh=config.refresh,
+                measured_on=MEASURED_ON,
+            )
+            chosen = accuracy(model, state, held.test, held.test_labels)
+            if chosen > best:
+                best, rates[method] = chosen, rate
+                accuracies[method] = accuracy(
+                    model, state, found.test[half:], found.test_labels[half:]
+                )
+                losses[method] = float(history["loss"][-10:].mean())
+        trial.report(method, place + 1, len(METHODS))
+    return {
+        "accuracy": accuracies,
+        "rate": rates,
+        "loss": losses,
+        "test_images": len(found.test) - half,
+    }

@@ -1,0 +1,1 @@
+"""What the experiments have in common: storage, statistics, training, data, costs, plots."""

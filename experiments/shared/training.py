@@ -1,0 +1,98 @@
+"""A training loop: compiled in chunks, told about, stored after every chunk, continued when killed."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.shared.storage import load_tensors, restore_tree, save_tree
+from ntkexec.errors import ExperimentError
+
+State = TypeVar("State")
+Data = TypeVar("Data")
+Metrics = dict[str, jax.Array]
+STATE, HISTORY = "state", "history"
+
+
+def train(
+    step: Callable[[State, jax.Array, Data], tuple[State, Metrics]],
+    state: State,
+    num_steps: int,
+    *,
+    data: Data,
+    chunk: int,
+    between: Callable[[State, int], State] | None = None,
+    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+    checkpoint: Path | None = None,
+    what: str = "training",
+) -> tuple[State, dict[str, np.ndarray]]:
+    """The state after `num_steps` steps, and every step's metrics.
+
+    Args:
+        step: `(state, index, data) -> (state, metrics)`, pure; `index` counts from 0. Draw batches
+            with `jax.random.fold_in(key, index)`, so that a continued training sees the same ones.
+            Give the same (or an equal) function again for the next seed, and nothing is compiled
+            twice: what differs belongs into `state` and `data`.
+        state: a pytree of arrays: parameters, the optimiser's state, keys.
+        num_steps: in all.
+        data: a pytree of arrays that every step reads; on the device once.
+        chunk: steps that are compiled into one loop; progress, `between` and checkpoints come
+            after each.
+        between: applied before each chunk, with the number of steps done, outside of compiled code.
+        report: told what, steps done, steps in all.
+        checkpoint: file that is continued from if it exists; it is kept.
+        what: said to `report`.
+
+    Returns:
+        The final state, and for each metric an array of shape (num_steps, ...).
+    """
+    if num_steps < 0 or chunk < 1:
+        raise ExperimentError(f"cannot train {num_steps} steps in chunks of {chunk}")
+
+    done = 0
+    history: list[dict[str, np.ndarray]] = []
+    if checkpoint is not None:
+        state, done, history = _resume(checkpoint, state)
+    while done < num_steps:
+        if between is not None:
+            state = between(state, done)
+        stop = min(done + chunk, num_steps)
+        state, metrics = _advance(step, state, jnp.arange(done, stop), data)
+        history.append({name: np.asarray(values) for name, values in metrics.items()})
+        done = stop
+        if checkpoint is not None:
+            _store(checkpoint, state, done, history)
+        report(what, done, num_steps)
+    return state, _joined(history)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _advance(step: Any, state: Any, indices: jax.Array, data: Any) -> tuple[Any, Metrics]:
+    return jax.lax.scan(lambda state, index: step(state, index, data), state, indices)
+
+
+def _joined(history: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    if not history:
+        return {}
+    return {name: np.concatenate([part[name] for part in history]) for name in history[0]}
+
+
+def _store(path: Path, state: Any, done: int, history: list[dict[str, np.ndarray]]) -> None:
+    save_tree(path, {STATE: state, HISTORY: _joined(history)}, done=str(done))
+
+
+def _resume(path: Path, state: State) -> tuple[State, int, list[dict[str, np.ndarray]]]:
+    if not path.exists():
+        return state, 0, []
+    tensors, notes = load_tensors(path)
+    history = {
+        name.removeprefix(f"{HISTORY}/"): values
+        for name, values in tensors.items()
+        if name.startswith(f"{HISTORY}/")
+    }
+    stored = {name: values for name, values in tensors.items() if name.startswith(f"{STATE}/")}
+    return restore_tree(stored, {STATE: state}, path)[STATE], int(notes["done"]), [history]

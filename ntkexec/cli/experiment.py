@@ -1,0 +1,163 @@
+"""`ntkexec experiment`: ports of other papers, their claims measured and judged."""
+
+import contextlib
+import enum
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from experiments.runner import Progress, Report
+
+app = typer.Typer(
+    help="Ports of other papers: run them, measure their claims, judge them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class Scale(enum.StrEnum):  # noqa: D101 - option values, spelt out because importing them imports JAX
+    quick = "quick"
+    standard = "standard"
+    full = "full"
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+@app.command("list", epilog="Example: ntkexec experiment list")
+def list_experiments(json: JsonOption = False) -> None:
+    """List the experiments that are there, with their papers and numbers of claims."""
+    from experiments.registry import find, slugs
+
+    found = [find(slug) for slug in slugs()]
+    if json:
+        _print_json(
+            {
+                "experiments": [
+                    {
+                        "slug": e.slug,
+                        "title": e.title,
+                        "paper": {**vars(e.paper)},
+                        "scales": list(e.configs),
+                        "studies": list(e.studies),
+                        "claims": [{"name": c.name, "claim": c.claim} for c in e.checks],
+                    }
+                    for e in found
+                ]
+            }
+        )
+        return
+    width = max(len(e.slug) for e in found)
+    for e in found:
+        print(f"{e.slug:<{width}}  {e.title} ({len(e.checks)} claims)")
+        print(f"{'':<{width}}  {e.paper}")
+
+
+@app.command(epilog="Example: ntkexec experiment run sgs --seeds 3 --html sgs.html")
+def run(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Experiments of the list, or 'all'.")
+    ],
+    scale: Annotated[
+        Scale, typer.Option(help="How much to measure; the claims stay the same.")
+    ] = Scale.quick,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the configuration."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for results; what is there already is not measured again.")
+    ] = Path("results"),
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="NTKEXEC_DATA", help="Folder with real data sets, a subfolder each."),
+    ] = None,
+    json: JsonOption = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with tables and plots.")] = None,
+) -> None:
+    """Run experiments and judge their claims.
+
+    Exit status: 0 if no measured claim fails, 1 if one does, 2 for bad input.
+    """
+    from experiments import configuration, page, registry, runner
+    from experiments.shared.storage import finite, write_atomically
+
+    chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
+    found = [registry.find(name) for name in chosen]
+    configs = [configuration.changed(e.config(scale.value), change or ()) for e in found]
+    if html is not None:
+        page.check_target(html)
+    reports = []
+    with _progress() as tell:
+        for experiment, config in zip(found, configs, strict=True):
+            reports.append(
+                runner.run(
+                    experiment,
+                    config,
+                    scale="custom" if change else scale.value,
+                    num_seeds=seeds,
+                    out=out,
+                    data=data,
+                    report=tell,
+                )
+            )
+    if html is not None:
+        write_atomically(html, page.render(reports).encode())
+    if json:
+        _print_json(finite({"experiments": [report.to_data() for report in reports]}))
+    else:
+        print("\n\n".join(_text(report, out) for report in reports))
+    raise typer.Exit(int(any(report.failed for report in reports)))
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    import json
+
+    print(json.dumps(data, allow_nan=False))
+
+
+def _text(report: "Report", out: Path) -> str:
+    """A report for a terminal: one claim, what was measured for it, and the verdict."""
+    from experiments.page import count, measured
+
+    experiment, num = report.experiment, len(report.records)
+    lines = [
+        f"{experiment.slug}: {experiment.title}",
+        f"  {experiment.paper}",
+        f"  scale {report.scale}, {num} seed{'s' * (num != 1)}, {report.seconds:.1f} s of measuring; "
+        f"{report.reused} of {num * len(experiment.studies)} results were in {out}",
+        "",
+    ]
+    for outcome in report.outcomes:
+        lines.append(f"{outcome.verdict:<12}  {outcome.check.name}: {outcome.check.claim}")
+        lines.append(f"{'':<12}  {measured(outcome)}")
+    return "\n".join([*lines, "", count(report.outcomes)])
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[["Progress"], None]]:
+    """A bar on a terminal, a line for every started study elsewhere; both on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True, soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("experiments", total=1.0)
+
+        def tell(progress: "Progress") -> None:
+            p = progress
+            title = f"{p.slug}, seed {p.seed}: {p.study}" + (f", {p.what}" if p.what else "")
+            if console.is_terminal:
+                bar.update(task, description=title, completed=p.done + p.part, total=p.total)
+            elif not p.what:
+                typer.echo(f"{title} ({p.done + 1} of {p.total})", err=True)
+
+        yield tell
