@@ -8,7 +8,7 @@ nbformat = pytest.importorskip("nbformat", reason="needs the extra 'notebooks'")
 nbclient = pytest.importorskip("nbclient", reason="needs the extra 'notebooks'")
 
 NOTEBOOKS = sorted((pathlib.Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-MAX_OUTPUT = 10_000  # characters
+MAX_OUTPUT = 200_000  # characters, plots included
 
 
 def test_there_are_notebooks():
