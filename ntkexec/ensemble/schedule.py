@@ -109,8 +109,9 @@ def schedule(
         descent: `plain`, whose steps grow with the condition number of the Gram matrix;
             `heavy-ball`, with momentum and the root of that; or `whitened`, the heavy ball on a loss
             in which the error's mean over the pairs weighs less, by the factor by which its
-            eigenvalue exceeds all others. What is left is the spread of the bulk, whatever n0. All
-            end where the linearised network interpolates with the least change of its weights.
+            eigenvalue exceeds all others. What is left is the spread of the bulk; in a finite network
+            the mean is not quite that eigenvector, so that at n0 above a thousand it takes some
+            times the predicted steps. All end where the linearised network interpolates with the least change of its weights.
 
     Source: Polyak 1964; the step size is 4 / (sqrt(L) + sqrt(l))^2, the rate (sqrt(L) - sqrt(l)) /
         (sqrt(L) + sqrt(l)) a step. Without momentum they are 2 / (L + l) and (L - l) / (L + l).
