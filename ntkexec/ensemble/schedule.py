@@ -111,7 +111,8 @@ def schedule(
             in which the error's mean over the pairs weighs less, by the factor by which its
             eigenvalue exceeds all others. What is left is the spread of the bulk; in a finite network
             the mean is not quite that eigenvector, so that at n0 above a thousand it takes some
-            times the predicted steps. All end where the linearised network interpolates with the least change of its weights.
+            times the predicted steps. All end where the
+            linearised network interpolates with the least change of its weights.
 
     Source: Polyak 1964; the step size is 4 / (sqrt(L) + sqrt(l))^2, the rate (sqrt(L) - sqrt(l)) /
         (sqrt(L) + sqrt(l)) a step. Without momentum they are 2 / (L + l) and (L - l) / (L + l).
