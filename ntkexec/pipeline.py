@@ -10,7 +10,7 @@ import networkx as nx
 
 from ntkexec import engines, ensemble, executor
 from ntkexec.certificate import Certificate, check_odds, padded
-from ntkexec.ensemble import Draw, Ensemble, EnsembleConfig, GaussianEnsemble, Progress
+from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, GaussianEnsemble, Progress
 from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
@@ -90,9 +90,9 @@ def certify(
 
 
 def default_width(problem: LearningProblem) -> int:
-    """The width that training uses if none is asked for: a power of two, with the problem's size."""
+    """The width that training uses if none is asked for: it grows with the problem's size."""
     largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)
-    return max(MIN_WIDTH, 2 ** math.ceil(math.log2(WIDTH_PER_TEMPLATE * largest)))
+    return MIN_WIDTH * math.ceil(WIDTH_PER_TEMPLATE * largest / MIN_WIDTH)
 
 
 def ensemble_config(
@@ -104,13 +104,14 @@ def ensemble_config(
     delta: float,
     num_decisions: int,
     draw: Draw = "trained",
+    descent: Descent = "heavy-ball",
 ) -> EnsembleConfig:
     """How to draw: the size and width that are asked for, or what the certificate says."""
     if members is None:
         members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
     if width is None:
         width = default_width(certificate.problem)
-    return EnsembleConfig(members=members, width=width, seed=seed, draw=draw)
+    return EnsembleConfig(members=members, width=width, seed=seed, draw=draw, descent=descent)
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -171,6 +172,7 @@ def run(
     delta: float = 1e-3,
     seed: int = 0,
     draw: Draw = "trained",
+    descent: Descent = "heavy-ball",
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,
@@ -195,6 +197,7 @@ def run(
         delta: probability of any wrong bit in the whole run, by a union bound at infinite width.
         seed: of the initial weights.
         draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
+        descent: how they are trained; see `EnsembleConfig`.
         bound: see `bound_for`.
         padding: see `certify`.
         trained: folder of a trained ensemble, which is then used and decides the sizes.
@@ -258,6 +261,7 @@ def run(
                 delta=delta,
                 num_decisions=instance.num_decisions,
                 draw=draw,
+                descent=descent,
             )
             networks = ensemble.draw(certificate.problem, config, report=report)
             train_seconds = time.perf_counter() - start

@@ -183,6 +183,7 @@ def train(
     delta: float,
     num_decisions: int,
     draw: ensemble.Draw,
+    descent: ensemble.Descent,
     sources: list[str] | None,
     message: str | None,
     **options: Any,
@@ -217,6 +218,7 @@ def train(
         delta=delta,
         num_decisions=num_decisions,
         draw=draw,
+        descent=descent,
     )
     start = time.perf_counter()
     with training_bar() as report:

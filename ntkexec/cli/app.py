@@ -39,6 +39,12 @@ class Kind(enum.StrEnum):
     joint = "joint"
 
 
+class Descent(enum.StrEnum):
+    plain = "plain"
+    heavy_ball = "heavy-ball"
+    whitened = "whitened"
+
+
 class Until(enum.StrEnum):
     steps = "steps"
     fixed_point = "fixed-point"
@@ -80,6 +86,13 @@ DrawOption = Annotated[
     typer.Option(
         help="Networks trained by gradient descent, linearised at their initial weights and trained "
         "to the end, or of infinite width."
+    ),
+]
+DescentOption = Annotated[
+    Descent,
+    typer.Option(
+        help="How trained networks descend: plain gradient descent, with momentum, or on a loss "
+        "that is whitened by the known spectrum, in a tenth of the steps."
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
@@ -136,6 +149,7 @@ def run(
     delta: DeltaOption = 0.001,
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
+    descent: DescentOption = Descent.heavy_ball,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     ensemble: Annotated[
@@ -196,6 +210,7 @@ def run(
         delta=delta,
         seed=seed,
         draw=draw.value,
+        descent=descent.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         trained=ensemble,
@@ -311,6 +326,7 @@ def train(
     decisions: DecisionsOption = 1_000_000,
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
+    descent: DescentOption = Descent.heavy_ball,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
@@ -342,6 +358,7 @@ def train(
         num_decisions=decisions,
         seed=seed,
         draw=draw.value,
+        descent=descent.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )

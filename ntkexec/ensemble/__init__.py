@@ -4,11 +4,13 @@ from ntkexec.ensemble.config import DRAWS, Draw, EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble, EnsembleEngine, ensemble_engine
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.network import TwoLayerNetwork
+from ntkexec.ensemble.schedule import Descent
 from ntkexec.ensemble.storage import Manifest, draw, load, read_manifest, train
 from ntkexec.ensemble.training import Progress
 
 __all__ = [
     "DRAWS",
+    "Descent",
     "Draw",
     "Ensemble",
     "EnsembleConfig",

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Literal, get_args
 
+from ntkexec.ensemble.schedule import DESCENTS, Descent
 from ntkexec.errors import EnsembleError
 
 Draw = Literal["trained", "linearised", "gaussian"]
@@ -25,8 +26,7 @@ class EnsembleConfig:
         precision: float32 or float64.
         draw: `trained` by gradient descent; `linearised`, the end of training of the network
             linearised at its initial weights; `gaussian`, the end of training at infinite width.
-        momentum: heavy-ball momentum, which takes the square root of the steps of plain gradient
-            descent; only for `trained`.
+        descent: how `trained` networks descend, see `schedule`.
 
     Raises:
         EnsembleError: a value out of range.
@@ -40,7 +40,7 @@ class EnsembleConfig:
     tolerance: float = 1e-4
     precision: str = "float32"
     draw: Draw = "trained"
-    momentum: bool = True
+    descent: Descent = "heavy-ball"
 
     def __post_init__(self) -> None:
         for name in ("members", "width"):
@@ -58,6 +58,8 @@ class EnsembleConfig:
             raise EnsembleError(f"seed must lie between 0 and 2^32 - 1, got {self.seed}")
         if self.draw not in DRAWS:
             raise EnsembleError(f"draw is {', '.join(DRAWS)}, not {self.draw!r}")
+        if self.descent not in DESCENTS:
+            raise EnsembleError(f"descent is {', '.join(DESCENTS)}, not {self.descent!r}")
         if self.draw == "gaussian" and self.bias_std:
             raise EnsembleError(
                 f"the closed form of gaussian draws is for networks without biases; bias_std is "

@@ -20,11 +20,14 @@ class Trained(NamedTuple):
 
 
 # Any: the pytree of weights that Flax makes.
-def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"]) -> Any:
+def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"], mean_weight: float) -> Any:
     def loss(weights: Any) -> tuple[Array, Array]:
         outputs: Any = network.apply(weights, method="on_basis")
         error = outputs - target
-        return 0.5 * jnp.sum(error**2), error
+        total = jnp.sum(error**2)
+        if mean_weight != 1:
+            total -= (1 - mean_weight) * len(target) * jnp.sum(jnp.mean(error, axis=0) ** 2)
+        return 0.5 * total, error
 
     return jax.value_and_grad(loss, has_aux=True)
 
@@ -38,9 +41,9 @@ def descend(
     tolerance: float,
     max_steps: int,
 ) -> Trained:
-    """Descends on half the squared error until no output is off by more than the tolerance."""
+    """Descends on the loss of the plan until no output is off by more than the tolerance."""
     optimiser = optax.sgd(plan.learning_rate, plan.momentum)
-    slope = _slope(network, target)
+    slope = _slope(network, target, plan.mean_weight)
 
     def step_down(carry: Any) -> Any:
         weights, state, _, step, _ = carry
@@ -74,9 +77,9 @@ def losses(
     *,
     num_steps: int,
 ) -> Float[Array, "s"]:
-    """Half the squared error before each of so many steps, to compare with the predicted rate."""
+    """The loss before each of so many steps, to compare with the predicted rate."""
     optimiser = optax.sgd(plan.learning_rate, plan.momentum)
-    slope = _slope(network, target)
+    slope = _slope(network, target, plan.mean_weight)
 
     def step_down(carry: Any, _: None) -> Any:
         weights, state = carry

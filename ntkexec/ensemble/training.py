@@ -121,7 +121,7 @@ def plan_for(config: EnsembleConfig, stack: Stack) -> Schedule:
         weight_std=config.weight_std,
         bias_std=config.bias_std,
         tolerance=config.tolerance,
-        heavy_ball=config.momentum,
+        descent=config.descent,
     )
 
 

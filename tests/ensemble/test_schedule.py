@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ensemble.examples import joint, member_outputs
 
+from ntkexec import predictor
 from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import SAFETY, schedule, spectrum
@@ -166,11 +168,11 @@ def test_a_prediction_for_a_problem_four_times_as_large_is_outside_the_factor():
 @pytest.mark.parametrize("num_inputs", [32, 64])
 def test_momentum_takes_about_the_root_of_the_steps_of_plain_gradient_descent(num_inputs):
     _, with_momentum = plan_and_steps(num_inputs)
-    config = dataclasses.replace(CONFIG, momentum=False)
+    config = dataclasses.replace(CONFIG, descent="plain")
     without = train_chunk(problem(num_inputs), config, Chunk(0, 0, CONFIG.members)).steps.max()
     fast, slow = (
-        schedule(num_inputs, 3, CONFIG.width, tolerance=CONFIG.tolerance, heavy_ball=momentum)
-        for momentum in (True, False)
+        schedule(num_inputs, 3, CONFIG.width, tolerance=CONFIG.tolerance, descent=descent)
+        for descent in ("heavy-ball", "plain")
     )
     assert slow.momentum == 0 < fast.momentum
     # For a condition number kappa, log(1/rate) is 2/kappa without and 2/sqrt(kappa) with momentum,
@@ -182,13 +184,16 @@ def test_momentum_takes_about_the_root_of_the_steps_of_plain_gradient_descent(nu
     assert 0.5 * gain < without / with_momentum < 1.1 * gain
 
 
-@pytest.mark.parametrize("heavy_ball, slack", [(True, (0.85, 1.15)), (False, (1.0, 1.5))])
+@pytest.mark.parametrize(
+    "descent, slack",
+    [("heavy-ball", (0.85, 1.15)), ("plain", (1.0, 1.5)), ("whitened", (0.85, 1.15))],
+)
 @pytest.mark.parametrize("num_outputs", [3, 40])
-def test_the_loss_falls_at_the_predicted_rate(heavy_ball, slack, num_outputs):
+def test_the_loss_falls_at_the_predicted_rate(descent, slack, num_outputs):
     # The heavy ball has one rate for the whole spectrum; without momentum the rate is that of the
     # smallest eigenvalue, which lies above the edge by the safety factor and its own spread.
     with float64():
-        plan = schedule(64, num_outputs, 4096, tolerance=1e-5, heavy_ball=heavy_ball)
+        plan = schedule(64, num_outputs, 4096, tolerance=1e-8, descent=descent)
         network = TwoLayerNetwork(64, 4096, num_outputs, dtype=jnp.float64)
         weights = network.init(jax.random.key(0), method="on_basis")
         targets = np.random.default_rng(0).random((64, num_outputs)) < 0.2
@@ -199,6 +204,37 @@ def test_the_loss_falls_at_the_predicted_rate(heavy_ball, slack, num_outputs):
     # The loss is the square of the error.
     slope = np.polyfit(second_half, curve[second_half], 1)[0] / 2
     assert slack[0] < slope / math.log(plan.rate) < slack[1]
-    # The twin: the rate of a problem four times as large.
-    other = schedule(256, num_outputs, 4096, tolerance=1e-5, heavy_ball=heavy_ball)
+    # The twin: the rate of a problem eight times as large.
+    other = schedule(512, num_outputs, 4096, tolerance=1e-8, descent=descent)
     assert not slack[0] < slope / math.log(other.rate) < slack[1]
+
+
+def test_whitening_takes_fewer_steps_to_the_same_function_whatever_the_size():
+    steps = {}
+    for num_inputs in (16, 64):
+        config = dataclasses.replace(CONFIG, width=4096, tolerance=1e-5)
+        learning_problem = joint(problem(num_inputs).program)
+        outputs = learning_problem.stacks[0].num_outputs
+        states = np.zeros((20, num_inputs))
+        for row, seed in zip(states, range(20)):
+            row[np.random.default_rng(seed).permutation(num_inputs)[:6]] = 6**-0.5
+        found = {}
+        for descent in ("heavy-ball", "whitened"):
+            changed = dataclasses.replace(config, descent=descent)
+            weights = train_chunk(learning_problem, changed, Chunk(0, 0, 4))
+            plan = schedule(num_inputs, outputs, 4096, tolerance=1e-5, descent=descent)
+            taken = int(weights.steps.max())
+            assert plan.predicted_steps / FACTOR <= taken <= FACTOR * plan.predicted_steps
+            steps[descent, num_inputs] = taken
+            found[descent] = np.array(
+                [member_outputs(weights, changed, i, 0, states) for i in range(4)]
+            )
+        # Both leave the linear regime by O(1 / sqrt(width)), each in its own way.
+        spread = predictor.variance(6, num_inputs) ** 0.5
+        apart = np.sqrt(np.mean((found["whitened"] - found["heavy-ball"]) ** 2))
+        assert apart < 0.4 * spread
+        # The twin: another member is as far away as two draws are.
+        other = np.roll(found["whitened"], 1, axis=0) - found["heavy-ball"]
+        assert np.sqrt(np.mean(other**2)) > spread
+    assert steps["whitened", 64] < 0.5 * steps["heavy-ball", 64]
+    assert steps["whitened", 64] < 1.5 * steps["whitened", 16]

@@ -1,0 +1,76 @@
+"""The command `complexity`, run as a user would."""
+
+import json
+
+import pytest
+
+from ntkexec.cli import main
+from ntkexec.cli.complexity import parse_numbers, parse_range
+from ntkexec.errors import NtkexecError
+
+SMALL = ["--graphs", "4", "--nodes", "3..5", "--repeat", "12"]
+
+
+def test_it_prints_a_study_for_every_combination_and_the_trend(capsys):
+    assert main(["complexity", "flooding", *SMALL, "--padding", "0,24"]) == 0
+    out, _ = capsys.readouterr()
+    rows = [line for line in out.splitlines() if line.startswith("joint, gaussian")]
+    assert len(rows) == 2
+    assert "N grows like n0^-" in out
+
+
+def test_json_holds_studies_and_trends_and_plots_are_written(capsys, tmp_path):
+    plot, certainty = tmp_path / "n.png", tmp_path / "c.svg"
+    options = ["--json", "--plot", str(plot), "--certainty", str(certainty)]
+    kinds = ["--ensemble-kind", "joint,factored"]
+    assert main(["complexity", "flooding", *SMALL, *kinds, *options]) == 0
+    data = json.loads(capsys.readouterr().out)
+    joint, factored = data["studies"]
+    assert (joint["kind"], factored["kind"]) == ("joint", "factored")
+    assert factored["smallest_margin"] > joint["smallest_margin"]
+    assert factored["num_inputs"] < joint["num_inputs"]
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in certainty.read_bytes()
+
+
+def test_trained_networks_can_be_studied(capsys):
+    options = ["--draw", "trained", "--width", "512", "--members", "4"]
+    assert main(["complexity", "flooding", *SMALL, "--repeat", "2", *options]) == 0
+    assert "trained width 512" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--degree", "two"], "--degree is a number, a list 1,2,4 or a range 1..5, not 'two'"),
+        (["--nodes", "a..b"], "--nodes is a range such as 5..20, not 'a..b'"),
+        (["--degree", "1"], "need degree 2, got 1"),
+        (["--threshold", "zero", "--draw", "trained"], "coin flips"),
+        (["--ensemble-kind", "both"], "ensemble kind 'both'"),
+        (["--repeat", "0"], "at least one repetition"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_bad_input_is_refused_with_what_would_fit(capsys, options, message):
+    assert main(["complexity", "flooding", *SMALL, *options]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert message in err
+
+
+def test_numbers_are_written_as_lists_and_ranges():
+    assert parse_numbers("word", "3") == [3]
+    assert parse_numbers("word", "1,4..6") == [1, 4, 5, 6]
+    assert parse_range("weights", "-2..3") == (-2, 3)
+    for wrong in ("", "1,,2", "5..", "9..3", "0..1000"):
+        with pytest.raises(NtkexecError, match="--word"):
+            parse_numbers("word", wrong)
+
+
+def test_gaussian_draws_and_the_descent_are_chosen_on_the_command_line(capsys):
+    assert main(["run", "flooding", "path:4", "--draw", "gaussian", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["ensemble"]
+    assert (found["draw"], found["width"], found["predicted_steps"]) == ("gaussian", None, None)
+    assert main(["run", "flooding", "path:4", "--descent", "whitened", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["ensemble"]
+    assert 0 < found["gradient_steps"] <= 2 * found["predicted_steps"]
