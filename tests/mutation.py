@@ -109,7 +109,9 @@ class Family:
         inverse, after = ~states, np.zeros_like(states)
         product = np.empty(states.shape[1:], np.uint64)
         for index, entry in enumerate(self.program.templates):
-            literals = [(bit, (states if value else inverse)[bit]) for bit, value in entry.condition]
+            literals = [
+                (bit, (states if value else inverse)[bit]) for bit, value in entry.condition
+            ]
             product[...] = ALL
             for _, literal in literals:
                 np.bitwise_and(product, literal, out=product)
@@ -177,8 +179,8 @@ class Trial:
         is_right = True
         for moment in self.moments:
             wrong = self._halts_wrongly(family, states, step)
-            for step in range(step + 1, moment + 1):
-                states = family.step(senders, states)
+            while step < moment:
+                states, step = family.step(senders, states), step + 1
                 wrong |= self._halts_wrongly(family, states, step)
             rows = {place: family.unpack(states, place) for place in family.places(~wrong)}
             ready = self.ready <= step
@@ -222,7 +224,9 @@ def states_of(program: Program, instance: Instance, num_steps: int) -> Iterator[
 def reachable(program: Program, runs: Iterable[tuple[Instance, int]]) -> np.ndarray:
     """All different states that occur in the runs; shape (states, bits)."""
     every = [
-        np.packbits(states, axis=1) for one, steps in runs for states in states_of(program, one, steps)
+        np.packbits(states, axis=1)
+        for one, steps in runs
+        for states in states_of(program, one, steps)
     ]
     packed = np.concatenate(every)
     words = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)

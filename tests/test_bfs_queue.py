@@ -195,7 +195,7 @@ def test_it_is_exact_on_all_connected_graphs_of_seven_nodes_from_every_source():
 def test_it_is_exact_on_five_hundred_random_graphs():
     copies = [c for d in (2, 3, 4) for c in random_copies(167, max_nodes=12, degree=d, seed=d)]
     connected = sum(nx.is_connected(graph) for graph, _ in copies)
-    assert 200 < connected < len(copies) - 100
+    assert 200 < connected < len(copies) - 50
     assert_exact(*batch_of(copies), sizes=SIZES)
 
 

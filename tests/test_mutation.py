@@ -15,6 +15,7 @@ import pytest
 from tours import halting_step
 
 from ntkexec import graphs
+from ntkexec.errors import ProgramError
 from ntkexec.programs import bellman_ford, bfs, bfs_queue, dfs
 
 # Codes of 7 colours use all values of 3 bits but the one that means none.
@@ -26,7 +27,9 @@ def random_cases(seed, number, max_nodes, *, min_nodes=1):
     rng = np.random.default_rng(seed)
     for index in range(number):
         n = int(rng.integers(min_nodes, max_nodes + 1))
-        graph = graphs.samplers.random_bounded(n, SIZES["degree"], rng, connected=n < 2 or index % 4 > 0)
+        graph = graphs.samplers.random_bounded(
+            n, SIZES["degree"], rng, connected=n < 2 or index % 4 > 0
+        )
         yield graph, int(rng.integers(n))
 
 
@@ -64,7 +67,7 @@ def long_cases(number, length, seed):
         graph = nx.empty_graph(length)
         nx.add_path(graph, order[:-1] if index % 3 == 2 else order)
         if index % 3 == 1:
-            graph.add_edge(order[-1], order[-rng.integers(3, length)])
+            graph.add_edge(order[-1], order[-rng.choice([3, 5])])
         if index % 3 == 2:
             graph.add_edge(order[-1], order[rng.integers(1, length - 2)])
         yield graph, order[0]
@@ -107,7 +110,7 @@ def trial(module, batch, cases, word, moments, due):
 
 
 def bfs_trial(number, seed):
-    long = long_cases(number // 4 + 1, 8, seed)
+    long = long_cases(number // 3 + 1, 8, seed)
     batch, cases = batch_of([*random_cases(seed, number, 7), *long], seed)
     instance = bfs.instance(batch, sources=sources_of(cases), parameters=SIZES | {"word": 3})
     ready = np.zeros(batch.num_nodes, int)
@@ -119,7 +122,7 @@ def bfs_trial(number, seed):
 
 
 def bfs_queue_trial(number, seed):
-    long = long_cases(number // 4 + 1, 7, seed)
+    long = long_cases(number // 3 + 1, 7, seed)
     batch, cases = batch_of([*random_cases(seed, number, 7), *long], seed)
     return trial(
         bfs_queue,
@@ -132,7 +135,7 @@ def bfs_queue_trial(number, seed):
 
 
 def dfs_trial(number, seed):
-    long = long_cases(number // 4 + 1, 7, seed)
+    long = long_cases(number // 3 + 1, 7, seed)
     batch, cases = batch_of([*random_cases(seed, number, 7), *long], seed)
 
     def due(graph, source):
@@ -143,7 +146,7 @@ def dfs_trial(number, seed):
 
 def bellman_ford_trial(number, seed):
     # A longer path, that the others have rounds to spare.
-    long = [*long_cases(number // 4 + 1, 6, seed), *long_cases(1, 7, seed)]
+    long = [*long_cases(number // 3 + 1, 6, seed), *long_cases(1, 7, seed)]
     # Sets the smallest sum, whose bits are those of the distance that every source has stored.
     deep = nx.DiGraph()
     deep.add_weighted_edges_from([(0, 1, -21), (1, 0, 22)])
@@ -314,7 +317,7 @@ def assert_noticed_or_explained(subject, number=None):
         explained |= found
     unexplained = [one.describe(program) for one in kinds["left"] if one not in explained]
     assert unexplained == []
-    assert len(kinds["left"]) + len(kinds["within"]) < 0.1 * len(every)
+    assert len(kinds["left"]) < 0.1 * len(every)
     assert len(survived) < 0.25 * len(every)
 
 
@@ -327,3 +330,61 @@ def test_three_hundred_mutants_are_noticed_or_it_is_known_why_not(name):
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_all_mutants_are_noticed_or_it_is_known_why_not(name):
     assert_noticed_or_explained(SUBJECTS[name])
+
+
+# The simulation itself.
+
+
+def naive_states(program, instance, num_steps):
+    """The states after that many steps: one product of matrices for all conditions."""
+    k, first = program.layout.num_bits, program.layout.num_computation_bits
+    must, outputs = (
+        np.zeros((program.num_templates, 2 * k), int),
+        np.zeros((program.num_templates, k), int),
+    )
+    for index, entry in enumerate(program.templates):
+        for bit, value in entry.condition:
+            must[index, bit + k * (not value)] = 1
+        outputs[index, list(entry.outputs)] = 1
+    senders, receivers = instance.graph.tuple.senders, instance.graph.tuple.receivers
+    states = instance.initial
+    for _ in range(num_steps):
+        matched = np.hstack([states, ~states]) @ must.T == must.sum(axis=1)[None]
+        states = matched @ outputs > 0
+        heard = states[:, first:].copy()
+        np.logical_or.at(heard, receivers, states[senders, first:])
+        states[:, first:] = heard
+    return states
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_mutants_run_together_as_each_would_alone(name):
+    instance = SUBJECTS[name].trial(4, 0).instance
+    program, every = instance.program, mutation.mutants(instance.program)
+    chosen = np.random.default_rng(1).choice(len(every), 70, replace=False)
+    family = mutation.Family(program, [every[place] for place in chosen])
+    senders, packed = mutation.padded_senders(instance.graph), family.pack(instance.initial)
+    for _ in range(21):
+        packed = family.step(senders, packed)
+    right = naive_states(program, instance, 21)
+    assert np.array_equal(family.unpack(packed, 0), right)
+    differ = 0
+    for place, mutant in enumerate(family.members, start=1):
+        try:
+            broken = mutant.of(program)
+        except ProgramError:  # two templates with the same condition are no program
+            continue
+        found = naive_states(broken, instance, 21)
+        assert np.array_equal(family.unpack(packed, place), found)
+        differ += not np.array_equal(found, right)
+    assert differ > 20
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_program_without_its_first_rule_is_noticed(name):
+    # The program itself as one that is wrong, not one of its mutants.
+    trial = SUBJECTS[name].trial(20, 0)
+    program = trial.instance.program
+    assert trial.unnoticed(program, []) == [None]
+    shorter = dataclasses.replace(program, templates=program.templates[1:])
+    assert trial.unnoticed(shorter, []) == []
