@@ -15,7 +15,9 @@ from ntkexec.programs.local.exploration import explore
 from ntkexec.programs.local.tables import FREE, minimise, sums
 
 scalars = st.one_of(
-    st.just(Bool()), st.integers(1, 5).map(Range), st.just(Enum("red", "green", "blue"))
+    st.just(Bool()),
+    st.sampled_from((1, 2, 3, 4, 5, 19)).map(Range),
+    st.just(Enum("red", "green", "blue")),
 )
 types = st.recursive(
     scalars | st.integers(1, 3).map(Set),
@@ -102,6 +104,29 @@ def test_reading_stops_where_the_function_stops_looking():
     assert len(cases) == 17  # not 65,536
     assert len(functions[0].terms) == 16
     assert all(len(term) == 1 for term in functions[0].terms)
+
+
+def test_numbers_that_are_only_passed_on_or_compared_are_numbers():
+    large = Range(1 << 20)
+    cases, functions = table_of(lambda x: (x, None), {"x": large}, Tuple(large, Optional(large)))
+    assert len(cases) == 1
+    assert list(functions[:20]) == [literal(bit) for bit in range(20)]
+    # Whatever is done with one gives what is done with its value.
+    twenty = Range(20)
+    for function in (
+        lambda x: (x + 1) % 20,
+        lambda x: min(x, 7),
+        lambda x: 19 - x,
+        lambda x: int(x) // 2,
+        lambda x: x.bit_length(),
+        lambda x: len([0] * x),
+        lambda x: x if x in {3, 5} else 0,
+        lambda x: {7: 1}.get(x, 2),
+        lambda x: x & 3 | x >> 1 if x >= 2 and x != 9 else -x + 2 * x,
+    ):
+        _, functions = table_of(function, {"x": twenty}, twenty)
+        for value in range(20):
+            assert compiled_value(functions, twenty, twenty.encode(value)) == function(value)
 
 
 def test_codes_that_stand_for_no_value_make_products_shorter():

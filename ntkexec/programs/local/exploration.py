@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ntkexec.errors import ProgramError
-from ntkexec.programs.local.types import Bool, Optional, Record, Scalar, Set, Tuple, Type
+from ntkexec.programs.local.types import Bool, Optional, Range, Record, Scalar, Set, Tuple, Type
 
 MAX_CASES = 1 << 16
+# Numbers of larger ranges are read only when something is done with them, so that they can be
+# passed on; the others are plain, and cheaper.
+MAX_PLAIN = 16
 
 Cube = Mapping[int, bool]
 """Required values by input bit."""
@@ -51,6 +54,8 @@ class _Reader:
     def view(self, place: int, kind: Type) -> Any:
         """The part of the input at a place: a value, or a view of something composite."""
         match kind:
+            case Range() if kind.size > MAX_PLAIN:
+                return _NumberView(self, place, kind)
             case Scalar():
                 return self.read(place, kind)
             case Optional():
@@ -145,6 +150,33 @@ class _TupleView(_View):
         return tuple(_concrete(entry) for entry in self)
 
 
+class _NumberView(_View):
+    """A whole number, read by the first thing that is done with it."""
+
+    def _value(self) -> int:
+        return int(self._reader.read(self._place, self._kind))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value(), name)
+
+
+def _forced(name: str) -> Callable[..., Any]:
+    def operation(self: _NumberView, *others: Any) -> Any:
+        return getattr(self._value(), name)(*map(_concrete, others))
+
+    return operation
+
+
+_BINARY = ("add", "sub", "mul", "floordiv", "mod", "divmod", "pow", "and", "or", "xor", "truediv")
+for _name in (
+    *("lt", "le", "gt", "ge", "bool", "int", "index", "float", "neg", "pos", "abs", "invert"),
+    *("lshift", "rlshift", "rshift", "rrshift", "format", "str", "round"),
+    *_BINARY,
+    *(f"r{name}" for name in _BINARY),
+):
+    setattr(_NumberView, f"__{_name}__", _forced(f"__{_name}__"))
+
+
 class _SetView(_View):
     """A set, of which single elements can be asked for and united or removed."""
 
@@ -153,6 +185,7 @@ class _SetView(_View):
         self.__dict__["_changed"] = changed
 
     def __contains__(self, element: object) -> bool:
+        element = _concrete(element)
         if element in self._changed:
             return bool(self._changed[element])
         if not isinstance(element, int) or element not in range(self._kind.size):
@@ -185,6 +218,8 @@ class _SetView(_View):
 
 
 def _concrete(value: Any) -> Any:
+    if isinstance(value, frozenset | set):
+        return frozenset(map(_concrete, value))
     return value._value() if isinstance(value, _View) else value
 
 
@@ -199,6 +234,8 @@ def _outputs(value: Any, kind: Type) -> list[Output]:
                 start = value._place + kind.offsets[field]
                 outputs += range(start, start + part.num_bits)
         return outputs
+    if isinstance(value, _NumberView) and value._kind == kind:
+        return list(range(value._place, value._place + kind.num_bits))
     if isinstance(kind, Set) and isinstance(value, _SetView) and value._kind == kind:
         outside = [e for e, there in value._changed.items() if there and e not in range(kind.size)]
         if outside:
