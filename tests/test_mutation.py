@@ -317,7 +317,9 @@ def assert_noticed_or_explained(subject, number=None):
         explained |= found
     unexplained = [one.describe(program) for one in kinds["left"] if one not in explained]
     assert unexplained == []
-    assert len(kinds["left"]) < 0.1 * len(every)
+    # Of all mutants; a sample of 300 may have a few more.
+    share = 0.1 if number is None else 0.13
+    assert len(kinds["left"]) + len(kinds["within"]) < share * len(every)
     assert len(survived) < 0.25 * len(every)
 
 
