@@ -106,9 +106,7 @@ def boundary(graph: OpGraph, group: Group) -> tuple[set[int], set[int]]:
     """Tensors that a group reads from outside, and operators whose output is needed outside."""
     read = {r.source for v in members(group) for r in graph.ops[v].reads}
     entering = {t for t in read if t < 0 or not group >> t & 1}
-    leaving = {
-        v for v in members(group) if v in graph.outputs or graph.successors[v] & ~group
-    }
+    leaving = {v for v in members(group) if v in graph.outputs or graph.successors[v] & ~group}
     return entering, leaving
 
 

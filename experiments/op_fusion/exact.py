@@ -75,9 +75,7 @@ def _next_groups(cost: CostModel, done: Group, everything: Group, fusable: Group
 
     def ready(done: Group) -> list[int]:
         return [
-            v
-            for v in members(everything & ~done)
-            if not graph.predecessors[v] & everything & ~done
+            v for v in members(everything & ~done) if not graph.predecessors[v] & everything & ~done
         ]
 
     seen: set[Group] = set()

@@ -148,9 +148,7 @@ class OpGraph:
 
     def inner_edges(self, group: Group) -> list[tuple[int, int]]:
         """Edges with both ends in the group."""
-        return [
-            (u, v) for v in members(group) for u in members(self.predecessors[v] & group)
-        ]
+        return [(u, v) for v in members(group) for u in members(self.predecessors[v] & group)]
 
     def ancestors(self, v: int, group: Group) -> Group:
         """Operators of the group from which `v` is reached inside it, `v` among them."""

@@ -1,5 +1,6 @@
 """Convolutional networks in Flax, laid out as in torchvision, and their operator graphs."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -202,9 +203,24 @@ NETWORKS: Mapping[str, tuple[nn.Module, int, int]] = {
 (kernels, biases, scales of batch normalisation; torchvision)."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network as fusion sees it, without any weights.
+
+    Args:
+        graph: its operators for one image.
+        parameters: of kernels, biases and batch normalisation.
+        scales: those among them that folding a batch normalisation removes.
+    """
+
+    graph: OpGraph
+    parameters: int
+    scales: int
+
+
 @functools.cache
-def network(name: str) -> tuple[OpGraph, int]:
-    """The operator graph of a network for one image, and the number of its parameters.
+def network(name: str) -> Network:
+    """The network of that name, traced once.
 
     Raises:
         ExperimentError: names those that exist.
@@ -214,4 +230,10 @@ def network(name: str) -> tuple[OpGraph, int]:
     module, height, _ = NETWORKS[name]
     image = jax.ShapeDtypeStruct((1, height, height, 3), jnp.float32)
     variables = jax.eval_shape(module.init, jax.random.key(0), image)
-    return trace(module.apply, variables, image), num_parameters(variables["params"])
+    leaves = jax.tree_util.tree_flatten_with_path(variables["params"])[0]
+    scales = [leaf for path, leaf in leaves if path[-1] == jax.tree_util.DictKey("scale")]
+    return Network(
+        trace(module.apply, variables, image),
+        num_parameters(variables["params"]),
+        num_parameters(scales),
+    )

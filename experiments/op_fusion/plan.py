@@ -56,9 +56,9 @@ def total_dram(plan: Iterable[Group], cost: CostModel) -> int:
 
 def lower_bound(cost: CostModel) -> int:
     """Bytes that any plan under LBDF moves at least: all weights, and what must cross its border."""
-    return CostModel(
-        cost.graph, "lbdf", math.inf, element_bytes=cost.element_bytes
-    )(cost.fusable()).dram
+    return CostModel(cost.graph, "lbdf", math.inf, element_bytes=cost.element_bytes)(
+        cost.fusable()
+    ).dram
 
 
 class Quotient:
@@ -143,12 +143,13 @@ def fusable_edges(cost: CostModel) -> list[tuple[int, int]]:
 def random_plan(cost: CostModel, generator: np.random.Generator) -> Plan:
     """A plan from fusing a random share of the edges in random order; groups may not fit.
 
-    The share is itself random between one half and all: the paper does not say how it draws plans.
+    The edges left out are between 1/2 and 1/40 of all, log-uniformly, so groups of a few and of
+    dozens of operators are equally common: the paper does not say how it draws plans.
     """
     edges = fusable_edges(cost)
-    share = generator.uniform(0.5, 1.0)
+    left_out = math.exp(generator.uniform(math.log(1 / 40), math.log(1 / 2)))
     order = [edges[i] for i in generator.permutation(len(edges))]
-    return contract(cost, order[: round(share * len(order))])
+    return contract(cost, order[round(left_out * len(order)) :])
 
 
 def edit(plan: Plan, cost: CostModel, generator: np.random.Generator) -> Plan:

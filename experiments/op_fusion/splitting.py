@@ -95,7 +95,9 @@ class TreeSplitter:
     def _search(self, group: Group, depth: int) -> Plan | None:
         if group & (group - 1) == 0:
             return None
-        both, one, none = [], [], []
+        both: list[Cut] = []
+        one: list[Cut] = []
+        none: list[Cut] = []
         for cut in self._cuts_of(group):
             fitting = sum(map(self.cost.is_valid, cut))
             (none, one, both)[fitting].append(cut)
@@ -183,5 +185,3 @@ def occlusion(share: float = 0.5) -> Selector:
         return edges[: max(2, round(share * len(edges)))]
 
     return select
-
-

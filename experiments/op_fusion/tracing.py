@@ -12,16 +12,26 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from experiments.op_fusion.graph import Op, OpGraph, Read, Tensor
 from ntkexec.errors import ExperimentError
 
+# fmt: off
 ELEMENTWISE = frozenset(
-    "add add_any sub mul div max min neg abs sign exp exp2 expm1 log log1p tanh logistic sqrt rsqrt "
-    "cbrt square pow integer_pow erf erfc erf_inv floor ceil round is_finite rem sin cos tan atan2 "
-    "asin acos atan sinh cosh asinh acosh atanh nextafter select_n clamp ge gt le lt eq ne and or xor "
-    "not real imag shift_left shift_right_logical shift_right_arithmetic".split()
+    (
+        "add", "add_any", "sub", "mul", "div", "max", "min", "neg", "abs", "sign", "exp",
+        "exp2", "expm1", "log", "log1p", "tanh", "logistic", "sqrt", "rsqrt", "cbrt",
+        "square", "pow", "integer_pow", "erf", "erfc", "erf_inv", "floor", "ceil", "round",
+        "is_finite", "rem", "sin", "cos", "tan", "atan2", "asin", "acos", "atan", "sinh",
+        "cosh", "asinh", "acosh", "atanh", "nextafter", "select_n", "clamp", "ge", "gt",
+        "le", "lt", "eq", "ne", "and", "or", "xor", "not", "real", "imag", "shift_left",
+        "shift_right_logical", "shift_right_arithmetic"
+    )
 )
 VIEWS = frozenset(
-    "reshape squeeze transpose broadcast_in_dim convert_element_type copy copy_p stop_gradient "
-    "reduce_precision optimization_barrier sharding_constraint".split()
+    (
+        "reshape", "squeeze", "transpose", "broadcast_in_dim", "convert_element_type",
+        "copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier",
+        "sharding_constraint"
+    )
 )
+# fmt: on
 AFFINE = frozenset(("add", "sub", "mul", "div", "neg"))
 LINEAR = frozenset(("conv", "dense", "reduce_sum", "reduce_window_sum"))
 
@@ -122,18 +132,18 @@ class _Reader:
         return [value(atom) for atom in jaxpr.outvars]
 
     def _apply(self, equation: JaxprEqn, operands: list[Any]) -> list[_Static | _Live]:
-        name, shapes = equation.primitive.name, [tuple(v.aval.shape) for v in equation.outvars]
+        name, shapes = equation.primitive.name, [_shape(v) for v in equation.outvars]
         live = [operand for operand in operands if isinstance(operand, _Live)]
         if not live:
             kept = sum(operand.elements for operand in operands)
             return [_Static(min(kept, math.prod(shape))) for shape in shapes]
         if (inner := _inner(equation)) is not None:
-            if len(live) == len(shapes) == 1 and live[0].shape == shapes[0]:
-                if _is_elementwise(inner.jaxpr):
-                    axis = live[0].row_axis
-                    static = sum(o.elements for o in operands if isinstance(o, _Static))
-                    read = self._aligned(live[0], axis)
-                    return [self._add(_title(equation), [read], shapes[0], axis, weights=static)]
+            keeps_shape = len(live) == len(shapes) == 1 and live[0].shape == shapes[0]
+            if keeps_shape and _is_elementwise(inner.jaxpr):
+                axis = live[0].row_axis
+                static = sum(o.elements for o in operands if isinstance(o, _Static))
+                read = self._aligned(live[0], axis)
+                return [self._add(_title(equation), [read], shapes[0], axis, weights=static)]
             constants = [_Static(math.prod(v.aval.shape)) for v in inner.jaxpr.constvars]
             return self._walk(inner.jaxpr, constants, operands)
         if name in VIEWS and len(live) == 1 and len(shapes) == 1:
@@ -204,7 +214,7 @@ class _Reader:
         spec = params["dimension_numbers"]
         if len(spec.lhs_spec) < 3:
             return None
-        taps = equation.invars[1].aval.shape[spec.rhs_spec[2]]
+        taps = _shape(equation.invars[1])[spec.rhs_spec[2]]
         by_rows = image.row_axis == spec.lhs_spec[2] and params["lhs_dilation"][0] == 1
         read = Read(
             image.source,
@@ -237,7 +247,7 @@ class _Reader:
             elif axis in batched[side]:
                 places.append(tuple(batched[side]).index(axis))
             else:
-                rank = [len(v.aval.shape) for v in equation.invars]
+                rank = [len(_shape(v)) for v in equation.invars]
                 free = [
                     [a for a in range(rank[s]) if a not in (*contracted[s], *batched[s])]
                     for s in (0, 1)
@@ -324,6 +334,10 @@ _HANDLERS: Mapping[str, Callable[..., Any]] = {
     "slice": _Reader._slice,
     "split": _Reader._split,
 }
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    return tuple(variable.aval.shape)
 
 
 def _tensor(shape: Sequence[int], row_axis: int | None) -> Tensor:
@@ -413,7 +427,9 @@ def _finish(drafts: list[_Draft], inputs: list[Tensor], results: list[int]) -> O
         if v in wanted:
             wanted |= {read.source for read in ops[v].reads if read.source >= 0}
     kept = [v for v in ops if v in wanted]
-    number = {v: place for place, v in enumerate(kept)} | {-1 - i: -1 - i for i in range(len(inputs))}
+    number = {v: place for place, v in enumerate(kept)} | {
+        -1 - i: -1 - i for i in range(len(inputs))
+    }
     final = tuple(
         dataclasses.replace(
             ops[v],
