@@ -87,8 +87,8 @@ class CostModel:
     def least_memory(self, group: Group) -> int:
         """Bytes that the group and every larger one need at least.
 
-        Memory itself may fall when an operator joins (a consumer that reads further ahead leaves,
-        in a sense, its role as a sink), so it cannot prune a search exactly; this can.
+        Memory itself may fall when an operator joins (it can make a branch run ahead that
+        lagged behind another), so it cannot prune a search exactly; this can.
         """
         graph = self.graph
         read = {r.source for v in members(group) for r in graph.ops[v].reads}
@@ -115,7 +115,10 @@ def windows(graph: OpGraph, group: Group) -> dict[int, int]:
 
     A tensor runs so many rows ahead of its nominal row (that which belongs to the sink's present
     one) as its furthest reader asks for, and keeps what its slowest reader has not yet left behind.
-    Exact for groups with one sink; with several, all sinks are taken to stand at their nominal row.
+    All operators are taken to hold their windows at once. On the groups of networks that have one
+    sink this is exactly what execution row by row needs; in general, executing a lagging branch first
+    can save a row. With several sinks, all are taken to stand at their nominal row; where several
+    operators read whole tensors on parallel branches, the branches are taken to advance in step.
     """
     ahead: dict[int, int] = {}
     high: dict[int, int] = {}
