@@ -26,6 +26,7 @@ class OpFusionConfig:
         simulated: groups for each network that are executed row by row.
         steps: of training a predictor.
         hidden: width of a predictor.
+        layers: of a predictor.
         explainer_steps: of training PGExplainer and RG-Explainer.
         mask_steps: of fitting a mask by GNNExplainer.
         search_network: where searches and splitters are compared.
@@ -49,6 +50,7 @@ class OpFusionConfig:
     simulated: int = 30
     steps: int = 500
     hidden: int = 32
+    layers: int = 4
     explainer_steps: int = 200
     mask_steps: int = 50
     search_network: str = "mobilenet-v2"
@@ -115,6 +117,7 @@ TINY = OpFusionConfig(
     simulated=3,
     steps=2,
     hidden=4,
+    layers=1,
     explainer_steps=2,
     mask_steps=2,
     search_network="squeezenet",

@@ -53,6 +53,7 @@ def _fit(
         generator=generator,
         steps=config.steps,
         hidden=config.hidden,
+        layers=config.layers,
         batch_size=min(64, len(train_set)),
         report=report,
     )

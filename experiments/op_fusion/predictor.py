@@ -180,6 +180,7 @@ def fit(
     generator: np.random.Generator,
     steps: int,
     hidden: int,
+    layers: int = 4,
     batch_size: int = 64,
     rate: float = 5e-3,
     report: Callable[[str, int, int], None] = lambda what, done, total: None,
@@ -193,6 +194,7 @@ def fit(
         generator: for which examples share a batch.
         steps: of Adam with a cosine schedule.
         hidden: width of the network.
+        layers: rounds of messages.
         batch_size: examples of one step.
         rate: its largest learning rate.
         report, checkpoint: see `experiments.shared.training.train`.
@@ -210,7 +212,7 @@ def fit(
         "graphs": jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded),
         "labels": jnp.asarray([[e.invalid for e in chunk] for chunk in chunks], jnp.float32),
     }
-    module = KGnn(hidden)
+    module = KGnn(hidden, layers)
     init, drawn = jax.random.split(key)
     params = jax.jit(module.init)(init, jax.tree.map(lambda leaf: leaf[0], data["graphs"]))
     optimiser = _optimiser(rate, steps)

@@ -520,7 +520,8 @@ def test_the_predictor_s_messages_are_a_sum_over_neighbours(groups):
     cost, drawn, items = groups
     module = KGnn(hidden=5, num_layers=2)
     graph = padded(items[0])
-    params = module.init(jax.random.key(0), graph)
+    params = jax.jit(module.init)(jax.random.key(0), graph)
+    apply = jax.jit(module.apply)
     h = np.asarray(items[0].graph.nodes)
     place = {v: i for i, v in enumerate(members(drawn[0]))}
     adjacency = np.zeros((len(h), len(h)))
@@ -531,9 +532,9 @@ def test_the_predictor_s_messages_are_a_sum_over_neighbours(groups):
         own, other = p[f"Dense_{2 * layer}"], p[f"Dense_{2 * layer + 1}"]
         h = np.maximum(0, h @ own["kernel"] + own["bias"] + adjacency @ h @ other["kernel"])
     expected = h.sum(0) @ p["Dense_4"]["kernel"] + p["Dense_4"]["bias"]
-    np.testing.assert_allclose(module.apply(params, graph)[0][0], expected[0], rtol=1e-4)
+    np.testing.assert_allclose(apply(params, graph)[0][0], expected[0], rtol=1e-4)
     # Masking all edges leaves the nodes alone.
-    alone = module.apply(params, graph, jnp.zeros(len(graph.senders)))[0][0]
+    alone = apply(params, graph, jnp.zeros(len(graph.senders)))[0][0]
     bare = dataclasses.replace(
         items[0],
         graph=items[0].graph._replace(
@@ -543,7 +544,7 @@ def test_the_predictor_s_messages_are_a_sum_over_neighbours(groups):
             n_edge=np.zeros(1, np.int32),
         ),
     )
-    np.testing.assert_allclose(alone, module.apply(params, padded(bare))[0][0], rtol=1e-5)
+    np.testing.assert_allclose(alone, apply(params, padded(bare))[0][0], rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -555,6 +556,7 @@ def predictor(groups):
         generator=np.random.default_rng(0),
         steps=150,
         hidden=8,
+        layers=2,
         batch_size=32,
     )
 
@@ -577,17 +579,29 @@ def test_scores_are_those_counted_by_hand():
     assert scores(invalid, predicted) == {"accuracy": 0.6, "f1": 2 * 2 / (2 * 2 + 2)}
 
 
-def test_explainers_name_edges_of_the_group_and_always_the_same(groups, predictor):
-    cost, drawn, items = groups
+@pytest.fixture(scope="module")
+def selectors(groups):
+    """All explainers, of an untrained network of one layer: it compiles fast, and they must obey."""
+    items = groups[2]
+    module = KGnn(hidden=4, num_layers=1)
+    predictor = Predictor(module, jax.jit(module.init)(jax.random.key(0), padded(items[0])))
     invalid = [e for e in items if e.invalid]
-    selectors = {
-        "GNNE": gnn_explainer(predictor, key=jax.random.key(1), steps=10),
-        "PG": pg_explainer(predictor, invalid, key=jax.random.key(2), steps=3),
-        "RG": rg_explainer(predictor, invalid, key=jax.random.key(3), steps=3),
+    return {
+        "GNNE": gnn_explainer(predictor, key=jax.random.key(1), steps=5),
+        "PG": pg_explainer(predictor, invalid, key=jax.random.key(2), steps=1),
+        "RG": rg_explainer(predictor, invalid, key=jax.random.key(3), steps=1),
     }
-    bad = [group for group, e in zip(drawn, items, strict=True) if e.invalid][:5]
+
+
+def invalid_groups(groups):
+    _, drawn, items = groups
+    return [group for group, e in zip(drawn, items, strict=True) if e.invalid][:8]
+
+
+def test_explainers_name_edges_of_the_group_and_always_the_same(groups, selectors):
+    cost = groups[0]
     for name, select in selectors.items():
-        for group in bad:
+        for group in invalid_groups(groups):
             inner = cost.graph.inner_edges(group)
             found = list(select(cost, group))
             assert found, name
@@ -598,12 +612,10 @@ def test_explainers_name_edges_of_the_group_and_always_the_same(groups, predicto
             assert list(select(cost, group)) == found
 
 
-def test_rg_explanations_hang_together(groups, predictor):
-    cost, drawn, items = groups
-    invalid = [e for e in items if e.invalid]
-    select = rg_explainer(predictor, invalid, key=jax.random.key(5), steps=3)
-    for group in [g for g, e in zip(drawn, items, strict=True) if e.invalid][:8]:
-        touched = as_group(sorted({v for edge in select(cost, group) for v in edge}))
+def test_rg_explanations_hang_together(groups, selectors):
+    cost = groups[0]
+    for group in invalid_groups(groups):
+        touched = as_group(sorted({v for edge in selectors["RG"](cost, group) for v in edge}))
         assert cost.graph.is_connected(touched)
 
 
@@ -614,7 +626,7 @@ def test_a_mask_fitted_to_a_known_network_keeps_the_edges_that_matter():
     graph = OpGraph(tuple(ops), (Tensor(4, 4),), frozenset({5}))
     cost = CostModel(graph, "lbdf", 64)
     module = KGnn(hidden=1, num_layers=1)
-    params = module.init(jax.random.key(0), padded(example(cost, graph.everything)))
+    params = jax.jit(module.init)(jax.random.key(0), padded(example(cost, graph.everything)))
     params = jax.tree.map(jnp.zeros_like, params)
     kernel = params["params"]["Dense_1"]["kernel"].at[0, 0].set(2.0)  # feature 0: a convolution
     params["params"]["Dense_1"]["kernel"] = kernel
