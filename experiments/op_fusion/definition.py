@@ -27,4 +27,5 @@ EXPERIMENT = Experiment(
         "large": measure_search.large,
     },
     checks=CHECKS,
+    slow_studies=("validity", "searches", "large"),
 )

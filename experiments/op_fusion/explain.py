@@ -134,7 +134,7 @@ class EdgeScorer(nn.Module):
 @functools.partial(jax.jit, static_argnums=0)
 def states_of(module: KGnn, params: Any, graph: GraphsTuple) -> Float[Array, "n h"]:
     """The predictor's last states of a padded graph's nodes."""
-    states: jax.Array = module.apply(params, graph)[1]
+    states: Any = module.apply(params, graph)[1]
     return states
 
 
