@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from experiments.op_fusion.cost import CostModel
+from experiments.op_fusion.cuts import edge_cuts
 from experiments.op_fusion.graph import Group, OpGraph, members
 from ntkexec.errors import ExperimentError
 
@@ -226,8 +227,6 @@ def random_halves(
     Edges are drawn until one has a cut, and one of its cuts is drawn. Every connected group of two
     or more operators has one: leaving out an extreme operator that is no cut vertex.
     """
-    from experiments.op_fusion.cuts import edge_cuts
-
     edges = graph.inner_edges(group)
     for place in generator.permutation(len(edges)):
         if cuts := edge_cuts(graph, group, edges[place]):
