@@ -1,0 +1,31 @@
+"""The operator-fusion experiment."""
+
+from experiments.experiment import Experiment, Paper
+from experiments.op_fusion import measure_costs, measure_optimum, measure_search, measure_validity
+from experiments.op_fusion.claims import CHECKS
+from experiments.op_fusion.config import FULL, QUICK, STANDARD, TINY
+
+EXPERIMENT = Experiment(
+    slug="op-fusion",
+    title="Operator fusion guided by graph explanation, against the exact optimum",
+    paper=Paper(
+        title="Applying Graph Explanation to Operator Fusion",
+        authors="Mills, Fetrat Qharabagh, Qiu, Han, Salameh, Lu, Jui and Niu",
+        year=2024,
+        arxiv="2501.00636",
+    ),
+    configs={"quick": QUICK, "standard": STANDARD, "full": FULL},
+    tiny=TINY,
+    studies={
+        "graphs": measure_costs.graphs,
+        "costs": measure_costs.costs,
+        "chains": measure_optimum.chains,
+        "optimum": measure_optimum.optimum,
+        "validity": measure_validity.validity,
+        "buffers": measure_validity.buffers,
+        "searches": measure_search.searches,
+        "large": measure_search.large,
+    },
+    checks=CHECKS,
+    slow_studies=("validity", "searches", "large"),
+)
