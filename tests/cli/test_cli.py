@@ -402,7 +402,10 @@ RUN = ("run", "flooding", "path:5", *KERNEL)
         (("run", "flooding", "path:2", "--members", 1, "--width", 1), "try width"),
         (("run", "flooding", "star:5", "--degree", 2), "has degree 4, above the bound 2"),
         (("run", "flooding", "path:5", "--ensemble", "nowhere"), "there is no folder nowhere"),
-        ((*RUN, "--ensemble", "nowhere"), "goes with the engine 'ensemble' or 'ensemble-memo', not"),
+        (
+            (*RUN, "--ensemble", "nowhere"),
+            "goes with the engine 'ensemble' or 'ensemble-memo', not",
+        ),
         ((*CERTIFY, "--delta", "-1"), "delta must lie between 0 and 1"),
         ((*CERTIFY, "--ensemble-kind", "joint", "--delta", "-1"), "delta must lie between 0 and 1"),
         ((*CERTIFY, "--decisions", 0), "at least one decision is needed, got 0"),
