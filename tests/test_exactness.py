@@ -116,7 +116,13 @@ def trees(num_nodes, degree):
             yield nx.from_prufer_sequence(list(sequence))
 
 
-@pytest.mark.parametrize("name", ENGINES)
+# The trained networks take a minute and more.
+SLOW_ENSEMBLE = [
+    pytest.param(name, marks=[pytest.mark.slow] if name == "ensemble" else []) for name in ENGINES
+]
+
+
+@pytest.mark.parametrize("name", SLOW_ENSEMBLE)
 def test_flooding_is_exact_on_all_labelled_trees_with_seven_nodes_and_degree_four(name):
     # All labellings: the source 0 stands at every place of every tree.
     every = list(trees(7, 4))

@@ -165,7 +165,9 @@ def test_refreshing_a_layer_measures_its_scaling_and_any_models_scalings_are_ove
     start = plain.init(jax.random.key(2), images)
     heard = jax.jit(lambda variables: model_scalings(plain, variables, images))(start)
     assert set(heard) == {"layers_0/kernel", "layers_3/kernel"}
-    np.testing.assert_allclose(heard["layers_0/kernel"], found, rtol=1e-6)
+    # Two compiled programs sum in float32 in different orders, and a scaling is a ratio of small
+    # differences of logarithms: some hundred roundings.
+    np.testing.assert_allclose(heard["layers_0/kernel"], found, rtol=1e-4)
 
 
 def test_masks_and_rates_that_make_no_branch_are_refused():
