@@ -1,11 +1,12 @@
 """`python -m benchmarks report`: the tables of docs/performance.md and its plots, measured anew."""
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ntkexec import files
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
@@ -103,9 +104,5 @@ def _save(figure: Any, name: str) -> Path:
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    """Writes a file whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    files.write(path, content)
     return path

@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from ntkexec import graphs
+from ntkexec import files, graphs
 from ntkexec.programs import bellman_ford, bfs, dfs
 
 DEGREES, WORDS, SEEDS = (2, 3, 4), (3, 4, 5, 6), range(5)
@@ -160,9 +159,7 @@ On graphs of degree 2, which are paths and cycles, depth-first search has little
 
 def main() -> None:
     """Writes the page."""
-    temporary = PAGE.with_suffix(".tmp")
-    temporary.write_text(page(run()["rows"]), encoding="utf-8")
-    os.replace(temporary, PAGE)
+    files.write(PAGE, page(run()["rows"]).encode("utf-8"))
 
 
 if __name__ == "__main__":

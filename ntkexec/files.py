@@ -16,6 +16,9 @@ def write(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            # On the disk before it gets its name, so that a crash cannot leave an empty file there.
+            file.flush()
+            os.fsync(file.fileno())
         # Not the private mode of a temporary file, but that of any new one.
         mask = os.umask(0)
         os.umask(mask)

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from ntkexec.intervals import clopper_pearson
+
 FALSE_ALARM = 1e-6
 """How often a statistical check may fail although its statement holds. Seeds are fixed, so a
 check that passed passes again on the same machine; this is the chance that it was set up failing."""
@@ -11,11 +13,7 @@ check that passed passes again on the same machine; this is the chance that it w
 
 def proportion(successes: int, trials: int, *, miss: float = FALSE_ALARM) -> tuple[float, float]:
     """Clopper-Pearson interval of a probability; it misses with probability at most `miss`."""
-    low = stats.beta.ppf(miss / 2, successes, trials - successes + 1) if successes else 0.0
-    high = 1.0
-    if successes < trials:
-        high = stats.beta.ppf(1 - miss / 2, successes + 1, trials - successes)
-    return float(low), float(high)
+    return clopper_pearson(successes, trials, confidence=1 - miss)
 
 
 def slope(

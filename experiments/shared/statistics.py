@@ -9,6 +9,7 @@ from scipy import stats
 
 from ntkexec.check import Measurement
 from ntkexec.errors import ExperimentError
+from ntkexec.intervals import clopper_pearson
 
 LEVEL = 0.95
 
@@ -97,13 +98,7 @@ def proportion(successes: int, trials: int, *, level: float = LEVEL) -> Estimate
     """A probability with the exact interval of Clopper and Pearson (Biometrika, 1934)."""
     if not 0 <= successes <= trials or trials == 0:
         raise ExperimentError(f"{successes} successes of {trials} trials are no proportion")
-    tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
-    high = (
-        float(stats.beta.ppf(1 - tail, successes + 1, trials - successes))
-        if successes < trials
-        else 1.0
-    )
+    low, high = clopper_pearson(successes, trials, confidence=level)
     return Estimate(successes / trials, low, high, trials)
 
 

@@ -4,8 +4,6 @@ import ast
 import hashlib
 import importlib.util
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from ntkexec import files
 from ntkexec.errors import ExperimentError
 
 
@@ -23,16 +22,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that readers see the old one or the whole new one, also after a crash."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        files.write(path, content)
     except OSError as error:
         raise ExperimentError(f"cannot write {path}: {error.strerror}") from error
 

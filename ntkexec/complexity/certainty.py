@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from scipy import stats
 
 from ntkexec.complexity.margins import Margins
 from ntkexec.complexity.sampling import Prefixes, noise_root, standardised
+from ntkexec.intervals import clopper_pearson
 
 CONFIDENCE = 0.95
 
@@ -44,18 +44,6 @@ class Certainty:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def clopper_pearson(
-    successes: int, trials: int, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """The exact confidence interval of a probability."""
-    tail = (1 - confidence) / 2
-    low = stats.beta.ppf(tail, successes, trials - successes + 1) if successes else 0.0
-    high = (
-        stats.beta.ppf(1 - tail, successes + 1, trials - successes) if successes < trials else 1.0
-    )
-    return float(low), float(high)
 
 
 def critical_members(margins: Margins, simulations: int, *, seed: int) -> Float64[np.ndarray, "s"]:
@@ -97,7 +85,7 @@ def certainty(
     repeat, members = len(prefixes.exact), prefixes.numbers
     critical = critical_members(margins, simulations, seed=seed)
     successes = prefixes.exact.sum(axis=0)
-    intervals = [clopper_pearson(int(s), repeat) for s in successes]
+    intervals = [clopper_pearson(int(s), repeat, confidence=CONFIDENCE) for s in successes]
     return Certainty(
         members=tuple(int(n) for n in members),
         predicted=tuple(float((critical < n).mean()) for n in members),

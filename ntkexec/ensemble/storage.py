@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from ntkexec import files as atomic
 from ntkexec.ensemble import devices
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.engine import Ensemble
@@ -122,7 +122,7 @@ def train(
     ):
         path = folder / _file_name(chunk)
         if not path.exists():
-            _write_atomically(path, _to_bytes(weights, stamp))
+            _write(path, _to_bytes(weights, stamp))
         content = path.read_bytes()
         files.append(
             {
@@ -133,7 +133,7 @@ def train(
             }
         )
         pieces[chunk] = weights
-    _write_atomically(folder / MANIFEST, _json(manifest.to_data() | {"files": files}))
+    _write(folder / MANIFEST, _json(manifest.to_data() | {"files": files}))
     return _assemble(problem, config, pieces)
 
 
@@ -248,7 +248,7 @@ def _claim(folder: Path, manifest: Manifest, budget: int) -> None:
                 "or give another folder"
             )
     else:
-        _write_atomically(folder / PLAN, plan)
+        _write(folder / PLAN, plan)
 
 
 def _is_ours(name: str) -> bool:
@@ -361,18 +361,8 @@ def _json(data: dict[str, Any]) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    """All or nothing: readers see the old file or the whole new one, also after a crash."""
+def _write(path: Path, content: bytes) -> None:
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        atomic.write(path, content)
     except OSError as error:
         raise EnsembleError(f"cannot write {path}: {error.strerror}") from error

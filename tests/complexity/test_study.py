@@ -16,13 +16,14 @@ from scipy import stats
 from ntkexec import executor
 from ntkexec.complexity import collect, random_instances, study, trends
 from ntkexec.complexity.cases import Cases, ComponentCases
-from ntkexec.complexity.certainty import certainty, clopper_pearson, critical_members
+from ntkexec.complexity.certainty import certainty, critical_members
 from ntkexec.complexity.margins import margins
 from ntkexec.complexity.sampling import EVERY_UP_TO, Prefixes, _numbers, exact_prefixes
 from ntkexec.complexity.study import median_interval, smallest_numbers
 from ntkexec.ensemble import Ensemble, EnsembleConfig, GaussianEnsemble, ensemble_engine, gaussian
 from ntkexec.errors import EnsembleError
 from ntkexec.graphs import batch
+from ntkexec.intervals import clopper_pearson
 from ntkexec.problem import LearningProblem
 
 GAUSSIAN = EnsembleConfig(members=20, draw="gaussian")
@@ -163,7 +164,7 @@ def test_the_numbers_tried_are_all_up_to_a_point_and_then_a_grid(largest):
 
 @pytest.mark.parametrize("trials", [1, 5, 20, 50])
 def test_the_interval_of_a_frequency_covers_the_truth(trials):
-    intervals = [clopper_pearson(k, trials) for k in range(trials + 1)]
+    intervals = [clopper_pearson(k, trials, confidence=0.95) for k in range(trials + 1)]
     for p in np.linspace(0, 1, 41):
         weights = stats.binom.pmf(np.arange(trials + 1), trials, p)
         covered = sum(w for w, (low, high) in zip(weights, intervals) if low <= p <= high)
