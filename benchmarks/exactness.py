@@ -125,6 +125,7 @@ def sized(num_nodes: int, number: int = 100) -> Iterator[Case]:
 FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "atlas, all sources": atlas,
     "random, n <= 30, D <= 5": functools.partial(random_graphs, 10_000),
+    "random, n <= 20, D <= 5": functools.partial(random_graphs, 1000, 20),
     "classical": classical,
     "real": real,
     "road": road,
@@ -133,7 +134,10 @@ FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
 
 
 # The token passes every tree once for each of its levels: hours.
-TOO_LONG = {("bfs-queue", f"n = {n}") for n in (800, 1600)} | {("bfs-queue", "road")}
+TOO_LONG = {("bfs-queue", f"n = {n}") for n in (160, 800, 1600)} | {
+    ("bfs-queue", "road"),
+    ("bfs-queue", "random, n <= 30, D <= 5"),
+}
 
 
 # Running.
