@@ -9,6 +9,7 @@ must be 1 has a positive mean in all states that the bound on the matches admits
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -167,6 +168,34 @@ class Certificate:
             matches: largest number of matches seen in every component, shape (c,).
         """
         return bool((np.asarray(matches) <= self.bound.max_matches).all())
+
+    def curves(self) -> dict[str, Any]:
+        """What `ntkexec.plots.certificate` draws, as plain data.
+
+        Returns:
+            `curves`: by n0, as text, C(m, n0) for m = 2, 3, ... up to the largest that can occur;
+            `bits`: n0, m and the collisions (w - a) / a with the fewest active writers a that
+            are possible, for every bit and m, each triple once; `verdict`: one sentence. A bit is
+            certified where its collisions are below the curve.
+        """
+        sizes = np.asarray(self.problem.num_inputs)
+        found = set()
+        for bit, owner in enumerate(self.problem.component_of_bit.tolist()):
+            for m in range(2, self.bound.min_active.shape[1]):
+                active = int(self.bound.min_active[bit, m])
+                if owner >= 0 and active != NEVER:
+                    writers = int(self.problem.program.num_writers[bit])
+                    found.add((int(sizes[owner]), m, (writers - active) / active))
+        used = sorted({n0 for n0, _, _ in found})
+        largest = {n0: max(m for size, m, _ in found if size == n0) for n0 in used}
+        return {
+            "curves": {
+                str(n0): [float(predictor.capacity(m, n0)) for m in range(2, largest[n0] + 1)]
+                for n0 in used
+            },
+            "bits": [{"n0": n0, "m": m, "collisions": y} for n0, m, y in sorted(found)],
+            "verdict": self.verdict(),
+        }
 
     def require(self) -> None:
         """Raises CertificateError, naming the bit and the m that fail, unless certified."""

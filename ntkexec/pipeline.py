@@ -1,5 +1,6 @@
 """From a graph and an algorithm's name to a judged answer: certify, train, execute, compare."""
 
+import logging
 import math
 import os
 import time
@@ -22,6 +23,7 @@ from ntkexec.reachable import measured_bound
 from ntkexec.result import EngineName, Result
 from ntkexec.template import Program
 
+LOG = logging.getLogger("ntkexec")
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
 MIN_WIDTH = 1024
@@ -243,6 +245,7 @@ def run(
         num_decisions=instance.num_decisions,
         instance=instance,
     )
+    LOG.info("%s", certificate.verdict())
     certificate.require()
     networks: Ensemble | GaussianEnsemble | None = None
     train_seconds = 0.0
@@ -265,6 +268,7 @@ def run(
             )
             networks = ensemble.draw(certificate.problem, config, report=report)
             train_seconds = time.perf_counter() - start
+        LOG.info("networks ready after %.2f s", time.perf_counter() - start)
     update = make_engine(engine, certificate, networks)
     until = instance.until if until is None else until
     if until == "halt" and instance.halt is None:
@@ -278,6 +282,12 @@ def run(
         halt=instance.halt if until == "halt" else None,
         verify=verify,
         trace=trace,
+    )
+    LOG.info(
+        "%d steps in %.3f s, compiled in %.2f s",
+        execution.steps,
+        execution.run_seconds,
+        execution.compile_seconds,
     )
     found = execution.verification
     return Result(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,8 +24,13 @@ from ntkexec.cli import text
 from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
+from ntkexec.plots import certificate as certificate_plot
+from ntkexec.plots import margins as margins_plot
+from ntkexec.plots import style
 from ntkexec.problem import LearningProblem
 from ntkexec.result import certificate_data, ensemble_data, program_data
+
+LOG = logging.getLogger("ntkexec")
 
 
 def load_graph(
@@ -81,7 +87,7 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
         TimeElapsedColumn(),
     )
     # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
-    hidden = not console.is_terminal
+    hidden = not console.is_terminal or not LOG.isEnabledFor(logging.WARNING)
     with Bar(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("training", total=None, visible=False)
 
@@ -101,6 +107,7 @@ def run(
     weights: str | None,
     as_json: bool,
     html: Path | None,
+    plot: Path | None,
     **options: Any,
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
@@ -116,21 +123,31 @@ def run(
         graph = load_graph(
             algorithm, words[0], degree=degree, self_loops=self_loops, weights=weights
         )
+    traced = html is not None or plot is not None
     with training_bar() as told:
-        result = pipeline.run(algorithm, graph, report=told, trace=html is not None, **options)
+        result = pipeline.run(algorithm, graph, report=told, trace=traced, **options)
     if html is not None:
         report.save(result, html)
+    if plot is not None:
+        style.save(margins_plot.margins(report.margins(result)), plot)
     print(json.dumps(result.to_data()) if as_json else result)
     return result.exact
 
 
 def certify(
-    algorithm: str, sizes: Mapping[str, int | None], *, as_json: bool, **options: Any
+    algorithm: str,
+    sizes: Mapping[str, int | None],
+    *,
+    as_json: bool,
+    plot: Path | None,
+    **options: Any,
 ) -> bool:
     """Prints a certificate, and says whether it holds."""
     found = pipeline.find_algorithm(algorithm)
     parameters = found.sizes(**sizes)
     certificate = pipeline.certify(found.program(**parameters), **options)
+    if plot is not None:
+        style.save(certificate_plot.certificate(certificate.curves()), plot)
     delta, num_decisions = options["delta"], options["num_decisions"]
     if as_json:
         data = {

@@ -1,6 +1,7 @@
 """Commands and their options; what they do is in `ntkexec.cli.actions`."""
 
 import enum
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Say on stderr what is done and how long it took."),
+    ] = False,
+) -> None:
+    """Execute graph algorithms exactly with networks trained on a node's local instructions."""
+    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    log = logging.getLogger("ntkexec")
+    log.setLevel(level)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("ntkexec: %(message)s"))
+    log.handlers = [handler]
 
 
 # The same words as in the library, spelt out here because importing it would import JAX.
@@ -177,6 +195,9 @@ def run(
         int | None,
         typer.Option(help="For life, rule-110 and neighbourhood-size: generations, or hops."),
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the margins of all steps into this file.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
@@ -217,6 +238,7 @@ def run(
         until=None if until is None else until.value,
         verify=verify,
         html=html,
+        plot=plot,
     )
     raise typer.Exit(0 if exact else 1)
 
@@ -250,6 +272,9 @@ def certify(
     padding: PaddingOption = "0",
     delta: DeltaOption = 0.001,
     decisions: DecisionsOption = 1_000_000,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw what interference asks for against what it may be.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Certify a program without running it: matches, margins, thresholds, ensemble size.
@@ -274,6 +299,7 @@ def certify(
     certified = actions.certify(
         algorithm,
         {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits},
+        plot=plot,
         as_json=json,
         kind=kind.value,
         bound=actions.parse_bound(bound),

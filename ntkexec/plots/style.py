@@ -1,8 +1,11 @@
 """What all plots have in common."""
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntkexec.errors import MissingExtraError
+from ntkexec import files
+from ntkexec.errors import MissingExtraError, NtkexecError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,3 +28,17 @@ def new_figure(width: float, height: float) -> "Figure":
             "plots need matplotlib, which is not installed: pip install 'ntkexec[plots]'"
         ) from None
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Writes a figure, whole or not at all; the file's ending says in which format.
+
+    Raises:
+        NtkexecError: matplotlib does not know the format.
+    """
+    content = io.BytesIO()
+    try:
+        figure.savefig(content, format=path.suffix.removeprefix(".") or "png", dpi=130)
+    except ValueError as error:
+        raise NtkexecError(f"cannot draw {path}: {error}") from error
+    files.write(path, content.getvalue())

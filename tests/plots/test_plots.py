@@ -1,0 +1,77 @@
+"""Plots of certificates and margins show what was certified and what was measured."""
+
+import dataclasses
+
+import pytest
+
+from ntkexec import pipeline, report
+from ntkexec.cli import main
+from ntkexec.errors import NtkexecError
+from ntkexec.plots import certificate as certificate_plot
+from ntkexec.plots import margins as margins_plot
+from ntkexec.programs import bfs
+
+
+@pytest.mark.parametrize("kind", ["joint", "factored"])
+@pytest.mark.parametrize("padding", [0, 300])
+def test_a_program_is_certified_if_and_only_if_all_bits_lie_below_their_curve(kind, padding):
+    program = bfs.program(degree=3, slots=7, word=3)
+    found = pipeline.certify(program, kind=kind, padding=padding, num_decisions=1000)
+    record = found.curves()
+    below = [
+        bit["collisions"] < record["curves"][str(bit["n0"])][bit["m"] - 2] for bit in record["bits"]
+    ]
+    assert all(below) == found.certified
+    (axes,) = certificate_plot.certificate(record).axes
+    assert len(axes.lines) == len(record["curves"])
+    assert sum(len(points.get_offsets()) for points in axes.collections) == len(record["bits"])
+
+
+def test_margins_are_those_of_the_verification():
+    result = pipeline.run("bfs", "petersen", engine="kernel", trace=True)
+    record = report.margins(result)
+    smallest = min(
+        min(abs(v) for v in row) for name in ("ones", "zeros") for row in record[name] if row
+    )
+    assert smallest == pytest.approx(result.execution.verification.smallest_margin)
+    assert record["wrong"] == [0] * result.execution.steps
+    (axes,) = margins_plot.margins(record).axes
+    assert "no mistakes" in axes.get_title()
+
+
+def test_mistakes_are_counted_and_drawn():
+    result = pipeline.run("bfs", "path:4", engine="kernel", trace=True)
+    update = dataclasses.replace(result.update, thresholds=result.update.thresholds + 2)
+    record = report.margins(dataclasses.replace(result, update=update))
+    assert min(record["wrong"]) > 0
+    (axes,) = margins_plot.margins(record).axes
+    assert f"{sum(record['wrong'])} mistakes" in axes.get_title()
+    with pytest.raises(NtkexecError, match="trace=True"):
+        report.margins(pipeline.run("bfs", "path:4", engine="kernel"))
+
+
+def test_commands_draw_into_files_and_refuse_unknown_formats(tmp_path, capsys):
+    run = ["run", "bfs", "path:4", "--engine", "kernel", "--plot"]
+    assert main([*run, str(tmp_path / "margins.png")]) == 0
+    assert (
+        main(["certify", "bfs", *["--degree", "2", "--word", "2", "--plot"], f"{tmp_path}/c.svg"])
+        == 0
+    )
+    assert (tmp_path / "margins.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "c.svg").read_text()
+    capsys.readouterr()
+    assert main([*run, str(tmp_path / "margins.xyz")]) == 2
+    assert "Format 'xyz' is not supported" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.svg", "margins.png"]
+
+
+def test_verbose_tells_what_was_done_on_stderr_only(capsys):
+    words = ["run", "bfs", "path:4", "--engine", "kernel", "--json"]
+    assert main(["--verbose", *words]) == 0
+    loud = capsys.readouterr()
+    assert "certified: smallest margin" in loud.err
+    assert "steps in" in loud.err
+    assert main(["--quiet", *words]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""
