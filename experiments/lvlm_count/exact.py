@@ -81,7 +81,7 @@ def paths(config: LvlmCountConfig, trial: Trial) -> dict[str, Any]:
         right = np.array_equal(path[[0, -1]], [start, end])
         steps = np.abs(np.diff(path, axis=0)).max(1, initial=0)
         row = {
-            "breadth first": len(path) - 1,
+            "compiled": len(path) - 1,
             "invalid": int((~free[tuple(path.T)]).sum() + (steps != 1).sum() + (not right)),
             "line": int((~free[:, start[1]]).sum()),
         }
