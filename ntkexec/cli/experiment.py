@@ -97,10 +97,13 @@ def run(
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
+    from ntkexec.errors import ExperimentError
 
     at = next((i for i, name in enumerate(names) if name.startswith("-")), len(names))
     names, own = names[:at], names[at:]
     if own:
+        if seeds is not None or change or html is not None:
+            raise ExperimentError(f"--seeds, --set and --html judge claims; {own[0]!r} judges none")
         _apply(names, own, out, json)
         return
     chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))

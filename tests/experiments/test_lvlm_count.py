@@ -326,6 +326,7 @@ def test_the_command_trains_its_own_counter_once(picture, tmp_path, capsys, monk
     [
         (["lvlm-count", "--image", "x.png"], "--question"),
         (["lvlm-count", "--sead", "3"], "--sead"),
+        (["lvlm-count", "--image", "x.png", "--seeds", "3"], "judges none"),
         (["lvlm-count", "--image"], "--image"),
         (["sgs", "--image", "x.png"], "sgs has none"),
         (["sgs", "lvlm-count", "--image", "x.png"], "2 are named"),
