@@ -9,7 +9,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import jax
 import numpy as np
@@ -135,6 +135,45 @@ Records = Sequence[Record]
 Study = Callable[[Any, Trial], Result]
 
 
+class Applied(Protocol):
+    """What came of a method on a user's data: its text for a terminal is `str` of it."""
+
+    def to_data(self) -> dict[str, Any]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """A method for a user's own data, from the command line.
+
+    Args:
+        options: what each option is, by name without dashes; each takes one word.
+        function: takes the given options, a folder that it may keep files in, and whom to tell about
+            progress as (what, done, total).
+    """
+
+    options: Mapping[str, str]
+    function: Callable[[Mapping[str, str], Path, Callable[[str, int, int], None]], Applied]
+
+    def parsed(self, words: Sequence[str]) -> dict[str, str]:
+        """Options by name from `--name value` and `--name=value`.
+
+        Raises:
+            ExperimentError: for an unknown option, one that is given twice, or one without a value.
+        """
+        found: dict[str, str] = {}
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            name, equals, value = word.removeprefix("--").partition("=")
+            if not word.startswith("--") or name not in self.options:
+                known = ", ".join(f"--{option}" for option in self.options)
+                raise ExperimentError(f"{word!r} is no option here; there are {known}")
+            if name in found or not (equals or rest):
+                raise ExperimentError(f"--{name} needs one value")
+            found[name] = value if equals else rest.pop(0)
+        return found
+
+
 @dataclasses.dataclass(frozen=True)
 class Experiment(Generic[Config]):
     """A paper's port, and what is claimed, measured and judged of it.
@@ -150,6 +189,7 @@ class Experiment(Generic[Config]):
         checks: over the records of all seeds.
         num_seeds: where nobody asks for another number.
         slow_studies: those that take seconds even when tiny, to compile; only the slow tests run them.
+        application: the method on a user's data, where there is one.
     """
 
     slug: str
@@ -161,6 +201,7 @@ class Experiment(Generic[Config]):
     checks: tuple[Check[Records], ...]
     num_seeds: int = 5
     slow_studies: tuple[str, ...] = ()
+    application: Application | None = None
 
     def __post_init__(self) -> None:
         names = [check.name for check in self.checks]

@@ -43,6 +43,7 @@ def list_experiments(json: JsonOption = False) -> None:
                         "paper": {**vars(e.paper)},
                         "scales": list(e.configs),
                         "studies": list(e.studies),
+                        "options": dict(e.application.options) if e.application else {},
                         "claims": [{"name": c.name, "claim": c.claim} for c in e.checks],
                     }
                     for e in found
@@ -54,9 +55,15 @@ def list_experiments(json: JsonOption = False) -> None:
     for e in found:
         print(f"{e.slug:<{width}}  {e.title} ({len(e.checks)} claims)")
         print(f"{'':<{width}}  {e.paper}")
+        for option, text in (e.application.options if e.application else {}).items():
+            print(f"{'':<{width}}    --{option}: {text}")
 
 
-@app.command(epilog="Example: ntkexec experiment run sgs --seeds 3 --html sgs.html")
+@app.command(
+    epilog="Example: ntkexec experiment run sgs --seeds 3 --html sgs.html",
+    # An experiment that takes a user's data has options of its own; they arrive among the names.
+    context_settings={"ignore_unknown_options": True},
+)
 def run(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Experiments of the list, or 'all'.")
@@ -81,13 +88,24 @@ def run(
     json: JsonOption = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with tables and plots.")] = None,
 ) -> None:
-    """Run experiments and judge their claims.
+    """Run experiments and judge their claims, or apply one to data of yours by its own options.
+
+    The list says which options an experiment has: ntkexec experiment run lvlm-count --image FILE
+    --question 'How many red discs are there?' counts in a picture and judges nothing.
 
     Exit status: 0 if no measured claim fails, 1 if one does, 2 for bad input.
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
+    from ntkexec.errors import ExperimentError
 
+    at = next((i for i, name in enumerate(names) if name.startswith("-")), len(names))
+    names, own = names[:at], names[at:]
+    if own:
+        if seeds is not None or change or html is not None:
+            raise ExperimentError(f"--seeds, --set and --html judge claims; {own[0]!r} judges none")
+        _apply(names, own, out, json)
+        return
     chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
     found = [registry.find(name) for name in chosen]
     configs = [configuration.changed(e.config(scale.value), change or ()) for e in found]
@@ -114,6 +132,33 @@ def run(
     else:
         print("\n\n".join(_text(report, out) for report in reports))
     raise typer.Exit(int(any(report.failed for report in reports)))
+
+
+def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
+    """Applies one experiment's method to what its own options name."""
+    from experiments import registry
+    from experiments.runner import Progress
+    from ntkexec.errors import ExperimentError
+
+    if len(names) != 1:
+        raise ExperimentError(f"{words[0]!r} belongs to one experiment, and {len(names)} are named")
+    experiment = registry.find(names[0])
+    if experiment.application is None:
+        raise ExperimentError(
+            f"{words[0]!r} is no option, and {experiment.slug} has none of its own"
+        )
+    options = experiment.application.parsed(words)
+    with _progress() as tell:
+
+        def report(what: str, done: int, total: int) -> None:
+            tell(Progress(experiment.slug, "application", 0, 0, 1, what, done / total))
+
+        tell(Progress(experiment.slug, "application", 0, 0, 1))
+        found = experiment.application.function(options, out, report)
+    if json:
+        _print_json(found.to_data())
+    else:
+        print(found)
 
 
 def _print_json(data: dict[str, Any]) -> None:

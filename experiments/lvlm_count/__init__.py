@@ -1,0 +1,27 @@
+"""LVLM-Count: division around objects, counters, and the experiment that checks them."""
+
+from experiments.lvlm_count.counters import LearnedCounter, train_counter
+from experiments.lvlm_count.definition import EXPERIMENT
+from experiments.lvlm_count.divide import Division, object_aware, recursive, straight
+from experiments.lvlm_count.endpoint import Endpoint, EndpointError
+from experiments.lvlm_count.pipeline import Counted, count, oracle
+from experiments.lvlm_count.scenes import Scene, scene
+from experiments.lvlm_count.segment import by_colour
+
+__all__ = [
+    "EXPERIMENT",
+    "Counted",
+    "Division",
+    "Endpoint",
+    "EndpointError",
+    "LearnedCounter",
+    "Scene",
+    "by_colour",
+    "count",
+    "object_aware",
+    "oracle",
+    "recursive",
+    "scene",
+    "straight",
+    "train_counter",
+]

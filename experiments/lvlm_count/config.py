@@ -1,0 +1,56 @@
+"""How much the LVLM-Count experiment measures."""
+
+import dataclasses
+
+from experiments.configuration import require
+
+
+@dataclasses.dataclass(frozen=True)
+class LvlmCountConfig:
+    """Sizes of all studies, for each seed.
+
+    Args:
+        scenes: divided and counted by the oracle.
+        grids: of random obstacles, on which paths are searched.
+        samples: of random points that are clustered.
+        draws: of simulated counters.
+        training_scenes: of the learned counter.
+        train_steps: of it.
+        band_scenes: test scenes in each band of numbers of objects.
+        noise_scenes: for each rate of missed objects.
+    """
+
+    scenes: int = 16
+    grids: int = 12
+    samples: int = 20
+    draws: int = 4000
+    training_scenes: int = 2000
+    train_steps: int = 1500
+    band_scenes: int = 8
+    noise_scenes: int = 8
+
+    def __post_init__(self) -> None:
+        require(self, **{f.name: getattr(self, f.name) >= 1 for f in dataclasses.fields(self)})
+        require(self, scenes=self.scenes >= 2, draws=self.draws >= 100, grids=self.grids >= 4)
+
+
+QUICK = LvlmCountConfig()
+STANDARD = LvlmCountConfig(
+    scenes=40,
+    grids=40,
+    samples=50,
+    training_scenes=5000,
+    train_steps=4000,
+    band_scenes=40,
+    noise_scenes=20,
+)
+TINY = LvlmCountConfig(
+    scenes=2,
+    grids=6,
+    samples=4,
+    draws=400,
+    training_scenes=20,
+    train_steps=2,
+    band_scenes=1,
+    noise_scenes=1,
+)

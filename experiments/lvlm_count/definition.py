@@ -1,0 +1,33 @@
+"""The LVLM-Count experiment."""
+
+from experiments.experiment import Application, Experiment, Paper
+from experiments.lvlm_count import exact, learned
+from experiments.lvlm_count.apply import OPTIONS, apply
+from experiments.lvlm_count.claims import CHECKS
+from experiments.lvlm_count.config import QUICK, STANDARD, TINY
+
+EXPERIMENT = Experiment(
+    slug="lvlm-count",
+    title="LVLM-Count: counting many objects by dividing the picture around them",
+    paper=Paper(
+        title="LVLM-COUNT: Enhancing the Counting Ability of Large Vision-Language Models",
+        authors="Fetrat Qharabagh, Ghofrani and Fountoulakis",
+        year=2026,
+        arxiv="2412.00686",
+    ),
+    configs={"quick": QUICK, "standard": STANDARD},
+    tiny=TINY,
+    studies={
+        "division": exact.division,
+        "line": exact.line,
+        "paths": exact.paths,
+        "shift": exact.shift,
+        "kinds": exact.kinds,
+        "simulated": learned.simulated,
+        "noise": learned.noise,
+        "counter": learned.counter,
+    },
+    checks=CHECKS,
+    slow_studies=("counter",),
+    application=Application(OPTIONS, apply),
+)

@@ -1,0 +1,126 @@
+"""Pictures of icons on white with the truth about every object: a benchmark that is generated."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8
+
+from ntkexec.errors import ExperimentError
+
+COLOURS = {
+    "red": (214, 39, 40),
+    "green": (30, 130, 50),
+    "blue": (31, 70, 200),
+    "purple": (140, 30, 170),
+}
+SHAPES = ("disc", "square", "triangle")
+SIZE = 192
+ATTEMPTS = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A picture and its objects.
+
+    Args:
+        image: RGB pixels.
+        masks: every object's own pixels, hidden ones too, in the order in which they were drawn.
+        objects: the object seen at each pixel, counted from 1; 0 is background.
+        kinds: every object's colour.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    masks: Bool[np.ndarray, "n h w"]
+    objects: Int32[np.ndarray, "h w"]
+    kinds: tuple[str, ...]
+
+    def of(self, kind: str) -> Int32[np.ndarray, "h w"]:
+        """The map of objects with those of one colour alone, which keep their numbers."""
+        kept = [i + 1 for i, name in enumerate(self.kinds) if name == kind]
+        return np.where(np.isin(self.objects, kept), self.objects, 0).astype(np.int32)
+
+
+def scene(
+    counts: dict[str, int],
+    *,
+    generator: np.random.Generator,
+    size: int = SIZE,
+    gap: int | None = 3,
+    radii: tuple[float, float] = (4, 8),
+    window: tuple[float, float, float, float] = (0, 0, 1, 1),
+) -> Scene:
+    """A picture with so many icons of each colour.
+
+    Args:
+        counts: number of objects by colour, a name in `COLOURS`.
+        generator: of places, sizes and shapes.
+        size: height and width in pixels.
+        gap: free pixels between any two objects (0 lets them touch); `None` lets them overlap.
+        radii: smallest and largest radius of the circle around an object, in pixels.
+        window: left, top, right and bottom of where objects may lie, as shares of the picture.
+
+    Raises:
+        ExperimentError: for an unknown colour, or more objects than could be placed.
+    """
+    if unknown := set(counts) - set(COLOURS):
+        raise ExperimentError(f"no colour {min(unknown)!r}; there are {', '.join(COLOURS)}")
+    kinds = tuple(kind for kind, number in counts.items() for _ in range(number))
+    low = np.array([window[1], window[0]]) * size
+    high = np.array([window[3], window[2]]) * size
+    placed: list[tuple[float, float, float]] = []
+    for _ in kinds:
+        for _ in range(ATTEMPTS):
+            radius = float(generator.uniform(*radii))
+            y, x = generator.uniform(low + radius, np.maximum(high - radius, low + radius + 1e-6))
+            # A pixel more than the gap: rounding to pixels may take up to one of it.
+            reach = radius + (0 if gap is None else gap + 1)
+            if gap is None or all(
+                (y - b) ** 2 + (x - a) ** 2 >= (reach + r) ** 2 for b, a, r in placed
+            ):
+                placed.append((float(y), float(x), radius))
+                break
+        else:
+            raise ExperimentError(
+                f"only {len(placed)} of {len(kinds)} objects with a gap of {gap} fit into {size} "
+                "pixels; ask for fewer, smaller or overlapping ones"
+            )
+    order = generator.permutation(len(kinds))
+    masks = np.zeros((len(kinds), size, size), bool)
+    objects = np.zeros((size, size), np.int32)
+    image = np.full((size, size, 3), 255, np.uint8)
+    for number, (y, x, radius) in enumerate(placed):
+        shape = SHAPES[generator.integers(len(SHAPES))]
+        masks[number] = _drawn(shape, y, x, radius, size)
+        objects[masks[number]] = number + 1
+        image[masks[number]] = COLOURS[kinds[order[number]]]
+    return Scene(image, masks, objects, tuple(kinds[i] for i in order))
+
+
+def _drawn(
+    shape: str, y: float, x: float, radius: float, size: int
+) -> Bool[np.ndarray, "size size"]:
+    """One filled shape inside the circle; 4-connected at every radius from 2 pixels."""
+    mask = np.zeros((size, size), bool)
+    top, left = max(0, int(y - radius) - 1), max(0, int(x - radius) - 1)
+    part = mask[top : int(y + radius) + 2, left : int(x + radius) + 2]
+    rows, columns = np.mgrid[: part.shape[0], : part.shape[1]]
+    down, right = rows + top + 0.5 - y, columns + left + 0.5 - x
+    if shape == "disc":
+        part[:] = np.hypot(down, right) < radius
+    elif shape == "square":
+        part[:] = np.maximum(np.abs(down), np.abs(right)) < radius / 2**0.5
+    else:
+        part[:] = (down < radius / 2) & (np.abs(right) < (down + radius) / 3**0.5)
+    return mask
+
+
+def discs(
+    number: int, *, diameter: int, size: int, generator: np.random.Generator
+) -> Bool[np.ndarray, "number size size"]:
+    """Masks of independent discs, each of exactly `diameter` columns (odd), uniform in the picture."""
+    if diameter % 2 == 0 or not 1 <= diameter <= size:
+        raise ExperimentError(f"a disc of {diameter} columns is not odd or not within {size}")
+    half = diameter // 2
+    centre = generator.integers(half, size - half, size=(2, number, 1, 1))
+    rows, columns = np.mgrid[:size, :size]
+    return np.asarray((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= half**2)
