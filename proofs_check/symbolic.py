@@ -46,22 +46,31 @@ def measure_matrices(scale: Scale, slip: int = 0) -> Measurement:
         slip: added to n0 in the claimed formulas, for counter-cases.
     """
     sp = _sympy()
-    c, f, q, k = sp.symbols("c f q k", positive=True)
+    # Rational functions in one normal form, in which equal ones are equal at sight: expressions,
+    # simplified after the fact, take hours from n0 = 5 on.
+    rational, c, f, q, k = sp.field("c f q k", sp.QQ)
+    domain, half = rational.to_domain(), rational.one / 2
     differences = compared = 0
-    for n0 in range(1, {"quick": 4, "standard": 6, "full": 8}[scale]):
-        gram = (1 - c) * sp.eye(n0) + c * sp.ones(n0, n0)
-        prior = (sp.Rational(1, 2) - q) * sp.eye(n0) + q * sp.ones(n0, n0)
-        inverse = gram.LUsolve(sp.eye(n0)).applyfunc(sp.cancel)
+    for n0 in range(1, {"quick": 5, "standard": 8, "full": 12}[scale]):
+        gram = [[rational.one if i == j else c for j in range(n0)] for i in range(n0)]
+        prior = [[half if i == j else q for j in range(n0)] for i in range(n0)]
+        matrix = sp.polys.matrices.DomainMatrix(gram, (n0, n0), domain)
         for m in range(1, n0 + 1):
-            cross = sp.Matrix([f] * m + [c] * (n0 - m))
-            found = (inverse * cross).applyfunc(sp.cancel)
+            cross = [f] * m + [c] * (n0 - m)
+            column = sp.polys.matrices.DomainMatrix([[v] for v in cross], (n0, 1), domain)
+            found = matrix.lu_solve(column).to_list_flat()
             alpha, beta = closed_forms(m, n0 + slip, c, f)
             claimed = [alpha] * m + [beta] * (n0 - m)
             pairs = list(zip(found, claimed, strict=True))
-            nngp = sp.Matrix([k] * m + [q] * (n0 - m))
-            variance = (found.T * prior * found - 2 * found.T * nngp)[0] + sp.Rational(1, 2)
+            spread = sum(
+                x * p * y
+                for x, row in zip(found, prior, strict=True)
+                for p, y in zip(row, found, strict=True)
+            )
+            nngp = [k] * m + [q] * (n0 - m)
+            variance = spread - 2 * sum(x * y for x, y in zip(found, nngp, strict=True)) + half
             pairs.append((variance, claimed_variance(m, n0, q, k, alpha, beta)))
-            differences += sum(sp.cancel(sp.together(a - b)) != 0 for a, b in pairs)
+            differences += sum(a != b for a, b in pairs)
             compared += len(pairs)
     return Measurement(differences, details={"compared": compared})
 
