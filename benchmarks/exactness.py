@@ -129,7 +129,6 @@ def sized(num_nodes: int, number: int = 100) -> Iterator[Case]:
 FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "atlas, all sources": atlas,
     "random, n <= 30, D <= 5": functools.partial(random_graphs, 10_000),
-    "random, n <= 20, D <= 5": functools.partial(random_graphs, 1000, 20),
     "classical": classical,
     "real": real,
     "road": road,
@@ -137,20 +136,6 @@ FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "random, n <= 12, D <= 3": functools.partial(random_graphs, 200, 12, 3),
 }
 TRAINED = "random, n <= 12, D <= 3"
-
-# Instead of the larger random graphs, where these take hours.
-SMALLER = "random, n <= 20, D <= 5"
-# The token passes every tree once for each of its levels: hours.
-LEFT_OUT = (
-    {(algorithm, SMALLER) for algorithm in ALGORITHMS if algorithm != "bfs-queue"}
-    | {("bfs-queue", f"n = {n}") for n in (160, 800, 1600)}
-    | {
-        ("bfs-queue", "road"),
-        ("bfs-queue", "random, n <= 30, D <= 5"),
-        ("dfs-forest", "n = 800"),
-        ("dfs-forest", "n = 1600"),
-    }
-)
 
 
 # Running.
@@ -286,7 +271,7 @@ def plan() -> list[Row]:
         Row(algorithm, family)
         for algorithm in ALGORITHMS
         for family in FAMILIES
-        if family != TRAINED and (algorithm, family) not in LEFT_OUT
+        if family != TRAINED
     ]
     trained = [
         Row(algorithm, TRAINED, "ensemble", seed) for algorithm in ALGORITHMS for seed in range(3)
@@ -318,7 +303,6 @@ Random graphs have sources and, for Bellman-Ford, weights from 1 to 9 at random;
 are left out there. *Road* is a planar graph of 2,000 nodes with short edges; *real* are karate, les
 misérables, the florentine families and davis' southern women; *classical* are grids, paths, stars,
 complete graphs, trees, and cliques with tails. Graphs of one size are connected, of degree at most 4.
-The search with a queue and the forest skip the largest.
 """
 COLUMNS = (
     "algorithm",

@@ -157,8 +157,8 @@ and a move of the token of DFS take two steps, since a node must decode from who
 before it fills another's: in one step that would take slots² templates instead of slots. A round of
 Bellman-Ford takes six steps more than it has bits. So on three nodes at a distance of two, BFS takes 5
 steps where the public program takes 183, Bellman-Ford three rounds of 8, and 390. On paths and cycles
-(D = 2) the public DFS takes 37 to 52 steps a move, ours two, and at the end two a hop, in which all nodes learn that
-the search is over; the last answer is there after 4(n - 1) + 1 steps.
+(D = 2) the public DFS takes 37 to 52 steps a move, ours two, and at the end two a hop, in which all nodes
+learn that the search is over; the last answer is there after 4(n - 1) + 1 steps.
 """
 
 
