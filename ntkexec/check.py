@@ -1,12 +1,15 @@
 """A claim and the number that was measured for it: the shape of every check in the project."""
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from ntkexec.errors import MissingExtraError
+
+LOG = logging.getLogger("ntkexec")
 
 Verdict = Literal["holds", "fails", "not measured"]
 Relation = Literal["at most", "at least"]
@@ -106,9 +109,12 @@ class Outcome:
 
 def carry_out(check: Check[Subject], subject: Subject) -> Outcome:
     """Takes the measurement of a check; without an extra that it needs, nothing is measured."""
+    LOG.info("%s ...", check.name)
     start = time.perf_counter()
     try:
         measurement = check.measure(subject)
     except MissingExtraError as error:
         measurement = Measurement(reason=str(error))
-    return Outcome(check, measurement, time.perf_counter() - start)
+    outcome = Outcome(check, measurement, time.perf_counter() - start)
+    LOG.info("%s: %s, %.1f s", check.name, outcome.verdict, outcome.seconds)
+    return outcome

@@ -42,3 +42,13 @@ def test_without_an_extra_nothing_is_measured():
     found = carry_out(Check("name", "claim", "source", "how", 1.0, "theory", measure), None)
     assert found.verdict == "not measured"
     assert found.to_data()["reason"] == "needs matplotlib"
+
+
+def test_the_log_names_a_check_before_it_runs_and_its_verdict_after(caplog):
+    def measure(_):
+        assert caplog.messages == ["name ..."]
+        return Measurement(0.5)
+
+    with caplog.at_level("INFO", "ntkexec"):
+        carry_out(Check("name", "claim", "source", "how", 1.0, "theory", measure), None)
+    assert caplog.messages[1].startswith("name: holds, ")
