@@ -56,7 +56,7 @@ def select(names: Iterable[str]) -> tuple[Check[Scale], ...]:
     for name in names:
         if name not in known and name not in groups:
             raise NtkexecError(
-                f"no check {name!r}{did_you_mean(name, [*known, *groups])} "
+                f"no check {name!r}{did_you_mean(name, sorted({*known, *groups}))} "
                 f"({len(known)} checks; `ntkexec check --list` names them)"
             )
         for check in groups.get(name) or (known[name],):
