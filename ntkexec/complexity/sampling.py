@@ -1,7 +1,8 @@
 """Exactness of the first N members, for growing N, of freshly drawn ensembles."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -17,6 +18,8 @@ from ntkexec.errors import EnsembleError
 # At infinite width every N is tried up to here, and beyond on a grid of this ratio.
 EVERY_UP_TO = 64
 GRID_RATIO = 1.04
+# Of one matrix product: repetitions times the N that are tried.
+COLUMNS = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,24 +98,31 @@ def _gaussian(
         exact &= bool(right[~part.random].all())
         for bit, z in enumerate(standardised(part).T):
             # Bits are independent: one after another, so that memory does not grow with them.
-            for r in range(repeat if root.shape[1] else 0):
-                rng = np.random.default_rng([config.seed, r, index, bit])
-                exact[r] &= _gaussian_bit(root, z[:, None], rng, numbers)
+            # Repetitions share products, of which a root is read once for many columns.
+            for some in np.array_split(
+                np.arange(repeat), math.ceil(repeat * len(numbers) / COLUMNS)
+            ):
+                keys = [[config.seed, r, index, bit] for r in some]
+                exact[some] &= _gaussian_bit(root, z, keys, numbers)
             report(bit + 1 + done * part.signs.shape[1], len(work) * part.signs.shape[1])
     return Prefixes(numbers, exact)
 
 
 def _gaussian_bit(
     root: Float32[np.ndarray, "u r"],
-    z: Float32[np.ndarray, "u 1"],
-    rng: np.random.Generator,
+    z: Float32[np.ndarray, "u"],
+    keys: Sequence[Sequence[int]],
     numbers: Int[np.ndarray, "g"],
-) -> Bool[np.ndarray, "g"]:
+) -> Bool[np.ndarray, "k g"]:
+    """For each key and N whether a bit is right at all states."""
+    shape = (root.shape[1], len(numbers))
     steps = np.sqrt(np.diff(numbers, prepend=0)).astype(np.float32)
-    normal = rng.standard_normal((root.shape[1], len(numbers)), np.float32)
+    normals = [np.random.default_rng(key).standard_normal(shape, np.float32) for key in keys]
     # The sum of the first N members' distances to the threshold, in standard deviations of one.
-    total = np.cumsum(root @ (normal * steps[None, :]), axis=1) + z * numbers[None, :]
-    return (np.sign(total) == np.sign(z)).all(axis=0)
+    noise = root @ np.concatenate([normal * steps for normal in normals], axis=1)
+    total = np.cumsum(noise.reshape(len(root), len(keys), len(numbers)), axis=2)
+    total += z[:, None, None] * numbers
+    return (np.sign(total) == np.sign(z)[:, None, None]).all(axis=0)
 
 
 def standardised(part: ComponentMargins) -> Float32[np.ndarray, "u o"]:
