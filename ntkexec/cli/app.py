@@ -313,8 +313,10 @@ def certify(
 @app.command(epilog="Example: ntkexec show bfs --degree 3 --word 4 --templates")
 def show(
     algorithm: Algorithm,
-    degree: Annotated[int, typer.Option(help="Most neighbours of a node, D.")],
-    word: Annotated[int, typer.Option(help="Bits of a word: flooding's message, a distance.")],
+    degree: Annotated[int | None, typer.Option(help="Most neighbours of a node, D.")] = None,
+    word: Annotated[
+        int | None, typer.Option(help="Bits of a word: flooding's message, a distance.")
+    ] = None,
     slots: SlotsOption = None,
     arrival_bits: ArrivalOption = None,
     templates: Annotated[bool, typer.Option("--templates", help="List every template.")] = False,

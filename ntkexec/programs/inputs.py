@@ -172,6 +172,26 @@ def degree_and_word(
     return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
 
 
+def degree_only(
+    algorithm: str,
+    *,
+    degree: int | None,
+    word: int | None = None,
+    slots: int | None = None,
+    arrival_bits: int | None = None,
+) -> dict[str, int]:
+    """The sizes of a program without numbers: as `degree_and_word`, with a word of one bit.
+
+    Raises:
+        ProgramError: degree is missing, or another size is given.
+    """
+    if degree is None:
+        raise ProgramError(f"{algorithm} without a graph needs --degree")
+    if word is not None or arrival_bits is not None:
+        raise ProgramError(f"{algorithm} has no numbers; only --degree and --slots are its sizes")
+    return degree_and_word(algorithm, degree=degree, word=1, slots=slots)
+
+
 def from_sources(
     instance: Callable[..., Instance],
     graph: Graph,

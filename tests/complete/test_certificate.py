@@ -154,11 +154,18 @@ def test_another_problem_is_refused(bfs):
         complete(trained, other)
 
 
-@pytest.mark.parametrize("name", ["flooding", "dfs", "bellman-ford"])
+@pytest.mark.parametrize(
+    "name, sizes",
+    [
+        *((n, {"degree": 3, "word": 3}) for n in ("flooding", "dfs", "bellman-ford")),
+        *((n, {"degree": 3, "word": None}) for n in ("bipartite", "greedy-colouring", "life")),
+        ("leader-election", {"degree": 3, "word": 3}),
+    ],
+)
 @pytest.mark.slow
-def test_all_algorithms_are_certified(name):
+def test_all_algorithms_are_certified(name, sizes):
     algorithm = pipeline.find_algorithm(name)
-    program = algorithm.program(**algorithm.sizes(degree=3, word=3))
+    program = algorithm.program(**algorithm.sizes(**sizes))
     certificate = pipeline.certify(program, num_decisions=10**6)
     config = pipeline.ensemble_config(
         certificate, members=None, width=None, seed=1, delta=1e-3, num_decisions=10**6

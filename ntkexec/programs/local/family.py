@@ -115,10 +115,11 @@ class Family:
 
     def algorithm(self) -> Algorithm:
         """The entry for `ntkexec.programs.ALGORITHMS`."""
+        sizes = common.degree_only if self.word is one_bit else common.degree_and_word
         return Algorithm(
             name=self.name,
             summary=self.summary,
-            sizes=functools.partial(common.degree_and_word, self.name),
+            sizes=functools.partial(sizes, self.name),
             program=self.program,
             prepare=self.prepare,
             inputs=self.inputs,
