@@ -70,6 +70,7 @@ def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[
         "decisions": found.num_decisions,
         "wrong": found.wrong,
         "unsure": found.unsure,
+        "unproven_with_products": found.unproven,
         "smallest_margin": found.smallest_margin,
         "largest_rounding": found.largest_rounding,
         "smallest_guaranteed": found.tightest.guaranteed,
@@ -111,6 +112,7 @@ def _text(
         ("decisions", f"{found.num_decisions:,}: {found.wrong} wrong, {found.unsure} unsure"),
         ("margin", f"at least {found.smallest_margin:.4f}, in float64"),
         ("rounding", f"at most {found.largest_rounding:.1e}, of any evaluation in float32"),
+        ("products", _products(found)),
         ("tightest", f"{tight.bit_name}: {tight.mean:.4f} against {tight.threshold:.4f}"),
         ("verdict", data["claim"]),
         ("", "(the learned update is the program's; what the program computes: docs/proofs.md)"),
@@ -118,3 +120,12 @@ def _text(
     if out is not None:
         rows.append(("stored in", f"{out}; verify: python -m ntkexec.recheck {out} {folder}"))
     return table(rows)
+
+
+def _products(found: complete.CompleteCertificate) -> str:
+    """For which products of matrices the certificate holds too; runs take them in float32."""
+    parts = [
+        f"{name}: {'proven' if not number else f'{number:,} decisions not proven'}"
+        for name, number in found.unproven.items()
+    ]
+    return "; ".join(parts) + " (runs take float32 on every device)"

@@ -65,6 +65,8 @@ class Listed:
         smallest_margin: smallest distance to the threshold.
         largest_rounding: largest bound on the error of a float32 evaluation.
         tightest: the decision that comes closest.
+        unproven: by how matrix products are taken (`evaluation.PRODUCTS`), the decisions that are
+            wrong or right by less than the error then allowed for.
     """
 
     component: Component
@@ -76,6 +78,7 @@ class Listed:
     smallest_margin: float
     largest_rounding: float
     tightest: Tightest
+    unproven: Mapping[str, int]
 
     @property
     def num_decisions(self) -> int:
@@ -124,6 +127,13 @@ class CompleteCertificate:
     def exact(self) -> bool:
         """Whether the learned update equals the program's on everything that is listed."""
         return self.wrong == self.unsure == 0
+
+    @property
+    def unproven(self) -> dict[str, int]:
+        """Decisions that are not proven right, by how matrix products are taken."""
+        return {
+            name: sum(one.unproven[name] for one in self.components) for name in evaluation.PRODUCTS
+        }
 
     @property
     def tightest(self) -> Tightest:
@@ -265,9 +275,13 @@ def decisions(
     expected = matched.astype(int) @ writes.astype(int) > 0
     count = matched.sum(axis=1)
     threshold = thresholds[count][:, None]
-    mean, error = evaluation.evaluate(networks, matched)
+    sums = evaluation.sums(networks, matched)
     # The threshold is rounded to float32 too.
-    error = error + 2 * evaluation.FLOAT32 * np.abs(threshold)
+    errors = {
+        name: sums.error(factors=factors) + 2 * evaluation.FLOAT32 * np.abs(threshold)
+        for name, factors in evaluation.PRODUCTS.items()
+    }
+    mean, error = sums.mean, errors["float32"]
     distance = np.where(expected, mean - threshold, threshold - mean)
     wrong, left = distance <= 0, distance - error
     row, column = np.unravel_index(np.argmin(left), left.shape)
@@ -291,4 +305,5 @@ def decisions(
         smallest_margin=float(distance.min()),
         largest_rounding=float(error.max()),
         tightest=tightest,
+        unproven={name: int((distance <= bound).sum()) for name, bound in errors.items()},
     )

@@ -1,5 +1,7 @@
 """Rounding errors of float32 stay within their bound, in whatever order sums are taken."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -85,3 +87,26 @@ def test_an_evaluation_of_too_many_operations_has_no_bound():
     with pytest.raises(CertificateError, match="have no bound"):
         evaluation.growth(1 << 23, evaluation.FLOAT32)
     assert evaluation.growth(100, 2.0**-24) == pytest.approx(100 * 2.0**-24, rel=1e-4)
+
+
+@pytest.mark.parametrize("products, kind", [("bfloat16", jnp.bfloat16), ("float32", jnp.float32)])
+def test_products_of_rounded_factors_stay_within_their_bound(products, kind):
+    """Factors in bfloat16, sums in float32: what matrix units do."""
+    nets = networks()
+    members, num_inputs, width = nets.hidden.shape
+    found = evaluation.sums(nets, ALL_SETS)
+    first = jnp.concatenate(list(nets.hidden), axis=1) * np.float32(1.3 / num_inputs**0.5)
+    second = jnp.concatenate(list(nets.output)) * np.float32(1.3 / width**0.5 / members)
+    x = ALL_SETS / np.sqrt(np.maximum(ALL_SETS.sum(axis=1, keepdims=True), 1))
+
+    def product(left, right):
+        return jnp.matmul(
+            left.astype(kind), right.astype(kind), preferred_element_type=jnp.float32,
+            precision=jax.lax.Precision.HIGHEST,
+        )  # fmt: skip
+
+    off = np.abs(product(jax.nn.relu(product(jnp.asarray(x), first)), second) - found.mean)
+    bound = found.error(factors=evaluation.PRODUCTS[products])
+    assert (off <= bound).all()
+    if products == "bfloat16":
+        assert (off > found.error()).any()

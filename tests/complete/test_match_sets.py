@@ -17,7 +17,7 @@ from ntkexec.complete import match_sets
 from ntkexec.complete.match_sets import as_matrix
 from ntkexec.errors import CertificateError
 from ntkexec.layout import Flag, Layout, OneHot, Table, Word
-from ntkexec.recheck import possible_sets
+from ntkexec.recheck import mask, possible_sets
 from ntkexec.template import template
 
 pytestmark = TYPE_CHECKED_STRATEGIES
@@ -29,7 +29,7 @@ def brute_force(program, states):
 
 
 def independently(program, invariants):
-    assumed = [(one.bound, one.groups) for one in invariants]
+    assumed = [(one.bound, tuple(map(mask, one.groups))) for one in invariants]
     return possible_sets([dict(t.condition) for t in program.templates], assumed)
 
 

@@ -1,0 +1,157 @@
+"""How the number of networks grows: with the word, the degree, n0, the width; joint and factored.
+
+`python -m benchmarks.complexity` measures the panels that docs/complexity.json lacks and writes the
+page and the picture from all of them, so that it goes on where it was stopped.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ntkexec import ensemble, files, pipeline
+from ntkexec.cli.complexity import run_studies
+from ntkexec.complexity import trends
+
+DOCS = pathlib.Path(__file__).parents[1] / "docs"
+DATA, PAGE, PICTURE = (
+    DOCS / "complexity.json",
+    DOCS / "complexity.md",
+    DOCS / "images" / "complexity-panels.png",
+)
+
+REPEAT = 30
+# Certificates of the trained ensembles: an error in so many decisions.
+DELTA, DECISIONS = 1e-3, 10**6
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A program and the random graphs that it runs on.
+
+    Args:
+        graphs, nodes: how many, and their sizes; fewer where a program visits many states.
+        words: bits of a word, the first everywhere but in the panel of words.
+        weights: of edges.
+    """
+
+    graphs: int
+    nodes: tuple[int, int]
+    words: tuple[int, ...]
+    weights: tuple[int, int] = (0, 3)
+
+
+SETTINGS = {
+    "flooding": Setting(100, (5, 12), (1, 2, 3, 4)),
+    "bfs": Setting(50, (5, 8), (4, 5, 6, 7)),
+    "dfs": Setting(20, (4, 6), (4, 5, 6, 7)),
+    "bellman-ford": Setting(10, (4, 5), (4, 5, 6, 7), weights=(0, 1)),
+}
+
+
+def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str, Any]:
+    """Studies of one program, and how the number of networks grows in them."""
+    setting = SETTINGS[algorithm]
+    defaults: dict[str, Any] = {
+        "degrees": [2],
+        "words": [setting.words[0]],
+        "widths": [1],
+        "paddings": [0],
+        "kinds": ["joint"],
+        "draw": "gaussian",
+    }
+    found = run_studies(
+        algorithm,
+        **(defaults | options),
+        graphs=setting.graphs,
+        nodes=setting.nodes,
+        weights=setting.weights,
+        seed=0,
+        repeat=repeat,
+    )
+    records = [one.to_data() for one in found]
+    for record in records:
+        del record["certainty"]
+    return {"studies": records, "trends": [one.to_data() for one in trends(found)]}
+
+
+def trained(algorithm: str) -> dict[str, Any]:
+    """Certified ensembles of both kinds, for all states at D = 3, l = 5, trained."""
+    rows = []
+    found = pipeline.find_algorithm(algorithm)
+    program = found.program(**found.sizes(degree=3, word=5))
+    for kind in ("joint", "factored"):
+        start, used = time.perf_counter(), time.process_time()
+        certificate = pipeline.certify(program, kind=kind, delta=DELTA, num_decisions=DECISIONS)
+        config = pipeline.ensemble_config(
+            certificate,
+            members=None,
+            width=None,
+            seed=0,
+            delta=DELTA,
+            num_decisions=DECISIONS,
+            descent="whitened" if kind == "joint" else "heavy-ball",
+        )
+        certified = time.perf_counter() - start
+        networks = ensemble.train(certificate.problem, config)
+        rows.append(
+            {
+                "kind": kind,
+                "problems": len(certificate.problem.components),
+                "inputs": int(certificate.problem.num_inputs.max()),
+                "matches": certificate.max_matches,
+                "margin": float(certificate.smallest_margin),
+                "members": config.members,
+                "width": config.width,
+                "steps": networks.max_steps,
+                "residual": networks.residual,
+                "seconds_to_certify": certified,
+                "seconds": time.perf_counter() - start,
+                "cpu_seconds": time.process_time() - used,
+            }
+        )
+    return {"rows": rows}
+
+
+PANELS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "word": lambda name: studies(name, words=list(SETTINGS[name].words)),
+    "degree": lambda name: studies(name, degrees=[2, 3, 4], paddings=[64]),
+    "n0": lambda name: studies(name, paddings=[0, 32, 64, 128, 256]),
+    "width": lambda name: studies(
+        name, widths=[512, 1024, 2048, 4096], paddings=[128], draw="trained", repeat=20
+    ),
+    "kind": lambda name: studies(name, degrees=[3], kinds=["joint", "factored"]),
+    "trained": trained,
+}
+
+
+def run() -> dict[str, Any]:
+    """All panels of all programs."""
+    return {f"{name} {panel}": PANELS[panel](name) for name in SETTINGS for panel in PANELS}
+
+
+def main() -> None:
+    """Measures what is missing and writes the page."""
+    from benchmarks import complexity_page
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.complexity", description=__doc__)
+    parser.add_argument("--anew", action="store_true", help="measure all panels again")
+    options = parser.parse_args()
+    found: dict[str, Any] = {}
+    if DATA.exists() and not options.anew:
+        found = json.loads(DATA.read_text(encoding="utf-8"))
+    for panel, measure in PANELS.items():
+        for name in SETTINGS:
+            if (key := f"{name} {panel}") not in found:
+                print(f"measuring {key} ...", file=sys.stderr, flush=True)
+                found[key] = measure(name)
+                files.write(DATA, json.dumps(found, indent=1).encode("utf-8"))
+    complexity_page.write(found, PAGE, PICTURE)
+
+
+if __name__ == "__main__":
+    main()
