@@ -32,15 +32,22 @@ def decisions() -> tuple[Certificate, np.ndarray, np.ndarray, np.ndarray, np.nda
     return certificate, mean, active > 0, threshold, _networks.covariance(matched)
 
 
-def mistakes(size: int, trials: int, seed: int) -> Iterator[np.ndarray]:
-    """Wrong bits of ensembles of `size` infinitely wide networks, (ensembles, sets, bits) at a time."""
+def mistakes(size: int, trials: int, seed: int, *, raised: float = 1.0) -> Iterator[np.ndarray]:
+    """Wrong bits of ensembles of `size` infinitely wide networks, (ensembles, sets, bits) at a time.
+
+    Args:
+        size: members.
+        trials: ensembles.
+        seed: of their draws.
+        raised: factor of the thresholds.
+    """
     _, mean, bits, threshold, covariance = decisions()
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0) / size)
     rng = np.random.default_rng(seed)
     for start in range(0, trials, BATCH):
         shape = (min(BATCH, trials - start), *mean.shape)
-        yield (mean + root @ rng.normal(size=shape) > threshold) != bits
+        yield (mean + root @ rng.normal(size=shape) > raised * threshold) != bits
 
 
 def measure_tail(scale: Scale, sharpen: float = 1.0) -> Measurement:
@@ -66,9 +73,10 @@ def measure_tail(scale: Scale, sharpen: float = 1.0) -> Measurement:
     )
 
 
-def failing(size: int, trials: int, seed: int) -> int:
-    """How many of so many ensembles make any mistake in any state."""
-    return sum(int(batch.any(axis=(1, 2)).sum()) for batch in mistakes(size, trials, seed))
+def failing(size: int, trials: int, seed: int, *, raised: float = 1.0) -> int:
+    """How many of so many ensembles make any mistake in any state; see `mistakes`."""
+    wrong = mistakes(size, trials, seed, raised=raised)
+    return sum(int(batch.any(axis=(1, 2)).sum()) for batch in wrong)
 
 
 def measure_size(scale: Scale, divide: int = 1) -> Measurement:

@@ -4,19 +4,15 @@ import functools
 import math
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
 from ntkexec import kernel, pipeline, predictor
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.complete import evaluation
-from ntkexec.ensemble import TwoLayerNetwork
 from ntkexec.errors import NtkexecError
 from proofs_check import _networks, _plots, _statistics, concentration
 from proofs_check.complete_certificates import trained as trained_bfs
-from proofs_check.descent import edge
 
 # Collisions.
 
@@ -102,70 +98,6 @@ def plot_members(found: Measurement) -> Any:
     axes.plot(found.details["networks"], found.details["limit"], "-", label="infinite width")
     axes.legend()
     return figure
-
-
-# Time.
-
-
-@functools.partial(jax.jit, static_argnames=("members", "width", "steps"))
-def trajectory(
-    inputs: jax.Array, rate: jax.Array, *, members: int, width: int, steps: int
-) -> jax.Array:
-    """Mean outputs of trained networks at the inputs, before every step; (steps, inputs, bits)."""
-    _, targets = _networks.problem().program.training_set()
-    network = TwoLayerNetwork(inputs.shape[1], width, targets.shape[1])
-    apply: Any = network.apply
-
-    def loss(weights: Any) -> jax.Array:
-        return 0.5 * jnp.sum((apply(weights, method="on_basis") - targets) ** 2)
-
-    def of_member(key: jax.Array) -> jax.Array:
-        def step(weights: Any, _: None) -> tuple[Any, jax.Array]:
-            after = jax.tree.map(lambda w, g: w - rate * g, weights, jax.grad(loss)(weights))
-            return after, apply(weights, inputs)
-
-        weights: Any = network.init(key, method="on_basis")
-        return jax.lax.scan(step, weights, length=steps)[1]
-
-    outputs = jax.lax.map(of_member, jax.random.split(jax.random.key(12), members), batch_size=8)
-    return outputs.mean(axis=0)
-
-
-def measure_time(scale: Scale, faster: float = 1.0) -> Measurement:
-    """Steps between the first after which all decisions are right, and the one of the linear theory.
-
-    In the limit the mean after t steps is Theta(x, X) Theta^-1 (1 - (1 - eta Theta)^t) y.
-    """
-    members = {"quick": 60, "standard": 300, "full": 1000}[scale]
-    _, mean, bits, threshold, _ = concentration.decisions()
-    learning = _networks.problem()
-    _, targets = learning.program.training_set()
-    n0, steps = len(targets), 60
-    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
-    matched = every[every.sum(axis=1) >= 2]
-    x = matched / np.sqrt(matched.sum(axis=1))[:, None]
-    rate = edge(n0) / 16
-    gram = kernel.ntk(np.eye(n0))
-    left, decay = np.eye(n0), np.eye(n0) - faster * rate / n0 * gram
-    claimed = []
-    for _ in range(steps):
-        claimed.append(kernel.ntk(x) @ np.linalg.solve(gram, (np.eye(n0) - left) @ targets))
-        left = left @ decay
-    found = np.asarray(
-        trajectory(
-            jnp.asarray(x, jnp.float32),
-            jnp.asarray(rate, jnp.float32),
-            members=members,
-            width=2048,
-            steps=steps,
-        )
-    )
-    assert mean.shape == found.shape[1:]
-    first = [
-        int(np.argmax([((one > threshold) == bits).all() for one in trace]))
-        for trace in (np.array(claimed), found)
-    ]
-    return Measurement(abs(first[0] - first[1]), details={"claimed": first[0], "found": first[1]})
 
 
 # Precision.
@@ -280,17 +212,6 @@ CHECKS = (
         measure=measure_members,
         broken=functools.partial(measure_members, shift=0.25),
         plot=plot_members,
-    ),
-    Check(
-        name="phase-time",
-        claim="training decides all bits right from the step on that linear dynamics gives",
-        formula=r"\mu_t = \Theta(x, X) \Theta^{-1} \left( 1 - (1 - \eta \Theta)^t \right) y",
-        source="Lee et al., arXiv:1902.06720, equation 8",
-        how="steps between claimed and found, mean of networks of width 2,048, rate at 1/16 of the edge",
-        bound=3,
-        bound_from="sampling error of the mean and finite width, about a tenth of the time",
-        measure=measure_time,
-        broken=functools.partial(measure_time, faster=2.0),
     ),
     Check(
         name="phase-precision",
