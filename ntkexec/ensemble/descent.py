@@ -19,6 +19,11 @@ class Trained(NamedTuple):
     steps: Int[Array, ""]
 
 
+def largest(error: Float[Array, "n0 o"]) -> Float[Array, ""]:
+    """The largest absolute value; nan if there is one, which XLA's maximum on CPUs may pass over."""
+    return jnp.where(jnp.any(jnp.isnan(error)), jnp.nan, jnp.max(jnp.abs(error)))
+
+
 # Any: the pytree of weights that Flax makes.
 def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"], mean_weight: float) -> Any:
     def loss(weights: Any) -> tuple[Array, Array]:
@@ -48,7 +53,7 @@ def descend(
     def step_down(carry: Any) -> Any:
         weights, state, _, step, _ = carry
         (_, error), gradient = slope(weights)
-        residual = jnp.max(jnp.abs(error))
+        residual = largest(error)
         # A residual that is not a number ends training too.
         going = (residual > tolerance) & (step < max_steps)
         updates, state = optimiser.update(gradient, state)

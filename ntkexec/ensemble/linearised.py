@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ntkexec.ensemble.descent import largest
 from ntkexec.ensemble.network import TwoLayerNetwork
 
 
@@ -59,7 +60,7 @@ def solve(
     def keep_going(carry: Any) -> Array:
         _, _, residual, _, step = carry
         # Ten times less than is allowed, for the rounding between this residual and the true one.
-        return (jnp.max(jnp.abs(residual)) > tolerance / 10) & (step < max_steps)
+        return (largest(residual) > tolerance / 10) & (step < max_steps)
 
     def iterate(carry: Any) -> Any:
         solution, direction, residual, power, step = carry
@@ -74,5 +75,5 @@ def solve(
     start = (jnp.zeros_like(error), error, error, jnp.sum(error**2), jnp.asarray(0, jnp.int32))
     solution, _, _, _, steps = jax.lax.while_loop(keep_going, iterate, start)
     (shift,) = pull_back(solution)
-    left = jnp.max(jnp.abs(before + push_forward(shift) - target))
+    left = largest(before + push_forward(shift) - target)
     return Linearised(shift, left, steps)

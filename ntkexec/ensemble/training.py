@@ -22,8 +22,9 @@ from ntkexec.precision import float64
 from ntkexec.problem import LearningProblem, Stack
 
 CHUNK_BYTES = 512 << 20
-# Weights, their gradient, momentum, the update and the activations of the backward pass.
-COPIES_WHILE_TRAINING = 8
+# Of the weights: the result, the current ones, momentum, gradient, and activations, which on the
+# basis are no larger than the weights. Blocks of hidden units would save this last one only.
+COPIES_WHILE_TRAINING: dict[Draw, int] = {"trained": 6, "linearised": 10}
 WEIGHT_FIELDS = (
     "hidden",
     "output",
@@ -82,7 +83,7 @@ def chunks(
     pieces = []
     for index, stack in enumerate(problem.stacks):
         weights = len(stack.components) * config.width * (stack.num_inputs + stack.num_outputs)
-        size = max(1, budget // (weights * itemsize * COPIES_WHILE_TRAINING))
+        size = max(1, budget // (weights * itemsize * COPIES_WHILE_TRAINING[config.draw]))
         starts = range(0, config.members, size)
         pieces += [Chunk(index, first, min(first + size, config.members)) for first in starts]
     return pieces

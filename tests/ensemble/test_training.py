@@ -6,6 +6,7 @@ import math
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ensemble.examples import (
@@ -21,9 +22,11 @@ from ensemble.examples import (
 from scipy import stats
 
 from ntkexec.ensemble import Ensemble, training
+from ntkexec.ensemble.descent import largest
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, chunks, join, train_chunk
 from ntkexec.errors import EnsembleError
 from ntkexec.problem import LearningProblem
+from ntkexec.programs import flooding
 
 CONFIG = EnsembleConfig(members=5, width=64)
 PROBLEMS = [LearningProblem(MIXED), joint(MIXED)]
@@ -103,7 +106,8 @@ def test_the_chunks_cover_every_member_of_every_stack_once_within_the_budget(bud
     assert len(covered) == len(set(covered))
     for piece in pieces:
         stack = problem.stacks[piece.stack]
-        one = 4 * 8 * 64 * len(stack.components) * (stack.num_inputs + stack.num_outputs)
+        size = len(stack.components) * (stack.num_inputs + stack.num_outputs)
+        one = 4 * 64 * training.COPIES_WHILE_TRAINING[CONFIG.draw] * size
         members = piece.last_member - piece.first_member
         assert members * one <= budget or members == 1
     assert (len(pieces) == len(problem.stacks)) == (budget == 1 << 29)
@@ -256,6 +260,40 @@ def test_a_tolerance_below_rounding_is_refused_with_the_residual_that_was_reache
         train_chunk(joint(MIXED), config, Chunk(0, 0, 1))
     reached = float(re.search(r"residual of (\S+) after", str(caught.value))[1])
     assert 1e-10 < reached < 64 * 8 * EPS32
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (600, 100)])
+def test_the_largest_error_is_not_a_number_if_one_is_not(shape):
+    errors = np.ones(shape, np.float32)
+    assert jax.jit(largest)(jnp.asarray(errors)) == 1
+    errors[-1, 0] = np.nan
+    assert np.isnan(jax.jit(largest)(jnp.asarray(errors)))
+    # XLA's maximum alone gives -inf for this one.
+    assert np.isnan(jax.jit(largest)(jnp.full(shape, jnp.nan)))
+
+
+@pytest.mark.parametrize("draw", ["trained", "linearised"])
+@pytest.mark.parametrize("width", [256, 2048])
+def test_training_needs_no_more_memory_than_the_budget_assumes(draw, width):
+    """As the compiler plans it, for one joint network of many templates."""
+    problem = LearningProblem(flooding.program(**flooding.sizes(degree=3, word=3)), "joint")
+    (stack,) = problem.stacks
+    config = EnsembleConfig(members=1, width=width, draw=draw)
+    compiled = jax.jit(
+        functools.partial(
+            training._train, network=training.network_for(config, stack),
+            plan=training.plan_for(config, stack), draw=draw, tolerance=1e-4,
+        )
+    ).lower(
+        np.zeros(1, np.uint32), np.uint32(0), np.zeros(1, np.uint32),
+        problem.targets(stack).astype(np.float32),
+    ).compile()  # fmt: skip
+    needed = compiled.memory_analysis()
+    weights = 4 * width * (stack.num_inputs + stack.num_outputs)
+    # What does not grow with the width: targets, errors, outputs.
+    fixed = 16 * 4 * stack.num_inputs * stack.num_outputs
+    total = needed.temp_size_in_bytes + needed.output_size_in_bytes
+    assert total <= training.COPIES_WHILE_TRAINING[draw] * weights + fixed
 
 
 def test_a_residual_that_is_not_a_number_is_refused():
