@@ -18,6 +18,7 @@ SLOW = {
     "algorithms",
     "complete-certificates",
     "descent-linear",
+    "draws-agree",
     "induction-flooding",
     "interference-inside",
     "interference-outside",

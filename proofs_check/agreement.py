@@ -1,0 +1,101 @@
+"""Three ways to draw a network - trained, linearised, Gaussian - are one in the limit of width."""
+
+import functools
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+from scipy import stats
+
+from ntkexec import ensemble
+from ntkexec.check import Check, Measurement, Scale
+from ntkexec.ensemble import EnsembleConfig
+from ntkexec.ensemble.gaussian import GaussianEnsemble
+from proofs_check import _networks, _plots, _statistics
+
+PROJECTIONS = 20
+
+
+def outputs(draw: Any, width: int, members: int, seed: int) -> Float64[np.ndarray, "e d"]:
+    """Outputs of every member at all match sets of two templates and more, all bits in a row."""
+    learning = _networks.problem()
+    config = EnsembleConfig(members=members, width=width, draw=draw, seed=seed)
+    n0 = learning.program.num_templates
+    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
+    matched = every[every.sum(axis=1) >= 2].astype(bool)
+    if draw == "gaussian":
+        drawn = GaussianEnsemble(learning, config).components[0].at(matched)
+        return np.asarray(drawn, float).transpose(1, 0, 2).reshape(members, -1)
+    (weights,) = ensemble.train(learning, config).weights
+    x = matched / np.sqrt(matched.sum(axis=1))[:, None] / np.sqrt(n0)
+    rows = []
+    for member in range(members):
+        before = x @ weights.hidden[member, 0]
+        found = np.maximum(before, 0) @ weights.output[member, 0]
+        if weights.hidden_shift is not None and weights.initial_output is not None:
+            moved = np.where(before > 0, x @ weights.hidden_shift[member, 0], 0)
+            found = found + moved @ weights.initial_output[member, 0]
+        rows.append((found / np.sqrt(width)).ravel())
+    return np.array(rows, float)
+
+
+def compare(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Joined p-value of two-sample Kolmogorov-Smirnov tests, and the largest distance.
+
+    Of every output, and of some sums of all with random weights.
+    """
+    random = np.random.default_rng(31).normal(size=(first.shape[1], PROJECTIONS))
+    columns = np.concatenate([np.eye(first.shape[1]), random], axis=1)
+    found = [stats.ks_2samp(first @ c, second @ c) for c in columns.T]
+    p = np.array([one.pvalue for one in found])
+    return _statistics.joined(p), max(float(one.statistic) for one in found)
+
+
+def measure(scale: Scale, last: int | None = None) -> Measurement:
+    """Joined p-value that finite networks and Gaussian draws have one distribution, at most width.
+
+    Args:
+        scale: how many networks, and which widths.
+        last: the largest width instead, for counter-cases.
+    """
+    members = {"quick": 150, "standard": 400, "full": 2000}[scale]
+    widths = [64, 1024] if scale == "quick" else [64, 128, 256, 1024, 4096]
+    widths = widths if last is None else [last]
+    limit = outputs("gaussian", 1, members, seed=33)
+    distances: dict[str, list[float]] = {}
+    p = {}
+    for draw in ("trained", "linearised"):
+        distances[draw] = []
+        for width in widths:
+            p[draw], distance = compare(outputs(draw, width, members, seed=32), limit)
+            distances[draw].append(distance)
+    return Measurement(
+        _statistics.joined(np.array(list(p.values()))),
+        details={"widths": widths, "networks": members} | distances,
+    )
+
+
+def plot(found: Measurement) -> Any:
+    """Largest Kolmogorov-Smirnov distance over width, and that of two samples of one distribution."""
+    figure, axes = _plots.axes("width", "largest distance from Gaussian draws")
+    for draw in ("trained", "linearised"):
+        axes.semilogx(found.details["widths"], found.details[draw], "o-", label=draw)
+    tests = _networks.NUM_TEMPLATES * 57 + PROJECTIONS
+    level = stats.kstwobign.isf(0.05 / tests) * (2 / found.details["networks"]) ** 0.5
+    axes.axhline(level, linestyle="--", color="grey", label="5 % level of the largest")
+    axes.legend()
+    return figure
+
+
+CHECK = Check(
+    name="draws-agree",
+    claim="trained, linearised and Gaussian draws have one distribution as width grows",
+    source="Lee et al., arXiv:1902.06720, theorem 2.2 and equation 16",
+    how="joined p-value of two-sample Kolmogorov-Smirnov tests at the largest width, all outputs",
+    bound=_statistics.FALSE_ALARM,
+    bound_from="the check fails by chance with this probability (Bonferroni over all tests)",
+    relation="at least",
+    measure=measure,
+    broken=functools.partial(measure, last=64),
+    plot=plot,
+)
