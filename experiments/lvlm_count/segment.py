@@ -44,12 +44,17 @@ def ink(image: Image, target: str = "") -> Float32[np.ndarray, "h w"]:
     return found.astype(np.float32)
 
 
-def by_colour(image: Image, target: str = "") -> Objects:
+def by_colour(image: Image, target: str = "", *, threshold: float = THRESHOLD) -> Objects:
     """Objects as 4-connected parts that differ from a plain background; touching ones are one.
 
     Dropped are those of more than 25 times the median area, as in the public code.
+
+    Args:
+        image: on a plain background.
+        target: may name a colour, see `ink`.
+        threshold: least difference from the background, from 0 to 1.
     """
-    labels, number = ndimage.label(ink(image, target) > THRESHOLD)
+    labels, number = ndimage.label(ink(image, target) > threshold)
     if number == 0:
         return labels.astype(np.int32)
     areas = np.bincount(labels.ravel())[1:]

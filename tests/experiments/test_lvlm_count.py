@@ -4,8 +4,6 @@ import base64
 import dataclasses
 import io
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -179,35 +177,6 @@ def test_the_simulated_counters_do_what_they_say():
     # Standard error of a deviation over 20,000 draws: half a per cent; six of them.
     assert abs(draws.std() / 3 - 1) < 0.03
     assert counters.saturating(np.array([3, 40])).tolist() == [3, 15]
-
-
-@pytest.fixture
-def server():
-    """A model on this machine that gives scripted (status, reply) and keeps what it was sent."""
-    script, seen = [], []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append((self.path, dict(self.headers), json.loads(body)))
-            status, reply = script.pop(0) if len(script) > 1 else script[0]
-            if isinstance(reply, str):
-                reply = {"choices": [{"message": {"content": reply}}]}
-            content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}/v1", script, seen
-        http.shutdown()
-        thread.join()
 
 
 def reply(count, too_many=False):
