@@ -48,8 +48,10 @@ def _mae(record: Any, way: str, bands: tuple[str, ...]) -> float:
 
 def _in_range(way: str) -> Measure:
     def measure(records: Records) -> Measurement:
-        found = [_mae(record, way, ("1-5", "6-10")) for record in records]
-        return statistics.mean(found).measurement()
+        bands = ("1-5", "6-10")
+        finest = 1 / len(_errors(records[0], way, bands))
+        found = [_mae(record, way, bands) for record in records]
+        return statistics.mean(found, resolution=finest).measurement()
 
     return measure
 

@@ -41,7 +41,9 @@ def _counted(share: float) -> Measure:
         off = np.array([abs(share * row["found"] - row["icons"]) / row["icons"] for row in rows])
         exact = float(np.mean([row["found"] == row["icons"] for row in rows]))
         draws = np.random.default_rng(0)
-        found = statistics.bootstrap(off, lambda sample: float(sample.mean()), generator=draws)
+        found = statistics.bootstrap(
+            off.tolist(), lambda sample: float(sample.mean()), generator=draws
+        )
         return found.measurement(exact=exact, worst=float(off.max()))
 
     return measure
@@ -61,7 +63,7 @@ def _gain(dataset: str, spoilt: float = 0.0) -> Measure:
             divided = direct + spoilt
         draws = np.random.default_rng(0)
         gain = statistics.bootstrap(
-            direct - divided, lambda sample: float(sample.mean()), generator=draws
+            (direct - divided).tolist(), lambda sample: float(sample.mean()), generator=draws
         )
         parts = {"whole picture": direct.tolist(), "divided": divided.tolist()}
         return gain.measurement(arms=statistics.arms(parts))

@@ -38,7 +38,7 @@ def emoji(config: LvlmCountConfig, trial: Trial) -> Result:
     for question in emoji_count(trial.dataset("emoji-count")):
         totals[question.picture] = totals.get(question.picture, 0) + question.answer
     drawn = trial.generator.permutation(sorted(totals))[: config.emoji_pictures]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for picture in drawn:
         trial.report("pictures", len(rows), len(drawn))
         total = totals[picture]
