@@ -51,6 +51,7 @@ def _compared(
     # Half of what is not trained on chooses the learning rate, the other half is the test.
     half = len(found.test) // 2
     held = dataclasses.replace(found, test=found.test[:half], test_labels=found.test_labels[:half])
+    folder = trial.folder
     accuracies, rates, losses = {}, {}, {}
     for place, (method, block) in enumerate(METHODS.items()):
         model = Network(config.widths, OUTPUTS, block)
@@ -66,6 +67,7 @@ def _compared(
                 num_steps=config.train_steps,
                 refresh=config.refresh,
                 measured_on=MEASURED_ON,
+                checkpoint=folder and folder / f"{method}-{rate}.safetensors",
             )
             chosen = accuracy(model, state, held.test, held.test_labels)
             if chosen > best:

@@ -13,6 +13,7 @@ import optax
 
 from experiments.sgs.branches import ACB, normalised, predicted_scaling
 from experiments.sgs.dependence import model_scalings
+from experiments.sgs.dyrep import dropped, grown
 from experiments.sgs.layers import Block
 from experiments.sgs.scaling import (
     at_kernels,
@@ -36,6 +37,7 @@ METHODS: dict[str, Block] = {
     "acb": "acb",
     "repvgg": "repvgg",
     "dbb": "dbb",
+    "dyrep": "dyrep",
 }
 """Ways to train a network, and the block that each is built of."""
 
@@ -150,26 +152,31 @@ def fit(
         rate: peak of the cosine schedule.
         batch: images of a step.
         num_steps: in all.
-        refresh: steps between two measurements of the scalings.
-        measured_on: training images, the first ones, from which they are measured.
+        refresh: steps between two measurements of the scalings, or two branches grown.
+        measured_on: training images, the first ones, from which either is measured.
         augment: see `step_function`.
         report: told about progress.
         checkpoint: continued from if it exists.
     """
     start, order, drawn = jax.random.split(key, 3)
-    pixels = jnp.asarray(images.train)
+    pixels, labels = jnp.asarray(images.train), jnp.asarray(images.train_labels)
     variables = dict(_initialising(model)(start, pixels[:2]))
     params = variables.pop("params")
     state: State = {"params": params, "rest": variables, "memory": optimiser().init(params)}
     data = {
         "images": pixels,
-        "labels": jnp.asarray(images.train_labels),
+        "labels": labels,
         "key": drawn,
         "order": order,
         "rate": jnp.float32(rate),
     }
 
-    def measure(state: State, _: int) -> State:
+    def renew(state: State, done: int) -> State:
+        if method == "dyrep":
+            # Nothing grows before the first steps have told what the loss asks for.
+            if not done:
+                return state
+            return grown(model, dropped(state)[0], pixels[:measured_on], labels[:measured_on])[0]
         scalings = scalings_for(method, model, state, pixels[:measured_on])
         return {**state, "memory": with_scalings(state["memory"], scalings)}
 
@@ -179,7 +186,7 @@ def fit(
         num_steps,
         data=data,
         chunk=refresh,
-        between=measure,
+        between=renew,
         report=report,
         checkpoint=checkpoint,
         what=method,
