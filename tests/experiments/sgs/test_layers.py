@@ -37,7 +37,10 @@ def trained(module, images, growth=None):
     return variables
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(
+    "block",
+    [b if b in ("repvgg", "dbb") else pytest.param(b, marks=pytest.mark.slow) for b in BLOCKS],
+)
 def test_a_trained_block_is_one_kernel_and_a_bias(block):
     with float64():
         images = jax.random.normal(jax.random.key(2), (3, 8, 7, 4))
@@ -56,6 +59,7 @@ def test_a_trained_block_is_one_kernel_and_a_bias(block):
         assert (float(apart.max()) < 1e-12) == (block != "dbb")
 
 
+@pytest.mark.slow
 def test_a_dynamic_block_is_the_sum_of_its_living_branches():
     with float64():
         images = jax.random.normal(jax.random.key(2), (3, 8, 8, 4))
