@@ -9,6 +9,7 @@ import pytest
 
 from experiments import configuration, registry, runner
 from experiments.experiment import Experiment, NotMeasured, Paper, Trial
+from experiments.shared import statistics
 from experiments.shared.storage import code_digest
 from ntkexec.check import Check, Measurement
 from ntkexec.errors import ExperimentError
@@ -222,3 +223,18 @@ def test_a_part_of_a_study_is_measured_once_and_the_same_in_memory(tmp_path):
     (tmp_path / "seed-0/one-part.json").write_text("{")
     with pytest.raises(ExperimentError, match="one-part"):
         trial.kept("one part", make)
+
+
+def test_an_interval_of_one_seed_is_not_measured_and_the_rest_is():
+    alone = dataclasses.replace(
+        EXPERIMENT.checks[0],
+        name="interval",
+        measure=lambda records: statistics.mean([1.0] * len(records)).measurement(),
+    )
+    one = dataclasses.replace(EXPERIMENT, checks=(*EXPERIMENT.checks, alone))
+    *others, found = runner.run(one, one.tiny, num_seeds=1).outcomes
+    assert found.verdict == "not measured"
+    assert found.measurement.reason == "an interval needs at least two seeds, got 1"
+    assert [o.verdict for o in others] == [
+        o.verdict for o in runner.run(EXPERIMENT, EXPERIMENT.tiny, num_seeds=1).outcomes
+    ]
