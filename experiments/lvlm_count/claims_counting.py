@@ -14,6 +14,7 @@ from experiments.lvlm_count.judging import (
     Measure,
     claim,
 )
+from experiments.lvlm_count.noisy import FAULTS
 from experiments.shared import plots, statistics
 from ntkexec.check import Check, Measurement
 
@@ -105,16 +106,16 @@ def _bias(naive: str) -> Measure:
     return measure
 
 
-def _noise(naive: str) -> Measure:
+def _noise(fault: str, naive: str) -> Measure:
+    """By how much a naive way errs more than the division, at a rate of a fifth."""
+
     def measure(records: Records) -> Measurement:
         place = list(records[0]["noise"]["rates"]).index(0.2)
-        pairs = [[r["noise"]["errors"][name][place] for r in records] for name in (naive, "aware")]
-        errors = {
-            name: np.mean([r["noise"]["errors"][name] for r in records], axis=0).tolist()
-            for name in records[0]["noise"]["errors"]
-        }
+        errors = [record["noise"]["errors"][fault] for record in records]
+        pairs = [[e[name][place] for e in errors] for name in (naive, "aware")]
+        lines = {name: np.mean([e[name] for e in errors], axis=0).tolist() for name in errors[0]}
         return statistics.difference(pairs[0], pairs[1]).measurement(
-            x=list(records[0]["noise"]["rates"]), lines=errors
+            x=list(records[0]["noise"]["rates"]), lines=lines
         )
 
     return measure
@@ -199,16 +200,19 @@ CHECKS: tuple[Check[Records], ...] = (
         plot=plots.arms("error of the count"),
         **LEAST,
     ),
-    claim(
-        "missed-objects",
-        "with a fifth of the objects missed by the segmenter, object-aware division still costs an "
-        "oracle less than a grid",
-        f"grid's mean absolute error minus the division's, 30 objects; {OVER_SEEDS}",
-        0,
-        SIGN,
-        _noise("straight"),
-        _noise("aware"),
-        plot=plots.lines("share of missed objects", "mean absolute error of an oracle"),
-        **LEAST,
+    *(
+        claim(
+            f"{fault}-objects",
+            f"with a fifth of the objects {fault} by the segmenter, object-aware division still costs an "
+            "oracle less than a grid",
+            f"grid's mean absolute error minus the division's, 30 objects; {OVER_SEEDS}",
+            0,
+            SIGN,
+            _noise(fault, "straight"),
+            _noise(fault, "aware"),
+            plot=plots.lines(f"share of {fault} objects", "mean absolute error of an oracle"),
+            **LEAST,
+        )
+        for fault in FAULTS
     ),
 )

@@ -1,7 +1,7 @@
 """The LVLM-Count experiment."""
 
 from experiments.experiment import Application, Experiment, Paper
-from experiments.lvlm_count import exact, learned, pictures
+from experiments.lvlm_count import exact, learned, noisy, pictures
 from experiments.lvlm_count.apply import OPTIONS, apply
 from experiments.lvlm_count.claims import CHECKS
 from experiments.lvlm_count.config import FULL, QUICK, STANDARD, TINY
@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
         "shift": exact.shift,
         "kinds": exact.kinds,
         "simulated": learned.simulated,
-        "noise": learned.noise,
+        "noise": noisy.noise,
         "counter": learned.counter,
         "emoji": pictures.emoji,
         **{name: pictures.asked(name) for name in pictures.ASKED},

@@ -83,7 +83,8 @@ def asked(dataset: str) -> Study:
         for place, index in enumerate(chosen):
             trial.report("questions", place, len(chosen))
             rows.append(_answered(questions[index], model))
-        return {"questions": rows, "requests": model.requests, "sent_bytes": model.sent_bytes}
+        spent = {"requests": model.requests, "bytes": model.sent_bytes, "tokens": model.tokens}
+        return {"questions": rows, "spent": spent}
 
     return study
 

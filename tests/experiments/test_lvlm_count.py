@@ -238,6 +238,18 @@ def test_a_refusal_is_not_tried_again(server):
     assert len(seen) == 1
 
 
+def test_tokens_are_counted_as_far_as_they_are_reported(server):
+    url, script, _ = server
+    message = {"choices": [{"message": {"content": '{"count": 3}'}}]}
+    script += [
+        (200, {**message, "usage": {"total_tokens": 120}}),
+        (200, {**message, "usage": None}),
+    ]
+    asked, _ = asking(url)
+    assert asked.count([PICTURE, PICTURE], "discs") == [3, 3]
+    assert asked.tokens == 120
+
+
 def test_too_many_to_count_is_asked_again_roughly(server):
     url, script, seen = server
     script += [reply(0, True), (200, "about 70 of them")]

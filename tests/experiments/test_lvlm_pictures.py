@@ -194,8 +194,8 @@ def test_a_model_is_asked_of_whole_and_of_divided_pictures(data, server, dataset
     assert all(row["divided"] == 2 * row["parts"] for row in rows)
     assert max(row["parts"] for row in rows) > 1
     # One request for the whole and one for each part; the undivided ones are asked twice.
-    assert found["requests"] == len(seen)
-    assert found["requests"] == sum(1 + row["parts"] for row in rows)
+    assert found["spent"]["requests"] == len(seen)
+    assert found["spent"]["requests"] == sum(1 + row["parts"] for row in rows)
 
 
 def test_a_model_s_gain_is_judged_from_many_objects_on():
