@@ -42,16 +42,20 @@ METHODS: dict[str, Block] = {
 """Ways to train a network, and the block that each is built of."""
 
 
-def optimiser() -> optax.GradientTransformation:
+def optimiser(decay: float = DECAY) -> optax.GradientTransformation:
     """Scaled gradients, coupled decay, momentum; the learning rate is applied by the step."""
     return optax.chain(
-        spatial_gradient_scaling(), optax.add_decayed_weights(DECAY), optax.trace(MOMENTUM)
+        spatial_gradient_scaling(), optax.add_decayed_weights(decay), optax.trace(MOMENTUM)
     )
 
 
 @functools.cache
 def step_function(
-    model: nn.Module, batch: int, num_steps: int, augment: Augment | None = None
+    model: nn.Module,
+    batch: int,
+    num_steps: int,
+    augment: Augment | None = None,
+    decay: float = DECAY,
 ) -> Callable[[State, jax.Array, Data], tuple[State, Metrics]]:
     """A step of SGD with a cosine schedule; the same function for the same arguments.
 
@@ -60,6 +64,7 @@ def step_function(
         batch: images of a step, drawn anew for each epoch's permutation.
         num_steps: of the schedule.
         augment: from a key and images to other images.
+        decay: of all parameters, coupled.
     """
 
     def step(state: State, index: jax.Array, data: Data) -> tuple[State, Metrics]:
@@ -75,7 +80,7 @@ def step_function(
             return losses.mean(), rest
 
         (value, rest), gradient = jax.value_and_grad(loss, has_aux=True)(state["params"])
-        updates, memory = optimiser().update(gradient, state["memory"], state["params"])
+        updates, memory = optimiser(decay).update(gradient, state["memory"], state["params"])
         rate = data["rate"] * (1 + jnp.cos(jnp.pi * index / num_steps)) / 2
         params = jax.tree.map(lambda p, u: p - rate * u, state["params"], updates)
         return {"params": params, "rest": rest, "memory": memory}, {"loss": value}
@@ -97,8 +102,14 @@ def _initialising(model: nn.Module) -> Callable[[jax.Array, jax.Array], Any]:
 
 
 @functools.cache
-def _measuring(model: nn.Module) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
-    return jax.jit(lambda variables, images: model_scalings(model, variables, images, train=False))
+def _measuring(
+    model: nn.Module, drop_zeros: bool
+) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
+    return jax.jit(
+        lambda variables, images: model_scalings(
+            model, variables, images, drop_zeros=drop_zeros, train=False
+        )
+    )
 
 
 @functools.cache
@@ -109,12 +120,14 @@ def _predicting(model: nn.Module) -> Callable[[Any, jax.Array], jax.Array]:
     return jax.jit(predict)
 
 
-def scalings_for(method: str, model: nn.Module, state: State, images: jax.Array) -> Any:
+def scalings_for(
+    method: str, model: nn.Module, state: State, images: jax.Array, *, drop_zeros: bool = False
+) -> Any:
     """The scalings with which a method goes on training, as a tree over the parameters."""
     params = state["params"]
     if METHODS[method] != "plain" or method == "plain":
         return no_scaling(params)
-    measured = _measuring(model)({"params": params, **state["rest"]}, images)
+    measured = _measuring(model, drop_zeros)({"params": params, **state["rest"]}, images)
     if method == "acb-scaling":
         fixed = normalised(predicted_scaling(ACB))
         return at_kernels(params, dict.fromkeys(measured, fixed))
@@ -125,6 +138,13 @@ def scalings_for(method: str, model: nn.Module, state: State, images: jax.Array)
 
 def _inverted(scaling: jax.Array) -> np.ndarray:
     return normalised(1 / np.asarray(scaling, float))
+
+
+def initial_state(model: nn.Module, key: jax.Array, images: jax.Array) -> State:
+    """Parameters, other collections and the optimiser's memory before the first step."""
+    variables = dict(_initialising(model)(key, images))
+    params = variables.pop("params")
+    return {"params": params, "rest": variables, "memory": optimiser().init(params)}
 
 
 def fit(
@@ -160,9 +180,7 @@ def fit(
     """
     start, order, drawn = jax.random.split(key, 3)
     pixels, labels = jnp.asarray(images.train), jnp.asarray(images.train_labels)
-    variables = dict(_initialising(model)(start, pixels[:2]))
-    params = variables.pop("params")
-    state: State = {"params": params, "rest": variables, "memory": optimiser().init(params)}
+    state = initial_state(model, start, pixels[:2])
     data = {
         "images": pixels,
         "labels": labels,
