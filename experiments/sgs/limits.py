@@ -191,13 +191,20 @@ def merging(config: SgsConfig, trial: Trial) -> Result:
         for name, branches in {"acb": ACB, "repvgg": REPVGG}.items():
             start, _ = _start(trial, branches)
             images = jax.random.normal(trial.key, (4, 7, 7, 2))
-            pairs = zip(branches, start, strict=True)
-            outputs = [convolve(images, merge([branch], [weights])) for branch, weights in pairs]
-            apart = jnp.sum(jnp.stack(outputs), 0)
-            together = convolve(images, merge(branches, start))
+            apart, together = _apart_and_together(branches, start, images)
             scaling = predicted_scaling(branches)
             found[name] = {
                 "scaling": scaling / scaling.mean(),
                 "deviation": _largest(apart, together),
             }
         return {"blocks": found}
+
+
+@jax.jit
+def _apart_and_together(
+    branches: Sequence[Branch], start: Sequence[jax.Array], images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The sum of the branches' outputs, and the merged kernel's output."""
+    pairs = zip(branches, start, strict=True)
+    outputs = [convolve(images, merge([branch], [weights])) for branch, weights in pairs]
+    return jnp.sum(jnp.stack(outputs), 0), convolve(images, merge(branches, start))

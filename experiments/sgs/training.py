@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool
 
 from experiments.sgs.branches import ACB, normalised, predicted_scaling
 from experiments.sgs.dependence import model_scalings
@@ -215,9 +216,16 @@ def accuracy(
     model: nn.Module, state: State, images: np.ndarray, labels: np.ndarray, *, batch: int = 1000
 ) -> float:
     """The share of images that the trained model labels right, with stored batch statistics."""
+    return float(right(model, state, images, labels, batch=batch).mean())
+
+
+def right(
+    model: nn.Module, state: State, images: np.ndarray, labels: np.ndarray, *, batch: int = 1000
+) -> Bool[np.ndarray, "n"]:
+    """Which images the trained model labels right, with stored batch statistics."""
     variables = {"params": state["params"], **state["rest"]}
-    right = 0
-    for first in range(0, len(images), batch):
-        found = _predicting(model)(variables, jnp.asarray(images[first : first + batch]))
-        right += int((np.asarray(found) == labels[first : first + batch]).sum())
-    return right / len(images)
+    found = [
+        np.asarray(_predicting(model)(variables, jnp.asarray(images[first : first + batch])))
+        for first in range(0, len(images), batch)
+    ]
+    return np.concatenate(found) == np.asarray(labels)
