@@ -1,5 +1,8 @@
 """Claims about the greedy tree on other networks than those where it is compared in full."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from experiments.experiment import Record, Records
 from experiments.op_fusion.judging import EXACT, OURS, PAPER, claim, with_entries
 from experiments.op_fusion.measure_search import ALL, RANDOM
@@ -12,7 +15,7 @@ def _ratios(records: Records) -> Measurement:
     names = list(records[0]["elsewhere"]["networks"])
     found = {}
     for name in names:
-        rows = [record["elsewhere"]["networks"][name] for record in records]
+        rows = _rows(records, name)
         ratios = [row[ALL]["dram"] / row[RANDOM]["dram"] for row in rows]
         found[name] = mean(ratios, level=1 - (1 - LEVEL) / len(names))
     worst = max(found.values(), key=lambda estimate: estimate.high)
@@ -25,7 +28,7 @@ def _ratios(records: Records) -> Measurement:
     )
 
 
-def _rows(records: Records, name: str) -> list[dict[str, dict[str, int]]]:
+def _rows(records: Records, name: str) -> list[Mapping[str, Any]]:
     return [record["elsewhere"]["networks"][name] for record in records]
 
 

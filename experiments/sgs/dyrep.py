@@ -64,15 +64,15 @@ def grown(
                 best = (float(values[place]), layer, int(place))
     if best is None:
         return state, None
-    _, layer, place = best
-    kind = CANDIDATES[place]
+    _, layer, winner = best
+    kind = CANDIDATES[winner]
     last = state["params"][layer][kind]["last"]
     started = {
         "scale": jnp.full_like(last["scale"], GROWN),
         "bias": jnp.zeros_like(last["bias"]),
     }
     params = _replaced(state["params"], (layer, kind, "last"), started)
-    return {**_with_alive(state, layer, place, 1.0), "params": params}, (layer, kind)
+    return {**_with_alive(state, layer, winner, 1.0), "params": params}, (layer, kind)
 
 
 def dropped(state: State) -> tuple[State, tuple[tuple[str, str], ...]]:

@@ -46,7 +46,7 @@ class PictureFolder:
             MissingExtraError: without Pillow.
         """
         pixels = np.stack([_read(self.paths[i], size, generator) for i in indices])
-        scaled = (pixels / np.float32(255) - np.float32(MEAN)) / np.float32(DEVIATION)
+        scaled = (pixels.astype(np.float32) / 255 - np.array(MEAN)) / np.array(DEVIATION)
         return scaled.astype(np.float32), self.labels[np.asarray(indices)]
 
 

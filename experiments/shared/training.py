@@ -52,7 +52,7 @@ def train(
     """
 
     def advance(state: State, done: int, stop: int) -> tuple[State, Metrics]:
-        return _advance(step, state, jnp.arange(done, stop), data)  # type: ignore[no-any-return]
+        return _advance(step, state, jnp.arange(done, stop), data)
 
     return _loop(advance, state, num_steps, chunk, between, report, checkpoint, what)
 
