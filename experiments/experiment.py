@@ -6,6 +6,7 @@ take all records. So measuring, which is slow and stored, knows nothing of judgi
 """
 
 import dataclasses
+import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import jax
 import numpy as np
 
+from experiments.shared.storage import plain, write_atomically
 from ntkexec.check import Check, Scale
 from ntkexec.errors import ExperimentError
 
@@ -78,6 +80,25 @@ class Trial:
     def generator(self) -> np.random.Generator:
         """NumPy's randomness for this study and seed alone."""
         return np.random.default_rng([self.seed, zlib.crc32(self.study.encode())])
+
+    def kept(self, name: str, make: Callable[[], Result]) -> Result:
+        """A part of a long study's result: read from the folder if it is there, else made and kept.
+
+        Args:
+            name: of the part, one for each; it becomes a file's name.
+            make: measures it, from the study's configuration and seed alone: what it draws must not
+                depend on which other parts were made in the same run.
+        """
+        if self.folder is None:
+            return make()
+        path = self.folder / f"{name.replace(' ', '-')}.json"
+        if not path.exists():
+            write_atomically(path, json.dumps(plain(make()), sort_keys=True).encode())
+        try:
+            found: Result = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ExperimentError(f"{path} is damaged; delete it to measure anew") from error
+        return found
 
     def dataset(self, name: str) -> Path:
         """The folder of a real data set.

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from experiments.experiment import Experiment, NotMeasured, Record, Records, Result, Study, Trial
+from experiments.shared.statistics import TooFewError
 from experiments.shared.storage import code_digest, digest, plain, write_atomically
 from ntkexec.check import Check, Measurement, Outcome, carry_out
 from ntkexec.errors import ExperimentError
@@ -171,7 +172,7 @@ def judge(check: Check[Records], records: Sequence[Record]) -> Outcome:
     """Carries out a check; what cannot be measured here is an outcome with its reason."""
     try:
         return carry_out(check, records)
-    except NotMeasured as reason:
+    except (NotMeasured, TooFewError) as reason:
         return Outcome(check, Measurement(reason=str(reason)))
 
 

@@ -4,20 +4,25 @@ from experiments.lvlm_count.counters import LearnedCounter, train_counter
 from experiments.lvlm_count.definition import EXPERIMENT
 from experiments.lvlm_count.divide import Division, object_aware, recursive, straight
 from experiments.lvlm_count.endpoint import Endpoint, EndpointError
-from experiments.lvlm_count.pipeline import Counted, count, oracle
+from experiments.lvlm_count.pipeline import Budget, Counted, budget, count, oracle
+from experiments.lvlm_count.planning import ErrorCurve, fitted
 from experiments.lvlm_count.scenes import Scene, scene
 from experiments.lvlm_count.segment import by_colour
 
 __all__ = [
     "EXPERIMENT",
+    "Budget",
     "Counted",
     "Division",
     "Endpoint",
     "EndpointError",
+    "ErrorCurve",
     "LearnedCounter",
     "Scene",
+    "budget",
     "by_colour",
     "count",
+    "fitted",
     "object_aware",
     "oracle",
     "recursive",

@@ -10,11 +10,12 @@ import numpy as np
 
 from experiments.lvlm_count.config import QUICK
 from experiments.lvlm_count.counters import Counter, train_counter
+from experiments.lvlm_count.datasets import read
 from experiments.lvlm_count.endpoint import Endpoint, png
 from experiments.lvlm_count.pipeline import Counted, count
 from experiments.lvlm_count.segment import Image, by_colour, target_of
 from experiments.shared.storage import code_digest, write_atomically
-from ntkexec.errors import ExperimentError, MissingExtraError
+from ntkexec.errors import ExperimentError
 
 OPTIONS = {
     "image": "picture of separate objects on a plain background",
@@ -112,26 +113,6 @@ def _learned(scale: float, out: Path, report: Callable[[str, int, int], None]) -
         checkpoint=out / "lvlm-count" / f"counter-{code}.safetensors",
     )
     return dataclasses.replace(learned, scale=scale)
-
-
-def read(path: Path) -> Image:
-    """The picture's RGB pixels, transparent ones on white.
-
-    Raises:
-        ExperimentError: for a file that is no picture.
-        MissingExtraError: without Pillow.
-    """
-    try:
-        from PIL import Image as Pillow
-    except ImportError as error:
-        raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
-    try:
-        with Pillow.open(path) as opened:
-            layer = opened.convert("RGBA")
-    except (OSError, ValueError, Pillow.DecompressionBombError) as error:
-        raise ExperimentError(f"cannot read the picture {path}: {error}") from error
-    white = Pillow.new("RGBA", layer.size, "white")
-    return np.asarray(Pillow.alpha_composite(white, layer).convert("RGB"))
 
 
 def drawn(image: Image, paths: tuple[np.ndarray, ...]) -> Image:

@@ -18,6 +18,10 @@ class LvlmCountConfig:
         train_steps: of it.
         band_scenes: test scenes in each band of numbers of objects.
         noise_scenes: for each rate of missed objects.
+        emoji_pictures: drawn from Emoji-Count, whose division is measured; 0 for none.
+        questions: drawn from each of the paper's data sets and asked of a vision model; 0 for none.
+        endpoint: address of that model's OpenAI-compatible server, up to /v1; empty for none.
+        model: the server's name of it.
     """
 
     scenes: int = 16
@@ -28,10 +32,19 @@ class LvlmCountConfig:
     train_steps: int = 1500
     band_scenes: int = 8
     noise_scenes: int = 8
+    emoji_pictures: int = 0
+    questions: int = 0
+    endpoint: str = ""
+    model: str = ""
 
     def __post_init__(self) -> None:
-        require(self, **{f.name: getattr(self, f.name) >= 1 for f in dataclasses.fields(self)})
-        require(self, scenes=self.scenes >= 2, draws=self.draws >= 100, grids=self.grids >= 4)
+        least = {"emoji_pictures": 0, "questions": 0, "scenes": 2, "draws": 100, "grids": 4}
+        counts = {
+            f.name: getattr(self, f.name) >= least.get(f.name, 1)
+            for f in dataclasses.fields(self)
+            if f.type is int
+        }
+        require(self, **counts, model=bool(self.model) == bool(self.endpoint))
 
 
 QUICK = LvlmCountConfig()
@@ -44,6 +57,7 @@ STANDARD = LvlmCountConfig(
     band_scenes=40,
     noise_scenes=20,
 )
+FULL = dataclasses.replace(STANDARD, emoji_pictures=20, questions=500)
 TINY = LvlmCountConfig(
     scenes=2,
     grids=6,

@@ -1,10 +1,10 @@
 """The LVLM-Count experiment."""
 
 from experiments.experiment import Application, Experiment, Paper
-from experiments.lvlm_count import exact, learned
+from experiments.lvlm_count import exact, learned, noisy, pictures
 from experiments.lvlm_count.apply import OPTIONS, apply
 from experiments.lvlm_count.claims import CHECKS
-from experiments.lvlm_count.config import QUICK, STANDARD, TINY
+from experiments.lvlm_count.config import FULL, QUICK, STANDARD, TINY
 
 EXPERIMENT = Experiment(
     slug="lvlm-count",
@@ -15,7 +15,7 @@ EXPERIMENT = Experiment(
         year=2026,
         arxiv="2412.00686",
     ),
-    configs={"quick": QUICK, "standard": STANDARD},
+    configs={"quick": QUICK, "standard": STANDARD, "full": FULL},
     tiny=TINY,
     studies={
         "division": exact.division,
@@ -24,8 +24,10 @@ EXPERIMENT = Experiment(
         "shift": exact.shift,
         "kinds": exact.kinds,
         "simulated": learned.simulated,
-        "noise": learned.noise,
+        "noise": noisy.noise,
         "counter": learned.counter,
+        "emoji": pictures.emoji,
+        **{name: pictures.asked(name) for name in pictures.ASKED},
     },
     checks=CHECKS,
     slow_studies=("counter",),

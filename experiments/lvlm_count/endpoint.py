@@ -43,7 +43,7 @@ class Endpoint:
         timeout: seconds to wait for one answer.
         wait: seconds before the first further attempt, doubled for each next.
         sleep: waits; another one for tests.
-        requests, sent_bytes: counted so far.
+        requests, sent_bytes, tokens: counted so far; tokens as far as the server reports them.
     """
 
     url: str
@@ -55,6 +55,7 @@ class Endpoint:
     sleep: Callable[[float], None] = time.sleep
     requests: int = 0
     sent_bytes: int = 0
+    tokens: int = 0
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -132,6 +133,9 @@ class Endpoint:
         request = urllib.request.Request(address, data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=self.timeout) as answer:
             reply = json.loads(answer.read())
+        usage = reply.get("usage") if isinstance(reply, dict) else None
+        used = usage.get("total_tokens") if isinstance(usage, dict) else None
+        self.tokens += used if type(used) is int else 0
         try:
             return str(reply["choices"][0]["message"]["content"])
         except (KeyError, IndexError, TypeError) as error:

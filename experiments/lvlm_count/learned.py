@@ -1,4 +1,4 @@
-"""Studies of counters that err: simulated ones, the learned one, and a segmenter that misses."""
+"""Studies of counters that err: simulated ones and the learned one."""
 
 from typing import Any
 
@@ -8,12 +8,10 @@ from experiments.experiment import Trial
 from experiments.lvlm_count.config import LvlmCountConfig
 from experiments.lvlm_count.counters import picture_of, saturating, train_counter, weber
 from experiments.lvlm_count.divide import Division, object_aware, recursive, straight
-from experiments.lvlm_count.pipeline import oracle
 from experiments.lvlm_count.scenes import scene
-from experiments.lvlm_count.segment import background, by_colour, dropped
+from experiments.lvlm_count.segment import background, by_colour
 
 BANDS = {"1-5": (1, 5), "6-10": (6, 10), "11-20": (11, 20), "21-30": (21, 30), "31-45": (31, 45)}
-RATES = (0.0, 0.1, 0.2, 0.4)
 
 
 def simulated(config: LvlmCountConfig, trial: Trial) -> dict[str, Any]:
@@ -70,27 +68,3 @@ def counter(config: LvlmCountConfig, trial: Trial) -> dict[str, Any]:
             rows.append(row)
         bands[name] = {column: [row[column] for row in rows] for column in rows[0]}
     return {"bands": bands}
-
-
-def noise(config: LvlmCountConfig, trial: Trial) -> dict[str, Any]:
-    """Mean errors of a perfect counter on divisions by a segmenter that misses objects."""
-    generator = trial.generator
-    found: dict[str, list[float]] = {"aware": [], "straight": [], "masks": []}
-    for rate in RATES:
-        rows = []
-        for _ in range(config.noise_scenes):
-            made = scene({"red": 30}, generator=generator)
-            seen = dropped(made.objects, rate, generator)
-            way = recursive(seen)
-            # Parts without a found object are dropped by the division, missed objects or not.
-            side = max(2, round(len(way.regions) ** 0.5))
-            rows.append(
-                (
-                    abs(sum(oracle(made.objects, way.regions)) - 30),
-                    abs(sum(oracle(made.objects, straight(seen.shape, side, side).regions)) - 30),
-                    30 - len(np.unique(seen[seen > 0])),
-                )
-            )
-        for name, value in zip(found, np.mean(rows, axis=0), strict=True):
-            found[name].append(float(value))
-    return {"rates": RATES, "errors": found}

@@ -44,6 +44,44 @@ class Counted:
         return {**data, "counts": list(self.counts), "objects": list(self.objects)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """Where the error of a count comes from, signed, so that what cancels can be seen.
+
+    Args:
+        segmenting: objects that the segmenter found minus the true ones: what counting masks errs by.
+        dividing: what a counter that never errs would say too much of the parts: objects cut, minus
+            those in no part.
+        counting: the counter's sum minus that of one that never errs.
+        total: of the method, the sum of the last two; segmenting acts through dividing.
+        direct: the counter's error for the undivided picture.
+    """
+
+    segmenting: int
+    dividing: int
+    counting: int
+    total: int
+    direct: int
+
+
+def budget(counted: Counted, truth: Objects) -> Budget:
+    """The error of a count by its stages.
+
+    Args:
+        counted: by `count`.
+        truth: a map of the true objects, counted from 1, of the same picture.
+    """
+    number = len(np.unique(truth[truth > 0]))
+    perfect = sum(oracle(truth, counted.regions))
+    return Budget(
+        segmenting=counted.segmented - number,
+        dividing=perfect - number,
+        counting=counted.total - perfect,
+        total=counted.total - number,
+        direct=counted.direct - number,
+    )
+
+
 def oracle(objects: Objects, regions: tuple[Region, ...]) -> list[int]:
     """Objects with a pixel in each part: what a counter that never errs would answer."""
     return [len(within(objects, region)) for region in regions]

@@ -44,12 +44,17 @@ def ink(image: Image, target: str = "") -> Float32[np.ndarray, "h w"]:
     return found.astype(np.float32)
 
 
-def by_colour(image: Image, target: str = "") -> Objects:
+def by_colour(image: Image, target: str = "", *, threshold: float = THRESHOLD) -> Objects:
     """Objects as 4-connected parts that differ from a plain background; touching ones are one.
 
     Dropped are those of more than 25 times the median area, as in the public code.
+
+    Args:
+        image: on a plain background.
+        target: may name a colour, see `ink`.
+        threshold: least difference from the background, from 0 to 1.
     """
-    labels, number = ndimage.label(ink(image, target) > THRESHOLD)
+    labels, number = ndimage.label(ink(image, target) > threshold)
     if number == 0:
         return labels.astype(np.int32)
     areas = np.bincount(labels.ravel())[1:]
@@ -63,6 +68,46 @@ def dropped(objects: Objects, rate: float, generator: np.random.Generator) -> Ob
     names = np.unique(objects[objects > 0])
     missed = names[generator.random(len(names)) < rate]
     return np.where(np.isin(objects, missed), 0, objects).astype(np.int32)
+
+
+def merged(objects: Objects, rate: float, generator: np.random.Generator) -> Objects:
+    """The map in which each object with probability `rate` takes the number of its nearest other one.
+
+    A segmenter that sees two as one. No pixel is lost, so nothing can be cut that could not before.
+    """
+    names = np.unique(objects[objects > 0])
+    if len(names) < 2:
+        return objects
+    centres = np.array(ndimage.center_of_mass(objects > 0, objects, names))
+    apart = np.hypot(*(centres[:, None] - centres[None]).transpose(2, 0, 1))
+    np.fill_diagonal(apart, np.inf)
+    nearest = names[apart.argmin(1)]
+    renamed = np.arange(names.max() + 1, dtype=np.int32)
+    chosen = generator.random(len(names)) < rate
+    renamed[names[chosen]] = nearest[chosen]
+    return renamed[objects]
+
+
+def halved(objects: Objects, rate: float, generator: np.random.Generator) -> Objects:
+    """The map in which each object with probability `rate` is two, left and right of a free column.
+
+    A segmenter that sees one as two: a line may now pass through the object. Objects of fewer than
+    three columns stay whole.
+    """
+    made = objects.copy()
+    names = np.unique(objects[objects > 0])
+    boxes = ndimage.find_objects(objects)
+    for place, name in enumerate(names[generator.random(len(names)) < rate]):
+        columns = boxes[name - 1][1]
+        if columns.stop - columns.start < 3:
+            continue
+        middle = (columns.start + columns.stop) // 2
+        part = made[boxes[name - 1][0], columns]
+        own = part == name
+        where = np.arange(columns.start, columns.stop)[None]
+        part[own & (where > middle)] = names.max() + 1 + place
+        part[own & (where == middle)] = 0
+    return made
 
 
 def areas(objects: Objects, *, margin: int) -> tuple[Region, ...]:

@@ -35,6 +35,8 @@ class OpFusionConfig:
         large_network: where the largest saving is claimed.
         large_buffer_kb: its buffer.
         large_plans: that NSGA-II looks at there.
+        other_networks: where the tree alone is compared with random splitting as well.
+        other_buffer_kb: their buffer.
         chains: random ones, for greedy against optimal.
         fusable_buffer_kb: buffer under which best plans of all networks are found.
     """
@@ -59,6 +61,8 @@ class OpFusionConfig:
     large_network: str = "efficientnet-b3"
     large_buffer_kb: int = 256
     large_plans: int = 40
+    other_networks: tuple[str, ...] = ("resnet-18", "squeezenet")
+    other_buffer_kb: int = 256
     chains: int = 50
     fusable_buffer_kb: int = 256
 
@@ -76,6 +80,7 @@ class OpFusionConfig:
             held_out=self.held_out in self.networks,
             buffers_kb=len(self.buffers_kb) > 2 and min(self.buffers_kb) > 0,
             brr_buffers_kb=bool(self.brr_buffers_kb) and min(self.brr_buffers_kb) > 0,
+            other_networks=bool(self.other_networks) and set(self.other_networks) <= set(NETWORKS),
             search_network=self.search_network in NETWORKS,
             large_network=self.large_network in NETWORKS,
         )
@@ -124,5 +129,6 @@ TINY = OpFusionConfig(
     plans=12,
     large_network="squeezenet",
     large_plans=10,
+    other_networks=("squeezenet",),
     chains=3,
 )

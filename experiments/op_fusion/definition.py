@@ -1,7 +1,13 @@
 """The operator-fusion experiment."""
 
 from experiments.experiment import Experiment, Paper
-from experiments.op_fusion import measure_costs, measure_optimum, measure_search, measure_validity
+from experiments.op_fusion import (
+    measure_costs,
+    measure_elsewhere,
+    measure_optimum,
+    measure_search,
+    measure_validity,
+)
 from experiments.op_fusion.claims import CHECKS
 from experiments.op_fusion.config import FULL, QUICK, STANDARD, TINY
 
@@ -25,6 +31,8 @@ EXPERIMENT = Experiment(
         "buffers": measure_validity.buffers,
         "searches": measure_search.searches,
         "large": measure_search.large,
+        "elsewhere": measure_elsewhere.elsewhere,
+        "chain": measure_elsewhere.real_chain,
     },
     checks=CHECKS,
     slow_studies=("validity", "searches", "large"),

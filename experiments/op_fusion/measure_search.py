@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -55,6 +55,19 @@ def explainers(config: OpFusionConfig, trial: Trial) -> dict[str, Selector]:
     return _explainers(config, trial.seed)
 
 
+def selector_of(way: str, config: OpFusionConfig, trial: Trial) -> Selector | None:
+    """What names the edges in one way to split, always from the same start; none splits at random."""
+    if way in EXPLAINERS:
+        return explainers(config, trial)[way]
+    makers: Mapping[str, Callable[[], Selector | None]] = {
+        RANDOM: lambda: None,
+        ALL: lambda: all_edges,
+        HALF: lambda: random_share(np.random.default_rng([trial.seed, 4])),
+        OCCLUSION: occlusion,
+    }
+    return makers[way]()
+
+
 def one_search(
     cost: CostModel, search: str, selector: Selector | None, num_plans: int, seed: int
 ) -> dict[str, Any]:
@@ -93,24 +106,21 @@ def searches(config: OpFusionConfig, trial: Trial) -> Result:
     def fresh(remember: bool = True) -> CostModel:
         return CostModel(graph, "lbdf", config.search_buffer_kb * KB, remember=remember)
 
-    ways: Mapping[str, Selector | None] = {
-        RANDOM: None,
-        ALL: all_edges,
-        HALF: random_share(trial.generator),
-        OCCLUSION: occlusion(),
-        **explainers(config, trial),
-    }
     start = time.perf_counter()
     best = optimal_plan(exact := fresh())
     seconds = time.perf_counter() - start
     found: dict[str, Any] = {}
-    total = len(SEARCHES) * len(ways)
+    ways = (RANDOM, ALL, HALF, OCCLUSION, *EXPLAINERS)
     for search in SEARCHES:
-        for way, selector in ways.items():
-            trial.report(f"{search} with {way}", len(found), total)
-            found[f"{search} {way}"] = one_search(
-                fresh(), search, selector, config.plans, trial.seed
-            )
+        for way in ways:
+            name = f"{search} {way}"
+            trial.report(name, len(found), len(SEARCHES) * len(ways))
+
+            def run(search: str = search, way: str = way) -> Result:
+                selector = selector_of(way, config, trial)
+                return one_search(fresh(), search, selector, config.plans, trial.seed)
+
+            found[name] = trial.kept(name, run)
     plain = one_search(fresh(), "LS", all_edges, config.plans, trial.seed)
     forgetful = one_search(fresh(remember=False), "LS", all_edges, config.plans, trial.seed)
     return {
@@ -135,16 +145,16 @@ def _invalid_share(cost: CostModel, generator: np.random.Generator) -> float:
 def large(config: OpFusionConfig, trial: Trial) -> Result:
     """NSGA-II on the network for which the largest saving is claimed, beside the exact optimum."""
     graph = network(config.large_network).graph
-    ways: Mapping[str, Selector | None] = {
-        RANDOM: None,
-        ALL: all_edges,
-        HALF: random_share(trial.generator),
-        **explainers(config, trial),
-    }
     found: dict[str, Any] = {}
-    for way, selector in ways.items():
+    ways = (RANDOM, ALL, HALF, *EXPLAINERS)
+    for way in ways:
         trial.report(f"NSGA-II with {way}", len(found), len(ways))
-        cost = CostModel(graph, "lbdf", config.large_buffer_kb * KB)
-        found[way] = one_search(cost, "NSGA-II", selector, config.large_plans, trial.seed)
+
+        def run(way: str = way) -> Result:
+            cost = CostModel(graph, "lbdf", config.large_buffer_kb * KB)
+            selector = selector_of(way, config, trial)
+            return one_search(cost, "NSGA-II", selector, config.large_plans, trial.seed)
+
+        found[way] = trial.kept(way, run)
     exact = CostModel(graph, "lbdf", config.large_buffer_kb * KB)
     return {"runs": found, "optimum": total_dram(optimal_plan(exact), exact)}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -234,11 +234,22 @@ def random_halves(
     raise PlanError(f"the group {list(members(group))} has no cut")
 
 
-def to_data(plan: Plan, cost: CostModel) -> list[dict[str, Any]]:
-    """The plan for JSON, in order of execution: operators, memory, DRAM and bands of each group."""
+def to_data(
+    plan: Plan, cost: CostModel, reasons: Mapping[Group, str] | None = None
+) -> list[dict[str, Any]]:
+    """The plan for JSON, in order of execution: operators, memory, DRAM and bands of each group.
+
+    Args:
+        plan: its groups.
+        cost: of the network and buffer.
+        reasons: why a group was cut off from others, as `TreeSplitter.reasons` has it; groups without
+            one are as the search drew them.
+    """
     rows = []
     for group in sorted(plan, key=lambda g: g & -g):
         ops = list(members(group))
         kinds = [cost.graph.ops[v].kind for v in ops]
-        rows.append({"operators": ops, "kinds": kinds, **dataclasses.asdict(cost(group))})
+        reason = (reasons or {}).get(group, "as the search drew it")
+        row = {"operators": ops, "kinds": kinds, "reason": reason}
+        rows.append({**row, **dataclasses.asdict(cost(group))})
     return rows

@@ -70,6 +70,8 @@ class TreeSplitter:
         self._known: dict[tuple[Group, bool], Plan | None] = {}
         self._cuts: dict[Group, list[Cut]] = {}
         self._whole: dict[Group, Plan] = {}
+        self.reasons: dict[Group, str] = {}
+        """Why each half of a followed cut is a group of its own, for `plan.to_data`."""
 
     def __call__(self, group: Group) -> Plan:
         """The group as groups that fit; operators must fit one by one."""
@@ -79,9 +81,12 @@ class TreeSplitter:
             self.tally.groups += 1
             made = self._split(group, 0)
             self.tally.rectified += made is not None
-            self._whole[group] = (
-                random_split(self.cost, group, self.generator) if made is None else made
-            )
+            if made is None:
+                made = random_split(self.cost, group, self.generator)
+                self.reasons |= dict.fromkeys(
+                    made, "drawn at random: no cut tried could be completed"
+                )
+            self._whole[group] = made
         return self._whole[group]
 
     def _split(self, group: Group, depth: int) -> Plan | None:
@@ -102,12 +107,15 @@ class TreeSplitter:
             fitting = sum(map(self.cost.is_valid, cut))
             (none, one, both)[fitting].append(cut)
         if both:
-            return min(both, key=self._dram)
+            return self._because(
+                min(both, key=self._dram), f"least DRAM of {len(both)} cuts whose halves both fit"
+            )
         # The valid half that saves most operators first; then the smallest overflow.
         one.sort(key=lambda cut: -max(h.bit_count() for h in cut if self.cost.is_valid(h)))
         for cut in one[:TRIED_HALF]:
             valid, other = cut if self.cost.is_valid(cut[0]) else cut[::-1]
             if (rest := self._split(other, depth + 1)) is not None:
+                self._because((valid,), f"the half that fits, of {len(one)} cuts with one such")
                 return (valid, *rest)
         if one:
             return None
@@ -118,7 +126,16 @@ class TreeSplitter:
             end = None if start is None else self._split(second, depth + 1)
             if start is not None and end is not None:
                 plans.append((*start, *end))
-        return min(plans, key=self._dram, default=None)
+        best = min(plans, key=self._dram, default=None)
+        for part in best or ():
+            self.reasons.setdefault(
+                part, f"from the better of {len(plans)} cuts with no half that fits"
+            )
+        return best
+
+    def _because(self, parts: Plan, reason: str) -> Plan:
+        self.reasons |= dict.fromkeys(parts, reason)
+        return parts
 
     def _dram(self, plan: Plan) -> int:
         return sum(self.cost(group).dram for group in plan)

@@ -13,7 +13,13 @@ from experiments.sgs.branches import (
 )
 from experiments.sgs.definition import EXPERIMENT
 from experiments.sgs.dependence import measured_scaling, model_scalings
-from experiments.sgs.layers import BranchedConv, NormalisedBlock, ScaledConv
+from experiments.sgs.layers import (
+    BranchedConv,
+    DynamicBlock,
+    NormalisedBlock,
+    ScaledConv,
+    merged,
+)
 from experiments.sgs.scaling import (
     at_kernels,
     scale_gradient,
@@ -31,12 +37,14 @@ __all__ = [
     "Audit",
     "Branch",
     "BranchedConv",
+    "DynamicBlock",
     "NormalisedBlock",
     "ScaledConv",
     "at_kernels",
     "audit",
     "measured_scaling",
     "merge",
+    "merged",
     "model_scalings",
     "normalised",
     "predicted_scaling",

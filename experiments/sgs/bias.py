@@ -60,22 +60,27 @@ def _problem(key: jax.Array) -> tuple[jax.Array, jax.Array]:
     return inputs, jnp.asarray(PROFILE) ** (POWER / 2) * jax.random.normal(weights, (len(PROFILE),))
 
 
+SCALINGS = {
+    "plain": np.ones_like(PROFILE),
+    "acb": PROFILE,
+    "matched": PROFILE**POWER,
+    "inverse": 1 / PROFILE,
+}
+
+
+@jax.jit
+@jax.vmap
+def _excess_errors(key: jax.Array) -> dict[str, jax.Array]:
+    """The excess error of the fit that each scaling leads to, for one teacher."""
+    inputs, teacher = _problem(key)
+    targets = inputs @ teacher
+    fits = {n: limit_of_descent(inputs, targets, jnp.asarray(s)) for n, s in SCALINGS.items()}
+    # For Gaussian inputs the expected squared error is the squared distance of the weights.
+    return {name: jnp.sum((fit - teacher) ** 2) for name, fit in fits.items()}
+
+
 def right_profile(config: SgsConfig, trial: Trial) -> Result:
     """Mean excess error of the fits that scalings lead to, over teachers with a central profile."""
-    scalings = {
-        "plain": np.ones_like(PROFILE),
-        "acb": PROFILE,
-        "matched": PROFILE**POWER,
-        "inverse": 1 / PROFILE,
-    }
-
-    def errors(key: jax.Array) -> dict[str, jax.Array]:
-        inputs, teacher = _problem(key)
-        targets = inputs @ teacher
-        fits = {n: limit_of_descent(inputs, targets, jnp.asarray(s)) for n, s in scalings.items()}
-        # For Gaussian inputs the expected squared error is the squared distance of the weights.
-        return {name: jnp.sum((fit - teacher) ** 2) for name, fit in fits.items()}
-
     with float64():
-        found = jax.jit(jax.vmap(errors))(jax.random.split(trial.key, config.teachers))
+        found = _excess_errors(jax.random.split(trial.key, config.teachers))
         return {name: float(values.mean()) for name, values in found.items()}

@@ -1,6 +1,7 @@
 """Branched convolutions, the kernel they merge into, and the scaling that trains it the same way."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +14,12 @@ from jaxtyping import Array, Float
 from ntkexec.errors import ExperimentError
 
 
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["scale", "rate"], meta_fields=["mask"]
+)
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """A linear branch `scale * (mask ⊙ weights)` of a convolution.
+    """A linear branch `scale * (mask ⊙ weights)` of a convolution; a pytree of its two factors.
 
     Args:
         mask: rows of 0 and 1 over the kernel's positions: where the branch has weights.
@@ -30,7 +34,8 @@ class Branch:
     def __post_init__(self) -> None:
         if len({len(row) for row in self.mask}) != 1 or not set(sum(self.mask, ())) <= {0, 1}:
             raise ExperimentError(f"a mask is a matrix of 0 and 1, not {self.mask}")
-        if self.rate <= 0:
+        # As leaves of a pytree both may be tracers, which have no value to check.
+        if isinstance(self.rate, (int, float)) and self.rate <= 0:
             raise ExperimentError(f"a branch's learning rate is positive, not {self.rate}")
 
     @property
@@ -56,24 +61,24 @@ DBB = (Branch(_block(3, 3)), Branch(_block(1, 1)))
 """The branches of a diverse branch block that are masks; see `audit` for its other ones."""
 
 
-def predicted_scaling(branches: Sequence[Branch]) -> np.ndarray:
+def predicted_scaling(branches: Sequence[Branch]) -> Any:
     """The scaling, before normalisation, with which one kernel follows these branches under SGD.
 
     Returns:
-        `sum_i rate_i scale_i^2 mask_i`, shape (height, width).
+        `sum_i rate_i scale_i^2 mask_i`, shape (height, width); a NumPy array unless traced.
 
     Source: the lemma in this folder's README.
     """
-    return np.sum([b.rate * b.scale**2 * b.array for b in branches], axis=0)
+    return sum(b.rate * b.scale**2 * b.array for b in branches)
 
 
-def adam_scaling(branches: Sequence[Branch]) -> np.ndarray:
+def adam_scaling(branches: Sequence[Branch]) -> Any:
     """The factor on one kernel's Adam update that follows these branches under Adam, epsilon 0.
 
     Returns:
-        `sum_i rate_i |scale_i| mask_i`, shape (height, width).
+        `sum_i rate_i |scale_i| mask_i`, shape (height, width); a NumPy array unless traced.
     """
-    return np.sum([b.rate * abs(b.scale) * b.array for b in branches], axis=0)
+    return sum(b.rate * abs(b.scale) * b.array for b in branches)
 
 
 def normalised(scaling: np.ndarray) -> np.ndarray:
@@ -90,7 +95,7 @@ def merge(
 
 
 def sgd(
-    learning_rate: float, *, momentum: float = 0.0, decay: float = 0.0, nesterov: bool = False
+    learning_rate: Any, *, momentum: float = 0.0, decay: Any = 0.0, nesterov: bool = False
 ) -> optax.GradientTransformation:
     """SGD with coupled decay: the decay joins the gradient before the momentum, as in PyTorch."""
     parts = [optax.add_decayed_weights(decay)]

@@ -41,19 +41,27 @@ class Vgg(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """ResNet-18 for 32x32 images: a 3x3 stem and four stages of two basic blocks.
+    """ResNet-18: a stem and four stages of two basic blocks.
 
     Args:
         num_classes: outputs.
+        large: whether images are large, as ImageNet's: a 7x7 stem of stride 2 and a maximum over 3x3,
+            also of stride 2, where 32x32 images have a 3x3 stem.
 
-    Source: He et al., arXiv:1512.03385, with the stem that is usual on CIFAR.
+    Source: He et al., arXiv:1512.03385; the small stem is the usual one on CIFAR.
     """
 
     num_classes: int
+    large: bool = False
 
     @nn.compact
     def __call__(self, images: Float[Array, "n h w 3"], *, train: bool) -> Float[Array, "n k"]:
-        x = nn.relu(_normalised(_conv(64)(images), train))
+        if self.large:
+            stem = nn.Conv(64, (7, 7), (2, 2), padding=((3, 3), (3, 3)), use_bias=False)
+            x = nn.relu(_normalised(stem(images), train))
+            x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+        else:
+            x = nn.relu(_normalised(_conv(64)(images), train))
         for stage, width in enumerate((64, 128, 256, 512)):
             for block in range(2):
                 stride = 2 if stage and not block else 1

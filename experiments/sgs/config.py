@@ -27,7 +27,10 @@ class SgsConfig:
         cifar: `cifar-10` or `cifar-100`, and with it the data set that must be there; or `none`.
         model: `vgg-11`, `vgg-16` or `resnet-18`, for CIFAR.
         epochs: on CIFAR.
-        refresh_epochs: between two measurements of the scalings on CIFAR.
+        refresh_epochs: between two measurements of the scalings on CIFAR and ImageNet.
+        imagenet: whether ImageNet is trained on, and with it must be there.
+        imagenet_epochs: on it.
+        imagenet_size: height and width of its crops.
     """
 
     steps: int = 500
@@ -48,6 +51,9 @@ class SgsConfig:
     model: str = "resnet-18"
     epochs: int = 200
     refresh_epochs: int = 5
+    imagenet: bool = False
+    imagenet_epochs: int = 120
+    imagenet_size: int = 224
 
     def __post_init__(self) -> None:
         counts = {
@@ -81,7 +87,7 @@ STANDARD = SgsConfig(
     cost_width=64,
     cost_repeats=60,
 )
-FULL = dataclasses.replace(STANDARD, cifar="cifar-100")
+FULL = dataclasses.replace(STANDARD, cifar="cifar-100", imagenet=True)
 TINY = SgsConfig(
     steps=3,
     pairs=1000,
@@ -97,4 +103,6 @@ TINY = SgsConfig(
     cost_width=2,
     cost_repeats=2,
     epochs=1,
+    imagenet_epochs=1,
+    imagenet_size=32,
 )

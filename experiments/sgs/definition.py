@@ -1,7 +1,17 @@
 """The SGS experiment."""
 
 from experiments.experiment import Experiment, Paper
-from experiments.sgs import bias, cifar, cost, estimator, exact, limits, pictures, teachers
+from experiments.sgs import (
+    bias,
+    cifar,
+    cost,
+    estimator,
+    exact,
+    imagenet,
+    limits,
+    pictures,
+    teachers,
+)
 from experiments.sgs.claims import CHECKS
 from experiments.sgs.config import FULL, QUICK, STANDARD, TINY
 
@@ -33,6 +43,7 @@ EXPERIMENT = Experiment(
         "shapes": pictures.shapes,
         "cost": cost.costs,
         "cifar": cifar.cifar,
+        "imagenet": imagenet.imagenet,
     },
     checks=CHECKS,
     slow_studies=(

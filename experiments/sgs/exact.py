@@ -18,7 +18,7 @@ from experiments.sgs.branches import (
     sgd,
 )
 from experiments.sgs.config import SgsConfig
-from experiments.sgs.scaling import spatial_gradient_scaling
+from experiments.sgs.scaling import spatial_gradient_scaling, with_scalings
 from ntkexec.precision import float64
 
 Loss = Callable[[jax.Array], jax.Array]
@@ -47,11 +47,18 @@ def random_branches(generator: np.random.Generator, *, rates: bool) -> tuple[Bra
 
 
 def random_loss(key: jax.Array) -> Loss:
-    """A smooth loss of a 3x3 kernel with 2 inputs and 3 outputs: tanh features against targets."""
+    """A smooth loss of a 3x3 kernel with 2 inputs and 3 outputs: tanh features against targets.
+
+    Its images and targets are leaves of a pytree, so that another loss compiles nothing anew.
+    """
     inputs, targets = jax.random.split(key)
     images = jax.random.normal(inputs, (8, 6, 6, 2))
     wanted = jax.random.normal(targets, (8, 6, 6, 3))
-    return lambda kernel: jnp.mean((jnp.tanh(convolve(images, kernel)) - wanted) ** 2)
+    return jax.tree_util.Partial(_error, images, wanted)
+
+
+def _error(images: jax.Array, wanted: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jnp.mean((jnp.tanh(convolve(images, kernel)) - wanted) ** 2)
 
 
 def descend(
@@ -69,9 +76,16 @@ def descend(
         weights = optax.apply_updates(weights, updates)
         return (weights, memory), shown(weights)
 
-    return jax.jit(
-        lambda start: jax.lax.scan(step, (start, optimiser.init(start)), None, length=num_steps)[1]
-    )(weights)
+    return jax.lax.scan(step, (weights, optimiser.init(weights)), None, length=num_steps)[1]
+
+
+def scaled_by(
+    scaling: jax.Array, chain: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    """A chain with one set of scalings, which starts with this one; it may be traced."""
+    return optax.GradientTransformation(
+        lambda params: with_scalings(chain.init(params), scaling), chain.update
+    )
 
 
 def trajectories(
@@ -79,27 +93,33 @@ def trajectories(
     branches: Sequence[Branch],
     weights: Sequence[jax.Array],
     num_steps: int,
-    **options: Any,
+    *,
+    decay: jax.Array | float = 0.0,
+    momentum: float = 0.0,
+    nesterov: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
     """The merged kernel of trained branches, and the scaled kernel, after every step."""
+
+    def descent(rate: Any, decay: Any = decay) -> optax.GradientTransformation:
+        return sgd(rate, momentum=momentum, decay=decay, nesterov=nesterov)
+
     branched = descend(
         lambda us: loss(merge(branches, us)),
         list(weights),
-        branch_optimiser(branches, lambda rate: sgd(rate, **options), RATE),
+        branch_optimiser(branches, descent, RATE),
         num_steps,
         lambda us: merge(branches, us),
     )
-    scaling = predicted_scaling(branches)
+    scaling = jnp.asarray(predicted_scaling(branches))
     mean = scaling.mean()
     # Over its mean, with a learning rate times it and a decay over it: the same trajectory.
-    one = dict(options)
-    if "decay" in one:
-        one["decay"] = one["decay"] / mean
-    optimiser = optax.chain(
-        spatial_gradient_scaling(jnp.asarray(scaling / mean)), sgd(RATE * mean, **one)
-    )
-    scaled = descend(loss, merge(branches, weights), optimiser, num_steps)
-    return branched, scaled
+    chain = optax.chain(spatial_gradient_scaling(), descent(RATE * mean, decay / mean))
+    optimiser = scaled_by(scaling / mean, chain)
+    return branched, descend(loss, merge(branches, weights), optimiser, num_steps)
+
+
+compiled_trajectories = jax.jit(trajectories, static_argnames=("num_steps", "momentum", "nesterov"))
+"""The same, compiled once for every seed, decay, factor and rate."""
 
 
 def lemma(config: SgsConfig, trial: Trial) -> Result:
@@ -116,7 +136,9 @@ def lemma(config: SgsConfig, trial: Trial) -> Result:
             branches = random_branches(trial.generator, rates=rates)
             start = jax.random.normal(key, (len(branches), 3, 3, 2, 3))
             loss = random_loss(jax.random.fold_in(key, 1))
-            branched, scaled = trajectories(loss, branches, list(start), config.steps, **options)
+            branched, scaled = compiled_trajectories(
+                loss, branches, list(start), config.steps, **options
+            )
             moved = jnp.abs(branched[-1] - merge(branches, list(start))).max()
             found[name] = {
                 "deviation": float(jnp.abs(branched - scaled).max()),

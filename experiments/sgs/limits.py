@@ -1,5 +1,6 @@
 """Where the equality ends: decay in the wrong place, Adam, trained factors, batch normalisation."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,15 @@ from experiments.sgs.branches import (
     sgd,
 )
 from experiments.sgs.config import SgsConfig
-from experiments.sgs.exact import RATE, Loss, descend, random_branches, random_loss, trajectories
+from experiments.sgs.exact import (
+    RATE,
+    Loss,
+    compiled_trajectories,
+    descend,
+    random_branches,
+    random_loss,
+    scaled_by,
+)
 from experiments.sgs.layers import BranchedConv, NormalisedBlock
 from experiments.sgs.scaling import spatial_gradient_scaling, spatial_update_scaling
 from ntkexec.precision import float64
@@ -46,17 +55,11 @@ def decay_order(config: SgsConfig, trial: Trial) -> Result:
     with float64():
         branches = random_branches(trial.generator, rates=False)
         start, loss = _start(trial, branches)
-        scaling = jnp.asarray(predicted_scaling(branches))
         for decay in DECAYS:
-            options = {"momentum": 0.9, "decay": decay}
-            branched, right = trajectories(loss, branches, start, config.steps, **options)
-            chain = optax.chain(
-                optax.add_decayed_weights(decay),
-                # Not of mean 1: the rates and decays stay those of the branches.
-                _times(scaling),
-                sgd(RATE, momentum=0.9),
+            branched, right = compiled_trajectories(
+                loss, branches, start, config.steps, momentum=0.9, decay=decay
             )
-            wrong = descend(loss, merge(branches, start), chain, config.steps)
+            wrong = _decay_scaled_too(loss, branches, start, decay, num_steps=config.steps)
             found[str(decay)] = {
                 "right": _largest(branched, right),
                 "wrong": _largest(branched, wrong),
@@ -64,38 +67,58 @@ def decay_order(config: SgsConfig, trial: Trial) -> Result:
     return {"decays": found}
 
 
-def _times(scaling: jax.Array) -> optax.GradientTransformation:
-    return optax.stateless(lambda updates, _: scaling[:, :, None, None] * updates)
+@functools.partial(jax.jit, static_argnames="num_steps")
+def _decay_scaled_too(
+    loss: Loss, branches: Sequence[Branch], start: Any, decay: jax.Array, *, num_steps: int
+) -> jax.Array:
+    scaling = jnp.asarray(predicted_scaling(branches))[:, :, None, None]
+    chain = optax.chain(
+        optax.add_decayed_weights(decay),
+        # Not of mean 1: the rates and decays stay those of the branches.
+        optax.stateless(lambda updates, _: scaling * updates),
+        sgd(RATE, momentum=0.9),
+    )
+    return descend(loss, merge(branches, start), chain, num_steps)
 
 
 def adam(config: SgsConfig, trial: Trial) -> Result:
     """Under Adam with epsilon 0: the update scaled, the gradient scaled, against branches."""
     branches = random_branches(trial.generator, rates=False)
-    num_steps = min(config.steps, ADAM_STEPS)
     with float64():
         start, loss = _start(trial, branches)
-        kernel = merge(branches, start)
-        branched = descend(
-            lambda us: loss(merge(branches, us)),
-            start,
-            _adam(),
-            num_steps,
-            lambda us: merge(branches, us),
-        )
-        factor = jnp.asarray(adam_scaling(branches))
-        after = optax.chain(
-            _adam(), spatial_update_scaling(factor / factor.mean()), optax.scale(factor.mean())
-        )
-        scaling = jnp.asarray(predicted_scaling(branches))
-        before = optax.chain(spatial_gradient_scaling(scaling / scaling.mean()), _adam())
-        updates, gradients, plain = (
-            descend(loss, kernel, optimiser, num_steps) for optimiser in (after, before, _adam())
+        branched, updates, gradients, plain = _adam_trajectories(
+            loss, branches, start, num_steps=min(config.steps, ADAM_STEPS)
         )
         return {
             "update_scaled": _largest(branched, updates),
             "gradient_scaled": _largest(branched, gradients),
             "gradient_scaling_effect": _largest(gradients, plain),
         }
+
+
+@functools.partial(jax.jit, static_argnames="num_steps")
+def _adam_trajectories(
+    loss: Loss, branches: Sequence[Branch], start: Any, *, num_steps: int
+) -> tuple[jax.Array, ...]:
+    kernel = merge(branches, start)
+    branched = descend(
+        lambda us: loss(merge(branches, us)),
+        start,
+        _adam(),
+        num_steps,
+        lambda us: merge(branches, us),
+    )
+    factor = jnp.asarray(adam_scaling(branches))
+    after = scaled_by(
+        factor / factor.mean(),
+        optax.chain(_adam(), spatial_update_scaling(), optax.scale(factor.mean())),
+    )
+    scaling = jnp.asarray(predicted_scaling(branches))
+    before = scaled_by(scaling / scaling.mean(), optax.chain(spatial_gradient_scaling(), _adam()))
+    return (
+        branched,
+        *(descend(loss, kernel, optimiser, num_steps) for optimiser in (after, before, _adam())),
+    )
 
 
 def _adam() -> optax.GradientTransformation:
@@ -168,13 +191,20 @@ def merging(config: SgsConfig, trial: Trial) -> Result:
         for name, branches in {"acb": ACB, "repvgg": REPVGG}.items():
             start, _ = _start(trial, branches)
             images = jax.random.normal(trial.key, (4, 7, 7, 2))
-            pairs = zip(branches, start, strict=True)
-            outputs = [convolve(images, merge([branch], [weights])) for branch, weights in pairs]
-            apart = jnp.sum(jnp.stack(outputs), 0)
-            together = convolve(images, merge(branches, start))
+            apart, together = _apart_and_together(branches, start, images)
             scaling = predicted_scaling(branches)
             found[name] = {
                 "scaling": scaling / scaling.mean(),
                 "deviation": _largest(apart, together),
             }
         return {"blocks": found}
+
+
+@jax.jit
+def _apart_and_together(
+    branches: Sequence[Branch], start: Sequence[jax.Array], images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The sum of the branches' outputs, and the merged kernel's output."""
+    pairs = zip(branches, start, strict=True)
+    outputs = [convolve(images, merge([branch], [weights])) for branch, weights in pairs]
+    return jnp.sum(jnp.stack(outputs), 0), convolve(images, merge(branches, start))

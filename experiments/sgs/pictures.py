@@ -1,6 +1,5 @@
 """The methods compared on images that are there: handwritten digits and generated shapes."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from experiments.experiment import Result, Trial
 from experiments.sgs.config import SgsConfig
 from experiments.sgs.layers import Network
-from experiments.sgs.training import METHODS, accuracy, fit
+from experiments.sgs.training import METHODS, fit, right
 from experiments.shared import images
 
 # Digits and shapes have the same sizes, and unused outputs, so that nothing is compiled twice.
@@ -50,7 +49,7 @@ def _compared(
     found = made(trial.generator)
     # Half of what is not trained on chooses the learning rate, the other half is the test.
     half = len(found.test) // 2
-    held = dataclasses.replace(found, test=found.test[:half], test_labels=found.test_labels[:half])
+    folder = trial.folder
     accuracies, rates, losses = {}, {}, {}
     for place, (method, block) in enumerate(METHODS.items()):
         model = Network(config.widths, OUTPUTS, block)
@@ -66,13 +65,13 @@ def _compared(
                 num_steps=config.train_steps,
                 refresh=config.refresh,
                 measured_on=MEASURED_ON,
+                checkpoint=folder and folder / f"{method}-{rate}.safetensors",
             )
-            chosen = accuracy(model, state, held.test, held.test_labels)
-            if chosen > best:
-                best, rates[method] = chosen, rate
-                accuracies[method] = accuracy(
-                    model, state, found.test[half:], found.test_labels[half:]
-                )
+            # Together, since another number of images would compile anew.
+            good = right(model, state, found.test, found.test_labels, batch=len(found.test))
+            if good[:half].mean() > best:
+                best, rates[method] = float(good[:half].mean()), rate
+                accuracies[method] = float(good[half:].mean())
                 losses[method] = float(history["loss"][-10:].mean())
         trial.report(method, place + 1, len(METHODS))
     return {

@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool
 
 from experiments.sgs.branches import ACB, normalised, predicted_scaling
 from experiments.sgs.dependence import model_scalings
+from experiments.sgs.dyrep import dropped, grown
 from experiments.sgs.layers import Block
 from experiments.sgs.scaling import (
     at_kernels,
@@ -36,20 +38,25 @@ METHODS: dict[str, Block] = {
     "acb": "acb",
     "repvgg": "repvgg",
     "dbb": "dbb",
+    "dyrep": "dyrep",
 }
 """Ways to train a network, and the block that each is built of."""
 
 
-def optimiser() -> optax.GradientTransformation:
+def optimiser(decay: float = DECAY) -> optax.GradientTransformation:
     """Scaled gradients, coupled decay, momentum; the learning rate is applied by the step."""
     return optax.chain(
-        spatial_gradient_scaling(), optax.add_decayed_weights(DECAY), optax.trace(MOMENTUM)
+        spatial_gradient_scaling(), optax.add_decayed_weights(decay), optax.trace(MOMENTUM)
     )
 
 
 @functools.cache
 def step_function(
-    model: nn.Module, batch: int, num_steps: int, augment: Augment | None = None
+    model: nn.Module,
+    batch: int,
+    num_steps: int,
+    augment: Augment | None = None,
+    decay: float = DECAY,
 ) -> Callable[[State, jax.Array, Data], tuple[State, Metrics]]:
     """A step of SGD with a cosine schedule; the same function for the same arguments.
 
@@ -58,6 +65,7 @@ def step_function(
         batch: images of a step, drawn anew for each epoch's permutation.
         num_steps: of the schedule.
         augment: from a key and images to other images.
+        decay: of all parameters, coupled.
     """
 
     def step(state: State, index: jax.Array, data: Data) -> tuple[State, Metrics]:
@@ -73,7 +81,7 @@ def step_function(
             return losses.mean(), rest
 
         (value, rest), gradient = jax.value_and_grad(loss, has_aux=True)(state["params"])
-        updates, memory = optimiser().update(gradient, state["memory"], state["params"])
+        updates, memory = optimiser(decay).update(gradient, state["memory"], state["params"])
         rate = data["rate"] * (1 + jnp.cos(jnp.pi * index / num_steps)) / 2
         params = jax.tree.map(lambda p, u: p - rate * u, state["params"], updates)
         return {"params": params, "rest": rest, "memory": memory}, {"loss": value}
@@ -95,8 +103,14 @@ def _initialising(model: nn.Module) -> Callable[[jax.Array, jax.Array], Any]:
 
 
 @functools.cache
-def _measuring(model: nn.Module) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
-    return jax.jit(lambda variables, images: model_scalings(model, variables, images, train=False))
+def _measuring(
+    model: nn.Module, drop_zeros: bool
+) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
+    return jax.jit(
+        lambda variables, images: model_scalings(
+            model, variables, images, drop_zeros=drop_zeros, train=False
+        )
+    )
 
 
 @functools.cache
@@ -107,12 +121,14 @@ def _predicting(model: nn.Module) -> Callable[[Any, jax.Array], jax.Array]:
     return jax.jit(predict)
 
 
-def scalings_for(method: str, model: nn.Module, state: State, images: jax.Array) -> Any:
+def scalings_for(
+    method: str, model: nn.Module, state: State, images: jax.Array, *, drop_zeros: bool = False
+) -> Any:
     """The scalings with which a method goes on training, as a tree over the parameters."""
     params = state["params"]
     if METHODS[method] != "plain" or method == "plain":
         return no_scaling(params)
-    measured = _measuring(model)({"params": params, **state["rest"]}, images)
+    measured = _measuring(model, drop_zeros)({"params": params, **state["rest"]}, images)
     if method == "acb-scaling":
         fixed = normalised(predicted_scaling(ACB))
         return at_kernels(params, dict.fromkeys(measured, fixed))
@@ -123,6 +139,13 @@ def scalings_for(method: str, model: nn.Module, state: State, images: jax.Array)
 
 def _inverted(scaling: jax.Array) -> np.ndarray:
     return normalised(1 / np.asarray(scaling, float))
+
+
+def initial_state(model: nn.Module, key: jax.Array, images: jax.Array) -> State:
+    """Parameters, other collections and the optimiser's memory before the first step."""
+    variables = dict(_initialising(model)(key, images))
+    params = variables.pop("params")
+    return {"params": params, "rest": variables, "memory": optimiser().init(params)}
 
 
 def fit(
@@ -150,26 +173,29 @@ def fit(
         rate: peak of the cosine schedule.
         batch: images of a step.
         num_steps: in all.
-        refresh: steps between two measurements of the scalings.
-        measured_on: training images, the first ones, from which they are measured.
+        refresh: steps between two measurements of the scalings, or two branches grown.
+        measured_on: training images, the first ones, from which either is measured.
         augment: see `step_function`.
         report: told about progress.
         checkpoint: continued from if it exists.
     """
     start, order, drawn = jax.random.split(key, 3)
-    pixels = jnp.asarray(images.train)
-    variables = dict(_initialising(model)(start, pixels[:2]))
-    params = variables.pop("params")
-    state: State = {"params": params, "rest": variables, "memory": optimiser().init(params)}
+    pixels, labels = jnp.asarray(images.train), jnp.asarray(images.train_labels)
+    state = initial_state(model, start, pixels[:2])
     data = {
         "images": pixels,
-        "labels": jnp.asarray(images.train_labels),
+        "labels": labels,
         "key": drawn,
         "order": order,
         "rate": jnp.float32(rate),
     }
 
-    def measure(state: State, _: int) -> State:
+    def renew(state: State, done: int) -> State:
+        if method == "dyrep":
+            # Nothing grows before the first steps have told what the loss asks for.
+            if not done:
+                return state
+            return grown(model, dropped(state)[0], pixels[:measured_on], labels[:measured_on])[0]
         scalings = scalings_for(method, model, state, pixels[:measured_on])
         return {**state, "memory": with_scalings(state["memory"], scalings)}
 
@@ -179,7 +205,7 @@ def fit(
         num_steps,
         data=data,
         chunk=refresh,
-        between=measure,
+        between=renew,
         report=report,
         checkpoint=checkpoint,
         what=method,
@@ -190,9 +216,16 @@ def accuracy(
     model: nn.Module, state: State, images: np.ndarray, labels: np.ndarray, *, batch: int = 1000
 ) -> float:
     """The share of images that the trained model labels right, with stored batch statistics."""
+    return float(right(model, state, images, labels, batch=batch).mean())
+
+
+def right(
+    model: nn.Module, state: State, images: np.ndarray, labels: np.ndarray, *, batch: int = 1000
+) -> Bool[np.ndarray, "n"]:
+    """Which images the trained model labels right, with stored batch statistics."""
     variables = {"params": state["params"], **state["rest"]}
-    right = 0
-    for first in range(0, len(images), batch):
-        found = _predicting(model)(variables, jnp.asarray(images[first : first + batch]))
-        right += int((np.asarray(found) == labels[first : first + batch]).sum())
-    return right / len(images)
+    found = [
+        np.asarray(_predicting(model)(variables, jnp.asarray(images[first : first + batch])))
+        for first in range(0, len(images), batch)
+    ]
+    return np.concatenate(found) == np.asarray(labels)

@@ -14,6 +14,10 @@ from ntkexec.intervals import clopper_pearson
 LEVEL = 0.95
 
 
+class TooFewError(ExperimentError):
+    """Observations that are too few for an interval; a check of such records is not measured."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Estimate:
     """A number with its confidence interval.
@@ -48,11 +52,11 @@ def mean(values: Sequence[float], *, resolution: float = 0.0, level: float = LEV
         level: of confidence.
 
     Raises:
-        ExperimentError: for fewer than two observations.
+        TooFewError: for fewer than two observations.
     """
     sample = np.asarray(values, float)
     if sample.ndim != 1 or sample.size < 2:
-        raise ExperimentError(f"an interval needs at least two seeds, got {sample.size}")
+        raise TooFewError(f"an interval needs at least two seeds, got {sample.size}")
     centre = float(sample.mean())
     quantile = float(stats.t.ppf((1 + level) / 2, sample.size - 1))
     half = quantile * float(sample.std(ddof=1)) / sample.size**0.5
@@ -86,7 +90,7 @@ def bootstrap(
     """A statistic of independent observations with the percentile bootstrap's interval."""
     sample = np.asarray(values, float)
     if sample.size < 2:
-        raise ExperimentError(f"an interval needs at least two observations, got {sample.size}")
+        raise TooFewError(f"an interval needs at least two observations, got {sample.size}")
     found = [
         statistic(sample[generator.integers(sample.size, size=sample.size)]) for _ in range(draws)
     ]

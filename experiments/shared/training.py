@@ -50,9 +50,55 @@ def train(
     Returns:
         The final state, and for each metric an array of shape (num_steps, ...).
     """
+
+    def advance(state: State, done: int, stop: int) -> tuple[State, Metrics]:
+        return _advance(step, state, jnp.arange(done, stop), data)
+
+    return _loop(advance, state, num_steps, chunk, between, report, checkpoint, what)
+
+
+def stream(
+    step: Callable[[State, jax.Array, Data], tuple[State, Metrics]],
+    state: State,
+    num_steps: int,
+    *,
+    batch: Callable[[int], Data],
+    chunk: int,
+    between: Callable[[State, int], State] | None = None,
+    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+    checkpoint: Path | None = None,
+    what: str = "training",
+) -> tuple[State, dict[str, np.ndarray]]:
+    """As `train`, for data too large to hold: each step has data of its own, read just before it.
+
+    Args:
+        batch: the data of a step, from its index alone, so that a continued training sees the same.
+        step, state, num_steps, chunk, between, report, checkpoint, what: as for `train`; steps are
+            compiled one by one, and `chunk` says how often the others are called.
+    """
+
+    def advance(state: State, done: int, stop: int) -> tuple[State, Metrics]:
+        rows: list[Metrics] = []
+        for index in range(done, stop):
+            state, metrics = _single(step, state, jnp.asarray(index), batch(index))
+            rows.append(metrics)
+        return state, {name: jnp.stack([row[name] for row in rows]) for name in rows[0]}
+
+    return _loop(advance, state, num_steps, chunk, between, report, checkpoint, what)
+
+
+def _loop(
+    advance: Callable[[State, int, int], tuple[State, Metrics]],
+    state: State,
+    num_steps: int,
+    chunk: int,
+    between: Callable[[State, int], State] | None,
+    report: Callable[[str, int, int], None],
+    checkpoint: Path | None,
+    what: str,
+) -> tuple[State, dict[str, np.ndarray]]:
     if num_steps < 0 or chunk < 1:
         raise ExperimentError(f"cannot train {num_steps} steps in chunks of {chunk}")
-
     done = 0
     history: list[dict[str, np.ndarray]] = []
     if checkpoint is not None:
@@ -61,13 +107,19 @@ def train(
         if between is not None:
             state = between(state, done)
         stop = min(done + chunk, num_steps)
-        state, metrics = _advance(step, state, jnp.arange(done, stop), data)
+        state, metrics = advance(state, done, stop)
         history.append({name: np.asarray(values) for name, values in metrics.items()})
         done = stop
         if checkpoint is not None:
             _store(checkpoint, state, done, history)
         report(what, done, num_steps)
     return state, _joined(history)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _single(step: Any, state: Any, index: jax.Array, data: Any) -> tuple[Any, Metrics]:
+    found: tuple[Any, Metrics] = step(state, index, data)
+    return found
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -4,8 +4,6 @@ import base64
 import dataclasses
 import io
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -181,35 +179,6 @@ def test_the_simulated_counters_do_what_they_say():
     assert counters.saturating(np.array([3, 40])).tolist() == [3, 15]
 
 
-@pytest.fixture
-def server():
-    """A model on this machine that gives scripted (status, reply) and keeps what it was sent."""
-    script, seen = [], []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append((self.path, dict(self.headers), json.loads(body)))
-            status, reply = script.pop(0) if len(script) > 1 else script[0]
-            if isinstance(reply, str):
-                reply = {"choices": [{"message": {"content": reply}}]}
-            content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}/v1", script, seen
-        http.shutdown()
-        thread.join()
-
-
 def reply(count, too_many=False):
     return 200, json.dumps({"can_not_count_because_too_many": too_many, "count": count})
 
@@ -267,6 +236,18 @@ def test_a_refusal_is_not_tried_again(server):
     with pytest.raises(EndpointError, match="status 401: bad key"):
         asking(url)[0].count([PICTURE], "discs")
     assert len(seen) == 1
+
+
+def test_tokens_are_counted_as_far_as_they_are_reported(server):
+    url, script, _ = server
+    message = {"choices": [{"message": {"content": '{"count": 3}'}}]}
+    script += [
+        (200, {**message, "usage": {"total_tokens": 120}}),
+        (200, {**message, "usage": None}),
+    ]
+    asked, _ = asking(url)
+    assert asked.count([PICTURE, PICTURE], "discs") == [3, 3]
+    assert asked.tokens == 120
 
 
 def test_too_many_to_count_is_asked_again_roughly(server):

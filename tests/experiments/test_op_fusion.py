@@ -397,6 +397,25 @@ def test_a_selector_that_names_nothing_falls_back_on_chance_and_is_counted():
     assert (splitter.tally.groups, splitter.tally.rectified) == (1, 0)
 
 
+def test_every_group_that_the_tree_cut_off_says_why():
+    cost = CostModel(COUNTEREXAMPLE[0], "lbdf", COUNTEREXAMPLE[1])
+    splitter = TreeSplitter(cost, all_edges, np.random.default_rng(0))
+    rows = to_data(splitter(0b1111), cost, splitter.reasons)
+    assert [row["operators"] for row in rows] == [[0, 1], [2, 3]]
+    assert {row["reason"] for row in rows} == {"least DRAM of 1 cuts whose halves both fit"}
+    chance = TreeSplitter(cost, lambda cost, group: (), np.random.default_rng(0))
+    rows = to_data(chance(0b1111), cost, chance.reasons)
+    assert all("at random" in row["reason"] for row in rows)
+    assert "as the search" in to_data((0b1,), cost)[0]["reason"]
+    # Every part of a deeper tree has one too.
+    cost = CostModel(network("squeezenet").graph, "lbdf", 128 * KB)
+    splitter = TreeSplitter(cost, all_edges, np.random.default_rng(0))
+    (run, *_) = sorted(contract(cost, fusable_edges(cost)), key=lambda g: -g.bit_count())
+    parts = splitter(run)
+    assert len(parts) > 2
+    assert set(parts) <= set(splitter.reasons)
+
+
 def test_remembering_changes_no_plan_and_saves_half_of_the_costs():
     graph = network("squeezenet").graph
     runs = []

@@ -4,10 +4,12 @@ import dataclasses
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from experiments import configuration, registry, runner
-from experiments.experiment import Experiment, NotMeasured, Paper
+from experiments.experiment import Experiment, NotMeasured, Paper, Trial
+from experiments.shared import statistics
 from experiments.shared.storage import code_digest
 from ntkexec.check import Check, Measurement
 from ntkexec.errors import ExperimentError
@@ -205,3 +207,34 @@ def test_unknown_experiments_are_refused_with_the_nearest_name():
         registry.find("sg")
     with pytest.raises(ExperimentError, match="there are "):
         registry.find("zzzzzz")
+
+
+def test_a_part_of_a_study_is_measured_once_and_the_same_in_memory(tmp_path):
+    made = []
+
+    def make():
+        made.append(np.float32(len(made)))
+        return {"value": made[-1]}
+
+    trial = Trial("study", 0, folder=tmp_path / "seed-0")
+    assert [trial.kept("one part", make) for _ in range(2)] == [{"value": 0.0}] * 2
+    assert trial.kept("another", make) == {"value": 1.0}
+    assert Trial("study", 0).kept("one part", make) == {"value": 2.0}
+    (tmp_path / "seed-0/one-part.json").write_text("{")
+    with pytest.raises(ExperimentError, match="one-part"):
+        trial.kept("one part", make)
+
+
+def test_an_interval_of_one_seed_is_not_measured_and_the_rest_is():
+    alone = dataclasses.replace(
+        EXPERIMENT.checks[0],
+        name="interval",
+        measure=lambda records: statistics.mean([1.0] * len(records)).measurement(),
+    )
+    one = dataclasses.replace(EXPERIMENT, checks=(*EXPERIMENT.checks, alone))
+    *others, found = runner.run(one, one.tiny, num_seeds=1).outcomes
+    assert found.verdict == "not measured"
+    assert found.measurement.reason == "an interval needs at least two seeds, got 1"
+    assert [o.verdict for o in others] == [
+        o.verdict for o in runner.run(EXPERIMENT, EXPERIMENT.tiny, num_seeds=1).outcomes
+    ]

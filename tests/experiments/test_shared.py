@@ -8,7 +8,7 @@ from scipy import stats
 
 from experiments.shared import costs, images, statistics
 from experiments.shared.storage import load_tensors, restore_tree, save_tree
-from experiments.shared.training import train
+from experiments.shared.training import stream, train
 from ntkexec.errors import ExperimentError
 
 # Statistics.
@@ -98,6 +98,26 @@ def test_a_killed_training_continues_to_the_same_end(tmp_path):
     np.testing.assert_array_equal(whole["x"], continued["x"])
     np.testing.assert_array_equal(history["first"], again["first"])
     assert history["first"].shape == (10,)
+
+
+def test_streamed_steps_have_their_own_data_and_continue_when_killed(tmp_path):
+    path = tmp_path / "state.safetensors"
+    read = []
+
+    def batch(index):
+        read.append(index)
+        return jnp.float32(0.1 * (index + 1))
+
+    whole, history = stream(step, start(), 5, batch=batch, chunk=2)
+    one, first = train(step, start(), 1, data=jnp.float32(0.1), chunk=1)
+    np.testing.assert_allclose(history["first"][0], first["first"][0], rtol=1e-6)
+    assert float(jnp.abs(whole["x"] - one["x"]).max()) > 0.01
+    stream(step, start(), 4, batch=batch, chunk=2, checkpoint=path)
+    read.clear()
+    continued, again = stream(step, start(), 5, batch=batch, chunk=2, checkpoint=path)
+    assert read == [4]
+    np.testing.assert_array_equal(whole["x"], continued["x"])
+    np.testing.assert_array_equal(history["first"], again["first"])
 
 
 def test_the_same_step_is_compiled_once_for_all_seeds():

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments.experiment import NotMeasured, Trial
-from experiments.sgs import cifar
+from experiments.sgs import cifar, imagenet
 from experiments.sgs.config import FULL, QUICK, TINY
 from experiments.shared.costs import num_parameters
 from experiments.shared.images import CIFAR_FILES
@@ -29,6 +30,13 @@ def test_the_networks_have_their_published_sizes(name, num_parameters_):
     assert num_parameters(made["params"]) == num_parameters_
 
 
+def test_imagenets_resnet_has_its_published_size():
+    model = cifar.ResNet18(1000, large=True)
+    images = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32)
+    made = jax.eval_shape(lambda x: model.init(jax.random.key(0), x, train=True), images)
+    assert num_parameters(made["params"]) == 11_689_512  # torchvision's page
+
+
 def test_augmentation_crops_flips_and_cuts_out():
     images = jnp.ones((200, 32, 32, 1)) * (1 + jnp.arange(32))[None, None, :, None]
     made = np.asarray(jax.jit(cifar.augment)(jax.random.key(0), images))[..., 0]
@@ -46,6 +54,10 @@ def test_without_data_nothing_stands_in():
         cifar.cifar(QUICK, Trial("cifar", 0))
     with pytest.raises(NotMeasured, match="cifar-100"):
         cifar.cifar(FULL, Trial("cifar", 0))
+    with pytest.raises(NotMeasured, match="--scale full"):
+        imagenet.imagenet(QUICK, Trial("imagenet", 0))
+    with pytest.raises(NotMeasured, match="data set imagenet"):
+        imagenet.imagenet(FULL, Trial("imagenet", 0))
 
 
 @pytest.mark.slow
@@ -66,3 +78,24 @@ def test_both_ways_train_on_files_in_the_real_format_and_continue(tmp_path):
         "sgs.safetensors",
     }
     assert cifar.cifar(config, trial) == found
+
+
+@pytest.mark.slow
+def test_both_ways_train_on_folders_of_classes_and_continue(tmp_path):
+    generator = np.random.default_rng(0)
+    for split, number in (("train", 4), ("val", 2)):
+        for name in ("n01", "n02"):
+            (tmp_path / "imagenet" / split / name).mkdir(parents=True)
+            for i in range(number):
+                pixels = generator.integers(256, size=(40, 50, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "imagenet" / split / name / f"{i}.JPEG")
+    config = dataclasses.replace(TINY, imagenet=True, imagenet_epochs=2, refresh_epochs=1)
+    trial = Trial("imagenet", 0, data=tmp_path, folder=tmp_path / "out")
+    found = imagenet.imagenet(config, trial)
+    assert set(found["accuracy"]) == {"plain", "sgs"}
+    assert found["test_images"] == 4
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "plain.safetensors",
+        "sgs.safetensors",
+    }
+    assert imagenet.imagenet(config, trial) == found
