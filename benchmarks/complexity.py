@@ -73,9 +73,8 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         seed=0,
         repeat=repeat,
     )
-    records = [one.to_data() for one in found]
-    for record in records:
-        del record["certainty"]
+    left_out = ("certainty", "first", "stable")
+    records = [{k: v for k, v in one.to_data().items() if k not in left_out} for one in found]
     return {"studies": records, "trends": [one.to_data() for one in trends(found)]}
 
 
@@ -149,7 +148,8 @@ def main() -> None:
             if (key := f"{name} {panel}") not in found:
                 print(f"measuring {key} ...", file=sys.stderr, flush=True)
                 found[key] = measure(name)
-                files.write(DATA, json.dumps(found, indent=1).encode("utf-8"))
+                lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in found.items()]
+                files.write(DATA, ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8"))
     complexity_page.write(found, PAGE, PICTURE)
 
 
