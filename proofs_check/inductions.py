@@ -7,7 +7,6 @@ is measured.
 import functools
 
 import numpy as np
-from scipy import sparse
 
 from ntkexec import executor, pipeline
 from ntkexec.check import Check, Measurement, Scale
@@ -114,7 +113,6 @@ def measure_dfs(scale: Scale, late: int = 0) -> Measurement:
     free = neighbours < 0
     beyond = np.where(free, 0, discovery[np.maximum(neighbours, 0)])
     parent_port = np.where(has_parent, (neighbours == parent[:, None]).argmax(axis=1), -1)
-    adjacent = _closed_neighbourhoods(instance)
 
     def holds_token(r: int) -> np.ndarray:
         """Who is on top of the stack after tick r + 1; nobody once the search is over."""
@@ -139,17 +137,19 @@ def measure_dfs(scale: Scale, late: int = 0) -> Measurement:
         right &= fields["caller"] == np.where(held.any(axis=1), held.argmax(axis=1), -1)
         right &= fields["done"] == done
         right &= ~fields["inbox.call"].any(axis=1)
-        right &= fields["inbox.here"].sum(axis=1) == adjacent @ done
+        right &= (fields["inbox.here"] == _here(instance, done)).all(axis=1)
         wrong += int((~right).sum())
     return Measurement(wrong, details={"nodes": len(finish), "steps": instance.num_steps})
 
 
-def _closed_neighbourhoods(instance: Instance) -> sparse.csr_array:
-    """The closed neighbourhoods of a graph as a matrix of 0s and 1s, rows by receiver."""
-    edges, num_nodes = instance.graph.tuple, instance.graph.num_nodes
-    ends = (np.asarray(edges.receivers), np.asarray(edges.senders))
-    loops = sparse.eye_array(num_nodes, dtype=int, format="csr")
-    return sparse.csr_array((np.ones(len(ends[0]), int), ends), (num_nodes, num_nodes)) + loops
+def _here(instance: Instance, done: np.ndarray) -> np.ndarray:
+    """By node and slot, whether the node of that colour in the closed neighbourhood is done."""
+    graph, colours = instance.graph, np.asarray(instance.graph.colours)
+    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
+    found = np.zeros((graph.num_nodes, graph.num_colours), bool)
+    found[np.arange(graph.num_nodes), colours] = done
+    found[receivers[done[senders]], colours[senders[done[senders]]]] = True
+    return found
 
 
 def measure_bellman_ford(scale: Scale, late: int = 0) -> Measurement:
