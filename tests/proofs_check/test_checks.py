@@ -22,6 +22,8 @@ SLOW = {
     "interference-inside",
     "interference-outside",
     "kernel-finite-width",
+    "local-messages",
+    "local-rounds",
     "mean-oracle",
     "phase-collisions",
     "phase-members",
