@@ -195,7 +195,7 @@ def _relaxed(
     """Who is reached, distance, parent's port and who improved, before each round and at the end."""
     reached, distance = first["reached"].copy(), first["distance"].astype(int)
     parent, improved = np.full(len(reached), -1), np.zeros(len(reached), bool)
-    found = [(reached, distance, parent, improved)]
+    found: list[tuple[np.ndarray, ...]] = [(reached, distance, parent, improved)]
     for _ in range(rounds):
         live = (neighbours >= 0) & reached[neighbours]
         # Larger than any distance where there is no sum.
