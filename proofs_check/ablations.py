@@ -236,6 +236,16 @@ CHECKS = (
         broken=functools.partial(measure_heaviside, heaviside="before"),
     ),
     Check(
+        name="ablation-after",
+        claim="with the Heaviside step after aggregation BFS stays exact, in the mean",
+        source="ablation: sums of real numbers are rounded, where the theory expected errors",
+        how="largest share of wrong states, joint update in the mean, threshold of the receiver's m",
+        bound=0,
+        bound_from="slots: what is added to the one contribution that matters is near 0",
+        measure=functools.partial(measure_with_heaviside, heaviside="after"),
+        broken=functools.partial(measure_with_heaviside, heaviside="never"),
+    ),
+    Check(
         name="ablation-encoding",
         claim="without the orthogonal encoding no thresholds make all bits right",
         source="ablation: kernel regression on the states themselves",

@@ -91,6 +91,123 @@ def measure_bfs(scale: Scale, late: int = 0) -> Measurement:
     return Measurement(wrong, details={"nodes": len(distance), "steps": instance.num_steps})
 
 
+def measure_dfs(scale: Scale, late: int = 0) -> Measurement:
+    """Nodes and rounds in which the hypothesis for DFS does not hold.
+
+    Args:
+        scale: which graphs.
+        late: added to r, for counter-cases.
+    """
+    instance = instances(scale)["dfs"]
+    expected = instance.reference()
+    discovery, finish = expected["discovery"], expected["finish"]
+    parent, has_parent = expected["parent"], expected["parent"] >= 0
+    distance = instances(scale)["bfs"].reference()["distance"]
+    # Graphs are connected, so the last time of each is its source's finish.
+    graph, layout = instance.graph, instance.program.layout
+    last = np.concatenate(
+        [np.full_like(finish[part], finish[part].max()) for part in graph.node_ranges()]
+    )
+    size, ports = 1 << len(layout.bits("finish")), len(layout.bits("parent"))
+    neighbours = in_neighbours(graph, ports)
+    free = neighbours < 0
+    beyond = np.where(free, 0, discovery[np.maximum(neighbours, 0)])
+    parent_port = np.where(has_parent, (neighbours == parent[:, None]).argmax(axis=1), -1)
+
+    def holds_token(r: int) -> np.ndarray:
+        """Who is on top of the stack after tick r + 1; nobody once the search is over."""
+        found = discovery == r + 1
+        found[parent[(finish == r + 1) & has_parent]] = True
+        return found
+
+    wrong = 0
+    for step, fields in enumerate(traced(instance)):
+        if step % 2:
+            continue
+        r = step // 2 + late
+        visited, done = discovery <= r, distance <= r + 1 - last
+        right = fields["visited"] == visited
+        right &= fields["called"] == holds_token(r)
+        right &= fields["finished"] == (finish <= r + 1)
+        right &= fields["discovery"] == np.where(visited, discovery, 0)
+        right &= fields["finish"] == np.minimum(finish, r + 1) % size
+        right &= fields["parent"] == np.where(visited, parent_port, -1)
+        right &= (fields["neighbour.gone"] == (free | (beyond <= r))).all(axis=1)
+        held = ~free & holds_token(r - 1)[np.maximum(neighbours, 0)]
+        right &= fields["caller"] == np.where(held.any(axis=1), held.argmax(axis=1), -1)
+        right &= fields["done"] == done
+        right &= ~fields["inbox.call"].any(axis=1)
+        right &= (fields["inbox.here"] == _here(instance, done)).all(axis=1)
+        wrong += int((~right).sum())
+    return Measurement(wrong, details={"nodes": len(finish), "steps": instance.num_steps})
+
+
+def _here(instance: Instance, done: np.ndarray) -> np.ndarray:
+    """By node and slot, whether the node of that colour in the closed neighbourhood is done."""
+    graph, colours = instance.graph, np.asarray(instance.graph.colours)
+    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
+    found = np.zeros((graph.num_nodes, graph.num_colours), bool)
+    found[np.arange(graph.num_nodes), colours] = done
+    found[receivers[done[senders]], colours[senders[done[senders]]]] = True
+    return found
+
+
+def measure_bellman_ford(scale: Scale, late: int = 0) -> Measurement:
+    """Nodes and steps in which the hypotheses for Bellman-Ford do not hold.
+
+    Args:
+        scale: which graphs; those of `standard` for `full`, since every step is kept.
+        late: rounds added to t, for counter-cases.
+    """
+    instance = instances("quick" if scale == "quick" else "standard")["bellman-ford"]
+    program, layout = instance.program, instance.program.layout
+    word, ports = len(layout.bits("distance")), len(layout.bits("parent"))
+    length, size = program.round_length, 1 << len(layout.bits("distance"))
+    first = layout.unpack(instance.initial)
+    neighbours = in_neighbours(instance.graph, ports)
+    free = neighbours < 0
+    # Distances as they are stored, that is without a sign, and 0 where there is none yet.
+    relaxed = _relaxed(first, neighbours, size, rounds=instance.num_steps // length + late)
+    wrong = 0
+    for step, fields in enumerate(traced(instance)):
+        t, s = divmod(step, length)
+        reached, distance, parent, improved = relaxed[t + late]
+        right = fields["reached"] == reached
+        right &= fields["distance"] == distance
+        right &= fields["parent"] == parent
+        if s == 0:
+            right &= fields["improved"] == improved
+        sums = np.where(free, 0, (distance[neighbours] + first["edge.weight"]) % size)
+        if 5 <= s <= word + 4:
+            low = 1 << (s - 4)
+            right &= ((fields["sum.kept"] - sums) % low == 0).all(axis=1)
+            candidates = np.concatenate([distance[:, None], sums], axis=1) % low
+            pairs = [(one, other) for other in range(ports + 1) for one in range(other)]
+            less = [candidates[:, other] < candidates[:, one] for one, other in pairs]
+            right &= (fields["pair.smaller"] == np.stack(less, axis=1)).all(axis=1)
+        wrong += int((~right).sum())
+    return Measurement(wrong, details={"nodes": len(free), "steps": instance.num_steps})
+
+
+def _relaxed(
+    first: dict[str, np.ndarray], neighbours: np.ndarray, size: int, *, rounds: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Who is reached, distance, parent's port and who improved, before each round and at the end."""
+    reached, distance = first["reached"].copy(), first["distance"].astype(int)
+    parent, improved = np.full(len(reached), -1), np.zeros(len(reached), bool)
+    found: list[tuple[np.ndarray, ...]] = [(reached, distance, parent, improved)]
+    for _ in range(rounds):
+        live = (neighbours >= 0) & reached[neighbours]
+        # Larger than any distance where there is no sum.
+        sums = np.where(live, (distance[neighbours] + first["edge.weight"]) % size, size)
+        improved = sums.min(axis=1) < np.where(reached, distance, size)
+        distance = np.where(improved, sums.min(axis=1), distance)
+        parent = np.where(improved, sums.argmin(axis=1), parent)
+        reached = reached | improved
+        found.append((reached, distance, parent, improved))
+    return found
+
+
 CHECKS = (
     Check(
         name="induction-flooding",
@@ -113,5 +230,27 @@ CHECKS = (
         bound_from="the claim is exact",
         measure=measure_bfs,
         broken=functools.partial(measure_bfs, late=1),
+    ),
+    Check(
+        name="induction-dfs",
+        claim="before step 2r the node on top of the textbook's stack after r + 1 ticks has the token",
+        formula=r"\text{called}_{2r}(v) \iff v = u_r, \quad \text{visited}_{2r}(v) \iff d(v) \le r",
+        source="docs/proofs.md",
+        how="nodes and rounds that contradict the hypothesis, on all small graphs and random ones",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_dfs,
+        broken=functools.partial(measure_dfs, late=1),
+    ),
+    Check(
+        name="induction-bellman-ford",
+        claim="t rounds of all nodes relaxing at once; s steps into a round s - 4 bits are compared",
+        formula=r"\delta_{t+1}(v) = \min(\delta_t(v), \min_u \delta_t(u) + w(u, v))",
+        source="docs/proofs.md",
+        how="nodes and steps that contradict the hypotheses, on all small graphs and random ones",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_bellman_ford,
+        broken=functools.partial(measure_bellman_ford, late=1),
     ),
 )

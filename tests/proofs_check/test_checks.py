@@ -23,6 +23,8 @@ SLOW = {
     "interference-inside",
     "interference-outside",
     "kernel-finite-width",
+    "local-messages",
+    "local-rounds",
     "mean-oracle",
     "phase-collisions",
     "phase-members",
