@@ -59,7 +59,7 @@ def measure(scale: Scale, last: int | None = None) -> Measurement:
         last: the largest width instead, for counter-cases.
     """
     members = {"quick": 150, "standard": 400, "full": 2000}[scale]
-    widths = [64, 1024] if scale == "quick" else [64, 128, 256, 1024, 4096]
+    widths = [1024] if scale == "quick" else [64, 128, 256, 1024, 4096]
     widths = widths if last is None else [last]
     limit = outputs("gaussian", 1, members, seed=33)
     distances: dict[str, list[float]] = {}
