@@ -13,11 +13,13 @@ from jaxtyping import Array, Bool, Int32, UInt32
 from ntkexec import compilation
 from ntkexec.message_passing import GraphsTuple
 from ntkexec.packed.frontier import Frontier
+from ntkexec.packed.indices import Indices, compress
 from ntkexec.packed.neighbours import (
     AXIS,
     Neighbours,
     Rows,
     Tables,
+    by_word,
     neighbour_table,
     slot_masks,
 )
@@ -110,15 +112,13 @@ class Prepared:
         changing, fixed = self._division(now)
         if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
             return now, turns
-        senders, receivers = self.edges
-        order = np.argsort(senders, kind="stable")
         frontier = Frontier(
             self.packed,
             self.orbit.ring,
             changing,
             fixed,
             self.neighbours,
-            neighbour_table(receivers[order], senders[order], self.num_nodes),
+            self._hearers(),
         )
         left = turns
         while left and (done := frontier.turn(left)):
@@ -126,6 +126,15 @@ class Prepared:
         seconds = [frontier.compile_seconds, frontier.run_seconds]
         steps = (turns - left) * len(self.orbit.ring)
         return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left
+
+    def _hearers(self) -> Indices:
+        """By node those that hear it, in NumPy; for undirected edges those that it hears."""
+        senders, receivers = self.edges
+        order = np.argsort(senders, kind="stable")
+        if np.array_equal(senders[order], receivers) and np.array_equal(receivers[order], senders):
+            return jax.tree.map(np.asarray, self.neighbours.table)
+        table = neighbour_table(receivers[order], senders[order], self.num_nodes)
+        return compress(by_word(table), table.shape[1] - 1)
 
     def step(self, now: Moment) -> tuple[Rows, Moment]:
         """One step: what it decided, before messages were exchanged, and the moment after it."""
@@ -245,8 +254,13 @@ def prepare(
     edges = np.asarray(graphs.senders), np.asarray(graphs.receivers)
     if devices is None:
         start = {bit: jnp.asarray(rows[bit]) for bit in possible}
-        table, slots, valid, _ = (None if a is None else jnp.asarray(a) for a in tables)
-        neighbours = Neighbours(table, slots, valid)  # type: ignore[arg-type] # only slots may lack
+        # Bounded by the width, not by n, so that graphs of similar size share their code.
+        table = compress(tables.table, rows.shape[1] * WORD_BITS - 1)
+        neighbours = Neighbours(
+            jax.tree.map(jnp.asarray, table),
+            None if tables.slots is None else jnp.asarray(tables.slots),
+            jnp.asarray(tables.valid),
+        )
         return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes, edges)
     mesh = Mesh(np.asarray(devices), (AXIS,))
     tables, border = divide(tables, num_nodes, len(devices))
@@ -275,7 +289,7 @@ def _tables(
     if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
         slots = slot_masks(table, guards, len(own.guards), num_nodes)
     return Tables(
-        table=table.reshape(len(table), num_words(num_nodes), WORD_BITS),
+        table=by_word(table),
         slots=slots,
         valid=pack_row(np.ones(num_nodes, bool)),
     )
