@@ -170,9 +170,13 @@ SUFFIXES: dict[str, Callable[[Path], nx.Graph | EdgeArrays]] = {
     ".npy": read_npy,
     ".npz": read_npz,
 }
-_ARRAY_READERS = {
+_ARRAY_READERS: dict[
+    Callable[[Path], nx.Graph | EdgeArrays], Callable[[Path], EdgeArrays | None]
+] = {
     _read_edge_list: _read_integer_edges,
-    **{r: r for r in (read_mtx, read_npy, read_npz)},
+    read_mtx: read_mtx,
+    read_npy: read_npy,
+    read_npz: read_npz,
 }
 _EDGE_READERS: dict[str, Callable[[Path], EdgeArrays | None]] = {
     suffix: _ARRAY_READERS.get(reader, _only_by_networkx) for suffix, reader in SUFFIXES.items()

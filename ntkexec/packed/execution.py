@@ -35,11 +35,15 @@ from ntkexec.packed.sharding import (
     sharded_rings,
     sharded_step,
 )
-from ntkexec.packed.step import run_rings, single_step
+from ntkexec.packed.step import after_tail, run_rings, run_small, single_step
 
 # From so many turns and nodes on, it pays to leave out words in which nothing happens.
 FRONTIER_TURNS = 64
 FRONTIER_NODES = 1 << 18
+# Below so many nodes a call costs more than a step; the code then has all steps in it, for which a
+# turn must have few, since the steps left over are compiled with it.
+SMALL_NODES = 1 << 15
+LONGEST_SMALL_RING = 2
 # From so many nodes on, code is compiled for the very graph.
 SPECIALISED_NODES = 1 << 17
 
@@ -94,7 +98,10 @@ class Prepared:
         now, ring = self.start, self.orbit.ring
         while now.step < min(num_steps, len(self.orbit.head)):
             _, now = self.step(now)
-        turns = (num_steps - now.step) // len(ring)
+        turns, left = divmod(max(0, num_steps - now.step), len(ring))
+        tail = [self.orbit.at(step) for step in range(num_steps - left, num_steps)]
+        if self.num_nodes < SMALL_NODES and self.mesh is None and len(ring) <= LONGEST_SMALL_RING:
+            return self._small(now, turns, tuple(tail)) if turns or tail else now
         if turns >= FRONTIER_TURNS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
             now, turns = self.sparse_turns(now, turns)
         if turns:
@@ -102,6 +109,26 @@ class Prepared:
         while now.step < num_steps:
             _, now = self.step(now)
         return now
+
+    def _small(self, now: Moment, turns: int, tail: tuple[Clock, ...]) -> Moment:
+        """Turns of the clock and the steps that are left, in one call with few arrays."""
+        changing, fixed = self._division(now)
+        rows = [np.asarray(row) for row in (*changing.values(), *fixed.values())]
+        stack = np.array(rows, np.uint32).reshape(len(rows), *self.neighbours.valid.shape)
+        (stacked, met), *seconds = compilation.call(
+            run_small,
+            stack,
+            self.neighbours,
+            np.asarray(turns, np.int32),
+            packed=self.packed,
+            ring=self.orbit.ring,
+            tail=tail,
+            changing=tuple(changing),
+            fixed=tuple(fixed),
+        )
+        bits = after_tail(self.packed, tail, (*changing, *fixed))
+        found: Rows = dict(zip(bits, np.asarray(stacked), strict=True))
+        return self._after(now, turns * len(self.orbit.ring) + len(tail), found, met, seconds)
 
     def sparse_turns(self, now: Moment, turns: int) -> tuple[Moment, int]:
         """As many turns of the clock as only some nodes need take part in; see `frontier`.
@@ -253,7 +280,8 @@ def prepare(
     ]
     edges = np.asarray(graphs.senders), np.asarray(graphs.receivers)
     if devices is None:
-        start = {bit: jnp.asarray(rows[bit]) for bit in possible}
+        place_row = np.asarray if num_nodes < SMALL_NODES else jnp.asarray
+        start: Rows = {bit: place_row(rows[bit]) for bit in possible}
         # Bounded by the width, not by n, so that graphs of similar size share their code.
         table = compress(tables.table, rows.shape[1] * WORD_BITS - 1)
         neighbours = Neighbours(

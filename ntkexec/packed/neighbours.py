@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,8 @@ from ntkexec.packed.indices import Indices
 from ntkexec.packed.plan import OwnSlots
 from ntkexec.packed.rows import WORD_BITS, num_words, pack_row
 
-Rows = dict[int, Array]
-"""Packed rows by bit of the state; a bit that is not there is 0 at all nodes."""
+Rows = dict[int, Any]
+"""Packed rows by bit of the state, in JAX or NumPy; a bit that is not there is 0 at all nodes."""
 
 
 @jax.tree_util.register_dataclass

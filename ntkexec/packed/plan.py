@@ -170,6 +170,16 @@ class PackedProgram:
             possible: bits outside the clock that may be 1 before the step.
             clock: what the clock shows before it.
         """
+        if (possible, clock) not in self._plans:
+            self._plans[possible, clock] = self._plan(possible, clock)
+        return self._plans[possible, clock]
+
+    @functools.cached_property
+    def _plans(self) -> dict[tuple[frozenset[int], Clock], StepPlan]:
+        """Those asked for so far: an execution asks for the same few again and again."""
+        return {}
+
+    def _plan(self, possible: frozenset[int], clock: Clock) -> StepPlan:
         shown, live = dict(clock), {}
         for index, entry in enumerate(self.program.templates):
             if all(v == shown.get(bit, False) or bit in possible for bit, v in entry.condition):

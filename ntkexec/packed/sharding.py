@@ -164,9 +164,9 @@ def sharded_step(
     )(rows, neighbours)
 
 
-def fetch(row: Array) -> np.ndarray:
+def fetch(row: Array | np.ndarray) -> np.ndarray:
     """A row as a whole, on every process."""
-    if row.is_fully_addressable:
+    if isinstance(row, np.ndarray) or row.is_fully_addressable:
         return np.asarray(row)
     from jax.experimental import multihost_utils
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from ntkexec.certificate import Certificate
 from ntkexec.errors import CertificateError, ProgramError
 from ntkexec.layout import Flag, Layout, OneHot, Table, Word
 from ntkexec.match_bound import given_bound
+from ntkexec.packed import execution
 from ntkexec.packed.engine import packed_kernel_engine
 from ntkexec.packed.execution import prepare
 from ntkexec.packed.plan import PackedProgram
@@ -55,8 +57,12 @@ def run(engine, instance, **options):
     return executor.execute(engine, instance.program, instance.graphs, **options)
 
 
+# Small graphs take all steps in one call, large ones turn by turn.
+@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("name", CASES)
-def test_final_states_equal_those_of_the_kernel_engine(name):
+def test_final_states_equal_those_of_the_kernel_engine(name, small, monkeypatch):
+    if not small:
+        monkeypatch.setattr(execution, "SMALL_NODES", 0)
     instance, kernel, packed = case(name)
     # Also one step more than whole turns of the clock.
     for num_steps in (instance.num_steps, instance.num_steps + 1):
@@ -116,10 +122,16 @@ def test_padded_batches_equal_those_of_the_kernel_engine():
 
 @given(executions(), st.integers(0, 7))
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
-def test_random_programs_run_as_their_templates_say(execution, num_steps):
-    program, inputs = execution
+def test_random_programs_run_as_their_templates_say(drawn, num_steps):
+    program, inputs = drawn
     prepared = prepare(PackedProgram(program), inputs)
     found = prepared.run(num_steps)
+    with mock.patch.object(execution, "SMALL_NODES", 0):
+        large = prepared.run(num_steps)
+    assert large.collisions == found.collisions
+    assert np.array_equal(
+        prepared.states(large.clock, large.rows), prepared.states(found.clock, found.rows)
+    )
     states, collisions = np.array(inputs.nodes), 0
     split = program.layout.num_computation_bits
     for _ in range(num_steps):
@@ -191,6 +203,17 @@ def test_places_in_binary_are_places_too():
     assert len(guards) == instance.program.layout.leaves["colour"].size
     assert all({bit for bit, _ in g} == set(instance.program.layout.bits("colour")) for g in guards)
     assert prepare(packed.packed, instance.graphs).neighbours.slots is not None
+
+
+def test_a_small_graph_takes_one_call(monkeypatch):
+    instance, _, packed = case("bfs, several components")
+    calls = []
+    call = execution.compilation.call
+    monkeypatch.setattr(
+        execution.compilation, "call", lambda *a, **k: calls.append(a[0]) or call(*a, **k)
+    )
+    run(packed, instance, verify=False, num_steps=instance.num_steps + 1)
+    assert calls == [execution.run_small]
 
 
 def test_another_program_is_refused():
