@@ -229,9 +229,12 @@ class Prepared:
     def payload_rows(self, possible: frozenset[int]) -> int:
         """Message bits that every node gathers from its neighbours, if these bits may be 1."""
         own = self.packed.own
+        messages = {bit for bit in possible if bit >= self.packed.split}
         if own is None or self.neighbours.slots is None:
-            return sum(bit >= self.packed.split for bit in possible)
-        return sum(not possible.isdisjoint(column) for column in zip(*own.bits, strict=True))
+            return len(messages)
+        columns = zip(*own.bits, strict=True)
+        anywhere = messages - own.covered
+        return sum(not messages.isdisjoint(column) for column in columns) + len(anywhere)
 
     def _after(
         self, now: Moment, steps: int, rows: Rows, met: object, seconds: list[float]

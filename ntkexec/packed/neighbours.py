@@ -164,10 +164,14 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
     Returns:
         The rows, and at how many nodes two contributions met.
     """
+    held: Rows = {}
     if neighbours.slots is not None and own is not None:
-        return _to_own_slots(neighbours, neighbours.slots, own, sent), jnp.zeros((), jnp.int32)
-    held, met = {}, jnp.zeros_like(neighbours.valid)
-    for bit, row in sent.items():
+        held = _to_own_slots(neighbours, neighbours.slots, own, sent)
+    anywhere = {bit: row for bit, row in sent.items() if bit not in held}
+    if not anywhere:
+        return held, jnp.zeros((), jnp.int32)
+    met = jnp.zeros_like(neighbours.valid)
+    for bit, row in anywhere.items():
         union = row & neighbours.valid
         for heard in neighbours.listen(union):
             met |= union & heard
