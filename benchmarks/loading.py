@@ -5,6 +5,7 @@ what other formats cost. Both give the same graph, which is checked. Seconds are
 so that other work on the machine counts less.
 """
 
+import functools
 import tempfile
 import time
 from collections.abc import Callable
@@ -36,10 +37,8 @@ def run() -> dict[str, Any]:
         for suffix, strategy, num_nodes in CASES:
             path = Path(folder) / f"graph{suffix}"
             _write(graphs.random_regular(num_nodes, DEGREE, seed=0), path)
-            found, seconds = _timed(lambda p=path, s=strategy: graphs.load(p, strategy=s))
-            expected, by_networkx = _timed(
-                lambda p=path, s=strategy: graphs.from_networkx(graphs.read(p), strategy=s)
-            )
+            found, seconds = _timed(functools.partial(graphs.load, path, strategy=strategy))
+            expected, by_networkx = _timed(functools.partial(_by_networkx, path, strategy))
             assert found.names == expected.names
             assert np.array_equal(found.colours, expected.colours)
             assert np.array_equal(found.tuple.senders, expected.tuple.senders)
@@ -57,6 +56,10 @@ def run() -> dict[str, Any]:
                 }
             )
     return {"rows": rows}
+
+
+def _by_networkx(path: Path, strategy: str) -> Graph:
+    return graphs.from_networkx(graphs.read(path), strategy=strategy)
 
 
 def _write(graph: Graph, path: Path) -> None:
