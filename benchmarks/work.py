@@ -1,6 +1,6 @@
 """Seconds a step against the size of the program, on one graph.
 
-Flooding with messages of 1 to 64 bits on 100,000 nodes: conditions and outputs of all templates
+Flooding with messages of 1 to 60 bits on 100,000 nodes: conditions and outputs of all templates
 grow in proportion, and so should the time.
 """
 
@@ -13,7 +13,7 @@ from ntkexec.packed.plan import PackedProgram
 from ntkexec.programs import flooding
 
 NODES, DEGREE = 100_000, 4
-BITS = (1, 2, 4, 8, 16, 32, 64)
+BITS = (1, 2, 4, 8, 16, 32, 60)
 # Programs of so many sizes, the largest, consist of what grows with the message.
 LARGE = 4
 
