@@ -7,6 +7,7 @@ message bit. Bandwidth is measured by copying an array far larger than the cache
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from benchmarks import measure
@@ -69,11 +70,10 @@ def count(prepared: Prepared) -> dict[str, int]:
     written = len(changing - kept)
     tables = sum(
         array.nbytes
-        for array in (prepared.neighbours.table, prepared.neighbours.slots)
-        if array is not None
+        for array in jax.tree.leaves((prepared.neighbours.table, prepared.neighbours.slots))
     )
     return {
         "bytes": 4 * words * (begins + written) + sent * tables,
         "operations": operations * words,
-        "gathered": sent * prepared.neighbours.table.size,
+        "gathered": sent * prepared.neighbours.table.low.size,
     }

@@ -45,7 +45,8 @@ def test_bytes_of_a_turn_are_counted_from_rows_and_tables():
     # Before a round, calls lie in the table of ports; the inbox is empty.
     changing = 2 + 2 * ports + len(layout.bits("distance"))
     slots = layout.leaves["colour"].size
-    tables = ports * words * (32 * 4 + 4 * slots)
+    # Two bytes an index, and which of the slots in binary, 0 for none.
+    tables = ports * words * (32 * 2 + 4 * slots.bit_length())
     assert counted["bytes"] == 4 * words * ((1 + ports) * slot + 2 * changing) + tables
     assert counted["gathered"] == ports * words * 32
     assert counted["operations"] > 0

@@ -1,14 +1,14 @@
-"""Adjacency matrices as graphs, and the checks that keep a bad array file from being loaded."""
+"""Adjacency matrices as edges, and the checks that keep a bad array file from being loaded."""
 
 import io
 import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 
 from ntkexec.errors import GraphError
+from ntkexec.graphs.edge_arrays import EdgeArrays
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -19,8 +19,8 @@ MAX_DENSE_NODES = 10_000  # 800 MB of float64
 
 def from_matrix(
     matrix: "np.ndarray | scipy.sparse.sparray | scipy.sparse.spmatrix", place: str
-) -> nx.Graph:
-    """The graph of an adjacency matrix, on the nodes 0..n-1.
+) -> EdgeArrays:
+    """The edges of an adjacency matrix, on the nodes 0..n-1.
 
     Args:
         matrix: square, dense or sparse, of Booleans or whole numbers. Zeros are no edges. If all
@@ -28,8 +28,8 @@ def from_matrix(
         place: the file, for messages.
 
     Returns:
-        An undirected graph if the matrix is symmetric, and otherwise a directed one in which row
-        i, column j is the edge from i to j.
+        Undirected edges, each in both directions, if the matrix is symmetric, and otherwise directed
+        ones: row i, column j is the edge from i to j.
 
     Raises:
         GraphError: the matrix is not square, or an entry is not a whole number.
@@ -45,7 +45,8 @@ def from_matrix(
     entries.sum_duplicates()
     entries.eliminate_zeros()
     coo = entries.tocoo()
-    rows, columns, values = coo.row.tolist(), coo.col.tolist(), coo.data
+    rows, columns = (np.asarray(axis, np.int64) for axis in (coo.row, coo.col))
+    values = coo.data
     fractional = ~np.isfinite(values) | (values != np.floor(values))
     if fractional.any():
         k = int(fractional.argmax())
@@ -54,17 +55,16 @@ def from_matrix(
             f"(from 0); expected whole numbers"
         )
     is_symmetric = (entries != entries.T).nnz == 0
-    graph: nx.Graph = nx.Graph() if is_symmetric else nx.DiGraph()
-    graph.add_nodes_from(range(matrix.shape[0]))
-    if np.all(values == 1):
-        graph.add_edges_from(zip(rows, columns, strict=True))
-    else:
-        weights = map(int, values.tolist())
-        graph.add_weighted_edges_from(zip(rows, columns, weights, strict=True))
-    return graph
+    return EdgeArrays(
+        range(matrix.shape[0]),
+        rows,
+        columns,
+        weights=None if np.all(values == 1) else values,
+        directed=not is_symmetric,
+    )
 
 
-def read_npy(path: Path) -> nx.Graph:
+def read_npy(path: Path) -> EdgeArrays:
     """A dense adjacency matrix written by `numpy.save`."""
     with path.open("rb") as file:
         _check_header(file, str(path))
@@ -73,7 +73,7 @@ def read_npy(path: Path) -> nx.Graph:
     return from_matrix(matrix, str(path))
 
 
-def read_npz(path: Path) -> nx.Graph:
+def read_npz(path: Path) -> EdgeArrays:
     """A matrix written by `scipy.sparse.save_npz`, or the single dense array of `numpy.savez`."""
     import scipy.sparse
 
@@ -98,7 +98,7 @@ def read_npz(path: Path) -> nx.Graph:
     return from_matrix(matrix, str(path))
 
 
-def read_mtx(path: Path) -> nx.Graph:
+def read_mtx(path: Path) -> EdgeArrays:
     """A Matrix Market file, sparse or dense; ends in .mtx or .mtx.gz."""
     import scipy.io
 

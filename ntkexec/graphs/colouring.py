@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import networkx as nx
 import numpy as np
@@ -13,10 +13,13 @@ from ntkexec.graphs.nodes import ordered_nodes
 from ntkexec.graphs.parallel_colouring import jones_plassmann
 from ntkexec.graphs.suggest import did_you_mean
 
-# The orders in which nodes choose the smallest free colour. `saturation_largest_first` (DSATUR)
-# often saves a colour, but it and `independent_set` take O(n^2): for small graphs.
+if TYPE_CHECKING:
+    import scipy.sparse
+
+# Orders in which nodes choose the smallest free colour, besides `LARGEST_FIRST`. DSATUR,
+# `saturation_largest_first`, often saves a colour, but it and `independent_set` take O(n^2): for
+# small graphs.
 STRATEGIES: dict[str, Callable[[nx.Graph, dict[int, int]], Iterable[int]]] = {
-    "largest_first": nx.coloring.strategy_largest_first,
     "smallest_last": nx.coloring.strategy_smallest_last,
     "independent_set": nx.coloring.strategy_independent_set,
     "connected_sequential_bfs": nx.coloring.strategy_connected_sequential_bfs,
@@ -25,6 +28,7 @@ STRATEGIES: dict[str, Callable[[nx.Graph, dict[int, int]], Iterable[int]]] = {
     "random_sequential": functools.partial(nx.coloring.strategy_random_sequential, seed=0),
 }
 
+LARGEST_FIRST = "largest_first"
 PARALLEL = "parallel"
 
 # Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,000 leaves.
@@ -46,8 +50,8 @@ def two_hop_colouring(graph: nx.Graph, strategy: str = "largest_first") -> dict[
     Args:
         graph: any networkx graph; the direction of edges, their multiplicity and self-loops do not
             matter.
-        strategy: the order in which nodes choose the smallest free colour, one of `STRATEGIES`;
-            `parallel` colours a million nodes in seconds.
+        strategy: the order in which nodes choose the smallest free colour, `largest_first` or one of
+            `STRATEGIES`; `parallel` colours a million nodes in seconds.
 
     Returns:
         A colour for each node, in the order of identifiers (`nodes.ordered_nodes`), numbered from 0
@@ -76,15 +80,17 @@ def colour_edges(
         num_nodes: number of nodes.
         senders: one end of each edge; an edge may be given once or in both directions.
         receivers: the other end.
-        strategy: one of `STRATEGIES`, or `parallel`, for large graphs (`jones_plassmann`).
+        strategy: `largest_first`, one of `STRATEGIES`, or `parallel`, for large graphs (`jones_plassmann`).
 
     Raises:
         GraphError: as `two_hop_colouring`.
     """
     if strategy == PARALLEL:
         return jones_plassmann(num_nodes, senders, receivers)
+    if strategy == LARGEST_FIRST:
+        return _largest_first(num_nodes, senders, receivers)
     if strategy not in STRATEGIES:
-        known = (*STRATEGIES, PARALLEL)
+        known = (LARGEST_FIRST, *STRATEGIES, PARALLEL)
         raise GraphError(
             f"strategy {strategy!r} is unknown; a two-hop colouring takes one of "
             f"{', '.join(known)}{did_you_mean(str(strategy), known)}"
@@ -161,11 +167,55 @@ def check_colours(
         )
 
 
+def _largest_first(
+    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
+) -> Int32[np.ndarray, "n"]:
+    """Nodes with most others within two hops choose first, among equals the smallest identifier.
+
+    What `networkx.greedy_color` gives on the square graph, of which only the degrees are formed.
+    """
+    adjacency = _adjacency(num_nodes, senders, receivers)
+    within = adjacency @ adjacency + adjacency
+    order = np.argsort(within.diagonal() - np.diff(within.indptr), kind="stable")
+    starts, members = adjacency.indptr.tolist(), adjacency.indices.tolist()
+    colours = [0] * num_nodes
+    # By node the colours of its closed neighbourhood, as bits of one integer.
+    taken = [0] * num_nodes
+    for node in order.tolist():
+        around = members[starts[node] : starts[node + 1]]
+        union = taken[node]
+        for other in around:
+            union |= taken[other]
+        bit = ~union & (union + 1)
+        colours[node] = bit.bit_length() - 1
+        taken[node] |= bit
+        for other in around:
+            taken[other] |= bit
+    return np.array(colours, np.int32)
+
+
 def _pairs_within_two_hops(
     num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
 ) -> Iterable[tuple[int, int]]:
     """Each unordered pair of distinct nodes at distance one or two, once."""
     import scipy.sparse  # here, so that importing the package stays light
+
+    adjacency = _adjacency(num_nodes, senders, receivers)
+    square = scipy.sparse.triu(adjacency @ adjacency + adjacency, k=1, format="coo")
+    # In the order of rows, so that the colours do not depend on the order of the edges.
+    order = np.lexsort((square.col, square.row))
+    return zip(square.row[order].tolist(), square.col[order].tolist(), strict=True)
+
+
+def _adjacency(
+    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
+) -> "scipy.sparse.csr_array":
+    """The symmetric adjacency matrix, if its square can be held.
+
+    Raises:
+        GraphError: there are too many pairs within two hops.
+    """
+    import scipy.sparse
 
     ends = (np.concatenate([senders, receivers]), np.concatenate([receivers, senders]))
     # Booleans, since counts would overflow a small type and cost memory in a large one.
@@ -179,7 +229,4 @@ def _pairs_within_two_hops(
             f"a graph of {num_nodes} nodes with largest degree {degrees.max()} has up to "
             f"{bound} pairs within two hops; a two-hop colouring takes at most {MAX_PAIRS}"
         )
-    square = scipy.sparse.triu(adjacency @ adjacency + adjacency, k=1, format="coo")
-    # In the order of rows, so that the colours do not depend on the order of the edges.
-    order = np.lexsort((square.col, square.row))
-    return zip(square.row[order].tolist(), square.col[order].tolist(), strict=True)
+    return adjacency

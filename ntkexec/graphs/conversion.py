@@ -44,7 +44,7 @@ def from_networkx(
             None to ignore all weights.
         degree: bound on the number of distinct neighbours, in or out, that a program allows; None
             accepts any graph.
-        strategy: how to colour, one of `colouring.STRATEGIES`.
+        strategy: how to colour, as in `two_hop_colouring`.
         label: what to call the graph in titles and messages.
         self_loops: "refuse" raises on an edge from a node to itself; "drop" leaves it out.
 

@@ -1,18 +1,24 @@
 """Graphs from files: the suffix chooses the reader, and every failure is a `GraphError`."""
 
+import codecs
 import gzip
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import networkx as nx
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs.adjacency import read_mtx, read_npy, read_npz
+from ntkexec.graphs.edge_arrays import EdgeArrays
 from ntkexec.graphs.edge_list import parse_edge_list, with_integer_names
+from ntkexec.graphs.integer_edges import read_integer_edges
 from ntkexec.graphs.suggest import did_you_mean
+
+Read = TypeVar("Read")
 
 
 def read(path: str | os.PathLike[str]) -> nx.Graph:
@@ -37,7 +43,27 @@ def read(path: str | os.PathLike[str]) -> nx.Graph:
         GraphError: there is no such file, its suffix is unknown, or its content is not what the
             suffix promises; names the file, the place in it where known, and what was expected.
     """
-    path = Path(path)
+    found = _read(Path(path), SUFFIXES)
+    return found.to_networkx() if isinstance(found, EdgeArrays) else found
+
+
+def read_edges(path: str | os.PathLike[str]) -> EdgeArrays | None:
+    """The graph in a file as arrays, without a networkx graph on the way.
+
+    Args:
+        path: the file, as for `read`.
+
+    Returns:
+        None if only `read` can tell: for .graphml, .gml and .json, and for edge lists in which
+        something but integers occurs.
+
+    Raises:
+        GraphError: as `read`.
+    """
+    return _read(Path(path), _EDGE_READERS)
+
+
+def _read(path: Path, readers: Mapping[str, Callable[[Path], Read]]) -> Read:
     suffix = suffix_of(path)
     if path.is_dir():
         raise GraphError(f"{path} is a directory; expected a graph file ({KNOWN})")
@@ -49,7 +75,7 @@ def read(path: str | os.PathLike[str]) -> nx.Graph:
     if not path.exists():
         raise GraphError(f"there is no file {path}")
     try:
-        return SUFFIXES[suffix](path)
+        return readers[suffix](path)
     except GraphError:
         raise
     except UnicodeDecodeError as error:
@@ -71,13 +97,25 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
     return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
+def _bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
+
+
 def _text(path: Path) -> str:
-    data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-    return data.decode("utf-8-sig")  # spreadsheets write a byte order mark
+    return _bytes(path).decode("utf-8-sig")  # spreadsheets write a byte order mark
 
 
 def _read_edge_list(path: Path) -> nx.Graph:
     return parse_edge_list(_text(path).splitlines(), str(path))
+
+
+def _read_integer_edges(path: Path) -> EdgeArrays | None:
+    return read_integer_edges(_bytes(path).removeprefix(codecs.BOM_UTF8))
+
+
+def _only_by_networkx(path: Path) -> None:
+    """Nothing of a file that networkx reads."""
 
 
 def _read_graphml(path: Path) -> nx.Graph:
@@ -116,7 +154,7 @@ def _read_node_link(path: Path) -> nx.Graph:
     return graph
 
 
-_TEXT_READERS: dict[str, Callable[[Path], nx.Graph]] = {
+_TEXT_READERS: dict[str, Callable[[Path], nx.Graph | EdgeArrays]] = {
     ".txt": _read_edge_list,
     ".edges": _read_edge_list,
     ".edgelist": _read_edge_list,
@@ -126,10 +164,21 @@ _TEXT_READERS: dict[str, Callable[[Path], nx.Graph]] = {
     ".json": _read_node_link,
     ".mtx": read_mtx,
 }
-SUFFIXES: dict[str, Callable[[Path], nx.Graph]] = {
+SUFFIXES: dict[str, Callable[[Path], nx.Graph | EdgeArrays]] = {
     **_TEXT_READERS,
     **{f"{suffix}.gz": reader for suffix, reader in _TEXT_READERS.items()},
     ".npy": read_npy,
     ".npz": read_npz,
+}
+_ARRAY_READERS: dict[
+    Callable[[Path], nx.Graph | EdgeArrays], Callable[[Path], EdgeArrays | None]
+] = {
+    _read_edge_list: _read_integer_edges,
+    read_mtx: read_mtx,
+    read_npy: read_npy,
+    read_npz: read_npz,
+}
+_EDGE_READERS: dict[str, Callable[[Path], EdgeArrays | None]] = {
+    suffix: _ARRAY_READERS.get(reader, _only_by_networkx) for suffix, reader in SUFFIXES.items()
 }
 KNOWN = f"{', '.join((*_TEXT_READERS, '.npy', '.npz'))}; text also with .gz"

@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import formats, generators
-from ntkexec.graphs.conversion import from_networkx
+from ntkexec.graphs.conversion import INT32, from_arrays, from_networkx
+from ntkexec.graphs.edge_arrays import EdgeArrays
 from ntkexec.graphs.graph import Graph
+
+# What files and generators call the weights of edges.
+WEIGHT = "weight"
 
 
 def load(
@@ -38,7 +43,21 @@ def load(
     if isinstance(spec, nx.Graph):
         graph, found_label = spec, str(spec.name) or "graph"
     elif isinstance(spec, os.PathLike) or (isinstance(spec, str) and _is_path(spec)):
-        graph, found_label = formats.read(spec), Path(spec).name
+        found_label = Path(spec).name if label is None else label
+        edges = formats.read_edges(spec)
+        if edges is not None and _are_plain(edges, weight, self_loops):
+            return from_arrays(
+                edges.names,
+                edges.senders,
+                edges.receivers,
+                weights=None if weight is None else np.asarray(edges.weights, np.int32),
+                directed=edges.directed,
+                degree=degree,
+                strategy=strategy,
+                label=found_label,
+                self_loops=self_loops,
+            )
+        graph = formats.read(spec)
     elif isinstance(spec, str):
         if generators.name_of(spec) not in generators.GENERATORS:
             raise GraphError(
@@ -59,6 +78,17 @@ def load(
         label=found_label if label is None else label,
         self_loops=self_loops,
     )
+
+
+def _are_plain(edges: EdgeArrays, weight: str | None, self_loops: str) -> bool:
+    """Whether no rule is broken that only `from_networkx` explains edge by edge."""
+    if self_loops == "refuse" and (edges.senders == edges.receivers).any():
+        return False
+    if weight is None:
+        return True
+    if weight != WEIGHT or edges.weights is None:
+        return False
+    return bool(((edges.weights >= INT32.min) & (edges.weights <= INT32.max)).all())
 
 
 def _is_path(text: str) -> bool:

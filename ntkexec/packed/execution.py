@@ -13,11 +13,13 @@ from jaxtyping import Array, Bool, Int32, UInt32
 from ntkexec import compilation
 from ntkexec.message_passing import GraphsTuple
 from ntkexec.packed.frontier import Frontier
+from ntkexec.packed.indices import Indices, compress
 from ntkexec.packed.neighbours import (
     AXIS,
     Neighbours,
     Rows,
     Tables,
+    by_word,
     neighbour_table,
     slot_masks,
 )
@@ -33,11 +35,15 @@ from ntkexec.packed.sharding import (
     sharded_rings,
     sharded_step,
 )
-from ntkexec.packed.step import run_rings, single_step
+from ntkexec.packed.step import after_tail, run_rings, run_small, single_step
 
 # From so many turns and nodes on, it pays to leave out words in which nothing happens.
 FRONTIER_TURNS = 64
 FRONTIER_NODES = 1 << 18
+# Below so many nodes a call costs more than a step; the code then has all steps in it, for which a
+# turn must have few, since the steps left over are compiled with it.
+SMALL_NODES = 1 << 15
+LONGEST_SMALL_RING = 2
 # From so many nodes on, code is compiled for the very graph.
 SPECIALISED_NODES = 1 << 17
 
@@ -92,7 +98,10 @@ class Prepared:
         now, ring = self.start, self.orbit.ring
         while now.step < min(num_steps, len(self.orbit.head)):
             _, now = self.step(now)
-        turns = (num_steps - now.step) // len(ring)
+        turns, left = divmod(max(0, num_steps - now.step), len(ring))
+        tail = [self.orbit.at(step) for step in range(num_steps - left, num_steps)]
+        if self.num_nodes < SMALL_NODES and self.mesh is None and len(ring) <= LONGEST_SMALL_RING:
+            return self._small(now, turns, tuple(tail)) if turns or tail else now
         if turns >= FRONTIER_TURNS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
             now, turns = self.sparse_turns(now, turns)
         if turns:
@@ -100,6 +109,26 @@ class Prepared:
         while now.step < num_steps:
             _, now = self.step(now)
         return now
+
+    def _small(self, now: Moment, turns: int, tail: tuple[Clock, ...]) -> Moment:
+        """Turns of the clock and the steps that are left, in one call with few arrays."""
+        changing, fixed = self._division(now)
+        rows = [np.asarray(row) for row in (*changing.values(), *fixed.values())]
+        stack = np.array(rows, np.uint32).reshape(len(rows), *self.neighbours.valid.shape)
+        (stacked, met), *seconds = compilation.call(
+            run_small,
+            stack,
+            self.neighbours,
+            np.asarray(turns, np.int32),
+            packed=self.packed,
+            ring=self.orbit.ring,
+            tail=tail,
+            changing=tuple(changing),
+            fixed=tuple(fixed),
+        )
+        bits = after_tail(self.packed, tail, (*changing, *fixed))
+        found: Rows = dict(zip(bits, np.asarray(stacked), strict=True))
+        return self._after(now, turns * len(self.orbit.ring) + len(tail), found, met, seconds)
 
     def sparse_turns(self, now: Moment, turns: int) -> tuple[Moment, int]:
         """As many turns of the clock as only some nodes need take part in; see `frontier`.
@@ -110,15 +139,13 @@ class Prepared:
         changing, fixed = self._division(now)
         if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
             return now, turns
-        senders, receivers = self.edges
-        order = np.argsort(senders, kind="stable")
         frontier = Frontier(
             self.packed,
             self.orbit.ring,
             changing,
             fixed,
             self.neighbours,
-            neighbour_table(receivers[order], senders[order], self.num_nodes),
+            self._hearers(),
         )
         left = turns
         while left and (done := frontier.turn(left)):
@@ -126,6 +153,15 @@ class Prepared:
         seconds = [frontier.compile_seconds, frontier.run_seconds]
         steps = (turns - left) * len(self.orbit.ring)
         return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left
+
+    def _hearers(self) -> Indices:
+        """By node those that hear it, in NumPy; for undirected edges those that it hears."""
+        senders, receivers = self.edges
+        order = np.argsort(senders, kind="stable")
+        if np.array_equal(senders[order], receivers) and np.array_equal(receivers[order], senders):
+            return jax.tree.map(np.asarray, self.neighbours.table)
+        table = neighbour_table(receivers[order], senders[order], self.num_nodes)
+        return compress(by_word(table), table.shape[1] - 1)
 
     def step(self, now: Moment) -> tuple[Rows, Moment]:
         """One step: what it decided, before messages were exchanged, and the moment after it."""
@@ -193,9 +229,12 @@ class Prepared:
     def payload_rows(self, possible: frozenset[int]) -> int:
         """Message bits that every node gathers from its neighbours, if these bits may be 1."""
         own = self.packed.own
+        messages = {bit for bit in possible if bit >= self.packed.split}
         if own is None or self.neighbours.slots is None:
-            return sum(bit >= self.packed.split for bit in possible)
-        return sum(not possible.isdisjoint(column) for column in zip(*own.bits, strict=True))
+            return len(messages)
+        columns = zip(*own.bits, strict=True)
+        anywhere = messages - own.covered
+        return sum(not messages.isdisjoint(column) for column in columns) + len(anywhere)
 
     def _after(
         self, now: Moment, steps: int, rows: Rows, met: object, seconds: list[float]
@@ -244,9 +283,15 @@ def prepare(
     ]
     edges = np.asarray(graphs.senders), np.asarray(graphs.receivers)
     if devices is None:
-        start = {bit: jnp.asarray(rows[bit]) for bit in possible}
-        table, slots, valid, _ = (None if a is None else jnp.asarray(a) for a in tables)
-        neighbours = Neighbours(table, slots, valid)  # type: ignore[arg-type] # only slots may lack
+        place_row = np.asarray if num_nodes < SMALL_NODES else jnp.asarray
+        start: Rows = {bit: place_row(rows[bit]) for bit in possible}
+        # Bounded by the width, not by n, so that graphs of similar size share their code.
+        table = compress(tables.table, rows.shape[1] * WORD_BITS - 1)
+        neighbours = Neighbours(
+            jax.tree.map(jnp.asarray, table),
+            None if tables.slots is None else jnp.asarray(tables.slots),
+            jnp.asarray(tables.valid),
+        )
         return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes, edges)
     mesh = Mesh(np.asarray(devices), (AXIS,))
     tables, border = divide(tables, num_nodes, len(devices))
@@ -275,7 +320,7 @@ def _tables(
     if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
         slots = slot_masks(table, guards, len(own.guards), num_nodes)
     return Tables(
-        table=table.reshape(len(table), num_words(num_nodes), WORD_BITS),
+        table=by_word(table),
         slots=slots,
         valid=pack_row(np.ones(num_nodes, bool)),
     )

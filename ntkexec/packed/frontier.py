@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Int, Int32, UInt32
 
 from ntkexec import compilation
+from ntkexec.packed.indices import Indices
 from ntkexec.packed.neighbours import Neighbours, Rows
 from ntkexec.packed.plan import Clock, PackedProgram
 from ntkexec.packed.rows import FULL, WORD_BITS
@@ -162,7 +163,7 @@ def turn_window(
     valid = neighbours.valid.at[words].get(mode="fill", fill_value=0)
     old = (pick(changing) & ~wait[None]) | (before[:, None] & wait[None])
     here = Neighbours(
-        table=neighbours.table.at[:, words].get(mode="clip"),
+        table=neighbours.table.at_words(words),
         slots=None if neighbours.slots is None else pick(neighbours.slots),
         valid=valid,
         halo=Window(words, jnp.zeros_like(waiting)),
@@ -219,7 +220,7 @@ class Frontier:
         changing: rows that may be 1 when the ring begins and that a step may change; no messages.
         fixed: rows that no step of the ring changes.
         neighbours: of all nodes, on one device.
-        hearers: by node those that hear it, the number of nodes where there are fewer; (h, places).
+        hearers: by node those that hear it, the number of nodes where there are fewer; in NumPy.
     """
 
     def __init__(
@@ -229,7 +230,7 @@ class Frontier:
         changing: Rows,
         fixed: Rows,
         neighbours: Neighbours,
-        hearers: Int32[np.ndarray, "h v"],
+        hearers: Indices,
     ) -> None:
         self._packed, self._ring, self._neighbours = packed, ring, neighbours
         self._hearers = hearers
@@ -302,7 +303,7 @@ class Frontier:
                 break
             marked[nodes // WORD_BITS] = True
             for _ in range(self._hops):
-                heard = self._hearers[:, nodes].ravel()
+                heard = self._hearers.at_nodes(nodes).ravel()
                 nodes = np.sort(np.append(nodes, heard[heard < self._num_nodes]))
                 nodes = nodes[np.append(True, nodes[1:] != nodes[:-1])[: len(nodes)]]
                 marked[nodes // WORD_BITS] = True

@@ -1,18 +1,20 @@
 """Message exchange on packed rows: every node gathers single bits from a table of its neighbours."""
 
 import dataclasses
-from typing import NamedTuple, Protocol
+import functools
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Int32, UInt32
 
+from ntkexec.packed.indices import Indices
 from ntkexec.packed.plan import OwnSlots
 from ntkexec.packed.rows import WORD_BITS, num_words, pack_row
 
-Rows = dict[int, Array]
-"""Packed rows by bit of the state; a bit that is not there is 0 at all nodes."""
+Rows = dict[int, Any]
+"""Packed rows by bit of the state, in JAX or NumPy; a bit that is not there is 0 at all nodes."""
 
 
 @jax.tree_util.register_dataclass
@@ -21,13 +23,14 @@ class Neighbours:
     """Whom every node hears, by port.
 
     table: index of the node at a port, or of a silent place; (ports, words, 32).
-    slots: by port and guard, at which nodes the neighbour at the port holds the guard;
-        (ports, guards, words), or None if nodes may write into any slot.
+    slots: the guard that the neighbour at a port holds, counted from 1, or 0 for none, in binary:
+        by port and digit, the lowest first, at which nodes it is 1; (ports, digits, words), or None
+        if nodes may write into any slot.
     valid: ones at nodes, zeros at places that are none; (words,).
     halo: makes audible what `table` points to, where that is more than the row; or None.
     """
 
-    table: Int32[Array, "d w b"]
+    table: Indices
     slots: UInt32[Array, "d g w"] | None
     valid: UInt32[Array, "w"]
     halo: "Hears | None" = None
@@ -39,8 +42,19 @@ class Neighbours:
         calculated anew for every bit (8 times slower at a million nodes).
         """
         audible = row if self.halo is None else self.halo.extend(row)
-        silence = jnp.zeros((self.table.shape[0], row.shape[0]), row.dtype)
-        return jax.lax.cond((audible != 0).any(), gather, lambda *_: silence, audible, self.table)
+        silence = jnp.zeros((self.table.ports, row.shape[0]), row.dtype)
+        return jax.lax.cond(
+            (audible != 0).any(),
+            lambda row, table: gather(row, table.expand()),
+            lambda *_: silence,
+            audible,
+            self.table,
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all arrays."""
+        return sum(int(array.nbytes) for array in jax.tree.leaves(self))
 
 
 class Hears(Protocol):
@@ -73,7 +87,7 @@ class Halo:
 
 
 class Tables(NamedTuple):
-    """`Neighbours` of a whole graph in NumPy, the halo as its table."""
+    """`Neighbours` of a whole graph in NumPy, indices not yet compressed, the halo as its table."""
 
     table: Int32[np.ndarray, "d w b"]
     slots: UInt32[np.ndarray, "d g w"] | None
@@ -99,6 +113,11 @@ def neighbour_table(
     return table
 
 
+def by_word(table: Int32[np.ndarray, "d n"]) -> Int32[np.ndarray, "d w b"]:
+    """A table whose columns are divided into words."""
+    return table.reshape(len(table), table.shape[1] // WORD_BITS, WORD_BITS)
+
+
 def slot_masks(
     table: Int32[np.ndarray, "d n"], guards: np.ndarray, num_guards: int, num_nodes: int
 ) -> UInt32[np.ndarray, "d g w"] | None:
@@ -118,10 +137,17 @@ def slot_masks(
         if taken[row[some], everyone[some]].any():
             return None
         taken[row[some], everyone[some]] = True
-    masks = np.zeros((len(table), num_guards, num_words(num_nodes)), np.uint32)
+    digits = np.arange(num_guards.bit_length())[:, None]
+    masks = np.zeros((len(table), len(digits), num_words(num_nodes)), np.uint32)
     for port, row in enumerate(heard):
-        masks[port] = pack_row(row == np.arange(num_guards)[:, None])
+        masks[port] = pack_row((((row + 1) >> digits) & 1).astype(bool))
     return masks
+
+
+def _holds(digits: UInt32[Array, "g w"], guard: int) -> UInt32[Array, "w"]:
+    """At which nodes the digits are those of a guard."""
+    one_by_one = [row if (guard + 1) >> place & 1 else ~row for place, row in enumerate(digits)]
+    return functools.reduce(jnp.bitwise_and, one_by_one)
 
 
 def gather(row: UInt32[Array, "w"], table: Int32[Array, "d w b"]) -> UInt32[Array, "d w"]:
@@ -138,10 +164,14 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
     Returns:
         The rows, and at how many nodes two contributions met.
     """
+    held: Rows = {}
     if neighbours.slots is not None and own is not None:
-        return _to_own_slots(neighbours, neighbours.slots, own, sent), jnp.zeros((), jnp.int32)
-    held, met = {}, jnp.zeros_like(neighbours.valid)
-    for bit, row in sent.items():
+        held = _to_own_slots(neighbours, neighbours.slots, own, sent)
+    anywhere = {bit: row for bit, row in sent.items() if bit not in held}
+    if not anywhere:
+        return held, jnp.zeros((), jnp.int32)
+    met = jnp.zeros_like(neighbours.valid)
+    for bit, row in anywhere.items():
         union = row & neighbours.valid
         for heard in neighbours.listen(union):
             met |= union & heard
@@ -165,6 +195,6 @@ def _to_own_slots(
         for guard, bit in written:
             row = sent[bit]
             for port in range(len(heard)):
-                row = row | (heard[port] & slots[port, guard])
+                row = row | (heard[port] & _holds(slots[port], guard))
             held[bit] = row
     return held

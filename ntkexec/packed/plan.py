@@ -90,11 +90,11 @@ class Orbit:
 
 @dataclasses.dataclass(frozen=True)
 class OwnSlots:
-    """The proof that a node writes messages into one slot only.
+    """The proof that a node writes some message bits in one slot only.
 
     Args:
-        guards: by slot, what a node that writes into it fulfils: values of bits that never change.
-            A node that fulfils none sends nothing.
+        guards: by slot, what a node that writes these bits in it fulfils: values of bits that never
+            change. A node that fulfils none sends none of them.
         bits: for every guard the message bits that it guards, increasing; shape (guards, payload),
             -1 where there are fewer.
     """
@@ -102,9 +102,14 @@ class OwnSlots:
     guards: tuple[tuple[tuple[int, bool], ...], ...]
     bits: tuple[tuple[int, ...], ...]
 
+    @functools.cached_property
+    def covered(self) -> frozenset[int]:
+        """The message bits that the proof is about."""
+        return frozenset(bit for row in self.bits for bit in row if bit >= 0)
+
     @property
     def payload(self) -> int:
-        """Bits that a node sends at most."""
+        """Bits covered that a node sends at most."""
         return max(map(len, self.bits), default=0)
 
 
@@ -170,6 +175,16 @@ class PackedProgram:
             possible: bits outside the clock that may be 1 before the step.
             clock: what the clock shows before it.
         """
+        if (possible, clock) not in self._plans:
+            self._plans[possible, clock] = self._plan(possible, clock)
+        return self._plans[possible, clock]
+
+    @functools.cached_property
+    def _plans(self) -> dict[tuple[frozenset[int], Clock], StepPlan]:
+        """Those asked for so far: an execution asks for the same few again and again."""
+        return {}
+
+    def _plan(self, possible: frozenset[int], clock: Clock) -> StepPlan:
         shown, live = dict(clock), {}
         for index, entry in enumerate(self.program.templates):
             if all(v == shown.get(bit, False) or bit in possible for bit, v in entry.condition):
@@ -255,22 +270,24 @@ class PackedProgram:
 
     @functools.cached_property
     def own(self) -> OwnSlots | None:
-        """The proof that nodes write into one slot only, or None if the templates do not give it.
+        """The proof that nodes write in one slot only, or None if the templates give it for no bit.
 
-        It also needs that no node fulfils two guards before the first step.
+        A message may have bits of both kinds: depth-first search announces a node in its own slot,
+        but calls another in that one's. It also needs that no node fulfils two guards before the
+        first step.
         """
         if any(bit >= self.split for bit in self._corrected):
             return None
         guarded: dict[frozenset[tuple[int, bool]], list[int]] = {}
         for slot in self._message_slots:
-            written = [bit for bit in slot if self._writers[bit]]
-            if not written:
-                continue
-            guard = frozenset.intersection(*(self._always_required(bit) for bit in written))
-            if not guard:
-                return None
-            guarded.setdefault(guard, []).extend(written)
-        width = max(map(len, guarded.values()), default=0)
+            required = {bit: self._always_required(bit) for bit in slot if self._writers[bit]}
+            written = [bit for bit, guard in required.items() if guard]
+            guard = frozenset.intersection(*(required[bit] for bit in written)) if written else None
+            if guard:
+                guarded.setdefault(guard, []).extend(written)
+        if not guarded:
+            return None
+        width = max(map(len, guarded.values()))
         rows = tuple((*bits, *[-1] * (width - len(bits))) for bits in guarded.values())
         return OwnSlots(tuple(tuple(sorted(guard)) for guard in guarded), rows)
 

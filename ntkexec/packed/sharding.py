@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
 
+from ntkexec.packed.indices import compress
 from ntkexec.packed.neighbours import AXIS, Halo, Neighbours, Rows, Tables
 from ntkexec.packed.plan import Clock, PackedProgram
 from ntkexec.packed.rows import WORD_BITS
@@ -100,8 +101,9 @@ TABLE, SLOTS, HALO = PartitionSpec(None, AXIS), PartitionSpec(None, None, AXIS),
 
 def place_tables(mesh: Mesh, tables: Tables) -> Neighbours:
     """Neighbours on the devices of a mesh."""
+    table = compress(tables.table, int(tables.table.max(initial=0)))
     return Neighbours(
-        table=place(mesh, tables.table, TABLE),
+        table=jax.tree.map(lambda array: place(mesh, array, TABLE), table),
         slots=None if tables.slots is None else place(mesh, tables.slots, SLOTS),
         valid=place(mesh, tables.valid, ROW),
         halo=None if tables.halo is None else Halo(place(mesh, tables.halo, HALO)),
@@ -111,7 +113,7 @@ def place_tables(mesh: Mesh, tables: Tables) -> Neighbours:
 def _specs(neighbours: Neighbours) -> Neighbours:
     """The same tree, with how each array is divided as leaves."""
     leaves: Any = (
-        TABLE,
+        jax.tree.map(lambda _: TABLE, neighbours.table),
         None if neighbours.slots is None else SLOTS,
         ROW,
         Halo(cast(Any, HALO)),
@@ -162,9 +164,9 @@ def sharded_step(
     )(rows, neighbours)
 
 
-def fetch(row: Array) -> np.ndarray:
+def fetch(row: Array | np.ndarray) -> np.ndarray:
     """A row as a whole, on every process."""
-    if row.is_fully_addressable:
+    if isinstance(row, np.ndarray) or row.is_fully_addressable:
         return np.asarray(row)
     from jax.experimental import multihost_utils
 

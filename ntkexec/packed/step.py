@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, UInt32
 
 from ntkexec.packed.neighbours import Neighbours, Rows, exchange
 from ntkexec.packed.plan import Clock, PackedProgram, StepPlan
@@ -74,6 +74,62 @@ def run_rings(
         return {bit: rows.get(bit, nothing) for bit in now}, collisions
 
     return jax.lax.fori_loop(0, num_rings, once, (changing, jnp.zeros((), jnp.int32)))
+
+
+def run_small(
+    rows: UInt32[Array, "k w"],
+    neighbours: Neighbours,
+    num_rings: Int[Array, ""],
+    *,
+    packed: PackedProgram,
+    ring: tuple[Clock, ...],
+    tail: tuple[Clock, ...],
+    changing: tuple[int, ...],
+    fixed: tuple[int, ...],
+) -> tuple[UInt32[Array, "r w"], Int[Array, ""]]:
+    """`run_rings` and the steps after it, rows stacked: every array of a call costs microseconds.
+
+    Args:
+        rows: of the bits of `changing`, then of those of `fixed`.
+        neighbours: whom every node hears.
+        num_rings: how many turns.
+        packed: the program.
+        ring: what the clock shows, one turn.
+        tail: what it shows in the steps after the last turn.
+        changing: as in `run_rings`.
+        fixed: as in `run_rings`.
+
+    Returns:
+        The rows of `after_tail`'s bits, and the collisions.
+    """
+    by_bit = dict(zip((*changing, *fixed), rows, strict=True))
+    constant = {bit: by_bit[bit] for bit in fixed}
+    now, collisions = run_rings(
+        {bit: by_bit[bit] for bit in changing},
+        constant,
+        neighbours,
+        num_rings,
+        packed=packed,
+        ring=ring,
+    )
+    now = now | constant
+    for clock in tail:
+        done = step(packed, now, clock, neighbours)
+        now, collisions = done.rows, collisions + done.collisions
+    bits = after_tail(packed, tail, changing + fixed)
+    nothing = jnp.zeros_like(neighbours.valid)
+    found = jnp.array([now.get(bit, nothing) for bit in bits], nothing.dtype)
+    return found.reshape(len(bits), *nothing.shape), collisions
+
+
+def after_tail(
+    packed: PackedProgram, tail: Sequence[Clock], bits: Sequence[int]
+) -> tuple[int, ...]:
+    """The bits that may be 1 after some steps if these may be before them."""
+    possible = frozenset(bits)
+    for clock in tail:
+        possible = packed.plan(possible, clock).possible
+    return tuple(sorted(possible))
 
 
 def single_step(

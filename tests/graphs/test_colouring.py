@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ntkexec.errors import ColouringError, GraphError
 from ntkexec.graphs import check_two_hop_colouring, two_hop_colouring
-from ntkexec.graphs.colouring import STRATEGIES
+from ntkexec.graphs.colouring import LARGEST_FIRST, STRATEGIES
 
+ALL = (LARGEST_FIRST, *sorted(STRATEGIES))
 ATLAS = nx.graph_atlas_g()[1:209]  # every graph on one to six nodes
 
 
@@ -51,7 +52,7 @@ def test_the_atlas_is_all_208_graphs_on_up_to_six_nodes():
     assert len(nx.graph_atlas_g()[209]) == 7
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ALL)
 def test_every_strategy_colours_the_square_with_at_most_d_squared_plus_one(strategy):
     for graph in ATLAS:
         colours = two_hop_colouring(graph, strategy)
@@ -60,7 +61,7 @@ def test_every_strategy_colours_the_square_with_at_most_d_squared_plus_one(strat
 
 
 @settings(deadline=None)
-@given(any_graphs(), st.sampled_from(sorted(STRATEGIES)))
+@given(any_graphs(), st.sampled_from(ALL))
 def test_direction_multiplicity_and_self_loops_do_not_matter(graph, strategy):
     colours = two_hop_colouring(graph, strategy)
     check_two_hop_colouring(graph, colours)
@@ -70,6 +71,9 @@ def test_direction_multiplicity_and_self_loops_do_not_matter(graph, strategy):
 
 def test_the_colours_are_those_of_networkx_on_the_square():
     for graph in ATLAS:
+        assert two_hop_colouring(graph) == nx.greedy_color(nx.power(graph, 2))
+    for seed in range(20):
+        graph = nx.gnp_random_graph(70, 0.06, seed=seed)
         assert two_hop_colouring(graph) == nx.greedy_color(nx.power(graph, 2))
 
 
@@ -129,7 +133,7 @@ def test_the_order_in_which_edges_were_added_does_not_matter(graph, random):
 def test_the_colours_do_not_depend_on_the_hash_seed_of_the_process():
     program = (
         "from ntkexec.graphs import *; from ntkexec.graphs.colouring import STRATEGIES;"
-        "print([two_hop_colouring(parse('davis'), s) for s in STRATEGIES])"
+        "print([two_hop_colouring(parse('davis'), s) for s in ('largest_first', *STRATEGIES)])"
     )
     outputs = {
         subprocess.run(

@@ -67,6 +67,7 @@ def test_messages_that_travel_further_than_expected_would_be_missed(monkeypatch)
 
 def test_a_long_search_uses_it_by_itself(monkeypatch):
     monkeypatch.setattr(execution, "FRONTIER_NODES", 1)
+    monkeypatch.setattr(execution, "SMALL_NODES", 0)
     instance = pipeline.prepare("bfs", "path:70")
     prepared = prepare(PackedProgram(instance.program), instance.graphs)
     used = []

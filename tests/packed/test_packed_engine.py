@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ from ntkexec.certificate import Certificate
 from ntkexec.errors import CertificateError, ProgramError
 from ntkexec.layout import Flag, Layout, OneHot, Table, Word
 from ntkexec.match_bound import given_bound
+from ntkexec.packed import execution
 from ntkexec.packed.engine import packed_kernel_engine
 from ntkexec.packed.execution import prepare
 from ntkexec.packed.plan import PackedProgram
 from ntkexec.packed.reliance import kernel_is_union
 from ntkexec.problem import LearningProblem
-from ntkexec.programs import bfs
+from ntkexec.programs import ALGORITHMS, bfs
 from ntkexec.template import Program, template
 
 CASES = {
@@ -55,8 +57,12 @@ def run(engine, instance, **options):
     return executor.execute(engine, instance.program, instance.graphs, **options)
 
 
+# Small graphs take all steps in one call, large ones turn by turn.
+@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("name", CASES)
-def test_final_states_equal_those_of_the_kernel_engine(name):
+def test_final_states_equal_those_of_the_kernel_engine(name, small, monkeypatch):
+    if not small:
+        monkeypatch.setattr(execution, "SMALL_NODES", 0)
     instance, kernel, packed = case(name)
     # Also one step more than whole turns of the clock.
     for num_steps in (instance.num_steps, instance.num_steps + 1):
@@ -116,10 +122,16 @@ def test_padded_batches_equal_those_of_the_kernel_engine():
 
 @given(executions(), st.integers(0, 7))
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
-def test_random_programs_run_as_their_templates_say(execution, num_steps):
-    program, inputs = execution
+def test_random_programs_run_as_their_templates_say(drawn, num_steps):
+    program, inputs = drawn
     prepared = prepare(PackedProgram(program), inputs)
     found = prepared.run(num_steps)
+    with mock.patch.object(execution, "SMALL_NODES", 0):
+        large = prepared.run(num_steps)
+    assert large.collisions == found.collisions
+    assert np.array_equal(
+        prepared.states(large.clock, large.rows), prepared.states(found.clock, found.rows)
+    )
     states, collisions = np.array(inputs.nodes), 0
     split = program.layout.num_computation_bits
     for _ in range(num_steps):
@@ -172,7 +184,11 @@ def test_own_slots_are_proven_from_templates_and_initial_states():
     on = (program.layout.bit("on"), True)
     assert packed.own.guards == tuple(((bit, True), on) for bit in place)
     assert packed.own.bits == ((inbox, -1), (inbox + 2, inbox + 3), (inbox + 4, -1))
-    assert PackedProgram(place_program(guarded=False)).own is None
+    # A flag that anyone may send leaves the proof for the other bits.
+    some = PackedProgram(place_program(guarded=False)).own
+    assert some.covered == packed.own.covered - {inbox + 4}
+    nobody = Program("nobody", program.layout, (template({}, [inbox]),))
+    assert PackedProgram(nobody).own is None
     states = np.zeros((40, program.layout.num_bits), bool)
     states[np.arange(40), np.arange(40) % 3] = states[:, 3] = True
     path = graphs.load("path:40").tuple
@@ -191,6 +207,28 @@ def test_places_in_binary_are_places_too():
     assert len(guards) == instance.program.layout.leaves["colour"].size
     assert all({bit for bit, _ in g} == set(instance.program.layout.bits("colour")) for g in guards)
     assert prepare(packed.packed, instance.graphs).neighbours.slots is not None
+
+
+def test_a_search_calls_in_any_slot_but_announces_in_its_own():
+    instance, _, packed = case("dfs")
+    layout, own = instance.program.layout, packed.packed.own
+    slots = range(len(own.guards))
+    assert own.covered == {layout.bit("inbox.here", slot=slot) for slot in slots}
+    prepared = prepare(packed.packed, instance.graphs)
+    assert prepared.neighbours.slots is not None
+    everything = frozenset(range(layout.num_bits))
+    assert prepared.payload_rows(everything) == 1 + len(slots)
+
+
+def test_a_small_graph_takes_one_call(monkeypatch):
+    instance, _, packed = case("bfs, several components")
+    calls = []
+    call = execution.compilation.call
+    monkeypatch.setattr(
+        execution.compilation, "call", lambda *a, **k: calls.append(a[0]) or call(*a, **k)
+    )
+    run(packed, instance, verify=False, num_steps=instance.num_steps + 1)
+    assert calls == [execution.run_small]
 
 
 def test_another_program_is_refused():
@@ -255,3 +293,18 @@ def test_packed_engines_are_engines():
     assert isinstance(packed, engines.Engine)
     assert isinstance(packed, executor.OwnLoop)
     assert not isinstance(kernel, executor.OwnLoop)
+
+
+# Nothing is counted while a program runs with a network for every bit: whatever matches, the sign of
+# the mean is right. These run on any graph.
+ANY_GRAPH = sorted(
+    set(ALGORITHMS)
+    - {"cole-vishkin", "rule-110", "permute", "add", "multiply", "sbn", "bellman-ford"}
+)
+
+
+@pytest.mark.parametrize("name", ANY_GRAPH)
+def test_a_network_for_every_bit_is_right_in_every_state(name):
+    instance = pipeline.prepare(name, "random-bounded:n=6,d=3,seed=0")
+    certificate = pipeline.certify(instance.program, num_decisions=instance.num_decisions)
+    assert "every state" in pipeline.make_engine("kernel-packed", certificate).relies_on

@@ -67,8 +67,12 @@ def test_two_processes_equal_one_device():
 def test_every_device_sees_the_neighbours_of_its_nodes(num_devices):
     instance = pipeline.prepare("bfs", "random-bounded:n=150,d=3,seed=0")
     neighbours = prepare(PackedProgram(instance.program), instance.graphs).neighbours
-    tables = Tables(*(None if a is None else np.asarray(a) for a in vars(neighbours).values()))
-    assert tables.slots is not None
+    assert neighbours.slots is not None
+    tables = Tables(
+        table=np.asarray(neighbours.table.expand()),
+        slots=np.asarray(neighbours.slots),
+        valid=np.asarray(neighbours.valid),
+    )
     divided, border = divide(tables, 150, num_devices)
     table = np.asarray(tables.table).reshape(len(tables.table), -1)
     seen = divided.table.reshape(len(table), -1)
