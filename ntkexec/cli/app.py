@@ -401,7 +401,7 @@ app.add_typer(experiment.app, name="experiment")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status."""
     try:
-        app(args=None if argv is None else list(argv), standalone_mode=True)
+        app(args=None if argv is None else list(argv), prog_name="ntkexec", standalone_mode=True)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except NtkexecError as error:

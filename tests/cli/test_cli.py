@@ -378,6 +378,10 @@ RUN = ("run", "flooding", "path:5", *KERNEL)
     "argv, says",
     [
         (("run", "floding", "path:5"), "did you mean 'flooding'?"),
+        (
+            ("run", "bellman-ford", "random-bounded:n=6,d=2,weights=1..3", "--weights", "wieght"),
+            "did you mean 'weight'?",
+        ),
         (("certify", "nothing", "--degree", 2, "--word", 2), "no algorithm 'nothing'"),
         (("train", "nothing", "path:5", "--out", "unused"), "no algorithm 'nothing'"),
         (("run", "flooding", "pth:5"), "'pth:5' is neither a graph file"),
