@@ -17,6 +17,8 @@ from ntkexec.errors import LayoutError
 
 # Words become int64 on the host; one bit is left for the sign and one for sums of two words.
 MAX_WORD_BITS = 62
+# What is read where bits hold no value of their field: no algorithm's answer is this number.
+INVALID = -(2**63) + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class OneHot:
-    """A choice among `num_bits` values, one bit each; -1 stands for none of them."""
+    """A choice among `num_bits` values, one bit each; -1 stands for none of them.
+
+    Several bits set are no choice; they are read as `INVALID`.
+    """
 
     name: str
     num_bits: int
@@ -89,9 +94,13 @@ class OneHot:
         return values[..., None] == np.arange(self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
-        if (bits.sum(-1) > 1).any():
+        found = np.where(bits.any(-1), bits.argmax(-1), -1)
+        return np.where(bits.sum(-1) > 1, INVALID, found)
+
+    def check(self, values: np.ndarray) -> None:
+        """Raises LayoutError if any decoded value is `INVALID`."""
+        if (values == INVALID).any():
             raise LayoutError(f"one-hot {self.name!r} has several bits set")
-        return np.where(bits.any(-1), bits.argmax(-1), -1)
 
     @property
     def value_range(self) -> tuple[int, int]:
@@ -123,9 +132,14 @@ class Code:
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
         found = bits @ (np.int64(1) << np.arange(self.num_bits, dtype=np.int64))
-        if (found > self.size).any():
-            raise LayoutError(f"code {self.name!r} has {self.size} values, not {int(found.max())}")
-        return found - 1
+        return np.where(found > self.size, INVALID, found - 1)
+
+    def check(self, values: np.ndarray) -> None:
+        """Raises LayoutError if any decoded value is `INVALID`."""
+        if (values == INVALID).any():
+            raise LayoutError(
+                f"code {self.name!r} has {self.size} values, its bits hold a larger one"
+            )
 
     @property
     def value_range(self) -> tuple[int, int]:
@@ -354,18 +368,31 @@ class Layout:
             )
         return states
 
-    def unpack(self, states: Bool[np.ndarray, "n k"]) -> dict[str, np.ndarray]:
+    def unpack(
+        self, states: Bool[np.ndarray, "n k"], *, strict: bool = True
+    ) -> dict[str, np.ndarray]:
         """The values of every field: arrays of shape (n,), or (n, slots) inside a table.
 
+        Args:
+            states: of any nodes.
+            strict: refuse states with a choice that is none. A run that went wrong can end in
+                such states; its answer is read with False, and has `INVALID` there.
+
         Raises:
-            LayoutError: wrong number of bits, or a one-hot field with several bits set.
+            LayoutError: wrong number of bits; if strict, a one-hot field with several bits set or
+                a code above its size.
         """
         states = np.asarray(states, bool)
         if states.ndim != 2 or states.shape[1] != self.num_bits:
             raise LayoutError(f"states of {self.num_bits} bits expected, got shape {states.shape}")
-        return {
+        values = {
             path: found.leaf.decode(states[:, found.columns]) for path, found in self._paths.items()
         }
+        if strict:
+            for path, found in self._paths.items():
+                if isinstance(found.leaf, OneHot | Code):
+                    found.leaf.check(values[path])
+        return values
 
     def to_json(self) -> str:
         """A canonical text of the layout, the basis of stable hashes."""

@@ -220,7 +220,9 @@ def run(
         True
     """
     if engine not in ENGINES:
-        raise NtkexecError(f"engine {engine!r}; there are {', '.join(ENGINES)}")
+        raise NtkexecError(
+            f"no engine {engine!r}; there is {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
+        )
     if trained is None:
         instance = prepare(algorithm, graph, **inputs)
     else:

@@ -12,7 +12,7 @@ from ntkexec.certificate import Certificate
 from ntkexec.engines import Engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.executor import Diagnosis, Execution
-from ntkexec.layout import Word
+from ntkexec.layout import INVALID, Word
 from ntkexec.packed import PackedEngine
 from ntkexec.problem import LearningProblem
 from ntkexec.programs.instance import Answer, Instance
@@ -83,12 +83,18 @@ class Result:
         return summary.page(self)
 
     def by_node(self) -> dict[Hashable, dict[str, Any]]:
-        """The answer by node name (of a single graph); None where a field has no value."""
+        """The answer by node name (of a single graph).
+
+        A value is None where a field has none, and "invalid" where the bits of a run that went
+        wrong stand for nothing, such as two choices at once.
+        """
         names, formats = self.instance.graph.names, self.instance.formats
         columns = {
             field: [
                 None
                 if v == (NONE if field in self.instance.signed else -1)
+                else "invalid"
+                if v == INVALID
                 else formats.get(field, int)(v)
                 for v in values.tolist()
             ]

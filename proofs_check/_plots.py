@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ntkexec.errors import MissingExtraError
+from ntkexec.plots.style import new_axes
 
 
 def axes(x_label: str, y_label: str) -> tuple[Any, Any]:
@@ -14,16 +14,7 @@ def axes(x_label: str, y_label: str) -> tuple[Any, Any]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise MissingExtraError("plots need matplotlib: pip install 'ntkexec[proofs]'") from None
-    # Not pyplot, which keeps figures alive and may want a display.
-    figure = Figure(figsize=(5.5, 3.5), layout="constrained")
-    found = figure.add_subplot()
-    found.set_xlabel(x_label)
-    found.set_ylabel(y_label)
-    return figure, found
+    return new_axes(x_label, y_label, width=5.5, height=3.5)
 
 
 def power_law(

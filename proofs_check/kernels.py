@@ -13,6 +13,7 @@ from scipy import integrate
 from ntkexec import kernel, oracle
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.ensemble import TwoLayerNetwork
+from ntkexec.plots.finite_width import finite_width
 from ntkexec.precision import float64
 from proofs_check import _statistics
 
@@ -94,16 +95,8 @@ def measure_width(scale: Scale, offset: float = 0.0) -> Measurement:
 
 
 def plot_width(found: Measurement) -> Any:
-    """Error over width, with the fitted slope."""
-    from proofs_check import _plots
-
-    return _plots.power_law(
-        found.details["width"],
-        found.details["error"],
-        -0.5,
-        x_label="width",
-        y_label="root mean square error of the kernels",
-    )
+    """Error over width, with the claimed slope and the fitted one."""
+    return finite_width(found.details)
 
 
 CHECKS = (

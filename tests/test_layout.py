@@ -18,7 +18,7 @@ from programs import (
 )
 
 from ntkexec.errors import LayoutError
-from ntkexec.layout import MAX_WORD_BITS, Code, Flag, Layout, OneHot, Table, Word
+from ntkexec.layout import INVALID, MAX_WORD_BITS, Code, Flag, Layout, OneHot, Table, Word
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 
@@ -289,6 +289,16 @@ def test_unpack_refuses_states_that_no_field_could_hold():
     state[0, SMALL.bit("colour", 2)] = True
     with pytest.raises(LayoutError, match="one-hot 'colour' has several bits set"):
         SMALL.unpack(state)
+
+
+def test_a_choice_that_is_none_is_read_as_invalid_if_asked():
+    layout = Layout((OneHot("place", 3), Code("kind", 2)))
+    states = np.array([[0, 1, 1, 1, 1], [0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], bool)
+    found = layout.unpack(states, strict=False)
+    assert found["place"].tolist() == [INVALID, 1, -1]
+    assert found["kind"].tolist() == [INVALID, 1, -1]
+    with pytest.raises(LayoutError, match="code 'kind' has 2 values, its bits hold a larger one"):
+        layout.unpack(states[:, [0, 0, 0, 3, 4]])
 
 
 @FEW

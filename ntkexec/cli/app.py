@@ -79,8 +79,43 @@ class SelfLoops(enum.StrEnum):
     drop = "drop"
 
 
+# For the shell's completion, which cannot wait for JAX.
+ALGORITHM_NAMES = [
+    "flooding",
+    "bfs",
+    "bfs-queue",
+    "dfs",
+    "dfs-forest",
+    "bellman-ford",
+    "leader-election",
+    "components",
+    "spanning-tree",
+    "bipartite",
+    "eccentricity",
+    "neighbourhood-size",
+    "triangles",
+    "greedy-colouring",
+    "independent-set",
+    "cole-vishkin",
+    "rule-110",
+    "life",
+    "permute",
+    "add",
+    "multiply",
+    "sbn",
+]
+
+
+def _algorithms_that_begin(incomplete: str) -> list[str]:
+    return [name for name in ALGORITHM_NAMES if name.startswith(incomplete)]
+
+
 Algorithm = Annotated[
-    str, typer.Argument(help="bfs, dfs, add, ...; 'ntkexec algorithms' lists them all.")
+    str,
+    typer.Argument(
+        help="bfs, dfs, add, ...; 'ntkexec algorithms' lists them all.",
+        autocompletion=_algorithms_that_begin,
+    ),
 ]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 SourceOption = Annotated[
@@ -397,13 +432,13 @@ app.command(epilog="Example: ntkexec check padding --json")(check)
 app.command(
     epilog="Example: ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
 )(complexity)
-app.add_typer(experiment.app, name="experiment")
+app.add_typer(experiment.app, name="experiment", epilog="Example: ntkexec experiment list")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status."""
     try:
-        app(args=None if argv is None else list(argv), standalone_mode=True)
+        app(args=None if argv is None else list(argv), prog_name="ntkexec", standalone_mode=True)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except NtkexecError as error:

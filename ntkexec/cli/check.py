@@ -1,12 +1,13 @@
 """The command `check`: carries out the statements of the theory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from ntkexec.check import Outcome
+    from ntkexec.check import Check, Outcome
 
 
 def check(
@@ -22,6 +23,10 @@ def check(
     ] = False,
     html: Annotated[
         Path | None, typer.Option(help="Also write a page with formulas and plots.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the measurement of one check, such as kernel-finite-width."),
     ] = None,
 ) -> None:
     """Check the theory, statement by statement, by measurements that could refute it.
@@ -49,6 +54,8 @@ def check(
         # Before the work, so that a missing extra or folder is known at once.
         page = importlib.import_module("proofs_check.page")
         page.check_target(html)
+    if plot is not None:
+        _check_drawn(selected, [known.name for known in registry.select(()) if known.plot])
     errors = Console(stderr=True)
     outcomes: list[Outcome] = []
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
@@ -60,11 +67,34 @@ def check(
             bar.advance(task)
     if html is not None:
         page.write(html, outcomes, scale)
+    if plot is not None:
+        _draw(outcomes[0], plot)
     data = _summary(outcomes, scale)
     print(
         _as_json(data | {"checks": [o.to_data() for o in outcomes]}) if json else _table(outcomes)
     )
     raise typer.Exit(1 if data["fails"] else 0)
+
+
+def _check_drawn(selected: "Sequence[Check]", drawn: list[str]) -> None:
+    """Raises NtkexecError unless the checks are a single one that has a picture."""
+    from ntkexec.errors import NtkexecError
+
+    if len(selected) != 1:
+        raise NtkexecError(
+            f"--plot draws one check, not {len(selected)}; {', '.join(drawn)} can be"
+        )
+    if selected[0].plot is None:
+        raise NtkexecError(f"check {selected[0].name!r} has no plot; {', '.join(drawn)} have")
+
+
+def _draw(outcome: "Outcome", path: Path) -> None:
+    from ntkexec.errors import NtkexecError
+    from ntkexec.plots.style import save
+
+    if outcome.measurement.reason or outcome.check.plot is None:
+        raise NtkexecError(f"nothing to draw: {outcome.measurement.reason}")
+    save(outcome.check.plot(outcome.measurement), path)
 
 
 def _summary(outcomes: "list[Outcome]", scale: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ntkexec.errors import GraphError
 from ntkexec.graphs.colouring import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph
 from ntkexec.graphs.nodes import ordered_nodes
+from ntkexec.graphs.suggest import did_you_mean
 from ntkexec.message_passing import graphs_tuple
 
 if TYPE_CHECKING:
@@ -263,9 +264,10 @@ def _weights(graph: nx.Graph, weight: str, label: str) -> Int32[np.ndarray, "e"]
         whole = _as_int32(value)
         if whole is None:
             found = "no" if value is None else f"{value!r} as its"
+            near = did_you_mean(weight, map(str, graph.edges[u, v])) if value is None else ""
             raise GraphError(
                 f"edge {u!r}-{v!r} of graph {label!r} has {found} {weight!r}; a weight must be an "
-                f"integer in {INT32.min}..{INT32.max}"
+                f"integer in {INT32.min}..{INT32.max}{near}"
             )
         weights.append(whole)
     return np.array(weights, np.int32)

@@ -8,6 +8,7 @@ from ntkexec import files
 from ntkexec.errors import MissingExtraError, NtkexecError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe-Ito, safe for colour-blind readers.
@@ -28,6 +29,23 @@ def new_figure(width: float, height: float) -> "Figure":
             "plots need matplotlib, which is not installed: pip install 'ntkexec[plots]'"
         ) from None
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_axes(
+    x_label: str, y_label: str, *, width: float = 8, height: float = 4.8
+) -> tuple["Figure", "Axes"]:
+    """A figure, in inches, with one pair of labelled axes, a grid and the colours of all plots.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure = new_figure(width, height)
+    axes = figure.subplots()
+    axes.set_prop_cycle(color=COLOURS)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(alpha=0.3)
+    return figure, axes
 
 
 def save(figure: "Figure", path: Path) -> None:

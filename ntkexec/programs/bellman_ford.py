@@ -238,16 +238,15 @@ def answer(
     which some node has improved in the last round, `negative_cycle` is 1 at all nodes, and no
     node has a distance or a parent.
     """
-    fields = bellman_ford.layout.unpack(states)
-    parent, distance = fields["parent"], fields["distance"].astype(np.int64) + low
+    fields = bellman_ford.layout.unpack(states, strict=False)
+    distance = fields["distance"].astype(np.int64) + low
     member = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)
     falling = np.bincount(member, weights=fields["improved"], minlength=graph.num_graphs) > 0
     cycle = falling[member]
-    neighbours = in_neighbours(graph, len(bellman_ford.layout.bits("parent")))
-    chosen = neighbours[np.arange(graph.num_nodes), np.maximum(parent, 0)]
+    parent = inputs.parents(graph, fields["parent"], len(bellman_ford.layout.bits("parent")))
     return {
         "distance": np.where(fields["reached"] & ~cycle, distance, NONE),
-        "parent": np.where((parent < 0) | cycle, -1, chosen),
+        "parent": np.where(cycle, -1, parent),
         "negative_cycle": cycle.astype(int),
     }
 

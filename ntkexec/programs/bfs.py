@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
@@ -112,13 +112,10 @@ def instance(
 
 def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
     """`distance` and `parent` (an index); -1 where a node was not reached, or has no parent."""
-    fields = bfs.layout.unpack(states)
-    parent, reached = fields["parent"], fields["reached"]
-    neighbours = in_neighbours(graph, len(bfs.layout.bits("parent")))
-    chosen = neighbours[np.arange(graph.num_nodes), np.maximum(parent, 0)]
+    fields = bfs.layout.unpack(states, strict=False)
     return {
-        "distance": np.where(reached, fields["distance"], -1),
-        "parent": np.where(parent < 0, -1, chosen),
+        "distance": np.where(fields["reached"], fields["distance"], -1),
+        "parent": inputs.parents(graph, fields["parent"], len(bfs.layout.bits("parent"))),
     }
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.graphs.ports import port_slots
 from ntkexec.language import (
     Builder,
     Choice,
@@ -194,13 +194,12 @@ def instance(
 
 def answer(search: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
     """`distance`, `parent` (an index) and `order`; -1 where a node was not visited, or has none."""
-    fields = search.layout.unpack(states)
-    parent, visited = fields["parent"], fields["visited"]
-    neighbours = in_neighbours(graph, len(search.layout.bits("parent")))
-    chosen = neighbours[np.arange(graph.num_nodes), np.maximum(parent, 0)]
+    fields = search.layout.unpack(states, strict=False)
+    visited = fields["visited"]
+    parent = inputs.parents(graph, fields["parent"], len(search.layout.bits("parent")))
     return {
         "distance": np.where(visited, fields["distance"], -1),
-        "parent": np.where(visited & (parent >= 0), chosen, -1),
+        "parent": np.where(visited, parent, -1),
         "order": np.where(visited, fields["order"], -1),
     }
 

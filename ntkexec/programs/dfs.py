@@ -23,7 +23,7 @@ from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
@@ -214,12 +214,9 @@ def _forest_reference(graph: Graph) -> Answer:
 
 def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
     """`parent` (an index), `discovery` and `finish`; -1 where a node has none (yet)."""
-    fields = dfs.layout.unpack(states)
-    parent = fields["parent"]
-    neighbours = in_neighbours(graph, len(dfs.layout.bits("parent")))
-    chosen = neighbours[np.arange(graph.num_nodes), np.maximum(parent, 0)]
+    fields = dfs.layout.unpack(states, strict=False)
     return {
-        "parent": np.where(parent < 0, -1, chosen),
+        "parent": inputs.parents(graph, fields["parent"], len(dfs.layout.bits("parent"))),
         "discovery": np.where(fields["visited"], fields["discovery"], -1),
         "finish": np.where(fields["finished"], fields["finish"], -1),
     }

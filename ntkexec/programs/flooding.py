@@ -248,7 +248,7 @@ def answer(flooding: Program, states: Bool[np.ndarray, "n k"]) -> Answer:
 
     `message` and `arrival` are -1 at nodes that the message did not reach.
     """
-    fields = flooding.layout.unpack(states)
+    fields = flooding.layout.unpack(states, strict=False)
     informed = fields["informed"]
     return {
         "informed": informed.astype(int),

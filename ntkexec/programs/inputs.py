@@ -9,7 +9,8 @@ from jaxtyping import Bool, Int
 from scipy.sparse import csgraph, csr_array
 
 from ntkexec.errors import GraphError, ProgramError
-from ntkexec.graphs import Graph
+from ntkexec.graphs import Graph, in_neighbours
+from ntkexec.layout import INVALID
 from ntkexec.programs.instance import Instance
 
 
@@ -143,6 +144,20 @@ def as_columns(by_node: Mapping[Any, Mapping[str, Any]]) -> dict[str, np.ndarray
     """An answer by node as arrays by field."""
     rows = [by_node[node] for node in range(len(by_node))]
     return {field: np.array([row[field] for row in rows]) for field in rows[0]}
+
+
+def parents(graph: Graph, ports: Int[np.ndarray, "n"], degree: int) -> Int[np.ndarray, "n"]:
+    """The neighbours (indices) at the ports that nodes chose; -1 where they chose none.
+
+    `INVALID` where they chose several, or a port without a neighbour.
+
+    Args:
+        graph: one graph or a batch.
+        ports: the choice of every node, as read off its state.
+        degree: number of ports.
+    """
+    neighbours = in_neighbours(graph, degree)[np.arange(graph.num_nodes), np.maximum(ports, 0)]
+    return np.where(ports < 0, ports, np.where(neighbours < 0, INVALID, neighbours))
 
 
 def degree_and_word(

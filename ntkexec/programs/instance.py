@@ -13,7 +13,10 @@ from ntkexec.message_passing import GraphsTuple
 from ntkexec.template import Program
 
 Answer = Mapping[str, np.ndarray]
-"""By field, the value at every node; -1 where a field has none, or `NONE` if it can be negative."""
+"""By field, the value at every node; -1 where a field has none, or `NONE` if it can be negative.
+
+After a run that went wrong, `layout.INVALID` where a node's state holds no value at all.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

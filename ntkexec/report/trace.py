@@ -100,6 +100,8 @@ def _verdict(result: Result) -> str:
 
 def _graph(graph: Graph, positions: Positions | None) -> dict[str, Any]:
     senders, receivers = graph.tuple.senders.tolist(), graph.tuple.receivers.tolist()
+    weights = None if graph.tuple.edges is None else np.asarray(graph.tuple.edges).tolist()
+    weight_of = dict(zip(zip(senders, receivers, strict=True), weights or (), strict=False))
     arcs = sorted(zip(senders, receivers, strict=True))
     if not graph.directed:
         arcs = [(u, v) for u, v in arcs if u < v]
@@ -113,6 +115,7 @@ def _graph(graph: Graph, positions: Positions | None) -> dict[str, Any]:
         "names": [str(name) for name in graph.names],
         "directed": graph.directed,
         "arcs": [list(arc) for arc in arcs],
+        "weights": None if weights is None else [weight_of[arc] for arc in arcs],
         "colours": graph.colours.tolist(),
         "places": np.round(unit, 4).tolist(),
     }
@@ -149,6 +152,7 @@ def _layout(layout: Layout) -> dict[str, Any]:
                         "room": room,
                         "kind": leaf.kind,
                         "signed": bool(getattr(leaf, "signed", False)),
+                        "size": getattr(leaf, "size", None),
                         "table": table,
                         "shown_where": SHOWN_WHERE.get(path),
                         "columns": [list(layout.bits(path, slot=slot)) for slot in slots],

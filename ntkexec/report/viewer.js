@@ -62,7 +62,8 @@
       return set.length ? set.join("+") : "–";
     }
     let value = on.reduce((sum, b, i) => sum + b * 2 ** i, 0);
-    if (field.kind === "code") return value ? value - 1 : "–";
+    // A code above its size stands for nothing; only a wrong step makes one.
+    if (field.kind === "code") return value > field.size ? `${value - 1}?` : value ? value - 1 : "–";
     if (field.signed && on[on.length - 1]) value -= 2 ** on.length;
     return value;
   }
@@ -135,6 +136,12 @@
     const line = { class: "edge", x1, y1, x2: x2 - (x2 - x1) * cut, y2: y2 - (y2 - y1) * cut };
     if (graph.directed) line["marker-end"] = "url(#arrow)";
     return make("line", line, edgeLayer);
+  });
+  // Weights where there is room; of two arcs against each other, each nearer to its own head.
+  if (graph.weights && graph.arcs.length <= 120) graph.arcs.forEach(([u, v], i) => {
+    const [[x1, y1], [x2, y2]] = [place(u), place(v)], part = graph.directed ? 0.62 : 0.5;
+    const at = { class: "weight", x: x1 + (x2 - x1) * part, y: y1 + (y2 - y1) * part, dy: "0.35em" };
+    make("text", at, edgeLayer).textContent = graph.weights[i];
   });
   const nodes = graph.names.map((name, v) => {
     const [x, y] = place(v);

@@ -14,7 +14,9 @@ import pytest
 import ntkexec
 from ntkexec import pipeline
 from ntkexec.cli import main
+from ntkexec.cli.app import ALGORITHM_NAMES
 from ntkexec.ensemble import read_manifest
+from ntkexec.programs import ALGORITHMS
 from ntkexec.reference import flooding as reference
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
@@ -378,6 +380,10 @@ RUN = ("run", "flooding", "path:5", *KERNEL)
     "argv, says",
     [
         (("run", "floding", "path:5"), "did you mean 'flooding'?"),
+        (
+            ("run", "bellman-ford", "random-bounded:n=6,d=2,weights=1..3", "--weights", "wieght"),
+            "did you mean 'weight'?",
+        ),
         (("certify", "nothing", "--degree", 2, "--word", 2), "no algorithm 'nothing'"),
         (("train", "nothing", "path:5", "--out", "unused"), "no algorithm 'nothing'"),
         (("show", "bfs", "--degree", 3), "bfs without a graph needs --degree and --word"),
@@ -569,3 +575,38 @@ assert ntkexec.run("flooding", "path:2", engine="kernel", message="1").exact
     loaded = imported_by(code)
     assert {"jax", "networkx", "ntkexec.pipeline"} <= loaded
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    "typed, offered",
+    [
+        ("ru", ["run"]),
+        ("run bell", ["bellman-ford"]),
+        ("certify dfs", ["dfs", "dfs-forest"]),
+        ("run bfs karate --engine kernel-", ["kernel-packed"]),
+        ("run bfs karate --ensemble-k", ["--ensemble-kind"]),
+    ],
+)
+def test_the_shell_completes_commands_algorithms_and_options(typed, offered, monkeypatch, capsys):
+    words = f"ntkexec {typed}"
+    monkeypatch.setenv("_NTKEXEC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert main([]) == 0
+    assert capsys.readouterr().out.split() == offered
+
+
+def test_completion_knows_every_algorithm():
+    assert [*ALGORITHM_NAMES] == [*ALGORITHMS]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("run", "certify", "show", "train", "algorithms", "check", "complexity"),
+        *("experiment", "experiment run", "experiment list", ""),
+    ],
+)
+def test_every_help_has_an_example(words, capsys):
+    assert main([*words.split(), "--help"]) == 0
+    assert f"Example: ntkexec {words}".rstrip() in capsys.readouterr().out

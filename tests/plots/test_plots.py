@@ -1,13 +1,17 @@
 """Plots of certificates and margins show what was certified and what was measured."""
 
 import dataclasses
+import json
+import pathlib
 
+import numpy as np
 import pytest
 
 from ntkexec import pipeline, report
 from ntkexec.cli import main
 from ntkexec.errors import NtkexecError
 from ntkexec.plots import certificate as certificate_plot
+from ntkexec.plots import finite_width, scaling
 from ntkexec.plots import margins as margins_plot
 from ntkexec.programs import bfs
 
@@ -75,3 +79,42 @@ def test_verbose_tells_what_was_done_on_stderr_only(capsys):
     assert capsys.readouterr().err == ""
     assert main(words) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_law_of_finite_width_is_a_line_through_the_centre_of_the_points():
+    widths = [8, 32, 128]
+    record = {"width": widths, "error": [3 * w**-0.5 for w in widths], "slope": -0.5}
+    figure = finite_width.finite_width(record)
+    measured, claimed, fitted = figure.axes[0].lines
+    assert measured.get_xdata().tolist() == widths
+    for line in (claimed, fitted):
+        np.testing.assert_allclose(line.get_ydata(), record["error"])
+    figure = finite_width.finite_width(record | {"slope": 0.0})
+    assert np.ptp(figure.axes[0].lines[2].get_ydata()) == pytest.approx(0)
+
+
+def test_check_draws_the_one_check_that_is_asked_for_and_refuses_others(tmp_path, capsys):
+    target = tmp_path / "width.svg"
+    assert main(["check", "kernel-finite-width", "--quick", "--plot", str(target)]) == 0
+    assert "<svg" in target.read_text()
+    capsys.readouterr()
+    assert main(["check", "kernel-finite-width", "gram-spectrum", "--plot", str(target)]) == 2
+    assert "--plot draws one check, not 2" in capsys.readouterr().err
+    assert main(["check", "gram-spectrum", "--plot", str(target)]) == 2
+    assert "'gram-spectrum' has no plot" in capsys.readouterr().err
+
+
+def test_scaling_draws_every_contender_of_the_saved_benchmark():
+    docs = pathlib.Path(__file__).parents[2] / "docs"
+    saved = json.loads((docs / "performance.json").read_text())
+    figure = scaling.over_nodes(saved["scale"]["rows"])
+    families = {row["graph"] for row in saved["scale"]["rows"]}
+    assert len(figure.axes) == len(families)
+    for axes in figure.axes:
+        rows = [row for row in saved["scale"]["rows"] if row["graph"] in axes.get_title()]
+        assert rows
+        for line, key in zip(axes.lines, scaling.LINES, strict=True):
+            found = [row[key] for row in rows if row[key] is not None]
+            assert line.get_ydata().tolist() == found
+    (axes,) = scaling.over_nonzeros(saved["work"]).axes
+    assert len(axes.lines[0].get_xdata()) == len(saved["work"]["rows"])

@@ -216,3 +216,18 @@ def test_messages_move_along_edges_in_their_direction(visit):
     assert page.locator("line.edge.active").count() == 1
     page.locator("#field").select_option("distance")
     assert "distance" in page.locator("#legend").text_content()
+
+
+def test_weights_stand_at_their_edges_where_there_is_room(visit):
+    graph = nx.DiGraph()
+    graph.add_weighted_edges_from([(0, 1, 4), (1, 0, -3), (1, 2, 7)])
+    result = traced("bellman-ford", graph, source=0, weights="weight")
+    data = report.trace_data(result)["graph"]
+    assert dict(zip(map(tuple, data["arcs"]), data["weights"], strict=True)) == {
+        (u, v): weight for u, v, weight in graph.edges(data="weight")
+    }
+    page = visit(result)
+    assert sorted(page.locator("text.weight").all_text_contents()) == ["-3", "4", "7"]
+    places = [box.bounding_box() for box in page.locator("text.weight").all()]
+    assert len({(round(box["x"]), round(box["y"])) for box in places}) == 3
+    assert report.trace_data(traced("bfs", "path:3"))["graph"]["weights"] is None

@@ -10,6 +10,7 @@ A round is a ring of steps that all nodes take together, since one clock drives 
 """
 
 import dataclasses
+import functools
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -102,7 +103,7 @@ class Compiled:
         """The algorithm's state of every node, between rounds."""
         return [self.algorithm.state.decode(row[self._state_columns]) for row in states]
 
-    @property
+    @functools.cached_property
     def _state_columns(self) -> list[int]:
         layout = self.program.layout
         return [

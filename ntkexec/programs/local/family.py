@@ -7,9 +7,11 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+from jaxtyping import Bool
 
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs import Graph
+from ntkexec.layout import INVALID
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.local.algorithm import Local, Node
@@ -177,10 +179,28 @@ def instance(
             algorithm.check_halted(node, state, rounds)
         return outputs(algorithm, nodes, states)
 
+    def simulated() -> Answer:
+        return answer(simulate(algorithm, graph, rounds=rounds, inputs=inputs))
+
     def expected() -> Answer:
         if reference is not None:
             return _by_graph(reference, graph, inputs, rounds)
-        return answer(simulate(algorithm, graph, rounds=rounds, inputs=inputs))
+        return simulated()
+
+    def decode(states: Bool[np.ndarray, "n k"]) -> Answer:
+        rows: list[Mapping[str, int] | None] = []
+        for node, row in zip(nodes, states, strict=True):
+            try:
+                (state,) = compiled.decode(row[None])
+                algorithm.check_halted(node, state, rounds)
+                rows.append(algorithm.output(state, node))
+            except (ProgramError, LookupError):
+                rows.append(None)
+        if None in rows:
+            # What the algorithm itself is to blame for is an error here; the rest, a wrong run's.
+            nothing = dict.fromkeys(simulated(), INVALID)
+            return _columns([nothing if row is None else row for row in rows])
+        return _columns([row for row in rows if row is not None])
 
     return Instance(
         parameters=parameters or {"degree": compiled.degree, "slots": compiled.slots},
@@ -189,7 +209,7 @@ def instance(
         initial=compiled.initial(graph, nodes),
         num_steps=rounds * compiled.steps_per_round,
         inputs=described or {},
-        decode=lambda states: answer(compiled.decode(states)),
+        decode=decode,
         reference=expected,
         formats={
             field: functools.partial(_format, show, graph)
@@ -200,7 +220,10 @@ def instance(
 
 def outputs(algorithm: Local, nodes: Sequence[Node], states: Sequence[Any]) -> Answer:
     """The answer of an algorithm, by field."""
-    rows = [algorithm.output(state, node) for node, state in zip(nodes, states, strict=True)]
+    return _columns([algorithm.output(s, node) for node, s in zip(nodes, states, strict=True)])
+
+
+def _columns(rows: Sequence[Mapping[str, int]]) -> Answer:
     return {field: np.array([row[field] for row in rows]) for field in rows[0]}
 
 
@@ -222,8 +245,8 @@ def _format(show: Callable[[int, Graph], object], graph: Graph, value: int) -> o
 
 
 def as_node(value: int, graph: Graph) -> object:
-    """Shows an identifier as the node's name, on a single graph."""
-    return graph.names[value]
+    """Shows an identifier as the node's name, on a single graph; after a wrong run, one of none."""
+    return graph.names[value] if value in range(graph.num_nodes) else f"{value} (no node)"
 
 
 def as_flag(value: int, graph: Graph) -> object:
