@@ -10,7 +10,7 @@ from benchmarks import measure, report
 
 # Those of speed, which `report` writes into docs/performance.md.
 SPEED = ("step", "scale", "work", "roofline", "batch", "loading", "memo", "train", "startup")
-NAMES = (*SPEED, "sizes", "exactness")
+NAMES = (*SPEED, "sizes", "exactness", "complexity")
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:

@@ -113,8 +113,12 @@ def complexity(
     import json as encoder
 
     from ntkexec.complexity import trends
+    from ntkexec.plots import style
     from ntkexec.plots.complexity import complexity as complexity_figure
 
+    for file in (plot, certainty):
+        if file is not None:
+            style.check_target(file)
     kinds = kind.split(",")
     studies = run_studies(
         algorithm,
@@ -137,11 +141,11 @@ def complexity(
     records = [study.to_data() for study in studies]
     if plot is not None:
         size = found[0].size if found else "n0"
-        complexity_figure(records, size).savefig(plot, dpi=130)
+        style.save(complexity_figure(records, size), plot)
     if certainty is not None:
         from ntkexec.plots.certainty import certainty as certainty_figure
 
-        certainty_figure(records[-1]).savefig(certainty, dpi=130)
+        style.save(certainty_figure(records[-1]), certainty)
     if json:
         print(encoder.dumps({"studies": records, "trends": [t.to_data() for t in found]}))
     else:

@@ -48,6 +48,20 @@ def new_axes(
     return figure, axes
 
 
+def check_target(path: Path) -> None:
+    """Raises, before any work is done, if a figure could not be saved there.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        NtkexecError: there is no such folder, or matplotlib does not know the format.
+    """
+    known = new_figure(1, 1).canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in {"", *known}:
+        raise NtkexecError(f"cannot draw {path}: formats are {', '.join(sorted(known))}")
+    if not path.parent.is_dir():
+        raise NtkexecError(f"cannot write {path}: there is no folder {path.parent}")
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Writes a figure, whole or not at all; the file's ending says in which format.
 

@@ -43,6 +43,8 @@ def test_trained_networks_can_be_studied(capsys):
     "options, message",
     [
         (["--degree", "two"], "--degree is a number, a list 1,2,4 or a range 1..5, not 'two'"),
+        (["--plot", "n.wrong"], "formats are"),
+        (["--certainty", "nowhere/n.png"], "there is no folder nowhere"),
         (["--nodes", "a..b"], "--nodes is a range such as 5..20, not 'a..b'"),
         (["--degree", "1"], "need degree 2, got 1"),
         (["--threshold", "zero", "--draw", "trained"], "coin flips"),
