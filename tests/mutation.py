@@ -205,9 +205,11 @@ class Trial:
         self, states: np.ndarray, expected: Mapping[str, np.ndarray], ready: np.ndarray
     ) -> bool:
         try:
-            answer = self.instance.decode(states)
-        except LayoutError:  # several choices at once
+            # Several choices at once, also where no answer reads them.
+            self.instance.program.layout.unpack(states)
+        except LayoutError:
             return False
+        answer = self.instance.decode(states)
         return all(np.array_equal(answer[f][ready], expected[f][ready]) for f in expected)
 
 
