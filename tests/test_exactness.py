@@ -95,8 +95,14 @@ def test_flooding_is_exact_on_all_connected_graphs_up_to_six_nodes_and_degree_th
     assert_exact(name, batch, sources)
 
 
+# Where the trained networks take half a minute and more.
+SLOW_ENSEMBLE = [
+    pytest.param(name, marks=[pytest.mark.slow] if name == "ensemble" else []) for name in ENGINES
+]
+
+
 @pytest.mark.parametrize("degree", [2, 3, 4])
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", SLOW_ENSEMBLE)
 def test_flooding_is_exact_on_a_thousand_random_graphs(name, degree):
     rng = np.random.default_rng(degree)
     sample = [
@@ -116,12 +122,6 @@ def trees(num_nodes, degree):
             yield nx.from_prufer_sequence(list(sequence))
 
 
-# The trained networks take a minute and more.
-SLOW_ENSEMBLE = [
-    pytest.param(name, marks=[pytest.mark.slow] if name == "ensemble" else []) for name in ENGINES
-]
-
-
 @pytest.mark.parametrize("name", SLOW_ENSEMBLE)
 def test_flooding_is_exact_on_all_labelled_trees_with_seven_nodes_and_degree_four(name):
     # All labellings: the source 0 stands at every place of every tree.
@@ -132,7 +132,7 @@ def test_flooding_is_exact_on_all_labelled_trees_with_seven_nodes_and_degree_fou
     assert_exact(name, batch, [part.start for part in batch.node_ranges()])
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", SLOW_ENSEMBLE)
 def test_flooding_is_exact_on_ten_thousand_nodes(name):
     graph = graphs.load("random-regular:n=10000,d=3,seed=0")
     assert_exact(name, graph, [0])
