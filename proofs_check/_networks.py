@@ -47,6 +47,12 @@ def problem() -> LearningProblem:
     return LearningProblem(Program("six", layout, tuple(entries)), "joint")
 
 
+def match_sets() -> np.ndarray:
+    """All sets of at least two of the six templates, one a row of zeros and ones."""
+    every = (np.arange(1 << NUM_TEMPLATES)[:, None] >> np.arange(NUM_TEMPLATES)) & 1
+    return every[every.sum(axis=1) >= 2]
+
+
 @functools.cache
 def trained(
     scale: Scale, *, width: int | None = None, members: int | None = None, seed: int = 11
@@ -57,8 +63,7 @@ def trained(
         members=members or MEMBERS[scale], width=width or WIDTH[scale], seed=seed
     )
     (weights,) = ensemble.train(learning, config).weights
-    every = (np.arange(1 << NUM_TEMPLATES)[:, None] >> np.arange(NUM_TEMPLATES)) & 1
-    matched = every[every.sum(axis=1) >= 2]
+    matched = match_sets()
     outputs = [
         evaluation.evaluate(evaluation.Networks(h[None], o[None], 1.0), matched).mean
         for h, o in zip(weights.hidden[:, 0], weights.output[:, 0], strict=True)

@@ -21,8 +21,7 @@ def outputs(draw: Any, width: int, members: int, seed: int) -> Float64[np.ndarra
     learning = _networks.problem()
     config = EnsembleConfig(members=members, width=width, draw=draw, seed=seed)
     n0 = learning.program.num_templates
-    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
-    matched = every[every.sum(axis=1) >= 2].astype(bool)
+    matched = _networks.match_sets().astype(bool)
     if draw == "gaussian":
         drawn = GaussianEnsemble(learning, config).components[0].at(matched)
         return np.asarray(drawn, float).transpose(1, 0, 2).reshape(members, -1)
@@ -80,7 +79,7 @@ def plot(found: Measurement) -> Any:
     figure, axes = _plots.axes("width", "largest distance from Gaussian draws")
     for draw in ("trained", "linearised"):
         axes.semilogx(found.details["widths"], found.details[draw], "o-", label=draw)
-    tests = _networks.NUM_TEMPLATES * 57 + PROJECTIONS
+    tests = _networks.NUM_TEMPLATES * len(_networks.match_sets()) + PROJECTIONS
     level = stats.kstwobign.isf(0.05 / tests) * (2 / found.details["networks"]) ** 0.5
     axes.axhline(level, linestyle="--", color="grey", label="5 % level of the largest")
     axes.legend()

@@ -23,8 +23,7 @@ def decisions() -> tuple[Certificate, np.ndarray, np.ndarray, np.ndarray, np.nda
     problem = _networks.problem()
     certificate = Certificate(problem, state_bound(problem))
     n0 = problem.program.num_templates
-    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
-    matched = every[every.sum(axis=1) >= 2]
+    matched = _networks.match_sets()
     _, targets = problem.program.training_set()
     m, active = matched.sum(axis=1), matched @ targets
     mean = predictor.mean(m[:, None], n0, targets.sum(axis=0)[None], active)

@@ -108,8 +108,7 @@ def measure_targets(scale: Scale, believed: float = 1.0) -> Measurement:
     _, mean, bits, threshold, covariance = concentration.decisions()
     _, targets = _networks.problem().program.training_set()
     n0 = len(targets)
-    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
-    matched = every[every.sum(axis=1) >= 2]
+    matched = _networks.match_sets()
     m = matched.sum(axis=1)
     alpha, beta = predictor.coefficients(m, n0)
     gain = (m * alpha**2 + (n0 - m) * beta**2)[:, None]
@@ -192,8 +191,7 @@ def measure_encoding(scale: Scale, widen: float = 1.0) -> Measurement:
     n0 = len(targets)
     weights = np.linalg.solve(kernel.ntk(np.eye(n0)), targets)
     slope = steepest(np.linspace(-1, 1, 20_001)).max()
-    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
-    matched = every[every.sum(axis=1) >= 2]
+    matched = _networks.match_sets()
     x = matched / np.sqrt(matched.sum(axis=1))[:, None]
 
     def outputs(states: np.ndarray) -> np.ndarray:

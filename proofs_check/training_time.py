@@ -52,8 +52,7 @@ def measure_time(scale: Scale, faster: float = 1.0) -> Measurement:
     _, mean, bits, threshold, _ = concentration.decisions()
     _, targets = _networks.problem().program.training_set()
     n0 = len(targets)
-    every = (np.arange(1 << n0)[:, None] >> np.arange(n0)) & 1
-    matched = every[every.sum(axis=1) >= 2]
+    matched = _networks.match_sets()
     x = matched / np.sqrt(matched.sum(axis=1))[:, None]
     gram = kernel.ntk(np.eye(n0))
     wrong: dict[str, list[list[float]]] = {"claimed": [], "found": []}
