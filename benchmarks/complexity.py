@@ -74,7 +74,11 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         repeat=repeat,
     )
     left_out = ("certainty", "first", "stable")
-    records = [{k: v for k, v in one.to_data().items() if k not in left_out} for one in found]
+    records = [
+        {k: v for k, v in one.to_data().items() if k not in left_out}
+        | {"without": sum(n is None for n in one.stable)}
+        for one in found
+    ]
     return {"studies": records, "trends": [one.to_data() for one in trends(found)]}
 
 

@@ -261,7 +261,10 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
     ]
     missing = sum(n is None for one in studies for n in one.stable)
     if missing:
-        lines.append(f"{missing} repetitions found no exact ensemble up to the largest N tried")
+        lines.append(
+            f"{missing} repetitions found no exact ensemble up to the largest N tried, so no trend "
+            "is fitted; --members tries more"
+        )
     if found:
         lines.append("")
     for trend in found:

@@ -46,9 +46,12 @@ class Trend:
 def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
     """The trend with every size that differs between the studies.
 
-    Sizes that grow together (n0 with the degree) each show the whole growth. Repetitions without an
-    exact ensemble are left out, so give studies enough members.
+    Sizes that grow together (n0 with the degree) each show the whole growth. There is none where a
+    repetition had no exact ensemble: it would have needed the most, and a fit to the others would be
+    too shallow. Give such studies more members.
     """
+    if any(n is None for study in studies for n in study.stable):
+        return ()
     found = []
     for name, size_of in SIZES.items():
         sizes = [size_of(s) for s in studies]
@@ -57,7 +60,6 @@ def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
         x, y, ratio = [], [], []
         for size, study in zip(sizes, studies, strict=True):
             numbers = as_floats(study.stable)
-            numbers = numbers[np.isfinite(numbers)]
             x += [np.log(float(size or 0))] * len(numbers)
             y += np.log(numbers).tolist()
             ratio += [np.log(study.noise_ratio)] * len(numbers)

@@ -229,6 +229,9 @@ def test_networks_needed_and_noise_fall_with_padding_and_the_trend_says_so():
     assert trend.interval[1] < 0
     assert trend.noise_exponent < 0
     assert trends(studies[:1]) == ()
+    # Who found no exact ensemble would have needed the most: nothing is fitted to the rest.
+    without = dataclasses.replace(studies[0], stable=(*studies[0].stable[:-1], None))
+    assert trends([without, *studies[1:]]) == ()
     # Against the regression by hand.
     x = np.repeat(np.log(trend.values), 40)
     y = np.log(np.concatenate([s.stable for s in studies]))
