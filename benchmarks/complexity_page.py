@@ -28,10 +28,10 @@ visits some hundred to a thousand states.
 ![Smallest number of networks against word, degree, n0, width; two bounds](images/complexity-panels.png)
 
 A power law is fitted to all repetitions of a panel, and left out where some had no exact ensemble up to the
-largest N that was tried; for trained networks how many had none was not recorded. Its interval is that of the
-regression, 95 %, and does not say whether a power law fits: with the degree BFS does not follow one. On three to
-five sizes it describes the range that was measured, no more. N cannot fall below 1, which flattens it where
-medians end there: by padding sigma^2 / mu^2 is the cleaner trend.
+largest N that was tried; for trained networks how many had none was not recorded. Its interval is that of
+the regression, 95 %, and does not say whether a power law fits: with the degree BFS does not follow one. On
+three to five sizes it describes the range that was measured, no more. N cannot fall below 1, which flattens
+it where medians end there: by padding sigma^2 / mu^2 is the cleaner trend.
 """
 TITLES = {
     "word": "Word",
