@@ -25,6 +25,8 @@ DATA, PAGE, PICTURE = (
 )
 
 REPEAT = 30
+# Largest N of trained networks: narrow ones need more than the bounds of infinite width say.
+MEMBERS = 32
 # Certificates of the trained ensembles: an error in so many decisions.
 DELTA, DECISIONS = 1e-3, 10**6
 
@@ -125,7 +127,12 @@ PANELS: dict[str, Callable[[str], dict[str, Any]]] = {
     "degree": lambda name: studies(name, degrees=[2, 3, 4], paddings=[64]),
     "n0": lambda name: studies(name, paddings=[0, 32, 64, 128, 256]),
     "width": lambda name: studies(
-        name, widths=[512, 1024, 2048, 4096], paddings=[128], draw="trained", repeat=20
+        name,
+        widths=[512, 1024, 2048, 4096],
+        paddings=[128],
+        draw="trained",
+        repeat=20,
+        members=MEMBERS,
     ),
     "kind": lambda name: studies(name, degrees=[3], kinds=["joint", "factored"]),
     "trained": trained,

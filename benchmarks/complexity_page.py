@@ -28,10 +28,10 @@ visits some hundred to a thousand states.
 ![Smallest number of networks against word, degree, n0, width; two bounds](images/complexity-panels.png)
 
 A power law is fitted to all repetitions of a panel, and left out where some had no exact ensemble up to the
-largest N that was tried; for trained networks how many had none was not recorded. Its interval is that of
-the regression, 95 %, and does not say whether a power law fits: with the degree BFS does not follow one. On
-three to five sizes it describes the range that was measured, no more. N cannot fall below 1, which flattens
-it where medians end there: by padding sigma^2 / mu^2 is the cleaner trend.
+largest N that was tried. Its interval is that of the regression, 95 %, and does not say whether a power law
+fits: with the degree BFS does not follow one. On three to five sizes it describes the range that was
+measured, no more. N cannot fall below 1, which flattens it where medians end there: by padding
+sigma^2 / mu^2 is the cleaner trend.
 """
 TITLES = {
     "word": "Word",
@@ -48,10 +48,10 @@ stays.""",
     "degree": """With the first word above and 64 padding templates, without which the joint BFS is not
 certified at D = 4. Degree raises both m, against N, and n0, for it; which wins depends on the program.""",
     "n0": "At D = 2. The theory bound rises with n0; what it bounds falls.",
-    "width": """At D = 2, with 128 padding templates, 20 repetitions of networks trained to a residual of
-1e-4. The bounds are those of infinite width. With four units for each training pair or more they hold here;
-with two, DFS and Bellman-Ford need more networks than the union bound says, and Bellman-Ford more than its
-certificate.""",
+    "width": """At D = 2, with 128 padding templates, 20 repetitions of up to 32 networks trained to a
+residual of 1e-4; every repetition had exact ensembles among them. The bounds are those of infinite width.
+With four units for each training pair or more they hold here; with two, DFS and Bellman-Ford need more
+networks than the union bound says, and Bellman-Ford more than its certificate.""",
     "kind": """At D = 3, without padding. A factored problem has the few templates that concern one bit:
 whenever one of them matches, the bit is 1. So m is small, nothing interferes, and one network a bit is
 enough. A joint network sees all templates at once: m is their total over all bits.""",
