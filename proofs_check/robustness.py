@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import stats
 
-from ntkexec import kernel, predictor
+from ntkexec import kernel, predictor, roundoff
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.complete import evaluation
 from ntkexec.ensemble import TwoLayerNetwork
@@ -39,7 +39,7 @@ def measure_products(scale: Scale, believe: bool = False) -> Measurement:
             members = evaluation.Networks(weights.hidden[:, place], weights.output[:, place], 1.0)
             found = evaluation.sums(members, matched)
             off = np.abs(_in_bfloat16(members, matched) - found.mean)
-            factors = 0.0 if believe else evaluation.PRODUCTS["bfloat16"]
+            factors = 0.0 if believe else roundoff.PRODUCTS["bfloat16"]
             worst = max(worst, float((off / found.error(factors=factors)).max()))
     return Measurement(worst)
 

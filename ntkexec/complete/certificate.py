@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from ntkexec import roundoff
 from ntkexec.certificate import Certificate
 from ntkexec.complete import evaluation
 from ntkexec.complete.evaluation import Networks
@@ -65,7 +66,7 @@ class Listed:
         smallest_margin: smallest distance to the threshold.
         largest_rounding: largest bound on the error of a float32 evaluation.
         tightest: the decision that comes closest.
-        unproven: by how matrix products are taken (`evaluation.PRODUCTS`), the decisions that are
+        unproven: by how matrix products are taken (`roundoff.PRODUCTS`), the decisions that are
             wrong or right by less than the error then allowed for.
     """
 
@@ -132,7 +133,7 @@ class CompleteCertificate:
     def unproven(self) -> dict[str, int]:
         """Decisions that are not proven right, by how matrix products are taken."""
         return {
-            name: sum(one.unproven[name] for one in self.components) for name in evaluation.PRODUCTS
+            name: sum(one.unproven[name] for one in self.components) for name in roundoff.PRODUCTS
         }
 
     @property
@@ -278,8 +279,8 @@ def decisions(
     sums = evaluation.sums(networks, matched)
     # The threshold is rounded to float32 too.
     errors = {
-        name: sums.error(factors=factors) + 2 * evaluation.FLOAT32 * np.abs(threshold)
-        for name, factors in evaluation.PRODUCTS.items()
+        name: sums.error(factors=factors) + 2 * roundoff.FLOAT32 * np.abs(threshold)
+        for name, factors in roundoff.PRODUCTS.items()
     }
     mean, error = sums.mean, errors["float32"]
     distance = np.where(expected, mean - threshold, threshold - mean)

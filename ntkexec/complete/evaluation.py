@@ -1,12 +1,7 @@
 """Decisions of trained networks on listed match sets, with a bound on any float32 evaluation's error.
 
-The networks are evaluated in float64 from the stored weights. How far a float32 evaluation can be
-from the exact value is bounded by the standard model of rounding: every operation is off by a
-factor 1 + d with |d| at most u, so a term that passes through p operations is off by at most
-gamma_p = p u / (1 - p u) of its absolute value. That holds in whatever order sums are taken, with
-or without fused multiply-add.
-
-Source: Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, section 3.1.
+The networks are evaluated in float64 from the stored weights; `ntkexec.roundoff` says how far a
+float32 evaluation can be from the exact value.
 """
 
 import math
@@ -16,16 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from ntkexec.errors import CertificateError
-
-FLOAT32, FLOAT64 = 2.0**-24, 2.0**-53
-"""Unit roundoff u of the two formats."""
-
-PRODUCTS = {"float32": 0.0, "tf32": 2.0**-11, "bfloat16": 2.0**-8}
-"""How matrix units can take products: relative rounding of both factors; sums are in float32."""
-
-SMALLEST_NORMAL = 2.0**-126
-"""Of float32: an operation that underflows is off by at most this, also where it flushes to zero."""
+from ntkexec.roundoff import FLOAT32, FLOAT64, relative_error, underflow
 
 # Operations besides the sum that a term passes through: conversion and application of the scale,
 # square root and division of the encoding, which accelerators round less well, and the product.
@@ -58,17 +44,6 @@ class Means(NamedTuple):
     error: Float64[np.ndarray, "s o"]
 
 
-def growth(operations: int, roundoff: float) -> float:
-    """gamma_p, the relative error that p operations in a row can make.
-
-    Raises:
-        CertificateError: so many operations that nothing is known any more.
-    """
-    if operations * roundoff >= 0.5:
-        raise CertificateError(f"{operations} operations of roundoff {roundoff:.1e} have no bound")
-    return operations * roundoff / (1 - operations * roundoff)
-
-
 class Sums(NamedTuple):
     """An evaluation in float64, and what bounds on the error of coarser ones are made of.
 
@@ -92,15 +67,15 @@ class Sums(NamedTuple):
         Args:
             roundoff: of sums and, unless rounded more coarsely, of the rest.
             factors: relative rounding of both factors of a product before they are multiplied, see
-                `PRODUCTS`.
+                `ntkexec.roundoff.PRODUCTS`.
 
         Raises:
             CertificateError: so coarse that nothing is known.
         """
         total = self.underflow
         for unit, extra in ((roundoff, factors), (FLOAT64, 0.0)):
-            first = (1 + extra) ** 2 * (1 + growth(self.inner, unit)) - 1
-            second = (1 + extra) ** 2 * (1 + growth(self.outer, unit)) - 1
+            first = relative_error(self.inner, unit, extra)
+            second = relative_error(self.outer, unit, extra)
             total = total + second * self.of_output + (1 + second) * first * self.of_hidden
         # The last factor is for the rounding of the bound.
         return total * (1 + 1e-9)
@@ -120,16 +95,16 @@ def sums(networks: Networks, matched: Bool[np.ndarray, "s t"]) -> Sums:
     hidden = networks.weight_std / math.sqrt(num_inputs) * hidden
     output = networks.weight_std / math.sqrt(width) / members * output
     inner, outer = num_templates + EXTRA_OPERATIONS, members * width + EXTRA_OPERATIONS
-    largest = SMALLEST_NORMAL * (inner * np.abs(output).sum(axis=0) + outer)
+    largest = underflow(inner, outer, output)
     parts = []
     for rows in _chunks(matched, members * width):
         x = rows / np.sqrt(np.maximum(rows.sum(axis=1, keepdims=True), 1))
         active = np.maximum(x @ hidden, 0)
         of_hidden = (x @ np.abs(hidden)) @ np.abs(output)
-        underflow = rows.any(axis=1, keepdims=True) * largest[None]
-        parts.append((active @ output, of_hidden, active @ np.abs(output), underflow))
-    mean, of_hidden, of_output, underflow = map(np.concatenate, zip(*parts, strict=True))
-    return Sums(mean, of_hidden, of_output, underflow, inner, outer)
+        lost = rows.any(axis=1, keepdims=True) * largest[None]
+        parts.append((active @ output, of_hidden, active @ np.abs(output), lost))
+    mean, of_hidden, of_output, lost = map(np.concatenate, zip(*parts, strict=True))
+    return Sums(mean, of_hidden, of_output, lost, inner, outer)
 
 
 def evaluate(

@@ -5,7 +5,7 @@ holds in whatever order the sums are taken, and so on every device and for every
 """
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -15,12 +15,8 @@ from ntkexec.complexity.margins import margins
 from ntkexec.ensemble import Ensemble
 from ntkexec.ensemble.training import Weights
 from ntkexec.errors import EnsembleError
+from ntkexec.roundoff import FLOAT32, PRODUCTS, Products, relative_error, underflow
 
-Products = Literal["float32", "tf32", "bf16"]
-
-# Unit roundoff of float32, and of the factors that a matrix unit rounds before it multiplies.
-FLOAT32 = 2.0**-24
-FACTORS: dict[Products, float] = {"float32": 0.0, "tf32": 2.0**-11, "bf16": 2.0**-8}
 # Encoding rounds the root of m and its inverse; scaling rounds a weight; the threshold is rounded.
 ROUNDINGS_OF_INPUT, ROUNDINGS_OF_WEIGHT = 2, 1
 
@@ -54,13 +50,6 @@ class Float32Certificate:
         return dataclasses.asdict(self) | {"certified": self.certified}
 
 
-def _gamma(count: int, unit: float) -> float:
-    """Largest relative error after so many roundings, in any order (Higham, lemma 3.1)."""
-    if count * unit >= 1:
-        return np.inf
-    return count * unit / (1 - count * unit)
-
-
 def means_and_bounds(
     weights: Weights,
     place: int,
@@ -82,17 +71,18 @@ def means_and_bounds(
 
     Raises:
         EnsembleError: networks with biases.
-
-    Source: Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1.
+        CertificateError: so many members and units that nothing is known of their sum.
     """
     if weights.hidden_bias is not None:
         raise EnsembleError("the bound on rounding is for networks without biases")
     members, _, num_inputs, width = weights.hidden.shape
     count = (states > 0).sum(axis=1)
-    factor = 2 * FACTORS[products]
-    roundings = ROUNDINGS_OF_INPUT + ROUNDINGS_OF_WEIGHT
-    inner = np.array([_gamma(int(m) + roundings, FLOAT32) for m in count])[:, None] + factor
-    outer = _gamma(members * width + ROUNDINGS_OF_WEIGHT + 1, FLOAT32) + factor
+    factors = PRODUCTS[products]
+    first = count + ROUNDINGS_OF_INPUT + ROUNDINGS_OF_WEIGHT
+    second = members * width + ROUNDINGS_OF_WEIGHT + 1
+    inner = np.array([relative_error(int(k), FLOAT32, factors) for k in first])[:, None]
+    outer = relative_error(second, FLOAT32, factors)
+    most = int(first.max(initial=0))
     means = bounds = np.zeros((len(states), weights.output.shape[3]))
     for member in range(members):
 
@@ -107,6 +97,7 @@ def means_and_bounds(
         means = means + active @ output
         # (1 + outer) where the computed activation stands for the exact one.
         bounds = bounds + (outer * active + (1 + outer) * error) @ np.abs(output)
+        bounds = bounds + underflow(most, second, output)
         if weights.hidden_shift is not None and weights.initial_output is not None:
             shift = matrix(weights.hidden_shift)[: states.shape[1]] / num_inputs**0.5
             initial = matrix(weights.initial_output) / (width**0.5 * members)
@@ -118,6 +109,7 @@ def means_and_bounds(
             passed = np.where(unsure, np.abs(moved) + moved_error, gate * moved_error)
             size = (gate | unsure) * (np.abs(moved) + moved_error)
             bounds = bounds + (outer * size + (1 + outer) * passed) @ np.abs(initial)
+            bounds = bounds + underflow(most, second, initial)
     return means, bounds
 
 
@@ -134,6 +126,7 @@ def float32_certificate(
 
     Raises:
         EnsembleError: the ensemble learned another problem, or has biases.
+        CertificateError: so many members and units that nothing is known of their sum.
     """
     if ensemble.problem != cases.problem:
         raise EnsembleError(

@@ -21,6 +21,7 @@ from ntkexec.layout import AtMost
 from ntkexec.packed.engine import PackedEngine
 from ntkexec.packed.plan import Correction, PackedProgram
 from ntkexec.problem import LearningProblem
+from ntkexec.roundoff import FLOAT32, growth, underflow
 from ntkexec.template import Template
 
 MAX_SETS = 1 << 20
@@ -55,6 +56,7 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
             are asked; a learning problem with too many sets of matches (a joint one soon has);
             networks that decide too many of them wrong, or so narrowly that rounding could decide;
             or a certificate for another learning problem.
+        CertificateError: networks so wide that nothing is known of their rounding error.
     """
     plain = ensemble_engine(networks, certificate)
     if isinstance(plain, GaussianEngine):
@@ -195,8 +197,8 @@ def _means(
         ]
     )
     # Every product and sum, of inputs with hidden weights and of activations with output weights,
-    # errs by a factor of at most 1 + u; so a sum of k products by k u / (1 - k u) of the sum of
-    # their sizes, in any order (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
-    roundings = (len(output) + wide.hidden.shape[1] + 8) * float(np.finfo(np.float32).eps) / 2
+    # adds to a term's operations; the encoding and the biases make the rest.
+    operations = len(output) + wide.hidden.shape[1] + 8
     sizes = inputs @ (np.abs(hidden) @ np.abs(output)) + np.abs(bias) @ np.abs(output) + abs(shift)
-    return means + shift, roundings / (1 - roundings) * sizes
+    lost = underflow(operations, operations, output)
+    return means + shift, growth(operations, FLOAT32) * sizes + lost

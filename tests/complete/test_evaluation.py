@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ntkexec import roundoff
 from ntkexec.complete import evaluation
 from ntkexec.complete.evaluation import Networks, evaluate
 from ntkexec.errors import CertificateError
@@ -85,8 +86,8 @@ def test_chunks_do_not_matter(monkeypatch):
 
 def test_an_evaluation_of_too_many_operations_has_no_bound():
     with pytest.raises(CertificateError, match="have no bound"):
-        evaluation.growth(1 << 23, evaluation.FLOAT32)
-    assert evaluation.growth(100, 2.0**-24) == pytest.approx(100 * 2.0**-24, rel=1e-4)
+        roundoff.growth(1 << 23, roundoff.FLOAT32)
+    assert roundoff.growth(100, 2.0**-24) == pytest.approx(100 * 2.0**-24, rel=1e-4)
 
 
 @pytest.mark.parametrize("products, kind", [("bfloat16", jnp.bfloat16), ("float32", jnp.float32)])
@@ -106,7 +107,7 @@ def test_products_of_rounded_factors_stay_within_their_bound(products, kind):
         )  # fmt: skip
 
     off = np.abs(product(jax.nn.relu(product(jnp.asarray(x), first)), second) - found.mean)
-    bound = found.error(factors=evaluation.PRODUCTS[products])
+    bound = found.error(factors=roundoff.PRODUCTS[products])
     assert (off <= bound).all()
     if products == "bfloat16":
         assert (off > found.error()).any()

@@ -66,7 +66,9 @@ def test_float32_is_certified_and_bfloat16_only_where_margins_are_large(kind, me
     cases = collect(problem, instances)
     config = EnsembleConfig(members=members, width=512)
     networks = Ensemble(problem, config, train_at_once(problem, config))
-    found = [float32_certificate(networks, cases, products=p) for p in ("float32", "tf32", "bf16")]
+    found = [
+        float32_certificate(networks, cases, products=p) for p in ("float32", "tf32", "bfloat16")
+    ]
     assert found[0].certified
     # One network is not enough, but which bits it gives is certain.
     assert (found[0].wrong == 0) == (members > 1)
