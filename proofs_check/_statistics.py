@@ -16,6 +16,15 @@ def proportion(successes: int, trials: int, *, miss: float = FALSE_ALARM) -> tup
     return clopper_pearson(successes, trials, confidence=1 - miss)
 
 
+def mean(
+    values: Float[np.ndarray, "n"], *, miss: float = FALSE_ALARM
+) -> tuple[float, tuple[float, float]]:
+    """Mean and its Student interval, for independent Gaussian values."""
+    found = float(np.mean(values))
+    reach = float(stats.t.ppf(1 - miss / 2, len(values) - 1) * stats.sem(values))
+    return found, (found - reach, found + reach)
+
+
 def slope(
     x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"], *, miss: float = FALSE_ALARM
 ) -> tuple[float, tuple[float, float]]:

@@ -19,6 +19,7 @@ SLOW = {
     "complete-certificates",
     "descent-linear",
     "draws-agree",
+    "draws-approach",
     "induction-flooding",
     "interference-inside",
     "interference-outside",
