@@ -4,6 +4,7 @@ from experiments.experiment import Records
 from experiments.op_fusion import (
     claims_costs,
     claims_elsewhere,
+    claims_plans,
     claims_predictor,
     claims_search,
 )
@@ -13,5 +14,6 @@ CHECKS: tuple[Check[Records], ...] = (
     *claims_costs.CHECKS,
     *claims_predictor.CHECKS,
     *claims_search.CHECKS,
+    *claims_plans.CHECKS,
     *claims_elsewhere.CHECKS,
 )

@@ -1,12 +1,9 @@
 """Claims about searches and about what explanations do for them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from experiments.experiment import Record, Records
-from experiments.op_fusion.judging import EXACT, OURS, PAPER, SEEDS, Measure, claim, with_entries
+from experiments.op_fusion.judging import OURS, PAPER, SEEDS, Measure, claim, with_entries
 from experiments.op_fusion.measure_search import ALL, EXPLAINERS, HALF, RANDOM
 from experiments.op_fusion.search import SEARCHES
 from experiments.shared import plots
@@ -101,28 +98,6 @@ def _memory(records: Records) -> Measurement:
 def _forgetful(record: Record) -> Record:
     memory = record["searches"]["memory"]
     return record.changed("searches", memory={**memory, "with": memory["without"]})
-
-
-def _every_run(records: Records) -> list[tuple[float, Mapping[str, Any]]]:
-    return [
-        (record[study]["optimum"], run)
-        for record in records
-        for study in ("searches", "large")
-        for run in record[study]["runs"].values()
-    ]
-
-
-def _problems(records: Records) -> Measurement:
-    problems = [run["problem"] for _, run in _every_run(records) if run["problem"]]
-    return Measurement(float(len(problems)), details={"problems": problems[:3]})
-
-
-def _troubled(record: Record) -> Record:
-    return with_entries("searches", "runs", lambda run: {"problem": "put in"})(record)
-
-
-def _never_below(records: Records) -> Measurement:
-    return Measurement(min(run["dram"] / optimum for optimum, run in _every_run(records)))
 
 
 def _best_gap(records: Records) -> Measurement:
@@ -268,27 +243,6 @@ CHECKS: tuple[Check[Records], ...] = (
         how="costed groups with and without memory in one local search, worst seed",
         bound=0.5,
         bound_from="the claim",
-    ),
-    claim(
-        "plans-valid",
-        "every plan found covers the operators with connected groups that fit and can be ordered",
-        _problems,
-        _troubled,
-        source=PAPER,
-        how="best plans of all searches with a violation",
-        bound=0.0,
-        bound_from=EXACT,
-    ),
-    claim(
-        "never-below-optimum",
-        "no search beats the exact optimum",
-        _never_below,
-        with_entries("searches", "runs", lambda run: {"dram": 1}),
-        source=OURS,
-        how="least DRAM of a search over the optimum",
-        bound=1.0,
-        bound_from="what an optimum is",
-        relation="at least",
     ),
     claim(
         "near-optimum",

@@ -24,6 +24,7 @@ class OpFusionConfig:
         brr_buffers_kb: the same under BRR, which needs less.
         groups: drawn for each network and buffer.
         simulated: groups for each network that are executed row by row.
+        repaired: plans for each network whose groups are split until they fit.
         steps: of training a predictor.
         hidden: width of a predictor.
         layers: of a predictor.
@@ -50,6 +51,7 @@ class OpFusionConfig:
     brr_buffers_kb: tuple[int, ...] = (32, 64, 128, 256)
     groups: int = 80
     simulated: int = 30
+    repaired: int = 40
     steps: int = 500
     hidden: int = 32
     layers: int = 4
@@ -94,6 +96,7 @@ STANDARD = OpFusionConfig(
     mask_steps=100,
     groups=300,
     simulated=150,
+    repaired=200,
     steps=3000,
     hidden=128,
     explainer_steps=500,
@@ -120,6 +123,7 @@ TINY = OpFusionConfig(
     brr_buffers_kb=(64,),
     groups=24,
     simulated=3,
+    repaired=3,
     steps=2,
     hidden=4,
     layers=1,

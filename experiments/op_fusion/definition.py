@@ -5,6 +5,7 @@ from experiments.op_fusion import (
     measure_costs,
     measure_elsewhere,
     measure_optimum,
+    measure_repairs,
     measure_search,
     measure_validity,
 )
@@ -29,6 +30,7 @@ EXPERIMENT = Experiment(
         "optimum": measure_optimum.optimum,
         "validity": measure_validity.validity,
         "buffers": measure_validity.buffers,
+        "repairs": measure_repairs.repairs,
         "searches": measure_search.searches,
         "large": measure_search.large,
         "elsewhere": measure_elsewhere.elsewhere,

@@ -19,6 +19,7 @@ from experiments.op_fusion.explain import _fitted_mask, gnn_explainer, padded, p
 from experiments.op_fusion.graph import Op, OpGraph, Read, Tensor, as_group, chain, members
 from experiments.op_fusion.measure_costs import grown
 from experiments.op_fusion.measure_optimum import COUNTEREXAMPLE, gap
+from experiments.op_fusion.measure_repairs import broken_rules
 from experiments.op_fusion.networks import NETWORKS, network
 from experiments.op_fusion.plan import (
     PlanError,
@@ -316,23 +317,27 @@ def test_random_plans_and_their_edits_are_plans(graph, seed):
     plan = random_plan(cost, generator)
     for _ in range(4):
         check_plan(plan, cost, fits=False)
+        assert set(broken_rules(plan, cost)) <= {"fitting"}
         plan = edit(plan, cost, generator)
 
 
 def test_a_plan_that_is_none_is_refused_with_the_reason():
     graph = diamond()
     cost = CostModel(graph, "lbdf", 1e6)
-    for plan, reason in (
-        ([0b0011, 0b0110, 0b1000], "two groups"),
-        ([0b0001, 0b0110], "left out"),
-        ([0b0101, 0b1010], "does not hang together"),
-        ([0b1001, 0b0110], "circle"),
+    for plan, reason, rule in (
+        ((0b0011, 0b0110, 0b1000), "two groups", "disjoint"),
+        ((0b0001, 0b0110), "left out", "covering"),
+        ((0b0101, 0b1010), "does not hang together", "connected"),
+        ((0b1001, 0b0110), "circle", "ordered"),
     ):
         with pytest.raises(PlanError, match=reason):
             check_plan(plan, cost)
+        assert rule in broken_rules(plan, cost)
     tight = CostModel(graph, "lbdf", 20)
     with pytest.raises(PlanError, match=r"needs \d+ bytes of 20"):
         check_plan([0b1111], tight)
+    assert "fitting" in broken_rules((0b1111,), tight)
+    assert broken_rules((0b0111, 0b1000), cost) == []
 
 
 def diamond():
