@@ -13,6 +13,7 @@ from experiments.sgs.branches import (
 )
 from experiments.sgs.definition import EXPERIMENT
 from experiments.sgs.dependence import measured_scaling, model_scalings
+from experiments.sgs.forecast import Forecast, forecast
 from experiments.sgs.layers import (
     BranchedConv,
     DynamicBlock,
@@ -38,10 +39,12 @@ __all__ = [
     "Branch",
     "BranchedConv",
     "DynamicBlock",
+    "Forecast",
     "NormalisedBlock",
     "ScaledConv",
     "at_kernels",
     "audit",
+    "forecast",
     "measured_scaling",
     "merge",
     "merged",

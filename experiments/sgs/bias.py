@@ -1,5 +1,8 @@
 """What a scaling prefers: the solution it leads to, and when that is the better one."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +30,28 @@ def limit_of_descent(
     """
     scaled = inputs * scaling[None, :]
     return scaled.T @ jnp.linalg.solve(scaled @ inputs.T, targets)
+
+
+def excess_by_position(
+    rows: Float[Array, "n p c"], fresh: Float[Array, "m p c"], scaling: Float[Array, "p"]
+) -> Float[Array, "p"]:
+    """The mean squared error that scaled descent leaves, by where the teacher's weights lie.
+
+    Teachers with independent weights of mean 0, with variance v at each position, leave `v @ found`
+    in expectation: with P = S Xᵀ (X S Xᵀ)⁺ X their fit is P w, off on a fresh row x by x (I - P) w.
+
+    Args:
+        rows: what is learned from, X; fewer than weights.
+        fresh: on which the error counts.
+        scaling: of the gradient, by position.
+    """
+    scaled = rows * scaling[None, :, None]
+    products = jnp.einsum("npc,mpc->nm", scaled, jnp.concatenate([rows, fresh]))
+    # Rows may repeat or vanish; descent does not care.
+    inverse = jnp.linalg.pinv(products[:, : len(rows)], hermitian=True)
+    coefficients = inverse @ products[:, len(rows) :]
+    left = fresh - jnp.einsum("nm,npc->mpc", coefficients, rows)
+    return (left**2).sum(2).mean(0)
 
 
 def implicit_bias(config: SgsConfig, trial: Trial) -> Result:
@@ -68,8 +93,16 @@ SCALINGS = {
 }
 
 
-@jax.jit
-@jax.vmap
+def one_by_one(study: Callable[..., Any]) -> Callable[..., Any]:
+    """A compiled function that applies another to every row of its arguments, in turn.
+
+    Not `vmap`: XLA's batches of linear algebra, two at a time, wait for each other for ever on a CPU
+    of two cores (jax 0.10.2).
+    """
+    return jax.jit(lambda *rows: jax.lax.map(lambda row: study(*row), rows))
+
+
+@one_by_one
 def _excess_errors(key: jax.Array) -> dict[str, jax.Array]:
     """The excess error of the fit that each scaling leads to, for one teacher."""
     inputs, teacher = _problem(key)

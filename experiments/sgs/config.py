@@ -14,6 +14,7 @@ class SgsConfig:
         pairs: of pixels, in the estimator's studies with known answers.
         maps: images of blurred noise whose scaling is estimated.
         teachers: regression teachers for each seed.
+        profile_teachers: such teachers for each profile whose gain is forecast.
         teacher_steps: of training a network on a convolutional teacher's labels.
         teacher_networks: such networks for each seed.
         widths: channels of the networks' convolutions on digits and shapes.
@@ -37,6 +38,7 @@ class SgsConfig:
     pairs: int = 50_000
     maps: int = 16
     teachers: int = 60
+    profile_teachers: int = 1000
     teacher_steps: int = 300
     teacher_networks: int = 2
     widths: tuple[int, ...] = (8, 8)
@@ -76,6 +78,7 @@ STANDARD = SgsConfig(
     steps=2000,
     maps=256,
     teachers=200,
+    profile_teachers=10_000,
     teacher_steps=1500,
     teacher_networks=8,
     widths=(16, 32),
@@ -93,6 +96,7 @@ TINY = SgsConfig(
     pairs=1000,
     maps=2,
     teachers=2,
+    profile_teachers=2,
     teacher_steps=2,
     teacher_networks=2,
     widths=(2,),

@@ -7,6 +7,7 @@ from experiments.sgs import (
     cost,
     estimator,
     exact,
+    forecast_study,
     imagenet,
     limits,
     pictures,
@@ -41,6 +42,8 @@ EXPERIMENT = Experiment(
         "teachers": teachers.teachers,
         "digits": pictures.digits,
         "shapes": pictures.shapes,
+        "profiles": forecast_study.profiles,
+        "networks": forecast_study.networks,
         "cost": cost.costs,
         "cifar": cifar.cifar,
         "imagenet": imagenet.imagenet,
@@ -48,6 +51,6 @@ EXPERIMENT = Experiment(
     checks=CHECKS,
     slow_studies=(
         *("lemma", "decay", "adam", "audit", "images"),
-        *("teachers", "digits", "shapes", "cost"),
+        *("teachers", "digits", "shapes", "networks", "cost"),
     ),
 )

@@ -1,6 +1,5 @@
 """The methods compared on images that are there: handwritten digits and generated shapes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,36 +16,33 @@ SHAPE_NOISE = 0.2
 MEASURED_ON = 256
 
 
+def digit_images(config: SgsConfig, generator: np.random.Generator) -> images.Images:
+    """Scikit-learn's digits."""
+    return images.digits(num_train=config.train_images, generator=generator)
+
+
+def shape_images(config: SgsConfig, generator: np.random.Generator) -> images.Images:
+    """Generated shapes under noise."""
+    return images.shapes(
+        num_train=config.train_images,
+        num_test=NUM_IMAGES - config.train_images,
+        size=SIZE,
+        noise=SHAPE_NOISE,
+        generator=generator,
+    )
+
+
 def digits(config: SgsConfig, trial: Trial) -> Result:
     """Test accuracy of every method on scikit-learn's digits."""
-
-    def made(generator: np.random.Generator) -> images.Images:
-        return images.digits(num_train=config.train_images, generator=generator)
-
-    return _compared(config, trial, made)
+    return _compared(config, trial, digit_images(config, trial.generator))
 
 
 def shapes(config: SgsConfig, trial: Trial) -> Result:
     """Test accuracy of every method on generated shapes under noise."""
-
-    def made(generator: np.random.Generator) -> images.Images:
-        return images.shapes(
-            num_train=config.train_images,
-            num_test=NUM_IMAGES - config.train_images,
-            size=SIZE,
-            noise=SHAPE_NOISE,
-            generator=generator,
-        )
-
-    return _compared(config, trial, made)
+    return _compared(config, trial, shape_images(config, trial.generator))
 
 
-def _compared(
-    config: SgsConfig,
-    trial: Trial,
-    made: Callable[[np.random.Generator], images.Images],
-) -> dict[str, Any]:
-    found = made(trial.generator)
+def _compared(config: SgsConfig, trial: Trial, found: images.Images) -> dict[str, Any]:
     # Half of what is not trained on chooses the learning rate, the other half is the test.
     half = len(found.test) // 2
     folder = trial.folder
