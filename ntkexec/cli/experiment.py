@@ -93,11 +93,12 @@ def run(
     The list says which options an experiment has: ntkexec experiment run lvlm-count --image FILE
     --question 'How many red discs are there?' counts in a picture and judges nothing.
 
-    Exit status: 0 if no measured claim fails, 1 if one does, 2 for bad input.
+    Exit status: 0 if no measured claim fails, 1 if one does, 2 for bad input. An experiment that
+    cannot be run keeps none of the others from running and being reported.
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
-    from ntkexec.errors import ExperimentError
+    from ntkexec.errors import ExperimentError, NtkexecError
 
     at = next((i for i, name in enumerate(names) if name.startswith("-")), len(names))
     names, own = names[:at], names[at:]
@@ -111,11 +112,11 @@ def run(
     configs = [configuration.changed(e.config(scale.value), change or ()) for e in found]
     if html is not None:
         page.check_target(html)
-    reports = []
+    reports, failures = [], []
     with _progress() as tell:
         for experiment, config in zip(found, configs, strict=True):
-            reports.append(
-                runner.run(
+            try:
+                report = runner.run(
                     experiment,
                     config,
                     scale="custom" if change else scale.value,
@@ -124,13 +125,18 @@ def run(
                     data=data,
                     report=tell,
                 )
-            )
-    if html is not None:
+            except NtkexecError as error:
+                failures.append(f"{experiment.slug}: {error}")
+                continue
+            reports.append(report)
+    if html is not None and reports:
         write_atomically(html, page.render(reports).encode())
-    if json:
+    if json and (reports or not failures):
         _print_json(finite({"experiments": [report.to_data() for report in reports]}))
-    else:
+    elif reports:
         print("\n\n".join(_text(report, out) for report in reports))
+    if failures:
+        raise ExperimentError("; ".join(failures))
     raise typer.Exit(int(any(report.failed for report in reports)))
 
 

@@ -11,6 +11,7 @@ from experiments import configuration, registry
 from experiments.experiment import Experiment, Paper
 from ntkexec.check import Check, Measurement
 from ntkexec.cli import main
+from ntkexec.errors import ExperimentError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +144,25 @@ def test_bad_input_gives_status_two_and_one_line(command, argv, says):
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert says in err
+
+
+def test_an_experiment_that_cannot_run_leaves_the_reports_of_the_others(
+    command, monkeypatch, tmp_path
+):
+    def refused(config, trial):
+        raise ExperimentError("nobody answers")
+
+    broken = dataclasses.replace(EXAMPLE, slug="broken", studies={"numbers": refused})
+    monkeypatch.setattr(registry, "slugs", lambda: ("broken", "example"))
+    monkeypatch.setattr(registry, "find", {"broken": broken, "example": EXAMPLE}.get)
+    status, out, err = command("run", "all", "--seeds", 1, "--html", "page.html")
+    assert status == 2
+    assert out.startswith("example: ")
+    assert out.splitlines()[-1] == "1 hold, 0 fail, 1 not measured"
+    assert err.splitlines()[-1].endswith("broken: nobody answers")
+    assert "An example" in (tmp_path / "page.html").read_text()
+    status, out, _ = command("run", "all", "--seeds", 1, "--json")
+    assert (status, len(strict(out)["experiments"])) == (2, 1)
 
 
 def test_help_loads_no_numerical_library():
