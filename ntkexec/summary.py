@@ -153,6 +153,7 @@ def verdict(found: "Result") -> str:
     """Whether the answer is exact, and where it is not."""
     total, wrong = found.instance.graph.num_nodes, len(found.wrong_nodes)
     if found.exact:
-        return f"EXACT: all {total} nodes equal the reference"
+        every = "the node equals" if total == 1 else f"all {total} nodes equal"
+        return f"EXACT: {every} the reference"
     first = found.instance.graph.names[found.wrong_nodes[0]]
     return f"NOT EXACT: {wrong} of {total} nodes differ from the reference, first node {first}"

@@ -21,6 +21,7 @@ from rich.progress import Progress as Bar
 
 from ntkexec import compilation, ensemble, graphs, pipeline, program_report, report
 from ntkexec.cli import text
+from ntkexec.cli.progress import quiet
 from ntkexec.ensemble import Progress
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
@@ -87,7 +88,7 @@ def training_bar() -> Iterator[Callable[[Progress], None]]:
         TimeElapsedColumn(),
     )
     # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
-    hidden = not console.is_terminal or not LOG.isEnabledFor(logging.WARNING)
+    hidden = not console.is_terminal or quiet()
     with Bar(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("training", total=None, visible=False)
 

@@ -1,9 +1,11 @@
 """Commands and their options; what they do is in `ntkexec.cli.actions`."""
 
 import enum
+import importlib.util
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +36,25 @@ def options(
     ] = False,
 ) -> None:
     """Execute graph algorithms exactly with networks trained on a node's local instructions."""
+    compile_sooner(os.environ)
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     log = logging.getLogger("ntkexec")
     log.setLevel(level)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("ntkexec: %(message)s"))
     log.handlers = [handler]
+
+
+def compile_sooner(environment: MutableMapping[str, str]) -> None:
+    """Asks XLA to optimise at level 2, not 3, where there is a CPU alone and the user names no level.
+
+    It has effect before JAX starts. Level 3 spends a second and more on each loop of random numbers,
+    for code that is no faster: docs/decisions/compilation.md.
+    """
+    flags = environment.get("XLA_FLAGS", "")
+    if "xla_backend_optimization_level" in flags or importlib.util.find_spec("jax_plugins"):
+        return
+    environment["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=2".strip()
 
 
 # The same words as in the library, spelt out here because importing it would import JAX.

@@ -38,6 +38,7 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
+    from ntkexec.cli.progress import quiet
     from ntkexec.errors import NtkexecError
 
     if quick and full:
@@ -58,7 +59,8 @@ def check(
         _check_drawn(selected, [known.name for known in registry.select(()) if known.plot])
     errors = Console(stderr=True)
     outcomes: list[Outcome] = []
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    hidden = not errors.is_terminal or quiet()
+    with Progress(console=errors, transient=True, disable=hidden) as bar:
         task = bar.add_task("checking", total=len(selected))
         for outcome in registry.carry_out_all(
             selected, scale, starting=lambda c: bar.update(task, description=c.name)

@@ -193,14 +193,17 @@ def _text(report: "Report", out: Path) -> str:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[["Progress"], None]]:
-    """A bar on a terminal, a line for every started study elsewhere; both on stderr."""
+    """A bar on a terminal, a line for every started study elsewhere; both on stderr, if at all."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
+    from ntkexec.cli.progress import quiet
+
     console = Console(stderr=True, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    hidden = not console.is_terminal or quiet()
+    with Bar(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("experiments", total=1.0)
 
         def tell(progress: "Progress") -> None:
@@ -208,7 +211,7 @@ def _progress() -> Iterator[Callable[["Progress"], None]]:
             title = f"{p.slug}, seed {p.seed}: {p.study}" + (f", {p.what}" if p.what else "")
             if console.is_terminal:
                 bar.update(task, description=title, completed=p.done + p.part, total=p.total)
-            elif not p.what:
+            elif not p.what and not quiet():
                 typer.echo(f"{title} ({p.done + 1} of {p.total})", err=True)
 
         yield tell

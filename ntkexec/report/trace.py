@@ -16,6 +16,7 @@ from ntkexec.graphs import Graph
 from ntkexec.layout import Layout, Table
 from ntkexec.problem import LearningProblem
 from ntkexec.result import Result
+from ntkexec.summary import verdict
 from ntkexec.template import Program
 
 # A page with more is too large for a browser to be quick with.
@@ -70,7 +71,7 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         "algorithm": instance.program.name,
         "inputs": {name: str(value) for name, value in instance.inputs.items()},
         "engine": result.engine,
-        "verdict": _verdict(result),
+        "verdict": verdict(result),
         "certificate": str(result.certificate),
         "graph": _graph(instance.graph, positions),
         "layout": _layout(instance.program.layout),
@@ -89,13 +90,6 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         "expected_fields": sorted(expected),
         "colour_by": next((f for f in TELLING if f in instance.program.layout.paths), None),
     }
-
-
-def _verdict(result: Result) -> str:
-    nodes = result.instance.graph.num_nodes
-    if result.exact:
-        return f"exact: all {nodes} nodes equal the reference"
-    return f"wrong: {len(result.wrong_nodes)} of {nodes} nodes differ from the reference"
 
 
 def _graph(graph: Graph, positions: Positions | None) -> dict[str, Any]:

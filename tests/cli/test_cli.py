@@ -14,7 +14,7 @@ import pytest
 import ntkexec
 from ntkexec import pipeline
 from ntkexec.cli import main
-from ntkexec.cli.app import ALGORITHM_NAMES
+from ntkexec.cli.app import ALGORITHM_NAMES, compile_sooner
 from ntkexec.ensemble import read_manifest
 from ntkexec.programs import ALGORITHMS
 from ntkexec.reference import flooding as reference
@@ -610,3 +610,19 @@ def test_completion_knows_every_algorithm():
 def test_every_help_has_an_example(words, capsys):
     assert main([*words.split(), "--help"]) == 0
     assert f"Example: ntkexec {words}".rstrip() in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "plugin", "wanted"),
+    [
+        (None, False, "--xla_backend_optimization_level=2"),
+        ("--xla_dump_to=x", False, "--xla_dump_to=x --xla_backend_optimization_level=2"),
+        ("--xla_backend_optimization_level=3", False, "--xla_backend_optimization_level=3"),
+        ("--xla_dump_to=x", True, "--xla_dump_to=x"),
+    ],
+)
+def test_xla_compiles_sooner_unless_told_otherwise(given, plugin, wanted, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if plugin else None)
+    environment = {} if given is None else {"XLA_FLAGS": given}
+    compile_sooner(environment)
+    assert environment["XLA_FLAGS"] == wanted

@@ -133,7 +133,7 @@ def test_slider_buttons_and_keys_move_through_the_steps(visit):
     result = traced("bfs", "florentine", source="Medici")
     page, last = visit(result), result.execution.steps
     assert page.title() == "bfs on florentine"
-    assert "exact: all 15 nodes" in page.locator("#verdict").text_content()
+    assert "EXACT: all 15 nodes" in page.locator("#verdict").text_content()
     assert step_of(page) == 0
     page.locator("#next").click()
     page.keyboard.press("ArrowRight")
