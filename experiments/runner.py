@@ -132,6 +132,10 @@ def run(
     if num_seeds < 1:
         raise ExperimentError(f"at least one seed is needed, got {num_seeds}")
     total = num_seeds * len(experiment.studies)
+    folders = {
+        name: None if out is None else _folder(out, experiment, name, study, config)
+        for name, study in experiment.studies.items()
+    }
     records, seconds, reused = [], 0.0, 0
     for seed in range(num_seeds):
         results: dict[str, Result] = {}
@@ -140,7 +144,7 @@ def run(
             done = seed * len(experiment.studies) + place
             now = Progress(experiment.slug, name, seed, done, total)
             report(now)
-            folder = None if out is None else _folder(out, experiment, name, study, config)
+            folder = folders[name]
             stored = None if folder is None else _read(folder / f"seed-{seed}.json")
             if stored is None:
                 trial = Trial(

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from experiments.lvlm_count.scenes import SIZE, scene
 from experiments.lvlm_count.segment import Image, ink
-from experiments.shared.training import Metrics, train
+from experiments.shared.training import Metrics, initial, train
 from ntkexec.errors import ExperimentError
 
 INPUT, PATCH, CLASSES = 48, 8, 61
@@ -132,7 +132,7 @@ def train_counter(
     report("drawing scenes", 0, num_steps)
     pixels, counts = training_scenes(num_scenes, generator=generator)
     first, batches = jax.random.split(key)
-    parameters = Network().init(first, jnp.zeros((1, INPUT, INPUT)))
+    parameters = initial(Network(), first, jnp.zeros((1, INPUT, INPUT)))
     state = {
         "parameters": parameters,
         "optimiser": _optimiser(num_steps).init(parameters),

@@ -90,28 +90,28 @@ def scene(
     image = np.full((size, size, 3), 255, np.uint8)
     for number, (y, x, radius) in enumerate(placed):
         shape = SHAPES[generator.integers(len(SHAPES))]
-        masks[number] = _drawn(shape, y, x, radius, size)
-        objects[masks[number]] = number + 1
-        image[masks[number]] = COLOURS[kinds[order[number]]]
+        box, part = _drawn(shape, y, x, radius, size)
+        masks[number][box] = part
+        objects[box][part] = number + 1
+        image[box][part] = COLOURS[kinds[order[number]]]
     return Scene(image, masks, objects, tuple(kinds[i] for i in order))
 
 
 def _drawn(
     shape: str, y: float, x: float, radius: float, size: int
-) -> Bool[np.ndarray, "size size"]:
-    """One filled shape inside the circle; 4-connected at every radius from 2 pixels."""
-    mask = np.zeros((size, size), bool)
+) -> tuple[tuple[slice, slice], Bool[np.ndarray, "h w"]]:
+    """One filled shape inside the circle, in a box; 4-connected at every radius from 2 pixels."""
     top, left = max(0, int(y - radius) - 1), max(0, int(x - radius) - 1)
-    part = mask[top : int(y + radius) + 2, left : int(x + radius) + 2]
-    rows, columns = np.mgrid[: part.shape[0], : part.shape[1]]
-    down, right = rows + top + 0.5 - y, columns + left + 0.5 - x
+    bottom, end = min(size, int(y + radius) + 2), min(size, int(x + radius) + 2)
+    down = np.arange(top, bottom)[:, None] + 0.5 - y
+    right = np.arange(left, end)[None, :] + 0.5 - x
     if shape == "disc":
-        part[:] = np.hypot(down, right) < radius
+        part = np.hypot(down, right) < radius
     elif shape == "square":
-        part[:] = np.maximum(np.abs(down), np.abs(right)) < radius / 2**0.5
+        part = np.maximum(np.abs(down), np.abs(right)) < radius / 2**0.5
     else:
-        part[:] = (down < radius / 2) & (np.abs(right) < (down + radius) / 3**0.5)
-    return mask
+        part = (down < radius / 2) & (np.abs(right) < (down + radius) / 3**0.5)
+    return (slice(top, bottom), slice(left, end)), part
 
 
 def discs(

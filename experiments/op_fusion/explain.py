@@ -20,7 +20,7 @@ from experiments.op_fusion.cost import CostModel
 from experiments.op_fusion.graph import Group
 from experiments.op_fusion.predictor import Example, KGnn, Predictor, example
 from experiments.op_fusion.splitting import Selector
-from experiments.shared.training import train
+from experiments.shared.training import initial, train
 from ntkexec.errors import ExperimentError
 from ntkexec.message_passing import GraphsTuple, pad
 
@@ -238,7 +238,7 @@ def pg_explainer(
     module = EdgeScorer()
     init, noise = jax.random.split(key)
     graph = padded(items[0])
-    params = jax.jit(module.init)(init, graph, states_of(predictor.module, predictor.params, graph))
+    params = initial(module, init, graph, states_of(predictor.module, predictor.params, graph))
     params = learn(
         _pg_loss,
         module,

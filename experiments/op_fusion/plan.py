@@ -63,7 +63,12 @@ def lower_bound(cost: CostModel) -> int:
 
 
 class Quotient:
-    """The graph between groups, in which operators of no group stand alone; groups can be merged."""
+    """The graph between groups, in which operators of no group stand alone; groups can be merged.
+
+    An order of execution is kept, and changed between two merged groups only, so that neither
+    merging nor asking whether it closes a circle looks at the whole graph.
+    Source: Pearce and Kelly, ACM JEA 11 (2007), for edges that are added instead.
+    """
 
     def __init__(self, graph: OpGraph, groups: Iterable[Group]) -> None:
         self.graph = graph
@@ -77,52 +82,67 @@ class Quotient:
             for v in members(group):
                 self.owner[v] = index
         self.after = [0] * len(self.groups)
+        self.before = [0] * len(self.groups)
         for u, v in graph.edges:
-            if self.owner[u] != self.owner[v]:
-                self.after[self.owner[u]] |= 1 << self.owner[v]
+            first, second = self.owner[u], self.owner[v]
+            if first != second:
+                self.after[first] |= 1 << second
+                self.before[second] |= 1 << first
+        # Without the groups that are on a circle or after one.
+        waiting = [before.bit_count() for before in self.before]
+        self.order = [index for index, number in enumerate(waiting) if not number]
+        for index in self.order:
+            for other in members(self.after[index]):
+                waiting[other] -= 1
+                if not waiting[other]:
+                    self.order.append(other)
+        self.place = [0] * len(self.groups)
+        for place, index in enumerate(self.order):
+            self.place[index] = place
 
     def is_acyclic(self) -> bool:
         """Whether the groups can be executed one after another."""
-        waiting = [0] * len(self.groups)
-        for index, after in enumerate(self.after):
-            for other in members(after):
-                waiting[other] |= 1 << index
-        done, left = 0, set(range(len(self.groups)))
-        while left:
-            ready = [index for index in left if not waiting[index] & ~done]
-            if not ready:
-                return False
-            for index in ready:
-                done |= 1 << index
-            left.difference_update(ready)
-        return True
+        return len(self.order) == len(self.groups)
+
+    def _between(self, first: int, second: int) -> list[int]:
+        """What comes after the first group and, in order of execution, before the second."""
+        end = self.place[second]
+        seen, found = 1 << second, [first]
+        for index in found:
+            for other in members(self.after[index] & ~seen):
+                seen |= 1 << other
+                if self.place[other] < end:
+                    found.append(other)
+        return found[1:]
 
     def can_merge(self, first: int, second: int) -> bool:
-        """Whether no third group lies on a path between two groups."""
-        for a, b in ((first, second), (second, first)):
-            seen = frontier = self.after[a] & ~(1 << b)
-            while frontier:
-                reached = 0
-                for index in members(frontier):
-                    reached |= self.after[index]
-                if reached >> b & 1:
-                    return False
-                frontier = reached & ~seen
-                seen |= frontier
-        return True
+        """Whether no third group lies on a path between two groups, of a graph without circles."""
+        if self.place[first] > self.place[second]:
+            first, second = second, first
+        return not any(self.after[index] >> second & 1 for index in self._between(first, second))
 
     def merge(self, first: int, second: int) -> None:
-        """Puts the second group into the first; its number stays, empty."""
+        """Puts the second group into the first, which `can_merge` allows; its number stays, empty."""
+        early, late = sorted((first, second), key=self.place.__getitem__)
+        start, end = self.place[early], self.place[late]
+        # What waits for the early one comes behind both; the late one waits for none of it.
+        behind = self._between(early, late)
+        moved = set(behind)
+        ahead = [index for index in self.order[start + 1 : end] if index not in moved]
+        behind.sort(key=self.place.__getitem__)
+        self.order[start : end + 1] = [*ahead, first, second, *behind]
+        for place in range(start, end + 1):
+            self.place[self.order[place]] = place
         for v in members(self.groups[second]):
             self.owner[v] = first
         self.groups[first] |= self.groups[second]
         self.groups[second] = 0
         a, b = 1 << first, 1 << second
-        self.after[first] = (self.after[first] | self.after[second]) & ~a & ~b
-        self.after[second] = 0
-        for index, after in enumerate(self.after):
-            if after & b and index != first:
-                self.after[index] = (after & ~b) | a
+        for here, there in ((self.after, self.before), (self.before, self.after)):
+            for other in members(here[second] & ~a):
+                there[other] = (there[other] | a) & ~b
+            here[first] = (here[first] | here[second]) & ~a & ~b
+            here[second] = 0
 
 
 def contract(cost: CostModel, edges: Iterable[tuple[int, int]]) -> Plan:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from experiments.op_fusion.cost import CostModel
 from experiments.op_fusion.graph import Group, OpGraph, members
-from experiments.shared.training import train
+from experiments.shared.training import initial, train
 from ntkexec.errors import ExperimentError
 from ntkexec.message_passing import GraphsTuple, batch, graphs_tuple, pad
 
@@ -214,7 +214,7 @@ def fit(
     }
     module = KGnn(hidden, layers)
     init, drawn = jax.random.split(key)
-    params = jax.jit(module.init)(init, jax.tree.map(lambda leaf: leaf[0], data["graphs"]))
+    params = initial(module, init, jax.tree.map(lambda leaf: leaf[0], data["graphs"]))
     optimiser = _optimiser(rate, steps)
     state = {"params": params, "memory": optimiser.init(params), "key": drawn}
     step = _step(module, rate, steps)

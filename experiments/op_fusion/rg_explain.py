@@ -15,6 +15,7 @@ from experiments.op_fusion.explain import learn, padded, states_of
 from experiments.op_fusion.graph import Group, members
 from experiments.op_fusion.predictor import Example, KGnn, Predictor, example
 from experiments.op_fusion.splitting import Selector
+from experiments.shared.training import initial
 from ntkexec.message_passing import GraphsTuple
 
 SIZE_PENALTY, RADIUS_PENALTY = 0.01, 0.01
@@ -152,7 +153,7 @@ def rg_explainer(
     module = Policy()
     init, noise, unused = jax.random.split(key, 3)
     states = states_of(predictor.module, predictor.params, padded(items[0]))
-    params = jax.jit(module.init)(init, states, jnp.zeros(states.shape[0]))
+    params = initial(module, init, states, jnp.zeros(states.shape[0]))
     params = learn(
         _loss,
         module,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.op_fusion.cost import CostModel
-from experiments.op_fusion.graph import Group
+from experiments.op_fusion.graph import Group, members
 from experiments.op_fusion.plan import (
     Plan,
     contract,
@@ -108,7 +108,8 @@ def nsga2(
     known: dict[bytes, tuple[Plan, int]] = {}
 
     def bits(plan: Plan) -> np.ndarray:
-        return np.array([any(g >> u & g >> v & 1 for g in plan) for u, v in edges])
+        owner = {v: place for place, group in enumerate(plan) for v in members(group)}
+        return np.array([owner[u] == owner[v] for u, v in edges])
 
     class Repaired(Repair):
         def _do(self, problem: object, X: np.ndarray, **_: object) -> np.ndarray:

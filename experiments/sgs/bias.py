@@ -21,9 +21,14 @@ POWER = 3
 
 
 def limit_of_descent(
-    inputs: Float[Array, "n d"], targets: Float[Array, "n"], scaling: Float[Array, "d"]
-) -> Float[Array, "d"]:
+    inputs: Float[Array, "n d"], targets: Float[Array, "n *k"], scaling: Float[Array, "d"]
+) -> Float[Array, "d *k"]:
     """Where scaled gradient descent on least squares from zero ends, for fewer rows than weights.
+
+    Args:
+        inputs: X, of full rank.
+        targets: y, of one teacher or, by columns, of several.
+        scaling: S, of the gradient.
 
     Returns:
         S Xᵀ (X S Xᵀ)⁻¹ y: of all exact fits the one of least sum of squares over S.

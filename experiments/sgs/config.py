@@ -14,7 +14,7 @@ class SgsConfig:
         pairs: of pixels, in the estimator's studies with known answers.
         maps: images of blurred noise whose scaling is estimated.
         teachers: regression teachers for each seed.
-        profile_teachers: such teachers for each profile whose gain is forecast.
+        profile_teachers: draws of rows, each with a teacher of every profile whose gain is forecast.
         teacher_steps: of training a network on a convolutional teacher's labels.
         teacher_networks: such networks for each seed.
         widths: channels of the networks' convolutions on digits and shapes.
@@ -48,7 +48,7 @@ class SgsConfig:
     rates: tuple[float, ...] = (0.1,)
     refresh: int = 40
     cost_width: int = 32
-    cost_repeats: int = 20
+    cost_repeats: int = 12
     cifar: str = "none"
     model: str = "resnet-18"
     epochs: int = 200

@@ -131,7 +131,8 @@ def _measuring(model: nn.Module, arguments: tuple[tuple[str, Any], ...]) -> Call
 
         leaves = jax.tree_util.tree_leaves_with_path(variables["params"])
         kernels = {_path(where): leaf for where, leaf in leaves if is_spatial(leaf)}
-        gradients = jax.vmap(jax.grad(loss), (None, 0, 0))(kernels, images, labels)
+        # Not `vmap`: a convolution with a kernel for each image is slow on a CPU, and large.
+        gradients = jax.lax.map(lambda pair: jax.grad(loss)(kernels, *pair), (images, labels))
         return {
             path: _one(scaling, gradients[path], kernels[path].shape)
             for path, scaling in scalings.items()

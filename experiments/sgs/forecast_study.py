@@ -31,46 +31,47 @@ PICTURES = {"digits": digit_images, "shapes": shape_images}
 
 
 @one_by_one
-def _excess(key: jax.Array, deviation: jax.Array) -> dict[str, Any]:
-    """Of one regression teacher: errors, errors by position, and the gradient's moment at zero."""
+def _excess(key: jax.Array) -> dict[str, Any]:
+    """Of a regression teacher of each power, on the same rows: errors, and the gradient's moment at zero.
+
+    The error that a unit of variance at a position leaves is the rows' own, whoever teaches.
+    """
     first, second = jax.random.split(key)
     inputs = jax.random.normal(first, (ROWS, POSITIONS * CHANNELS))
-    teacher = deviation * jax.random.normal(second, deviation.shape)
-    targets = inputs @ teacher
+    deviations = jnp.stack([jnp.asarray(PROFILE) ** (power / 2) for power in POWERS], 1)
+    teachers = deviations * jax.random.normal(second, deviations.shape)
+    targets = inputs @ teachers
     rows = inputs.reshape(ROWS, POSITIONS, CHANNELS)
     # For Gaussian inputs the expected squared error is the squared distance of the weights.
     fresh = jnp.eye(POSITIONS * CHANNELS).reshape(-1, POSITIONS, CHANNELS)
     fits = {n: limit_of_descent(inputs, targets, jnp.asarray(s)) for n, s in SCALINGS.items()}
     by_position = {n: jnp.asarray(s).reshape(POSITIONS, -1)[:, 0] for n, s in SCALINGS.items()}
     return {
-        "error": {name: jnp.mean((fit - teacher) ** 2) for name, fit in fits.items()},
+        "error": {name: jnp.mean((fit - teachers) ** 2, 0) for name, fit in fits.items()},
         "by_position": {n: excess_by_position(rows, fresh, s) for n, s in by_position.items()},
-        "moment": ((targets @ inputs) ** 2).reshape(POSITIONS, CHANNELS).mean(1),
+        "moment": ((inputs.T @ targets) ** 2).reshape(POSITIONS, CHANNELS, -1).mean(1),
     }
 
 
 def profiles(config: SgsConfig, trial: Trial) -> Result:
     """Share of error that ACB's scaling saves, by power: measured, from the profile, from the gradient."""
-    found: dict[str, list[float]] = {"measured": [], "formula": [], "gradient": []}
     with float64():
-        for place, power in enumerate(POWERS):
-            keys = jax.random.split(jax.random.fold_in(trial.key, place), config.profile_teachers)
-            deviations = jnp.tile(jnp.asarray(PROFILE) ** (power / 2), (len(keys), 1))
-            means = jax.tree.map(lambda leaf: leaf.mean(0), _excess(keys, deviations))
-            left = means["by_position"]
-            energies = {
-                "formula": PROFILE.reshape(POSITIONS, -1)[:, 0] ** power,
-                "gradient": means["moment"],
-            }
-            found["measured"].append(_saved(means["error"]["acb"], means["error"]["plain"]))
-            for name, energy in energies.items():
-                found[name].append(_saved(energy @ left["acb"], energy @ left["plain"]))
-            trial.report("profiles", place + 1, len(POWERS))
-    return {"powers": POWERS, **found}
+        keys = jax.random.split(trial.key, config.profile_teachers)
+        means = jax.tree.map(lambda leaf: np.asarray(leaf.mean(0)), _excess(keys))
+        profile = PROFILE.reshape(POSITIONS, -1)[:, :1] ** np.asarray(POWERS)
+        left, error = means["by_position"], means["error"]
+        return {
+            "powers": POWERS,
+            "measured": _saved(error["acb"], error["plain"]),
+            **{
+                name: _saved(left["acb"] @ energy, left["plain"] @ energy)
+                for name, energy in (("formula", profile), ("gradient", means["moment"]))
+            },
+        }
 
 
-def _saved(error: jax.Array, plain: jax.Array) -> float:
-    return float(1 - error / plain)
+def _saved(error: np.ndarray, plain: np.ndarray) -> list[float]:
+    return [float(share) for share in 1 - error / plain]
 
 
 def networks(config: SgsConfig, trial: Trial) -> Result:

@@ -3,6 +3,7 @@
 A toy: one hidden convolution, few images, labels of which one knows what they depend on.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -35,20 +36,29 @@ def patches(images: jax.Array) -> jax.Array:
     return jnp.stack(shifted, 3).reshape(len(images), SIZE**2, 9 * CHANNELS)
 
 
-def logits(network: Network, patches: jax.Array) -> jax.Array:
-    """Convolution, ReLU, mean over the image, linear: (n,)."""
-    hidden = jax.nn.relu(patches @ network["kernel"] + network["bias"][None, None])
-    return hidden.mean(1) @ network["out"] + network["shift"]
+def logits(networks: Network, patches: jax.Array) -> jax.Array:
+    """Convolution, ReLU, mean over the image, linear; of several networks at once: (n, networks).
+
+    Their kernels stand side by side as one matrix, and so they are multiplied as one.
+    """
+    kernels = networks["kernel"]
+    hidden = patches.reshape(-1, len(kernels)) @ kernels.reshape(len(kernels), -1)
+    hidden = jax.nn.relu(hidden + networks["bias"].reshape(1, -1)).reshape(*patches.shape[:2], -1)
+    means = hidden.mean(1).reshape(len(patches), *kernels.shape[1:])
+    return jnp.einsum("nkw,kw->nk", means, networks["out"]) + networks["shift"][None]
 
 
 def _initial(key: jax.Array, deviation: jax.Array) -> Network:
+    """One network; a row of the kernel is a channel at a position."""
     kernel, out = jax.random.split(key)
-    rows = jnp.repeat(deviation, CHANNELS)[:, None]
+    rows = jnp.repeat(deviation, CHANNELS)[:, None, None]
     return {
-        "kernel": rows * jax.random.normal(kernel, (9 * CHANNELS, WIDTH)) / (9 * CHANNELS) ** 0.5,
-        "bias": jnp.zeros(WIDTH),
-        "out": jax.random.normal(out, (WIDTH,)) / WIDTH**0.5,
-        "shift": jnp.zeros(()),
+        "kernel": rows
+        * jax.random.normal(kernel, (9 * CHANNELS, 1, WIDTH))
+        / (9 * CHANNELS) ** 0.5,
+        "bias": jnp.zeros((1, WIDTH)),
+        "out": jax.random.normal(out, (1, WIDTH)) / WIDTH**0.5,
+        "shift": jnp.zeros(1),
     }
 
 
@@ -62,32 +72,47 @@ def _accuracy(
 ) -> jax.Array:
     """Test accuracy after training under each scaling of (arms, 9), from one start: (arms,)."""
     taught, start = jax.random.split(key)
-    teacher = _initial(taught, profile)
-    answers = logits(teacher, jnp.concatenate([train, test]))
+    answers = logits(_initial(taught, profile), jnp.concatenate([train, test]))
     labels = answers > jnp.median(answers)
+    rows = jnp.repeat(scalings.T, CHANNELS, 0)[:, :, None]
+    optimiser = optax.sgd(optax.cosine_decay_schedule(RATE, num_steps), MOMENTUM)
 
-    def loss(network: Network) -> jax.Array:
-        return optax.sigmoid_binary_cross_entropy(logits(network, train), labels[:TRAIN]).mean()
+    def loss(networks: Network) -> jax.Array:
+        # No network sees another's loss, so the sum's gradient is each one's own.
+        losses = optax.sigmoid_binary_cross_entropy(logits(networks, train), labels[:TRAIN])
+        return losses.mean(0).sum()
 
-    def trained(scaling: jax.Array) -> jax.Array:
-        rows = jnp.repeat(scaling, CHANNELS)[:, None]
-        optimiser = optax.sgd(optax.cosine_decay_schedule(RATE, num_steps), MOMENTUM)
+    def step(state: Any, _: None) -> tuple[Any, None]:
+        networks, memory = state
+        gradient = jax.grad(loss)(networks)
+        gradient["kernel"] = rows * gradient["kernel"]
+        updates, memory = optimiser.update(gradient, memory)
+        return (optax.apply_updates(networks, updates), memory), None
 
-        def step(state: Any, _: None) -> tuple[Any, None]:
-            network, memory = state
-            gradient = jax.grad(loss)(network)
-            gradient["kernel"] = rows * gradient["kernel"]
-            updates, memory = optimiser.update(gradient, memory)
-            return (optax.apply_updates(network, updates), memory), None
-
-        network = _initial(start, jnp.ones(9))
-        (network, _), _ = jax.lax.scan(step, (network, optimiser.init(network)), None, num_steps)
-        return jnp.mean((logits(network, test) > 0) == labels[TRAIN:])
-
-    return jax.vmap(trained)(scalings)
+    alike = {
+        name: jnp.repeat(value, len(scalings), 1 if name == "kernel" else 0)
+        for name, value in _initial(start, jnp.ones(9)).items()
+    }
+    (networks, _), _ = jax.lax.scan(step, (alike, optimiser.init(alike)), None, num_steps)
+    return jnp.mean((logits(networks, test) > 0) == labels[TRAIN:], 0)
 
 
-_accuracies = jax.jit(jax.vmap(_accuracy, (0, None, 0, 0, None, None)), static_argnums=5)
+@functools.partial(jax.jit, static_argnums=5)
+def _accuracies(
+    keys: jax.Array,
+    profile: jax.Array,
+    train: jax.Array,
+    test: jax.Array,
+    scalings: jax.Array,
+    num_steps: int,
+) -> jax.Array:
+    """The same for every key and its images, one after another: (keys, arms)."""
+
+    def one(given: Any) -> jax.Array:
+        key, own_train, own_test = given
+        return _accuracy(key, profile, own_train, own_test, scalings, num_steps)
+
+    return jax.lax.map(one, (keys, train, test))
 
 
 def teachers(config: SgsConfig, trial: Trial) -> Result:

@@ -23,7 +23,7 @@ from experiments.sgs.scaling import (
     with_scalings,
 )
 from experiments.shared.images import Images
-from experiments.shared.training import Metrics, train
+from experiments.shared.training import Metrics, initial, train
 
 State = dict[str, Any]
 Data = dict[str, Any]
@@ -98,11 +98,6 @@ def _rows(data: Data, index: jax.Array, batch: int) -> jax.Array:
 
 
 @functools.cache
-def _initialising(model: nn.Module) -> Callable[[jax.Array, jax.Array], Any]:
-    return jax.jit(functools.partial(model.init, train=True))
-
-
-@functools.cache
 def _measuring(
     model: nn.Module, drop_zeros: bool
 ) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
@@ -143,7 +138,7 @@ def _inverted(scaling: jax.Array) -> np.ndarray:
 
 def initial_state(model: nn.Module, key: jax.Array, images: jax.Array) -> State:
     """Parameters, other collections and the optimiser's memory before the first step."""
-    variables = dict(_initialising(model)(key, images))
+    variables = dict(initial(model, key, images, train=True))
     params = variables.pop("params")
     return {"params": params, "rest": variables, "memory": optimiser().init(params)}
 

@@ -1,6 +1,7 @@
 """Files that are whole or absent, and names for results that change when their code does."""
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import json
@@ -73,12 +74,11 @@ def code_digest(module: str, root: str = "experiments") -> str:
         name = todo.pop()
         if name in found:
             continue
-        tree = _parse(name)
-        found[name] = ast.dump(tree)
-        for node in ast.walk(tree):
+        found[name], imports = _parsed(_source(name))
+        for node in imports:
             if isinstance(node, ast.Import):
                 todo += [a.name for a in node.names if a.name.split(".")[0] == root]
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == root:
+            elif (node.module or "").split(".")[0] == root:
                 source = str(node.module)
                 if not _is_package(source):
                     todo.append(source)
@@ -98,18 +98,24 @@ def _is_package(module: str) -> bool:
     return spec is not None and spec.submodule_search_locations is not None
 
 
-def _parse(module: str) -> ast.Module:
-    """The syntax tree of a module without its docstrings."""
+def _source(module: str) -> bytes:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ExperimentError(f"there is no module {module}")
-    tree = ast.parse(Path(spec.origin).read_bytes())
+    return Path(spec.origin).read_bytes()
+
+
+@functools.cache  # by the code itself, since studies share modules
+def _parsed(source: bytes) -> tuple[str, tuple[ast.Import | ast.ImportFrom, ...]]:
+    """The syntax tree without its docstrings, as text, and the imports in it."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
-    return tree
+    nodes = ast.walk(tree)
+    return ast.dump(tree), tuple(n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)))
 
 
 def save_tree(path: Path, tree: Any, **notes: str) -> None:

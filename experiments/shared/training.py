@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,21 @@ State = TypeVar("State")
 Data = TypeVar("Data")
 Metrics = dict[str, jax.Array]
 STATE, HISTORY = "state", "history"
+
+
+def initial(module: nn.Module, key: jax.Array, *inputs: Any, **arguments: Any) -> Any:
+    """A Flax module's variables before training; nothing else is computed.
+
+    Not `jit(module.init)`: XLA takes a second for each draw of it on a CPU, draw by draw alike shapes
+    are compiled once.
+
+    Args:
+        module: initialised with `key` as its `params`.
+        inputs: of its call: pytrees of arrays, of which only shapes and types matter.
+        arguments: for its call, such as `train=True`.
+    """
+    shapes = jax.eval_shape(lambda *given: given, *inputs)
+    return module.lazy_init(key, *shapes, **arguments)
 
 
 def train(

@@ -94,6 +94,13 @@ def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
     assert "2 of 4 results were in results" in command("run", "example", "--seeds", 2)[1]
 
 
+def test_quiet_runs_print_no_progress(command, capsys):
+    assert main(["--quiet", "experiment", "run", "example", "--seeds", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "holds         small" in out
+    assert err == ""
+
+
 def test_a_claim_that_fails_gives_status_one(command):
     status, out, _ = command("run", "example", "--set", "size=3")
     assert status == 1

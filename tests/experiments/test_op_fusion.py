@@ -5,6 +5,7 @@ import itertools
 
 import jax
 import jax.numpy as jnp
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from experiments.op_fusion.measure_repairs import broken_rules
 from experiments.op_fusion.networks import NETWORKS, network
 from experiments.op_fusion.plan import (
     PlanError,
+    Quotient,
     check_plan,
     contract,
     edit,
@@ -319,6 +321,31 @@ def test_random_plans_and_their_edits_are_plans(graph, seed):
         check_plan(plan, cost, fits=False)
         assert set(broken_rules(plan, cost)) <= {"fitting"}
         plan = edit(plan, cost, generator)
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs(most=9), st.data())
+def test_groups_merge_where_no_third_one_lies_between_by_networkx(graph, data):
+    quotient = Quotient(graph, [1 << v for v in range(len(graph))])
+    for _ in range(data.draw(st.integers(1, 8))):
+        named = [index for index, group in enumerate(quotient.groups) if group]
+        if len(named) < 2:
+            break
+        first, second = data.draw(st.permutations(named))[:2]
+        pairs = ((quotient.owner[u], quotient.owner[v]) for u, v in graph.edges)
+        between = nx.DiGraph()
+        between.add_nodes_from(named)
+        between.add_edges_from((a, b) for a, b in pairs if a != b)
+        merged = nx.contracted_nodes(between, first, second, self_loops=False)
+        allowed = nx.is_directed_acyclic_graph(merged)
+        assert quotient.can_merge(first, second) == allowed
+        if allowed:
+            together = quotient.groups[first] | quotient.groups[second]
+            quotient.merge(first, second)
+            assert (quotient.groups[first], quotient.groups[second]) == (together, 0)
+            assert {quotient.owner[v] for v in members(together)} == {first}
+            place = [quotient.place[quotient.owner[v]] for v in range(len(graph))]
+            assert all(place[u] <= place[v] for u, v in graph.edges)
 
 
 def test_a_plan_that_is_none_is_refused_with_the_reason():

@@ -1,5 +1,6 @@
 """What experiments share: intervals that cover, training that continues, images, files, costs."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,7 @@ from scipy import stats
 
 from experiments.shared import costs, images, statistics
 from experiments.shared.storage import load_tensors, restore_tree, save_tree
-from experiments.shared.training import stream, train
+from experiments.shared.training import initial, stream, train
 from ntkexec.errors import ExperimentError
 
 # Statistics.
@@ -130,6 +131,13 @@ def test_the_same_step_is_compiled_once_for_all_seeds():
     for scale in (0.1, 0.2, 0.3):
         train(counted, start(), 4, data=jnp.float32(scale), chunk=2)
     assert len(traced) == 1
+
+
+def test_a_module_starts_with_the_weights_of_its_own_init():
+    module = nn.Sequential([nn.Conv(3, (3, 3)), nn.BatchNorm(use_running_average=True)])
+    images, key = jnp.ones((2, 5, 5, 1)), jax.random.key(4)
+    found, wanted = initial(module, key, images), module.init(key, images)
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
 
 
 def test_what_happens_between_chunks_sees_the_steps_done():
