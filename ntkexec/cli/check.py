@@ -1,5 +1,6 @@
 """The command `check`: carries out the statements of the theory."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,9 +39,11 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
+    from ntkexec import compilation
     from ntkexec.cli.progress import quiet
     from ntkexec.errors import NtkexecError
 
+    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     if quick and full:
         raise NtkexecError("--quick and --full exclude each other")
     scale = "quick" if quick else "full" if full else "standard"

@@ -1,6 +1,7 @@
 """The command `ntkexec complexity`: how many networks execute a program exactly."""
 
 import enum
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,10 +113,12 @@ def complexity(
     """
     import json as encoder
 
+    from ntkexec import compilation
     from ntkexec.complexity import trends
     from ntkexec.plots import style
     from ntkexec.plots.complexity import complexity as complexity_figure
 
+    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     for file in (plot, certainty):
         if file is not None:
             style.check_target(file)

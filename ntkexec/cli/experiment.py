@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,8 +99,10 @@ def run(
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
+    from ntkexec import compilation
     from ntkexec.errors import ExperimentError, NtkexecError
 
+    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     at = next((i for i, name in enumerate(names) if name.startswith("-")), len(names))
     names, own = names[:at], names[at:]
     if own:
