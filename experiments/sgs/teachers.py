@@ -62,15 +62,13 @@ def _initial(key: jax.Array, deviation: jax.Array) -> Network:
     }
 
 
-def _accuracy(
-    key: jax.Array,
-    profile: jax.Array,
-    train: jax.Array,
-    test: jax.Array,
-    scalings: jax.Array,
-    num_steps: int,
-) -> jax.Array:
+Own = tuple[jax.Array, jax.Array, jax.Array]
+"""A key, and patches to train and to test on."""
+
+
+def _accuracy(own: Own, profile: jax.Array, scalings: jax.Array, num_steps: int) -> jax.Array:
     """Test accuracy after training under each scaling of (arms, 9), from one start: (arms,)."""
+    key, train, test = own
     taught, start = jax.random.split(key)
     answers = logits(_initial(taught, profile), jnp.concatenate([train, test]))
     labels = answers > jnp.median(answers)
@@ -97,22 +95,10 @@ def _accuracy(
     return jnp.mean((logits(networks, test) > 0) == labels[TRAIN:], 0)
 
 
-@functools.partial(jax.jit, static_argnums=5)
-def _accuracies(
-    keys: jax.Array,
-    profile: jax.Array,
-    train: jax.Array,
-    test: jax.Array,
-    scalings: jax.Array,
-    num_steps: int,
-) -> jax.Array:
-    """The same for every key and its images, one after another: (keys, arms)."""
-
-    def one(given: Any) -> jax.Array:
-        key, own_train, own_test = given
-        return _accuracy(key, profile, own_train, own_test, scalings, num_steps)
-
-    return jax.lax.map(one, (keys, train, test))
+@functools.partial(jax.jit, static_argnames="num_steps")
+def _accuracies(own: Own, profile: jax.Array, scalings: jax.Array, *, num_steps: int) -> jax.Array:
+    """The same for each key of several, one after another: (keys, arms)."""
+    return jax.lax.map(lambda one: _accuracy(one, profile, scalings, num_steps), own)
 
 
 def teachers(config: SgsConfig, trial: Trial) -> Result:
@@ -135,12 +121,10 @@ def teachers(config: SgsConfig, trial: Trial) -> Result:
         for profile, deviation in PROFILES.items():
             key = jax.random.fold_in(trial.key, len(found))
             accuracy = _accuracies(
-                jax.random.split(key, num),
+                (jax.random.split(key, num), shaped[:, :TRAIN], shaped[:, TRAIN:]),
                 jnp.asarray(deviation.ravel(), jnp.float32),
-                shaped[:, :TRAIN],
-                shaped[:, TRAIN:],
                 rows,
-                config.teacher_steps,
+                num_steps=config.teacher_steps,
             )
             means = np.asarray(accuracy, float).mean(0)
             found[f"{images}, {profile}"] = dict(zip(scalings, means.tolist(), strict=True))

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +29,6 @@ from ntkexec.plots import margins as margins_plot
 from ntkexec.plots import style
 from ntkexec.problem import LearningProblem
 from ntkexec.result import certificate_data, ensemble_data, program_data
-
-LOG = logging.getLogger("ntkexec")
 
 
 def load_graph(

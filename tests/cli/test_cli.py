@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 import ntkexec
-from ntkexec import pipeline
+from ntkexec import compilation, pipeline
 from ntkexec.cli import main
 from ntkexec.cli.app import ALGORITHM_NAMES, compile_sooner
 from ntkexec.ensemble import read_manifest
+from ntkexec.errors import NtkexecError
 from ntkexec.programs import ALGORITHMS
 from ntkexec.reference import flooding as reference
 
@@ -626,3 +627,28 @@ def test_xla_compiles_sooner_unless_told_otherwise(given, plugin, wanted, monkey
     environment = {} if given is None else {"XLA_FLAGS": given}
     compile_sooner(environment)
     assert environment["XLA_FLAGS"] == wanted
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run flooding path:3",
+        "train flooding --degree 2 --word 1 --out nowhere",
+        *("check padding", "complexity flooding", "experiment run sgs"),
+    ],
+)
+def test_every_long_command_keeps_compiled_code_where_asked(words, monkeypatch, capsys):
+    def refuse(folder):
+        raise NtkexecError(f"kept in {folder}")
+
+    monkeypatch.setattr(compilation, "keep_on_disk", refuse)
+    monkeypatch.setenv("NTKEXEC_CACHE", "/somewhere")
+    assert main(words.split()) == 2
+    assert "kept in /somewhere" in capsys.readouterr().err
+
+
+def test_every_command_compiles_sooner(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=")
+    assert main(["algorithms"]) == 0
+    assert os.environ["XLA_FLAGS"] == "--xla_dump_to= --xla_backend_optimization_level=2"
