@@ -120,34 +120,46 @@ def windows(graph: OpGraph, group: Group) -> dict[int, int]:
     can save a row. With several sinks, all are taken to stand at their nominal row; where several
     operators read whole tensors on parallel branches, the branches are taken to advance in step.
     """
+    return _windows(graph, list(members(group)))
+
+
+def _windows(graph: OpGraph, ops: list[int]) -> dict[int, int]:
     ahead: dict[int, int] = {}
     high: dict[int, int] = {}
     low: dict[int, int] = {}
-    for v in sorted(members(group), reverse=True):
+    for v in reversed(ops):
         mine = ahead.get(v, 0)
         for read in graph.ops[v].reads:
+            source = read.source
             if read.whole:
-                first, last = 0, graph.tensor(read.source).rows - 1 + mine
+                first, last = 0, graph.tensor(source).rows - 1 + mine
             else:
                 first = mine * read.stride - read.padding
                 last = first + read.kernel - 1
-            high[read.source] = max(high.get(read.source, last), last)
-            low[read.source] = min(low.get(read.source, first), first)
-            ahead[read.source] = max(0, high[read.source])
+            if source not in high:
+                high[source], low[source] = last, first
+            else:
+                high[source], low[source] = max(high[source], last), min(low[source], first)
+            ahead[source] = max(0, high[source])
     return {t: min(graph.tensor(t).rows, high[t] - low[t] + 1) for t in high}
 
 
 def _lbdf(graph: OpGraph, group: Group, buffer: float, size: int) -> GroupCost:
-    weights = sum(graph.ops[v].weights for v in members(group))
-    held = sum(rows * graph.tensor(t).width for t, rows in windows(graph, group).items())
-    sinks = [v for v in members(group) if not graph.successors[v] & group]
-    written = sum(graph.ops[v].output.width for v in sinks)
-    return GroupCost(size * (weights + held + written), size * (weights + _moved(graph, group)))
-
-
-def _moved(graph: OpGraph, group: Group) -> int:
-    entering, leaving = boundary(graph, group)
-    return sum(graph.tensor(t).size for t in entering | leaving)
+    ops = list(members(group))
+    weights = held = moved = 0
+    for t, rows in _windows(graph, ops).items():
+        tensor = graph.tensor(t)
+        held += rows * tensor.width
+        if t < 0 or not group >> t & 1:
+            moved += tensor.size
+    for v in ops:
+        op, readers = graph.ops[v], graph.successors[v]
+        weights += op.weights
+        if not readers & group:
+            held += op.output.width
+        if readers & ~group or v in graph.outputs:
+            moved += op.output.size
+    return GroupCost(size * (weights + held), size * (weights + moved))
 
 
 def _piece(graph: OpGraph, v: int) -> int:

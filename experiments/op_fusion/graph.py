@@ -125,6 +125,12 @@ class OpGraph:
         return tuple(found)
 
     @functools.cached_property
+    def neighbours(self) -> tuple[Group, ...]:
+        """For each operator, its predecessors and successors."""
+        both = zip(self.predecessors, self.successors, strict=True)
+        return tuple(before | after for before, after in both)
+
+    @functools.cached_property
     def consumers(self) -> dict[int, tuple[tuple[int, Read], ...]]:
         """For each tensor that is read, by whom and how."""
         found: dict[int, list[tuple[int, Read]]] = {}
@@ -137,14 +143,7 @@ class OpGraph:
         """Whether a non-empty group hangs together, whatever the direction of edges."""
         if not group:
             return False
-        seen = frontier = group & -group
-        while frontier:
-            reached = 0
-            for v in members(frontier):
-                reached |= self.predecessors[v] | self.successors[v]
-            frontier = reached & group & ~seen
-            seen |= frontier
-        return seen == group
+        return self._closure(group & -group, group, self.neighbours) == group
 
     def inner_edges(self, group: Group) -> list[tuple[int, int]]:
         """Edges with both ends in the group."""
@@ -160,14 +159,14 @@ class OpGraph:
 
     @staticmethod
     def _closure(start: Group, group: Group, neighbours: Sequence[Group]) -> Group:
-        seen = frontier = start
+        # Not by `members`: searches for plans ask this most often.
+        frontier, left = start, group & ~start
         while frontier:
-            reached = 0
-            for v in members(frontier):
-                reached |= neighbours[v]
-            frontier = reached & group & ~seen
-            seen |= frontier
-        return seen
+            low = frontier & -frontier
+            new = neighbours[low.bit_length() - 1] & left
+            left ^= new
+            frontier ^= low | new
+        return start | group & ~left
 
 
 def members(group: Group) -> Iterator[int]:

@@ -208,9 +208,14 @@ def fit(
     sizes = [_sizes(union) for union in unions]
     num_nodes, num_edges = (max(s[i] for s in sizes) for i in (0, 1))
     padded = [pad(union, num_nodes, num_edges)._replace(edges=None) for union in unions]
+    labels = [jnp.asarray([e.invalid for e in chunk], jnp.float32) for chunk in chunks]
+    # Batches that are never drawn, up to a power of two: few programs are compiled.
+    unused = [(padded[0], labels[0])] * (power_of_two(len(chunks)) - len(chunks))
+    graphs, targets = zip(*zip(padded, labels, strict=True), *unused, strict=True)
     data = {
-        "graphs": jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded),
-        "labels": jnp.asarray([[e.invalid for e in chunk] for chunk in chunks], jnp.float32),
+        "graphs": jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs),
+        "labels": jnp.stack(targets),
+        "number": jnp.asarray(len(chunks)),
     }
     module = KGnn(hidden, layers)
     init, drawn = jax.random.split(key)
@@ -241,9 +246,7 @@ def _step(module: KGnn, rate: float, steps: int) -> Callable[..., Any]:
     optimiser = _optimiser(rate, steps)
 
     def step(state: Any, index: jax.Array, data: Any) -> tuple[Any, dict[str, jax.Array]]:
-        which = jax.random.randint(
-            jax.random.fold_in(state["key"], index), (), 0, data["labels"].shape[0]
-        )
+        which = jax.random.randint(jax.random.fold_in(state["key"], index), (), 0, data["number"])
         graphs = jax.tree.map(lambda leaf: leaf[which], data["graphs"])
         labels = data["labels"][which]
 
