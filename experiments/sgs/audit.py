@@ -1,7 +1,8 @@
 """Whether a block trains like one scaled kernel; if so with which scaling, if not what forbids it."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -10,6 +11,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.shared.training import initial
 from ntkexec.precision import float64
 
 Violation = Literal["", "not a convolution", "batch", "not linear in weights", "channels"]
@@ -75,103 +77,126 @@ def audit(
         arguments: for the block's call, such as `train=True`.
     """
     with float64():
-        names = ("init", "other", "images", "more", "loss")
-        keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-        batches = [
-            jax.random.normal(keys[name], (4, 8, 8, channels)) for name in ("images", "more")
-        ]
-        variables = module.init(keys["init"], batches[0], **arguments)
-        weights = variables["params"]
-        rest = {name: value for name, value in variables.items() if name != "params"}
-
-        def call(weights: Any, images: jax.Array) -> jax.Array:
-            return module.apply(
-                {"params": weights, **rest}, images, mutable=list(rest), **arguments
-            )[0]
-
+        init, drawn = jax.random.split(key)
+        # NumPy draws and compares: in JAX each of these shapes would be compiled.
+        generator = np.random.default_rng(np.asarray(jax.random.key_data(drawn)))
+        images, more = generator.normal(size=(2, 4, 8, 8, channels))
+        variables = jax.tree.map(
+            lambda leaf: leaf.astype(float), dict(initial(module, init, images, **arguments))
+        )
+        weights = variables.pop("params")
         flat, unflatten = jax.flatten_util.ravel_pytree(weights)
         # Away from the start, where biases and factors are zero or one.
-        start = flat + 0.1 * jax.random.normal(keys["other"], flat.shape)
-        elsewhere = start + 0.1 * jax.random.normal(keys["loss"], flat.shape)
+        start = np.asarray(flat) + 0.1 * generator.normal(size=flat.shape)
+        elsewhere = start + 0.1 * generator.normal(size=flat.shape)
+        block = _Block(module, arguments)
 
-        def forward(flat: jax.Array, images: jax.Array) -> jax.Array:
-            return call(unflatten(flat), images)
+        def acts(flat: np.ndarray, images: np.ndarray) -> _Acts:
+            found, slopes = _outputs_and_slopes(
+                block, unflatten(jnp.asarray(flat)), variables, jnp.asarray(images)
+            )
+            return _acts(images, np.asarray(found), np.asarray(slopes), kernel_size)
 
-        kernel, unexplained = _kernel_on(batches[0], forward, kernel_size)
-        if float(unexplained(start)) > TOLERANCE:
+        here = acts(start, images)
+        if here.unexplained > TOLERANCE:
             return Audit("not a convolution", None, None, float("nan"))
-        residual = _one_step(kernel, forward, batches[0], start, kernel_size, keys["loss"])
-        other, _ = _kernel_on(batches[1], forward, kernel_size)
-        if _differ(kernel(start), other(start)):
+        residual = here.beyond_scaling(generator.normal(size=here.outputs.shape))
+        if _differ(here.kernel, acts(start, more).kernel):
             return Audit("batch", None, None, residual)
-        jacobian = jax.jacobian(kernel)(start)
-        if _differ(jacobian, jax.jacobian(kernel)(elsewhere)):
+        there = acts(elsewhere, images)
+        if _differ(here.jacobian, there.jacobian):
             return Audit("not linear in weights", None, None, residual)
-        return _structured(np.asarray(jacobian), kernel_size, residual)
+        return _structured(here.jacobian, kernel_size, residual)
 
 
-def _kernel_on(
-    images: jax.Array, forward: Callable[..., jax.Array], kernel_size: tuple[int, int]
-) -> tuple[Callable[[jax.Array], jax.Array], Callable[[jax.Array], jax.Array]]:
-    """The kernel (positions, in, out) that explains a block's outputs on a batch, and what it misses."""
-    patches = _patches(images, kernel_size)
-    design = jnp.concatenate([patches, jnp.ones((len(patches), 1))], 1)
-    inverse = jnp.linalg.pinv(design)
+@dataclasses.dataclass(frozen=True)
+class _Block:
+    """A module and its arguments, equal if they are: what was compiled for one serves the other."""
 
-    def outputs(flat: jax.Array) -> jax.Array:
-        found = forward(flat, images)
+    module: nn.Module
+    arguments: Mapping[str, Any]
+
+    def __hash__(self) -> int:
+        # Attributes such as lists have no hash of their own.
+        return hash(repr((self.module, self.arguments)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _outputs_and_slopes(
+    block: _Block, weights: Any, rest: Mapping[str, Any], images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Outputs (pixels, out) and their derivatives by the weights (pixels, out, weights)."""
+    flat, unflatten = jax.flatten_util.ravel_pytree(weights)
+
+    def forward(flat: jax.Array) -> jax.Array:
+        given = {"params": unflatten(flat), **rest}
+        found = block.module.apply(given, images, mutable=list(rest), **block.arguments)[0]
         return found.reshape(-1, found.shape[-1])
 
-    def kernel(flat: jax.Array) -> jax.Array:
-        fitted = (inverse @ outputs(flat))[:-1]
-        return fitted.reshape(kernel_size[0] * kernel_size[1], images.shape[-1], -1)
-
-    def unexplained(flat: jax.Array) -> jax.Array:
-        found = outputs(flat)
-        return jnp.abs(found - design @ (inverse @ found)).max() / jnp.abs(found).max()
-
-    return kernel, unexplained
+    return forward(flat), jax.jacfwd(forward)(flat)
 
 
-def _patches(images: jax.Array, kernel_size: tuple[int, int]) -> jax.Array:
-    """Every pixel's neighbourhood as a row, positions before channels."""
+@dataclasses.dataclass(frozen=True)
+class _Acts:
+    """How a block with some weights acts on a batch, beside the kernel that explains it best.
+
+    Args:
+        patches: every pixel's neighbourhood as a row, positions before channels.
+        outputs: of the block for every pixel, (pixels, out).
+        slopes: derivatives of the outputs by the weights, (pixels, out, weights).
+        kernel: of least squares, (positions, in, out).
+        jacobian: derivatives of the kernel by the weights, (positions, in, out, weights).
+        unexplained: largest error of the kernel and a bias, over the largest output.
+    """
+
+    patches: np.ndarray
+    outputs: np.ndarray
+    slopes: np.ndarray
+    kernel: np.ndarray
+    jacobian: np.ndarray
+    unexplained: float
+
+    def beyond_scaling(self, wanted: np.ndarray) -> float:
+        """The share of a small step of the kernel that no scaling of its gradient explains.
+
+        The loss is the squared distance of the outputs' tanh from what is wanted.
+        """
+        squashed = np.tanh(self.outputs)
+        by_output = 2 * (squashed - wanted) * (1 - squashed**2) / wanted.size
+        change = -self.jacobian @ np.tensordot(by_output, self.slopes, 2)
+        # The kernel's own gradient, through the outputs that it is responsible for.
+        own = (self.patches.T @ by_output).reshape(self.kernel.shape)
+        best = -np.sum(change * own, (1, 2)) / np.sum(own * own, (1, 2))
+        left = change + best[:, None, None] * own
+        return float(np.linalg.norm(left) / np.linalg.norm(change))
+
+
+def _acts(
+    images: np.ndarray, outputs: np.ndarray, slopes: np.ndarray, size: tuple[int, int]
+) -> _Acts:
+    patches = _patches(images, size)
+    design = np.concatenate([patches, np.ones((len(patches), 1))], 1)
+    inverse = np.linalg.pinv(design)
+    fitted, shape = inverse @ outputs, (size[0] * size[1], images.shape[-1], outputs.shape[-1])
+    kernel = fitted[:-1].reshape(shape)
+    jacobian = np.tensordot(inverse[:-1], slopes, 1).reshape(*shape, -1)
+    unexplained = float(np.abs(outputs - design @ fitted).max() / np.abs(outputs).max())
+    return _Acts(patches, outputs, slopes, kernel, jacobian, unexplained)
+
+
+def _patches(images: np.ndarray, kernel_size: tuple[int, int]) -> np.ndarray:
     height, width = kernel_size
     rows, columns = images.shape[1:3]
-    padded = jnp.pad(images, ((0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)))
+    padded = np.pad(images, ((0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)))
     shifted = [
         padded[:, dy : dy + rows, dx : dx + columns] for dy in range(height) for dx in range(width)
     ]
-    stacked = jnp.stack(shifted, axis=3)
+    stacked = np.stack(shifted, axis=3)
     return stacked.reshape(-1, height * width * images.shape[-1])
 
 
-def _differ(one: jax.Array, other: jax.Array) -> bool:
-    return float(jnp.abs(one - other).max()) > TOLERANCE * float(jnp.abs(one).max())
-
-
-def _one_step(
-    kernel: Callable[[jax.Array], jax.Array],
-    forward: Callable[..., jax.Array],
-    images: jax.Array,
-    start: jax.Array,
-    kernel_size: tuple[int, int],
-    key: jax.Array,
-) -> float:
-    """The share of a small step of the kernel that no scaling of its gradient explains."""
-    outputs = forward(start, images)
-    wanted = jax.random.normal(key, outputs.shape)
-
-    def loss(outputs: jax.Array) -> jax.Array:
-        return jnp.mean((jnp.tanh(outputs) - wanted) ** 2)
-
-    gradient = jax.grad(lambda flat: loss(forward(flat, images)))(start)
-    # The kernel's own gradient, through the outputs that it is responsible for.
-    by_output = jax.grad(loss)(outputs).reshape(-1, outputs.shape[-1])
-    own = (_patches(images, kernel_size).T @ by_output).reshape(kernel(start).shape)
-    change = jax.jvp(kernel, (start,), (-gradient,))[1]
-    best = -jnp.sum(change * own, (1, 2)) / jnp.sum(own * own, (1, 2))
-    left = change + best[:, None, None] * own
-    return float(jnp.linalg.norm(left) / jnp.linalg.norm(change))
+def _differ(one: np.ndarray, other: np.ndarray) -> bool:
+    return float(np.abs(one - other).max()) > TOLERANCE * float(np.abs(one).max())
 
 
 def _structured(jacobian: np.ndarray, kernel_size: tuple[int, int], residual: float) -> Audit:

@@ -1,5 +1,7 @@
 """What SGS costs: FLOPs, parameters and optimiser state by count, time as ratios to rivals."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,6 +18,35 @@ from experiments.shared.costs import cost, num_parameters, time_ratio
 
 LAYERS, SIZE, BATCH = 3, 16, 32
 RATE, MOMENTUM = 0.01, 0.9
+OPTIMISERS = {
+    "plain": optax.sgd(RATE, MOMENTUM),
+    "sgs": optax.chain(spatial_gradient_scaling(), optax.sgd(RATE, MOMENTUM)),
+    "acb": optax.sgd(RATE, MOMENTUM),
+}
+
+
+def _layer(x: jax.Array, weights: Any) -> jax.Array:
+    if not isinstance(weights, list):
+        return convolve(x, weights)
+    branches = [convolve(x, merge([b], [u])) for b, u in zip(ACB, weights, strict=True)]
+    return jnp.sum(jnp.stack(branches), 0)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _step(
+    method: str, params: Any, state: Any, images: jax.Array, targets: jax.Array
+) -> tuple[Any, Any]:
+    def loss(params: Any) -> jax.Array:
+        x = images
+        for weights in params:
+            x = jax.nn.relu(_layer(x, weights))
+        return jnp.mean((x - targets) ** 2)
+
+    updates, state = OPTIMISERS[method].update(jax.grad(loss)(params), state, params)
+    return optax.apply_updates(params, updates), state
+
+
+_estimate = jax.jit(measured_scaling)
 
 
 def costs(config: SgsConfig, trial: Trial) -> Result:
@@ -33,55 +64,21 @@ def costs(config: SgsConfig, trial: Trial) -> Result:
         "sgs": list(kernels),
         "acb": [[k] * len(ACB) for k in kernels],
     }
-    momentum = optax.sgd(RATE, MOMENTUM)
-    optimisers = {
-        "plain": momentum,
-        "sgs": optax.chain(spatial_gradient_scaling(), momentum),
-        "acb": momentum,
-    }
-
-    def layer(x: jax.Array, weights: Any) -> jax.Array:
-        if not isinstance(weights, list):
-            return convolve(x, weights)
-        branches = [convolve(x, merge([b], [u])) for b, u in zip(ACB, weights, strict=True)]
-        return jnp.sum(jnp.stack(branches), 0)
-
-    def loss(params: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
-        x = images
-        for weights in params:
-            x = jax.nn.relu(layer(x, weights))
-        return jnp.mean((x - targets) ** 2)
-
-    steps, states, counts = {}, {}, {}
-    for name, optimiser in optimisers.items():
-
-        def step(
-            params: Any,
-            state: Any,
-            images: jax.Array,
-            targets: jax.Array,
-            optimiser: optax.GradientTransformation = optimiser,
-        ) -> Any:
-            gradient = jax.grad(loss)(params, images, targets)
-            updates, state = optimiser.update(gradient, state, params)
-            return optax.apply_updates(params, updates), state
-
-        states[name] = optimiser.init(params[name])
-        arguments = (params[name], states[name], images, targets)
-        compiled = jax.jit(step)
-        found = cost(step, *arguments)
-        steps[name] = lambda compiled=compiled, arguments=arguments: compiled(*arguments)
+    steps: dict[str, Callable[[], Any]] = {}
+    counts = {}
+    for name, optimiser in OPTIMISERS.items():
+        arguments = (params[name], optimiser.init(params[name]), images, targets)
+        steps[name] = functools.partial(_step, name, *arguments)
         counts[name] = {
-            **found.to_data(),
+            **cost(_step.lower(name, *arguments).compile()).to_data(),
             "parameters": num_parameters(params[name]),
-            "optimiser": num_parameters(_without_scalings(states[name])),
+            "optimiser": num_parameters(_without_scalings(arguments[1])),
         }
     generator, repeats = trial.generator, config.cost_repeats
-    estimate = jax.jit(measured_scaling)
     pairs = {
         "sgs over plain": (steps["sgs"], steps["plain"]),
         "sgs over acb": (steps["sgs"], steps["acb"]),
-        "estimator over plain": (lambda: estimate(images), steps["plain"]),
+        "estimator over plain": (lambda: _estimate(images), steps["plain"]),
     }
     ratios = {}
     for place, (name, (measured, rival)) in enumerate(pairs.items()):

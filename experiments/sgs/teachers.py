@@ -101,6 +101,9 @@ def _accuracies(own: Own, profile: jax.Array, scalings: jax.Array, *, num_steps:
     return jax.lax.map(lambda one: _accuracy(one, profile, scalings, num_steps), own)
 
 
+_measured = jax.jit(measured_scaling)
+
+
 def teachers(config: SgsConfig, trial: Trial) -> Result:
     """Mean test accuracy of plain, SGS, ACB's and inverted scaling over teachers, by images and profile."""
     generator, num = trial.generator, config.teacher_networks
@@ -109,7 +112,7 @@ def teachers(config: SgsConfig, trial: Trial) -> Result:
         pixels = blurred_noise(
             num * (TRAIN + TEST), SIZE, CHANNELS, sigma=sigma, generator=generator
         )
-        measured = np.asarray(measured_scaling(jnp.asarray(pixels[:TRAIN])), float)
+        measured = np.asarray(_measured(jnp.asarray(pixels[:TRAIN])), float)
         scalings = {
             "plain": np.ones((3, 3)),
             "sgs": measured,

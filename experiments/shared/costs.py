@@ -39,9 +39,8 @@ class Cost:
         return dataclasses.asdict(self)
 
 
-def cost(function: Callable[..., Any], *args: Any) -> Cost:
-    """The cost of a jittable function for arguments of these shapes."""
-    compiled = jax.jit(function).lower(*args).compile()
+def cost(compiled: jax.stages.Compiled) -> Cost:
+    """The cost of a compiled function, as `jax.jit(function).lower(*arguments).compile()` gives it."""
     analysis = compiled.cost_analysis() or {}
     memory = compiled.memory_analysis()
     return Cost(
