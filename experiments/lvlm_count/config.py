@@ -29,7 +29,7 @@ class LvlmCountConfig:
     samples: int = 20
     draws: int = 4000
     training_scenes: int = 2000
-    train_steps: int = 1500
+    train_steps: int = 1000
     band_scenes: int = 8
     noise_scenes: int = 8
     emoji_pictures: int = 0
