@@ -27,6 +27,7 @@ from experiments.sgs import (
     spatial_gradient_scaling,
     with_scalings,
 )
+from experiments.sgs.audit import _outputs_and_slopes
 from experiments.sgs.branches import sgd
 from experiments.sgs.exact import random_branches, random_loss, trajectories
 from ntkexec.errors import ExperimentError
@@ -221,3 +222,13 @@ def test_the_auditor_tells_what_trains_like_a_scaled_kernel_and_what_does_not():
     assert published.violation == "batch"
     assert published.residual > 0.01
     assert "beyond any scaling" in str(published)
+
+
+def test_a_block_is_compiled_once_for_all_keys_and_by_what_it_is():
+    def audited(module, seed):
+        audit(module, channels=1, key=jax.random.key(seed))
+        return _outputs_and_slopes._cache_size()
+
+    start = audited(nn.Sequential([nn.Conv(1, (3, 3))]), 0)
+    assert audited(nn.Sequential([nn.Conv(1, (3, 3))]), 1) == start
+    assert audited(nn.Sequential([nn.Conv(2, (3, 3))]), 1) == start + 1
