@@ -291,6 +291,9 @@ def _from_bytes(content: bytes, path: Path) -> Weights:
     missing = {"hidden", "output", "residual", "steps"} - tensors.keys()
     if missing or tensors.keys() - set(Weights._fields):
         raise EnsembleError(f"{path} does not hold the weights of an ensemble")
+    # Training never ends in such; a margin of nan would be neither right nor wrong.
+    if spoilt := [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]:
+        raise EnsembleError(f"{path} holds numbers in {spoilt[0]!r} that are not finite")
     return Weights(**{name: tensors.get(name) for name in Weights._fields})  # type: ignore[arg-type]
 
 

@@ -115,7 +115,7 @@ def tabulate(
                 margins = means - thresholds[bit, sets.sum(axis=1)]
                 margin = min(margin, float(np.abs(margins).min()))
                 error = max(error, float(errors.max()))
-                if (np.abs(margins) <= errors).any():
+                if not (np.abs(margins) > errors).all():  # nan is no margin either
                     raise EnsembleError(
                         f"the networks decide {problem.program.layout.bit_names[bit]} by a margin of "
                         f"{np.abs(margins).min():.1e}, within the rounding error of float32; "

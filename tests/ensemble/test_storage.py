@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -286,6 +287,23 @@ def test_a_complete_ensemble_is_loaded_instead_of_trained(folder, trained_chunks
         equal_weights(a, b)
         for a, b in zip(again.weights, load(folder, PROBLEM).weights, strict=True)
     )
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_even_with_the_right_digests(
+    folder, monkeypatch, wrong
+):
+    honest = storage._to_bytes
+
+    def spoilt(weights, stamp):
+        output = weights.output.copy()
+        output[0, 0, 3, 0] = wrong
+        return honest(weights._replace(output=output), stamp)
+
+    shutil.rmtree(folder)
+    monkeypatch.setattr(storage, "_to_bytes", spoilt)
+    train_here(folder)
+    refuses(folder, r"\.safetensors holds numbers in 'output' that are not finite")
 
 
 def test_training_again_does_not_bless_a_damaged_ensemble(folder):

@@ -152,6 +152,19 @@ def test_rounding_in_float32_stays_within_the_bound():
             assert (np.abs(np.maximum(inputs @ hidden, 0) @ coarse - means) > errors).any()
 
 
+def test_means_that_are_no_numbers_are_refused(monkeypatch):
+    certificate, networks = trained(unions(3), width=64)
+    honest = memo._means
+
+    def spoilt(*arguments):
+        means, errors = honest(*arguments)
+        return np.where(np.arange(len(means)) == 2, np.nan, means), errors
+
+    monkeypatch.setattr(memo, "_means", spoilt)
+    with pytest.raises(EnsembleError, match="margin of nan"):
+        pipeline.make_engine("ensemble-memo", certificate, networks)
+
+
 def test_a_joint_ensemble_has_too_many_sets(monkeypatch):
     monkeypatch.setattr(memo, "MAX_SETS", 1 << 6)
     program = unions(7)
