@@ -1,8 +1,11 @@
 """What the README promises, a command keeps."""
 
+import itertools
 import pathlib
 import re
 import shlex
+import subprocess
+import sys
 
 import networkx as nx
 import pytest
@@ -10,7 +13,11 @@ import pytest
 from ntkexec.cli import main
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
-TOUR = [c for c in re.findall(r"`(ntkexec [^`]+)`", README) if "GRAPH" not in c]
+# The commands of a line build on each other.
+LINES = [
+    re.findall(r"`((?:ntkexec|python -m ntkexec)[^`]+)`", line) for line in README.splitlines()
+]
+TOUR = [found for line in LINES if (found := [c for c in line if "GRAPH" not in c])]
 NOT_CERTIFIED = "ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint"
 
 
@@ -24,16 +31,25 @@ QUICKER = {
 
 
 def test_the_tour_has_been_found():
-    assert len(TOUR) >= 8
-    assert NOT_CERTIFIED in TOUR
-    assert QUICKER.keys() <= set(TOUR)
+    commands = set(itertools.chain(*TOUR))
+    assert len(TOUR) >= 15
+    assert {NOT_CERTIFIED, "python -m ntkexec.recheck proof.json bfs-d2"} <= commands
+    assert QUICKER.keys() <= commands
 
 
-def test_every_command_of_the_tour_works(tmp_path, monkeypatch, capsys):
+def carried_out(command):
+    program, *words = shlex.split(command)
+    if program == "python":
+        return subprocess.run([sys.executable, *words], check=False).returncode
+    return main(words)
+
+
+@pytest.mark.parametrize("commands", TOUR, ids=" and ".join)
+def test_every_command_of_the_tour_works(commands, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     nx.write_graphml(nx.Graph([("a", "b"), ("b", "c"), ("a", "d")]), "graph.graphml")
-    for command in TOUR:
-        status = main(shlex.split(QUICKER.get(command, command))[1:])
+    for command in commands:
+        status = carried_out(QUICKER.get(command, command))
         assert status == (1 if command == NOT_CERTIFIED else 0), capsys.readouterr().err
 
 
