@@ -6,7 +6,6 @@ import hypothesis
 import jax
 import pytest
 
-from ntkexec import compilation
 from ntkexec.cli.app import compile_sooner
 
 # The suite compiles as the command line does, a fifth sooner; it has effect before JAX starts.
@@ -15,13 +14,6 @@ compile_sooner(os.environ)
 # Compilation makes the first example slow, which says nothing of the property.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("suite")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_compiled_stays():
-    """What one file compiled serves few others, and gigabytes of it make Python's collector slow."""
-    yield
-    compilation.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,7 @@ class SgsConfig:
     rates: tuple[float, ...] = (0.1,)
     refresh: int = 40
     cost_width: int = 32
-    cost_repeats: int = 12
+    cost_repeats: int = 20
     cifar: str = "none"
     model: str = "resnet-18"
     epochs: int = 200
