@@ -15,7 +15,8 @@ from ntkexec.cli import main
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 # The commands of a line build on each other.
 LINES = [
-    re.findall(r"`((?:ntkexec|python -m ntkexec)[^`]+)`", line) for line in README.splitlines()
+    re.findall(r"`((?:ntkexec|python -m ntkexec\.\w+) [^`]+)`", line)
+    for line in README.splitlines()
 ]
 TOUR = [found for line in LINES if (found := [c for c in line if "GRAPH" not in c])]
 NOT_CERTIFIED = "ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint"

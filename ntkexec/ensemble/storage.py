@@ -292,7 +292,9 @@ def _from_bytes(content: bytes, path: Path) -> Weights:
     if missing or tensors.keys() - set(Weights._fields):
         raise EnsembleError(f"{path} does not hold the weights of an ensemble")
     # Training never ends in such; a margin of nan would be neither right nor wrong.
-    if spoilt := [name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()]:
+    if spoilt := [
+        name for name, tensor in sorted(tensors.items()) if not np.isfinite(tensor).all()
+    ]:
         raise EnsembleError(f"{path} holds numbers in {spoilt[0]!r} that are not finite")
     return Weights(**{name: tensors.get(name) for name in Weights._fields})  # type: ignore[arg-type]
 
