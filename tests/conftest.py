@@ -8,7 +8,7 @@ import pytest
 
 from ntkexec.cli.app import compile_sooner
 
-# The suite compiles as the command line does, a fifth sooner; it has effect before JAX starts.
+# The suite compiles as the command line does; it has effect before JAX starts.
 compile_sooner(os.environ)
 
 # Compilation makes the first example slow, which says nothing of the property.

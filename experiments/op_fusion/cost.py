@@ -145,6 +145,7 @@ def _windows(graph: OpGraph, ops: list[int]) -> dict[int, int]:
 
 
 def _lbdf(graph: OpGraph, group: Group, buffer: float, size: int) -> GroupCost:
+    # `boundary` and the sums in one pass: searches for plans ask for nothing as often.
     ops = list(members(group))
     weights = held = moved = 0
     for t, rows in _windows(graph, ops).items():

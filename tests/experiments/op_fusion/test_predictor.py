@@ -56,18 +56,14 @@ def test_the_predictor_s_messages_are_a_sum_over_neighbours(groups):
     np.testing.assert_allclose(alone, apply(params, padded(bare))[0][0], rtol=1e-5)
 
 
+def fitted(items, **sizes):
+    key, generator = jax.random.key(0), np.random.default_rng(0)
+    return fit(items, key=key, generator=generator, batch_size=32, **sizes)
+
+
 @pytest.fixture(scope="module")
 def predictor(groups):
-    _, _, items = groups
-    return fit(
-        items,
-        key=jax.random.key(0),
-        generator=np.random.default_rng(0),
-        steps=150,
-        hidden=8,
-        layers=2,
-        batch_size=32,
-    )
+    return fitted(groups[2], steps=150, hidden=8, layers=2)
 
 
 def test_the_predictor_learns_the_groups_that_it_is_shown(groups, predictor):
@@ -91,15 +87,7 @@ def test_batches_that_only_fill_up_are_never_drawn(groups, monkeypatch):
         return train(step, state, num_steps, data={**data, "labels": labels}, **options)
 
     monkeypatch.setattr(predictors, "train", spoilt)
-    found = fit(
-        groups[2],
-        key=jax.random.key(0),
-        generator=np.random.default_rng(0),
-        steps=60,
-        hidden=2,
-        layers=1,
-        batch_size=32,
-    )
+    found = fitted(groups[2], steps=60, hidden=2, layers=1)
     assert seen == [(3, 8)]
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(found.params))
 
