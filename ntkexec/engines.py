@@ -90,11 +90,6 @@ class KernelEngine:
         return matches.active.astype(excess.dtype) * excess + lookup(self.background, count)
 
 
-def bit_thresholds(certificate: Certificate) -> Float[Array, "k m"]:
-    """The certificate's thresholds by bit instead of by component."""
-    return jnp.asarray(certificate.thresholds[certificate.problem.component_of_bit])
-
-
 def boolean_engine(certificate: Certificate) -> BooleanEngine:
     """The specification as an engine, for comparison and for tracing."""
     thresholds = jnp.full((certificate.problem.program.layout.num_bits, 1), 0.5, jnp.float32)
@@ -112,7 +107,7 @@ def kernel_engine(certificate: Certificate) -> KernelEngine:
     )
     return KernelEngine(
         encoding=encoding(problem),
-        thresholds=bit_thresholds(certificate),
+        thresholds=jnp.asarray(certificate.thresholds),
         background=jnp.asarray(writers * beta),
         excess=jnp.asarray(alpha - beta),
     )

@@ -22,6 +22,7 @@ from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.reachable import measured_bound
 from ntkexec.result import EngineName, Result
 from ntkexec.template import Program
+from ntkexec.vocabulary import Convention
 
 LOG = logging.getLogger("ntkexec")
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -64,6 +65,9 @@ def certify(
     delta: float = 1e-3,
     num_decisions: int,
     instance: Instance | None = None,
+    threshold: Convention = "bit",
+    weight_std: float = 1.0,
+    draw: Draw = "trained",
 ) -> Certificate:
     """The certificate of a program.
 
@@ -71,12 +75,15 @@ def certify(
         program: what is to be learned.
         kind: one network for all templates, or one for every bit.
         bound: see `bound_for`. By default all valid states; for a joint network on an instance,
-            where so much pessimism costs a lot of padding, the states that occur.
-        padding: padding templates for every network; `auto` takes none if the factored program is
-            certified without, and else what makes the ensemble cheapest.
+            whose many templates make that bound slow and loose, the states that occur.
+        padding: padding templates for every network; `auto` takes none for a factored program or
+            thresholds by bit, which are certified without, and else what makes the ensemble cheapest.
         delta: probability of an error to choose it for.
         num_decisions: how many bits are decided.
         instance: what is executed, for the bound `graph`.
+        threshold: convention of the thresholds, see `ntkexec.thresholds`.
+        weight_std: standard deviation of the networks' weights at initialisation.
+        draw: how they are drawn; see `EnsembleConfig`.
 
     Raises:
         CertificateError: delta or num_decisions out of range, or see `bound_for`.
@@ -85,8 +92,15 @@ def certify(
     if bound is None:
         bound = "graph" if kind == "joint" and instance is not None else "states"
     problem = LearningProblem(program, kind, 0 if padding == "auto" else padding)
-    certificate = Certificate(problem, bound_for(problem, bound, instance))
-    if padding == "auto" and not (kind == "factored" and certificate.certified):
+    certificate = Certificate(
+        problem,
+        bound_for(problem, bound, instance),
+        weight_std=weight_std,
+        convention=threshold,
+        draw=draw,
+    )
+    without = certificate.certified and (kind == "factored" or threshold == "bit")
+    if padding == "auto" and not without:
         return padded(certificate, delta=delta, num_decisions=num_decisions)
     return certificate
 
@@ -105,7 +119,6 @@ def ensemble_config(
     seed: int,
     delta: float,
     num_decisions: int,
-    draw: Draw = "trained",
     descent: Descent = "heavy-ball",
 ) -> EnsembleConfig:
     """How to draw: the size and width that are asked for, or what the certificate says."""
@@ -113,7 +126,14 @@ def ensemble_config(
         members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
     if width is None:
         width = default_width(certificate.problem)
-    return EnsembleConfig(members=members, width=width, seed=seed, draw=draw, descent=descent)
+    return EnsembleConfig(
+        members=members,
+        width=width,
+        weight_std=certificate.weight_std,
+        seed=seed,
+        draw=certificate.draw,
+        descent=descent,
+    )
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -175,6 +195,8 @@ def run(
     seed: int = 0,
     draw: Draw = "trained",
     descent: Descent = "heavy-ball",
+    threshold: Convention = "bit",
+    weight_std: float = 1.0,
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,
@@ -200,6 +222,8 @@ def run(
         seed: of the initial weights.
         draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
         descent: how they are trained; see `EnsembleConfig`.
+        threshold: convention of the thresholds, see `ntkexec.thresholds`.
+        weight_std: standard deviation of the networks' weights at initialisation.
         bound: see `bound_for`.
         padding: see `certify`.
         trained: folder of a trained ensemble, which is then used and decides the sizes.
@@ -237,6 +261,7 @@ def run(
                 f"the ensemble in {trained} learned {manifest.algorithm}, not {algorithm}"
             )
         kind, padding = manifest.kind, manifest.padding
+        weight_std, draw = manifest.config.weight_std, manifest.config.draw
         instance = prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
     certificate = certify(
         instance.program,
@@ -246,6 +271,9 @@ def run(
         delta=delta,
         num_decisions=instance.num_decisions,
         instance=instance,
+        threshold=threshold,
+        weight_std=weight_std,
+        draw=draw,
     )
     LOG.info("%s", certificate.verdict())
     certificate.require()
@@ -265,7 +293,6 @@ def run(
                 seed=seed,
                 delta=delta,
                 num_decisions=instance.num_decisions,
-                draw=draw,
                 descent=descent,
             )
             networks = ensemble.draw(certificate.problem, config, report=report)

@@ -174,6 +174,18 @@ def certificate_data(
         "max_matches": certificate.max_matches,
         "capacity": certificate.capacity if math.isfinite(certificate.capacity) else None,
         "threshold": certificate.threshold,
+        "convention": certificate.convention,
+        "conventions": {
+            name: {
+                "certified": one.certified,
+                "smallest_margin": one.smallest_margin,
+                "ensemble_size": one.ensemble_size(delta=delta, num_decisions=num_decisions)
+                if one.certified
+                else None,
+            }
+            for name, one in certificate.conventions().items()
+        },
+        "weight_std": certificate.weight_std,
         "smallest_margin": certificate.smallest_margin,
         "ensemble_size": size,
         "delta": delta,

@@ -16,6 +16,7 @@ from ntkexec.cli.algorithms import algorithms
 from ntkexec.cli.check import check
 from ntkexec.cli.complexity import Draw, complexity
 from ntkexec.errors import NtkexecError
+from ntkexec.vocabulary import Convention
 
 app = typer.Typer(
     name="ntkexec",
@@ -164,6 +165,16 @@ DescentOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
+ThresholdOption = Annotated[
+    Convention,
+    typer.Option(
+        help="Where outputs become bits: by bit and matches, which needs no padding; one threshold "
+        "shared by all bits at each number of matches; or zero, as in the paper."
+    ),
+]
+WeightStdOption = Annotated[
+    float, typer.Option(help="Standard deviation of the weights at initialisation.")
+]
 BoundOption = Annotated[
     str | None,
     typer.Option(
@@ -218,6 +229,8 @@ def run(
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
     descent: DescentOption = Descent.heavy_ball,
+    threshold: ThresholdOption = "bit",
+    weight_std: WeightStdOption = 1.0,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     ensemble: Annotated[
@@ -282,6 +295,8 @@ def run(
         seed=seed,
         draw=draw.value,
         descent=descent.value,
+        threshold=threshold,
+        weight_std=weight_std,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         trained=ensemble,
@@ -318,6 +333,8 @@ def certify(
     slots: SlotsOption = None,
     arrival_bits: ArrivalOption = None,
     kind: KindOption = Kind.factored,
+    threshold: ThresholdOption = "bit",
+    weight_std: WeightStdOption = 1.0,
     bound: BoundOption = None,
     padding: PaddingOption = "0",
     delta: DeltaOption = 0.001,
@@ -352,6 +369,8 @@ def certify(
         plot=plot,
         as_json=json,
         kind=kind.value,
+        threshold=threshold,
+        weight_std=weight_std,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         delta=delta,
@@ -405,6 +424,8 @@ def train(
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
     descent: DescentOption = Descent.heavy_ball,
+    threshold: ThresholdOption = "bit",
+    weight_std: WeightStdOption = 1.0,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
@@ -437,6 +458,8 @@ def train(
         seed=seed,
         draw=draw.value,
         descent=descent.value,
+        threshold=threshold,
+        weight_std=weight_std,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )

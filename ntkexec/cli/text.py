@@ -13,7 +13,8 @@ from ntkexec.template import Program
 
 def certificate(found: Certificate, *, delta: float, num_decisions: int) -> str:
     """A certificate, with the ensemble size that it asks for."""
-    lines = [str(found)]
+    told = summary.conventions(found, delta=delta, num_decisions=num_decisions)
+    lines = [str(found), f"conventions   {told}"]
     if found.certified:
         size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
         lines.append(

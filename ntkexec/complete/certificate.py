@@ -226,7 +226,7 @@ def complete(
                 config.weight_std,
             )
             listed[index] = decisions(
-                problem, index, matched, networks, certificate.thresholds[index]
+                problem, index, matched, networks, certificate.thresholds[component.bits[0]]
             )
             report(len(listed), len(problem.components))
     return CompleteCertificate(

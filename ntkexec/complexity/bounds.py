@@ -44,10 +44,10 @@ def bounds(margins: Margins, *, delta: float) -> Bounds:
     terms = 2 * int(num_inputs.sum()) * cases.num_steps * cases.num_nodes
     finite = margins.right_in_the_mean
     certificate = None
-    if margins.rule == "certificate" and finite:
-        certificate = cases.certificate().ensemble_size(
-            delta=delta, num_decisions=cases.num_decisions
-        )
+    if finite:
+        certificate = cases.certificate(
+            margins.convention, weight_std=margins.weight_std
+        ).ensemble_size(delta=delta, num_decisions=cases.num_decisions)
     return Bounds(
         theory=math.ceil(8 * int(num_inputs.max()) * math.log(terms)),
         numerical=max(1, math.ceil(8 * margins.noise_ratio * math.log(terms))) if finite else None,

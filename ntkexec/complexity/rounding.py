@@ -139,9 +139,9 @@ def float32_certificate(
             part = found.components[index]
             means, bound = means_and_bounds(weights, place, part.cases.encoded(), products=products)
             outputs = part.signs.shape[1]
-            thresholds = part.thresholds[:, None]
+            thresholds = part.thresholds
             distance = part.signs * (means[:, :outputs] - thresholds)
-            bound = bound[:, :outputs] + FLOAT32 * thresholds
+            bound = bound[:, :outputs] + FLOAT32 * np.abs(thresholds)
             distances.append(distance.ravel())
             slack.append((np.abs(distance) - bound).ravel())
             largest = max(largest, float(bound.max(initial=0)))

@@ -10,7 +10,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
-from ntkexec.engines import bit_thresholds
 from ntkexec.ensemble import devices
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
@@ -173,9 +172,12 @@ def ensemble_engine(
     """The ensemble as an engine, with the certificate's thresholds.
 
     Raises:
-        EnsembleError: the certificate is for another learning problem.
+        EnsembleError: the certificate is for another learning problem, or another kind of network.
     """
-    problem = ensemble.problem
+    problem, config = ensemble.problem, ensemble.config
+    certificate.require_networks(
+        weight_std=config.weight_std, bias_std=config.bias_std, draw=config.draw
+    )
     if problem != certificate.problem:
         raise EnsembleError(
             f"the ensemble learned {problem.program!r} ({problem.kind}, padding {problem.padding}), "
@@ -186,7 +188,7 @@ def ensemble_engine(
         return gaussian_engine(ensemble, certificate)
     return EnsembleEngine(
         encoding=encoding(problem),
-        thresholds=bit_thresholds(certificate),
+        thresholds=jnp.asarray(certificate.thresholds),
         stacks=tuple(
             wide_stack(ensemble.config, weights, problem, stack)
             for weights, stack in zip(ensemble.weights, problem.stacks, strict=True)
