@@ -113,9 +113,7 @@ class Certificate:
 
         Without a match the output is 0 whatever the weights, which no margin describes.
         """
-        margins = np.where(
-            self._means.can_be_zero, self.thresholds - self._means.zero, np.inf
-        )
+        margins = np.where(self._means.can_be_zero, self.thresholds - self._means.zero, np.inf)
         margins[:, 0] = np.inf
         return margins
 

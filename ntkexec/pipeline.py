@@ -212,7 +212,8 @@ def run(
         algorithm: a name in `ALGORITHMS`.
         graph: a graph, a file, or a generator such as `grid:8x8`.
         engine: `ensemble` trains networks and runs them; `kernel` runs their mean in closed form,
-            `oracle` the same through neural-tangents, `boolean` the program itself.
+            `oracle` the same through neural-tangents, `linear` a linear read-out of the encoding,
+            the baseline without networks, `boolean` the program itself.
             `kernel-packed` and `ensemble-memo` decide the same on 32 nodes at a time, relying on
             a certificate that the result names.
         kind: one network for all templates (`joint`), or one for every bit (`factored`).
@@ -363,4 +364,6 @@ def make_engine(
         return oracle_engine(certificate)
     if name == "kernel":
         return engines.kernel_engine(certificate)
+    if name == "linear":
+        return engines.linear_engine(certificate.problem)
     return engines.boolean_engine(certificate)

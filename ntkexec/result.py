@@ -19,7 +19,9 @@ from ntkexec.programs.instance import Answer, Instance
 from ntkexec.reference import NONE
 from ntkexec.template import Program
 
-EngineName = Literal["ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "boolean"]
+EngineName = Literal[
+    "ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "linear", "boolean"
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

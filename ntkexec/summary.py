@@ -97,9 +97,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         ("  holds for", found.certificate.bound.basis),
         (
             "  thresholds",
-            conventions(
-                found.certificate, delta=found.delta, num_decisions=instance.num_decisions
-            ),
+            conventions(found.certificate, delta=found.delta, num_decisions=instance.num_decisions),
         ),
     ]
     if found.ensemble is not None:

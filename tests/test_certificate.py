@@ -204,8 +204,6 @@ def test_a_factored_bit_keeps_away_from_the_output_without_a_match():
     problem = LearningProblem(collision_program(6, 4), "factored")
     found = certificate(problem)
     target = problem.program.layout.bit("target")
-    m = np.arange(1, 7)
-    alpha, beta = predictor.coefficients(m, int(problem.num_inputs[found.weakest.component]))
     assert (found.thresholds[target, 1:7] <= 0).all()
     assert found.thresholds[target, 1] == 0
     assert found.thresholds[target, 0] > 0

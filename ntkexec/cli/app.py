@@ -65,6 +65,7 @@ class Engine(enum.StrEnum):
     kernel = "kernel"
     kernel_packed = "kernel-packed"
     oracle = "oracle"
+    linear = "linear"
     boolean = "boolean"
 
 

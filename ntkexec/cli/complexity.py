@@ -250,9 +250,7 @@ def run_studies(
     return studies, refused
 
 
-def as_text(
-    studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refused] = ()
-) -> str:
+def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
     """Studies as a table, and what they show."""
     header: tuple[str, ...] = (
         "kind, draw, thresholds, sizes",
@@ -294,8 +292,8 @@ def as_text(
     lines = [
         f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
         "thresholds by convention. N measured: median of the smallest N from which",
-        "on every ensemble is exact (95 % interval), and its 99 % quantile. theory = 8 n0 log(2 n0 T I), numerical puts "
-        f"σ²/μ² for n0; certificate and union at δ = {first.delta:g}.",
+        "on every ensemble is exact (95 % interval), and its 99 % quantile. theory = 8 n0 log(2 n0 T I), "
+        f"numerical puts σ²/μ² for n0; certificate and union at δ = {first.delta:g}.",
         "",
         *(
             "  ".join(
@@ -305,9 +303,7 @@ def as_text(
             for row in rows
         ),
     ]
-    lines += [
-        f"{one.kind}, {one.threshold}, {one.sizes}: {one.reason}" for one in refused
-    ]
+    lines += [f"{one.kind}, {one.threshold}, {one.sizes}: {one.reason}" for one in refused]
     missing = sum(n is None for one in studies for n in one.stable)
     if missing:
         lines.append(

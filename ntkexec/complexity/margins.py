@@ -123,9 +123,7 @@ class Margins:
         return high
 
 
-def margins(
-    cases: Cases, convention: Convention = "bit", *, weight_std: float = 1.0
-) -> Margins:
+def margins(cases: Cases, convention: Convention = "bit", *, weight_std: float = 1.0) -> Margins:
     """The margins of all decisions under a convention for the thresholds.
 
     Args:

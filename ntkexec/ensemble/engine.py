@@ -175,20 +175,26 @@ def ensemble_engine(
         EnsembleError: the certificate is for another learning problem, or another kind of network.
     """
     problem, config = ensemble.problem, ensemble.config
-    certificate.require_networks(
-        weight_std=config.weight_std, bias_std=config.bias_std, draw=config.draw
-    )
     if problem != certificate.problem:
         raise EnsembleError(
             f"the ensemble learned {problem.program!r} ({problem.kind}, padding {problem.padding}), "
             f"the certificate is for {certificate.problem.program!r} ({certificate.problem.kind}, "
             f"padding {certificate.problem.padding})"
         )
+    certificate.require_networks(
+        weight_std=config.weight_std, bias_std=config.bias_std, draw=config.draw
+    )
     if isinstance(ensemble, GaussianEnsemble):
         return gaussian_engine(ensemble, certificate)
+    return uncertified_engine(ensemble, certificate.thresholds)
+
+
+def uncertified_engine(ensemble: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> EnsembleEngine:
+    """Any networks with any thresholds, by bit and number of matches: nothing vouches for them."""
+    problem = ensemble.problem
     return EnsembleEngine(
         encoding=encoding(problem),
-        thresholds=jnp.asarray(certificate.thresholds),
+        thresholds=jnp.asarray(thresholds),
         stacks=tuple(
             wide_stack(ensemble.config, weights, problem, stack)
             for weights, stack in zip(ensemble.weights, problem.stacks, strict=True)

@@ -48,5 +48,7 @@ def gaussian_engine(ensemble: GaussianEnsemble, certificate: Certificate) -> Gau
     number = next(_next_number)
     _ensembles[number] = ensemble
     return GaussianEngine(
-        encoding(certificate.problem), jnp.asarray(certificate.thresholds), jnp.asarray(number, jnp.int32)
+        encoding(certificate.problem),
+        jnp.asarray(certificate.thresholds),
+        jnp.asarray(number, jnp.int32),
     )

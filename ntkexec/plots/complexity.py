@@ -47,7 +47,8 @@ def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
     """The smallest number of networks over repetitions, against a size.
 
     Args:
-        records: studies as plain data; several kinds, draws or conventions of thresholds get colours of their own.
+        records: studies as plain data; several kinds, draws or conventions of thresholds get
+            colours of their own.
         size: a key of `SIZES`.
     """
     figure = new_figure(8.5, 5.2)

@@ -18,8 +18,8 @@ from ntkexec.problem import LearningProblem
 from ntkexec.template import Program, template
 
 
-def trained(program, *, members=1, width=64, kind="factored", seed=0):
-    certificate = pipeline.certify(program, kind=kind, num_decisions=1000)
+def trained(program, *, members=1, width=64, kind="factored", seed=0, threshold="bit"):
+    certificate = pipeline.certify(program, kind=kind, num_decisions=1000, threshold=threshold)
     config = EnsembleConfig(members=members, width=width, seed=seed)
     return certificate, ensemble.train(certificate.problem, config)
 
@@ -61,7 +61,7 @@ def one_step(engine, program, states):
 
 def test_wrong_decisions_of_weak_networks_are_kept():
     program = unions(6)
-    certificate, networks = trained(program)
+    certificate, networks = trained(program, threshold="shared")
     assert not memo_engine(networks, certificate).packed.corrections
     networks = spoilt(networks, noise=1.0)
     engine = memo_engine(networks, certificate)
