@@ -106,7 +106,7 @@ def ensemble_config(
     delta: float,
     num_decisions: int,
     draw: Draw = "trained",
-    descent: Descent = "heavy-ball",
+    descent: Descent = "auto",
 ) -> EnsembleConfig:
     """How to draw: the size and width that are asked for, or what the certificate says."""
     if members is None:
@@ -174,7 +174,7 @@ def run(
     delta: float = 1e-3,
     seed: int = 0,
     draw: Draw = "trained",
-    descent: Descent = "heavy-ball",
+    descent: Descent = "auto",
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,

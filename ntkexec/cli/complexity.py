@@ -18,6 +18,7 @@ class Draw(enum.StrEnum):
     """How networks are drawn."""
 
     trained = "trained"
+    antisymmetric = "antisymmetric"
     linearised = "linearised"
     gaussian = "gaussian"
 
