@@ -119,7 +119,7 @@ def ensemble_config(
     seed: int,
     delta: float,
     num_decisions: int,
-    descent: Descent = "heavy-ball",
+    descent: Descent = "auto",
 ) -> EnsembleConfig:
     """How to draw: the size and width that are asked for, or what the certificate says."""
     if members is None:
@@ -194,7 +194,7 @@ def run(
     delta: float = 1e-3,
     seed: int = 0,
     draw: Draw = "trained",
-    descent: Descent = "heavy-ball",
+    descent: Descent = "auto",
     threshold: Convention = "bit",
     weight_std: float = 1.0,
     bound: str | int | None = None,

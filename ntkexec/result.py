@@ -209,6 +209,7 @@ def ensemble_data(trained: Ensemble | GaussianEnsemble, train_seconds: float) ->
         "gradient_steps": trained.max_steps,
         "predicted_steps": trained.predicted_steps,
         "residual": trained.residual,
+        "peak": None if isinstance(trained, GaussianEnsemble) else trained.peak,
     }
 
 

@@ -69,7 +69,8 @@ def training(networks: Ensemble | GaussianEnsemble, seconds: float) -> str:
         effort = (
             f"at most {networks.max_steps} gradient steps ({networks.predicted_steps} predicted)"
         )
-    return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}"
+    peak = "" if networks.peak is None else f", peak {networks.peak:.2f}"
+    return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}{peak}"
 
 
 def rows(found: "Result") -> list[tuple[str, str]]:

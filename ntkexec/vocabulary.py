@@ -7,7 +7,7 @@ Convention = Literal["zero", "shared", "bit"]
 
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
-Draw = Literal["trained", "linearised", "gaussian", "antisymmetric"]
+Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 
 DRAWS: tuple[Draw, ...] = get_args(Draw)

@@ -75,6 +75,7 @@ class Kind(enum.StrEnum):
 
 
 class Descent(enum.StrEnum):
+    auto = "auto"
     plain = "plain"
     heavy_ball = "heavy-ball"
     whitened = "whitened"
@@ -154,15 +155,15 @@ WidthOption = Annotated[int | None, typer.Option(help="Hidden units of a network
 DrawOption = Annotated[
     Draw,
     typer.Option(
-        help="Networks trained by gradient descent, linearised at their initial weights and trained "
-        "to the end, or of infinite width."
+        help="Networks trained by gradient descent (from two opposite halves: antisymmetric), "
+        "linearised at their initial weights and trained to the end, or of infinite width."
     ),
 ]
 DescentOption = Annotated[
     Descent,
     typer.Option(
-        help="How trained networks descend: plain gradient descent, with momentum, or on a loss "
-        "that is whitened by the known spectrum, in a tenth of the steps."
+        help="How trained networks descend: plain gradient descent, with momentum, on a loss that "
+        "is whitened by the known spectrum, or on that loss without overshoot (auto)."
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
@@ -229,7 +230,7 @@ def run(
     delta: DeltaOption = 0.001,
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
-    descent: DescentOption = Descent.heavy_ball,
+    descent: DescentOption = Descent.auto,
     threshold: ThresholdOption = "bit",
     weight_std: WeightStdOption = 1.0,
     bound: BoundOption = None,
@@ -424,7 +425,7 @@ def train(
     decisions: DecisionsOption = 1_000_000,
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
-    descent: DescentOption = Descent.heavy_ball,
+    descent: DescentOption = Descent.auto,
     threshold: ThresholdOption = "bit",
     weight_std: WeightStdOption = 1.0,
     bound: BoundOption = None,

@@ -20,6 +20,7 @@ class Draw(enum.StrEnum):
     """How networks are drawn."""
 
     trained = "trained"
+    antisymmetric = "antisymmetric"
     linearised = "linearised"
     gaussian = "gaussian"
 

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from ntkexec.ensemble.network import TwoLayerNetwork
@@ -12,11 +11,19 @@ from ntkexec.ensemble.schedule import Schedule
 
 
 class Trained(NamedTuple):
-    """Weights after training, largest error on the training set, and the steps that took."""
+    """Weights after training, and what it took.
+
+    residual: largest error on the training set.
+    steps: gradient steps.
+    peak: the highest that an output came on the way, relative to what it is to be, in the mean
+        over the pairs that want a 1 of it; over outputs and steps. Where the untrained network's
+        was higher than 1, relative to that. Slow descent keeps it at 1.
+    """
 
     weights: Any
     residual: Float[Array, ""]
     steps: Int[Array, ""]
+    peak: Float[Array, ""]
 
 
 def largest(error: Float[Array, "n0 o"]) -> Float[Array, ""]:
@@ -37,6 +44,46 @@ def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"], mean_weight: 
     return jax.value_and_grad(loss, has_aux=True)
 
 
+class _State(NamedTuple):
+    """Where descent stands; the velocity is None without momentum.
+
+    rate: the learning rate, lowered whenever the loss has grown.
+    loss: before the last step.
+    """
+
+    weights: Any
+    velocity: Any
+    rate: Float[Array, ""]
+    loss: Float[Array, ""]
+
+
+def _start(weights: Any, plan: Schedule, dtype: Any) -> _State:
+    velocity = jax.tree.map(jnp.zeros_like, weights) if plan.momentum else None
+    return _State(
+        weights, velocity, jnp.asarray(plan.learning_rate, dtype), jnp.asarray(jnp.inf, dtype)
+    )
+
+
+def _advance(state: _State, plan: Schedule, loss: Array, gradient: Any) -> _State:
+    weights, velocity, rate, last = state
+    if plan.back_off < 1:
+        rate = jnp.where(loss > last, plan.back_off * rate, rate)
+    if plan.momentum:
+        velocity = jax.tree.map(lambda v, g: plan.momentum * v + g, velocity, gradient)
+    direction = gradient if velocity is None else velocity
+    # A rate of the weights' own type: float32 weights stay float32.
+    weights = jax.tree.map(lambda w, d: w - rate.astype(w.dtype) * d, weights, direction)
+    return _State(weights, velocity, rate, loss)
+
+
+def _heights(error: Float[Array, "n0 o"], target: Float[Array, "n0 o"]) -> Float[Array, "o"]:
+    """Every output's mean over the pairs that want a 1 of it, relative to that; 0 if none does."""
+    square = jnp.sum(target**2, axis=0)
+    some = square > 0
+    ratio = 1 + jnp.sum(error * target, axis=0) / jnp.where(some, square, 1)
+    return jnp.where(some, ratio, 0)
+
+
 def descend(
     network: TwoLayerNetwork,
     weights: Any,
@@ -47,31 +94,37 @@ def descend(
     max_steps: int,
 ) -> Trained:
     """Descends on the loss of the plan until no output is off by more than the tolerance."""
-    optimiser = optax.sgd(plan.learning_rate, plan.momentum)
     slope = _slope(network, target, plan.mean_weight)
 
     def step_down(carry: Any) -> Any:
-        weights, state, _, step, _ = carry
-        (_, error), gradient = slope(weights)
+        state, _, step, base, peak, _ = carry
+        (loss, error), gradient = slope(state.weights)
         residual = largest(error)
         # A residual that is not a number ends training too.
         going = (residual > tolerance) & (step < max_steps)
-        updates, state = optimiser.update(gradient, state)
-        moved = optax.apply_updates(weights, updates)
+        moved = _advance(state, plan, loss, gradient)
         # The last gradient only tells that it was the last: checking before would need a second
         # one in the compiled loop, and compile twice as long.
-        weights = jax.tree.map(lambda new, old: jnp.where(going, new, old), moved, weights)
-        return weights, state, residual, step + going, going
+        weights = jax.tree.map(
+            lambda new, old: jnp.where(going, new, old), moved.weights, state.weights
+        )
+        heights = _heights(error, target)
+        base = jnp.where(step > 0, base, jnp.maximum(1, heights))
+        peak = jnp.where(step > 0, jnp.maximum(peak, jnp.max(heights / base)), peak)
+        return moved._replace(weights=weights), residual, step + going, base, peak, going
 
     start = (
-        weights,
-        optimiser.init(weights),
+        _start(weights, plan, target.dtype),
         jnp.asarray(jnp.inf, target.dtype),
         jnp.asarray(0, jnp.int32),
+        jnp.ones_like(target[0]),
+        jnp.asarray(0, target.dtype),
         jnp.asarray(True),
     )
-    weights, _, residual, steps, _ = jax.lax.while_loop(lambda carry: carry[-1], step_down, start)
-    return Trained(weights, residual, steps)
+    state, residual, steps, _, peak, _ = jax.lax.while_loop(
+        lambda carry: carry[-1], step_down, start
+    )
+    return Trained(state.weights, residual, steps, peak)
 
 
 def losses(
@@ -83,13 +136,10 @@ def losses(
     num_steps: int,
 ) -> Float[Array, "s"]:
     """The loss before each of so many steps, to compare with the predicted rate."""
-    optimiser = optax.sgd(plan.learning_rate, plan.momentum)
     slope = _slope(network, target, plan.mean_weight)
 
-    def step_down(carry: Any, _: None) -> Any:
-        weights, state = carry
-        (loss, _), gradient = slope(weights)
-        updates, state = optimiser.update(gradient, state)
-        return (optax.apply_updates(weights, updates), state), loss
+    def step_down(state: _State, _: None) -> Any:
+        (loss, _), gradient = slope(state.weights)
+        return _advance(state, plan, loss, gradient), loss
 
-    return jax.lax.scan(step_down, (weights, optimiser.init(weights)), length=num_steps)[1]
+    return jax.lax.scan(step_down, _start(weights, plan, target.dtype), length=num_steps)[1]

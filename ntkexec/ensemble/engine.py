@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
-from ntkexec.ensemble import devices
+from ntkexec.ensemble import alarm, devices
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.gaussian_engine import GaussianEngine, gaussian_engine
@@ -142,9 +142,19 @@ class Ensemble:
     @property
     def predicted_steps(self) -> int | None:
         """Gradient steps predicted from the spectrum of the train Gram; None if not descended."""
-        if self.config.draw != "trained":
+        if not self.config.descended:
             return None
         return max(plan_for(self.config, s).predicted_steps for s in self.problem.stacks)
+
+    @property
+    def peak(self) -> float | None:
+        """How high outputs that are to be 1 rose in training; see `alarm.peak`."""
+        return alarm.peak(self.weights)
+
+    @property
+    def overshoot(self) -> str | None:
+        """What was wrong with the training, in a sentence; None if nothing was."""
+        return alarm.alarm(self.problem, self.config, self.weights)
 
     @property
     def num_parameters(self) -> int:

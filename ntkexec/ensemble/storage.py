@@ -8,6 +8,7 @@ was killed leaves nothing that loads, and continues where it stopped.
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -223,7 +224,10 @@ def _assemble(
         if sum(len(part.residual) for part in parts) != config.members:
             raise EnsembleError(f"stack {index} does not have its {config.members} members")
         stacks.append(join(parts))
-    return Ensemble(problem, config, tuple(stacks))
+    found = Ensemble(problem, config, tuple(stacks))
+    if found.overshoot:
+        logging.getLogger("ntkexec").warning("%s", found.overshoot)
+    return found
 
 
 def _claim(folder: Path, manifest: Manifest, budget: int) -> None:
