@@ -21,6 +21,7 @@ from ntkexec.layout import AtMost
 from ntkexec.packed.engine import PackedEngine
 from ntkexec.packed.plan import Correction, PackedProgram
 from ntkexec.problem import LearningProblem
+from ntkexec.promises import promises_kept
 from ntkexec.roundoff import FLOAT32, growth, underflow
 from ntkexec.template import Template
 
@@ -70,7 +71,7 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
         )
     thresholds = np.asarray(plain.thresholds, np.float64)
     table = tabulate(networks.problem, plain.stacks, thresholds)
-    invariants = sorted({found.reason for found in networks.problem.program.layout.invariants})
+    invariants = sorted({found.reason for found in promises_kept(networks.problem.program)})
     where = f" where {' and '.join(invariants)}" if invariants else ""
     return PackedEngine(
         plain,
@@ -96,7 +97,7 @@ def tabulate(
     Raises:
         EnsembleError: see `memo_engine`.
     """
-    invariants = problem.program.layout.invariants
+    invariants = promises_kept(problem.program)
     num_sets, corrections, margin, error = 0, list[Correction](), np.inf, 0.0
     for stack, wide in zip(problem.stacks, stacks, strict=True):
         for position, index in enumerate(stack.components):
