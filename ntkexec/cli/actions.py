@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 from ntkexec import compilation, ensemble, graphs, pipeline, program_report, report
 from ntkexec.cli import text
 from ntkexec.cli.progress import quiet
-from ntkexec.ensemble import Progress
+from ntkexec.ensemble import Progress, thresholds
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
 from ntkexec.plots import certificate as certificate_plot
@@ -238,7 +238,13 @@ def train(
     start = time.perf_counter()
     with training_bar() as report:
         trained = ensemble.draw(
-            certificate.problem, config, directory=out, parameters=parameters, report=report
+            certificate.problem,
+            config,
+            directory=out,
+            parameters=parameters,
+            thresholds=thresholds.running(certificate),
+            convention=thresholds.convention(certificate),
+            report=report,
         )
     seconds = time.perf_counter() - start
     if as_json:
