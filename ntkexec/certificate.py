@@ -103,6 +103,12 @@ class Certificate:
         return threshold_table(self.problem, self.bound, self.convention)
 
     @functools.cached_property
+    def convention_in_use(self) -> str:
+        """The convention's name, or `stored` where the given thresholds are not the convention's."""
+        own = threshold_table(self.problem, self.bound, self.convention)
+        return self.convention if np.array_equal(own, self.thresholds) else "stored"
+
+    @functools.cached_property
     def one_margins(self) -> Float64[np.ndarray, "k m"]:
         """How far the smallest mean of a 1 lies above the threshold; infinite where there is none."""
         return self._means.one - self.thresholds
@@ -333,7 +339,7 @@ class Certificate:
             ),
             ("  at m, n0", f"{tight.num_matches}, {problem.num_inputs[tight.component]}"),
             ("  C(m, n0)", f"{self.capacity:.2f}"),
-            ("  threshold", f"{self.threshold:.4f} (convention: {self.convention})"),
+            ("  threshold", f"{self.threshold:.4f} (convention: {self.convention_in_use})"),
             ("verdict", self.verdict()),
         ]
         return "\n".join(f"{name:<13} {value}" for name, value in rows)

@@ -10,6 +10,7 @@ from scipy import optimize, sparse
 from ntkexec.errors import CertificateError
 from ntkexec.layout import AtMost
 from ntkexec.problem import LearningProblem, structural_counts
+from ntkexec.promises import promises_kept
 from ntkexec.template import Template
 
 NEVER = np.iinfo(np.int32).max
@@ -37,7 +38,7 @@ class MatchBound:
 def state_bound(
     problem: LearningProblem, *, only_valid: bool = True, time_limit: float = 20.0
 ) -> MatchBound:
-    """A bound for every state, reachable or not.
+    """A bound for every state, reachable or not; with `only_valid`, all that follow a valid one.
 
     For every component the largest compatible set of templates is found by integer programming
     (HiGHS); where the time limit stops the search, its upper bound is taken instead, so the result
@@ -45,11 +46,12 @@ def state_bound(
 
     Args:
         problem: templates divided among networks.
-        only_valid: assume that one-hot fields hold at most one choice, and tables at most
-            `occupied` slots; False covers every assignment of the bits.
+        only_valid: assume what the layout promises (one-hot fields hold at most one choice, tables
+            at most `occupied` slots) as far as every step keeps it; False covers every assignment
+            of the bits.
         time_limit: seconds for one component.
     """
-    invariants = problem.program.layout.invariants if only_valid else ()
+    invariants = promises_kept(problem.program) if only_valid else ()
     found = [
         _largest_compatible_set(
             [problem.program.templates[t] for t in c.templates], invariants, time_limit
@@ -58,9 +60,8 @@ def state_bound(
     ]
     exact = all(proven for _, proven in found)
     max_matches = np.array([size for size, _ in found])
-    assumption = (
-        f" where {' and '.join(sorted({i.reason for i in invariants}))}" if invariants else ""
-    )
+    kept = " and ".join(sorted({i.reason for i in invariants}))
+    assumption = f" where {kept} (every step keeps that)" if kept else ""
     method = "integer programming" if exact else "upper bound of integer programming"
     return _bound_from_counts(problem, max_matches, f"all states{assumption} ({method})")
 

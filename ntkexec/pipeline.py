@@ -8,10 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import networkx as nx
+import numpy as np
 
 from ntkexec import engines, ensemble, executor
 from ntkexec.certificate import Certificate, check_odds, padded
-from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, GaussianEnsemble, Progress
+from ntkexec.ensemble import (
+    Descent,
+    Draw,
+    Ensemble,
+    EnsembleConfig,
+    GaussianEnsemble,
+    Manifest,
+    Progress,
+)
 from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
@@ -22,7 +31,7 @@ from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.reachable import measured_bound
 from ntkexec.result import EngineName, Result
 from ntkexec.template import Program
-from ntkexec.vocabulary import Convention
+from ntkexec.vocabulary import CONVENTIONS, Convention
 
 LOG = logging.getLogger("ntkexec")
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -68,6 +77,7 @@ def certify(
     threshold: Convention = "bit",
     weight_std: float = 1.0,
     draw: Draw = "trained",
+    given_thresholds: np.ndarray | None = None,
 ) -> Certificate:
     """The certificate of a program.
 
@@ -84,6 +94,7 @@ def certify(
         threshold: convention of the thresholds, see `ntkexec.thresholds`.
         weight_std: standard deviation of the networks' weights at initialisation.
         draw: how they are drawn; see `EnsembleConfig`.
+        given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
 
     Raises:
         CertificateError: delta or num_decisions out of range, or see `bound_for`.
@@ -98,11 +109,46 @@ def certify(
         weight_std=weight_std,
         convention=threshold,
         draw=draw,
+        given_thresholds=given_thresholds,
     )
     without = certificate.certified and (kind == "factored" or threshold == "bit")
     if padding == "auto" and not without:
         return padded(certificate, delta=delta, num_decisions=num_decisions)
     return certificate
+
+
+def certify_stored(
+    networks: Ensemble, manifest: Manifest, *, threshold: Convention | None = None, **options: Any
+) -> Certificate:
+    """The certificate of a stored ensemble, for its kind of network and the thresholds it runs with.
+
+    Args:
+        networks: the ensemble.
+        manifest: what it says of itself.
+        threshold: the convention that is asked for, if any.
+        options: bound, delta, num_decisions and instance, as for `certify`.
+
+    Raises:
+        EnsembleError: another convention is asked for than the one it was stored with.
+        CertificateError: as for `certify`.
+    """
+    stored = manifest.convention
+    if threshold is not None and threshold != stored:
+        raise EnsembleError(
+            f"the ensemble runs with the thresholds {stored!r} that it was stored with, not "
+            f"{threshold!r}"
+        )
+    problem, config = networks.problem, networks.config
+    return certify(
+        problem.program,
+        kind=problem.kind,
+        padding=problem.padding,
+        threshold=stored if stored in CONVENTIONS else "bit",  # type: ignore[arg-type]
+        weight_std=config.weight_std,
+        draw=config.draw,
+        given_thresholds=networks.thresholds,
+        **options,
+    )
 
 
 def default_width(problem: LearningProblem) -> int:
@@ -195,8 +241,8 @@ def run(
     seed: int = 0,
     draw: Draw = "trained",
     descent: Descent = "auto",
-    threshold: Convention = "bit",
-    weight_std: float = 1.0,
+    threshold: Convention | None = None,
+    weight_std: float | None = None,
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,
@@ -223,8 +269,10 @@ def run(
         seed: of the initial weights.
         draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
         descent: how they are trained; see `EnsembleConfig`.
-        threshold: convention of the thresholds, see `ntkexec.thresholds`.
-        weight_std: standard deviation of the networks' weights at initialisation.
+        threshold: convention of the thresholds, see `ntkexec.thresholds`; by default `bit`, or that
+            of the trained ensemble.
+        weight_std: standard deviation of the networks' weights at initialisation; by default 1, or
+            that of the trained ensemble.
         bound: see `bound_for`.
         padding: see `certify`.
         trained: folder of a trained ensemble, which is then used and decides the sizes.
@@ -248,8 +296,22 @@ def run(
         raise NtkexecError(
             f"no engine {engine!r}; there is {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
         )
+    networks: Ensemble | GaussianEnsemble | None = None
+    train_seconds = 0.0
     if trained is None:
         instance = prepare(algorithm, graph, **inputs)
+        certificate = certify(
+            instance.program,
+            kind=kind,
+            bound=bound,
+            padding=padding,
+            delta=delta,
+            num_decisions=instance.num_decisions,
+            instance=instance,
+            threshold=threshold or "bit",
+            weight_std=1.0 if weight_std is None else weight_std,
+            draw=draw,
+        )
     else:
         if engine not in TRAINED:
             raise EnsembleError(
@@ -261,44 +323,41 @@ def run(
             raise EnsembleError(
                 f"the ensemble in {trained} learned {manifest.algorithm}, not {algorithm}"
             )
-        kind, padding = manifest.kind, manifest.padding
-        weight_std, draw = manifest.config.weight_std, manifest.config.draw
+        if weight_std not in (None, manifest.config.weight_std):
+            raise EnsembleError(
+                f"the ensemble in {trained} has weight_std {manifest.config.weight_std:g}, not "
+                f"{weight_std:g}"
+            )
         instance = prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
-    certificate = certify(
-        instance.program,
-        kind=kind,
-        bound=bound,
-        padding=padding,
-        delta=delta,
-        num_decisions=instance.num_decisions,
-        instance=instance,
-        threshold=threshold,
-        weight_std=weight_std,
-        draw=draw,
-    )
+        problem = LearningProblem(instance.program, manifest.kind, manifest.padding)
+        networks = ensemble.load(trained, problem)
+        if members is not None:
+            networks = networks.first(members)
+        certificate = certify_stored(
+            networks,
+            manifest,
+            threshold=threshold,
+            bound=bound,
+            delta=delta,
+            num_decisions=instance.num_decisions,
+            instance=instance,
+        )
     LOG.info("%s", certificate.verdict())
     certificate.require()
-    networks: Ensemble | GaussianEnsemble | None = None
-    train_seconds = 0.0
-    if engine in TRAINED:
+    if engine in TRAINED and networks is None:
         start = time.perf_counter()
-        if trained is not None:
-            networks = ensemble.load(trained, certificate.problem)
-            if members is not None:
-                networks = networks.first(members)
-        else:
-            config = ensemble_config(
-                certificate,
-                members=members,
-                width=width,
-                seed=seed,
-                delta=delta,
-                num_decisions=instance.num_decisions,
-                descent=descent,
-            )
-            networks = ensemble.draw(certificate.problem, config, report=report)
-            train_seconds = time.perf_counter() - start
-        LOG.info("networks ready after %.2f s", time.perf_counter() - start)
+        config = ensemble_config(
+            certificate,
+            members=members,
+            width=width,
+            seed=seed,
+            delta=delta,
+            num_decisions=instance.num_decisions,
+            descent=descent,
+        )
+        networks = ensemble.draw(certificate.problem, config, report=report)
+        train_seconds = time.perf_counter() - start
+        LOG.info("networks ready after %.2f s", train_seconds)
     update = make_engine(engine, certificate, networks)
     until = instance.until if until is None else until
     if until == "halt" and instance.halt is None:

@@ -176,7 +176,7 @@ def certificate_data(
         "max_matches": certificate.max_matches,
         "capacity": certificate.capacity if math.isfinite(certificate.capacity) else None,
         "threshold": certificate.threshold,
-        "convention": certificate.convention,
+        "convention": certificate.convention_in_use,
         "conventions": {
             name: {
                 "certified": one.certified,

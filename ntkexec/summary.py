@@ -142,7 +142,7 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
             told.append(f"{name}: N = {size:,} (margin {one.smallest_margin:.4f})")
         else:
             told.append(f"{name}: not certified")
-    return f"{certificate.convention}; at this padding " + ", ".join(reversed(told))
+    return f"{certificate.convention_in_use}; at this padding " + ", ".join(reversed(told))
 
 
 def limit_odds(found: "Result") -> str:

@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 from ntkexec import compilation, ensemble, graphs, pipeline, program_report, report
 from ntkexec.cli import text
 from ntkexec.cli.progress import quiet
-from ntkexec.ensemble import Progress
+from ntkexec.ensemble import Progress, thresholds
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
 from ntkexec.plots import certificate as certificate_plot
@@ -223,7 +223,7 @@ def train(
         parameters = found.sizes(**sizes)
         program = found.program(**parameters)
     certificate = pipeline.certify(
-        program, instance=instance, delta=delta, num_decisions=num_decisions, **options
+        program, instance=instance, delta=delta, num_decisions=num_decisions, draw=draw, **options
     )
     config = pipeline.ensemble_config(
         certificate,
@@ -232,13 +232,18 @@ def train(
         seed=seed,
         delta=delta,
         num_decisions=num_decisions,
-        draw=draw,
         descent=descent,
     )
     start = time.perf_counter()
     with training_bar() as report:
         trained = ensemble.draw(
-            certificate.problem, config, directory=out, parameters=parameters, report=report
+            certificate.problem,
+            config,
+            directory=out,
+            parameters=parameters,
+            thresholds=thresholds.running(certificate),
+            convention=thresholds.convention(certificate),
+            report=report,
         )
     seconds = time.perf_counter() - start
     if as_json:

@@ -231,8 +231,14 @@ def run(
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
     descent: DescentOption = Descent.auto,
-    threshold: ThresholdOption = "bit",
-    weight_std: WeightStdOption = 1.0,
+    threshold: Annotated[
+        Convention | None,
+        typer.Option(help="As for 'certify': bit by default, or the trained ensemble's."),
+    ] = None,
+    weight_std: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of the initial weights: 1, or the ensemble's."),
+    ] = None,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     ensemble: Annotated[

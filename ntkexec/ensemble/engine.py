@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
 from ntkexec.ensemble import alarm, devices
+from ntkexec.ensemble import thresholds as running_thresholds
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.gaussian_engine import GaussianEngine, gaussian_engine
@@ -117,13 +118,31 @@ class EnsembleEngine:
 
 @dataclasses.dataclass(frozen=True)
 class Ensemble:
-    """A trained ensemble: the learning problem, how it was trained, and the weights by stack."""
+    """A trained ensemble.
+
+    Args:
+        problem: what it learned.
+        config: how it was trained.
+        weights: by stack.
+        thresholds: with which it runs, by bit and number of matches, if it was stored with any; if
+            not, it runs with those of a certificate.
+
+    Raises:
+        EnsembleError: another number of stacks, or thresholds of another shape.
+    """
 
     problem: LearningProblem
     config: EnsembleConfig
     weights: tuple[Weights, ...]
+    thresholds: Float32[np.ndarray, "k m"] | None = None
 
     def __post_init__(self) -> None:
+        shape = (self.problem.program.layout.num_bits, self.problem.max_matches + 1)
+        if self.thresholds is not None and self.thresholds.shape != shape:
+            raise EnsembleError(
+                f"thresholds by bit and number of matches have shape {shape}, not "
+                f"{self.thresholds.shape}"
+            )
         if len(self.weights) != len(self.problem.stacks):
             raise EnsembleError(
                 f"{len(self.weights)} stacks of weights for a problem with {len(self.problem.stacks)}"
@@ -173,7 +192,8 @@ class Ensemble:
             Weights._make(None if array is None else array[:members] for array in weights)
             for weights in self.weights
         )
-        return Ensemble(self.problem, dataclasses.replace(self.config, members=members), kept)
+        config = dataclasses.replace(self.config, members=members)
+        return dataclasses.replace(self, config=config, weights=kept)
 
 
 def ensemble_engine(
@@ -182,7 +202,8 @@ def ensemble_engine(
     """The ensemble as an engine, with the certificate's thresholds.
 
     Raises:
-        EnsembleError: the certificate is for another learning problem, or another kind of network.
+        EnsembleError: the certificate is for another learning problem, another kind of network, or
+            other thresholds than those with which the ensemble was stored.
     """
     problem, config = ensemble.problem, ensemble.config
     if problem != certificate.problem:
@@ -196,7 +217,8 @@ def ensemble_engine(
     )
     if isinstance(ensemble, GaussianEnsemble):
         return gaussian_engine(ensemble, certificate)
-    return uncertified_engine(ensemble, certificate.thresholds)
+    table = running_thresholds.shared_by(ensemble.thresholds, certificate)
+    return uncertified_engine(ensemble, table)
 
 
 def uncertified_engine(ensemble: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> EnsembleEngine:

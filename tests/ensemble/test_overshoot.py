@@ -168,7 +168,10 @@ def test_divergence_is_refused_with_the_descent_that_would_do():
 def test_the_peak_is_stored_and_loaded(tmp_path):
     learned = LearningProblem(MIXED)
     config = EnsembleConfig(members=3, width=64, descent="plain")
-    trained = ensemble.train(learned, config, directory=tmp_path / "e")
+    shape = (MIXED.layout.num_bits, learned.max_matches + 1)
+    trained = ensemble.train(
+        learned, config, directory=tmp_path / "e", thresholds=np.ones(shape, np.float32)
+    )
     found = ensemble.load(tmp_path / "e", learned)
     for a, b, stack in zip(trained.weights, found.weights, learned.stacks):
         assert a.peak.shape == (3, len(stack.components))
