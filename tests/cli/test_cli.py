@@ -107,7 +107,7 @@ def test_every_engine_executes_exactly_and_prints_one_object(command, engine):
     assert data["answer"] == {
         str(v): {"informed": True, "message": "10", "arrival": v} for v in range(5)
     }
-    assert 0 < data["smallest_margin"] <= 0.5
+    assert 0 < data["smallest_margin"] <= 1
     if engine == "ensemble":
         assert data["ensemble"]["kind"] == "factored"
         assert data["ensemble"]["members"] == data["certificate"]["ensemble_size"]
@@ -135,7 +135,7 @@ def test_the_text_tells_graph_certificate_answer_and_verdict(command):
     status, out, err = command("run", "flooding", "path:5", *KERNEL)
     assert (status, err) == (0, "")
     assert "path:5: 5 nodes, 4 edges, degree 2, 3 colours" in out
-    assert "certified: smallest margin" in out
+    assert "certified at infinite width: smallest margin" in out
     assert "0 wrong bits" in out
     rows = [line.split() for line in out.splitlines()]
     assert ["node", "informed", "message", "arrival"] in rows
@@ -253,7 +253,7 @@ CERTIFY = ("certify", "flooding", "--degree", 2, "--word", 3)
 def test_a_factored_program_is_certified(command):
     status, out, err = command(*CERTIFY)
     assert (status, err) == (0, "")
-    assert "certified: smallest margin" in out
+    assert "certified at infinite width: smallest margin" in out
     assert "network(s) per learning problem, for 1,000,000 decisions" in out
     status, out, _ = command(*CERTIFY, "--json")
     data = one_object(out)
@@ -266,7 +266,8 @@ def test_a_factored_program_is_certified(command):
 
 
 def test_a_joint_program_without_padding_is_not_and_the_bit_is_named(command):
-    status, out, err = command(*CERTIFY, "--ensemble-kind", "joint")
+    shared = ("--ensemble-kind", "joint", "--threshold", "shared")
+    status, out, err = command(*CERTIFY, *shared)
     assert (status, err) == (1, "")
     (verdict,) = [line for line in out.splitlines() if "not certified: bit " in line]
     names = pipeline.find_algorithm("flooding").program(
@@ -274,14 +275,23 @@ def test_a_joint_program_without_padding_is_not_and_the_bit_is_named(command):
     )
     assert verdict.split("not certified: bit ")[1].split(" has ")[0] in names.layout.bit_names
     padding = int(verdict.split("padding with ")[1].split()[0])
-    status, out, _ = command(*CERTIFY, "--ensemble-kind", "joint", "--json")
+    status, out, _ = command(*CERTIFY, *shared, "--json")
     data = one_object(out)
     assert (status, data["certificate"]["certified"]) == (1, False)
     assert data["certificate"]["ensemble_size"] is None
     # The padding that it names is enough, and one less is not.
-    joint = (*CERTIFY, "--ensemble-kind", "joint", "--padding")
+    joint = (*CERTIFY, *shared, "--padding")
     assert [command(*joint, p)[0] for p in (padding, padding - 1)] == [0, 1]
     assert command(*joint, "auto")[0] == 0
+    # Thresholds for each bit need none, and the other conventions are told beside them.
+    status, out, _ = command(*CERTIFY, "--ensemble-kind", "joint", "--json")
+    data = one_object(out)["certificate"]
+    assert (status, data["convention"]) == (0, "bit")
+    assert {name: one["certified"] for name, one in data["conventions"].items()} == {
+        "zero": False,
+        "shared": False,
+        "bit": True,
+    }
 
 
 def test_other_options_change_the_certificate(command):
