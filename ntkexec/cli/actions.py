@@ -37,12 +37,21 @@ def load_graph(
     *,
     degree: int | None = None,
     self_loops: str = "refuse",
+    directed: bool | None = None,
     weights: str | None = None,
+    weight_scale: int = 1,
 ) -> Graph:
     """A graph for an algorithm, as given on the command line."""
     if weights is not None and not pipeline.find_algorithm(algorithm).weighted:
         raise NtkexecError(f"{algorithm} reads no weights; --weights {weights} goes without")
-    return graphs.load(spec, degree=degree, self_loops=self_loops, weight=weights)
+    return graphs.load(
+        spec,
+        degree=degree,
+        self_loops=self_loops,
+        directed=directed,
+        weight=weights,
+        weight_scale=weight_scale,
+    )
 
 
 def with_ties(algorithm: str, ties: str) -> str:
@@ -102,7 +111,9 @@ def run(
     bits: int | None,
     degree: int | None,
     self_loops: str,
+    directed: bool | None,
     weights: str | None,
+    weight_scale: int,
     as_json: bool,
     html: Path | None,
     plot: Path | None,
@@ -119,7 +130,13 @@ def run(
         raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
     else:
         graph = load_graph(
-            algorithm, words[0], degree=degree, self_loops=self_loops, weights=weights
+            algorithm,
+            words[0],
+            degree=degree,
+            self_loops=self_loops,
+            directed=directed,
+            weights=weights,
+            weight_scale=weight_scale,
         )
     traced = html is not None or plot is not None
     with training_bar() as told:

@@ -192,7 +192,23 @@ SelfLoopsOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with integer weights."),
+    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with the weights."),
+]
+WeightScaleOption = Annotated[
+    int,
+    typer.Option(
+        help="With --weights: what they are multiplied by to be whole, 10 for one decimal; distances "
+        "come out multiplied."
+    ),
+]
+DirectedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--directed/--undirected",
+        help="How to read an edge list or a matrix; lists are undirected by default, and a matrix is "
+        "if it is symmetric.",
+        show_default=False,
+    ),
 ]
 DegreeOption = Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -274,6 +290,8 @@ def run(
     ] = True,
     degree: DegreeOption = None,
     self_loops: SelfLoopsOption = SelfLoops.refuse,
+    directed: DirectedOption = None,
+    weight_scale: WeightScaleOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Execute an algorithm on a graph with a learned update, and judge the answer.
@@ -290,6 +308,8 @@ def run(
         bits=bits,
         degree=degree,
         self_loops=self_loops.value,
+        directed=directed,
+        weight_scale=weight_scale,
         weights=weights,
         as_json=json,
         sources=source,
@@ -437,7 +457,9 @@ def train(
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
+    directed: DirectedOption = None,
     weights: WeightsOption = None,
+    weight_scale: WeightScaleOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
@@ -449,7 +471,14 @@ def train(
     sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
     loaded = None
     if graph is not None:
-        loaded = actions.load_graph(algorithm, graph, self_loops=self_loops.value, weights=weights)
+        loaded = actions.load_graph(
+            algorithm,
+            graph,
+            self_loops=self_loops.value,
+            directed=directed,
+            weights=weights,
+            weight_scale=weight_scale,
+        )
     actions.train(
         algorithm,
         loaded,

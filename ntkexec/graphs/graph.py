@@ -15,6 +15,28 @@ from ntkexec.message_passing import GraphsTuple
 Names = tuple[Hashable, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Loops:
+    """Edges from nodes to themselves that a graph was given with and that were dropped.
+
+    Attributes:
+        nodes: indices of the nodes, ascending, each once; shape (l,).
+        weights: the smallest of each node's loops, or None if no weights were read; shape (l,). One
+            that is not negative may be rounded up.
+    """
+
+    nodes: Int32[np.ndarray, "l"]
+    weights: Int32[np.ndarray, "l"] | None
+
+    @property
+    def negative(self) -> "Loops":
+        """Those of negative weight, the only ones that a walk can gain by."""
+        if self.weights is None:
+            return Loops(self.nodes[:0], self.nodes[:0])
+        kept = self.weights < 0
+        return Loops(self.nodes[kept], self.weights[kept])
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """One graph, or a batch of several side by side, with a two-hop colouring.
@@ -31,6 +53,9 @@ class Graph:
         degree: largest number of distinct neighbours, in or out, that a node has.
         directed: whether edges have a direction.
         label: what to call the graph in titles and messages.
+        loops: the edges from nodes to themselves that were dropped, or None if there were none.
+        unread_weights: an attribute with numbers other than 1 that every edge has in a graph which was
+            loaded without weights; None where there is none.
     """
 
     tuple: GraphsTuple
@@ -40,6 +65,8 @@ class Graph:
     degree: int
     directed: bool
     label: str
+    loops: Loops | None = None
+    unread_weights: str | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -169,4 +196,23 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         degree=max(graph.degree for graph in graphs),
         directed=first.directed,
         label=" + ".join(graph.label for graph in graphs[:3]) + more,
+        loops=_all_loops(graphs),
+        unread_weights=next((g.unread_weights for g in graphs if g.unread_weights), None),
     )
+
+
+def _all_loops(graphs: Sequence[Graph]) -> Loops | None:
+    """The dropped loops of all graphs, by index in the batch."""
+    starts = np.cumsum([0, *(graph.num_nodes for graph in graphs)]).tolist()
+    found = [(start, graph.loops) for start, graph in zip(starts, graphs, strict=False)]
+    found = [(start, loops) for start, loops in found if loops is not None]
+    if not found:
+        return None
+    nodes = np.concatenate([loops.nodes + start for start, loops in found]).astype(np.int32)
+    if not graphs[0].weighted:
+        return Loops(nodes, None)
+    weights = [
+        np.zeros(len(loops.nodes), np.int32) if loops.weights is None else loops.weights
+        for _, loops in found
+    ]
+    return Loops(nodes, np.concatenate(weights))
