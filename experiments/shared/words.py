@@ -25,6 +25,14 @@ def shown(words: object, longest: int = LONGEST) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in cut)
 
 
+def quoted(value: object, longest: int = LONGEST) -> str:
+    """A value as Python writes it, cut and escaped as by `shown`."""
+    try:
+        return shown(repr(value), longest)
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deeply"
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
