@@ -118,7 +118,7 @@ def _loop(
     done = 0
     history: list[dict[str, np.ndarray]] = []
     if checkpoint is not None:
-        state, done, history = _resume(checkpoint, state)
+        state, done, history = _resume(checkpoint, state, num_steps)
     while done < num_steps:
         if between is not None:
             state = between(state, done)
@@ -153,7 +153,9 @@ def _store(path: Path, state: Any, done: int, history: list[dict[str, np.ndarray
     save_tree(path, {STATE: state, HISTORY: _joined(history)}, done=str(done))
 
 
-def _resume(path: Path, state: State) -> tuple[State, int, list[dict[str, np.ndarray]]]:
+def _resume(
+    path: Path, state: State, num_steps: int
+) -> tuple[State, int, list[dict[str, np.ndarray]]]:
     if not path.exists():
         return state, 0, []
     tensors, notes = load_tensors(path)
@@ -162,5 +164,17 @@ def _resume(path: Path, state: State) -> tuple[State, int, list[dict[str, np.nda
         for name, values in tensors.items()
         if name.startswith(f"{HISTORY}/")
     }
-    stored = {name: values for name, values in tensors.items() if name.startswith(f"{STATE}/")}
-    return restore_tree(stored, {STATE: state}, path)[STATE], int(notes["done"]), [history]
+    stored = {name: values for name, values in tensors.items() if name not in _keys(history)}
+    steps = notes.get("done", "")
+    if not steps.isdecimal() or not 0 < int(steps) <= num_steps:
+        raise ExperimentError(
+            f"{path} holds {steps or 'no number of'} steps, and {num_steps} are asked for; delete it "
+            "to start anew"
+        )
+    if any(len(values) != int(steps) for values in history.values()):
+        raise ExperimentError(f"{path} holds another history; delete it to start anew")
+    return restore_tree(stored, {STATE: state}, path)[STATE], int(steps), [history]
+
+
+def _keys(history: dict[str, np.ndarray]) -> set[str]:
+    return {f"{HISTORY}/{name}" for name in history}

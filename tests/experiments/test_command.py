@@ -88,7 +88,7 @@ def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
     assert "1, at most 2" in out
     assert "not measured  data" in out
     assert "needs the data set roses" in out
-    assert out.splitlines()[-1] == "1 hold, 0 fail, 1 not measured"
+    assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
     assert "example, seed 1: numbers (3 of 4)" in err
     assert (tmp_path / "results" / "example").is_dir()
     assert "2 of 4 results were in results" in command("run", "example", "--seeds", 2)[1]
@@ -165,7 +165,7 @@ def test_an_experiment_that_cannot_run_leaves_the_reports_of_the_others(
     status, out, err = command("run", "all", "--seeds", 1, "--html", "page.html")
     assert status == 2
     assert out.startswith("example: ")
-    assert out.splitlines()[-1] == "1 hold, 0 fail, 1 not measured"
+    assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
     assert err.splitlines()[-1].endswith("broken: nobody answers")
     assert "An example" in (tmp_path / "page.html").read_text()
     status, out, _ = command("run", "all", "--seeds", 1, "--json")
