@@ -64,9 +64,11 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         "widths": [1],
         "paddings": [0],
         "kinds": ["joint"],
+        "thresholds": ["shared"],
+        "weight_std": 1.0,
         "draw": "gaussian",
     }
-    found = run_studies(
+    found, _ = run_studies(
         algorithm,
         **(defaults | options),
         graphs=setting.graphs,
@@ -93,13 +95,11 @@ def trained(algorithm: str) -> dict[str, Any]:
         start, used = time.perf_counter(), time.process_time()
         certificate = pipeline.certify(program, kind=kind, delta=DELTA, num_decisions=DECISIONS)
         config = pipeline.ensemble_config(
-            certificate,
+            pipeline.at_width(certificate),
             members=None,
-            width=None,
             seed=0,
             delta=DELTA,
             num_decisions=DECISIONS,
-            descent="whitened" if kind == "joint" else "heavy-ball",
         )
         certified = time.perf_counter() - start
         networks = ensemble.train(certificate.problem, config)

@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 
 from ntkexec import engines, ensemble, executor
+from ntkexec.at_width import AtWidth
 from ntkexec.certificate import Certificate, check_odds, padded
 from ntkexec.ensemble import (
     Descent,
@@ -151,34 +152,56 @@ def certify_stored(
     )
 
 
-def default_width(problem: LearningProblem) -> int:
-    """The width that training uses if none is asked for: it grows with the problem's size."""
+def default_width(certificate: Certificate, descent: Descent = "auto") -> int:
+    """The width that training uses if none is asked for.
+
+    It grows with the problem's size, and is at least what keeps the bias of a finite width small
+    against every margin, where that is known; see `ntkexec.at_width`.
+    """
+    problem = certificate.problem
     largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)
-    return MIN_WIDTH * math.ceil(WIDTH_PER_TEMPLATE * largest / MIN_WIDTH)
+    width = MIN_WIDTH * math.ceil(WIDTH_PER_TEMPLATE * largest / MIN_WIDTH)
+    needed = AtWidth(certificate, width, descent).width_needed()
+    if needed.covered and needed.value > width:
+        width = MIN_WIDTH * math.ceil(needed.value / MIN_WIDTH)
+    return width
+
+
+def at_width(
+    certificate: Certificate, width: int | None = None, descent: Descent = "auto"
+) -> AtWidth:
+    """What a certificate says of networks of a width, by default `default_width`.
+
+    Raises:
+        EnsembleError: a width below 1.
+    """
+    if width is not None and width < 1:
+        raise EnsembleError(f"width must be at least 1, got {width}")
+    if width is None:
+        width = default_width(certificate, descent)
+    return AtWidth(certificate, width, descent)
 
 
 def ensemble_config(
-    certificate: Certificate,
-    *,
-    members: int | None,
-    width: int | None,
-    seed: int,
-    delta: float,
-    num_decisions: int,
-    descent: Descent = "auto",
+    finite: AtWidth, *, members: int | None, seed: int, delta: float, num_decisions: int
 ) -> EnsembleConfig:
-    """How to draw: the size and width that are asked for, or what the certificate says."""
+    """How to draw networks of that width: as many as are asked for, or what delta needs.
+
+    Raises:
+        CertificateError: the bias of that width eats a margin.
+    """
+    certificate = finite.certificate
     if members is None:
-        members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
-    if width is None:
-        width = default_width(certificate.problem)
+        members = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
+    else:
+        finite.require()
     return EnsembleConfig(
         members=members,
-        width=width,
+        width=finite.width,
         weight_std=certificate.weight_std,
         seed=seed,
         draw=certificate.draw,
-        descent=descent,
+        descent=finite.descent,  # type: ignore[arg-type]
     )
 
 
@@ -265,7 +288,8 @@ def run(
         kind: one network for all templates (`joint`), or one for every bit (`factored`).
         members: networks for every learning problem; by default what `delta` needs.
         width: hidden units of a network; by default `default_width`.
-        delta: probability of any wrong bit in the whole run, by a union bound at infinite width.
+        delta: probability of any wrong bit in the whole run, by a union bound with the spread of
+            infinite width and margins that are less the bias of this width, where it is known.
         seed: of the initial weights.
         draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
         descent: how they are trained; see `EnsembleConfig`.
@@ -344,16 +368,16 @@ def run(
         )
     LOG.info("%s", certificate.verdict())
     certificate.require()
+    if isinstance(networks, Ensemble):
+        AtWidth(certificate, networks.config.width, networks.config.descent).require()
     if engine in TRAINED and networks is None:
         start = time.perf_counter()
         config = ensemble_config(
-            certificate,
+            at_width(certificate, width, descent),
             members=members,
-            width=width,
             seed=seed,
             delta=delta,
             num_decisions=instance.num_decisions,
-            descent=descent,
         )
         networks = ensemble.draw(certificate.problem, config, report=report)
         train_seconds = time.perf_counter() - start

@@ -243,13 +243,11 @@ def train(
         program, instance=instance, delta=delta, num_decisions=num_decisions, draw=draw, **options
     )
     config = pipeline.ensemble_config(
-        certificate,
+        pipeline.at_width(certificate, width, descent),
         members=members,
-        width=width,
         seed=seed,
         delta=delta,
         num_decisions=num_decisions,
-        descent=descent,
     )
     start = time.perf_counter()
     with training_bar() as report:
