@@ -25,6 +25,12 @@ def mean(
     return found, (found - reach, found + reach)
 
 
+def magnitude(interval: tuple[float, float]) -> tuple[float, float]:
+    """The interval of an absolute value, from that of the value."""
+    low, high = interval
+    return max(0.0, low, -high), max(abs(low), abs(high))
+
+
 def slope(
     x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"], *, miss: float = FALSE_ALARM
 ) -> tuple[float, tuple[float, float]]:
