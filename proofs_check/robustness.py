@@ -203,7 +203,7 @@ def measure_encoding(scale: Scale, widen: float = 1.0) -> Measurement:
         step = 1e-6 * np.eye(n0)
         gradient = (outputs(row + step) - outputs(row - step)).T / 2e-6
         for bit in range(bits.shape[1]):
-            radius = abs(mean[state, bit] - threshold[state, 0]) / (
+            radius = abs(mean[state, bit] - threshold[state, bit]) / (
                 slope * np.abs(weights[:, bit]).sum()
             )
             ways = rng.normal(size=(directions, n0))
@@ -211,7 +211,7 @@ def measure_encoding(scale: Scale, widen: float = 1.0) -> Measurement:
             ways /= np.linalg.norm(ways, axis=1, keepdims=True)
             for factor in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0):
                 moved = row + factor * radius * ways
-                flipped = (outputs(moved)[:, bit] > threshold[state, 0]) != bits[state, bit]
+                flipped = (outputs(moved)[:, bit] > threshold[state, bit]) != bits[state, bit]
                 if flipped.any():
                     ratios.append(factor)
                     break

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from ntkexec.check import carry_out
+from ntkexec.check import COLOURS, Measurement, carry_out
 from ntkexec.cli import main
 from ntkexec.errors import NtkexecError
 from proofs_check import _statistics, registry
@@ -91,7 +91,7 @@ def test_one_check_alone_prints_its_verdict(capsys):
     assert main(["check", "gram-inverse", "--quick"]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("holds")
-    assert "1 of 1 statements hold" in shown.out
+    assert "Of 1 statement 1 holds, 0 fail, 0 undecided, 0 not measured" in shown.out
     assert shown.err == ""
 
 
@@ -110,6 +110,39 @@ def test_a_failure_is_the_exit_status(capsys, monkeypatch):
     monkeypatch.setattr(registry, "select", lambda names: (broken,))
     assert main(["check", "gram-inverse"]) == 1
     assert "fails" in capsys.readouterr().out
+
+
+def test_an_undecided_statement_is_counted_by_itself_and_is_no_failure(
+    capsys, monkeypatch, tmp_path
+):
+    (check,) = registry.select(["gram-inverse"])
+    unclear = dataclasses.replace(check, measure=lambda _: Measurement(0.0, (-1.0, 1.0)))
+    monkeypatch.setattr(registry, "select", lambda names: (unclear,))
+    assert main(["check", "gram-inverse"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("undecided")
+    assert "0 hold, 0 fail, 1 undecided" in shown
+    page = tmp_path / "page.html"
+    assert main(["check", "gram-inverse", "--json", "--html", str(page)]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["holds"], data["fails"], data["undecided"], data["not_measured"]) == (0, 0, 1, 0)
+    assert data["checks"][0]["verdict"] == "undecided"
+    text = page.read_text()
+    assert '<span class="undecided">undecided</span>' in text
+    assert f".undecided {{ color: {COLOURS['undecided']}; }}" in text
+
+
+def test_verdicts_are_coloured_on_a_terminal_alone(capsys, monkeypatch):
+    (check,) = registry.select(["gram-inverse"])
+    unclear = dataclasses.replace(check, measure=lambda _: Measurement(0.0, (-1.0, 1.0)))
+    monkeypatch.setattr(registry, "select", lambda names: (unclear,))
+    main(["check", "gram-inverse"])
+    assert "\x1b" not in capsys.readouterr().out
+    for name, value in {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    main(["check", "gram-inverse"])
+    amber = ";".join(str(int(COLOURS["undecided"][i : i + 2], 16)) for i in (1, 3, 5))
+    assert f"38;2;{amber}m" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
