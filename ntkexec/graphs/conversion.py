@@ -57,9 +57,9 @@ def from_networkx(
             an integer in int32; an option is unknown.
     """
     if not isinstance(graph, nx.Graph):
-        raise GraphError(f"{label!r} must be a networkx graph, not {type(graph).__name__}")
+        raise GraphError(f"{shown(label)} must be a networkx graph, not {type(graph).__name__}")
     if len(graph) == 0:
-        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+        raise GraphError(f"graph {shown(label)} has no nodes; it needs at least one")
     scale = check_scale(weight_scale)
     names = ordered_nodes(graph)
     senders, receivers = _endpoints(graph, names)
@@ -118,7 +118,7 @@ def from_arrays(
         3
     """
     if self_loops not in ("refuse", "drop"):
-        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
+        raise GraphError(f"self_loops is {shown(self_loops)}; it must be 'refuse' or 'drop'")
     if degree is not None and (
         isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
     ):
@@ -126,7 +126,7 @@ def from_arrays(
     if degree is not None and degree < 0:
         raise GraphError(f"degree is {degree}; a bound on neighbours is at least 0")
     if len(names) == 0:
-        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+        raise GraphError(f"graph {shown(label)} has no nodes; it needs at least one")
     _check_ends(len(names), senders, receivers, weights, label)
     is_loop = senders == receivers
     loops = None
@@ -186,9 +186,11 @@ def batch_from_networkx(
         raise GraphError("a batch needs at least one graph; got none")
     for number, part in enumerate(parts):
         if not isinstance(part, nx.Graph) or len(part) == 0:
-            raise GraphError(f"graph {number} of {label!r} must be a networkx graph with nodes")
+            raise GraphError(
+                f"graph {number} of {shown(label)} must be a networkx graph with nodes"
+            )
     if len({part.is_directed() for part in parts}) > 1:
-        raise GraphError(f"batch {label!r} is directed as a whole or not at all")
+        raise GraphError(f"batch {shown(label)} is directed as a whole or not at all")
     names = [ordered_nodes(part) for part in parts]
     ends = [_endpoints(part, own) for part, own in zip(parts, names, strict=True)]
     sizes = np.array([len(own) for own in names], np.int32)
@@ -223,12 +225,12 @@ def _check_ends(
     """Raises GraphError unless the arrays match and every end is a node."""
     lengths = {len(array) for array in (senders, receivers, weights) if array is not None}
     if len(lengths) > 1:
-        raise GraphError(f"graph {label!r}: arrays of {sorted(lengths)} entries do not match")
+        raise GraphError(f"graph {shown(label)}: arrays of {sorted(lengths)} entries do not match")
     for array in (senders, receivers):
         outside = (array < 0) | (array >= num_nodes)
         if outside.any():
             raise GraphError(
-                f"an edge of graph {label!r} ends in {int(array[outside][0])}; its nodes are 0 to "
+                f"an edge of graph {shown(label)} ends in {int(array[outside][0])}; its nodes are 0 to "
                 f"{num_nodes - 1}"
             )
 
@@ -246,10 +248,10 @@ def from_sparse(
         GraphError: the matrix is not square, or not symmetric, or has entries on the diagonal.
     """
     if matrix.shape[0] != matrix.shape[1]:
-        raise GraphError(f"matrix {label!r} has shape {matrix.shape}; it must be square")
+        raise GraphError(f"matrix {shown(label)} has shape {matrix.shape}; it must be square")
     pattern = (matrix != 0).tocoo()
     if (pattern != pattern.T).nnz:
-        raise GraphError(f"matrix {label!r} is not symmetric; use from_arrays(directed=True)")
+        raise GraphError(f"matrix {shown(label)} is not symmetric; use from_arrays(directed=True)")
     rows, columns = (np.asarray(axis, np.int64) for axis in (pattern.row, pattern.col))
     return from_arrays(range(matrix.shape[0]), rows, columns, label=label)
 

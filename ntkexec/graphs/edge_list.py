@@ -59,7 +59,7 @@ def parse_edge_list(
     first = lines[0]
     if first.content.startswith(_FOREIGN_COMMENTS):
         raise GraphError(
-            f"line {first.number} of {place} begins with {first.content[0]!r}; a comment begins with "
+            f"line {first.number} of {place} begins with {shown(first.content[0])}; a comment begins with "
             f"'#'"
         )
     graph: nx.Graph = nx.DiGraph() if directed else nx.Graph()

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from ntkexec import message_passing
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.nodes import find_node
 from ntkexec.message_passing import GraphsTuple
 
@@ -116,7 +116,7 @@ class Graph:
             GraphError: no node fits, or several; names what would.
         """
         self._check_single("index")
-        return find_node(self.names, name, f"graph {self.label!r}")
+        return find_node(self.names, name, f"graph {shown(self.label)}")
 
     def to_networkx(self) -> nx.Graph:
         """A single graph in networkx, nodes in the order of identifiers, weights as "weight".
@@ -141,7 +141,7 @@ class Graph:
     def _check_single(self, method: str) -> None:
         if self.num_graphs != 1:
             raise GraphError(
-                f"{method} needs a single graph; {self.label!r} is a batch of {self.num_graphs}"
+                f"{method} needs a single graph; {shown(self.label)} is a batch of {self.num_graphs}"
             )
 
     def __repr__(self) -> str:
@@ -184,7 +184,7 @@ def batch(graphs: Sequence[Graph]) -> Graph:
                 yes, no = (first, graph) if getattr(first, property_) else (graph, first)
                 raise GraphError(
                     f"a batch is {property_} as a whole or not at all: "
-                    f"{yes.label!r} is and {no.label!r} is not"
+                    f"{shown(yes.label)} is and {shown(no.label)} is not"
                 )
     union = message_passing.batch([graph.tuple for graph in graphs])
     more = f" + {len(graphs) - 3} more" if len(graphs) > 3 else ""

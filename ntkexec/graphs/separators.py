@@ -72,10 +72,17 @@ def split(
     ]
     present = [mark for mark in "\t,;" if all(mark in content for content in bare)]
     rows: dict[str, Rows] = {}
+    errors: list[GraphError] = []
     for mark in (*present, " "):
-        found = _rows(lines, mark, place)
-        if found is not None and _fits(found, mark, is_weight):
-            rows[mark] = found
+        try:
+            found = [_between(line, mark, place) for line in lines]
+        except GraphError as error:
+            errors.append(error)
+        else:
+            if _fits(found, mark, is_weight):
+                rows[mark] = found
+    if errors and not rows.keys() - {" "}:
+        raise errors[0]
     marks = [mark for mark in rows if mark in ",;"]
     chosen = next(iter(rows), None)
     if chosen == "\t" and commas and marks:
@@ -85,7 +92,7 @@ def split(
             f"line {lines[0].number} of {place} is {shown(lines[0].content)}, with commas and "
             f"semicolons; quote the names or write the numbers that hold the one that separates none"
         )
-    if chosen != "\t" and marks and " " in rows and not commas:
+    if chosen != "\t" and marks and " " in rows and not commas and not _is_quoted(rows[" "]):
         _refuse_two(lines[0], place, rows, (marks[0], " "))
     if chosen == " ":
         _check_blanks(lines, place)
@@ -98,14 +105,6 @@ def split(
     for line, row in zip(lines, columns, strict=True):
         line.columns = row
     return chosen is not None
-
-
-def _rows(lines: Sequence[Line], mark: str, place: str) -> Rows | None:
-    """The columns of all lines if a mark separates them; None if quotation marks say it does not."""
-    try:
-        return [_between(line, mark, place) for line in lines]
-    except GraphError:
-        return None
 
 
 def _between(line: Line, mark: str, place: str) -> list[str]:
@@ -146,6 +145,11 @@ def _fits(rows: Rows, mark: str, is_weight: Callable[[str], bool]) -> bool:
     return True
 
 
+def _is_quoted(rows: Rows) -> bool:
+    """Whether a column begins or ends with a quotation mark."""
+    return any(column[0] == '"' or column[-1] == '"' for row in rows for column in row)
+
+
 def _refuse_two(line: Line, place: str, rows: dict[str, Rows], marks: tuple[str, str]) -> None:
     ways = [f"between {_NAMES[mark]} {shown(tuple(rows[mark][0]))}" for mark in marks]
     raise GraphError(
@@ -168,7 +172,7 @@ def _check_blanks(lines: Sequence[Line], place: str) -> None:
                 f"line {line.number} of {place} is {shown(line.content)}, with white space that is "
                 f"neither blank nor tab; separate the names by commas or tabs if it is part of one"
             )
-        if any(column[0] == '"' or column[-1] == '"' for column in columns):
+        if _is_quoted([columns]):
             raise GraphError(
                 f"line {line.number} of {place} is {shown(line.content)}; names in quotation marks "
                 f"stand between commas or tabs"
