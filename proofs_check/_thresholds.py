@@ -15,12 +15,12 @@ from ntkexec.problem import LearningProblem
 
 def shared(problem: LearningProblem) -> Certificate:
     """The certificate of a problem over all states, with one threshold for all bits at each m."""
-    return Certificate(problem, state_bound(problem))
+    return Certificate(problem, state_bound(problem), convention="shared")
 
 
 def table(certificate: Certificate) -> Float64[np.ndarray, "k m"]:
     """The thresholds of a certificate, by bit and number of matches, whatever its convention."""
-    return certificate.thresholds[certificate.problem.component_of_bit]
+    return certificate.thresholds
 
 
 def at(certificate: Certificate, num_matches: np.ndarray) -> Float64[np.ndarray, "s k"]:
