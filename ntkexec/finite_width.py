@@ -9,7 +9,7 @@ is not a theorem; and `width_needed`, its inverse. Theory in float64; nothing he
 
 import dataclasses
 import math
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float64
@@ -18,11 +18,24 @@ from ntkexec import predictor
 from ntkexec.errors import CertificateError
 from ntkexec.kernel import NTK_GAP, NTK_ORTHOGONAL
 
-# |bias| <= CONSTANT sqrt(n0 m / h), by descent; measured by `python -m benchmarks.finite_width`.
-CONSTANT = {"auto": 0.25, "whitened": 0.25, "plain": 0.45, "heavy-ball": 0.75}
-# Cells behind the constants, and the range that they span.
-CELLS = {"auto": 0, "whitened": 0, "plain": 0, "heavy-ball": 0}
-NUM_INPUTS, WIDTHS, UNITS_PER_INPUT = (2, 256), (512, 8192), 4
+
+class Fit(NamedTuple):
+    """|bias| <= constant sqrt(n0 m / h) in so many cells; sizes that they span, both ends included."""
+
+    constant: float
+    cells: int
+    num_inputs: tuple[int, int]
+    widths: tuple[int, int]
+
+
+# Measured and confirmed on fresh seeds by `python -m benchmarks.finite_width`.
+FITS = {
+    "auto": Fit(0.30, 0, (2, 256), (512, 8192)),
+    "whitened": Fit(0.25, 0, (2, 128), (512, 4096)),
+    "plain": Fit(0.45, 0, (2, 128), (512, 4096)),
+    "heavy-ball": Fit(0.75, 0, (2, 128), (512, 4096)),
+}
+UNITS_PER_INPUT = 4
 # How far the prediction, of first order, agrees with trained networks.
 MOST_MOVEMENT, MOST_BIAS = 1.0, 0.2
 ROWS_AT_ONCE = 64
@@ -59,7 +72,7 @@ class WidthNeeded:
     """The width from which on the bias is small enough, by the same fit.
 
     Args:
-        value: hidden units; 0 where nothing is covered.
+        value: hidden units; beyond what was measured an extrapolation, 0 where there is none.
         covered: whether that width lies inside the range that was measured.
         source: where the number comes from, or why there is none.
     """
@@ -118,9 +131,9 @@ def bias_bound(
         raise CertificateError(f"{num_matches} of {num_inputs} templates cannot match")
     if num_matches <= 1:
         return BiasBound(0.0, True, "at one match the network interpolates, at none it is 0")
-    if reason := _not_covered(num_inputs, width, num_outputs, weight_std):
+    if reason := _not_covered(descent, num_inputs, width, num_outputs, weight_std):
         return BiasBound(math.nan, False, f"not covered: {reason}")
-    value = CONSTANT[descent] * math.sqrt(num_inputs * num_matches / width)
+    value = FITS[descent].constant * math.sqrt(num_inputs * num_matches / width)
     return BiasBound(value, True, _source(descent))
 
 
@@ -149,13 +162,13 @@ def width_needed(
     if not bias > 0:
         raise CertificateError(f"the bias to allow must be positive, not {bias}")
     _check(num_inputs, 1, descent, weight_std)
-    low = max(WIDTHS[0], UNITS_PER_INPUT * num_inputs)
+    least, most = FITS[descent].widths
     matched = num_matches if num_matches > 1 else 0
-    asked = math.ceil(num_inputs * matched * (CONSTANT[descent] / bias) ** 2)
-    value = max(low, asked)
-    if reason := _not_covered(num_inputs, value, num_outputs, weight_std):
-        inside = value > WIDTHS[1] and not _not_covered(num_inputs, low, num_outputs, weight_std)
-        return WidthNeeded(value if inside else 0, False, f"not covered: {reason}")
+    asked = math.ceil(num_inputs * matched * (FITS[descent].constant / bias) ** 2)
+    value = max(least, UNITS_PER_INPUT * num_inputs, asked)
+    if reason := _not_covered(descent, num_inputs, value, num_outputs, weight_std):
+        known = not _not_covered(descent, num_inputs, most, num_outputs, weight_std)
+        return WidthNeeded(value if known else 0, False, f"not covered: {reason}")
     return WidthNeeded(value, True, _source(descent))
 
 
@@ -272,7 +285,8 @@ class _Units:
         """One step of descent along a given slope of the loss, by training pair and output."""
         active = self.hidden > 0
         moves = (self.output @ slope.T) * active, np.where(active, self.hidden, 0) @ slope
-        self.speed = tuple(momentum * s - rate * m for s, m in zip(self.speed, moves, strict=True))  # type: ignore[assignment]
+        hidden, output = self.speed
+        self.speed = momentum * hidden - rate * moves[0], momentum * output - rate * moves[1]
         self.hidden += self.speed[0]
         self.output += self.speed[1]
 
@@ -335,31 +349,33 @@ def _follow(
 def _check(num_inputs: int, width: int, descent: str, weight_std: float) -> None:
     if num_inputs < 1 or width < 1:
         raise CertificateError(f"n0 and width must be at least 1, got {num_inputs} and {width}")
-    if descent not in CONSTANT:
-        raise CertificateError(f"descent is {', '.join(CONSTANT)}, not {descent!r}")
+    if descent not in FITS:
+        raise CertificateError(f"descent is {', '.join(FITS)}, not {descent!r}")
     if not 0 < weight_std < math.inf:
         raise CertificateError(f"weight_std must be positive, got {weight_std}")
 
 
-def _not_covered(num_inputs: int, width: int, num_outputs: int, weight_std: float) -> str:
+def _not_covered(
+    descent: str, num_inputs: int, width: int, num_outputs: int, weight_std: float
+) -> str:
     """Why the fit says nothing here; empty if it does."""
-    low, high = NUM_INPUTS
+    _, _, (low, high), (least, most) = FITS[descent]
     if num_outputs != 1:
         return f"networks of {num_outputs} outputs, the fit is over networks of one"
     if weight_std != 1:
         return f"weight_std {weight_std:g}, the fit is over 1"
     if not low <= num_inputs <= high:
         return f"{num_inputs} templates, the fit is over {low} to {high}"
-    if not max(WIDTHS[0], UNITS_PER_INPUT * num_inputs) <= width <= WIDTHS[1]:
+    if not max(least, UNITS_PER_INPUT * num_inputs) <= width <= most:
         return (
-            f"width {width}, the fit is over {WIDTHS[0]} to {WIDTHS[1]} and at least "
-            f"{UNITS_PER_INPUT} for each template"
+            f"width {width}, the fit is over {least} to {most} and at least {UNITS_PER_INPUT} for "
+            "each template"
         )
     return ""
 
 
 def _source(descent: str) -> str:
     return (
-        f"a fit over {CELLS[descent]:,} trained cells with {descent} descent, not a theorem: "
-        f"{CONSTANT[descent]} sqrt(n0 m / h)"
+        f"a fit over {FITS[descent].cells:,} trained cells with {descent} descent, not a theorem: "
+        f"{FITS[descent].constant} sqrt(n0 m / h)"
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.schedule import Schedule
+from ntkexec.ensemble.schedule import RECOVERY, Schedule
 
 
 class Trained(NamedTuple):
@@ -47,7 +47,7 @@ def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"], mean_weight: 
 class _State(NamedTuple):
     """Where descent stands; the velocity is None without momentum.
 
-    rate: the learning rate, lowered whenever the loss has grown.
+    rate: the learning rate, lowered whenever the loss has grown, and slowly raised again.
     loss: before the last step.
     """
 
@@ -67,7 +67,9 @@ def _start(weights: Any, plan: Schedule, dtype: Any) -> _State:
 def _advance(state: _State, plan: Schedule, loss: Array, gradient: Any) -> _State:
     weights, velocity, rate, last = state
     if plan.back_off < 1:
-        rate = jnp.where(loss > last, plan.back_off * rate, rate)
+        # Never recovering would leave descent crawling long after the steep part.
+        lower, higher = plan.back_off * rate, jnp.minimum(plan.learning_rate, RECOVERY * rate)
+        rate = jnp.where(loss > last, lower, higher)
     if plan.momentum:
         velocity = jax.tree.map(lambda v, g: plan.momentum * v + g, velocity, gradient)
     direction = gradient if velocity is None else velocity

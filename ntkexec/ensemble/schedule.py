@@ -12,8 +12,8 @@ from ntkexec.kernel import arccosine_0, arccosine_1
 SAFETY = 1.1
 
 # Of the automatic descent: the step, as a part of one that ends an error at the bulk's upper edge,
-# and what a step is multiplied by when the loss has grown.
-GENTLE, BACK_OFF = 0.7, 0.7
+# what a step is multiplied by when the loss has grown, and when not, up to the first.
+GENTLE, BACK_OFF, RECOVERY = 0.7, 0.7, 1.05
 
 Descent = Literal["auto", "plain", "heavy-ball", "whitened"]
 DESCENTS: tuple[Descent, ...] = get_args(Descent)
@@ -30,8 +30,8 @@ class Schedule:
         momentum: of the heavy ball, 0 for plain gradient descent.
         rate: predicted factor of the error in one step, in the long run.
         predicted_steps: until the residual has fallen to the tolerance, for quadratic dynamics.
-        back_off: what the learning rate is multiplied by after a step that has raised the loss; 1
-            for a rate that stays.
+        back_off: what the learning rate is multiplied by after a step that has raised the loss,
+            from where it recovers; 1 for a rate that stays.
     """
 
     learning_rate: float

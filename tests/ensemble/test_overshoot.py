@@ -41,7 +41,8 @@ def by_hand(weights, target, plan, tolerance, most):
             return np.abs(error).max(), steps, peak
         slope = error - (1 - plan.mean_weight) * error.mean(axis=0)
         loss = (slope * error).sum() / 2
-        rate *= plan.back_off if loss > last else 1
+        if plan.back_off < 1:
+            rate = plan.back_off * rate if loss > last else min(plan.learning_rate, 1.05 * rate)
         last = loss
         gradients = (scale * (slope @ output.T) * (hidden > 0), scale * active.T @ slope)
         speed = [plan.momentum * v + g for v, g in zip(speed, gradients)]
@@ -57,7 +58,8 @@ def targets(num_inputs, writers, outputs=1):
 
 @pytest.mark.parametrize("descent", DESCENTS)
 @pytest.mark.parametrize(
-    "num_inputs, writers, outputs, width", [(16, 16, 1, 128), (16, 5, 3, 128), (32, 12, 1, 64)]
+    "num_inputs, writers, outputs, width",
+    [(16, 16, 1, 128), (16, 5, 3, 128), (32, 12, 1, 64), (16, 16, 8, 64)],
 )
 def test_descent_and_its_peak_are_those_of_the_formula(
     descent, num_inputs, writers, outputs, width
