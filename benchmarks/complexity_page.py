@@ -57,7 +57,7 @@ whenever one of them matches, the bit is 1. So m is small, nothing interferes, a
 enough. A joint network sees all templates at once: m is their total over all bits.""",
 }
 CONVENTIONS = """Where outputs become bits, joint, without padding, on the graphs above, an error of
-0.001. *zero* is the paper's threshold; *shared* is one for all bits at each number of matches; *bit* is one for
+0.001. *zero* is the paper's threshold; *shared* is one for all bits at each number of matches; *bit* one for
 each bit and number of matches, w beta + Delta_m / (2 lambda), with which every conflict-free program is right
 in the mean (docs/decisions/threshold.md; `ntkexec check bit-thresholds`). *Union* is over the distinct
 decisions with Gaussian tails, *certificate* over all decisions. *N at infinite width* is the median and the

@@ -28,7 +28,7 @@ from ntkexec.plots import certificate as certificate_plot
 from ntkexec.plots import margins as margins_plot
 from ntkexec.plots import style
 from ntkexec.problem import LearningProblem
-from ntkexec.result import certificate_data, ensemble_data, program_data
+from ntkexec.result import certificate_data, ensemble_data, finite_width_data, program_data
 
 
 def load_graph(
@@ -155,12 +155,16 @@ def certify(
     *,
     as_json: bool,
     plot: Path | None,
+    width: int | None,
+    descent: ensemble.Descent,
     **options: Any,
 ) -> bool:
     """Prints a certificate, and says whether it holds."""
     found = pipeline.find_algorithm(algorithm)
     parameters = found.sizes(**sizes)
     certificate = pipeline.certify(found.program(**parameters), **options)
+    limit = options["draw"] == "gaussian"
+    finite = None if limit else pipeline.at_width(certificate, width, descent)
     if plot is not None:
         style.save(certificate_plot.certificate(certificate.curves()), plot)
     delta, num_decisions = options["delta"], options["num_decisions"]
@@ -170,11 +174,13 @@ def certify(
             "parameters": parameters,
             "program": program_data(certificate.problem.program, certificate.problem),
             "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
+            "finite_width": None if finite is None else finite_width_data(finite),
         }
         print(json.dumps(data))
     else:
-        print(text.certificate(certificate, delta=delta, num_decisions=num_decisions))
-    return certificate.certified
+        print(text.certificate(certificate, finite, delta=delta, num_decisions=num_decisions))
+    eaten = finite is not None and finite.covered and not finite.holds
+    return certificate.certified and not eaten
 
 
 def show(

@@ -363,6 +363,9 @@ def certify(
     kind: KindOption = Kind.factored,
     threshold: ThresholdOption = "bit",
     weight_std: WeightStdOption = 1.0,
+    draw: DrawOption = Draw.trained,
+    width: WidthOption = None,
+    descent: DescentOption = Descent.auto,
     bound: BoundOption = None,
     padding: PaddingOption = "0",
     delta: DeltaOption = 0.001,
@@ -372,7 +375,7 @@ def certify(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Certify a program without running it: matches, margins, thresholds, ensemble size.
+    """Certify a program without running it: matches, margins, thresholds, ensemble size, width.
 
     With --ensemble: certify trained networks, decision by decision, on every graph.
 
@@ -399,6 +402,9 @@ def certify(
         kind=kind.value,
         threshold=threshold,
         weight_std=weight_std,
+        draw=draw.value,
+        width=width,
+        descent=descent.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         delta=delta,
