@@ -134,7 +134,8 @@ def trained(algorithm: str) -> dict[str, Any]:
     return {"rows": rows}
 
 
-# By program, the degrees at which the conventions of thresholds are compared.
+# By program, the degrees at which the conventions of thresholds are compared, and other words.
+CONVENTION_WORDS = {"bfs": 5}
 DEGREES = {"flooding": (2,), "bfs": (3, 4), "dfs": (3,), "bellman-ford": (3,)}
 # Trained joint networks there: width, and repetitions of up to so many members.
 WIDTH, TRIALS, TRAINED_MEMBERS = 3072, 3, 12
@@ -149,7 +150,7 @@ def conventions(algorithm: str) -> dict[str, Any]:
         instances = random_instances(
             algorithm,
             degree=degree,
-            word=setting.words[0],
+            word=CONVENTION_WORDS.get(algorithm, setting.words[0]),
             num_graphs=setting.graphs,
             nodes=setting.nodes,
             weights=setting.weights,
@@ -176,7 +177,10 @@ def conventions(algorithm: str) -> dict[str, Any]:
                     config = EnsembleConfig(members=members, width=WIDTH, draw=draw)  # type: ignore[arg-type]
                     _, stable = smallest_numbers(exact_prefixes(found, config, repeat))
                     row[draw] = sorted(math.inf if n is None else n for n in stable)
-                row["gaussian"] = [float(np.quantile(row["gaussian"], q)) for q in (0.5, 0.99)]
+                row["gaussian"] = [
+                    float(np.quantile(row["gaussian"], q, method="inverted_cdf"))
+                    for q in (0.5, 0.99)
+                ]
                 row["trained"] = [n if math.isfinite(n) else None for n in row["trained"]]
             rows.append(row)
     return {"rows": rows}

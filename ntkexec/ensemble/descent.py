@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, Int
 
 from ntkexec.ensemble.network import TwoLayerNetwork
@@ -45,37 +46,38 @@ def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"], mean_weight: 
 
 
 class _State(NamedTuple):
-    """Where descent stands; the velocity is None without momentum.
+    """Where descent stands.
 
+    momentum: Optax's state.
     rate: the learning rate, lowered whenever the loss has grown, and slowly raised again.
     loss: before the last step.
     """
 
     weights: Any
-    velocity: Any
+    momentum: Any
     rate: Float[Array, ""]
     loss: Float[Array, ""]
 
 
+def _direction(plan: Schedule) -> optax.GradientTransformation:
+    return optax.trace(plan.momentum) if plan.momentum else optax.identity()
+
+
 def _start(weights: Any, plan: Schedule, dtype: Any) -> _State:
-    velocity = jax.tree.map(jnp.zeros_like, weights) if plan.momentum else None
-    return _State(
-        weights, velocity, jnp.asarray(plan.learning_rate, dtype), jnp.asarray(jnp.inf, dtype)
-    )
+    rate, loss = jnp.asarray(plan.learning_rate, dtype), jnp.asarray(jnp.inf, dtype)
+    return _State(weights, _direction(plan).init(weights), rate, loss)
 
 
 def _advance(state: _State, plan: Schedule, loss: Array, gradient: Any) -> _State:
-    weights, velocity, rate, last = state
+    rate = state.rate
     if plan.back_off < 1:
         # Never recovering would leave descent crawling long after the steep part.
         lower, higher = plan.back_off * rate, jnp.minimum(plan.learning_rate, RECOVERY * rate)
-        rate = jnp.where(loss > last, lower, higher)
-    if plan.momentum:
-        velocity = jax.tree.map(lambda v, g: plan.momentum * v + g, velocity, gradient)
-    direction = gradient if velocity is None else velocity
+        rate = jnp.where(loss > state.loss, lower, higher)
+    direction, momentum = _direction(plan).update(gradient, state.momentum)
     # A rate of the weights' own type: float32 weights stay float32.
-    weights = jax.tree.map(lambda w, d: w - rate.astype(w.dtype) * d, weights, direction)
-    return _State(weights, velocity, rate, loss)
+    updates = jax.tree.map(lambda d: -rate.astype(d.dtype) * d, direction)
+    return _State(optax.apply_updates(state.weights, updates), momentum, rate, loss)
 
 
 def _heights(error: Float[Array, "n0 o"], target: Float[Array, "n0 o"]) -> Float[Array, "o"]:
