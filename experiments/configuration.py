@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from experiments.shared.words import quoted, redacted, shown
+from experiments.shared.words import quoted
 from ntkexec.errors import ExperimentError
 
 Config = TypeVar("Config")
@@ -30,7 +30,7 @@ def changed(config: Config, changes: Iterable[str]) -> Config:
         if not equals or name not in kinds:
             # A value may be the address of a server; no message repeats what could be its password.
             raise ExperimentError(
-                f"{shown(redacted(change))!r} sets no field; the fields are {', '.join(kinds)}"
+                f"{quoted(change, secret=True)} sets no field; the fields are {', '.join(kinds)}"
             )
         values[name] = _parsed(word, kinds[name])
         _check(values[name], kinds[name], name, word)
@@ -46,9 +46,14 @@ def _parsed(word: str, kind: Any) -> Any:
     if kind is str:
         # A model may be called 4, or true.
         return value if isinstance(value, str) else word
-    if isinstance(value, list) and typing.get_origin(kind) is tuple:
-        value = tuple(value)
-    if kind is float and type(value) is int and abs(value) <= MOST:
+    return _cast(value, kind)
+
+
+def _cast(value: Any, kind: Any) -> Any:
+    """JSON's lists as tuples, and its whole numbers as others, where that is the kind."""
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_cast(entry, typing.get_args(kind)[0]) for entry in value)
+    if kind is float and type(value) is int and abs(value) <= LARGEST:
         return float(value)
     return value
 
@@ -73,9 +78,8 @@ def _kinds(config: Any) -> Mapping[str, Any]:
 
 def _check(value: Any, kind: Any, name: str, word: str | None = None) -> None:
     if wanted := _unfit(value, kind):
-        said = value if word is None else word
-        said = redacted(said) if isinstance(said, str) else said
-        raise ExperimentError(f"{name} is {wanted}; {quoted(said)} is none")
+        said = quoted(value if word is None else word, secret=True)
+        raise ExperimentError(f"{name} is {wanted}; {said} is none")
 
 
 def _unfit(value: Any, kind: Any) -> str:
@@ -110,6 +114,5 @@ def require(config: Any, **conditions: bool) -> None:
     """
     for name, holds in conditions.items():
         if not holds:
-            raise ExperimentError(
-                f"{type(config).__name__}: {name} cannot be {getattr(config, name)!r}"
-            )
+            said = quoted(getattr(config, name), secret=True)
+            raise ExperimentError(f"{type(config).__name__}: {name} cannot be {said}")

@@ -2,7 +2,7 @@
 
 import urllib.parse
 
-from experiments.shared.words import redacted, shown
+from experiments.shared.words import quoted
 from ntkexec.errors import ExperimentError
 
 
@@ -17,7 +17,7 @@ def checked(address: str) -> str:
         EndpointError: for another scheme, no host, a user or password, a query or a fragment; it shows
             the address without them.
     """
-    said = f"{shown(redacted(address))!r}"
+    said = quoted(address, secret=True)
     if not address.isascii() or not address.isprintable() or " " in address:
         raise EndpointError(f"{said} is no address; it holds printable ASCII characters alone")
     try:

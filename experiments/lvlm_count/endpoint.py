@@ -144,7 +144,7 @@ class Endpoint:
         if 300 <= answer.status < 400:
             elsewhere = self._said(redacted(answer.location))
             raise EndpointError(
-                f"{self.url} redirects to {elsewhere!r} with status {answer.status}, and redirects are "
+                f"{self.url} redirects to '{elsewhere}' with status {answer.status}, and redirects are "
                 "not followed, since the key would go along"
             )
         if answer.status >= 400:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from experiments.shared.words import shown
+from experiments.shared.words import quoted, shown
 
 MOST = 1_000_000
 """The largest count that is believed."""
@@ -151,7 +151,7 @@ def _of_prose(reply: str, target: str, text: str) -> int:
     odd += [w for w in words if w not in numbers and w not in known and _singular(w) not in known]
     if odd:
         raise ValueError(
-            f"a reply whose number may mean something else, by {shown(odd[0], 40)!r}: "
+            f"a reply whose number may mean something else, by {quoted(odd[0], 40)}: "
             f"{shown(text, QUOTED)}"
         )
     return _credible(int(numbers[0].replace(",", "")), text)
@@ -159,7 +159,7 @@ def _of_prose(reply: str, target: str, text: str) -> int:
 
 def _bare(word: str) -> str:
     # A point before a number is part of it.
-    return word.lstrip("*_`\"'([~≈").rstrip("*_`\"'.,;!?)]").lower()
+    return word.lstrip("*_`\"'(~≈").rstrip("*_`\"'.,;!?)").lower()
 
 
 def _singular(word: str) -> str:

@@ -125,6 +125,8 @@ def _loop(
         stop = min(done + chunk, num_steps)
         state, metrics = advance(state, done, stop)
         history.append({name: np.asarray(values) for name, values in metrics.items()})
+        if _kinds(history[0]) != _kinds(history[-1]):
+            raise ExperimentError(f"{checkpoint} holds another history; delete it to start anew")
         done = stop
         if checkpoint is not None:
             _store(checkpoint, state, done, history)
@@ -141,6 +143,10 @@ def _single(step: Any, state: Any, index: jax.Array, data: Any) -> tuple[Any, Me
 @functools.partial(jax.jit, static_argnums=0)
 def _advance(step: Any, state: Any, indices: jax.Array, data: Any) -> tuple[Any, Metrics]:
     return jax.lax.scan(lambda state, index: step(state, index, data), state, indices)
+
+
+def _kinds(part: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {name: (values.dtype, values.shape[1:]) for name, values in part.items()}
 
 
 def _joined(history: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -166,12 +172,12 @@ def _resume(
     }
     stored = {name: values for name, values in tensors.items() if name not in _keys(history)}
     steps = notes.get("done", "")
-    if not steps.isdecimal() or not 0 < int(steps) <= num_steps:
+    if not (steps.isascii() and steps.isdecimal()) or not 0 < int(steps) <= num_steps:
         raise ExperimentError(
             f"{path} holds {steps or 'no number of'} steps, and {num_steps} are asked for; delete it "
             "to start anew"
         )
-    if any(len(values) != int(steps) for values in history.values()):
+    if any(np.shape(v)[:1] != (int(steps),) for v in history.values()):
         raise ExperimentError(f"{path} holds another history; delete it to start anew")
     return restore_tree(stored, {STATE: state}, path)[STATE], int(steps), [history]
 

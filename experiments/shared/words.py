@@ -25,12 +25,19 @@ def shown(words: object, longest: int = LONGEST) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in cut)
 
 
-def quoted(value: object, longest: int = LONGEST) -> str:
-    """A value as Python writes it, cut and escaped as by `shown`."""
+def quoted(value: object, longest: int = LONGEST, *, secret: bool = False) -> str:
+    """A value as Python writes it, cut and escaped as by `shown`.
+
+    Args:
+        value: of anybody.
+        longest: characters that are kept.
+        secret: whether it may hold an address with a password; see `redacted`.
+    """
     try:
-        return shown(repr(value), longest)
+        text = repr(redacted(value) if secret and isinstance(value, str) else value)
     except RecursionError:
         return f"a {type(value).__name__} nested too deeply"
+    return shown(redacted(text) if secret else text, longest)
 
 
 def _escaped(character: str) -> str:
