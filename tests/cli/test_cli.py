@@ -182,6 +182,66 @@ def test_self_loops_can_be_dropped(command, tmp_path):
     assert one_object(out)["graph"]["edges"] == 1
 
 
+BELLMAN_FORD = ("run", "bellman-ford", "--engine", "kernel", "--json")
+
+
+def test_edges_have_directions_if_they_are_asked_for(command, tmp_path):
+    path = tmp_path / "web.txt"
+    path.write_text("# Directed graph: web\n1\t2\n3\t2\n")
+    status, out, err = command("run", "bfs", path, "--source", "1", *KERNEL, "--json")
+    assert (status, one_object(out)["answer"]["3"]["distance"]) == (0, 2)
+    assert "says 'Directed graph: web', but is read as undirected; --directed" in err
+    for flag, distance in (("--directed", None), ("--undirected", 2)):
+        status, out, err = command("run", "bfs", path, "--source", "1", flag, *KERNEL, "--json")
+        assert (status, err) == (0, "")
+        assert one_object(out)["answer"]["3"]["distance"] == distance
+    status, _, err = command("run", "flooding", "karate", "--directed")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_weights_are_used_if_they_are_asked_for_and_else_a_word_is_said(command, tmp_path):
+    path = tmp_path / "roads.csv"
+    path.write_text('"A town",B,1.5\nB,C,2\n')
+    status, out, err = command(*BELLMAN_FORD, path)
+    assert (status, one_object(out)["answer"]["C"]["distance"]) == (0, 2)
+    assert "every edge of roads.csv counts 1; its 'weight' are used" in err
+    status, _, err = command(*BELLMAN_FORD, path, "--weights", "weight")
+    assert status == 2
+    assert "has 1.5 as its 'weight'" in err
+    assert "--weight-scale 10" in err
+    status, out, err = command(*BELLMAN_FORD, path, "--weights", "weight", "--weight-scale", "10")
+    assert (status, err, one_object(out)["answer"]["C"]["distance"]) == (0, "", 35)
+    status, _, err = command(*BELLMAN_FORD, path, "--weight-scale", "10")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_a_negative_loop_that_is_dropped_is_still_a_negative_cycle(command, tmp_path):
+    path = tmp_path / "loop.csv"
+    path.write_text("0,1,1\n1,1,-3\n")
+    options = ("--directed", "--weights", "weight", "--self-loops", "drop")
+    status, out, _ = command(*BELLMAN_FORD, path, *options)
+    assert status == 0
+    assert one_object(out)["answer"]["1"]["negative_cycle"] is True
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["bipartite", "greedy-colouring", "independent-set", "life", "rule-110"]
+)
+def test_a_loop_on_which_the_answer_depends_is_not_dropped(command, tmp_path, algorithm):
+    path = tmp_path / "loop.csv"
+    path.write_text("0,1\n1,1\n")
+    status, _, err = command("run", algorithm, path, "--self-loops", "drop")
+    assert status == 2
+    assert "node 1 has an edge to itself" in err
+
+
+def test_a_pipe_is_no_graph(command, tmp_path):
+    os.mkfifo(tmp_path / "g.txt")
+    status, _, err = command("run", "bfs", tmp_path / "g.txt")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is not a regular file" in err
+
+
 def test_without_verification_the_answer_is_still_judged(command):
     status, out, _ = command("run", "flooding", "path:3", *KERNEL, "--no-verify", "--json")
     data = one_object(out)
