@@ -228,7 +228,7 @@ def test_networks_needed_and_noise_fall_with_padding_and_the_trend_says_so():
     assert trend.exponent < 0
     assert trend.interval[1] < 0
     assert trend.noise_exponent < 0
-    assert trends(studies[:1]) == ()
+    assert trends(studies[:1]) == trends(studies[:2]) == ()
     # Who found no exact ensemble would have needed the most: nothing is fitted to the rest.
     without = dataclasses.replace(studies[0], stable=(*studies[0].stable[:-1], None))
     assert trends([without, *studies[1:]]) == ()
