@@ -188,7 +188,7 @@ def test_the_bound_covers_networks_that_it_was_not_fitted_to(descent):
             assert found.covered
             assert abs(cell.bias) - 4 * cell.error < found.value
             assert found.value == pytest.approx(
-                finite_width.FITS[descent].constant
+                finite_width.FITS[descent][0].constant
                 * math.sqrt(num_inputs * cell.num_matches / 1024)
             )
             assert "not a theorem" in found.source
