@@ -58,7 +58,9 @@ class Update(NamedTuple):
 
 def joint(instance: Instance) -> Update:
     """The joint update of an instance, certified on its graph."""
-    certificate = _thresholds.shared_on(instance)
+    certificate = pipeline.certify(
+        instance.program, kind="joint", num_decisions=10**6, instance=instance
+    )
     return Update(
         instance.program, int(certificate.problem.num_inputs[0]), _thresholds.table(certificate)
     )

@@ -220,11 +220,13 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
         "states",
         "σ²/μ²",
         "margin",
+        "lower",
         "N measured",
         "union",
         "certificate",
         "numerical",
         "theory",
+        "published",
         "seconds",
     )
     rows = [header]
@@ -232,7 +234,8 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
         low, high = one.median_interval
         sizes = " ".join(f"{name} {value}" for name, value in one.parameters.items())
         width = "" if one.width is None else f" width {one.width}"
-        bounds = [one.bounds.union, one.bounds.certificate, one.bounds.numerical, one.bounds.theory]
+        shown = ("union", "certificate", "numerical", "theory", "published")
+        bounds = [getattr(one.bounds, name) for name in shown]
         rows.append(
             (
                 f"{one.kind}, {one.draw}{width}, {sizes}",
@@ -241,6 +244,7 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
                 f"{one.num_states}",
                 f"{one.noise_ratio:.3g}",
                 f"{one.smallest_margin:.3g}",
+                "-" if one.bounds.lower is None else f"{one.bounds.lower}",
                 f"{one.median:g} ({low:g} to {high:g})",
                 *("-" if bound is None else f"{bound}" for bound in bounds),
                 f"{one.seconds:.1f}",
@@ -251,8 +255,9 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
     lines = [
         f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
         f"{first.threshold} thresholds. N measured: median of the smallest N from which",
-        "on every ensemble is exact (95 % interval). theory = 8 n0 log(2 n0 T I), numerical puts "
-        f"σ²/μ² for n0; certificate and union at δ = {first.delta:g}.",
+        f"on every ensemble is exact (95 % interval). Bounds at δ = {first.delta:g} for the same D decisions: "
+        "theory = 8 n0 log(D/δ), numerical",
+        "puts σ²/μ² for n0. published = 8 n0 log(2 n0 T I) for all I = 2^n0 inputs, without δ.",
         "",
         *(
             "  ".join(
