@@ -23,7 +23,7 @@ Gaussian tails and over all decisions; *numerical* is 8 sigma^2 / mu^2 log(2 n0 
 8 n0 log(2 n0 T I), for T steps and I nodes of all graphs. *Loose* is the theory bound over the median. Draws
 are of infinite width, 30 repetitions, unless a width is given. Random connected graphs: flooding 100 of 5 to
 12 nodes, BFS 50 of 5 to 8, DFS 20 of 4 to 6, Bellman-Ford 10 of 4 to 5 with weights 0 and 1: each what
-visits some hundred to a thousand states.
+visits some hundred to a thousand states. Thresholds are *shared* but where it is said.
 
 ![Smallest number of networks against word, degree, n0, width; two bounds](images/complexity-panels.png)
 
@@ -56,9 +56,17 @@ networks than the union bound says, and Bellman-Ford more than its certificate."
 whenever one of them matches, the bit is 1. So m is small, nothing interferes, and one network a bit is
 enough. A joint network sees all templates at once: m is their total over all bits.""",
 }
+CONVENTIONS = """Where outputs become bits, joint, without padding, on the graphs above, an error of
+0.001. *zero* is the paper's threshold; *shared* is one for all bits at each number of matches; *bit* one for
+each bit and number of matches, w beta + Delta_m / (2 lambda), with which every conflict-free program is right
+in the mean (docs/decisions/threshold.md; `ntkexec check bit-thresholds`). *Union* is over the distinct
+decisions with Gaussian tails, *certificate* over all decisions. *N at infinite width* is the median and the
+99 % quantile of 200 repetitions; *N trained* the smallest number of trained networks of width 3,072 from
+which on all decisions were right, of up to 12, in three repetitions. No number of networks is exact where
+nothing stands."""
 TRAINED = """Both kinds certified for all states of every graph of degree 3 with words of 5 bits, an error of
-0.001 in a million decisions, and trained on two cores that other work kept busy; joint ones with `--descent
-whitened`, padded as the certificate asks for. Compilation is included."""
+0.001 in a million decisions, thresholds *shared*, and trained on two cores that other work kept busy; joint
+ones with `--descent whitened`, padded as the certificate asks for. Compilation is included."""
 COLUMNS = (
     "program",
     "n0",
@@ -171,9 +179,38 @@ def trained(found: Panels) -> list[str]:
     ]
 
 
+def conventions(found: Panels) -> list[str]:
+    """The conventions of thresholds side by side."""
+    header = ("program", "D", "n0", "m", "thresholds", "union", "certificate")
+    header += ("N at infinite width", "N trained")
+    rows = []
+    for key, value in found.items():
+        if key.split()[1] != "conventions":
+            continue
+        for row in value["rows"]:
+            drawn = row.get("gaussian")
+            networks = row.get("trained", [])
+            numbers = (
+                "" if n is None else f"{n:,}" for n in (row.get("union"), row.get("certificate"))
+            )
+            rows.append(
+                [
+                    key.split()[0],
+                    row["degree"],
+                    row["n0"],
+                    row["m"],
+                    row["convention"],
+                    *numbers,
+                    f"{drawn[0]:g}, {drawn[1]:g}" if drawn else "",
+                    ", ".join("more" if n is None else f"{n:g}" for n in networks),
+                ]
+            )
+    return ["## Conventions of thresholds", "", CONVENTIONS, "", *table(header, rows)]
+
+
 def page(found: Panels) -> str:
     """The page."""
-    lines = [INTRODUCTION]
+    lines = [INTRODUCTION, *conventions(found)]
     for name in TITLES:
         lines += panel(found, name)
     return "\n".join(lines + trained(found)).rstrip() + "\n"

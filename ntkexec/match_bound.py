@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from scipy import optimize, sparse
 
 from ntkexec.errors import CertificateError
 from ntkexec.layout import AtMost
-from ntkexec.problem import LearningProblem
+from ntkexec.problem import LearningProblem, structural_counts
+from ntkexec.promises import promises_kept
 from ntkexec.template import Template
 
 NEVER = np.iinfo(np.int32).max
@@ -24,18 +25,20 @@ class MatchBound:
         max_matches: m_max of every component; shape (c,).
         min_active: for every bit and every m, the fewest matched writers that a 1 can have when
             its component has m matches, or `NEVER`; shape (k, largest m + 1).
+        can_be_zero: for every bit and every m, whether the bit can be 0 then; shape as before.
         basis: how the bound was obtained, in words.
     """
 
     max_matches: Int[np.ndarray, "c"]
     min_active: Int[np.ndarray, "k m"]
+    can_be_zero: Bool[np.ndarray, "k m"]
     basis: str
 
 
 def state_bound(
     problem: LearningProblem, *, only_valid: bool = True, time_limit: float = 20.0
 ) -> MatchBound:
-    """A bound for every state, reachable or not.
+    """A bound for every state, reachable or not; with `only_valid`, all that follow a valid one.
 
     For every component the largest compatible set of templates is found by integer programming
     (HiGHS); where the time limit stops the search, its upper bound is taken instead, so the result
@@ -43,11 +46,12 @@ def state_bound(
 
     Args:
         problem: templates divided among networks.
-        only_valid: assume that one-hot fields hold at most one choice, and tables at most
-            `occupied` slots; False covers every assignment of the bits.
+        only_valid: assume what the layout promises (one-hot fields hold at most one choice, tables
+            at most `occupied` slots) as far as every step keeps it; False covers every assignment
+            of the bits.
         time_limit: seconds for one component.
     """
-    invariants = problem.program.layout.invariants if only_valid else ()
+    invariants = promises_kept(problem.program) if only_valid else ()
     found = [
         _largest_compatible_set(
             [problem.program.templates[t] for t in c.templates], invariants, time_limit
@@ -56,9 +60,8 @@ def state_bound(
     ]
     exact = all(proven for _, proven in found)
     max_matches = np.array([size for size, _ in found])
-    assumption = (
-        f" where {' and '.join(sorted({i.reason for i in invariants}))}" if invariants else ""
-    )
+    kept = " and ".join(sorted({i.reason for i in invariants}))
+    assumption = f" where {kept} (every step keeps that)" if kept else ""
     method = "integer programming" if exact else "upper bound of integer programming"
     return _bound_from_counts(problem, max_matches, f"all states{assumption} ({method})")
 
@@ -72,13 +75,14 @@ def given_bound(problem: LearningProblem, max_matches: int) -> MatchBound:
 
 
 def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis: str) -> MatchBound:
-    """Of m matches in a component of s templates, at most s - w lie outside a bit's w writers."""
+    """What counting says of the bits, as far as components have so many matches."""
     writers, owner = problem.program.num_writers, problem.component_of_bit
-    sizes = np.array([len(c.templates) for c in problem.components])
+    fewest, can_be_zero = structural_counts(problem)
     m = np.arange(problem.max_matches + 1)
-    active = np.maximum(1, m - (sizes[owner] - writers)[:, None])
-    possible = (m >= 1) & (m <= max_matches[owner][:, None]) & (writers > 0)[:, None]
-    return MatchBound(max_matches, np.where(possible, active, NEVER), basis)
+    within = m <= max_matches[owner][:, None]
+    can_be_one = within & (m >= 1) & (writers > 0)[:, None]
+    min_active = np.where(can_be_one, np.maximum(1, fewest), NEVER)
+    return MatchBound(max_matches, min_active, within & can_be_zero, basis)
 
 
 def _largest_compatible_set(

@@ -8,19 +8,32 @@ second; the third is computed in `bit_thresholds` on its own, as an independent 
 import numpy as np
 from jaxtyping import Float64
 
+from ntkexec import pipeline
 from ntkexec.certificate import Certificate
 from ntkexec.match_bound import state_bound
 from ntkexec.problem import LearningProblem
+from ntkexec.programs.instance import Instance
 
 
 def shared(problem: LearningProblem) -> Certificate:
     """The certificate of a problem over all states, with one threshold for all bits at each m."""
-    return Certificate(problem, state_bound(problem))
+    return Certificate(problem, state_bound(problem), convention="shared")
+
+
+def shared_on(instance: Instance) -> Certificate:
+    """Likewise of a joint program over the states that occur on its graph."""
+    return pipeline.certify(
+        instance.program,
+        kind="joint",
+        num_decisions=10**6,
+        instance=instance,
+        threshold="shared",
+    )
 
 
 def table(certificate: Certificate) -> Float64[np.ndarray, "k m"]:
     """The thresholds of a certificate, by bit and number of matches, whatever its convention."""
-    return certificate.thresholds[certificate.problem.component_of_bit]
+    return certificate.thresholds
 
 
 def at(certificate: Certificate, num_matches: np.ndarray) -> Float64[np.ndarray, "s k"]:

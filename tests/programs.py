@@ -104,6 +104,15 @@ def valid_states(layout: Layout) -> np.ndarray:
     return np.array([state for state in all_states(layout.num_bits) if is_valid(layout, state)])
 
 
+def keeps(invariants, states):
+    """Which states keep all of some invariants, by counting."""
+    good = np.ones(len(states), bool)
+    for one in invariants:
+        used = np.stack([states[:, list(group)].any(axis=1) for group in one.groups])
+        good &= used.sum(axis=0) <= one.bound
+    return good
+
+
 def is_matched(entry: Template, state: Iterable[bool]) -> bool:
     state = list(state)
     return all(bool(state[bit]) == value for bit, value in entry.condition)

@@ -8,6 +8,8 @@ from programs import (
     MANY,
     TYPE_CHECKED_STRATEGIES,
     all_states,
+    expected_bits,
+    keeps,
     matched_table,
     programs,
     valid_states,
@@ -19,6 +21,7 @@ from ntkexec.layout import Flag, Layout, OneHot, Table
 from ntkexec.match_bound import NEVER, given_bound, state_bound
 from ntkexec.problem import KINDS, LearningProblem
 from ntkexec.programs import flooding
+from ntkexec.promises import promises_kept
 from ntkexec.template import Program, template
 from proofs_check.programs import collision_program
 
@@ -48,11 +51,18 @@ def violations(problem, bound, states):
     return found
 
 
+def states_that_keep(program):
+    """States that keep what the program provably keeps of its layout's promises."""
+    states = all_states(program.layout.num_bits)
+    return states[keeps(promises_kept(program), states)]
+
+
 @MANY
 @given(PROBLEMS)
 def test_the_largest_number_of_matches_is_that_of_the_enumeration(problem):
-    layout = problem.program.layout
-    for only_valid, states in ((True, valid_states(layout)), (False, all_states(layout.num_bits))):
+    program = problem.program
+    everywhere = all_states(program.layout.num_bits)
+    for only_valid, states in ((True, states_that_keep(program)), (False, everywhere)):
         bound = state_bound(problem, only_valid=only_valid)
         count, _ = counts(problem, states)
         np.testing.assert_array_equal(bound.max_matches, count.max(axis=0))
@@ -62,11 +72,45 @@ def test_the_largest_number_of_matches_is_that_of_the_enumeration(problem):
 @given(PROBLEMS)
 def test_no_state_has_fewer_active_writers_than_the_bound_says(problem):
     layout = problem.program.layout
-    valid = valid_states(layout)
-    assert not violations(problem, state_bound(problem), valid)
+    assert not violations(problem, state_bound(problem), states_that_keep(problem.program))
     everywhere = all_states(layout.num_bits)
     assert not violations(problem, state_bound(problem, only_valid=False), everywhere)
     assert not violations(problem, given_bound(problem, problem.max_matches), everywhere)
+
+
+@MANY
+@given(PROBLEMS)
+def test_nor_has_any_state_that_follows_a_valid_one(problem):
+    bound, program = state_bound(problem), problem.program
+    states = valid_states(program.layout)
+    for _ in range(4):
+        assert not violations(problem, bound, states)
+        states = np.unique(expected_bits(program, states), axis=0)
+
+
+def test_a_program_that_breaks_its_layouts_promise_is_certified_for_what_it_does():
+    """A step that sets all choices of a one-hot field matches all that read them in the next."""
+    layout = Layout((OneHot("choice", 12), Flag("go"), Flag("any"), Flag("none")))
+    choices = layout.bits("choice")
+    any_choice, none = layout.bit("any"), layout.bit("none")
+    templates = (
+        template({layout.bit("go"): 1}, choices),
+        *(template({bit: 1}, [any_choice]) for bit in choices),
+        template({layout.bit("go"): 0}, [none]),
+    )
+    problem = LearningProblem(Program("all at once", layout, templates), "joint")
+    bound = state_bound(problem)
+    assert bound.max_matches.tolist() == [13]
+    assert bound.basis == "all states (integer programming)"
+    start = layout.pack(1, {"choice": -1, "go": True})
+    after = expected_bits(problem.program, start)
+    assert counts(problem, after)[0].tolist() == [[13]]
+    assert not violations(problem, bound, after)
+    # The twin: a program that keeps one choice is certified for one choice.
+    kept = (*(template({bit: 1}, [bit, any_choice]) for bit in choices), templates[-1])
+    bound = state_bound(LearningProblem(Program("kept", layout, kept), "joint"))
+    assert bound.max_matches.tolist() == [2]
+    assert "where choice is one-hot (every step keeps that)" in bound.basis
 
 
 @MANY
@@ -116,8 +160,10 @@ def test_matches_outside_the_writers_leave_the_rest_to_the_writers():
 
 
 def test_invariants_lower_the_bound_and_are_named():
-    layout = Layout((OneHot("colour", 4),), (Table("inbox", 4, (Flag("full"),), occupied=2),))
-    templates = [template({bit: 1}, [0]) for bit in range(8)]
+    layout = Layout(
+        (OneHot("colour", 4), Flag("seen")), (Table("inbox", 4, (Flag("full"),), occupied=2),)
+    )
+    templates = [template({bit: 1}, [4]) for bit in (*range(4), *range(5, 9))]
     problem = LearningProblem(Program("p", layout, tuple(templates)))
     valid, everywhere = state_bound(problem), state_bound(problem, only_valid=False)
     assert valid.max_matches.tolist() == [1 + 2]

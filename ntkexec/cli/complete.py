@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from ntkexec import complete, ensemble, pipeline
 from ntkexec.errors import CertificateError, EnsembleError
+from ntkexec.problem import LearningProblem
 from ntkexec.summary import table
 
 
@@ -38,10 +39,8 @@ def certify(
         program = instance.program
     else:
         program = pipeline.find_algorithm(algorithm).program(**manifest.parameters)
-    certificate = pipeline.certify(
-        program, kind=manifest.kind, padding=manifest.padding, num_decisions=1, instance=instance
-    )
-    networks = ensemble.load(folder, certificate.problem)
+    networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
+    certificate = pipeline.certify_stored(networks, manifest, num_decisions=1, instance=instance)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("certifying", total=None)

@@ -17,12 +17,12 @@ from ntkexec.certificate import Certificate
 from ntkexec.complete import evaluation
 from ntkexec.complete.evaluation import Networks
 from ntkexec.complete.executed import Executed, occurring_sets
-from ntkexec.complete.invariants import preserved
 from ntkexec.complete.match_sets import MAX_SETS, as_matrix, match_sets
 from ntkexec.ensemble import Ensemble
 from ntkexec.errors import CertificateError
 from ntkexec.layout import AtMost
 from ntkexec.problem import LearningProblem
+from ntkexec.promises import promises_kept
 from ntkexec.template import Component
 
 
@@ -208,7 +208,7 @@ def complete(
         raise CertificateError("the ensemble and the certificate are for different problems")
     start = time.perf_counter()
     program = problem.program
-    invariants = () if all_states or executions else preserved(program)
+    invariants = () if all_states or executions else promises_kept(program)
     occurring = None
     if executions:
         occurring = occurring_sets(program, executions)
@@ -226,7 +226,7 @@ def complete(
                 config.weight_std,
             )
             listed[index] = decisions(
-                problem, index, matched, networks, certificate.thresholds[index]
+                problem, index, matched, networks, certificate.thresholds[component.bits[0]]
             )
             report(len(listed), len(problem.components))
     return CompleteCertificate(

@@ -67,10 +67,10 @@ def bounds(margins: Margins, *, delta: float) -> Bounds:
     log_terms = math.log(cases.num_decisions / delta)
     finite = margins.right_in_the_mean
     certificate = None
-    if margins.rule == "certificate" and finite:
-        certificate = cases.certificate().ensemble_size(
-            delta=delta, num_decisions=cases.num_decisions
-        )
+    if finite:
+        certificate = cases.certificate(
+            margins.convention, weight_std=margins.weight_std
+        ).ensemble_size(delta=delta, num_decisions=cases.num_decisions)
     return Bounds(
         published=published(int(num_inputs.max()), cases.num_steps, total=int(num_inputs.sum())),
         theory=math.ceil(8 * int(num_inputs.max()) * log_terms),

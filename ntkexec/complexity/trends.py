@@ -46,9 +46,9 @@ class Trend:
 
 
 def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
-    """The trend with every size that has three values or more among the studies.
+    """The trend with every size of which the studies have three values or more.
 
-    Through two points every law passes, so nothing is fitted to two sizes.
+    Through two points runs every law.
 
     Sizes that grow together (n0 with the degree) each show the whole growth. There is none where a
     repetition had no exact ensemble: it would have needed the most, and a fit to the others would be

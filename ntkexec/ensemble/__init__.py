@@ -5,7 +5,8 @@ from ntkexec.ensemble.engine import Ensemble, EnsembleEngine, ensemble_engine
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import Descent
-from ntkexec.ensemble.storage import Manifest, draw, load, read_manifest, train
+from ntkexec.ensemble.storage import draw, load, read_manifest, train
+from ntkexec.ensemble.stored import Manifest
 from ntkexec.ensemble.training import Progress
 
 __all__ = [

@@ -13,21 +13,18 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ntkexec.certificate import Certificate
+from ntkexec.complete import evaluation
 from ntkexec.ensemble import Ensemble, GaussianEnsemble, ensemble_engine
-from ntkexec.ensemble.engine import WideStack
 from ntkexec.ensemble.gaussian_engine import GaussianEngine
 from ntkexec.errors import EnsembleError
 from ntkexec.layout import AtMost
 from ntkexec.packed.engine import PackedEngine
 from ntkexec.packed.plan import Correction, PackedProgram
-from ntkexec.problem import LearningProblem
-from ntkexec.roundoff import FLOAT32, growth, underflow
+from ntkexec.promises import promises_kept
 from ntkexec.template import Template
 
 MAX_SETS = 1 << 20
 MAX_CORRECTIONS = 256
-# Sets of matches that are evaluated at once.
-CHUNK = 1 << 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +49,8 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
     """The trained ensemble on packed states: `ensemble`, bit for bit.
 
     Raises:
-        EnsembleError: networks that are linearised, or of infinite width, which are drawn as they
-            are asked; a learning problem with too many sets of matches (a joint one soon has);
+        EnsembleError: networks of infinite width, which are drawn as they are asked; a learning
+            problem with too many sets of matches (a joint one soon has);
             networks that decide too many of them wrong, or so narrowly that rounding could decide;
             or a certificate for another learning problem.
         CertificateError: networks so wide that nothing is known of their rounding error.
@@ -63,14 +60,9 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
         raise EnsembleError(
             "ensemble-memo tabulates networks that have weights; gaussian draws run as 'ensemble'"
         )
-    if any(stack.hidden_shift is not None for stack in plain.stacks):
-        # They jump where a hidden unit's input is 0, so that rounding has no bound.
-        raise EnsembleError(
-            "ensemble-memo tabulates networks that were trained; linearised draws run as 'ensemble'"
-        )
-    thresholds = np.asarray(plain.thresholds, np.float64)
-    table = tabulate(networks.problem, plain.stacks, thresholds)
-    invariants = sorted({found.reason for found in networks.problem.program.layout.invariants})
+    assert isinstance(networks, Ensemble)
+    table = tabulate(networks, np.asarray(plain.thresholds, np.float64))
+    invariants = sorted({found.reason for found in promises_kept(networks.problem.program)})
     where = f" where {' and '.join(invariants)}" if invariants else ""
     return PackedEngine(
         plain,
@@ -81,24 +73,20 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
     )
 
 
-def tabulate(
-    problem: LearningProblem,
-    stacks: Sequence[WideStack],
-    thresholds: Float[np.ndarray, "k m"],
-) -> Table:
+def tabulate(networks: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> Table:
     """Evaluates networks at every set of matches of every learning problem.
 
     Args:
-        problem: what they learned.
-        stacks: the networks, in the order of `problem.stacks`.
+        networks: what was trained.
         thresholds: by bit and number of matches.
 
     Raises:
         EnsembleError: see `memo_engine`.
     """
-    invariants = problem.program.layout.invariants
+    problem = networks.problem
+    invariants = promises_kept(problem.program)
     num_sets, corrections, margin, error = 0, list[Correction](), np.inf, 0.0
-    for stack, wide in zip(problem.stacks, stacks, strict=True):
+    for stack, weights in zip(problem.stacks, networks.weights, strict=True):
         for position, index in enumerate(stack.components):
             component = problem.components[index]
             templates = [problem.program.templates[t] for t in component.templates]
@@ -109,13 +97,18 @@ def tabulate(
                     f"{MAX_SETS:,} sets of matches; use the engine 'ensemble'"
                 )
             num_sets += len(sets)
+            found = evaluation.evaluate(
+                evaluation.networks_of(weights, networks.config, position, len(component.bits)),
+                sets,
+            )
             for column, bit in enumerate(component.bits):
                 writes = np.array([bit in entry.outputs for entry in templates])
-                means, errors = _means(wide, position, column, sets)
+                means, errors = found.mean[:, column], found.error[:, column]
                 margins = means - thresholds[bit, sets.sum(axis=1)]
-                margin = min(margin, float(np.abs(margins).min()))
+                margin = min(margin, float(np.abs(margins[errors != 0]).min(initial=np.inf)))
                 error = max(error, float(errors.max()))
-                if not (np.abs(margins) > errors).all():  # nan is no margin either
+                # An exact 0 is decided whatever its margin; nan is no margin.
+                if not ((np.abs(margins) > errors) | (errors == 0)).all():
                     raise EnsembleError(
                         f"the networks decide {problem.program.layout.bit_names[bit]} by a margin of "
                         f"{np.abs(margins).min():.1e}, within the rounding error of float32; "
@@ -125,12 +118,10 @@ def tabulate(
                 corrections += [
                     Correction(
                         bit,
-                        tuple(t for t, on in zip(component.templates, found, strict=True) if on),
-                        tuple(
-                            t for t, on in zip(component.templates, found, strict=True) if not on
-                        ),
+                        tuple(t for t, on in zip(component.templates, row, strict=True) if on),
+                        tuple(t for t, on in zip(component.templates, row, strict=True) if not on),
                     )
-                    for found in sets[wrong][: MAX_CORRECTIONS + 1]
+                    for row in sets[wrong][: MAX_CORRECTIONS + 1]
                 ]
         if len(corrections) > MAX_CORRECTIONS:
             raise EnsembleError(
@@ -176,29 +167,3 @@ def matching_sets(
         sets = np.concatenate([sets, new_sets])
         ones, zeros = np.concatenate([ones, new_ones]), np.concatenate([zeros, new_zeros])
     return sets
-
-
-def _means(
-    wide: WideStack, position: int, column: int, sets: Bool[np.ndarray, "p t"]
-) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "p"]]:
-    """Mean outputs in float64, and bounds on the error of evaluating them in float32."""
-    num_templates = sets.shape[1]
-    hidden = np.asarray(wide.hidden[position, :num_templates], np.float64)
-    output = np.asarray(wide.output[position, :, column], np.float64)
-    bias = np.zeros(len(output))
-    if wide.hidden_bias is not None:
-        bias = np.asarray(wide.hidden_bias[position], np.float64)
-    shift = 0.0 if wide.output_bias is None else float(wide.output_bias[position, column])
-    inputs = sets / np.sqrt(np.maximum(sets.sum(axis=1, keepdims=True), 1))
-    means = np.concatenate(
-        [
-            np.maximum(inputs[start : start + CHUNK] @ hidden + bias, 0) @ output
-            for start in range(0, len(inputs), CHUNK)
-        ]
-    )
-    # Every product and sum, of inputs with hidden weights and of activations with output weights,
-    # adds to a term's operations; the encoding and the biases make the rest.
-    operations = len(output) + wide.hidden.shape[1] + 8
-    sizes = inputs @ (np.abs(hidden) @ np.abs(output)) + np.abs(bias) @ np.abs(output) + abs(shift)
-    lost = underflow(operations, operations, output)
-    return means + shift, growth(operations, FLOAT32) * sizes + lost

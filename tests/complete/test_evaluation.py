@@ -4,11 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ensemble.examples import MIXED, train_at_once
+from ensemble.test_engine import by_engine
 
 from ntkexec import roundoff
 from ntkexec.complete import evaluation
 from ntkexec.complete.evaluation import Networks, evaluate
+from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig
 from ntkexec.errors import CertificateError
+from ntkexec.problem import LearningProblem
 
 
 def networks(seed=0, members=3, num_inputs=8, width=64, outputs=2):
@@ -111,3 +115,101 @@ def test_products_of_rounded_factors_stay_within_their_bound(products, kind):
     assert (off <= bound).all()
     if products == "bfloat16":
         assert (off > found.error()).any()
+
+
+# What is judged is what runs.
+
+WITH_WEIGHTS = [draw for draw in DRAWS if draw != "gaussian"]
+PROBLEM = LearningProblem(MIXED, padding=2)
+
+
+def trained(draw, **options):
+    config = EnsembleConfig(members=2, width=256, draw=draw, **options)
+    return Ensemble(PROBLEM, config, train_at_once(PROBLEM, config))
+
+
+def by_component(networks, states):
+    """Means and errors of every component's bit, by the evaluation of certificates."""
+    matched = states[:, : PROBLEM.program.num_templates]
+    for stack, weights in zip(PROBLEM.stacks, networks.weights, strict=True):
+        for place, index in enumerate(stack.components):
+            component = PROBLEM.components[index]
+            own = evaluation.networks_of(weights, networks.config, place, len(component.bits))
+            yield component.bits[0], *evaluate(own, matched[:, list(component.templates)])
+
+
+ALL_STATES = np.zeros((128, MIXED.layout.num_bits), bool)
+ALL_STATES[:, :7] = (np.arange(128)[:, None] >> np.arange(7)) & 1
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_std": 1.4}, {"bias_std": 0.1}], ids=str)
+@pytest.mark.parametrize("draw", WITH_WEIGHTS)
+def test_every_draw_is_evaluated_as_the_engine_runs_it(draw, options, monkeypatch):
+    networks = trained(draw, **options)
+    runs = by_engine(networks, ALL_STATES)
+    for bit, mean, error in by_component(networks, ALL_STATES):
+        assert (np.abs(runs[bit] - mean[:, 0]) <= error[:, 0]).all()
+        assert error.max() < 1e-2
+    # Twins: every array matters, so that one left out would be noticed.
+    weights = networks.weights[1]
+    for name in ("hidden_bias", "output_bias", "hidden_shift", "hidden_bias_shift"):
+        array = getattr(weights, name)
+        if array is not None:
+            less = weights._replace(**{name: np.zeros_like(array)})
+            other = Ensemble(PROBLEM, networks.config, (networks.weights[0], less))
+            assert any(
+                (np.abs(runs[bit] - mean[:, 0]) > error[:, 0]).any()
+                for bit, mean, error in by_component(other, ALL_STATES)
+            )
+
+
+def test_a_linearised_unit_on_the_edge_may_fall_on_either_side():
+    """Where rounding decides whether a unit is active, all it passes on is uncertain."""
+    hidden = np.array([[[1.0], [-1.0]]], np.float32)
+    nets = Networks(
+        hidden,
+        np.zeros((1, 1, 1), np.float32),
+        1.0,
+        hidden_shift=np.array([[[8.0], [8.0]]], np.float32),
+        initial_output=np.ones((1, 1, 1), np.float32),
+    )
+    both, one = np.array([[True, True]]), np.array([[True, False]])
+    passes_on = 8 * np.sqrt(2) / np.sqrt(2)
+    assert evaluate(nets, both).error.item() > passes_on
+    assert evaluate(nets, one).error.item() < 1e-4
+
+
+@pytest.mark.parametrize("weight_std", [1e25, 1e200, 1e-40, 1e-200])
+def test_what_leaves_the_range_of_float32_has_no_bound(weight_std):
+    """Run in float32, such networks give infinities, nan or nothing."""
+    nets = networks()._replace(weight_std=weight_std)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = evaluate(nets, ALL_SETS).error
+    assert not error[0].any()
+    assert not np.isfinite(error[1:]).any()
+    # The twin: far from both ends there is one.
+    assert np.isfinite(evaluate(nets._replace(weight_std=1e5), ALL_SETS).error).all()
+
+
+@pytest.mark.parametrize("drop", ["truncated", "rounded"])
+def test_factors_that_lose_13_bits_stay_within_the_bound_for_tf32(drop):
+    """Tensor cores drop the last 13 bits of a factor; its bound is that, not that of rounding."""
+
+    def tf32(values):
+        bits = np.asarray(values, np.float32).view(np.uint32)
+        up = 0 if drop == "truncated" else 1 << 12
+        return ((bits + np.uint32(up)) & np.uint32(0xFFFFE000)).view(np.float32).astype(float)
+
+    values = np.random.default_rng(0).uniform(1, 2, size=10_000)
+    loss = np.abs(tf32(values) / np.float32(values) - 1).max()
+    assert 2.0**-12 < loss <= roundoff.PRODUCTS["tf32"] == 2.0**-10
+    assert (loss > 2.0**-11) == (drop == "truncated")
+    nets = networks()
+    members, num_inputs, width = nets.hidden.shape
+    first = np.concatenate(list(nets.hidden), axis=1) * (1.3 / num_inputs**0.5)
+    second = np.concatenate(list(nets.output)) * (1.3 / width**0.5 / members)
+    active = tf32(np.maximum(tf32(evaluation.encoded(ALL_SETS)) @ tf32(first), 0))
+    found = evaluation.sums(nets, ALL_SETS)
+    off = np.abs(active @ tf32(second) - found.mean)
+    assert (off <= found.error_with("tf32")).all()
+    assert (off > found.error()).any()

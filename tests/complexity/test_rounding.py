@@ -1,5 +1,7 @@
 """The bound on rounding errors holds for every order of summation, and decides what it should."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 from ensemble.examples import MIXED, joint, member_outputs, train_at_once
 from ensemble.test_gaussian import encoded, random_sets
 
+from ntkexec.complete import evaluation
 from ntkexec.complexity import collect, random_instances
-from ntkexec.complexity.rounding import float32_certificate, means_and_bounds
+from ntkexec.complexity.rounding import float32_certificate
 from ntkexec.ensemble import Ensemble, EnsembleConfig, training
 from ntkexec.ensemble.engine import wide_stack
 from ntkexec.ensemble.training import Chunk, network_for, plan_for, train_chunk
@@ -16,7 +19,8 @@ from ntkexec.errors import EnsembleError
 from ntkexec.problem import LearningProblem
 
 PROBLEM = joint(MIXED)
-STATES = encoded(random_sets(7, 40), 7)
+SETS = random_sets(7, 40)
+STATES = encoded(SETS, 7)
 
 
 def in_float32(weights, config, order, products=jnp.float32):
@@ -39,9 +43,9 @@ def in_float32(weights, config, order, products=jnp.float32):
 
 @pytest.mark.parametrize("draw", ["trained", "linearised"])
 def test_the_error_of_float32_stays_within_the_bound_in_any_order(draw):
-    config = EnsembleConfig(members=3, width=256, draw=draw)
+    config = EnsembleConfig(members=3, width=256, draw=draw, weight_std=1.5)
     weights = train_chunk(PROBLEM, config, Chunk(0, 0, 3))
-    means, bound = means_and_bounds(weights, 0, STATES)
+    means, bound = evaluation.evaluate(evaluation.networks_of(weights, config, 0), SETS)
     one_by_one = [member_outputs(weights, config, i, 0, STATES) for i in range(3)]
     np.testing.assert_allclose(means, np.mean(one_by_one, axis=0), atol=1e-13)
     rng = np.random.default_rng(0)
@@ -78,6 +82,20 @@ def test_float32_is_certified_and_bfloat16_only_where_margins_are_large(kind, me
     other = LearningProblem(problem.program, kind, padding=1)
     with pytest.raises(EnsembleError, match="different learning problems"):
         float32_certificate(networks, collect(other, instances))
+
+
+def test_the_scale_of_the_weights_enters():
+    instances = random_instances(
+        "flooding", degree=2, word=None, num_graphs=3, nodes=(3, 4), seed=0
+    )
+    problem = LearningProblem(instances[0].program)
+    cases = collect(problem, instances)
+    config = EnsembleConfig(members=6, width=512, weight_std=1.5)
+    networks = Ensemble(problem, config, train_at_once(problem, config))
+    assert float32_certificate(networks, cases).wrong == 0
+    # The twin: what would be judged without it.
+    other = dataclasses.replace(networks, config=dataclasses.replace(config, weight_std=1.0))
+    assert float32_certificate(other, cases).wrong > 0
 
 
 def precisions(jaxpr):

@@ -11,7 +11,9 @@ import pytest
 from ensemble.examples import MIXED, equal_weights, joint, train_at_once
 
 import ntkexec
-from ntkexec.ensemble import Ensemble, EnsembleConfig, load, train
+from ntkexec.certificate import Certificate
+from ntkexec.ensemble import Ensemble, EnsembleConfig, load, thresholds, train
+from ntkexec.match_bound import state_bound
 from ntkexec.problem import LearningProblem
 
 PROBLEMS = {"joint": joint(MIXED, padding=1), "factored": LearningProblem(MIXED)}
@@ -34,7 +36,13 @@ def train_here(folder):
     for name, problem in PROBLEMS.items():
         for draw in ("trained", "linearised"):
             config = EnsembleConfig(members=5, width=64, draw=draw)
-            train(problem, config, directory=Path(folder) / f"{name}-{draw}")
+            certificate = Certificate(problem, state_bound(problem))
+            train(
+                problem,
+                config,
+                directory=Path(folder) / f"{name}-{draw}",
+                thresholds=thresholds.running(certificate),
+            )
 
 
 def evaluate_here(folder):
@@ -42,10 +50,8 @@ def evaluate_here(folder):
     import jax
     import jax.numpy as jnp
 
-    from ntkexec.certificate import Certificate
     from ntkexec.encoding import encode
     from ntkexec.ensemble import ensemble_engine
-    from ntkexec.match_bound import state_bound
 
     problem = PROBLEMS["joint"]
     networks = load(Path(folder) / "joint-linearised", problem)

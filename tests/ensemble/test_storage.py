@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import hashlib
 import json
 import os
 import re
@@ -15,10 +14,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ensemble.examples import EPS32, MIXED, equal_weights, joint, program
+from safetensors.numpy import load as parse
+from safetensors.numpy import save as write_tensors
 
 import ntkexec
-from ntkexec.ensemble import EnsembleConfig, load, read_manifest, storage, train, training
+from ntkexec.certificate import Certificate
+from ntkexec.ensemble import (
+    EnsembleConfig,
+    chunk_files,
+    ensemble_engine,
+    load,
+    read_manifest,
+    storage,
+    stored,
+    train,
+    training,
+)
+from ntkexec.ensemble import thresholds as running
 from ntkexec.errors import EnsembleError
+from ntkexec.match_bound import state_bound
 from ntkexec.problem import LearningProblem
 
 PROBLEM = joint(program([[0], [1], [0, 1]]))
@@ -27,9 +41,15 @@ BUDGET = 2 * 8 * 4 * 32 * (3 + 5)  # two members a chunk
 SIZES = {"size": 3}
 
 
+def some_thresholds(problem):
+    shape = (problem.program.layout.num_bits, problem.max_matches + 1)
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape) / 7
+
+
 def train_here(folder, **changes):
     options = {"problem": PROBLEM, "config": CONFIG, "parameters": SIZES, "budget": BUDGET}
     options |= changes
+    options.setdefault("thresholds", some_thresholds(options["problem"]))
     problem, config = options.pop("problem"), options.pop("config")
     return train(problem, config, directory=folder, **options)
 
@@ -48,7 +68,7 @@ def folder(tmp_path):
 
 
 def weight_files(folder):
-    return sorted(folder.glob("*.safetensors"))
+    return sorted(folder.glob("stack-*.safetensors"))
 
 
 def test_a_stored_ensemble_is_read_bit_for_bit(folder):
@@ -71,7 +91,7 @@ def test_a_stored_ensemble_is_read_bit_for_bit(folder):
 )
 def test_so_are_several_stacks_of_every_precision_with_biases(tmp_path, config):
     problem = LearningProblem(MIXED, padding=1)
-    trained = train(problem, config, directory=tmp_path / "new" / "folder")
+    trained = train_here(tmp_path / "new" / "folder", problem=problem, config=config)
     loaded = load(tmp_path / "new" / "folder", problem)
     assert len(trained.weights) == len(problem.stacks) > 1
     assert loaded.config == config
@@ -156,10 +176,14 @@ def edited(folder, edit):
         (b"not json", r"ensemble\.json is damaged"),
         (b"", r"ensemble\.json is damaged"),
         (b"\xff\xfe\x00", r"ensemble\.json is damaged"),
-        (b"[1, 2]", r"ensemble\.json has format 'list'; this version reads 'ntkexec-ensemble/1'"),
+        (b"[1, 2]", r"ensemble\.json has format 'list'; this version reads 'ntkexec-ensemble/2'"),
         (b"{}", r"ensemble\.json has format None"),
-        (b'{"format": "ntkexec-ensemble/2"}', r"has format 'ntkexec-ensemble/2'"),
-        (b'{"format": "ntkexec-ensemble/1"}', r"ensemble\.json is damaged"),
+        (b'{"format": "ntkexec-ensemble/3"}', r"has format 'ntkexec-ensemble/3'"),
+        (b'{"format": "ntkexec-ensemble/1"}', r"'ntkexec-ensemble/2'; train it again$"),
+        (b'{"format": "ntkexec-ensemble/2"}', r"ensemble\.json is damaged: its fields are"),
+        (b'{"format": "ntkexec-ensemble/2", "format": 1}', r"damaged: a name stands twice"),
+        (b'{"format": 1e999}', r"damaged: 1e999 is no number"),
+        (b"[" * 100_000, r"ensemble\.json is damaged"),
     ],
     ids=str,
 )
@@ -210,12 +234,250 @@ def test_an_ensemble_for_another_problem_is_refused(folder, other, message):
     refuses(folder, message, other)
 
 
+def signed(data, folder):
+    """Every chunk and digest made to fit an edited manifest: what a forger would do."""
+    plan = stored.Plan(
+        **{
+            name: data[name]
+            for name in ("algorithm", "parameters", "program", "kind", "padding", "convention")
+        },
+        config=EnsembleConfig(**data["config"]),
+        thresholds=stored.Entry(**data["thresholds"]),
+        chunk_budget=data["chunk_budget"],
+        made_with=data["made_with"],
+    )
+    for entry in data["files"]:
+        path = folder / entry["name"]
+        tensors = parse(path.read_bytes())
+        path.write_bytes(
+            content := chunk_files.to_bytes(
+                stored_weights(tensors), plan.stamp(training.Chunk(*entry["chunk"]))
+            )
+        )
+        entry |= {"bytes": len(content), "sha256": stored.sha256(content)}
+
+
+def stored_weights(tensors):
+    class Named(dict):
+        _asdict = dict.copy
+
+    return Named(tensors)
+
+
+def other_tensors(change):
+    """A forgery of the first chunk's tensors, with all digests and stamps made to fit."""
+
+    def edit(data, folder):
+        path = folder / data["files"][0]["name"]
+        tensors = {name: np.array(array) for name, array in parse(path.read_bytes()).items()}
+        change(tensors)
+        path.write_bytes(write_tensors(tensors))
+        signed(data, folder)
+
+    return edit
+
+
+def twice(tensors, name, axis):
+    tensors[name] = np.concatenate([tensors[name]] * 2, axis)
+
+
+FORGERIES = {
+    "tensors that the draw does not have": (
+        other_tensors(lambda t: t.update(hidden_shift=t["hidden"], initial_output=t["output"])),
+        "holds other tensors: 'hidden_shift', 'initial_output'",
+    ),
+    "biases": (
+        other_tensors(lambda t: t.update(hidden_bias=t["hidden"][:, :, 0])),
+        "holds other tensors: 'hidden_bias'",
+    ),
+    "no residual": (other_tensors(lambda t: t.pop("residual")), "other tensors: 'residual'"),
+    "rows of hidden": (
+        other_tensors(lambda t: twice(t, "hidden", 2)),
+        r"holds 'hidden' of shape \(2, 1, 6, 32\) and type float32, not \(2, 1, 3, 32\)",
+    ),
+    "more units": (
+        other_tensors(lambda t: (twice(t, "hidden", 3), twice(t, "output", 2))),
+        "holds 'hidden' of shape",
+    ),
+    "more members": (
+        other_tensors(lambda t: [twice(t, name, 0) for name in list(t)]),
+        "holds 'hidden' of shape",
+    ),
+    "float64": (
+        other_tensors(lambda t: t.update(hidden=t["hidden"].astype(np.float64))),
+        "type float64",
+    ),
+    "a chunk twice": (
+        lambda data, folder: data["files"].insert(1, data["files"][0]),
+        "does not follow what stands before it",
+    ),
+    "chunks in another order": (
+        lambda data, folder: data["files"].reverse(),
+        "does not follow what stands before it",
+    ),
+    "a chunk of another stack": (
+        lambda data, folder: data["files"][2].update(
+            chunk=[1, 4, 5], name="stack-1-members-00004-00005.safetensors"
+        ),
+        "does not follow what stands before it",
+    ),
+    "a path": (
+        lambda data, folder: data["files"][0].update(name="../" + data["files"][0]["name"]),
+        "is no name for the chunk",
+    ),
+    "another file as thresholds": (
+        lambda data, folder: data["thresholds"].update(name=data["files"][0]["name"]),
+        "thresholds are in 'thresholds.safetensors', not",
+    ),
+    "an entry with more in it": (
+        lambda data, folder: data["files"][0].update(scale=2),
+        "an entry of files has 'scale' off",
+    ),
+    "a field more": (lambda data, folder: data.update(scale=2), "its fields are 'scale' off"),
+    "another seed": (
+        lambda data, folder: data["config"].update(seed=7),
+        "belongs to another training",
+    ),
+    "another scale": (
+        lambda data, folder: data["config"].update(weight_std=2.0),
+        "belongs to another training",
+    ),
+    "other sizes": (
+        lambda data, folder: data["parameters"].update(size=4),
+        "belongs to another training",
+    ),
+    "a flag for a number": (
+        lambda data, folder: data["config"].update(members=True),
+        "config.members is True",
+    ),
+    "no number": (
+        lambda data, folder: data["config"].update(weight_std=float("nan")),
+        "damaged: NaN is no number",
+    ),
+    "other thresholds": (
+        lambda data, folder: (folder / "thresholds.safetensors").write_bytes(
+            write_tensors({"thresholds": some_thresholds(PROBLEM) + 1})
+        ),
+        "thresholds.safetensors is damaged: its SHA-256",
+    ),
+}
+
+
+@pytest.mark.parametrize("forge, message", FORGERIES.values(), ids=FORGERIES)
+def test_a_folder_holds_exactly_what_its_plan_says(folder, forge, message):
+    edited(folder, lambda data: forge(data, folder))
+    refuses(folder, message)
+
+
+def a_link(path):
+    path.rename(path.parent.parent / "elsewhere")
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+def a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def a_device(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("which", ["stack-0-members-00002-00004", "thresholds", "ensemble"])
+@pytest.mark.parametrize("change", [a_link, a_pipe, a_folder, a_device])
+def test_only_regular_files_are_read(folder, which, change):
+    (path,) = (found for found in folder.iterdir() if found.stem == which)
+    change(path)
+    assert path.name in refuses(folder, "is no regular file$")
+
+
+def test_a_file_is_known_to_fit_before_it_is_read(folder):
+    path = weight_files(folder)[0]
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    edited(folder, lambda data: data["files"][0].update(bytes=1 << 40))
+    refuses(folder, r"has 1,099,511,627,776 bytes; at most \d")
+    with (folder / "ensemble.json").open("r+b") as file:
+        file.truncate(1 << 40)
+    refuses(folder, r"ensemble\.json has 1,099,511,627,776 bytes")
+
+
+# The thresholds that run.
+
+
+def test_an_ensemble_runs_with_the_thresholds_with_which_it_was_stored(tmp_path):
+    certificate = Certificate(PROBLEM, state_bound(PROBLEM))
+    table = running.running(certificate)
+    train_here(tmp_path / "own", thresholds=np.float64(table))
+    networks = load(tmp_path / "own", PROBLEM)
+    assert networks.thresholds.dtype == np.float32
+    np.testing.assert_array_equal(networks.thresholds, table)
+    np.testing.assert_array_equal(ensemble_engine(networks, certificate).thresholds, table)
+    np.testing.assert_array_equal(networks.first(2).thresholds, table)
+    # The twin: a certificate for other thresholds does not speak of this ensemble.
+    other = table.copy()
+    other[4, 2] += 0.25
+    train_here(tmp_path / "other", thresholds=other)
+    with pytest.raises(
+        EnsembleError, match=r"runs with the threshold \S+ for f1 at 2 matches, the"
+    ):
+        ensemble_engine(load(tmp_path / "other", PROBLEM), certificate)
+
+
+@pytest.mark.parametrize(
+    "thresholds, message",
+    [
+        (None, "has the thresholds with it that it runs with"),
+        (np.zeros((5, 3)), r"finite and of shape \(5, 4\), these have shape \(5, 3\)"),
+        (np.full((5, 4), np.nan), "finite"),
+    ],
+)
+def test_thresholds_that_do_not_fit_are_refused(tmp_path, thresholds, message, trained_chunks):
+    with pytest.raises(EnsembleError, match=message):
+        train_here(tmp_path / "new", thresholds=thresholds)
+    assert not trained_chunks
+    assert not (tmp_path / "new").exists()
+
+
 # Interrupted training.
+
+
+def test_swapped_chunks_of_an_unfinished_training_are_refused(folder):
+    (folder / "ensemble.json").unlink()
+    first, second = weight_files(folder)[:2]
+    content = first.read_bytes(), second.read_bytes()
+    first.write_bytes(content[1])
+    second.write_bytes(content[0])
+    with pytest.raises(
+        EnsembleError, match=rf"{first.name} belongs to another training, or to oth"
+    ):
+        train_here(folder)
+    # The twin: in their own places they are taken over.
+    first.write_bytes(content[0])
+    second.write_bytes(content[1])
+    train_here(folder)
+
+
+@pytest.mark.parametrize("what", ["jax", "prng", "partitionable"])
+def test_a_training_is_not_continued_with_another_jax(folder, monkeypatch, what):
+    honest = stored.made_with()
+    monkeypatch.setattr(storage, "made_with", lambda: honest | {what: "another"})
+    # What is finished is finished.
+    assert train_here(folder).config == CONFIG
+    (folder / "ensemble.json").unlink()
+    with pytest.raises(EnsembleError, match=rf"begun with {what} {honest[what]}, and this is anot"):
+        train_here(folder)
 
 
 def interrupted(folder, *, at, hang_in="report"):
     """Trains in another process and kills it: at the report of chunk `at`, before it is stored, or
-    when file number `at` (the first is the plan) has been written but not yet renamed."""
+    when file number `at` (the first are the plan and the thresholds) has been written but not yet renamed."""
     script = f"""
 import os, sys, time
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
@@ -259,7 +521,7 @@ def trained_chunks(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("hang_in, at", [("report", 2), ("rename", 3)])
+@pytest.mark.parametrize("hang_in, at", [("report", 2), ("rename", 4)])
 def test_a_killed_training_leaves_nothing_that_loads_and_continues(
     tmp_path, trained_chunks, hang_in, at
 ):
@@ -293,7 +555,7 @@ def test_a_complete_ensemble_is_loaded_instead_of_trained(folder, trained_chunks
 def test_numbers_that_are_not_finite_are_refused_even_with_the_right_digests(
     folder, monkeypatch, wrong
 ):
-    honest = storage._to_bytes
+    honest = storage.to_bytes
 
     def spoilt(weights, stamp):
         output = weights.output.copy()
@@ -301,9 +563,11 @@ def test_numbers_that_are_not_finite_are_refused_even_with_the_right_digests(
         return honest(weights._replace(output=output), stamp)
 
     shutil.rmtree(folder)
-    monkeypatch.setattr(storage, "_to_bytes", spoilt)
-    train_here(folder)
-    refuses(folder, r"\.safetensors holds numbers in 'output' that are not finite")
+    monkeypatch.setattr(storage, "to_bytes", spoilt)
+    with pytest.raises(
+        EnsembleError, match=r"\.safetensors holds numbers in 'output' that are not finite"
+    ):
+        train_here(folder)
 
 
 def test_training_again_does_not_bless_a_damaged_ensemble(folder):
@@ -341,16 +605,17 @@ def test_so_is_one_with_a_flipped_bit_wherever_it_is(folder, position):
 
 def test_every_byte_of_a_chunk_is_covered_by_its_digest(folder):
     content = weight_files(folder)[1].read_bytes()
-    stamp = hashlib.sha256((folder / "plan.json").read_bytes()).hexdigest()
+    manifest = read_manifest(folder)
+    stack, chunk = PROBLEM.stacks[0], manifest.files[1].chunk
     path = folder / "copy.safetensors"
     for position in np.random.default_rng(0).integers(len(content), size=200).tolist():
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         with pytest.raises(EnsembleError):
-            storage._read_chunk(path, stamp)
+            chunk_files.read_chunk(path, manifest, stack, chunk)
     path.write_bytes(content)
-    storage._read_chunk(path, stamp)
+    chunk_files.read_chunk(path, manifest, stack, chunk)
 
 
 def test_a_chunk_of_another_training_is_refused(folder, tmp_path):
@@ -367,6 +632,8 @@ OTHER_PLANS = {
     "seed": {"config": dataclasses.replace(CONFIG, seed=1)},
     "members": {"config": dataclasses.replace(CONFIG, members=6)},
     "sizes": {"parameters": {"size": 4}},
+    "thresholds": {"thresholds": some_thresholds(PROBLEM) + 1},
+    "convention": {"convention": "zero"},
     "budget": {"budget": 2 * BUDGET},
     "problem": {"problem": joint(PROBLEM.program, padding=1)},
 }
@@ -375,7 +642,7 @@ OTHER_PLANS = {
 @pytest.mark.parametrize("change", OTHER_PLANS.values(), ids=OTHER_PLANS)
 def test_a_folder_with_another_training_is_refused_and_left_alone(folder, change, trained_chunks):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(EnsembleError, match=r"holds another training \(plan\.json differs\)"):
+    with pytest.raises(EnsembleError, match=r"holds another training \(plan\.json differs: "):
         train_here(folder, **change)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert not trained_chunks

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from programs import is_matched, matched_table, programs, valid_states
 
 from ntkexec import ensemble, executor, message_passing, pipeline
+from ntkexec.complete import evaluation
 from ntkexec.ensemble import EnsembleConfig
 from ntkexec.errors import EnsembleError
 from ntkexec.layout import Flag, Layout, OneHot, Word
@@ -18,8 +19,8 @@ from ntkexec.problem import LearningProblem
 from ntkexec.template import Program, template
 
 
-def trained(program, *, members=1, width=64, kind="factored", seed=0):
-    certificate = pipeline.certify(program, kind=kind, num_decisions=1000)
+def trained(program, *, members=1, width=64, kind="factored", seed=0, threshold="bit"):
+    certificate = pipeline.certify(program, kind=kind, num_decisions=1000, threshold=threshold)
     config = EnsembleConfig(members=members, width=width, seed=seed)
     return certificate, ensemble.train(certificate.problem, config)
 
@@ -61,7 +62,7 @@ def one_step(engine, program, states):
 
 def test_wrong_decisions_of_weak_networks_are_kept():
     program = unions(6)
-    certificate, networks = trained(program)
+    certificate, networks = trained(program, threshold="shared")
     assert not memo_engine(networks, certificate).packed.corrections
     networks = spoilt(networks, noise=1.0)
     engine = memo_engine(networks, certificate)
@@ -136,31 +137,35 @@ def test_rounding_in_float32_stays_within_the_bound():
     program = unions(5)
     certificate, networks = trained(program, width=128)
     plain = pipeline.make_engine("ensemble", certificate, networks)
-    problem = certificate.problem
-    for stack, wide in zip(problem.stacks, plain.stacks):
+    problem, config = certificate.problem, networks.config
+    broken = []
+    for stack, wide, weights in zip(problem.stacks, plain.stacks, networks.weights):
         for position, index in enumerate(stack.components):
             size = len(problem.components[index].templates)
-            sets = np.array(list(itertools.product((False, True), repeat=size)))
-            means, errors = memo._means(wide, position, 0, sets)
+            sets = np.array(list(itertools.product((False, True), repeat=size)))[1:]
+            of_place = evaluation.networks_of(weights, config, position, 1)
+            means, errors = (part[:, 0] for part in evaluation.evaluate(of_place, sets))
             inputs = np.float32(sets) / np.sqrt(np.float32(np.maximum(sets.sum(1), 1)))[:, None]
             hidden = np.asarray(wide.hidden[position, :size])
             rounded = np.maximum(inputs @ hidden, 0) @ np.asarray(wide.output[position, :, 0])
             difference = np.abs(rounded - means)
             assert (difference <= errors).all()
-            # A shorter mantissa breaks the bound, so it is no empty one.
             coarse = np.float64(wide.output[position, :, 0].astype(jnp.bfloat16))
-            assert (np.abs(np.maximum(inputs @ hidden, 0) @ coarse - means) > errors).any()
+            broken.append((np.abs(np.maximum(inputs @ hidden, 0) @ coarse - means) > errors).any())
+    # A shorter mantissa breaks the bound, so it is no empty one.
+    assert any(broken)
 
 
 def test_means_that_are_no_numbers_are_refused(monkeypatch):
     certificate, networks = trained(unions(3), width=64)
-    honest = memo._means
+    honest = evaluation.evaluate
 
     def spoilt(*arguments):
         means, errors = honest(*arguments)
-        return np.where(np.arange(len(means)) == 2, np.nan, means), errors
+        rows = np.arange(len(means))[:, None]
+        return evaluation.Means(np.where(rows == 1, np.nan, means), errors)
 
-    monkeypatch.setattr(memo, "_means", spoilt)
+    monkeypatch.setattr(evaluation, "evaluate", spoilt)
     with pytest.raises(EnsembleError, match="margin of nan"):
         pipeline.make_engine("ensemble-memo", certificate, networks)
 
@@ -180,10 +185,22 @@ def test_networks_that_are_mostly_wrong_are_refused(monkeypatch):
         memo_engine(spoilt(networks, noise=2.0), certificate)
 
 
-@pytest.mark.parametrize("draw", ["linearised", "gaussian"])
-def test_only_trained_networks_are_tabulated(draw):
+def test_linearised_networks_are_tabulated_as_they_run():
+    program = unions(5)
+    certificate = pipeline.certify(program, num_decisions=1000, threshold="shared")
+    config = EnsembleConfig(members=1, width=64, draw="linearised")
+    networks = spoilt(ensemble.draw(certificate.problem, config), noise=1.0)
+    engine = memo_engine(networks, certificate)
+    assert engine.packed.corrections
+    states = np.zeros((32, program.layout.num_bits), bool)
+    states[:, :5] = list(itertools.product((False, True), repeat=5))
+    plain = pipeline.make_engine("ensemble", certificate, networks)
+    assert np.array_equal(one_step(engine, program, states), one_step(plain, program, states))
+
+
+def test_networks_without_weights_are_not_tabulated():
     certificate = pipeline.certify(unions(2), num_decisions=1000)
-    config = EnsembleConfig(members=1, width=64, draw=draw)
+    config = EnsembleConfig(members=1, width=64, draw="gaussian")
     networks = ensemble.draw(certificate.problem, config)
-    with pytest.raises(EnsembleError, match=f"{draw} draws run as 'ensemble'"):
+    with pytest.raises(EnsembleError, match="gaussian draws run as 'ensemble'"):
         memo_engine(networks, certificate)

@@ -1,9 +1,9 @@
 """Which of a layout's promises a program keeps by itself, whatever valid states it meets.
 
 A layout promises that one-hot fields hold at most one choice and that at most D + 1 slots of a
-message table are occupied. A complete certificate may leave out states that break a promise only if
-a step never leads from states that keep it to one that does not. That is shown here, template pair
-by template pair, for the largest set of promises that support each other.
+message table are occupied. A certificate may leave out states that break a promise only if a step
+never leads from states that keep it to one that does not. That is shown here, template pair by
+template pair, for the largest set of promises that support each other.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from ntkexec.layout import AtMost
 from ntkexec.template import Program, Template
 
 
-def preserved(program: Program) -> tuple[AtMost, ...]:
+def promises_kept(program: Program) -> tuple[AtMost, ...]:
     """The layout's invariants that every step preserves, on every graph of the program's degree.
 
     An invariant is kept if no two templates that write different groups of it can match together.
@@ -25,13 +25,13 @@ def preserved(program: Program) -> tuple[AtMost, ...]:
     """
     kept = list(program.layout.invariants)
     while True:
-        broken = [invariant for invariant in kept if not _is_preserved(program, invariant, kept)]
+        broken = [invariant for invariant in kept if not _is_kept(program, invariant, kept)]
         if not broken:
             return tuple(kept)
         kept = [invariant for invariant in kept if invariant not in broken]
 
 
-def _is_preserved(program: Program, invariant: AtMost, assumed: Sequence[AtMost]) -> bool:
+def _is_kept(program: Program, invariant: AtMost, assumed: Sequence[AtMost]) -> bool:
     bits = {bit for group in invariant.groups for bit in group}
     is_message = min(bits) >= program.layout.num_computation_bits
     if is_message and invariant.bound == 1:
