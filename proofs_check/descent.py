@@ -169,7 +169,7 @@ def plot_linear(found: Measurement) -> Any:
 CHECKS = (
     Check(
         name="descent-edge",
-        claim="the linear dynamics of descent diverges above the learning rate 2 n0/(1 - c + c n0), not below",
+        claim="linear dynamics diverges for learning rates above 2 n0/(1 - c + c n0), and not below",
         formula=r"\eta < \frac{2 n_0}{\lambda + c n_0}",
         source="largest eigenvalue of the NTK Gram, with the factor 1/n0",
         how="relative distance to the rate from which the top mode grows in the first steps, by bisection, "
