@@ -60,7 +60,7 @@ def first_numbers(
     """
     inputs = pairs(bits)
     targets = inputs.T > 0
-    root, part = _root(inputs, *covariances(bits, regime))
+    rest, part = root(inputs, *covariances(bits, regime))
     draws = rng.multinomial(INPUTS, np.full(len(inputs), 1 / len(inputs)), size=runs)
     mean = np.where(targets, *means)[None].astype(np.float32)
     total = np.zeros((runs, bits, len(inputs)), np.float32)
@@ -71,14 +71,14 @@ def first_numbers(
         for _ in range(BLOCK):
             number += 1
             z = rng.standard_normal((len(going), bits, len(inputs)), np.float32)
-            total[going] += root * z + (z @ inputs.astype(np.float32)) @ part
+            total[going] += rest * z + (z @ inputs.astype(np.float32)) @ part
             right = ((total[going] / number + mean > 0) == targets[None]).all(axis=1)
             passed = (right * draws[going]).sum(axis=1) >= share * INPUTS
             ended[going[passed & (ended[going] == 0)]] = number
     return ended.astype(float)
 
 
-def _root(
+def root(
     inputs: np.ndarray, same: float, one: float, none: float
 ) -> tuple[np.float32, Float[np.ndarray, "k p"]]:
     """The symmetric root of the covariance, as r I + B W B^T, B the inputs: r, and W B^T.

@@ -260,12 +260,14 @@ def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refu
         "states",
         "σ²/μ²",
         "margin",
+        "lower",
         "N measured",
         "99 %",
         "union",
         "certificate",
         "numerical",
         "theory",
+        "published",
         "seconds",
     )
     rows = [header]
@@ -273,7 +275,8 @@ def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refu
         low, high = one.median_interval
         sizes = " ".join(f"{name} {value}" for name, value in one.parameters.items())
         width = "" if one.width is None else f" width {one.width}"
-        bounds = [one.bounds.union, one.bounds.certificate, one.bounds.numerical, one.bounds.theory]
+        shown = ("union", "certificate", "numerical", "theory", "published")
+        bounds = [getattr(one.bounds, name) for name in shown]
         rows.append(
             (
                 f"{one.kind}, {one.draw}{width}, {one.threshold}, {sizes}",
@@ -282,6 +285,7 @@ def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refu
                 f"{one.num_states}",
                 f"{one.noise_ratio:.3g}",
                 f"{one.smallest_margin:.3g}",
+                "-" if one.bounds.lower is None else f"{one.bounds.lower}",
                 f"{one.median:g} ({low:g} to {high:g})",
                 f"{one.quantile(0.99):g}",
                 *("-" if bound is None else f"{bound}" for bound in bounds),
@@ -292,9 +296,10 @@ def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refu
     first = studies[0]
     lines = [
         f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
-        "thresholds by convention. N measured: median of the smallest N from which",
-        "on every ensemble is exact (95 % interval), and its 99 % quantile. theory = 8 n0 log(2 n0 T I), "
-        f"numerical puts σ²/μ² for n0; certificate and union at δ = {first.delta:g}.",
+        "thresholds by convention. N measured: median of the smallest N from which on every ensemble",
+        f"is exact (95 % interval), and its 99 % quantile. Bounds at δ = {first.delta:g}, for the same D "
+        "decisions: theory = 8 n0 log(D/δ), numerical puts",
+        "σ²/μ² for n0. published = 8 n0 log(2 n0 T I) for all I = 2^n0 inputs, without δ.",
         "",
         *(
             "  ".join(

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BOUNDS = {
-    "theory": ("theory: 8 n0 log(2 n0 T I)", "-"),
-    "numerical": ("numerical: 8 σ²/μ² log(2 n0 T I)", "--"),
+    "published": ("published: 8 n0 log(2 n0 T I), I = 2^n0", (0, (5, 1))),
+    "theory": ("theory: 8 n0 log(D/δ), δ = {delta:g}", "-"),
+    "numerical": ("numerical: 8 σ²/μ² log(D/δ)", "--"),
     "certificate": ("certificate N(δ), δ = {delta:g}", "-."),
     "union": ("union bound on distinct states", ":"),
+    "lower": ("lower bound: worst decision alone", (0, (1, 3))),
 }
 SIZES = {
     "n0": "training pairs n0",

@@ -177,12 +177,19 @@ def test_the_bounds_are_ordered_and_are_their_formulas(cases):
     found = margins(cases)
     some = bounds(found, delta=1e-3)
     n0 = cases.problem.program.num_templates
-    terms = 2 * n0 * cases.num_steps * cases.num_nodes
-    assert some.theory == math.ceil(8 * n0 * math.log(terms))
-    assert some.numerical == math.ceil(8 * found.noise_ratio * math.log(terms))
+    log_terms = math.log(cases.num_decisions / 1e-3)
+    assert some.theory == math.ceil(8 * n0 * log_terms)
+    assert some.numerical == math.ceil(8 * found.noise_ratio * log_terms)
+    # The published one counts every encoded input, 2^n0, and has no delta.
+    log_inputs = math.log(2 * n0 * cases.num_steps) + n0 * math.log(2)
+    assert some.published == math.ceil(8 * n0 * log_inputs)
+    # Two thresholds, one worst decision: fewer than the lower bound let it fail more often than delta.
+    tail = stats.norm.sf(found.z.min() * np.sqrt([some.lower - 1, some.lower]))
+    assert tail[0] > 1e-3 >= tail[1]
+    assert some.lower <= some.union
     # Exact tails over distinct decisions are sharper than exponential ones over all decisions.
     assert 1 <= some.union <= some.certificate
-    assert some.numerical < some.theory
+    assert some.numerical < some.theory < some.published
     assert stats.norm.sf(found.z * math.sqrt(some.union)).sum() <= 1e-3
     shared, zero = (bounds(margins(cases, name), delta=1e-3) for name in ("shared", "zero"))
     assert some.union < shared.union < zero.union <= zero.certificate

@@ -209,6 +209,7 @@ def test_a_study_says_what_was_measured_and_the_bounds_hold():
     assert found.quantile(1.0) == max(found.stable)
     data = json.loads(json.dumps(found.to_data(), allow_nan=False))
     assert data["bounds"]["theory"] == found.bounds.theory
+    assert data["bounds"]["lower"] <= found.bounds.union
     assert data["stable"] == list(found.stable)
     assert len(data["certainty"]["measured"]) == len(data["certainty"]["members"])
 
