@@ -130,6 +130,8 @@ def occurring_sets(runs: list[Any], program: Program) -> set[int]:
         size = whole(run["num_steps"], 1) * len(states)
         need(0 < size <= MOST_UPDATES, "an execution without nodes, or too large")
         edges = list(zip(*ends, strict=True))
+        simple = len(set(edges)) == len(edges) and all(a != b for a, b in edges)
+        need(simple, "an edge stands twice, or leads back to its node")
         for _ in range(run["num_steps"]):
             after = [0] * len(states)
             for node, state in enumerate(states):
@@ -139,5 +141,7 @@ def occurring_sets(runs: list[Any], program: Program) -> set[int]:
                     after[node] |= templates[i][2]
             states = list(after)
             for sender, receiver in edges:
-                states[receiver] |= after[sender] >> program.split << program.split
+                heard = after[sender] >> program.split << program.split
+                need(not states[receiver] & heard, "messages meet in an execution")
+                states[receiver] |= heard
     return found

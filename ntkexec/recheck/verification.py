@@ -72,7 +72,10 @@ def verify(data: Any, folder: Path) -> int:
     for name in ("members", "width", "weight_std", "draw"):
         need(data[name] == config[name], f"{name} is not the ensemble's")
     need(all(sorted(o) == ["bound", "groups"] for o in data["invariants"]), "no invariant")
-    assumed = [(o["bound"], tuple(map(mask, o["groups"]))) for o in data["invariants"]]
+    assumed = [
+        (o["bound"], tuple(mask(whole(b, 0, program.num_bits) for b in g) for g in o["groups"]))
+        for o in data["invariants"]
+    ]
     need(not (assumed and data["executions"]), "executions need no invariants")
     check_preserved(program, assumed)
 
@@ -128,7 +131,7 @@ def main(arguments: list[str]) -> int:
         print(usage, file=sys.stderr)
         return 2
     try:
-        data = parse(read(Path(arguments[0]), 16 * MOST_BYTES))
+        data = parse(read(Path(arguments[0]).resolve(), 16 * MOST_BYTES))
         decided = verify(data, Path(arguments[1]))
     except Rejected as reason:
         print(f"REJECTED: {shown(reason)}")

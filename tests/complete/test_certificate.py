@@ -316,3 +316,26 @@ def test_bad_input_is_refused_in_one_line(stored, capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"degree": 2, "slots": 4, "word": 1, "depth": 1}, "bfs does not have the sizes degree"),
+        ({"degree": 2}, "bfs does not have the sizes degree"),
+        (
+            {"degree": 10**9, "slots": 4, "word": 1},
+            "degree 1000000000 is none of this ensemble's size",
+        ),
+        ({"degree": -1, "slots": 4, "word": 1}, "degree -1 is none of this ensemble's size"),
+        ({"degree": 2, "slots": 4, "word": 2}, "was trained for program"),
+        ({"degree": "2", "slots": 4, "word": 1}, "parameters.degree is '2', not of type int"),
+    ],
+)
+def test_sizes_that_are_not_the_ensembles_are_refused_at_once(stored, capsys, sizes, message):
+    path = stored / "ensemble.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"parameters": sizes}))
+    assert main(["certify", "bfs", "--ensemble", str(stored)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

@@ -294,6 +294,25 @@ def margins(bundle, folder):
     return {index: None if np.isinf(margin) else margin for index, margin in order.items()}
 
 
+@pytest.mark.parametrize(
+    ("senders", "receivers", "because"),
+    [
+        ([0, 1, 1, 0], [1, 0, 0, 1], "an edge stands twice"),
+        ([0], [0], "an edge stands twice, or leads back"),
+        ([0], [7], "is not from 0 to 2"),
+        ([0, 2], [1, 1], "messages meet"),
+    ],
+)
+def test_an_execution_is_one_that_can_be_run(cases, folder, senders, receivers, because):
+    """Where two neighbours write into one slot, a run adds what the program unites."""
+    bundle = cases("joint").bundle.copy()
+    (run,) = bundle.proof["executions"]
+    run |= {"senders": senders, "receivers": receivers}
+    # The same colour twice, next to one node.
+    run["initial"][2] = run["initial"][0]
+    assert because in reason(bundle, folder)
+
+
 # Tampering with one thing.
 
 
