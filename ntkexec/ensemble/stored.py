@@ -17,17 +17,16 @@ import jax
 import numpy as np
 
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import Chunk
+from ntkexec.ensemble.training import Chunk, Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.problem import Kind, LearningProblem, Stack
 
 FORMAT = "ntkexec-ensemble/2"
 PLAN, MANIFEST, THRESHOLDS = "plan.json", "ensemble.json", "thresholds.safetensors"
 
-UNITS = {"trained": 1, "linearised": 1}
-"""By draw with weights: hidden units that are stored for every unit of the configured width."""
 SHIFTED = ("linearised",)
-"""Draws that store the change of the hidden weights, and the initial output weights, too."""
+"""Draws that store the change of the hidden weights, and the initial output weights, too; the others
+with weights descended."""
 
 
 class Tensor(NamedTuple):
@@ -47,10 +46,10 @@ def tensors_of(config: EnsembleConfig, stack: Stack, members: int) -> dict[str, 
     Raises:
         EnsembleError: networks of a draw that has no weights.
     """
-    if config.draw not in UNITS:
+    if config.draw == "gaussian":
         raise EnsembleError(f"networks drawn {config.draw} have no weights to store")
     e, c = members, len(stack.components)
-    n0, h, o = stack.num_inputs, UNITS[config.draw] * config.width, stack.num_outputs
+    n0, h, o = stack.num_inputs, config.width, stack.num_outputs
     shapes = {"hidden": (e, c, n0, h), "output": (e, c, h, o)}
     if config.bias_std:
         shapes |= {"hidden_bias": (e, c, h), "output_bias": (e, c, o)}
@@ -58,6 +57,8 @@ def tensors_of(config: EnsembleConfig, stack: Stack, members: int) -> dict[str, 
         shapes |= {"hidden_shift": shapes["hidden"], "initial_output": shapes["output"]}
         if config.bias_std:
             shapes["hidden_bias_shift"] = shapes["hidden_bias"]
+    elif "peak" in Weights._fields:
+        shapes["peak"] = (e, c)
     shapes["residual"] = (e, c)
     found = {name: Tensor(shape, config.precision) for name, shape in shapes.items()}
     return found | {"steps": Tensor((e, c), "int32")}
