@@ -7,15 +7,26 @@ page and the picture from all of them, so that it goes on where it was stopped.
 import argparse
 import dataclasses
 import json
+import math
 import pathlib
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ntkexec import ensemble, files, pipeline
 from ntkexec.cli.complexity import run_studies
-from ntkexec.complexity import trends
+from ntkexec.complexity import collect, random_instances, trends
+from ntkexec.complexity.bounds import bounds
+from ntkexec.complexity.cases import Cases
+from ntkexec.complexity.margins import margins
+from ntkexec.complexity.sampling import exact_prefixes
+from ntkexec.complexity.study import members_needed, smallest_numbers
+from ntkexec.ensemble import EnsembleConfig
+from ntkexec.problem import LearningProblem
+from ntkexec.vocabulary import CONVENTIONS
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 DATA, PAGE, PICTURE = (
@@ -64,9 +75,11 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         "widths": [1],
         "paddings": [0],
         "kinds": ["joint"],
+        "thresholds": ["shared"],
+        "weight_std": 1.0,
         "draw": "gaussian",
     }
-    found = run_studies(
+    found, _ = run_studies(
         algorithm,
         **(defaults | options),
         graphs=setting.graphs,
@@ -91,15 +104,15 @@ def trained(algorithm: str) -> dict[str, Any]:
     program = found.program(**found.sizes(degree=3, word=5))
     for kind in ("joint", "factored"):
         start, used = time.perf_counter(), time.process_time()
-        certificate = pipeline.certify(program, kind=kind, delta=DELTA, num_decisions=DECISIONS)
+        certificate = pipeline.certify(
+            program, kind=kind, delta=DELTA, num_decisions=DECISIONS, threshold="shared"
+        )
         config = pipeline.ensemble_config(
-            certificate,
+            pipeline.at_width(certificate),
             members=None,
-            width=None,
             seed=0,
             delta=DELTA,
             num_decisions=DECISIONS,
-            descent="whitened" if kind == "joint" else "heavy-ball",
         )
         certified = time.perf_counter() - start
         networks = ensemble.train(certificate.problem, config)
@@ -122,6 +135,75 @@ def trained(algorithm: str) -> dict[str, Any]:
     return {"rows": rows}
 
 
+# By program, the degrees at which the conventions of thresholds are compared, and other words.
+CONVENTION_WORDS = {"bfs": 5}
+DEGREES = {"flooding": (2,), "bfs": (3, 4), "dfs": (3,), "bellman-ford": (3,)}
+# Trained joint networks there: width, and repetitions of up to so many members.
+WIDTH, TRIALS, TRAINED_MEMBERS = 3072, 3, 12
+
+
+def linear(cases: Cases) -> int:
+    """Wrong decisions of a linear read-out of the encoding, fitted to the same training pairs."""
+    wrong = 0
+    for part in cases.components:
+        weights = np.linalg.lstsq(np.eye(len(part.writes)), part.writes.astype(float))[0]
+        half = 0.5 / np.sqrt(np.maximum(part.count, 1))
+        wrong += int(((part.encoded() @ weights > half[:, None]) != (part.active > 0)).sum())
+    return wrong
+
+
+def joint_cases(algorithm: str, degree: int) -> Cases:
+    """The states that a joint program visits on the graphs of its setting."""
+    setting = SETTINGS[algorithm]
+    instances = random_instances(
+        algorithm,
+        degree=degree,
+        word=CONVENTION_WORDS.get(algorithm, setting.words[0]),
+        num_graphs=setting.graphs,
+        nodes=setting.nodes,
+        weights=setting.weights,
+        seed=0,
+    )
+    return collect(LearningProblem(instances[0].program, "joint"), instances)
+
+
+def conventions(algorithm: str) -> dict[str, Any]:
+    """The conventions of thresholds side by side: bounds, and N measured at infinite width and of
+    trained networks; joint, without padding."""
+    rows = []
+    for degree in DEGREES[algorithm]:
+        cases = joint_cases(algorithm, degree)
+        problem = cases.problem
+        for convention in reversed(CONVENTIONS):
+            found = margins(cases, convention)
+            row: dict[str, Any] = {
+                "degree": degree,
+                "n0": int(problem.num_inputs.max()),
+                "m": max(int(c.count.max()) for c in cases.components),
+                "convention": convention,
+                "certified": found.right_in_the_mean,
+            }
+            if found.right_in_the_mean:
+                row |= bounds(found, delta=DELTA).to_data()
+            if found.right_in_the_mean and convention != "zero":
+                for draw, repeat in (("gaussian", 200), ("trained", TRIALS)):
+                    members = (
+                        members_needed(found, DELTA) if draw == "gaussian" else TRAINED_MEMBERS
+                    )
+                    config = EnsembleConfig(members=members, width=WIDTH, draw=draw)  # type: ignore[arg-type]
+                    _, stable = smallest_numbers(exact_prefixes(found, config, repeat))
+                    row[draw] = sorted(math.inf if n is None else n for n in stable)
+                row["gaussian"] = [
+                    float(np.quantile(row["gaussian"], q, method="inverted_cdf"))
+                    for q in (0.5, 0.99)
+                ]
+                row["trained"] = [n if math.isfinite(n) else None for n in row["trained"]]
+            rows.append(row)
+        shape = {key: rows[-1][key] for key in ("degree", "n0", "m")}
+        rows.append(shape | {"convention": "linear read-out", "wrong": linear(cases)})
+    return {"rows": rows}
+
+
 PANELS: dict[str, Callable[[str], dict[str, Any]]] = {
     "word": lambda name: studies(name, words=list(SETTINGS[name].words)),
     "degree": lambda name: studies(name, degrees=[2, 3, 4], paddings=[64]),
@@ -136,6 +218,7 @@ PANELS: dict[str, Callable[[str], dict[str, Any]]] = {
     ),
     "kind": lambda name: studies(name, degrees=[3], kinds=["joint", "factored"]),
     "trained": trained,
+    "conventions": conventions,
 }
 
 

@@ -225,7 +225,7 @@ def engine_for(name: Any, program: Any, seed: int) -> tuple[Any, Certificate]:
     if name == "ensemble":
         config = EnsembleConfig(
             members=certificate.ensemble_size(delta=DELTA, num_decisions=DECISIONS),
-            width=pipeline.default_width(certificate.problem),
+            width=pipeline.default_width(certificate),
             seed=seed,
         )
         networks = ensemble.train(certificate.problem, config)

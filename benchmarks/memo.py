@@ -26,7 +26,7 @@ def run() -> dict[str, Any]:
     decisions = 10**10
     certificate = pipeline.certify(program, num_decisions=decisions)
     config = pipeline.ensemble_config(
-        certificate, members=None, width=None, seed=0, delta=1e-3, num_decisions=decisions
+        pipeline.at_width(certificate), members=None, seed=0, delta=1e-3, num_decisions=decisions
     )
     start = time.perf_counter()
     networks = ensemble.train(certificate.problem, config)

@@ -36,7 +36,7 @@ def rival_step(instance: Instance, certificate: Certificate, states: np.ndarray)
         encoded[node] /= max(1, count[node]) ** 0.5
     targets = np.pad(program.training_set()[1], ((0, padding), (0, 0)))
     means = np.asarray(predict(jnp.asarray(targets), jnp.asarray(encoded)).mean)
-    bits = means > certificate.thresholds[0, count][:, None]
+    bits = means > certificate.thresholds[:, count].T
     after = bits.copy()
     split = program.layout.num_computation_bits
     edges = instance.graph.tuple

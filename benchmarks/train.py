@@ -28,7 +28,7 @@ def one(degree: int, word: int, kind: Any) -> dict[str, Any]:
     certificate = pipeline.certify(program, kind=kind, delta=DELTA, num_decisions=DECISIONS)
     config = EnsembleConfig(
         members=certificate.ensemble_size(delta=DELTA, num_decisions=DECISIONS),
-        width=pipeline.default_width(certificate.problem),
+        width=pipeline.default_width(certificate),
     )
     compilation.clear()
     start = time.perf_counter()

@@ -6,7 +6,6 @@ take all records. So measuring, which is slow and stored, knows nothing of judgi
 """
 
 import dataclasses
-import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import jax
 import numpy as np
 
-from experiments.shared.storage import plain, write_atomically
+from experiments.shared.storage import plain, read_sealed, write_sealed
+from experiments.shared.words import quoted
 from ntkexec.check import Check, Scale
 from ntkexec.errors import ExperimentError
 
@@ -92,13 +92,11 @@ class Trial:
         if self.folder is None:
             return make()
         path = self.folder / f"{name.replace(' ', '-')}.json"
-        if not path.exists():
-            write_atomically(path, json.dumps(plain(make()), sort_keys=True).encode())
-        try:
-            found: Result = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ExperimentError(f"{path} is damaged; delete it to measure anew") from error
-        return found
+        if read_sealed(path, part=name) is None:
+            write_sealed(path, {"part": name, "result": plain(make())})
+        # What was just measured and what was read must not differ.
+        stored = read_sealed(path, part=name) or {}
+        return checked_result(stored.get("result"), path)
 
     def dataset(self, name: str) -> Path:
         """The folder of a real data set.
@@ -116,6 +114,19 @@ class Trial:
                 f"needs the data set {name}, and there is no folder {self.data / name}"
             )
         return self.data / name
+
+
+def checked_result(found: Any, path: Path) -> Result:
+    """What a study returned, as it was stored.
+
+    Raises:
+        ExperimentError: names the file, if that is no mapping.
+    """
+    if not isinstance(found, dict):
+        raise ExperimentError(
+            f"{path} holds no result, but {quoted(found)}; delete it to measure anew"
+        )
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.runner import Report
+from experiments.shared.storage import check_writable
 from ntkexec.check import Outcome
-from ntkexec.errors import ExperimentError, MissingExtraError
+from ntkexec.errors import MissingExtraError
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
@@ -19,7 +20,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 h1, h2 { line-height: 1.2; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.holds { color: #10612f; } .fails { color: #a01717; font-weight: 600; } .not { color: #6a5500; }
+.holds { color: #10612f; } .fails { color: #a01717; font-weight: 600; } .not { color: #555; }
+.undecided { color: #9a5b00; background: #fff3d6; font-weight: 600; }
 small { color: #555; } figure { margin: 1rem 0; } img { max-width: 100%; }
 """
 
@@ -29,12 +31,11 @@ def check_target(path: Path) -> None:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        ExperimentError: the path is a folder.
+        ExperimentError: the path is a folder, or lies where nothing can be written.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError("the page needs matplotlib: pip install 'ntkexec[experiments]'")
-    if path.is_dir():
-        raise ExperimentError(f"cannot write the page: {path} is a folder")
+    check_writable(path, "the page")
 
 
 def number(value: float | None) -> str:
@@ -52,9 +53,6 @@ def measured(outcome: Outcome) -> str:
     interval = ""
     if found.interval is not None:
         interval = f" [{number(found.interval[0])}, {number(found.interval[1])}]"
-        if outcome.verdict == "fails" and found.interval[0] <= check.bound <= found.interval[1]:
-            # More seeds may decide it; that is another failure than a refuted claim.
-            interval += " (undecided)"
     return f"{number(found.value)}{interval}, {check.relation} {number(check.bound)}"
 
 
@@ -77,7 +75,7 @@ def _experiment(report: Report) -> str:
     settings = _table({"scale": report.scale, "seeds": len(report.records), **data["config"]})
     return (
         f"<h1>{html.escape(experiment.title)}</h1><p>{html.escape(str(experiment.paper))}</p>"
-        f"<p>{count(report.outcomes)}. Measuring took {report.seconds:.1f} s.</p>"
+        f"<p>{count(report)}. Measuring took {report.seconds:.1f} s.</p>"
         f"<table><tr><th>verdict</th><th>claim</th><th>measured, with its interval</th>"
         f"<th>how, and from where the bound comes</th></tr>{rows}</table>{plots}"
         f"<details><summary>Configuration</summary>{settings}</details>"
@@ -85,12 +83,13 @@ def _experiment(report: Report) -> str:
     )
 
 
-def count(outcomes: Sequence[Outcome]) -> str:
-    """How many claims hold, fail, were not measured."""
-    verdicts = [outcome.verdict for outcome in outcomes]
+def count(report: Report) -> str:
+    """How many claims hold, fail, are undecided, were not measured."""
+    found = report.summary
     return (
-        f"{verdicts.count('holds')} hold, {verdicts.count('fails')} fail, "
-        f"{verdicts.count('not measured')} not measured"
+        f"{found['holds']} hold{'s' * (found['holds'] == 1)}, "
+        f"{found['fails']} fail{'s' * (found['fails'] == 1)}, "
+        f"{found['undecided']} undecided, {found['not measured']} not measured"
     )
 
 

@@ -11,13 +11,34 @@ from typing import Any
 
 import jax
 
-from experiments.experiment import Experiment, NotMeasured, Record, Records, Result, Study, Trial
+from experiments.experiment import (
+    Experiment,
+    NotMeasured,
+    Record,
+    Records,
+    Result,
+    Study,
+    Trial,
+    checked_result,
+)
 from experiments.shared.statistics import TooFewError
-from experiments.shared.storage import code_digest, digest, plain, write_atomically
+from experiments.shared.storage import (
+    code_digest,
+    digest,
+    plain,
+    read_sealed,
+    write_atomically,
+    write_sealed,
+)
+from experiments.shared.words import quoted, shown
 from ntkexec.check import Check, Measurement, Outcome, carry_out
-from ntkexec.errors import ExperimentError
+from ntkexec.errors import ExperimentError, NtkexecError
 
-FORMAT = "ntkexec-experiment/1"
+FORMAT = "ntkexec-experiment/2"
+LONGEST = 1e12
+"""Seconds of measuring that are believed."""
+VERDICTS = ("holds", "fails", "undecided", "not measured")
+"""In the order in which they are counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +87,14 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether a claim was measured and does not hold."""
+        """Whether a claim was measured and refuted; what is undecided may still hold."""
         return any(outcome.verdict == "fails" for outcome in self.outcomes)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many claims have each verdict."""
+        found: list[str] = [outcome.verdict for outcome in self.outcomes]
+        return {verdict: found.count(verdict) for verdict in VERDICTS}
 
     def to_data(self) -> dict[str, Any]:
         """The report as plain data, for JSON."""
@@ -80,6 +107,7 @@ class Report:
                 "scale": self.scale,
                 "config": dataclasses.asdict(self.config),
                 "seeds": [record.seed for record in self.records],
+                "summary": {name.replace(" ", "_"): n for name, n in self.summary.items()},
                 "claims": [outcome.to_data() for outcome in self.outcomes],
                 "records": [record.to_data() for record in self.records],
                 "seconds": self.seconds,
@@ -145,7 +173,7 @@ def run(
             now = Progress(experiment.slug, name, seed, done, total)
             report(now)
             folder = folders[name]
-            stored = None if folder is None else _read(folder / f"seed-{seed}.json")
+            stored = None if folder is None else _read(folder, name, seed)
             if stored is None:
                 trial = Trial(
                     name,
@@ -155,18 +183,21 @@ def run(
                     data,
                 )
                 try:
-                    stored = _measure(study, config, trial)
+                    stored = {"study": name, "seed": seed, **_measure(study, config, trial)}
                 except NotMeasured as reason:
                     missing[name] = str(reason)
                     continue
                 if folder is not None:
-                    write_atomically(folder / f"seed-{seed}.json", _json(stored))
+                    write_sealed(folder / f"seed-{seed}.json", {**stored, "folder": folder.name})
             else:
                 reused += 1
             results[name] = stored["result"]
             seconds += stored["seconds"]
         records.append(Record(seed, results, missing))
-    outcomes = tuple(judge(check, records) for check in experiment.checks)
+    outcomes = tuple(
+        judge(check, records) if reused == 0 else _judge_stored(check, records, out)
+        for check in experiment.checks
+    )
     return Report(
         experiment, scale, config, tuple(records), outcomes, seconds, reused, environment()
     )
@@ -178,6 +209,19 @@ def judge(check: Check[Records], records: Sequence[Record]) -> Outcome:
         return carry_out(check, records)
     except (NotMeasured, TooFewError) as reason:
         return Outcome(check, Measurement(reason=str(reason)))
+
+
+def _judge_stored(check: Check[Records], records: Sequence[Record], out: Path | None) -> Outcome:
+    """As `judge`, where a check meets results that this run has not measured and that may be forged."""
+    try:
+        return judge(check, records)
+    except NtkexecError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ExperimentError(
+            f"{check.name} cannot be judged by the results stored in {out}; delete them to measure "
+            f"anew: {type(error).__name__}, {shown(error)}"
+        ) from error
 
 
 def _inner(report: Callable[[Progress], None], now: Progress) -> Callable[[str, int, int], None]:
@@ -209,23 +253,28 @@ def _folder(out: Path, experiment: Experiment[Any], name: str, study: Study, con
         "code": code_digest(study.__module__),
     }
     folder = out / experiment.slug / f"{name}-{digest(identity)}"
-    if not (folder / "config.json").exists():
-        write_atomically(folder / "config.json", _json(identity))
+    described = (json.dumps(identity, indent=1, sort_keys=True) + "\n").encode()
+    known = folder / "config.json"
+    try:
+        # Nothing reads it but people, whom a damaged one would mislead.
+        same = known.is_file() and known.read_bytes() == described
+    except OSError as error:
+        raise ExperimentError(f"cannot read {known}: {error.strerror}") from error
+    if not same:
+        write_atomically(known, described)
     return folder
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(folder: Path, study: str, seed: int) -> dict[str, Any] | None:
     """A stored result; none if there is none yet."""
-    if not path.exists():
+    path = folder / f"seed-{seed}.json"
+    stored = read_sealed(path, format=FORMAT, folder=folder.name, study=study, seed=seed)
+    if stored is None:
         return None
-    try:
-        stored = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"{path} is damaged; delete it to measure anew: {error}") from error
-    if not isinstance(stored, dict) or not {"format", "result", "seconds"} <= stored.keys():
-        raise ExperimentError(f"{path} holds no result; delete it to measure anew")
+    checked_result(stored.get("result"), path)
+    seconds = stored.get("seconds")
+    if not isinstance(seconds, int | float) or not 0 <= seconds < LONGEST:
+        raise ExperimentError(
+            f"{path} holds no result: its seconds are {quoted(seconds)}; delete it to measure anew"
+        )
     return stored
-
-
-def _json(data: dict[str, Any]) -> bytes:
-    return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()

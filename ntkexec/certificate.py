@@ -2,8 +2,9 @@
 networks that takes.
 
 A bit with w writers, a of them matched, has the mean a alpha + (w - a) beta (`predictor.mean`). A
-bit that must be 0 has a = 0 and so a mean of at most 0; a program is certified if every bit that
-must be 1 has a positive mean in all states that the bound on the matches admits.
+program is certified if every bit has its mean on the right side of its threshold
+(`ntkexec.thresholds`) in all states that the bound on the matches admits. That speaks of the limit
+of infinite width; `ntkexec.finite_width` says what is known of networks that are not as wide.
 """
 
 import dataclasses
@@ -15,97 +16,161 @@ import numpy as np
 from jaxtyping import Float64
 
 from ntkexec import predictor
-from ntkexec.errors import CertificateError
+from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.match_bound import NEVER, MatchBound
 from ntkexec.problem import LearningProblem
+from ntkexec.thresholds import BitMeans, bit_means, check_convention, threshold_table
+from ntkexec.vocabulary import CONVENTIONS, Convention, Draw
 
 MAX_PADDING = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Weakest:
-    """The decision with the smallest mean of a 1: where the certificate is tight, or fails."""
+    """The decision that comes closest to its threshold: where the certificate is tight, or fails.
+
+    Args:
+        component: which learning problem.
+        bit: which bit.
+        bit_name: its name.
+        expected: whether the bit must be 1.
+        num_matches: m.
+        num_writers: w.
+        num_active: a.
+        mean: at infinite width.
+        threshold: which it must exceed, or not.
+        margin: distance to the threshold, negative on its wrong side.
+    """
 
     component: int
     bit: int
     bit_name: str
+    expected: bool
     num_matches: int
     num_writers: int
     num_active: int
     mean: float
+    threshold: float
+    margin: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Certificate:
     """Exactness of a learning problem in the infinite-width limit, under a bound on the matches.
+
+    It speaks of one kind of network: without biases, with this `weight_std` and draw.
 
     Args:
         problem: the program, divided among networks.
         bound: which numbers of matches can occur.
         weight_std: standard deviation of the networks' weights at initialisation.
+        convention: where the thresholds lie, see `ntkexec.thresholds`.
+        draw: how the networks are drawn; `antisymmetric` ones have no spread in the limit.
+        given_thresholds: those of a stored ensemble, by bit and m, instead of the convention's.
+
+    Raises:
+        CertificateError: an unknown convention, a weight_std that is not positive, or thresholds
+            of another shape.
     """
 
     problem: LearningProblem
     bound: MatchBound
     weight_std: float = 1.0
+    convention: Convention = "bit"
+    draw: Draw = "trained"
+    given_thresholds: Float64[np.ndarray, "k m"] | None = None
+
+    def __post_init__(self) -> None:
+        check_convention(self.convention)
+        if not 0 < self.weight_std < math.inf:
+            raise CertificateError(f"weight_std must be positive, got {self.weight_std:g}")
+        shape = (self.problem.program.layout.num_bits, self.problem.max_matches + 1)
+        if self.given_thresholds is not None and np.shape(self.given_thresholds) != shape:
+            raise CertificateError(
+                f"thresholds by bit and number of matches have shape {shape}, not "
+                f"{np.shape(self.given_thresholds)}"
+            )
 
     @functools.cached_property
-    def _one_means(self) -> Float64[np.ndarray, "k m"]:
-        """Smallest mean of every bit when it is 1, by m; infinite where that cannot be."""
-        owner = self.problem.component_of_bit
-        m = np.arange(self.problem.max_matches + 1)
-        alpha, beta = predictor.coefficients(m[None, :], self.problem.num_inputs[owner][:, None])
-        active = self.bound.min_active
-        writers = self.problem.program.num_writers[:, None]
-        means = active * alpha + (writers - active) * beta
-        return np.where(active == NEVER, np.inf, means)
+    def _means(self) -> BitMeans:
+        return bit_means(self.problem, self.bound)
 
     @functools.cached_property
-    def smallest_one(self) -> Float64[np.ndarray, "c m"]:
-        """Smallest mean of a 1 by component and m; infinite where no 1 can occur."""
-        smallest = np.full((len(self.problem.components), self.problem.max_matches + 1), np.inf)
-        owner = self.problem.component_of_bit
-        np.minimum.at(smallest, owner[owner >= 0], self._one_means[owner >= 0])
-        return smallest
+    def thresholds(self) -> Float64[np.ndarray, "k m"]:
+        """The threshold by bit and number of matches m, float32 numbers: those that run."""
+        if self.given_thresholds is not None:
+            return np.asarray(self.given_thresholds, np.float32).astype(np.float64)
+        return threshold_table(self.problem, self.bound, self.convention)
 
     @functools.cached_property
-    def thresholds(self) -> Float64[np.ndarray, "rows m"]:
-        """The threshold by component and m: half the smallest mean of a 1, never below 0.
+    def convention_in_use(self) -> str:
+        """The convention's name, or `stored` where the given thresholds are not the convention's."""
+        own = threshold_table(self.problem, self.bound, self.convention)
+        return self.convention if np.array_equal(own, self.thresholds) else "stored"
 
-        Where no 1 can occur the mean of a 1 that has one active writer stands in. The last row is
-        for bits that nothing writes.
+    @functools.cached_property
+    def one_margins(self) -> Float64[np.ndarray, "k m"]:
+        """How far the smallest mean of a 1 lies above the threshold; infinite where there is none."""
+        return self._means.one - self.thresholds
+
+    @functools.cached_property
+    def zero_margins(self) -> Float64[np.ndarray, "k m"]:
+        """How far the mean of a 0 lies below the threshold; infinite where there is none.
+
+        Without a match the output is 0 whatever the weights, which no margin describes.
         """
+        margins = np.where(self._means.can_be_zero, self.thresholds - self._means.zero, np.inf)
+        margins[:, 0] = np.inf
+        return margins
+
+    @functools.cached_property
+    def variances(self) -> Float64[np.ndarray, "k m"]:
+        """Variance of one network's output over initialisations, by bit and m; 0 where none is."""
+        if self.draw == "antisymmetric":
+            return np.zeros_like(self.thresholds)
+        owner = self.problem.component_of_bit
         m = np.arange(self.problem.max_matches + 1)
-        alpha, _ = predictor.coefficients(m[None, :], self.problem.num_inputs[:, None])
-        smallest = np.where(np.isinf(self.smallest_one), alpha, self.smallest_one)
-        # Without a match every output is exactly 0, whatever the weights.
-        smallest[:, 0] = 1.0
-        table = np.maximum(smallest / 2, 0.0)
-        return np.concatenate([table, np.full((1, len(m)), 0.5)])
+        variance = predictor.variance(
+            m[None, :], self.problem.num_inputs[owner][:, None], weight_std=self.weight_std
+        )
+        return np.where((owner >= 0)[:, None], variance, 0.0)
 
     @functools.cached_property
     def weakest(self) -> Weakest:
         """The decision that decides whether the program is certified."""
-        bit, m = np.unravel_index(np.argmin(self._one_means), self._one_means.shape)
+        # Where both sides are as close, up to the rounding of thresholds, the 1 is told.
+        slack = np.spacing(np.float32(abs(self.thresholds).max()))
+        expected = bool(self.one_margins.min() <= self.zero_margins.min() + slack)
+        margins = self.one_margins if expected else self.zero_margins
+        bit, m = (int(i) for i in np.unravel_index(np.argmin(margins), margins.shape))
+        means = self._means.one if expected else self._means.zero
         return Weakest(
             component=int(self.problem.component_of_bit[bit]),
-            bit=int(bit),
+            bit=bit,
             bit_name=self.problem.program.layout.bit_names[bit],
-            num_matches=int(m),
+            expected=expected,
+            num_matches=m,
             num_writers=int(self.problem.program.num_writers[bit]),
-            num_active=int(self.bound.min_active[bit, m]),
-            mean=float(self._one_means[bit, m]),
+            num_active=int(self.bound.min_active[bit, m]) if expected else 0,
+            mean=float(means[bit, m]),
+            threshold=float(self.thresholds[bit, m]),
+            margin=float(margins[bit, m]),
         )
 
     @property
     def certified(self) -> bool:
-        """Whether every bit has the right side of its threshold in the mean."""
-        return self.weakest.mean > 0
+        """Whether every bit is on the right side of its threshold in the mean, at infinite width.
+
+        On the threshold a bit is 0, which is right for a 0 whose output does not vary at all.
+        """
+        on_threshold = (self.zero_margins == 0) & (self.variances == 0)
+        zeros = (self.zero_margins > 0) | on_threshold
+        return bool((self.one_margins > 0).all() and zeros.all())
 
     @property
     def smallest_margin(self) -> float:
-        """Smallest distance of a mean to its threshold; negative if not certified."""
-        return self.weakest.mean / 2
+        """Smallest distance of a mean to its threshold; not positive if not certified."""
+        return float(min(self.one_margins.min(), self.zero_margins.min()))
 
     @property
     def max_matches(self) -> int:
@@ -121,20 +186,16 @@ class Certificate:
     @property
     def threshold(self) -> float:
         """The threshold of the weakest decision."""
-        return float(self.thresholds[self.weakest.component, self.weakest.num_matches])
+        return self.weakest.threshold
 
     @functools.cached_property
     def noise_to_margin(self) -> float:
         """Largest variance of one network's output over its squared margin, over all decisions."""
-        m = np.arange(self.problem.max_matches + 1)
-        variance = predictor.variance(
-            m[None, :], self.problem.num_inputs[:, None], weight_std=self.weight_std
-        )
-        squared_margin = self.thresholds[:-1] ** 2
-        random = (m <= self.bound.max_matches[:, None]) & (variance > 0)
-        hopeless = random & (squared_margin == 0)
+        margins = np.minimum(self.one_margins, self.zero_margins)
+        random = np.isfinite(margins) & (self.variances > 0)
+        hopeless = random & (margins <= 0)
         ratio = np.divide(
-            variance, squared_margin, where=random & ~hopeless, out=np.zeros(random.shape)
+            self.variances, margins**2, where=random & ~hopeless, out=np.zeros(random.shape)
         )
         return float(np.where(hopeless, np.inf, ratio).max())
 
@@ -157,9 +218,41 @@ class Certificate:
 
     def failure_probability(self, *, num_members: int, num_decisions: int) -> float:
         """The union bound turned round: probability of any error with `num_members` networks."""
+        if not self.certified:
+            return 1.0
         if self.noise_to_margin == 0:
             return 0.0
         return min(1.0, num_decisions * math.exp(-num_members / (2 * self.noise_to_margin)))
+
+    def require_networks(self, *, weight_std: float, bias_std: float, draw: str) -> None:
+        """Raises EnsembleError unless the certificate speaks of such networks.
+
+        Args:
+            weight_std: of the networks.
+            bias_std: likewise; certificates are for networks without biases.
+            draw: how they were drawn.
+        """
+        if bias_std:
+            raise EnsembleError(
+                f"certificates are for networks without biases, but these have bias_std {bias_std:g}"
+            )
+        if weight_std != self.weight_std:
+            raise EnsembleError(
+                f"the certificate is for networks with weight_std {self.weight_std:g}, but these have "
+                f"weight_std {weight_std:g}; certify with the same"
+            )
+        if self.draw == "antisymmetric" and draw != "antisymmetric":
+            raise EnsembleError(
+                f"the certificate is for antisymmetric networks, which have no spread in the limit, "
+                f"but these are {draw}"
+            )
+
+    def conventions(self) -> dict[str, "Certificate"]:
+        """The same certificate under every convention for the thresholds, to be compared."""
+        return {
+            name: dataclasses.replace(self, convention=name, given_thresholds=None)
+            for name in CONVENTIONS
+        }
 
     def covers(self, matches: np.ndarray) -> bool:
         """Whether an execution stayed within the bound.
@@ -174,9 +267,9 @@ class Certificate:
 
         Returns:
             `curves`: by n0, as text, C(m, n0) for m = 2, 3, ... up to the largest that can occur;
-            `bits`: n0, m and the collisions (w - a) / a with the fewest active writers a that
-            are possible, for every bit and m, each triple once; `verdict`: one sentence. A bit is
-            certified where its collisions are below the curve.
+            `bits`: n0, m and the interference (w - a) / a with the fewest matched writers a that
+            are possible, for every bit and m, each triple once; `verdict`: one sentence. With one
+            threshold for all bits, a bit is certified where its interference is below the curve.
         """
         sizes = np.asarray(self.problem.num_inputs)
         found = set()
@@ -203,18 +296,34 @@ class Certificate:
             raise CertificateError(self.verdict())
 
     def verdict(self) -> str:
-        """One sentence: certified, or which bit fails at which m."""
+        """One sentence: certified in the limit, or which bit fails at which m."""
         tight = self.weakest
         if self.certified:
-            return f"certified: smallest margin {self.smallest_margin:.4f}, at {tight.bit_name}"
-        try:
-            remedy = f"padding with {padding_needed(self)} templates would certify it"
-        except CertificateError as error:
-            remedy = str(error)
+            return (
+                f"certified at infinite width: smallest margin {self.smallest_margin:.4f}, at "
+                f"{tight.bit_name}"
+            )
+        if self.given_thresholds is not None:
+            remedy = "the thresholds of this ensemble are not for these states"
+        elif self.convention == "bit":
+            remedy = "two of its templates contradict each other"
+        else:
+            try:
+                needed = padding_needed(self)
+                remedy = f"padding with {needed} templates would certify it, and so would the "
+                remedy += "thresholds 'bit'"
+            except CertificateError as error:
+                remedy = f"{error}; the thresholds 'bit' would certify it"
+        if not tight.expected:
+            return (
+                f"not certified: bit {tight.bit_name}, when it is 0, has the mean {tight.mean:.4f} at "
+                f"m = {tight.num_matches} matches, not below its threshold {tight.threshold:.4f}; {remedy}"
+            )
         return (
             f"not certified: bit {tight.bit_name} has {tight.num_writers} writers, but at "
-            f"m = {tight.num_matches} matches and {tight.num_active} active writer(s) its mean is "
-            f"{tight.mean:.4f} (w - 1 < C = {self.capacity:.2f} is needed); {remedy}"
+            f"m = {tight.num_matches} matches and {tight.num_active} matched writer(s) its mean is "
+            f"{tight.mean:.4f}, not above its threshold {tight.threshold:.4f} (with one threshold for "
+            f"all bits, w - 1 < C = {self.capacity:.2f} is needed); {remedy}"
         )
 
     def __str__(self) -> str:
@@ -223,10 +332,14 @@ class Certificate:
             ("program", repr(problem.program)),
             ("networks", f"{problem.kind}: {len(problem.components)} learning problems"),
             ("matches m", f"at most {self.max_matches}; {self.bound.basis}"),
-            ("tightest bit", f"{tight.bit_name}: w = {tight.num_writers}, a >= {tight.num_active}"),
+            (
+                "tightest bit",
+                f"{tight.bit_name} when it is {int(tight.expected)}: w = {tight.num_writers}, "
+                f"a >= {tight.num_active}",
+            ),
             ("  at m, n0", f"{tight.num_matches}, {problem.num_inputs[tight.component]}"),
             ("  C(m, n0)", f"{self.capacity:.2f}"),
-            ("  threshold", f"{self.threshold:.4f}"),
+            ("  threshold", f"{self.threshold:.4f} (convention: {self.convention_in_use})"),
             ("verdict", self.verdict()),
         ]
         return "\n".join(f"{name:<13} {value}" for name, value in rows)

@@ -3,20 +3,38 @@
 import dataclasses
 import logging
 import math
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from ntkexec.errors import MissingExtraError
 
 LOG = logging.getLogger("ntkexec")
 
-Verdict = Literal["holds", "fails", "not measured"]
+Verdict = Literal["holds", "fails", "undecided", "not measured"]
+VERDICTS: tuple[Verdict, ...] = ("holds", "fails", "undecided", "not measured")
+COLOURS: Mapping[Verdict, str] = {
+    "holds": "#1a6b2f",
+    "fails": "#b00020",
+    "undecided": "#9a5b00",
+    "not measured": "#5f6368",
+}
+"""Green, red, amber and grey, on pages and terminals; dark enough to be read on white."""
 Relation = Literal["at most", "at least"]
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do; the claim and its bound stay the same."""
 
 Subject = TypeVar("Subject", contravariant=True)
+
+ROUNDING = 16 * sys.float_info.epsilon
+"""What float64 may add to a value that meets its bound: sixteen roundings, 3.6e-15.
+
+A difference of rates that is 0 comes out as 1e-16, and a sum of sixteenths as 1 + 1e-16. That
+refutes nothing. The tolerance is relative to the larger of 1 and the bound, since values are made of
+numbers up to about 1 (shares, ratios, margins) or of the bound's size by few sums. No count, and no
+statistic, can be that close to its bound without meeting it.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +43,9 @@ class Measurement:
 
     Args:
         value: the number, to be compared with the bound; nan never passes.
-        interval: a confidence interval for it, where it is statistical.
+        interval: a confidence interval for it, where it is statistical. Two-sided, or with one
+            end at the end of what the value can be: an interval that reaches down to 0 although 0
+            is excluded would leave undecided what is refuted.
         reason: why nothing was measured, where nothing was.
         details: what lies behind the number, for tables and plots; plain data that JSON can hold.
     """
@@ -79,13 +99,24 @@ class Outcome:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the claim held: the whole interval must stay within the bound."""
+        """Whether the claim held.
+
+        It holds if the whole interval lies within the bound, fails if all of it lies beyond (or the
+        value is not a number), and is undecided, neither right nor wrong, if the interval contains
+        the bound. A bound is met up to `ROUNDING`.
+        """
         found, check = self.measurement, self.check
         if found.reason:
             return "not measured"
-        low, high = (found.value, found.value) if found.interval is None else found.interval
-        held = high <= check.bound if check.relation == "at most" else low >= check.bound
-        return "holds" if held and not math.isnan(found.value) else "fails"
+        ends = (found.value, found.value) if found.interval is None else found.interval
+        if any(math.isnan(number) for number in (found.value, *ends)):
+            return "fails"
+        tolerance = ROUNDING * max(1.0, abs(check.bound))
+        sign = 1 if check.relation == "at most" else -1
+        beyond = sorted(sign * (end - check.bound) for end in ends)
+        if beyond[1] <= tolerance:
+            return "holds"
+        return "fails" if beyond[0] > tolerance else "undecided"
 
     def to_data(self) -> dict[str, Any]:
         """The outcome as plain data, for JSON."""
@@ -105,6 +136,22 @@ class Outcome:
             "details": dict(found.details),
             "seconds": self.seconds,
         }
+
+
+def counts(outcomes: Iterable[Outcome]) -> dict[Verdict, int]:
+    """How many outcomes have each verdict, in the order of `VERDICTS`."""
+    found = [outcome.verdict for outcome in outcomes]
+    return {verdict: found.count(verdict) for verdict in VERDICTS}
+
+
+def in_words(outcomes: Iterable[Outcome]) -> str:
+    """The counts as a sentence has them: `9 hold, 1 fails, 0 undecided, 0 not measured`."""
+    number = counts(outcomes)
+    return (
+        f"{number['holds']} hold{'s' * (number['holds'] == 1)}, "
+        f"{number['fails']} fail{'s' * (number['fails'] == 1)}, "
+        f"{number['undecided']} undecided, {number['not measured']} not measured"
+    )
 
 
 def carry_out(check: Check[Subject], subject: Subject) -> Outcome:

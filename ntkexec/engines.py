@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ntkexec import predictor
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding, lookup
+from ntkexec.problem import LearningProblem
 
 
 @runtime_checkable
@@ -72,6 +73,25 @@ class BooleanEngine:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
+class LinearEngine:
+    """A linear read-out of the encoding, fitted to the same training pairs: the baseline.
+
+    Least squares of least norm on the standard basis gives the weight 1 from every template to
+    every bit that it writes, so a bit's output is a / sqrt(m): 0 or at least 1 / sqrt(m), without
+    training, without spread and for any program. What networks add to that is not exactness.
+    """
+
+    encoding: Encoding
+    thresholds: Float[Array, "k m"]
+
+    def means(self, matches: Matches) -> Float[Array, "k n"]:
+        count = jnp.maximum(count_of_bits(self.encoding, matches), 1)
+        active = matches.active.astype(self.thresholds.dtype)
+        return active / jnp.sqrt(count.astype(self.thresholds.dtype))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class KernelEngine:
     """The mean of the trained network over initialisations, at infinite width.
 
@@ -90,15 +110,17 @@ class KernelEngine:
         return matches.active.astype(excess.dtype) * excess + lookup(self.background, count)
 
 
-def bit_thresholds(certificate: Certificate) -> Float[Array, "k m"]:
-    """The certificate's thresholds by bit instead of by component."""
-    return jnp.asarray(certificate.thresholds[certificate.problem.component_of_bit])
-
-
 def boolean_engine(certificate: Certificate) -> BooleanEngine:
     """The specification as an engine, for comparison and for tracing."""
     thresholds = jnp.full((certificate.problem.program.layout.num_bits, 1), 0.5, jnp.float32)
     return BooleanEngine(encoding(certificate.problem), thresholds)
+
+
+def linear_engine(problem: LearningProblem) -> LinearEngine:
+    """The linear read-out, with thresholds half-way between its 0 and its smallest 1 at each m."""
+    m = np.maximum(np.arange(problem.max_matches + 1), 1)
+    half = np.broadcast_to(0.5 / np.sqrt(m), (problem.program.layout.num_bits, len(m)))
+    return LinearEngine(encoding(problem), jnp.asarray(half, float))
 
 
 def kernel_engine(certificate: Certificate) -> KernelEngine:
@@ -112,7 +134,7 @@ def kernel_engine(certificate: Certificate) -> KernelEngine:
     )
     return KernelEngine(
         encoding=encoding(problem),
-        thresholds=bit_thresholds(certificate),
+        thresholds=jnp.asarray(certificate.thresholds),
         background=jnp.asarray(writers * beta),
         excess=jnp.asarray(alpha - beta),
     )

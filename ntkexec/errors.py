@@ -1,7 +1,36 @@
-"""The errors that a user can meet, named by meaning.
+"""The errors that a user can meet, named by meaning, and the words of strangers in them.
 
 Each message gives the value, the rule and the place.
 """
+
+
+def clean(text: str, *, limit: int = 300) -> str:
+    """Text from a file, a name or a server, fit to be shown in one line of a message.
+
+    Args:
+        text: anything.
+        limit: characters to keep; of a longer text the middle is left out.
+
+    Returns:
+        The text with every character that is not printable escaped as Python writes it: control
+        characters, line breaks, marks that turn the direction of writing, lone surrogates.
+
+    Example:
+        >>> clean("a\\x1b[31m\\nb")
+        'a\\\\x1b[31m\\\\nb'
+    """
+    if len(text) > limit:
+        text = f"{text[: limit * 2 // 3]} ... {text[len(text) - limit // 3 :]}"
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def shown(value: object, *, limit: int = 80) -> str:
+    """A value as Python writes it, for a message: in quotes if it is text, on one line, cut."""
+    return clean(repr(value), limit=limit)
 
 
 class NtkexecError(ValueError):
@@ -17,7 +46,14 @@ class ProgramError(NtkexecError):
 
 
 class GraphError(NtkexecError):
-    """A graph cannot be read, or breaks a bound that the program needs."""
+    """A graph cannot be read, or breaks a bound that the program needs.
+
+    Args:
+        message: may hold words of strangers, such as the names of nodes; they are escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message, limit=800))
 
 
 class ColouringError(GraphError):

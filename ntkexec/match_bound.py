@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from scipy import optimize, sparse
 
 from ntkexec.errors import CertificateError
 from ntkexec.layout import AtMost
-from ntkexec.problem import LearningProblem
+from ntkexec.problem import LearningProblem, structural_counts
 from ntkexec.promises import promises_kept
 from ntkexec.template import Template
 
@@ -25,11 +25,13 @@ class MatchBound:
         max_matches: m_max of every component; shape (c,).
         min_active: for every bit and every m, the fewest matched writers that a 1 can have when
             its component has m matches, or `NEVER`; shape (k, largest m + 1).
+        can_be_zero: for every bit and every m, whether the bit can be 0 then; shape as before.
         basis: how the bound was obtained, in words.
     """
 
     max_matches: Int[np.ndarray, "c"]
     min_active: Int[np.ndarray, "k m"]
+    can_be_zero: Bool[np.ndarray, "k m"]
     basis: str
 
 
@@ -73,13 +75,14 @@ def given_bound(problem: LearningProblem, max_matches: int) -> MatchBound:
 
 
 def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis: str) -> MatchBound:
-    """Of m matches in a component of s templates, at most s - w lie outside a bit's w writers."""
+    """What counting says of the bits, as far as components have so many matches."""
     writers, owner = problem.program.num_writers, problem.component_of_bit
-    sizes = np.array([len(c.templates) for c in problem.components])
+    fewest, can_be_zero = structural_counts(problem)
     m = np.arange(problem.max_matches + 1)
-    active = np.maximum(1, m - (sizes[owner] - writers)[:, None])
-    possible = (m >= 1) & (m <= max_matches[owner][:, None]) & (writers > 0)[:, None]
-    return MatchBound(max_matches, np.where(possible, active, NEVER), basis)
+    within = m <= max_matches[owner][:, None]
+    can_be_one = within & (m >= 1) & (writers > 0)[:, None]
+    min_active = np.where(can_be_one, np.maximum(1, fewest), NEVER)
+    return MatchBound(max_matches, min_active, within & can_be_zero, basis)
 
 
 def _largest_compatible_set(

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, Int
 from ntkexec import _neural_tangents
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
-from ntkexec.engines import bit_thresholds
 from ntkexec.errors import ProgramError
 from ntkexec.problem import LearningProblem, Stack
 
@@ -217,7 +216,7 @@ def oracle_engine(certificate: Certificate, *, num_hidden_layers: int = 1) -> Or
     problem = certificate.problem
     return OracleEngine(
         encoding=encoding(problem),
-        thresholds=bit_thresholds(certificate),
+        thresholds=jnp.asarray(certificate.thresholds),
         stacks=tuple(_stack_arrays(problem, stack) for stack in problem.stacks),
         row_of_bit=jnp.asarray(problem.row_of_bit, jnp.int32),
         num_hidden_layers=num_hidden_layers,

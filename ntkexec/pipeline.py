@@ -8,10 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import networkx as nx
+import numpy as np
 
 from ntkexec import engines, ensemble, executor
+from ntkexec.at_width import AtWidth
 from ntkexec.certificate import Certificate, check_odds, padded
-from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, GaussianEnsemble, Progress
+from ntkexec.ensemble import (
+    Descent,
+    Draw,
+    Ensemble,
+    EnsembleConfig,
+    GaussianEnsemble,
+    Manifest,
+    Progress,
+)
 from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
@@ -22,6 +32,7 @@ from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.reachable import measured_bound
 from ntkexec.result import EngineName, Result
 from ntkexec.template import Program
+from ntkexec.vocabulary import CONVENTIONS, Convention
 
 LOG = logging.getLogger("ntkexec")
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -64,6 +75,10 @@ def certify(
     delta: float = 1e-3,
     num_decisions: int,
     instance: Instance | None = None,
+    threshold: Convention = "bit",
+    weight_std: float = 1.0,
+    draw: Draw = "trained",
+    given_thresholds: np.ndarray | None = None,
 ) -> Certificate:
     """The certificate of a program.
 
@@ -71,12 +86,16 @@ def certify(
         program: what is to be learned.
         kind: one network for all templates, or one for every bit.
         bound: see `bound_for`. By default all valid states; for a joint network on an instance,
-            where so much pessimism costs a lot of padding, the states that occur.
-        padding: padding templates for every network; `auto` takes none if the factored program is
-            certified without, and else what makes the ensemble cheapest.
+            whose many templates make that bound slow and loose, the states that occur.
+        padding: padding templates for every network; `auto` takes none for a factored program or
+            thresholds by bit, which are certified without, and else what makes the ensemble cheapest.
         delta: probability of an error to choose it for.
         num_decisions: how many bits are decided.
         instance: what is executed, for the bound `graph`.
+        threshold: convention of the thresholds, see `ntkexec.thresholds`.
+        weight_std: standard deviation of the networks' weights at initialisation.
+        draw: how they are drawn; see `EnsembleConfig`.
+        given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
 
     Raises:
         CertificateError: delta or num_decisions out of range, or see `bound_for`.
@@ -85,35 +104,105 @@ def certify(
     if bound is None:
         bound = "graph" if kind == "joint" and instance is not None else "states"
     problem = LearningProblem(program, kind, 0 if padding == "auto" else padding)
-    certificate = Certificate(problem, bound_for(problem, bound, instance))
-    if padding == "auto" and not (kind == "factored" and certificate.certified):
+    certificate = Certificate(
+        problem,
+        bound_for(problem, bound, instance),
+        weight_std=weight_std,
+        convention=threshold,
+        draw=draw,
+        given_thresholds=given_thresholds,
+    )
+    without = certificate.certified and (kind == "factored" or threshold == "bit")
+    if padding == "auto" and not without:
         return padded(certificate, delta=delta, num_decisions=num_decisions)
     return certificate
 
 
-def default_width(problem: LearningProblem) -> int:
-    """The width that training uses if none is asked for: it grows with the problem's size."""
+def certify_stored(
+    networks: Ensemble, manifest: Manifest, *, threshold: Convention | None = None, **options: Any
+) -> Certificate:
+    """The certificate of a stored ensemble, for its kind of network and the thresholds it runs with.
+
+    Args:
+        networks: the ensemble.
+        manifest: what it says of itself.
+        threshold: the convention that is asked for, if any.
+        options: bound, delta, num_decisions and instance, as for `certify`.
+
+    Raises:
+        EnsembleError: another convention is asked for than the one it was stored with.
+        CertificateError: as for `certify`.
+    """
+    stored = manifest.convention
+    if threshold is not None and threshold != stored:
+        raise EnsembleError(
+            f"the ensemble runs with the thresholds {stored!r} that it was stored with, not "
+            f"{threshold!r}"
+        )
+    problem, config = networks.problem, networks.config
+    return certify(
+        problem.program,
+        kind=problem.kind,
+        padding=problem.padding,
+        threshold=stored if stored in CONVENTIONS else "bit",  # type: ignore[arg-type]
+        weight_std=config.weight_std,
+        draw=config.draw,
+        given_thresholds=networks.thresholds,
+        **options,
+    )
+
+
+def default_width(certificate: Certificate, descent: Descent = "auto") -> int:
+    """The width that training uses if none is asked for.
+
+    It grows with the problem's size, and is at least what keeps the bias of a finite width small
+    against every margin, where that is known; see `ntkexec.at_width`.
+    """
+    problem = certificate.problem
     largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)
-    return MIN_WIDTH * math.ceil(WIDTH_PER_TEMPLATE * largest / MIN_WIDTH)
+    width = MIN_WIDTH * math.ceil(WIDTH_PER_TEMPLATE * largest / MIN_WIDTH)
+    needed = AtWidth(certificate, width, descent).width_needed()
+    if needed.covered and needed.value > width:
+        width = MIN_WIDTH * math.ceil(needed.value / MIN_WIDTH)
+    return width
+
+
+def at_width(
+    certificate: Certificate, width: int | None = None, descent: Descent = "auto"
+) -> AtWidth:
+    """What a certificate says of networks of a width, by default `default_width`.
+
+    Raises:
+        EnsembleError: a width below 1.
+    """
+    if width is not None and width < 1:
+        raise EnsembleError(f"width must be at least 1, got {width}")
+    if width is None:
+        width = default_width(certificate, descent)
+    return AtWidth(certificate, width, descent)
 
 
 def ensemble_config(
-    certificate: Certificate,
-    *,
-    members: int | None,
-    width: int | None,
-    seed: int,
-    delta: float,
-    num_decisions: int,
-    draw: Draw = "trained",
-    descent: Descent = "heavy-ball",
+    finite: AtWidth, *, members: int | None, seed: int, delta: float, num_decisions: int
 ) -> EnsembleConfig:
-    """How to draw: the size and width that are asked for, or what the certificate says."""
+    """How to draw networks of that width: as many as are asked for, or what delta needs.
+
+    Raises:
+        CertificateError: the bias of that width eats a margin.
+    """
+    certificate = finite.certificate
     if members is None:
-        members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
-    if width is None:
-        width = default_width(certificate.problem)
-    return EnsembleConfig(members=members, width=width, seed=seed, draw=draw, descent=descent)
+        members = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
+    else:
+        finite.require()
+    return EnsembleConfig(
+        members=members,
+        width=finite.width,
+        weight_std=certificate.weight_std,
+        seed=seed,
+        draw=certificate.draw,
+        descent=finite.descent,  # type: ignore[arg-type]
+    )
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -174,7 +263,9 @@ def run(
     delta: float = 1e-3,
     seed: int = 0,
     draw: Draw = "trained",
-    descent: Descent = "heavy-ball",
+    descent: Descent = "auto",
+    threshold: Convention | None = None,
+    weight_std: float | None = None,
     bound: str | int | None = None,
     padding: int | Literal["auto"] = "auto",
     trained: str | os.PathLike[str] | None = None,
@@ -190,16 +281,22 @@ def run(
         algorithm: a name in `ALGORITHMS`.
         graph: a graph, a file, or a generator such as `grid:8x8`.
         engine: `ensemble` trains networks and runs them; `kernel` runs their mean in closed form,
-            `oracle` the same through neural-tangents, `boolean` the program itself.
+            `oracle` the same through neural-tangents, `linear` a linear read-out of the encoding,
+            the baseline without networks, `boolean` the program itself.
             `kernel-packed` and `ensemble-memo` decide the same on 32 nodes at a time, relying on
             a certificate that the result names.
         kind: one network for all templates (`joint`), or one for every bit (`factored`).
         members: networks for every learning problem; by default what `delta` needs.
         width: hidden units of a network; by default `default_width`.
-        delta: probability of any wrong bit in the whole run, by a union bound at infinite width.
+        delta: probability of any wrong bit in the whole run, by a union bound with the spread of
+            infinite width and margins that are less the bias of this width, where it is known.
         seed: of the initial weights.
         draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
         descent: how they are trained; see `EnsembleConfig`.
+        threshold: convention of the thresholds, see `ntkexec.thresholds`; by default `bit`, or that
+            of the trained ensemble.
+        weight_std: standard deviation of the networks' weights at initialisation; by default 1, or
+            that of the trained ensemble.
         bound: see `bound_for`.
         padding: see `certify`.
         trained: folder of a trained ensemble, which is then used and decides the sizes.
@@ -223,8 +320,22 @@ def run(
         raise NtkexecError(
             f"no engine {engine!r}; there is {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
         )
+    networks: Ensemble | GaussianEnsemble | None = None
+    train_seconds = 0.0
     if trained is None:
         instance = prepare(algorithm, graph, **inputs)
+        certificate = certify(
+            instance.program,
+            kind=kind,
+            bound=bound,
+            padding=padding,
+            delta=delta,
+            num_decisions=instance.num_decisions,
+            instance=instance,
+            threshold=threshold or "bit",
+            weight_std=1.0 if weight_std is None else weight_std,
+            draw=draw,
+        )
     else:
         if engine not in TRAINED:
             raise EnsembleError(
@@ -236,41 +347,41 @@ def run(
             raise EnsembleError(
                 f"the ensemble in {trained} learned {manifest.algorithm}, not {algorithm}"
             )
-        kind, padding = manifest.kind, manifest.padding
+        if weight_std not in (None, manifest.config.weight_std):
+            raise EnsembleError(
+                f"the ensemble in {trained} has weight_std {manifest.config.weight_std:g}, not "
+                f"{weight_std:g}"
+            )
         instance = prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
-    certificate = certify(
-        instance.program,
-        kind=kind,
-        bound=bound,
-        padding=padding,
-        delta=delta,
-        num_decisions=instance.num_decisions,
-        instance=instance,
-    )
+        problem = LearningProblem(instance.program, manifest.kind, manifest.padding)
+        networks = ensemble.load(trained, problem)
+        if members is not None:
+            networks = networks.first(members)
+        certificate = certify_stored(
+            networks,
+            manifest,
+            threshold=threshold,
+            bound=bound,
+            delta=delta,
+            num_decisions=instance.num_decisions,
+            instance=instance,
+        )
     LOG.info("%s", certificate.verdict())
     certificate.require()
-    networks: Ensemble | GaussianEnsemble | None = None
-    train_seconds = 0.0
-    if engine in TRAINED:
+    if isinstance(networks, Ensemble):
+        AtWidth(certificate, networks.config.width, networks.config.descent).require()
+    if engine in TRAINED and networks is None:
         start = time.perf_counter()
-        if trained is not None:
-            networks = ensemble.load(trained, certificate.problem)
-            if members is not None:
-                networks = networks.first(members)
-        else:
-            config = ensemble_config(
-                certificate,
-                members=members,
-                width=width,
-                seed=seed,
-                delta=delta,
-                num_decisions=instance.num_decisions,
-                draw=draw,
-                descent=descent,
-            )
-            networks = ensemble.draw(certificate.problem, config, report=report)
-            train_seconds = time.perf_counter() - start
-        LOG.info("networks ready after %.2f s", time.perf_counter() - start)
+        config = ensemble_config(
+            at_width(certificate, width, descent),
+            members=members,
+            seed=seed,
+            delta=delta,
+            num_decisions=instance.num_decisions,
+        )
+        networks = ensemble.draw(certificate.problem, config, report=report)
+        train_seconds = time.perf_counter() - start
+        LOG.info("networks ready after %.2f s", train_seconds)
     update = make_engine(engine, certificate, networks)
     until = instance.until if until is None else until
     if until == "halt" and instance.halt is None:
@@ -336,4 +447,6 @@ def make_engine(
         return oracle_engine(certificate)
     if name == "kernel":
         return engines.kernel_engine(certificate)
+    if name == "linear":
+        return engines.linear_engine(certificate.problem)
     return engines.boolean_engine(certificate)

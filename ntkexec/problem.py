@@ -153,6 +153,21 @@ class LearningProblem:
         return targets
 
 
+def structural_counts(problem: LearningProblem) -> tuple[np.ndarray, np.ndarray]:
+    """What counting alone says of a bit when its component has m matches.
+
+    Of m matches in a component of s templates at most s - w lie outside the bit's w writers.
+
+    Returns:
+        The fewest matched writers that a bit can have, (k, largest m + 1), where m matches are
+        possible; and whether it can have none, so that it is 0.
+    """
+    sizes = np.array([len(component.templates) for component in problem.components])
+    others = (sizes[problem.component_of_bit] - problem.program.num_writers)[:, None]
+    fewest = np.maximum(0, np.arange(problem.max_matches + 1) - others)
+    return fewest, fewest == 0
+
+
 def ragged_to_padded(rows: Sequence[Sequence[int]], fill: int) -> np.ndarray:
     """Rows of different length as one int32 matrix, filled up with `fill`; at least one column."""
     padded = np.full((len(rows), max(1, max(map(len, rows), default=1))), fill, np.int32)

@@ -28,7 +28,7 @@ def measured_bound(
         num_steps: steps of the execution.
         label: what to call the graphs in the bound's basis.
     """
-    (largest, fewest), _, _ = compilation.call(
+    (largest, fewest, zeros), _, _ = compilation.call(
         _measure,
         encoding(problem),
         graphs._replace(nodes=jnp.asarray(graphs.nodes, bool)),
@@ -40,6 +40,7 @@ def measured_bound(
     return MatchBound(
         np.maximum(np.asarray(largest), 1),
         np.asarray(fewest),
+        np.asarray(zeros),
         f"measured on {label}, {num_steps} steps",
     )
 
@@ -51,27 +52,25 @@ def _measure(
     *,
     num_counts: int,
     num_computation_bits: int,
-) -> tuple[Int[Array, "c"], Int[Array, "k m"]]:
+) -> tuple[Int[Array, "c"], Int[Array, "k m"], Bool[Array, "k m"]]:
     num_bits = arrays.num_writers.shape[0]
 
-    def step(
-        _: Array, carry: tuple[Bool[Array, "k n"], Array, Array]
-    ) -> tuple[Array, Array, Array]:
-        states, largest, fewest = carry
+    def step(_: Array, carry: tuple[Array, Array, Array, Array]) -> tuple[Array, ...]:
+        states, largest, fewest, zeros = carry
         matches = encode(arrays, states)
         active = matches.active.astype(jnp.int32)
-        active = jnp.where(active > 0, active, NEVER)
-        fewest = fewest.at[jnp.arange(num_bits)[:, None], count_of_bits(arrays, matches)].min(
-            active
-        )
+        place = (jnp.arange(num_bits)[:, None], count_of_bits(arrays, matches))
+        fewest = fewest.at[place].min(jnp.where(active > 0, active, NEVER))
+        zeros = zeros.at[place].max(active == 0)
         largest = jnp.maximum(largest, matches.count.max(axis=1).astype(jnp.int32))
         after, _ = exchange_bits(graphs, matches.active > 0, num_computation_bits)
-        return after, largest, fewest
+        return after, largest, fewest, zeros
 
     start = (
         graphs.nodes.T,
         jnp.zeros(arrays.component_templates.shape[0], jnp.int32),
         jnp.full((num_bits, num_counts), NEVER, jnp.int32),
+        jnp.zeros((num_bits, num_counts), bool),
     )
-    _, largest, fewest = jax.lax.fori_loop(0, num_steps, step, start)
-    return largest, fewest
+    _, largest, fewest, zeros = jax.lax.fori_loop(0, num_steps, step, start)
+    return largest, fewest, zeros

@@ -1,6 +1,7 @@
 """The result of a run, as a value and as plain data."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Hashable
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ntkexec import summary
+from ntkexec.at_width import AtWidth
 from ntkexec.certificate import Certificate
 from ntkexec.engines import Engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
@@ -19,7 +21,9 @@ from ntkexec.programs.instance import Answer, Instance
 from ntkexec.reference import NONE
 from ntkexec.template import Program
 
-EngineName = Literal["ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "boolean"]
+EngineName = Literal[
+    "ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "linear", "boolean"
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,6 +80,14 @@ class Result:
         found = self.execution.verification
         return None if found is None else self.certificate.covers(found.largest_matches)
 
+    @functools.cached_property
+    def finite_width(self) -> AtWidth | None:
+        """What the certificate says of networks of this width; None for the limit itself."""
+        if self.ensemble is None or isinstance(self.ensemble, GaussianEnsemble):
+            return None
+        config = self.ensemble.config
+        return AtWidth(self.certificate, config.width, config.descent, config.tolerance)
+
     def __str__(self) -> str:
         return summary.text(self)
 
@@ -124,6 +136,9 @@ class Result:
             "certificate": certificate_data(
                 self.certificate, delta=self.delta, num_decisions=self.instance.num_decisions
             ),
+            "finite_width": None
+            if self.finite_width is None
+            else finite_width_data(self.finite_width),
             "engine": self.engine,
             "relies_on": self.relies_on,
             "ensemble": None
@@ -174,10 +189,37 @@ def certificate_data(
         "max_matches": certificate.max_matches,
         "capacity": certificate.capacity if math.isfinite(certificate.capacity) else None,
         "threshold": certificate.threshold,
+        "convention": certificate.convention_in_use,
+        "conventions": {
+            name: {
+                "certified": one.certified,
+                "smallest_margin": one.smallest_margin,
+                "ensemble_size": one.ensemble_size(delta=delta, num_decisions=num_decisions)
+                if one.certified
+                else None,
+            }
+            for name, one in certificate.conventions().items()
+        },
+        "weight_std": certificate.weight_std,
         "smallest_margin": certificate.smallest_margin,
         "ensemble_size": size,
         "delta": delta,
         "decisions": num_decisions,
+    }
+
+
+def finite_width_data(found: AtWidth) -> dict[str, Any]:
+    """What a certificate says of networks of a finite width, as plain data."""
+    tight = found.tightest if found.covered else None
+    return {
+        "width": found.width,
+        "descent": found.descent,
+        "covered": found.covered,
+        "holds": found.holds,
+        "bias": None if tight is None else tight.bias,
+        "margin": None if tight is None else tight.margin,
+        "bit": None if tight is None else tight.bit_name,
+        "verdict": found.verdict(),
     }
 
 
@@ -195,6 +237,7 @@ def ensemble_data(trained: Ensemble | GaussianEnsemble, train_seconds: float) ->
         "gradient_steps": trained.max_steps,
         "predicted_steps": trained.predicted_steps,
         "residual": trained.residual,
+        "peak": None if isinstance(trained, GaussianEnsemble) else trained.peak,
     }
 
 

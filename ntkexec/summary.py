@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def training(networks: Ensemble | GaussianEnsemble, seconds: float) -> str:
         effort = (
             f"at most {networks.max_steps} gradient steps ({networks.predicted_steps} predicted)"
         )
-    return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}"
+    peak = "" if networks.peak is None else f", peak {networks.peak:.2f}"
+    return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}{peak}"
 
 
 def rows(found: "Result") -> list[tuple[str, str]]:
@@ -94,15 +96,21 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         ),
         ("certificate", found.certificate.verdict()),
         ("  holds for", found.certificate.bound.basis),
+        (
+            "  thresholds",
+            conventions(found.certificate, delta=found.delta, num_decisions=instance.num_decisions),
+        ),
     ]
     if found.ensemble is not None:
-        bound = found.certificate.failure_probability(
-            num_members=found.ensemble.config.members, num_decisions=instance.num_decisions
-        )
         told += [
             ("ensemble", ensemble(found.ensemble)),
             ("training", training(found.ensemble, found.train_seconds)),
-            ("  error bound", f"{bound:.1e} for the whole run (infinite width, union bound)"),
+            *(
+                []
+                if found.finite_width is None
+                else [("  this width", found.finite_width.verdict())]
+            ),
+            ("  in the limit", limit_odds(found)),
         ]
     told.append(
         (
@@ -128,6 +136,33 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         node = graph.names[found.diagnosis.node]
         told.append(("first error", f"at node {node}: {found.diagnosis}"))
     return told
+
+
+def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -> str:
+    """The convention of the thresholds, and what the others would ask for, in one line."""
+    told = []
+    for name, one in certificate.conventions().items():
+        if one.certified:
+            size = one.ensemble_size(delta=delta, num_decisions=num_decisions)
+            told.append(f"{name}: N = {size:,} (margin {one.smallest_margin:.4f})")
+        else:
+            told.append(f"{name}: not certified")
+    return f"{certificate.convention_in_use}; at this padding " + ", ".join(reversed(told))
+
+
+def limit_odds(found: "Result") -> str:
+    """The union bound on a wrong bit for networks of infinite width: no bound for a run of finite
+    ones, and said so."""
+    if found.ensemble is None:
+        return ""
+    members = found.ensemble.config.members
+    odds = found.certificate.failure_probability(
+        num_members=members, num_decisions=found.instance.num_decisions
+    )
+    return (
+        f"{members} network(s) of infinite width would decide a bit wrong in this run with a "
+        f"probability of at most {odds:.1e}"
+    )
 
 
 def _count(number: int) -> str:

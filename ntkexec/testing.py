@@ -188,9 +188,8 @@ def assert_exact(
     networks = None
     if engine == "ensemble":
         config = pipeline.ensemble_config(
-            certificate,
+            pipeline.at_width(certificate),
             members=None,
-            width=None,
             seed=seed,
             delta=DELTA,
             num_decisions=instance.num_decisions,

@@ -12,6 +12,7 @@ from ntkexec.check import Check, Measurement, Scale
 from ntkexec.layout import Word
 from ntkexec.programs.instance import Instance
 from ntkexec.template import Program, template
+from proofs_check import _thresholds
 from proofs_check.interference import certificate_of, wrong_bits
 from proofs_check.programs import collision_program
 
@@ -27,7 +28,7 @@ class Update(NamedTuple):
 
     program: what it learned.
     n0: templates, padding included.
-    thresholds: by number of matches.
+    thresholds: by bit and number of matches.
     """
 
     program: Program
@@ -57,11 +58,9 @@ class Update(NamedTuple):
 
 def joint(instance: Instance) -> Update:
     """The joint update of an instance, certified on its graph."""
-    certificate = pipeline.certify(
-        instance.program, kind="joint", num_decisions=10**6, instance=instance
-    )
+    certificate = _thresholds.shared_on(instance)
     return Update(
-        instance.program, int(certificate.problem.num_inputs[0]), certificate.thresholds[0]
+        instance.program, int(certificate.problem.num_inputs[0]), _thresholds.table(certificate)
     )
 
 
@@ -92,7 +91,7 @@ def run(instance: Instance, heaviside: str, *, encoded: bool = True) -> float:
     for _ in range(instance.num_steps):
         matched = update.matched(states)
         means = update.means(matched) if encoded else raw_means(update.program, states)
-        threshold = update.thresholds[matched.sum(axis=1)][:, None]
+        threshold = update.thresholds[:, matched.sum(axis=1)].T
         if heaviside == "before":
             states = exchange(instance, means > threshold)
         elif heaviside == "after":
@@ -170,7 +169,7 @@ def measure_encoding(scale: Scale, encoded: bool = False) -> Measurement:
         program = instance.program
         _, targets = program.training_set()
         states, visited = instance.initial, [instance.initial]
-        update = Update(program, program.num_templates, np.zeros(0))
+        update = Update(program, program.num_templates, np.zeros((0, 0)))
         for _ in range(instance.num_steps - 1):
             states = exchange(instance, update.bits(states)) > 0.5
             visited.append(states)
@@ -242,10 +241,10 @@ def _worst_of_delayed(program: Program, writers: int, others: int) -> int:
     picks = program.layout.pack(writers, {"bystanders": ones, "pick": np.arange(writers)})
     links = np.repeat(program.layout.pack(1, {"bystanders": ones}), writers, axis=0)
     links[np.arange(writers), program.layout.bits("spare")[others:]] = True
-    update = Update(program, program.num_templates, certificate.thresholds[0])
+    update = Update(program, program.num_templates, _thresholds.table(certificate))
     states = np.concatenate([picks, links]).astype(float)
     matched = update.matched(states)
-    threshold = update.thresholds[matched.sum(axis=1)][:, None]
+    threshold = update.thresholds[:, matched.sum(axis=1)].T
     return int(((update.means(matched) > threshold) != update.bits(states)).sum())
 
 

@@ -22,7 +22,11 @@ def trained(name: str, degree: int, word: int) -> tuple[Ensemble, pipeline.Certi
     program = algorithm.program(**algorithm.sizes(degree=degree, word=word))
     certificate = pipeline.certify(program, delta=DELTA, num_decisions=DECISIONS)
     config = pipeline.ensemble_config(
-        certificate, members=None, width=None, seed=0, delta=DELTA, num_decisions=DECISIONS
+        pipeline.at_width(certificate),
+        members=None,
+        seed=0,
+        delta=DELTA,
+        num_decisions=DECISIONS,
     )
     return ensemble.train(certificate.problem, config), certificate
 

@@ -86,10 +86,9 @@ def measure_width(scale: Scale, offset: float = 0.0) -> Measurement:
     found, interval = _statistics.slope_with_errors(
         np.log(widths), np.log(errors), np.array(errors_of_log)
     )
-    deviation = max(abs(end + 0.5) for end in interval)
     return Measurement(
         abs(found + 0.5),
-        (0.0, deviation),
+        _statistics.magnitude((interval[0] + 0.5, interval[1] + 0.5)),
         details={"width": widths.tolist(), "error": errors, "slope": found},
     )
 

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from ntkexec import files
-from ntkexec.check import Outcome, Scale
+from ntkexec.check import COLOURS, Outcome, Scale, in_words
 from ntkexec.errors import MissingExtraError, NtkexecError
 
 PAGE = Template("""<!doctype html>
@@ -21,7 +21,7 @@ PAGE = Template("""<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 section { border-top: 1px solid #ccc; padding: .5rem 0 1rem; }
 h2 { font-size: 1.1rem; margin: .5rem 0; }
-.holds { color: #1a6b2f; } .fails { color: #b00020; } .not { color: #6b5900; }
+$colours
 math { font-size: 1.2rem; } img { max-width: 100%; }
 table { border-collapse: collapse; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
 section td:first-child { color: #555; } td:first-child { white-space: nowrap; }
@@ -73,10 +73,9 @@ def render(outcomes: Sequence[Outcome], scale: Scale) -> str:
     import jax
     import numpy as np
 
-    verdicts = [outcome.verdict for outcome in outcomes]
     summary = (
-        f"{verdicts.count('holds')} of {len(outcomes)} statements hold, {verdicts.count('fails')} fail, "
-        f"{verdicts.count('not measured')} were not measured. Scale: {scale}; "
+        f"Of {len(outcomes)} statements {in_words(outcomes)}. Undecided is one whose interval contains "
+        f"the bound: it neither holds nor fails. Scale: {scale}; "
         f"{sum(o.seconds for o in outcomes):.0f} s; Python {platform.python_version()}, "
         f"JAX {jax.__version__} on {jax.default_backend()}, NumPy {np.__version__}."
     )
@@ -85,8 +84,12 @@ def render(outcomes: Sequence[Outcome], scale: Scale) -> str:
         f"</td><td>{html.escape(o.check.claim)}</td></tr>"
         for o in outcomes
     )
+    colours = " ".join(f".{word.split()[0]} {{ color: {c}; }}" for word, c in COLOURS.items())
     return PAGE.substitute(
-        summary=summary, index=index, sections="\n".join(_section(o) for o in outcomes)
+        colours=colours,
+        summary=summary,
+        index=index,
+        sections="\n".join(_section(o) for o in outcomes),
     )
 
 

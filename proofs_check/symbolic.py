@@ -13,7 +13,12 @@ from ntkexec.errors import MissingExtraError
 DIGITS = 60
 
 
-def _sympy() -> ModuleType:
+def sympy() -> ModuleType:
+    """Computer algebra.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import sympy
     except ModuleNotFoundError:
@@ -45,7 +50,7 @@ def measure_matrices(scale: Scale, slip: int = 0) -> Measurement:
         scale: up to which size.
         slip: added to n0 in the claimed formulas, for counter-cases.
     """
-    sp = _sympy()
+    sp = sympy()
     # Rational functions in one normal form, in which equal ones are equal at sight: expressions,
     # simplified after the fact, take hours from n0 = 5 on.
     rational, c, f, q, k = sp.field("c f q k", sp.QQ)
@@ -77,7 +82,7 @@ def measure_matrices(scale: Scale, slip: int = 0) -> Measurement:
 
 def measure_general(_: Scale, slip: int = 0) -> Measurement:
     """Identities with symbolic n0 and m that do not reduce to 0."""
-    sp = _sympy()
+    sp = sympy()
     c, f, m, n0, x = sp.symbols("c f m n0 x", positive=True)
     gap = 1 - c
     alpha, beta = closed_forms(m, n0 + slip, c, f)
@@ -106,7 +111,7 @@ def measure_general(_: Scale, slip: int = 0) -> Measurement:
 
 def measure_digits(scale: Scale, slip: int = 0) -> Measurement:
     """Largest relative error of the library's alpha, beta and sigma^2 against 60 digits."""
-    _sympy()  # which brings mpmath
+    sympy()  # which brings mpmath
     import mpmath
 
     worst = 0.0

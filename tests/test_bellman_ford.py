@@ -31,7 +31,7 @@ def engine_for(name, sizes):
     if name == "ensemble":
         config = EnsembleConfig(
             members=certificate.ensemble_size(delta=1e-3, num_decisions=DECISIONS),
-            width=pipeline.default_width(certificate.problem),
+            width=pipeline.default_width(certificate),
         )
         networks = ensemble.train(certificate.problem, config)
     return pipeline.make_engine(name, certificate, networks), certificate
@@ -358,3 +358,74 @@ def test_nodes_go_by_name():
     assert instance.inputs == {"sources": ["a"]}
     assert instance.reference()["distance"].tolist() == [0, -1, -3]
     assert instance.formats["parent"](1) == "b"
+
+
+# Edges from nodes to themselves.
+
+
+def looped(arcs, *, kind=nx.DiGraph):
+    graph = kind()
+    graph.add_weighted_edges_from(arcs)
+    return graphs.from_networkx(graph, weight="weight", self_loops="drop")
+
+
+@pytest.mark.parametrize("kind", [nx.DiGraph, nx.Graph])
+def test_a_dropped_loop_of_negative_weight_is_a_negative_cycle(kind):
+    graph = looped([(0, 1, 1), (1, 1, -3), (1, 2, 1)], kind=kind)
+    _, answer = assert_exact(graph, [0])
+    assert answer["negative_cycle"].tolist() == [1, 1, 1]
+    assert answer["distance"].tolist() == [NONE] * 3
+    # A loop that adds is no way to anywhere.
+    _, answer = assert_exact(looped([(0, 1, 1), (1, 1, 3), (1, 2, 1)], kind=kind), [0])
+    assert answer["distance"].tolist() == [0, 1, 2]
+
+
+def test_a_negative_loop_counts_where_a_source_reaches_it():
+    graph = looped([(0, 1, 1), (1, 1, -3), (1, 2, 1), (2, 3, 4)])
+    _, answer = assert_exact(graph, [2])
+    assert answer["negative_cycle"].tolist() == [0] * 4
+    assert answer["distance"].tolist() == [NONE, NONE, 0, 4]
+    assert answer["parent"].tolist() == [-1, -1, -1, 2]
+
+
+def test_random_graphs_with_loops_are_exact():
+    rng = np.random.default_rng(5)
+    given = []
+    for plain in random_graphs(20, 3, seed=5, sizes=[6]):
+        given.append(without_negative_cycles(plain, rng))
+        for node in rng.integers(6, size=2).tolist():
+            given[-1].add_edge(node, node, weight=int(rng.integers(-2, 4)))
+    batch = graphs.batch(
+        [graphs.from_networkx(graph, weight="weight", self_loops="drop") for graph in given]
+    )
+    starts = first_nodes(batch)
+    _, answer = assert_exact(batch, starts)
+    # networkx sees the graphs with their loops, and knows nothing of how they were dropped.
+    reached = [graph.subgraph(nx.descendants(graph, 0) | {0}) for graph in given]
+    expected = [nx.negative_edge_cycle(graph) for graph in reached]
+    assert answer["negative_cycle"][starts].tolist() == expected
+    assert {True, False} == set(expected)
+
+
+def test_loops_keep_their_graph_in_a_batch():
+    batch = graphs.batch(
+        [looped([(0, 1, 1), (1, 1, -3)]), looped([(0, 1, 1)]), looped([(0, 0, -1), (0, 1, 2)])]
+    )
+    assert batch.loops.nodes.tolist() == [1, 4]
+    _, answer = assert_exact(batch, [0, 2, 5])
+    assert answer["negative_cycle"].tolist() == [1, 1, 0, 0, 0, 0]
+
+
+# Weights that nobody asked for.
+
+
+def test_a_word_is_said_if_edges_have_weights_and_each_counts_one(caplog):
+    graph = graphs.load(nx.Graph([("a", "b", {"weight": 3}), ("b", "c", {"weight": 3})]))
+    assert bellman_ford.prepare(graph).reference()["distance"].tolist() == [0, 1, 2]
+    (record,) = caplog.records
+    assert "every edge of graph counts 1" in record.getMessage()
+    assert "--weights weight" in record.getMessage()
+    bellman_ford.prepare(graphs.load("path:3,weights=3..3", weight="weight"))
+    bellman_ford.prepare(graphs.load("path:3,weights=1..1"))
+    bellman_ford.prepare(graphs.load("petersen"))
+    assert len(caplog.records) == 1

@@ -23,7 +23,7 @@ def engine_for(name, sizes):
     networks = None
     if name == "ensemble":
         members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
-        width = pipeline.default_width(certificate.problem)
+        width = pipeline.default_width(certificate)
         config = EnsembleConfig(members=members, width=width)
         networks = ensemble.train(certificate.problem, config)
     return pipeline.make_engine(name, certificate, networks), certificate

@@ -1,5 +1,6 @@
 """Certificates: sound on all states, sharp at C(m, n0), and honest about the ensemble size."""
 
+import dataclasses
 import math
 
 import jax
@@ -24,11 +25,12 @@ from ntkexec import kernel, predictor
 from ntkexec.certificate import Certificate, padded, padding_needed
 from ntkexec.encoding import encode
 from ntkexec.engines import boolean_engine, decide, kernel_engine
-from ntkexec.errors import CertificateError
+from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.layout import Flag, Layout, Word
 from ntkexec.match_bound import given_bound, state_bound
 from ntkexec.problem import KINDS, LearningProblem
 from ntkexec.template import Program, template
+from ntkexec.vocabulary import CONVENTIONS
 from proofs_check.programs import collision_program, worst_state
 
 pytestmark = TYPE_CHECKED_STRATEGIES
@@ -52,9 +54,10 @@ def certificate(problem, **options):
     return Certificate(problem, state_bound(problem), **options)
 
 
-def collision(kind, num_matches, writers, padding=0):
+def collision(kind, num_matches, writers, padding=0, convention="shared"):
+    """One bit whose writers collide: certified or not where bits share their thresholds."""
     program = collision_program(writers, num_matches - 1)
-    return certificate(LearningProblem(program, kind, padding))
+    return certificate(LearningProblem(program, kind, padding), convention=convention)
 
 
 def read_states(program):
@@ -80,11 +83,21 @@ def thresholds_of(found, states):
     """The certificate's threshold for every state and bit, looked up one state at a time."""
     problem = found.problem
     matched = matched_table(problem.program, states)
-    table = np.zeros((len(states), problem.program.layout.num_bits))
-    for index, component in enumerate(problem.components):
+    table = np.ones((len(states), problem.program.layout.num_bits))
+    for component in problem.components:
         count = matched[:, list(component.templates)].sum(axis=1)
-        table[:, list(component.bits)] = found.thresholds[index, count][:, None]
-    table[:, problem.component_of_bit == -1] = found.thresholds[-1, 0]
+        for bit in component.bits:
+            table[:, bit] = found.thresholds[bit, count]
+    return table
+
+
+def with_a_match(problem, states):
+    """Whether a bit's component has a match: without one its output is exactly 0, (states, bits)."""
+    matched = matched_table(problem.program, states)
+    table = np.zeros((len(states), problem.program.layout.num_bits), bool)
+    for component in problem.components:
+        some = matched[:, list(component.templates)].any(axis=1)
+        table[:, list(component.bits)] = some[:, None]
     return table
 
 
@@ -92,43 +105,109 @@ def thresholds_of(found, states):
 
 
 @MANY
-@given(PROBLEMS)
-def test_no_state_has_a_mean_on_the_wrong_side_of_what_the_certificate_says(problem):
-    found = certificate(problem)
+@given(PROBLEMS, st.sampled_from(CONVENTIONS))
+def test_a_certificate_says_how_far_the_means_of_all_states_are_from_the_thresholds(
+    problem, convention
+):
+    found = certificate(problem, convention=convention)
     states = valid_states(problem.program.layout)
     means, _ = regression(problem, states)
     ones = expected_bits(problem.program, states)
-    assert means[ones].min(initial=np.inf) >= found.weakest.mean - TWO_ROUTES
-    assert means[~ones].max(initial=-np.inf) <= TWO_ROUTES
+    thresholds = thresholds_of(found, states)
+    distance = np.where(ones, means - thresholds, thresholds - means)
+    # Within what the bound assumes no decision is closer than it says, and some 1 is as close.
+    smallest = distance[with_a_match(problem, states)].min(initial=np.inf)
+    assert smallest >= found.smallest_margin - TWO_ROUTES
     if found.certified:
-        thresholds = thresholds_of(found, states)
-        np.testing.assert_array_equal(means > thresholds, ones)
-        assert abs(means - thresholds).min() >= found.smallest_margin - TWO_ROUTES
+        np.testing.assert_array_equal(means > thresholds + TWO_ROUTES, ones)
+    # Without a match the output is 0, below every threshold.
+    assert (thresholds[~with_a_match(problem, states)] > 0).all()
+
+
+@MANY
+@given(PROBLEMS)
+def test_every_program_is_certified_by_thresholds_for_each_bit(problem):
+    found = certificate(problem)
+    assert found.convention == "bit"
+    assert found.certified
+    assert found.problem.padding == problem.padding
+    # The theorem: half the gap that a matched writer makes, at least, whatever w and m.
+    m = np.arange(1, problem.max_matches + 1)
+    for index, n0 in enumerate(problem.num_inputs.tolist()):
+        alpha, beta = predictor.coefficients(m, n0)
+        bits = list(problem.components[index].bits)
+        margins = np.minimum(found.one_margins, found.zero_margins)[bits, 1:]
+        assert (margins >= (alpha - beta) / 2 * (1 - FLOAT32)).all()
+
+
+@MANY
+@given(PROBLEMS)
+def test_other_thresholds_than_those_for_each_bit_fail_where_a_mean_is_on_their_wrong_side(problem):
+    states = valid_states(problem.program.layout)
+    means, _ = regression(problem, states)
+    ones = expected_bits(problem.program, states)
+    shared = certificate(problem, convention="shared")
+    if means[ones].min(initial=np.inf) <= -TWO_ROUTES:
+        assert not shared.certified
+        assert not certificate(problem, convention="zero").certified
 
 
 @settings(FEW, max_examples=12)  # every example compiles an engine of its own shape
 @given(PROBLEMS)
 def test_a_certified_program_is_executed_exactly_by_the_kernel_engine_on_all_valid_states(problem):
-    found = padded(certificate(problem), delta=0.1, num_decisions=10)
+    found = padded(certificate(problem, convention="shared"), delta=0.1, num_decisions=10)
     states = valid_states(problem.program.layout)
     bits, margins = decisions(kernel_engine(found), states)
     np.testing.assert_array_equal(bits, expected_bits(problem.program, states))
-    assert margins.min() >= found.smallest_margin - FLOAT32
+    some = with_a_match(problem, states)
+    assert margins[some].min(initial=np.inf) >= found.smallest_margin - FLOAT32
     assert found.smallest_margin > 0
 
 
 @MANY
 @given(PROBLEMS)
-def test_thresholds_lie_strictly_between_the_means_of_zeros_and_of_ones(problem):
-    found = certificate(problem)
+def test_shared_thresholds_are_half_the_smallest_mean_of_a_one(problem):
+    found = certificate(problem, convention="shared")
     if not found.certified:
         assert found.smallest_margin <= 0
         found = padded(found, delta=0.1, num_decisions=10)
-    assert found.thresholds.shape == (len(problem.components) + 1, problem.max_matches + 1)
+    shape = (problem.program.layout.num_bits, problem.max_matches + 1)
+    assert found.thresholds.shape == shape
     assert (found.thresholds > 0).all()
-    assert (found.thresholds[:-1, 1:] < found.smallest_one[:, 1:]).all()
-    assert found.smallest_margin == found.smallest_one.min() / 2
-    assert found.threshold == pytest.approx(found.weakest.mean / 2, rel=1e-12)
+    for component in problem.components:
+        rows = found.thresholds[list(component.bits)]
+        assert (rows == rows[:1]).all()
+    assert found.threshold == pytest.approx(found.weakest.mean / 2, rel=FLOAT32)
+    assert found.smallest_margin == pytest.approx(found.weakest.mean / 2, rel=FLOAT32)
+
+
+@MANY
+@given(PROBLEMS, st.sampled_from(CONVENTIONS))
+def test_thresholds_are_the_float32_numbers_that_run(problem, convention):
+    found = certificate(problem, convention=convention)
+    assert found.thresholds.dtype == np.float64
+    np.testing.assert_array_equal(found.thresholds, found.thresholds.astype(np.float32))
+    np.testing.assert_array_equal(np.asarray(kernel_engine(found).thresholds), found.thresholds)
+
+
+@MANY
+@given(PROBLEMS)
+def test_thresholds_for_each_bit_do_not_depend_on_the_bound(problem):
+    one, other = state_bound(problem), given_bound(problem, 1)
+    np.testing.assert_array_equal(
+        Certificate(problem, one).thresholds, Certificate(problem, other).thresholds
+    )
+
+
+def test_a_factored_bit_keeps_away_from_the_output_without_a_match():
+    # In a factored problem every match is of a writer: the only 0 is exactly 0.
+    problem = LearningProblem(collision_program(6, 4), "factored")
+    found = certificate(problem)
+    target = problem.program.layout.bit("target")
+    assert (found.thresholds[target, 1:7] <= 0).all()
+    assert found.thresholds[target, 1] == 0
+    assert found.thresholds[target, 0] > 0
+    assert found.smallest_margin == pytest.approx(1.0)  # the whole output, not half of it
 
 
 # Sharpness.
@@ -159,7 +238,8 @@ def test_the_kernel_engine_fails_one_writer_beyond_the_certificate(kind, num_mat
     bits, margins = decisions(kernel_engine(inside), states)
     np.testing.assert_array_equal(bits, expected_bits(inside.problem.program, states))
     np.testing.assert_array_equal(bits, decisions(boolean_engine(inside), states)[0])
-    assert margins.min() == pytest.approx(inside.smallest_margin, abs=FLOAT32)
+    some = with_a_match(inside.problem, states)
+    assert margins[some].min() == pytest.approx(inside.smallest_margin, abs=FLOAT32)
 
     outside = collision(kind, num_matches, writers + 1)
     program = outside.problem.program
@@ -183,20 +263,27 @@ def test_the_kernel_engine_fails_one_writer_beyond_the_certificate(kind, num_mat
     bits, _ = decisions(kernel_engine(repaired), states)
     np.testing.assert_array_equal(bits, expected_bits(program, states))
 
+    # Thresholds for each bit mend it without padding.
+    by_bit = collision(kind, num_matches, writers + 1, convention="bit")
+    bits, _ = decisions(kernel_engine(by_bit), states)
+    np.testing.assert_array_equal(bits, expected_bits(program, states))
+
 
 @MANY
 @given(ANY_PROGRAM, st.sampled_from((0, 3)))
 def test_a_factored_program_is_certified_whatever_its_collisions(program, padding):
     problem = LearningProblem(program, "factored", padding)
-    found = certificate(problem)
+    found = certificate(problem, convention="shared")
     assert found.certified
     # All m matched templates write the bit, so its mean is at least that of w = n0 writers,
     # (m f + (n0 - m) c) / (1 - c + c n0), the sum of all coefficients.
-    for index, n0 in enumerate(problem.num_inputs.tolist()):
+    for component, n0 in zip(problem.components, problem.num_inputs.tolist()):
+        (bit,) = component.bits
+        index = problem.components.index(component)
         for m in range(1, int(found.bound.max_matches[index]) + 1):
             f, c = kernel.ntk(np.float64(m**-0.5)), kernel.NTK_ORTHOGONAL
             least = (m * f + (n0 - m) * c) / (kernel.NTK_GAP + c * n0)
-            assert found.smallest_one[index, m] >= least - TWO_ROUTES
+            assert found.one_margins[bit, m] + found.thresholds[bit, m] >= least - TWO_ROUTES
 
 
 # Padding.
@@ -222,7 +309,7 @@ def cost(found, delta, num_decisions):
 @MANY
 @given(PROBLEMS, st.floats(1e-9, 0.5), st.integers(1, 10**6))
 def test_padded_certifies_and_never_costs_more(problem, delta, num_decisions):
-    plain = certificate(problem)
+    plain = certificate(problem, convention="shared")
     best = padded(plain, delta=delta, num_decisions=num_decisions)
     assert best.certified
     assert best.problem.program is problem.program
@@ -266,7 +353,7 @@ def test_the_ensemble_grows_with_decisions_and_with_certainty(delta1, delta2, nu
 @MANY
 @given(PROBLEMS, st.floats(1e-12, 0.5), st.integers(1, 10**9))
 def test_ensemble_size_and_failure_probability_are_inverse(problem, delta, num_decisions):
-    found = padded(certificate(problem), delta=delta, num_decisions=num_decisions)
+    found = certificate(problem)
     size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
     assert size >= 1
 
@@ -281,9 +368,11 @@ def test_ensemble_size_and_failure_probability_are_inverse(problem, delta, num_d
 
 
 @MANY
-@given(PROBLEMS)
-def test_noise_to_margin_bounds_every_decision(problem):
-    found = padded(certificate(problem), delta=0.1, num_decisions=10)
+@given(PROBLEMS, st.sampled_from(("shared", "bit")))
+def test_noise_to_margin_bounds_every_decision(problem, convention):
+    found = certificate(problem, convention=convention)
+    if convention == "shared":
+        found = padded(found, delta=0.1, num_decisions=10)
     states = valid_states(problem.program.layout)
     means, variances = regression(found.problem, states)
     margins = abs(means - thresholds_of(found, states))
@@ -299,7 +388,7 @@ def test_noise_to_margin_is_attained_in_the_worst_state():
 
 
 def test_noise_grows_with_the_fourth_power_of_the_weights():
-    double = certificate(CERTIFIED.problem, weight_std=2.0)
+    double = dataclasses.replace(CERTIFIED, weight_std=2.0)
     assert double.noise_to_margin == pytest.approx(16 * CERTIFIED.noise_to_margin, rel=1e-12)
     assert double.smallest_margin == CERTIFIED.smallest_margin
 
@@ -318,8 +407,9 @@ def count_failures(found, num_members, num_runs, seed):
     return failures, states.size
 
 
-def test_ensembles_of_the_stated_size_fail_no_more_often_than_stated():
-    found = collision("joint", 9, LAST_CERTIFIED[9])
+@pytest.mark.parametrize("convention", ["shared", "bit"])
+def test_ensembles_of_the_stated_size_fail_no_more_often_than_stated(convention):
+    found = collision("joint", 9, LAST_CERTIFIED[9], convention=convention)
     delta, num_runs = 0.2, 2000
     num_decisions = read_states(found.problem.program).size
     size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
@@ -341,7 +431,8 @@ def test_a_program_in_which_one_template_matches_at_a_time_needs_one_network():
         assert found.noise_to_margin == 0
         assert found.ensemble_size(delta=1e-9, num_decisions=10**9) == 1
         assert found.failure_probability(num_members=1, num_decisions=10**9) == 0
-        assert found.smallest_margin == 0.5
+        # A joint network tells 0 from 1 at a single match, half-way.
+        assert found.smallest_margin == pytest.approx(0.5 if kind == "joint" else 1.0)
 
 
 # What it says, and what it refuses.
@@ -368,7 +459,7 @@ def test_a_failing_certificate_names_the_bit_and_what_would_help(kind, num_match
     needed = padding_needed(failing)
     message = (
         f"not certified: bit target has {writers + 1} writers, but at m = {num_matches} matches "
-        rf"and 1 active writer\(s\) .* padding with {needed} templates would certify it"
+        rf"and 1 matched writer\(s\) .* padding with {needed} templates would certify it"
     )
     with pytest.raises(CertificateError, match=message):
         failing.require()
@@ -383,10 +474,10 @@ def test_the_report_shows_matches_capacity_bit_and_verdict():
         report = str(found)
         lines = {line[:13].strip(): line[13:].strip() for line in report.splitlines()}
         assert lines["matches m"] == "at most 9; all states (integer programming)"
-        assert lines["tightest bit"] == f"target: w = {writers}, a >= 1"
+        assert lines["tightest bit"] == f"target when it is 1: w = {writers}, a >= 1"
         assert lines["at m, n0"] == f"9, {writers + 8}"
         assert lines["C(m, n0)"] == f"{predictor.capacity(9, writers + 8):.2f}"
-        assert lines["threshold"] == f"{found.threshold:.4f}"
+        assert lines["threshold"] == f"{found.threshold:.4f} (convention: shared)"
         assert lines["verdict"] == found.verdict()
         assert lines["verdict"].startswith("certified" if writers == 3 else "not certified: bit")
         assert "target" in lines["verdict"]
@@ -406,9 +497,9 @@ def test_a_certificate_covers_executions_within_its_bound_only():
 
 def test_a_given_bound_certifies_what_the_bound_over_all_states_cannot():
     problem = collision("joint", 9, 4).problem
-    assert not certificate(problem).certified
-    assert not Certificate(problem, given_bound(problem, 9)).certified
-    assert Certificate(problem, given_bound(problem, 8)).certified
+    assert not certificate(problem, convention="shared").certified
+    assert not Certificate(problem, given_bound(problem, 9), convention="shared").certified
+    assert Certificate(problem, given_bound(problem, 8), convention="shared").certified
 
 
 def test_without_a_certificate_failure_is_certain():
@@ -428,6 +519,62 @@ def test_the_report_of_a_program_beyond_all_padding_still_names_the_bit():
         condition = {bit: i >> bit & 1 for bit in layout.bits("number")}
         templates.append(template(condition, [layout.bit("many" if i < writers else "few")]))
     problem = LearningProblem(Program("wide", layout, tuple(templates)), "joint")
-    hopeless = Certificate(problem, given_bound(problem, others))
+    hopeless = Certificate(problem, given_bound(problem, others), convention="shared")
     assert not hopeless.certified
     assert "not certified: bit many" in str(hopeless)
+    assert Certificate(problem, given_bound(problem, others)).certified
+
+
+# What it speaks of.
+
+
+@pytest.mark.parametrize(
+    ("networks", "message"),
+    [
+        ({"weight_std": 1.5}, "weight_std 1, but these have weight_std 1.5"),
+        ({"bias_std": 0.3}, "without biases, but these have bias_std 0.3"),
+        ({"certified": "antisymmetric"}, "antisymmetric networks.* but these are trained"),
+    ],
+)
+def test_a_certificate_speaks_of_one_kind_of_network(networks, message):
+    kind = {"weight_std": 1.0, "bias_std": 0.0, "draw": "trained"}
+    found = dataclasses.replace(CERTIFIED, draw=networks.pop("certified", "trained"))
+    CERTIFIED.require_networks(**kind)
+    with pytest.raises(EnsembleError, match=message):
+        found.require_networks(**kind | networks)
+
+
+def test_antisymmetric_networks_have_no_spread_in_the_limit():
+    found = dataclasses.replace(CERTIFIED, draw="antisymmetric")
+    assert found.ensemble_size(delta=1e-9, num_decisions=10**9) == 1
+    assert CERTIFIED.ensemble_size(delta=1e-9, num_decisions=10**9) > 1
+
+
+@pytest.mark.parametrize("weight_std", [0.0, -1.0, math.nan, math.inf])
+def test_weights_without_a_spread_are_refused(weight_std):
+    with pytest.raises(CertificateError, match=f"weight_std must be positive, got {weight_std:g}"):
+        dataclasses.replace(CERTIFIED, weight_std=weight_std)
+
+
+def test_the_conventions_are_told_side_by_side():
+    found = collision("joint", 9, LAST_CERTIFIED[9] + 1).conventions()
+    assert list(found) == ["zero", "shared", "bit"]
+    assert [one.certified for one in found.values()] == [False, False, True]
+    sizes = {
+        name: one.ensemble_size(delta=1e-3, num_decisions=10**6)
+        for name, one in CERTIFIED.conventions().items()
+        if one.certified
+    }
+    assert sizes["bit"] < sizes["shared"]
+
+
+def test_thresholds_that_are_given_are_the_ones_that_are_judged():
+    table = CERTIFIED.thresholds
+    same = dataclasses.replace(CERTIFIED, convention="bit", given_thresholds=table)
+    assert same.smallest_margin == CERTIFIED.smallest_margin
+    higher = dataclasses.replace(CERTIFIED, given_thresholds=table + 10)
+    assert not higher.certified
+    with pytest.raises(CertificateError, match="have shape"):
+        dataclasses.replace(CERTIFIED, given_thresholds=table[:, :-1])
+    with pytest.raises(CertificateError, match="zero, shared, bit, not 'half'"):
+        dataclasses.replace(CERTIFIED, convention="half")

@@ -26,7 +26,7 @@ def engine_for(name, program):
     networks = None
     if name == "ensemble":
         members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
-        width = pipeline.default_width(certificate.problem)
+        width = pipeline.default_width(certificate)
         networks = ensemble.train(certificate.problem, EnsembleConfig(members=members, width=width))
     return pipeline.make_engine(name, certificate, networks), certificate
 

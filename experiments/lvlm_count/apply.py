@@ -1,6 +1,7 @@
 """Counting in a user's own picture, from the command line."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from experiments.lvlm_count.datasets import read
 from experiments.lvlm_count.endpoint import Endpoint, png
 from experiments.lvlm_count.pipeline import Counted, count
 from experiments.lvlm_count.segment import Image, by_colour, target_of
-from experiments.shared.storage import code_digest, write_atomically
+from experiments.shared.sources import check_regular
+from experiments.shared.storage import check_writable, code_digest, write_atomically
 from ntkexec.errors import ExperimentError
 
 OPTIONS = {
@@ -81,10 +83,11 @@ def apply(
     if ("endpoint" in options) != ("model" in options):
         raise ExperimentError("--endpoint and --model need one another")
     source, target = Path(options["image"]), target_of(options["question"])
-    default = source.with_name(f"{source.stem}-divided.png")
-    where = Path(options.get("picture", default))
-    if where.suffix.lower() != ".png" or where.resolve() == source.resolve():
+    check_regular(source)
+    where = Path(options.get("picture") or source.with_name(f"{source.stem}-divided.png"))
+    if where.suffix.lower() != ".png" or os.path.realpath(where) == os.path.realpath(source):
         raise ExperimentError(f"{where} must end in .png and not be the picture itself")
+    check_writable(where, "the picture")
     image = read(source)
     objects = by_colour(image, target)
     if not objects.any():

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from experiments.configuration import require
+from experiments.configuration import check_types, require
+from experiments.lvlm_count.addresses import checked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class LvlmCountConfig:
     model: str = ""
 
     def __post_init__(self) -> None:
+        check_types(self)
         least = {"emoji_pictures": 0, "questions": 0, "scenes": 2, "draws": 100, "grids": 4}
         counts = {
             f.name: getattr(self, f.name) >= least.get(f.name, 1)
@@ -45,6 +47,9 @@ class LvlmCountConfig:
             if f.type is int
         }
         require(self, **counts, model=bool(self.model) == bool(self.endpoint))
+        if self.endpoint:
+            # Before it is stored beside results.
+            checked(self.endpoint)
 
 
 QUICK = LvlmCountConfig()

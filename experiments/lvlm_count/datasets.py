@@ -4,19 +4,20 @@ Each reader takes the data set's folder and returns questions; pictures are read
 None of these files is shipped: put them below the folder that `--data` or NTKEXEC_DATA names.
 """
 
-import csv
 import dataclasses
-import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int32
 
+from experiments.lvlm_count import tables
 from experiments.lvlm_count.segment import Image
-from ntkexec.errors import ExperimentError, MissingExtraError
+from experiments.shared.sources import content, picture
+from experiments.shared.words import quoted, shown
+from ntkexec.errors import ExperimentError
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -50,15 +51,9 @@ def read(path: Path) -> Image:
         ExperimentError: for a file that is no picture.
         MissingExtraError: without Pillow.
     """
-    try:
-        from PIL import Image as Pillow
-    except ImportError as error:
-        raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
-    try:
-        with Pillow.open(path) as opened:
-            layer = opened.convert("RGBA")
-    except (OSError, ValueError, Pillow.DecompressionBombError) as error:
-        raise ExperimentError(f"cannot read the picture {path}: {error}") from error
+    layer = picture(path, "RGBA")
+    from PIL import Image as Pillow
+
     white = Pillow.new("RGBA", layer.size, "white")
     return np.asarray(Pillow.alpha_composite(white, layer).convert("RGB"))
 
@@ -68,13 +63,17 @@ def emoji_count(folder: Path) -> tuple[Question, ...]:
 
     Source: the paper's public code, data under CC BY 4.0: 415 questions on 82 pictures.
     """
-    return tuple(
-        Question(
-            folder / "images" / _text(row, "image_file", place),
-            _text(row, "object_of_interest", place),
-            _number(row, "answer", place),
-        )
-        for row, place in _rows(folder / "benchmark_data.json")
+    listed = folder / "benchmark_data.json"
+    return _some(
+        (
+            Question(
+                folder / "images" / tables.file_name(row.get("image_file"), place),
+                tables.word(row, "object_of_interest", place),
+                tables.number(row, "answer", place),
+            )
+            for row, place in tables.json_rows(listed)
+        ),
+        listed,
     )
 
 
@@ -88,33 +87,41 @@ def fsc_147(folder: Path, split: str = "test") -> tuple[Question, ...]:
 
     Source: Ranjan et al., Learning to count everything, CVPR 2021.
     """
-    splits = _object(folder / "Train_Test_Val_FSC_147.json")
-    annotations = _object(folder / "annotation_FSC147_384.json")
-    kinds = dict(_kinds(folder / "ImageClasses_FSC147.txt"))
+    listed, noted = folder / "Train_Test_Val_FSC_147.json", folder / "annotation_FSC147_384.json"
+    splits, annotations = tables.json_object(listed), tables.json_object(noted)
+    kinds = dict(tables.pairs(folder / "ImageClasses_FSC147.txt"))
     if split not in splits:
-        raise ExperimentError(f"FSC-147 has no split {split!r}; it has {', '.join(splits)}")
+        known = shown(", ".join(splits))
+        raise ExperimentError(f"FSC-147 has no split {split!r}; it has {known}")
+    if not isinstance(splits[split], list):
+        raise ExperimentError(f"{shown(listed)}: {split!r} is no list of pictures")
     found = []
-    for name in splits[split]:
+    for entry in splits[split]:
+        name = tables.file_name(entry, shown(listed))
         if name not in annotations or name not in kinds:
-            raise ExperimentError(f"{folder} holds no annotation or no class of {name}")
-        place = f"{folder / 'annotation_FSC147_384.json'}, {name}"
-        try:
-            points = tuple((float(x), float(y)) for x, y in annotations[name]["points"])
-            corners = np.array(annotations[name]["box_examples_coordinates"], float)
-            sides = np.ptp(corners.reshape(-1, 4, 2), axis=1)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ExperimentError(f"{place}: no points and boxes of four corners") from error
-        found.append(
-            Question(
-                folder / "images_384_VarV2" / name,
-                kinds[name],
-                len(points),
-                points=points,
-                # A quarter of the smallest side: a disc that lies within the object.
-                radius=float(sides.min()) / 4 if sides.size else 0.0,
+            raise ExperimentError(
+                f"{shown(folder)} holds no annotation or no class of {shown(name)}"
             )
-        )
-    return tuple(found)
+        points, radius = _annotation(annotations[name], f"{shown(noted)}, {shown(name)}")
+        picture_path = folder / "images_384_VarV2" / name
+        found.append(Question(picture_path, kinds[name], len(points), points, radius=radius))
+    return _some(found, listed)
+
+
+def _annotation(entry: Any, place: str) -> tuple[tuple[Point, ...], float]:
+    """FSC-147's points, and the radius of discs around them that lie within their objects."""
+    try:
+        points = [(x, y) for x, y in entry["points"]]
+        corners = [(x, y) for box in entry["box_examples_coordinates"] for x, y in box]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ExperimentError(f"{place}: no points and boxes of corners") from error
+    checked = [tables.coordinates(point, place, "a point") for point in points]
+    sides = [tables.coordinates(corner, place, "a corner") for corner in corners]
+    if len(sides) % 4:
+        raise ExperimentError(f"{place}: {len(sides)} corners make no boxes of four")
+    # A quarter of the smallest side: a disc that lies within the object.
+    lengths = np.ptp(np.array(sides).reshape(-1, 4, 2), axis=1)
+    return tuple((x, y) for x, y in checked), float(lengths.min()) / 4 if sides else 0.0
 
 
 def voc_2007(folder: Path, split: str = "test") -> tuple[Question, ...]:
@@ -129,25 +136,25 @@ def voc_2007(folder: Path, split: str = "test") -> tuple[Question, ...]:
     Source: Everingham et al., the PASCAL visual object classes challenge 2007.
     """
     root = folder / "VOCdevkit" / "VOC2007"
-    if (table := folder / "pascal.csv").exists():
-        rows = [
-            (_text(r, "image_name", p), _text(r, "category_name", p), _number(r, "answer", p))
-            for r, p in _table(table)
-        ]
+    listed = folder / "pascal.csv"
+    rows: list[tuple[str, str, int | None]] = []
+    if listed.exists():
+        for row, place in tables.table(listed, ("image_name", "category_name", "answer")):
+            name = tables.file_name(row["image_name"], place)
+            kind = tables.word(row, "category_name", place)
+            rows.append((name, kind, tables.number(row, "answer", place)))
     else:
-        rows = []
-        for name in _read(root / "ImageSets" / "Main" / f"{split}.txt").split():
-            kinds = [kind for kind, _ in _voc_objects(root, name)]
-            rows += [(f"{name}.jpg", kind, kinds.count(kind)) for kind in sorted(set(kinds))]
-    return tuple(
-        Question(
-            root / "JPEGImages" / name,
-            kind,
-            answer,
-            boxes=tuple(box for found, box in _voc_objects(root, Path(name).stem) if found == kind),
-        )
-        for name, kind, answer in rows
-    )
+        listed = root / "ImageSets" / "Main" / f"{split}.txt"
+        for entry in tables.text(listed).split():
+            name = tables.file_name(entry, shown(listed))
+            kinds = {kind for kind, _ in _voc_objects(root, name)}
+            rows += [(f"{name}.jpg", kind, None) for kind in sorted(kinds)]
+    found = []
+    for name, kind, answer in rows:
+        boxes = tuple(box for k, box in _voc_objects(root, Path(name).stem) if k == kind)
+        number = len(boxes) if answer is None else answer
+        found.append(Question(root / "JPEGImages" / name, kind, number, boxes=boxes))
+    return _some(found, listed)
 
 
 # The list's names in words against those of the annotations.
@@ -160,18 +167,26 @@ VOC_WORDS = {
 
 def _voc_objects(root: Path, name: str) -> list[tuple[str, Box]]:
     path = root / "Annotations" / f"{name}.xml"
+    # Bytes, since the file itself says in which encoding it is written.
+    written = content(path)
     try:
-        tree = ElementTree.fromstring(_read(path))
-        found = []
-        for item in tree.iter("object"):
-            kind = str(item.findtext("name"))
-            sides = [float(str(item.findtext(f"bndbox/{s}"))) for s in ("xmin", "ymin")]
-            sides += [float(str(item.findtext(f"bndbox/{s}"))) for s in ("xmax", "ymax")]
-            left, top, right, bottom = sides
-            found.append((VOC_WORDS.get(kind, kind), (left - 1, top - 1, right, bottom)))
-    except (ElementTree.ParseError, ValueError) as error:
-        raise ExperimentError(f"{path} holds no boxes of PASCAL VOC: {error}") from error
-    return found
+        tree = ElementTree.fromstring(written)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise ExperimentError(
+            f"{shown(path)} holds no boxes of PASCAL VOC: {shown(error)}"
+        ) from error
+    return [_voc_object(item, shown(path)) for item in tree.iter("object")]
+
+
+def _voc_object(item: ElementTree.Element, place: str) -> tuple[str, Box]:
+    kind = item.findtext("name") or ""
+    texts = [item.findtext(f"bndbox/{side}") or "" for side in ("xmin", "ymin", "xmax", "ymax")]
+    left, top, right, bottom = tables.coordinates(texts, place, "a box")
+    if not kind.strip() or left > right or top > bottom:
+        raise ExperimentError(
+            f"{place} holds no boxes of PASCAL VOC: {quoted(kind)} from {texts[:2]} to {texts[2:]}"
+        )
+    return VOC_WORDS.get(kind, kind), (left - 1, top - 1, right, bottom)
 
 
 def penguins(folder: Path) -> tuple[Question, ...]:
@@ -181,15 +196,27 @@ def penguins(folder: Path) -> tuple[Question, ...]:
 
     Source: Arteta et al., Counting in the wild, ECCV 2016; the list is the public code's.
     """
-    return tuple(
-        Question(
-            folder / "images" / f"{_text(row, 'image_name', place)}.JPG",
-            "penguins",
-            _number(row, "median", place),
-        )
-        for row, place in _table(folder / "penguin.csv")
-        if row.get("median", "").strip()
+    listed = folder / "penguin.csv"
+    return _some(
+        (
+            Question(
+                folder / "images" / f"{tables.file_name(row['image_name'], place)}.JPG",
+                "penguins",
+                tables.number(row, "median", place),
+            )
+            for row, place in tables.table(listed, ("image_name", "median"))
+            if row["median"].strip()
+        ),
+        listed,
     )
+
+
+def _some(questions: Iterable[Question], listed: Path) -> tuple[Question, ...]:
+    """The questions, if there are any: an empty set is a wrong file, and no result."""
+    found = tuple(questions)
+    if not found:
+        raise ExperimentError(f"{shown(listed)} holds no question")
+    return found
 
 
 DATASETS: Mapping[str, Callable[[Path], tuple[Question, ...]]] = {
@@ -231,62 +258,3 @@ def annotated(question: Question, image: Image) -> Int32[np.ndarray, "h w"]:
 
 def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"cannot read {path}: {error}") from error
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(_read(path))
-    except ValueError as error:
-        raise ExperimentError(f"{path} is no JSON: {error}") from error
-
-
-def _object(path: Path) -> dict[str, Any]:
-    if not isinstance(found := _json(path), dict):
-        raise ExperimentError(f"{path} holds no JSON object")
-    return found
-
-
-def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
-    if not isinstance(found := _json(path), list):
-        raise ExperimentError(f"{path} holds no JSON list")
-    for number, row in enumerate(found, 1):
-        if not isinstance(row, dict):
-            raise ExperimentError(f"{path}, entry {number}: no JSON object")
-        yield row, f"{path}, entry {number}"
-
-
-def _table(path: Path) -> Iterator[tuple[Mapping[str, str], str]]:
-    for number, row in enumerate(csv.DictReader(_read(path).splitlines()), 2):
-        yield row, f"{path}, line {number}"
-
-
-def _kinds(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(_read(path).splitlines(), 1):
-        name, tab, kind = line.partition("\t")
-        if line.strip():
-            if not tab:
-                raise ExperimentError(f"{path}, line {number}: no tab after the picture's name")
-            yield name.strip(), kind.strip()
-
-
-def _text(row: Mapping[str, Any], name: str, place: str) -> str:
-    if not isinstance(found := row.get(name), str) or not found:
-        raise ExperimentError(f"{place}: no {name!r}, but {found!r}")
-    return found
-
-
-def _number(row: Mapping[str, Any], name: str, place: str) -> int:
-    try:
-        found = float(row[name])
-    except (KeyError, TypeError, ValueError):
-        found = -1.0
-    if found < 0 or found != int(found):
-        raise ExperimentError(f"{place}: {name!r} is no whole number, but {row.get(name)!r}")
-    return int(found)

@@ -2,18 +2,20 @@
 
 import base64
 import dataclasses
+import http.client
 import io
 import json
 import os
-import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from experiments.lvlm_count.addresses import EndpointError, checked
+from experiments.lvlm_count.replies import Reply, message, parsed
 from experiments.lvlm_count.segment import Image
-from ntkexec.errors import ExperimentError, MissingExtraError
+from experiments.lvlm_count.transport import post
+from experiments.shared.words import redacted, shown
+from ntkexec.errors import MissingExtraError
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 SCHEMA = {
@@ -25,22 +27,27 @@ SCHEMA = {
     "required": ["can_not_count_because_too_many", "count"],
     "additionalProperties": False,
 }
-
-
-class EndpointError(ExperimentError):
-    """A model's server refuses, is not there, or does not answer with a count."""
+SECRET = 8
+"""Characters from which on a key is one; shorter ones stand where none is needed."""
+MOST_TOKENS = 10**9
+"""Tokens of one answer that are believed."""
+TOO_MANY = "the model finds too many to count, and estimates no number"
 
 
 @dataclasses.dataclass
 class Endpoint:
     """A counter that asks a server, one request for each picture, one after another.
 
+    The server is not trusted: redirects are not followed, an answer must be whole in time and of a
+    sensible size, its words are cut and escaped where they are repeated, and the key never is.
+
     Args:
-        url: up to and without `/chat/completions`, for example `http://localhost:8000/v1`.
+        url: up to and without `/chat/completions`, for example `http://localhost:8000/v1`; without
+            user, password or query.
         model: its name there.
         key: sent as a bearer token; by default `OPENAI_API_KEY` of the environment, or none.
         retries: further attempts after 429, 5xx, no answer, or an answer without a count.
-        timeout: seconds to wait for one answer.
+        timeout: seconds until one answer is whole.
         wait: seconds before the first further attempt, doubled for each next.
         sleep: waits; another one for tests.
         requests, sent_bytes, tokens: counted so far; tokens as far as the server reports them.
@@ -58,12 +65,15 @@ class Endpoint:
     tokens: int = 0
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise EndpointError(f"{self.url!r} is no address; it begins with http:// or https://")
+        checked(self.url)
         if not self.model:
             raise EndpointError("an endpoint needs the name of a model")
-        if self.key is None:
-            self.key = os.environ.get(KEY_VARIABLE)
+        key = os.environ.get(KEY_VARIABLE, "") if self.key is None else self.key
+        self.key = key.strip()
+        if not self.key.isascii() or not self.key.isprintable() or " " in self.key:
+            raise EndpointError(
+                f"the key, by default {KEY_VARIABLE}, is none: no header can hold it"
+            )
 
     def count(self, pictures: Sequence[Image], target: str) -> list[int]:
         """The model's count for each picture.
@@ -77,13 +87,15 @@ class Endpoint:
     def _one(self, picture: Image, target: str) -> int:
         address = "data:image/png;base64," + base64.b64encode(png(picture)).decode()
         question = f"How many {target} are in the picture? If there are none, say zero."
-        found, too_many = self._asked(question, address)
-        if found == 0 and too_many:
+        found = self._asked(question, address, target)
+        if found == Reply(0, too_many=True):
             rough = f"Roughly how many {target} are in the picture? Give your best estimate."
-            found, _ = self._asked(rough, address)
-        return found
+            found = self._asked(rough, address, target)
+            if found == Reply(0, too_many=True):
+                raise EndpointError(f"{self.url}: {TOO_MANY}")
+        return found.count
 
-    def _asked(self, question: str, address: str) -> tuple[int, bool]:
+    def _asked(self, question: str, address: str, target: str) -> Reply:
         body = json.dumps(
             {
                 "model": self.model,
@@ -111,16 +123,14 @@ class Endpoint:
             self.requests += 1
             self.sent_bytes += len(body)
             try:
-                return parsed(self._sent(body))
-            except urllib.error.HTTPError as error:
-                with error:
-                    words = error.read(300).decode(errors="replace").strip()
-                reason = f"status {error.code}: {words}"
-                if error.code != 429 and error.code < 500:
-                    raise EndpointError(f"{self.url} refused, {reason}") from error
-            except (OSError, ValueError) as error:
+                return parsed(self._sent(body), target)
+            except EndpointError:
+                raise
+            except _Busy as busy:
+                reason = str(busy)
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 # URLError and timeouts are OSErrors; JSON that is none is a ValueError.
-                reason = str(error) or type(error).__name__
+                reason = self._said(error) or type(error).__name__
         raise EndpointError(
             f"{self.url} gave no count in {self.retries + 1} attempts; the last: {reason}"
         )
@@ -129,40 +139,40 @@ class Endpoint:
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        address = self.url.rstrip("/") + "/chat/completions"
-        request = urllib.request.Request(address, data=body, headers=headers)
-        with urllib.request.urlopen(request, timeout=self.timeout) as answer:
-            reply = json.loads(answer.read())
+        where = self.url.rstrip("/") + "/chat/completions"
+        answer = post(where, body, headers, timeout=self.timeout)
+        if 300 <= answer.status < 400:
+            elsewhere = self._said(redacted(answer.location))
+            raise EndpointError(
+                f"{self.url} redirects to '{elsewhere}' with status {answer.status}, and redirects are "
+                "not followed, since the key would go along"
+            )
+        if answer.status >= 400:
+            reason = (
+                f"status {answer.status}: {self._said(answer.content.decode(errors='replace'))}"
+            )
+            if answer.status == 429 or answer.status >= 500:
+                raise _Busy(reason)
+            raise EndpointError(f"{self.url} refused, {reason}")
+        try:
+            reply: Any = json.loads(self._without_key(answer.content.decode()))
+        except RecursionError as error:
+            raise ValueError("an answer that is nested too deeply") from error
         usage = reply.get("usage") if isinstance(reply, dict) else None
         used = usage.get("total_tokens") if isinstance(usage, dict) else None
-        self.tokens += used if type(used) is int else 0
-        try:
-            return str(reply["choices"][0]["message"]["content"])
-        except (KeyError, IndexError, TypeError) as error:
-            raise ValueError(f"an answer without a message: {str(reply)[:200]}") from error
+        self.tokens += used if type(used) is int and 0 <= used <= MOST_TOKENS else 0
+        return message(reply)
+
+    def _said(self, words: object) -> str:
+        """Words of the server, fit for a message; it may have repeated the key."""
+        return shown(self._without_key(str(words)))
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self.key, "***") if self.key and len(self.key) >= SECRET else text
 
 
-def parsed(text: str) -> tuple[int, bool]:
-    """The count in a reply, and whether there were too many to count.
-
-    A reply that is not the JSON asked for counts if there is exactly one whole number in it.
-
-    Raises:
-        ValueError: if there is no count, a negative one, or more than one.
-    """
-    try:
-        reply: Any = json.loads(text)
-    except ValueError:
-        reply = None
-    if isinstance(reply, dict):
-        found = reply.get("count")
-        if type(found) is not int or found < 0:
-            raise ValueError(f"a reply without a count: {text[:200]}")
-        return found, reply.get("can_not_count_because_too_many") is True
-    numbers = re.findall(r"(?<![\d.-])\d+(?![\d]|\.\d)", text)
-    if len(numbers) != 1:
-        raise ValueError(f"a reply with {len(numbers)} numbers: {text[:200]}")
-    return int(numbers[0]), False
+class _Busy(Exception):
+    """The server says that another time it may answer."""
 
 
 def png(image: Image) -> bytes:

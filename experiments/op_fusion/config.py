@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.configuration import require
+from experiments.configuration import check_types, require
 from experiments.op_fusion.networks import NETWORKS
 
 RESNETS = ("resnet-18", "resnet-50", "resnet-101", "resnet-152")
@@ -69,6 +69,7 @@ class OpFusionConfig:
     fusable_buffer_kb: int = 256
 
     def __post_init__(self) -> None:
+        check_types(self)
         counts = {
             f.name: getattr(self, f.name) >= 1 for f in dataclasses.fields(self) if f.type is int
         }

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.configuration import require
+from experiments.configuration import check_types, require
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +58,7 @@ class SgsConfig:
     imagenet_size: int = 224
 
     def __post_init__(self) -> None:
+        check_types(self)
         counts = {
             f.name: getattr(self, f.name) >= 1 for f in dataclasses.fields(self) if f.type is int
         }

@@ -18,7 +18,7 @@ from experiments.sgs.training import (
     scalings_for,
     step_function,
 )
-from experiments.shared.folders import PictureFolder, picture_folder
+from experiments.shared.folders import PictureFolder, picture_folders
 from experiments.shared.training import stream
 
 BATCH, RATE, DECAY, MEASURED_BATCHES = 256, 0.1, 1e-4, 2
@@ -37,7 +37,7 @@ def imagenet(config: SgsConfig, trial: Trial) -> Result:
             "under --data, and an accelerator"
         )
     root = trial.dataset("imagenet")
-    return compare(config, trial, picture_folder(root / "train"), picture_folder(root / "val"))
+    return compare(config, trial, *picture_folders(root / "train", root / "val"))
 
 
 def compare(

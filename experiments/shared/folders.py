@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from ntkexec.errors import ExperimentError, MissingExtraError
+from experiments.shared.sources import picture
+from experiments.shared.words import quoted, shown
+from ntkexec.errors import ExperimentError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -14,6 +16,8 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
 """Share of a picture's area and the aspect of a random crop (Szegedy et al., 2015)."""
 ATTEMPTS = 10
+BILINEAR = 2
+"""Pillow's number of that filter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,37 +57,57 @@ class PictureFolder:
 def picture_folder(root: Path) -> PictureFolder:
     """The pictures below `root/<class>/`, such as `imagenet/train/n01440764/*.JPEG`.
 
+    Hidden folders and files, whose names begin with a point, are none of a data set.
+
     Raises:
         ExperimentError: if there is no such folder, no class in it, or a class without pictures.
     """
     if not root.is_dir():
-        raise ExperimentError(f"there is no folder {root}")
-    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+        raise ExperimentError(f"there is no folder {shown(root)}")
+    classes = [entry.name for entry in _entries(root) if entry.is_dir()]
     if not classes:
-        raise ExperimentError(f"{root} holds no folder for a class")
+        raise ExperimentError(f"{shown(root)} holds no folder for a class")
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        found = sorted(p for p in (root / name).iterdir() if p.suffix.lower() in SUFFIXES)
+        found = [p for p in _entries(root / name) if p.suffix.lower() in SUFFIXES]
         if not found:
-            raise ExperimentError(f"{root / name} holds no picture ({', '.join(SUFFIXES)})")
+            raise ExperimentError(f"{shown(root / name)} holds no picture ({', '.join(SUFFIXES)})")
         paths += found
         labels += [label] * len(found)
     return PictureFolder(tuple(paths), np.array(labels, np.int32), tuple(classes))
 
 
+def picture_folders(train: Path, test: Path) -> tuple[PictureFolder, PictureFolder]:
+    """Pictures to train on and to test with, whose classes have the same numbers.
+
+    Raises:
+        ExperimentError: as `picture_folder`, or a class that only one of them has.
+    """
+    found, held_out = picture_folder(train), picture_folder(test)
+    for one, other, where, lacking in (
+        (found, held_out, train, test),
+        (held_out, found, test, train),
+    ):
+        if alone := sorted(set(one.classes) - set(other.classes)):
+            raise ExperimentError(
+                f"{shown(where)} and {shown(lacking)} hold different classes: {quoted(alone[0])}, one "
+                f"of {len(alone)}, is only in the first"
+            )
+    return found, held_out
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise ExperimentError(f"cannot read {shown(folder)}: {error.strerror}") from error
+
+
 def _read(path: Path, size: int, generator: np.random.Generator | None) -> np.ndarray:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
-    try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise ExperimentError(f"cannot read the picture {path}: {error}") from error
-    box = _middle(picture.size) if generator is None else _random_box(picture.size, generator)
-    pixels = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
+    found = picture(path, "RGB")
+    box = _middle(found.size) if generator is None else _random_box(found.size, generator)
+    pixels = np.asarray(found.resize((size, size), BILINEAR, box=box))
     flipped = generator is not None and generator.random() < 0.5
     return pixels[:, ::-1] if flipped else pixels
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 from scipy import ndimage
 
+from experiments.shared.sources import content
 from ntkexec.errors import ExperimentError, MissingExtraError
 
 
@@ -184,15 +185,12 @@ def _cifar_files(
     width = label_bytes + 3 * CIFAR_SIZE**2
     parts = []
     for name in names:
-        try:
-            content = np.frombuffer((folder / name).read_bytes(), np.uint8)
-        except OSError as error:
-            raise ExperimentError(f"cannot read {folder / name}: {error.strerror}") from error
-        if content.size == 0 or content.size % width:
+        found = np.frombuffer(content(folder / name), np.uint8)
+        if found.size == 0 or found.size % width:
             raise ExperimentError(
-                f"{folder / name} has {content.size} bytes, no multiple of the {width} of an image"
+                f"{folder / name} has {found.size} bytes, no multiple of the {width} of an image"
             )
-        parts.append(content.reshape(-1, width))
+        parts.append(found.reshape(-1, width))
     rows = np.concatenate(parts)
     labels = rows[:, label_bytes - 1]
     if labels.max() >= num_classes:

@@ -12,6 +12,8 @@ from ntkexec.errors import ExperimentError
 from ntkexec.intervals import clopper_pearson
 
 LEVEL = 0.95
+ROUNDING = 64 * float(np.finfo(float).eps)
+"""Differences that float64 cannot tell from none, relative to the observations or to 1."""
 
 
 class TooFewError(ExperimentError):
@@ -48,7 +50,7 @@ def mean(values: Sequence[float], *, resolution: float = 0.0, level: float = LEV
         values: at least two, nearly normal; one seed says nothing of how seeds differ.
         resolution: the smallest difference that one observation can show, for example one over the
             number of test images. The interval is never narrower than what that allows: a few equal
-            observations do not make certainty.
+            observations do not make certainty. Nor is it ever narrower than rounding.
         level: of confidence.
 
     Raises:
@@ -60,8 +62,7 @@ def mean(values: Sequence[float], *, resolution: float = 0.0, level: float = LEV
     centre = float(sample.mean())
     quantile = float(stats.t.ppf((1 + level) / 2, sample.size - 1))
     half = quantile * float(sample.std(ddof=1)) / sample.size**0.5
-    floor = max(resolution, float(np.finfo(float).eps) * max(1.0, float(np.abs(sample).max())))
-    half = max(half, floor / sample.size)
+    half = max(half, resolution / sample.size, ROUNDING * max(1.0, float(np.abs(sample).max())))
     return Estimate(centre, centre - half, centre + half, int(sample.size))
 
 

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from experiments.shared.words import quoted, shown
 from ntkexec import files
 from ntkexec.errors import ExperimentError
+
+SEAL = "digest"
+"""Entry of stored data that tells whether the others are as they were written."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -26,6 +31,29 @@ def write_atomically(path: Path, content: bytes) -> None:
         files.write(path, content)
     except OSError as error:
         raise ExperimentError(f"cannot write {path}: {error.strerror}") from error
+
+
+def check_writable(path: Path, what: str) -> None:
+    """Refuses a file that could not be written, before the work whose result it is to hold.
+
+    Args:
+        path: of the file; its folder may be made later.
+        what: it holds, for the message.
+
+    Raises:
+        ExperimentError: it is a folder, or the first folder above it that exists takes no files.
+    """
+    try:
+        if path.is_dir():
+            raise ExperimentError(f"cannot write {what}: {path} is a folder")
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        usable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ExperimentError):
+            raise
+        raise ExperimentError(f"cannot write {what}: {quoted(str(path))}, {error}") from error
+    if not usable:
+        raise ExperimentError(f"cannot write {what}: {above} takes no files")
 
 
 def plain(value: Any) -> Any:
@@ -52,6 +80,51 @@ def finite(value: Any) -> Any:
     if isinstance(value, list):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
+    """Writes plain data as JSON with a digest of it, by which `read_sealed` knows it again."""
+    sealed = {**data, SEAL: digest(data)}
+    write_atomically(path, (json.dumps(sealed, indent=1, sort_keys=True) + "\n").encode())
+
+
+def read_sealed(path: Path, **expected: Any) -> dict[str, Any] | None:
+    """The data that `write_sealed` wrote; none if there is no file.
+
+    Args:
+        path: of the file.
+        expected: entries that must be there with these values, such as the seed of a result.
+
+    Raises:
+        ExperimentError: names the file: it is no regular one, was changed or cut, or holds other data
+            than what is asked for.
+    """
+    advice = "delete it to measure anew"
+    try:
+        if not path.is_file():
+            if path.is_symlink() or path.exists():
+                raise ExperimentError(f"{path} is no regular file; {advice}")
+            return None
+        stored = json.loads(path.read_bytes())
+        if not isinstance(stored, dict) or SEAL not in stored:
+            raise ExperimentError(f"{path} holds no result; {advice}")
+        seal = stored.pop(SEAL)
+        whole = seal == digest(stored)
+    except RecursionError as error:
+        raise ExperimentError(f"{path} is damaged; {advice}: nested too deeply") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, ExperimentError):
+            raise
+        raise ExperimentError(f"{path} is damaged; {advice}: {shown(error)}") from error
+    if not whole:
+        raise ExperimentError(f"{path} is damaged; {advice}: it was changed after it was written")
+    for name, value in expected.items():
+        if stored.get(name) != value:
+            raise ExperimentError(
+                f"{path} holds another result; {advice}: its {name} is {quoted(stored.get(name))}, "
+                f"not {value!r}"
+            )
+    return stored
 
 
 def digest(data: Any) -> str:
@@ -130,18 +203,40 @@ def save_tree(path: Path, tree: Any, **notes: str) -> None:
     for name, tensor in tensors.items():
         if tensor.dtype.kind not in "biufc":
             raise ExperimentError(f"cannot store {name!r} of type {tensor.dtype}; cast it first")
-    write_atomically(path, serialise_tensors(tensors, metadata=notes))
+    sealed = {**notes, SEAL: _seal(tensors, notes)}
+    write_atomically(path, serialise_tensors(tensors, metadata=sealed))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays of a stored pytree by the names of their paths, and its notes."""
+    """The arrays of a stored pytree by the names of their paths, and its notes.
+
+    Raises:
+        ExperimentError: names the file, if it is none of `save_tree`, or was changed since.
+    """
+    advice = "delete it to start anew"
     try:
+        if not path.is_file():
+            raise ExperimentError(f"{path} is no regular file; {advice}")
         content = path.read_bytes()
         tensors = parse_tensors(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ExperimentError(f"{path} is damaged; delete it to start anew: {error}") from error
-    return tensors, header.get("__metadata__", {})
+    except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
+        if isinstance(error, ExperimentError):
+            raise
+        raise ExperimentError(f"{path} is damaged; {advice}: {shown(error)}") from error
+    notes = dict(header.get("__metadata__") or {})
+    if notes.pop(SEAL, None) != _seal(tensors, notes):
+        raise ExperimentError(f"{path} is damaged; {advice}: it was changed after it was written")
+    return tensors, notes
+
+
+def _seal(tensors: Mapping[str, np.ndarray], notes: Mapping[str, str]) -> str:
+    found = hashlib.sha256(json.dumps(dict(notes), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(json.dumps([name, str(tensor.dtype), tensor.shape]).encode())
+        found.update(np.ascontiguousarray(tensor).tobytes())
+    return found.hexdigest()
 
 
 def restore_tree(tensors: Mapping[str, np.ndarray], like: Any, path: Path) -> Any:

@@ -118,13 +118,15 @@ def _loop(
     done = 0
     history: list[dict[str, np.ndarray]] = []
     if checkpoint is not None:
-        state, done, history = _resume(checkpoint, state)
+        state, done, history = _resume(checkpoint, state, num_steps)
     while done < num_steps:
         if between is not None:
             state = between(state, done)
         stop = min(done + chunk, num_steps)
         state, metrics = advance(state, done, stop)
         history.append({name: np.asarray(values) for name, values in metrics.items()})
+        if _kinds(history[0]) != _kinds(history[-1]):
+            raise ExperimentError(f"{checkpoint} holds another history; delete it to start anew")
         done = stop
         if checkpoint is not None:
             _store(checkpoint, state, done, history)
@@ -143,6 +145,10 @@ def _advance(step: Any, state: Any, indices: jax.Array, data: Any) -> tuple[Any,
     return jax.lax.scan(lambda state, index: step(state, index, data), state, indices)
 
 
+def _kinds(part: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {name: (values.dtype, values.shape[1:]) for name, values in part.items()}
+
+
 def _joined(history: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     if not history:
         return {}
@@ -153,7 +159,9 @@ def _store(path: Path, state: Any, done: int, history: list[dict[str, np.ndarray
     save_tree(path, {STATE: state, HISTORY: _joined(history)}, done=str(done))
 
 
-def _resume(path: Path, state: State) -> tuple[State, int, list[dict[str, np.ndarray]]]:
+def _resume(
+    path: Path, state: State, num_steps: int
+) -> tuple[State, int, list[dict[str, np.ndarray]]]:
     if not path.exists():
         return state, 0, []
     tensors, notes = load_tensors(path)
@@ -162,5 +170,17 @@ def _resume(path: Path, state: State) -> tuple[State, int, list[dict[str, np.nda
         for name, values in tensors.items()
         if name.startswith(f"{HISTORY}/")
     }
-    stored = {name: values for name, values in tensors.items() if name.startswith(f"{STATE}/")}
-    return restore_tree(stored, {STATE: state}, path)[STATE], int(notes["done"]), [history]
+    stored = {name: values for name, values in tensors.items() if name not in _keys(history)}
+    steps = notes.get("done", "")
+    if not (steps.isascii() and steps.isdecimal()) or not 0 < int(steps) <= num_steps:
+        raise ExperimentError(
+            f"{path} holds {steps or 'no number of'} steps, and {num_steps} are asked for; delete it "
+            "to start anew"
+        )
+    if any(np.shape(v)[:1] != (int(steps),) for v in history.values()):
+        raise ExperimentError(f"{path} holds another history; delete it to start anew")
+    return restore_tree(stored, {STATE: state}, path)[STATE], int(steps), [history]
+
+
+def _keys(history: dict[str, np.ndarray]) -> set[str]:
+    return {f"{HISTORY}/{name}" for name in history}

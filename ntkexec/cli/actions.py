@@ -28,7 +28,7 @@ from ntkexec.plots import certificate as certificate_plot
 from ntkexec.plots import margins as margins_plot
 from ntkexec.plots import style
 from ntkexec.problem import LearningProblem
-from ntkexec.result import certificate_data, ensemble_data, program_data
+from ntkexec.result import certificate_data, ensemble_data, finite_width_data, program_data
 
 
 def load_graph(
@@ -37,12 +37,21 @@ def load_graph(
     *,
     degree: int | None = None,
     self_loops: str = "refuse",
+    directed: bool | None = None,
     weights: str | None = None,
+    weight_scale: int = 1,
 ) -> Graph:
     """A graph for an algorithm, as given on the command line."""
     if weights is not None and not pipeline.find_algorithm(algorithm).weighted:
         raise NtkexecError(f"{algorithm} reads no weights; --weights {weights} goes without")
-    return graphs.load(spec, degree=degree, self_loops=self_loops, weight=weights)
+    return graphs.load(
+        spec,
+        degree=degree,
+        self_loops=self_loops,
+        directed=directed,
+        weight=weights,
+        weight_scale=weight_scale,
+    )
 
 
 def with_ties(algorithm: str, ties: str) -> str:
@@ -102,7 +111,9 @@ def run(
     bits: int | None,
     degree: int | None,
     self_loops: str,
+    directed: bool | None,
     weights: str | None,
+    weight_scale: int,
     as_json: bool,
     html: Path | None,
     plot: Path | None,
@@ -119,7 +130,13 @@ def run(
         raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
     else:
         graph = load_graph(
-            algorithm, words[0], degree=degree, self_loops=self_loops, weights=weights
+            algorithm,
+            words[0],
+            degree=degree,
+            self_loops=self_loops,
+            directed=directed,
+            weights=weights,
+            weight_scale=weight_scale,
         )
     traced = html is not None or plot is not None
     with training_bar() as told:
@@ -138,12 +155,16 @@ def certify(
     *,
     as_json: bool,
     plot: Path | None,
+    width: int | None,
+    descent: ensemble.Descent,
     **options: Any,
 ) -> bool:
     """Prints a certificate, and says whether it holds."""
     found = pipeline.find_algorithm(algorithm)
     parameters = found.sizes(**sizes)
     certificate = pipeline.certify(found.program(**parameters), **options)
+    limit = options["draw"] == "gaussian"
+    finite = None if limit else pipeline.at_width(certificate, width, descent)
     if plot is not None:
         style.save(certificate_plot.certificate(certificate.curves()), plot)
     delta, num_decisions = options["delta"], options["num_decisions"]
@@ -153,11 +174,13 @@ def certify(
             "parameters": parameters,
             "program": program_data(certificate.problem.program, certificate.problem),
             "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
+            "finite_width": None if finite is None else finite_width_data(finite),
         }
         print(json.dumps(data))
     else:
-        print(text.certificate(certificate, delta=delta, num_decisions=num_decisions))
-    return certificate.certified
+        print(text.certificate(certificate, finite, delta=delta, num_decisions=num_decisions))
+    eaten = finite is not None and finite.covered and not finite.holds
+    return certificate.certified and not eaten
 
 
 def show(
@@ -223,17 +246,14 @@ def train(
         parameters = found.sizes(**sizes)
         program = found.program(**parameters)
     certificate = pipeline.certify(
-        program, instance=instance, delta=delta, num_decisions=num_decisions, **options
+        program, instance=instance, delta=delta, num_decisions=num_decisions, draw=draw, **options
     )
     config = pipeline.ensemble_config(
-        certificate,
+        pipeline.at_width(certificate, width, descent),
         members=members,
-        width=width,
         seed=seed,
         delta=delta,
         num_decisions=num_decisions,
-        draw=draw,
-        descent=descent,
     )
     start = time.perf_counter()
     with training_bar() as report:

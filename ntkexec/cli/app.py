@@ -16,6 +16,7 @@ from ntkexec.cli.algorithms import algorithms
 from ntkexec.cli.check import check
 from ntkexec.cli.complexity import Draw, complexity
 from ntkexec.errors import NtkexecError
+from ntkexec.vocabulary import Convention
 
 app = typer.Typer(
     name="ntkexec",
@@ -64,6 +65,7 @@ class Engine(enum.StrEnum):
     kernel = "kernel"
     kernel_packed = "kernel-packed"
     oracle = "oracle"
+    linear = "linear"
     boolean = "boolean"
 
 
@@ -73,6 +75,7 @@ class Kind(enum.StrEnum):
 
 
 class Descent(enum.StrEnum):
+    auto = "auto"
     plain = "plain"
     heavy_ball = "heavy-ball"
     whitened = "whitened"
@@ -152,18 +155,28 @@ WidthOption = Annotated[int | None, typer.Option(help="Hidden units of a network
 DrawOption = Annotated[
     Draw,
     typer.Option(
-        help="Networks trained by gradient descent, linearised at their initial weights and trained "
-        "to the end, or of infinite width."
+        help="Networks trained by gradient descent (from two opposite halves: antisymmetric), "
+        "linearised at their initial weights and trained to the end, or of infinite width."
     ),
 ]
 DescentOption = Annotated[
     Descent,
     typer.Option(
-        help="How trained networks descend: plain gradient descent, with momentum, or on a loss "
-        "that is whitened by the known spectrum, in a tenth of the steps."
+        help="How trained networks descend: plain gradient descent, with momentum, on a loss that "
+        "is whitened by the known spectrum, or on that loss without overshoot (auto)."
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of the initial weights.")]
+ThresholdOption = Annotated[
+    Convention,
+    typer.Option(
+        help="Where outputs become bits: by bit and matches, which needs no padding; one threshold "
+        "shared by all bits at each number of matches; or zero, as in the paper."
+    ),
+]
+WeightStdOption = Annotated[
+    float, typer.Option(help="Standard deviation of the weights at initialisation.")
+]
 BoundOption = Annotated[
     str | None,
     typer.Option(
@@ -179,7 +192,23 @@ SelfLoopsOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with integer weights."),
+    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with the weights."),
+]
+WeightScaleOption = Annotated[
+    int,
+    typer.Option(
+        help="With --weights: what they are multiplied by to be whole, 10 for one decimal; distances "
+        "come out multiplied."
+    ),
+]
+DirectedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--directed/--undirected",
+        help="How to read an edge list or a matrix; lists are undirected by default, and a matrix is "
+        "if it is symmetric.",
+        show_default=False,
+    ),
 ]
 DegreeOption = Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -217,7 +246,15 @@ def run(
     delta: DeltaOption = 0.001,
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
-    descent: DescentOption = Descent.heavy_ball,
+    descent: DescentOption = Descent.auto,
+    threshold: Annotated[
+        Convention | None,
+        typer.Option(help="As for 'certify': bit by default, or the trained ensemble's."),
+    ] = None,
+    weight_std: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of the initial weights: 1, or the ensemble's."),
+    ] = None,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     ensemble: Annotated[
@@ -253,6 +290,8 @@ def run(
     ] = True,
     degree: DegreeOption = None,
     self_loops: SelfLoopsOption = SelfLoops.refuse,
+    directed: DirectedOption = None,
+    weight_scale: WeightScaleOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Execute an algorithm on a graph with a learned update, and judge the answer.
@@ -269,6 +308,8 @@ def run(
         bits=bits,
         degree=degree,
         self_loops=self_loops.value,
+        directed=directed,
+        weight_scale=weight_scale,
         weights=weights,
         as_json=json,
         sources=source,
@@ -282,6 +323,8 @@ def run(
         seed=seed,
         draw=draw.value,
         descent=descent.value,
+        threshold=threshold,
+        weight_std=weight_std,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         trained=ensemble,
@@ -318,6 +361,11 @@ def certify(
     slots: SlotsOption = None,
     arrival_bits: ArrivalOption = None,
     kind: KindOption = Kind.factored,
+    threshold: ThresholdOption = "bit",
+    weight_std: WeightStdOption = 1.0,
+    draw: DrawOption = Draw.trained,
+    width: WidthOption = None,
+    descent: DescentOption = Descent.auto,
     bound: BoundOption = None,
     padding: PaddingOption = "0",
     delta: DeltaOption = 0.001,
@@ -327,7 +375,7 @@ def certify(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Certify a program without running it: matches, margins, thresholds, ensemble size.
+    """Certify a program without running it: matches, margins, thresholds, ensemble size, width.
 
     With --ensemble: certify trained networks, decision by decision, on every graph.
 
@@ -352,6 +400,11 @@ def certify(
         plot=plot,
         as_json=json,
         kind=kind.value,
+        threshold=threshold,
+        weight_std=weight_std,
+        draw=draw.value,
+        width=width,
+        descent=descent.value,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
         delta=delta,
@@ -404,11 +457,15 @@ def train(
     decisions: DecisionsOption = 1_000_000,
     seed: SeedOption = 0,
     draw: DrawOption = Draw.trained,
-    descent: DescentOption = Descent.heavy_ball,
+    descent: DescentOption = Descent.auto,
+    threshold: ThresholdOption = "bit",
+    weight_std: WeightStdOption = 1.0,
     bound: BoundOption = None,
     padding: PaddingOption = "auto",
     self_loops: SelfLoopsOption = SelfLoops.refuse,
+    directed: DirectedOption = None,
     weights: WeightsOption = None,
+    weight_scale: WeightScaleOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
@@ -420,7 +477,14 @@ def train(
     sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
     loaded = None
     if graph is not None:
-        loaded = actions.load_graph(algorithm, graph, self_loops=self_loops.value, weights=weights)
+        loaded = actions.load_graph(
+            algorithm,
+            graph,
+            self_loops=self_loops.value,
+            directed=directed,
+            weights=weights,
+            weight_scale=weight_scale,
+        )
     actions.train(
         algorithm,
         loaded,
@@ -437,6 +501,8 @@ def train(
         seed=seed,
         draw=draw.value,
         descent=descent.value,
+        threshold=threshold,
+        weight_std=weight_std,
         bound=actions.parse_bound(bound),
         padding=actions.parse_padding(padding),
     )

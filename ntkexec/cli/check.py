@@ -32,7 +32,9 @@ def check(
 ) -> None:
     """Check the theory, statement by statement, by measurements that could refute it.
 
-    Exit status: 0 if no statement fails, 1 if one does, 2 for bad input.
+    Exit status: 0 if no statement fails, 1 if one does, 2 for bad input. One that is undecided (its
+    interval contains the bound) neither holds nor fails; it is counted by itself and does not
+    change the status, nor does one that is not measured.
     """
     import importlib
 
@@ -75,9 +77,10 @@ def check(
     if plot is not None:
         _draw(outcomes[0], plot)
     data = _summary(outcomes, scale)
-    print(
-        _as_json(data | {"checks": [o.to_data() for o in outcomes]}) if json else _table(outcomes)
-    )
+    if json:
+        print(_as_json(data | {"checks": [outcome.to_data() for outcome in outcomes]}))
+    else:
+        _print_table(outcomes)
     raise typer.Exit(1 if data["fails"] else 0)
 
 
@@ -103,14 +106,10 @@ def _draw(outcome: "Outcome", path: Path) -> None:
 
 
 def _summary(outcomes: "list[Outcome]", scale: str) -> dict[str, Any]:
-    verdicts = [outcome.verdict for outcome in outcomes]
-    return {
-        "scale": scale,
-        "holds": verdicts.count("holds"),
-        "fails": verdicts.count("fails"),
-        "not_measured": verdicts.count("not measured"),
-        "seconds": sum(outcome.seconds for outcome in outcomes),
-    }
+    from ntkexec.check import counts
+
+    numbers = {verdict.replace(" ", "_"): n for verdict, n in counts(outcomes).items()}
+    return {"scale": scale, **numbers, "seconds": sum(outcome.seconds for outcome in outcomes)}
 
 
 def _as_json(data: dict[str, Any]) -> str:
@@ -119,28 +118,33 @@ def _as_json(data: dict[str, Any]) -> str:
     return json.dumps(data, allow_nan=False)
 
 
-def _table(outcomes: "list[Outcome]") -> str:
+def _print_table(outcomes: "list[Outcome]") -> None:
+    """The outcomes as text; verdicts have their colours on a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from ntkexec.check import COLOURS, in_words
+
+    console = Console(soft_wrap=True)
     width = max(len(outcome.check.name) for outcome in outcomes)
-    lines = []
     for outcome in outcomes:
         check, found = outcome.check, outcome.measurement
-        lines.append(f"{outcome.verdict:<12}  {check.name:<{width}}  {check.claim}")
-        indent = " " * (width + 16)
-        if found.reason:
-            lines.append(f"{indent}{found.reason}")
-        else:
+        claim = f"  {check.name:<{width}}  {check.claim}"
+        line = Text(f"{outcome.verdict:<12}", style=f"bold {COLOURS[outcome.verdict]}")
+        console.print(line.append(claim, style="not bold default"))
+        shown = found.reason
+        if not shown:
             interval = ""
             if found.interval is not None:
                 interval = f" [{found.interval[0]:.3g}, {found.interval[1]:.3g}]"
-            lines.append(
-                f"{indent}{check.how}: {found.value:.3g}{interval}, {check.relation} {check.bound:.3g}"
+            shown = (
+                f"{check.how}: {found.value:.3g}{interval}, {check.relation} {check.bound:.3g}"
                 f" ({outcome.seconds:.1f} s)"
             )
-    verdicts = [outcome.verdict for outcome in outcomes]
-    lines.append("")
-    lines.append(
-        f"{verdicts.count('holds')} of {len(outcomes)} statements hold, {verdicts.count('fails')} "
-        f"fail, {verdicts.count('not measured')} not measured, in "
-        f"{sum(outcome.seconds for outcome in outcomes):.0f} s"
+        console.print(Text(" " * (width + 16) + shown))
+    console.print(
+        Text(
+            f"\nOf {len(outcomes)} statement{'s' * (len(outcomes) != 1)} {in_words(outcomes)}, in "
+            f"{sum(outcome.seconds for outcome in outcomes):.0f} s"
+        )
     )
-    return "\n".join(lines)

@@ -2,12 +2,14 @@
 
 import enum
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import CertificateError, NtkexecError
+from ntkexec.vocabulary import CONVENTIONS
 
 if TYPE_CHECKING:
     from ntkexec.complexity import Study, Trend
@@ -18,15 +20,9 @@ class Draw(enum.StrEnum):
     """How networks are drawn."""
 
     trained = "trained"
+    antisymmetric = "antisymmetric"
     linearised = "linearised"
     gaussian = "gaussian"
-
-
-class Threshold(enum.StrEnum):
-    """Where outputs become bits."""
-
-    certificate = "certificate"
-    zero = "zero"
 
 
 MAX_VALUES = 64
@@ -89,9 +85,14 @@ def complexity(
         str, typer.Option(help="Padding templates per learning problem; or several.")
     ] = "0",
     threshold: Annotated[
-        Threshold,
-        typer.Option(help="The certificate's thresholds, or zero as in public work."),
-    ] = Threshold.certificate,
+        str,
+        typer.Option(
+            help="Where outputs become bits: bit, shared or zero; or several, as bit,shared."
+        ),
+    ] = "bit",
+    weight_std: Annotated[
+        float, typer.Option(help="Standard deviation of the weights at initialisation.")
+    ] = 1.0,
     members: Annotated[
         int | None, typer.Option(help="Largest N to try; by default 1.5 times the union bound.")
     ] = None,
@@ -108,8 +109,8 @@ def complexity(
 ) -> None:
     """Measure how many networks execute a program exactly, against every bound.
 
-    Degree, word, width, padding and kind may each be several, as 1,2,4 or 1..5; every combination
-    is a study. Exit status: 0, or 2 for bad input.
+    Degree, word, width, padding, kind and threshold may each be several, as 1,2,4 or 1..5; every
+    combination is a study. Exit status: 0, or 2 for bad input.
     """
     import json as encoder
 
@@ -123,7 +124,7 @@ def complexity(
         if file is not None:
             style.check_target(file)
     kinds = kind.split(",")
-    studies = run_studies(
+    studies, refused = run_studies(
         algorithm,
         degrees=parse_numbers("degree", degree),
         words=[None] if word is None else parse_numbers("word", word),
@@ -135,12 +136,20 @@ def complexity(
         weights=parse_range("weights", weights),
         repeat=repeat,
         draw=draw.value,
-        rule=threshold.value,
+        thresholds=threshold.split(","),
+        weight_std=weight_std,
         members=members,
         delta=delta,
         seed=seed,
     )
-    found = [trend for one in kinds for trend in trends([s for s in studies if s.kind == one])]
+    if not studies:
+        raise CertificateError(refused[0].reason)
+    groups = sorted({(s.kind, s.threshold) for s in studies})
+    found = [
+        trend
+        for group in groups
+        for trend in trends([s for s in studies if (s.kind, s.threshold) == group])
+    ]
     records = [study.to_data() for study in studies]
     if plot is not None:
         size = found[0].size if found else "n0"
@@ -150,9 +159,19 @@ def complexity(
 
         style.save(certainty_figure(records[-1]), certainty)
     if json:
-        print(encoder.dumps({"studies": records, "trends": [t.to_data() for t in found]}))
+        data = {"studies": records, "trends": [t.to_data() for t in found]}
+        print(encoder.dumps(data | {"refused": [one._asdict() for one in refused]}))
     else:
-        print(as_text(studies, found))
+        print(as_text(studies, found, refused))
+
+
+class Refused(NamedTuple):
+    """A convention for the thresholds with which no number of networks is exact, and why."""
+
+    kind: str
+    sizes: str
+    threshold: str
+    reason: str
 
 
 # Any: the options of `study`, passed on.
@@ -164,14 +183,20 @@ def run_studies(
     widths: list[int],
     paddings: list[int],
     kinds: list[str],
+    thresholds: list[str],
+    weight_std: float,
     graphs: int,
     nodes: tuple[int, int],
     weights: tuple[int, int],
     draw: str,
     seed: int,
     **options: Any,
-) -> "list[Study]":
-    """One study for every combination, with a progress bar on stderr."""
+) -> "tuple[list[Study], list[Refused]]":
+    """One study for every combination, with a progress bar on stderr.
+
+    Of several conventions for the thresholds one that no number of networks makes exact is told
+    beside the others' studies.
+    """
     import itertools
 
     from ntkexec.cli.progress import bar
@@ -179,7 +204,8 @@ def run_studies(
     from ntkexec.ensemble import EnsembleConfig
     from ntkexec.problem import LearningProblem
 
-    studies = []
+    studies: list[Study] = []
+    refused: list[Refused] = []
     sizes = list(itertools.product(degrees, words))
     variants = list(itertools.product(kinds, paddings, widths))
     with bar() as show:
@@ -195,36 +221,53 @@ def run_studies(
             )
             for index, (kind, padding, width) in enumerate(variants):
                 name = f"study {number * len(variants) + index + 1} of {len(sizes) * len(variants)}"
-                # The library checks the words of kind and draw.
+                # The library checks the words of kind, draw and threshold.
                 problem = LearningProblem(instances[0].program, kind, padding)  # type: ignore[arg-type]
-                config = EnsembleConfig(members=1, width=width, seed=seed, draw=draw)  # type: ignore[arg-type]
-                cases = collect(problem, instances, report=show(f"{name}: running the program"))
-                studies.append(
-                    study(
-                        cases,
-                        config,
-                        parameters=instances[0].parameters,
-                        report=show(f"{name}: drawing networks"),
-                        **options,
-                    )
+                config = EnsembleConfig(
+                    members=1,
+                    width=width,
+                    weight_std=weight_std,
+                    seed=seed,
+                    draw=draw,  # type: ignore[arg-type]
                 )
-    return studies
+                cases = collect(problem, instances, report=show(f"{name}: running the program"))
+                for threshold in thresholds:
+                    try:
+                        found = study(
+                            cases,
+                            config,
+                            parameters=instances[0].parameters,
+                            convention=threshold,  # type: ignore[arg-type]
+                            report=show(f"{name}, thresholds {threshold}: drawing networks"),
+                            **options,
+                        )
+                    except CertificateError as error:
+                        if len(thresholds) == 1 or threshold not in CONVENTIONS:
+                            raise
+                        words = " ".join(f"{n} {v}" for n, v in instances[0].parameters.items())
+                        refused.append(Refused(kind, words, threshold, str(error)))
+                    else:
+                        studies.append(found)
+    return studies, refused
 
 
-def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
+def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
     """Studies as a table, and what they show."""
     header: tuple[str, ...] = (
-        "kind, draw, sizes",
+        "kind, draw, thresholds, sizes",
         "n0",
         "m",
         "states",
         "σ²/μ²",
         "margin",
+        "lower",
         "N measured",
+        "99 %",
         "union",
         "certificate",
         "numerical",
         "theory",
+        "published",
         "seconds",
     )
     rows = [header]
@@ -232,16 +275,19 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
         low, high = one.median_interval
         sizes = " ".join(f"{name} {value}" for name, value in one.parameters.items())
         width = "" if one.width is None else f" width {one.width}"
-        bounds = [one.bounds.union, one.bounds.certificate, one.bounds.numerical, one.bounds.theory]
+        shown = ("union", "certificate", "numerical", "theory", "published")
+        bounds = [getattr(one.bounds, name) for name in shown]
         rows.append(
             (
-                f"{one.kind}, {one.draw}{width}, {sizes}",
+                f"{one.kind}, {one.draw}{width}, {one.threshold}, {sizes}",
                 f"{one.num_inputs}",
                 f"{one.max_matches}",
                 f"{one.num_states}",
                 f"{one.noise_ratio:.3g}",
                 f"{one.smallest_margin:.3g}",
+                "-" if one.bounds.lower is None else f"{one.bounds.lower}",
                 f"{one.median:g} ({low:g} to {high:g})",
+                f"{one.quantile(0.99):g}",
                 *("-" if bound is None else f"{bound}" for bound in bounds),
                 f"{one.seconds:.1f}",
             )
@@ -250,9 +296,10 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
     first = studies[0]
     lines = [
         f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
-        f"{first.threshold} thresholds. N measured: median of the smallest N from which",
-        "on every ensemble is exact (95 % interval). theory = 8 n0 log(2 n0 T I), numerical puts "
-        f"σ²/μ² for n0; certificate and union at δ = {first.delta:g}.",
+        "thresholds by convention. N measured: median of the smallest N from which on every ensemble",
+        f"is exact (95 % interval), and its 99 % quantile. Bounds at δ = {first.delta:g}, for the same D "
+        "decisions: theory = 8 n0 log(D/δ), numerical puts",
+        "σ²/μ² for n0. published = 8 n0 log(2 n0 T I) for all I = 2^n0 inputs, without δ.",
         "",
         *(
             "  ".join(
@@ -262,6 +309,7 @@ def as_text(studies: "list[Study]", found: "list[Trend]") -> str:
             for row in rows
         ),
     ]
+    lines += [f"{one.kind}, {one.threshold}, {one.sizes}: {one.reason}" for one in refused]
     missing = sum(n is None for one in studies for n in one.stable)
     if missing:
         lines.append(

@@ -94,8 +94,8 @@ def run(
     The list says which options an experiment has: ntkexec experiment run lvlm-count --image FILE
     --question 'How many red discs are there?' counts in a picture and judges nothing.
 
-    Exit status: 0 if no measured claim fails, 1 if one does, 2 for bad input. An experiment that
-    cannot be run keeps none of the others from running and being reported.
+    Exit status: 0 if no measured claim fails (undecided is no failure), 1 if one does, 2 for bad
+    input. An experiment that cannot be run keeps none of the others from running and being reported.
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
@@ -191,7 +191,7 @@ def _text(report: "Report", out: Path) -> str:
     for outcome in report.outcomes:
         lines.append(f"{outcome.verdict:<12}  {outcome.check.name}: {outcome.check.claim}")
         lines.append(f"{'':<12}  {measured(outcome)}")
-    return "\n".join([*lines, "", count(report.outcomes)])
+    return "\n".join([*lines, "", count(report)])
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ntkexec import summary
+from ntkexec.at_width import AtWidth
 from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.layout import Field, Table
@@ -11,15 +12,23 @@ from ntkexec.program_report import ProgramReport
 from ntkexec.template import Program
 
 
-def certificate(found: Certificate, *, delta: float, num_decisions: int) -> str:
-    """A certificate, with the ensemble size that it asks for."""
-    lines = [str(found)]
+def certificate(
+    found: Certificate, finite: AtWidth | None, *, delta: float, num_decisions: int
+) -> str:
+    """A certificate, with the ensemble size that it asks for in the limit and at a width."""
+    told = summary.conventions(found, delta=delta, num_decisions=num_decisions)
+    lines = [str(found), f"conventions   {told}"]
+    if finite is not None:
+        lines.append(f"finite width  {finite.verdict()}")
     if found.certified:
         size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
         lines.append(
             f"ensemble      {size} network(s) per learning problem, for {num_decisions:,} decisions "
             f"all right with probability {1 - delta:g} (infinite width, union bound)"
         )
+        if finite is not None and finite.holds:
+            size = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
+            lines.append(f"              {size} at width {finite.width}, with what the bias leaves")
     return "\n".join(lines)
 
 

@@ -3,33 +3,56 @@
 import dataclasses
 import math
 
+from scipy import stats
+
 from ntkexec.complexity.margins import Margins
 
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """Numbers of networks that are enough, from loose to sharp; None where none is.
+    """Numbers of networks, from loose to sharp; None where no number is enough.
+
+    All but the first speak of the same decisions and the same probability delta of any mistake, and
+    can be compared with one another.
 
     Args:
-        theory: 8 n0 log(2 n0 T I), which puts n0 for sigma^2 / mu^2.
-        numerical: 8 (sigma^2 / mu^2) log(2 n0 T I), with the largest ratio that occurs.
-        certificate: the certificate's union bound over all decisions of the executions.
+        published: 8 n0 log(2 n0 T) + 8 n0^2 log 2: the published 8 n0 log(2 n0 T I) for all I = 2^n0
+            encoded inputs. It knows no delta.
+        theory: 8 n0 log(D / delta): the same n0 for sigma^2 / mu^2, which is no upper bound of it
+            (`ntkexec check noise-unbounded`), over the D decisions of the executions.
+        numerical: 8 (sigma^2 / mu^2) log(D / delta), with the largest ratio that occurs.
+        certificate: the certificate's union bound over the D decisions.
         union: the union bound, with exact Gaussian tails, over the distinct decisions.
+        lower: (sigma z_delta / g)^2: with fewer the worst decision alone fails more often than delta.
 
-    n0 counts training pairs, of all components in the logarithm and of the largest before it; T
-    steps, I nodes of all graphs.
+    n0 counts training pairs, of the largest component before the logarithm and in I and of all in the
+    rest; T steps.
 
     Source: Fetrat Qharabagh et al., "Learning to Execute Graph Algorithms Exactly with Graph Neural
-        Networks" (2026), for the first two.
+        Networks" (2026), for the published one.
     """
 
+    published: int
     theory: int
     numerical: int | None
     certificate: int | None
     union: int | None
+    lower: int | None
 
     def to_data(self) -> dict[str, int | None]:
         return dataclasses.asdict(self)
+
+
+def published(num_templates: int, num_steps: int, *, total: int | None = None) -> int:
+    """8 n0 log(2 n0 T) + 8 n0^2 log 2.
+
+    Args:
+        num_templates: n0 of the largest component.
+        num_steps: T.
+        total: n0 of all components, where there are several.
+    """
+    terms = 2 * (num_templates if total is None else total) * num_steps
+    return math.ceil(8 * num_templates * (math.log(terms) + num_templates * math.log(2)))
 
 
 def bounds(margins: Margins, *, delta: float) -> Bounds:
@@ -37,20 +60,29 @@ def bounds(margins: Margins, *, delta: float) -> Bounds:
 
     Args:
         margins: of the decisions.
-        delta: probability of any error that the last two allow.
+        delta: probability of any error that all but the published one allow.
     """
     cases = margins.cases
     num_inputs = cases.problem.num_inputs
-    terms = 2 * int(num_inputs.sum()) * cases.num_steps * cases.num_nodes
+    log_terms = math.log(cases.num_decisions / delta)
     finite = margins.right_in_the_mean
     certificate = None
-    if margins.rule == "certificate" and finite:
-        certificate = cases.certificate().ensemble_size(
-            delta=delta, num_decisions=cases.num_decisions
-        )
+    if finite:
+        certificate = cases.certificate(
+            margins.convention, weight_std=margins.weight_std
+        ).ensemble_size(delta=delta, num_decisions=cases.num_decisions)
     return Bounds(
-        theory=math.ceil(8 * int(num_inputs.max()) * math.log(terms)),
-        numerical=max(1, math.ceil(8 * margins.noise_ratio * math.log(terms))) if finite else None,
+        published=published(int(num_inputs.max()), cases.num_steps, total=int(num_inputs.sum())),
+        theory=math.ceil(8 * int(num_inputs.max()) * log_terms),
+        numerical=max(1, math.ceil(8 * margins.noise_ratio * log_terms)) if finite else None,
         certificate=certificate,
         union=margins.members_for(delta) if finite else None,
+        lower=_lower(margins, delta) if finite else None,
     )
+
+
+def _lower(margins: Margins, delta: float) -> int:
+    """The least N with which the worst decision alone is right with probability 1 - delta."""
+    if not len(margins.z):
+        return 1
+    return max(1, math.ceil((stats.norm.isf(delta) / margins.z.min()) ** 2))

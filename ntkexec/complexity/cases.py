@@ -23,6 +23,7 @@ from ntkexec.match_bound import NEVER, MatchBound
 from ntkexec.message_passing import GraphsTuple
 from ntkexec.problem import LearningProblem
 from ntkexec.programs.instance import Instance
+from ntkexec.vocabulary import Convention
 
 # Rows that are gathered before duplicates among them are looked for again.
 GATHERED_ROWS = 1 << 18
@@ -97,17 +98,22 @@ class Cases:
         """Bits of the executions that are decided: written bits times node updates."""
         return max(1, int((self.problem.program.num_writers > 0).sum()) * self.num_updates)
 
-    def certificate(self) -> Certificate:
-        """The certificate for exactly these states, with its thresholds."""
+    def certificate(
+        self, convention: Convention = "bit", *, weight_std: float = 1.0
+    ) -> Certificate:
+        """The certificate for exactly these states, with the thresholds of a convention."""
         num_counts = self.problem.max_matches + 1
         largest = np.array([max(1, c.count.max(initial=0)) for c in self.components])
         fewest = np.full((self.problem.program.layout.num_bits, num_counts), NEVER)
+        zeros = np.zeros(fewest.shape, bool)
         for part, component in zip(self.components, self.problem.components, strict=True):
             ones = np.where(part.active > 0, part.active, NEVER)
             for column, bit in enumerate(component.bits):
                 np.minimum.at(fewest[bit], part.count, ones[:, column])
+                zeros[bit, part.count[part.active[:, column] == 0]] = True
         label = f"the states that occur on {self.num_graphs} graphs"
-        return Certificate(self.problem, MatchBound(largest, fewest, label))
+        bound = MatchBound(largest, fewest, zeros, label)
+        return Certificate(self.problem, bound, weight_std=weight_std, convention=convention)
 
 
 def collect(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -10,8 +9,7 @@ from scipy import stats
 
 from ntkexec.complexity.cases import Cases, ComponentCases
 from ntkexec.errors import CertificateError
-
-ThresholdRule = Literal["certificate", "zero"]
+from ntkexec.vocabulary import Convention
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,11 +18,13 @@ class ComponentMargins:
 
     Args:
         cases: its encoded states.
-        thresholds: by state.
+        thresholds: by state and output.
+        weight_std: standard deviation of the networks' weights at initialisation.
     """
 
     cases: ComponentCases
-    thresholds: Float64[np.ndarray, "u"]
+    thresholds: Float64[np.ndarray, "u o"]
+    weight_std: float = 1.0
 
     @functools.cached_property
     def signs(self) -> Float64[np.ndarray, "u o"]:
@@ -34,12 +34,17 @@ class ComponentMargins:
     @functools.cached_property
     def margins(self) -> Float64[np.ndarray, "u o"]:
         """g: distance of the mean to the threshold, positive on the right side."""
-        return self.signs * (self.cases.means - self.thresholds[:, None])
+        return self.signs * (self.cases.means - self.thresholds)
+
+    @functools.cached_property
+    def variances(self) -> Float64[np.ndarray, "u"]:
+        """Variance of every output of one network at infinite width."""
+        return self.weight_std**4 * self.cases.variances
 
     @functools.cached_property
     def random(self) -> Bool[np.ndarray, "u"]:
         """Which states have outputs that differ between networks: those with two matches or more."""
-        return self.cases.variances > 0
+        return self.variances > 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,21 +53,21 @@ class Margins:
 
     Args:
         cases: the encoded states.
-        rule: the certificate's thresholds for these states, or zero as in public work.
+        convention: of the thresholds.
+        weight_std: standard deviation of the networks' weights at initialisation.
         components: by component.
     """
 
     cases: Cases
-    rule: ThresholdRule
+    convention: Convention
+    weight_std: float
     components: tuple[ComponentMargins, ...]
 
     @functools.cached_property
     def z(self) -> Float64[np.ndarray, "d"]:
         """g / sigma of every decision that differs between networks."""
         found = [
-            (
-                part.margins[part.random] / np.sqrt(part.cases.variances[part.random])[:, None]
-            ).ravel()
+            (part.margins[part.random] / np.sqrt(part.variances[part.random])[:, None]).ravel()
             for part in self.components
         ]
         return np.concatenate([np.zeros(0), *found])
@@ -79,14 +84,14 @@ class Margins:
 
     @property
     def noise_ratio(self) -> float:
-        """Largest sigma^2 / mu^2, mu the mean that decides: twice the margin at half-way
-        thresholds, the margin itself at zero."""
+        """Largest sigma^2 / mu^2, mu the mean that decides: the margin itself where thresholds are
+        0, twice the margin where they lie half-way."""
         if not len(self.z):
             return 0.0
         smallest = self.z.min()
         if smallest <= 0:
             return np.inf
-        return float((1 if self.rule == "zero" else 0.25) / smallest**2)
+        return float((1 if self.convention == "zero" else 0.25) / smallest**2)
 
     def union_bound(self, num_members: float) -> float:
         """Probability of any wrong decision is at most this: the sum of all Gaussian tails."""
@@ -105,8 +110,8 @@ class Margins:
         if not self.right_in_the_mean:
             raise CertificateError(
                 f"no number of networks executes {self.cases.problem.program.name} exactly on these "
-                f"graphs with {self.rule} thresholds: some mean is on the wrong side; more padding, a "
-                "factored ensemble or the certificate's thresholds would help"
+                f"graphs with the thresholds {self.convention!r}: some mean is on the wrong side; the "
+                "thresholds 'bit', more padding or a factored ensemble would help"
             )
         high = 1
         while self.union_bound(high) > delta:
@@ -118,22 +123,24 @@ class Margins:
         return high
 
 
-def margins(cases: Cases, rule: ThresholdRule = "certificate") -> Margins:
-    """The margins of all decisions under a rule for the thresholds.
+def margins(cases: Cases, convention: Convention = "bit", *, weight_std: float = 1.0) -> Margins:
+    """The margins of all decisions under a convention for the thresholds.
+
+    Args:
+        cases: the encoded states.
+        convention: see `ntkexec.thresholds`.
+        weight_std: standard deviation of the networks' weights at initialisation.
 
     Raises:
-        CertificateError: an unknown rule.
+        CertificateError: an unknown convention.
     """
-    if rule not in ("certificate", "zero"):
-        raise CertificateError(f"thresholds are certificate or zero, not {rule!r}")
-    table = cases.certificate().thresholds
+    table = cases.certificate(convention).thresholds
     return Margins(
         cases,
-        rule,
+        convention,
+        weight_std,
         tuple(
-            ComponentMargins(
-                part, table[i, part.count] if rule == "certificate" else np.zeros(len(part.count))
-            )
-            for i, part in enumerate(cases.components)
+            ComponentMargins(part, table[list(one.bits)][:, part.count].T, weight_std)
+            for part, one in zip(cases.components, cases.problem.components, strict=True)
         ),
     )

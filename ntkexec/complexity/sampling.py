@@ -63,18 +63,22 @@ def exact_prefixes(
     """
     if repeat < 1:
         raise EnsembleError(f"at least one repetition is needed, got {repeat}")
-    if config.weight_std != 1 or config.bias_std:
+    if config.bias_std:
         raise EnsembleError(
-            f"complexity is for unit weights without biases, not weight_std {config.weight_std} and "
-            f"bias_std {config.bias_std}"
+            f"complexity is for networks without biases, not bias_std {config.bias_std:g}"
+        )
+    if config.weight_std != margins.weight_std:
+        raise EnsembleError(
+            f"the margins are those of networks with weight_std {margins.weight_std:g}, but "
+            f"weight_std {config.weight_std:g} is to be drawn"
         )
     if config.draw == "gaussian":
         return _gaussian(margins, config, repeat, report)
-    if margins.rule == "zero":
+    if margins.convention == "zero":
         raise EnsembleError(
             f"at a single match the outputs of {config.draw} networks are 0 up to the residual "
             f"{config.tolerance:g}, so zero thresholds make coin flips of them; use gaussian draws, or "
-            "the certificate's thresholds"
+            "the thresholds 'bit' or 'shared'"
         )
     return _networks(margins, config, repeat, report, budget)
 
@@ -131,7 +135,7 @@ def standardised(part: ComponentMargins) -> Float32[np.ndarray, "u o"]:
     Of the states at which networks differ; a mean on the wrong side is nan, and never right.
     """
     margins, signs = part.margins[part.random], part.signs[part.random]
-    z = signs * margins / np.sqrt(part.cases.variances[part.random])[:, None]
+    z = signs * margins / np.sqrt(part.variances[part.random])[:, None]
     return np.where(margins > 0, z, np.nan).astype(np.float32)
 
 
@@ -197,5 +201,5 @@ def _outputs(stack: WideStack, states: Float[Array, "c u i"]) -> Float[Array, "c
 
 def _is_exact(part: ComponentMargins, means: Float[np.ndarray, "u o"]) -> bool:
     states, outputs = part.signs.shape
-    above = means[:states, :outputs] > part.thresholds[:, None]
+    above = means[:states, :outputs] > part.thresholds
     return bool((above == (part.signs > 0)).all())

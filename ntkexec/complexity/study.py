@@ -12,9 +12,10 @@ from scipy import stats
 from ntkexec.complexity.bounds import Bounds, bounds
 from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.certainty import CONFIDENCE, Certainty, certainty
-from ntkexec.complexity.margins import Margins, ThresholdRule, margins
+from ntkexec.complexity.margins import Margins, margins
 from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
+from ntkexec.vocabulary import Convention
 
 # More than the union bound, so that next to no repetition ends without an answer.
 HEADROOM = 1.5
@@ -31,7 +32,8 @@ class Study:
         kind: joint or factored.
         draw: trained, linearised or gaussian.
         width: hidden units; None at infinite width.
-        threshold: the rule for thresholds.
+        threshold: the convention of the thresholds.
+        weight_std: standard deviation of the networks' weights at initialisation.
         num_inputs: n0 of the largest component, padding included.
         max_matches: the largest m that occurs.
         num_graphs, num_nodes, num_steps: the executions; nodes of all graphs, most steps.
@@ -53,7 +55,8 @@ class Study:
     kind: str
     draw: str
     width: int | None
-    threshold: ThresholdRule
+    threshold: Convention
+    weight_std: float
     num_inputs: int
     max_matches: int
     num_graphs: int
@@ -96,6 +99,7 @@ class Study:
             "stable": list(self.stable),
             "noise_ratio": _finite(self.noise_ratio),
             "median": _finite(self.median),
+            "quantile_99": _finite(self.quantile(0.99)),
             "median_interval": [_finite(low), _finite(high)],
         }
 
@@ -152,7 +156,7 @@ def study(
     *,
     parameters: Mapping[str, int],
     repeat: int = 50,
-    rule: ThresholdRule = "certificate",
+    convention: Convention = "bit",
     delta: float = 1e-3,
     members: int | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
@@ -164,7 +168,7 @@ def study(
         config: how networks are drawn; its `members` does not matter.
         parameters: the program's sizes, for the record.
         repeat: repetitions, each with networks of its own.
-        rule: the certificate's thresholds for these states, or zero.
+        convention: of the thresholds, see `ntkexec.thresholds`.
         delta: probability of an error that the union bounds allow.
         members: the largest N to try; by default `members_needed`.
         report: called with how much of the work is done, and all.
@@ -173,7 +177,7 @@ def study(
         CertificateError: no number of networks is enough.
         EnsembleError: see `exact_prefixes`.
     """
-    found = margins(cases, rule)
+    found = margins(cases, convention, weight_std=config.weight_std)
     largest = members_needed(found, delta) if members is None else members
     start = time.perf_counter()
     prefixes = exact_prefixes(
@@ -187,7 +191,8 @@ def study(
         kind=cases.problem.kind,
         draw=config.draw,
         width=None if config.draw == "gaussian" else config.width,
-        threshold=rule,
+        threshold=convention,
+        weight_std=config.weight_std,
         num_inputs=int(cases.problem.num_inputs.max()),
         max_matches=max(int(c.count.max(initial=0)) for c in cases.components),
         num_graphs=cases.num_graphs,

@@ -17,6 +17,8 @@ SIZES: Mapping[str, Callable[[Study], float | None]] = {
     "width": lambda s: s.width,
 }
 
+FEWEST_SIZES = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Trend:
@@ -44,7 +46,9 @@ class Trend:
 
 
 def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
-    """The trend with every size that differs between the studies.
+    """The trend with every size of which the studies have three values or more.
+
+    Through two points runs every law.
 
     Sizes that grow together (n0 with the degree) each show the whole growth. There is none where a
     repetition had no exact ensemble: it would have needed the most, and a fit to the others would be
@@ -55,7 +59,7 @@ def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
     found = []
     for name, size_of in SIZES.items():
         sizes = [size_of(s) for s in studies]
-        if any(size is None for size in sizes) or len(set(sizes)) < 2:
+        if any(size is None for size in sizes) or len(set(sizes)) < FEWEST_SIZES:
             continue
         x, y, ratio = [], [], []
         for size, study in zip(sizes, studies, strict=True):
@@ -63,8 +67,6 @@ def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:
             x += [np.log(float(size or 0))] * len(numbers)
             y += np.log(numbers).tolist()
             ratio += [np.log(study.noise_ratio)] * len(numbers)
-        if len(set(x)) < 2:
-            continue
         fit = stats.linregress(x, y)
         slack = float(stats.t.ppf(0.975, max(1, len(x) - 2)) * fit.stderr)
         found.append(

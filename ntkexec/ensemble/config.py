@@ -2,13 +2,10 @@
 
 import dataclasses
 import math
-from typing import Literal, get_args
 
 from ntkexec.ensemble.schedule import DESCENTS, Descent
 from ntkexec.errors import EnsembleError
-
-Draw = Literal["trained", "linearised", "gaussian"]
-DRAWS: tuple[Draw, ...] = get_args(Draw)
+from ntkexec.vocabulary import DRAWS, Draw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +21,11 @@ class EnsembleConfig:
             of machine, whatever N and however the work is cut.
         tolerance: training stops when no output of a training pair is off by more.
         precision: float32 or float64.
-        draw: `trained` by gradient descent; `linearised`, the end of training of the network
-            linearised at its initial weights; `gaussian`, the end of training at infinite width.
-        descent: how `trained` networks descend, see `schedule`.
+        draw: `trained` by gradient descent; `antisymmetric`, likewise, but from two equal copies of
+            half the width, one subtracted, so that the untrained output is 0 and the limit of
+            infinite width has no spread; `linearised`, the end of training of the network linearised
+            at its initial weights; `gaussian`, the end of training at infinite width.
+        descent: how `trained` and `antisymmetric` networks descend, see `schedule`.
 
     Raises:
         EnsembleError: a value out of range.
@@ -40,7 +39,17 @@ class EnsembleConfig:
     tolerance: float = 1e-4
     precision: str = "float32"
     draw: Draw = "trained"
-    descent: Descent = "heavy-ball"
+    descent: Descent = "auto"
+
+    @property
+    def descended(self) -> bool:
+        """Whether the networks are trained by gradient descent."""
+        return self.draw in ("trained", "antisymmetric")
+
+    @property
+    def independent_units(self) -> int:
+        """Hidden units of a network that are drawn independently."""
+        return self.width // 2 if self.draw == "antisymmetric" else self.width
 
     def __post_init__(self) -> None:
         for name in ("members", "width"):
@@ -60,6 +69,11 @@ class EnsembleConfig:
             raise EnsembleError(f"draw is {', '.join(DRAWS)}, not {self.draw!r}")
         if self.descent not in DESCENTS:
             raise EnsembleError(f"descent is {', '.join(DESCENTS)}, not {self.descent!r}")
+        if self.draw == "antisymmetric" and self.width % 2:
+            raise EnsembleError(
+                f"antisymmetric networks are two halves and need an even width, not {self.width}; "
+                f"try {self.width + 1}"
+            )
         if self.draw == "gaussian" and self.bias_std:
             raise EnsembleError(
                 f"the closed form of gaussian draws is for networks without biases; bias_std is "

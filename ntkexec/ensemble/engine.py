@@ -10,7 +10,8 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
-from ntkexec.ensemble import devices, thresholds
+from ntkexec.ensemble import alarm, devices
+from ntkexec.ensemble import thresholds as running_thresholds
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.gaussian_engine import GaussianEngine, gaussian_engine
@@ -160,9 +161,19 @@ class Ensemble:
     @property
     def predicted_steps(self) -> int | None:
         """Gradient steps predicted from the spectrum of the train Gram; None if not descended."""
-        if self.config.draw != "trained":
+        if not self.config.descended:
             return None
         return max(plan_for(self.config, s).predicted_steps for s in self.problem.stacks)
+
+    @property
+    def peak(self) -> float | None:
+        """How high outputs that are to be 1 rose in training; see `alarm.peak`."""
+        return alarm.peak(self.weights)
+
+    @property
+    def overshoot(self) -> str | None:
+        """What was wrong with the training, in a sentence; None if nothing was."""
+        return alarm.alarm(self.problem, self.config, self.weights)
 
     @property
     def num_parameters(self) -> int:
@@ -191,21 +202,31 @@ def ensemble_engine(
     """The ensemble as an engine, with the certificate's thresholds.
 
     Raises:
-        EnsembleError: the certificate is for another learning problem, or for other thresholds than
-            those with which the ensemble was stored.
+        EnsembleError: the certificate is for another learning problem, another kind of network, or
+            other thresholds than those with which the ensemble was stored.
     """
-    problem = ensemble.problem
+    problem, config = ensemble.problem, ensemble.config
     if problem != certificate.problem:
         raise EnsembleError(
             f"the ensemble learned {problem.program!r} ({problem.kind}, padding {problem.padding}), "
             f"the certificate is for {certificate.problem.program!r} ({certificate.problem.kind}, "
             f"padding {certificate.problem.padding})"
         )
+    certificate.require_networks(
+        weight_std=config.weight_std, bias_std=config.bias_std, draw=config.draw
+    )
     if isinstance(ensemble, GaussianEnsemble):
         return gaussian_engine(ensemble, certificate)
+    table = running_thresholds.shared_by(ensemble.thresholds, certificate)
+    return uncertified_engine(ensemble, table)
+
+
+def uncertified_engine(ensemble: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> EnsembleEngine:
+    """Any networks with any thresholds, by bit and number of matches: nothing vouches for them."""
+    problem = ensemble.problem
     return EnsembleEngine(
         encoding=encoding(problem),
-        thresholds=jnp.asarray(thresholds.shared_by(ensemble.thresholds, certificate)),
+        thresholds=jnp.asarray(thresholds),
         stacks=tuple(
             wide_stack(ensemble.config, weights, problem, stack)
             for weights, stack in zip(ensemble.weights, problem.stacks, strict=True)

@@ -10,7 +10,6 @@ from jaxtyping import Array, Float, Int
 
 from ntkexec.certificate import Certificate
 from ntkexec.encoding import Encoding, Matches, encoding
-from ntkexec.engines import bit_thresholds
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 
 # Compiled code carries a number in place of the ensemble, so that all draws share it.
@@ -49,5 +48,7 @@ def gaussian_engine(ensemble: GaussianEnsemble, certificate: Certificate) -> Gau
     number = next(_next_number)
     _ensembles[number] = ensemble
     return GaussianEngine(
-        encoding(certificate.problem), bit_thresholds(certificate), jnp.asarray(number, jnp.int32)
+        encoding(certificate.problem),
+        jnp.asarray(certificate.thresholds),
+        jnp.asarray(number, jnp.int32),
     )

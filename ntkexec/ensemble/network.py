@@ -1,5 +1,7 @@
 """The learned function: a two-layer ReLU network in the NTK parametrisation."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -50,3 +52,28 @@ class TwoLayerNetwork(nn.Module):
         after = jnp.matmul(nn.relu(before), self.output, precision=jax.lax.Precision.HIGHEST)
         outputs = self.weight_std / self.width**0.5 * after
         return outputs + self.bias_std * self.output_bias[None] if self.bias_std else outputs
+
+
+# Any: the pytree of weights that Flax makes.
+def initial(network: TwoLayerNetwork, key: Array, *, antisymmetric: bool = False) -> Any:
+    """Weights before training.
+
+    Args:
+        network: the network.
+        key: what is drawn.
+        antisymmetric: two copies of a network of half the width, one of them subtracted: the output
+            is 0 everywhere, the kernel the one that half as many units have.
+
+    Source: Zhang et al., arXiv:1905.07777 (antisymmetrical initialisation).
+    """
+    if not antisymmetric:
+        return network.init(key, method="on_basis")
+    half = network.clone(width=network.width // 2)
+    drawn: Any = half.init(key, method="on_basis")
+    found = dict(drawn["params"])
+    found["hidden"] = jnp.concatenate([found["hidden"]] * 2, axis=1)
+    found["output"] = jnp.concatenate([found["output"], -found["output"]], axis=0)
+    if network.bias_std:
+        found["hidden_bias"] = jnp.concatenate([found["hidden_bias"]] * 2)
+        found["output_bias"] = jnp.zeros_like(found["output_bias"])
+    return {"params": found}

@@ -11,7 +11,11 @@ from ntkexec.kernel import arccosine_0, arccosine_1
 # The edges below are limits for large widths; a finite network may stick out a little.
 SAFETY = 1.1
 
-Descent = Literal["plain", "heavy-ball", "whitened"]
+# Of the automatic descent: the step, as a part of one that ends an error at the bulk's upper edge,
+# what a step is multiplied by when the loss has grown, and when not, up to the first.
+GENTLE, BACK_OFF, RECOVERY = 0.7, 0.7, 1.05
+
+Descent = Literal["auto", "plain", "heavy-ball", "whitened"]
 DESCENTS: tuple[Descent, ...] = get_args(Descent)
 
 
@@ -26,6 +30,8 @@ class Schedule:
         momentum: of the heavy ball, 0 for plain gradient descent.
         rate: predicted factor of the error in one step, in the long run.
         predicted_steps: until the residual has fallen to the tolerance, for quadratic dynamics.
+        back_off: what the learning rate is multiplied by after a step that has raised the loss,
+            from where it recovers; 1 for a rate that stays.
     """
 
     learning_rate: float
@@ -33,6 +39,7 @@ class Schedule:
     rate: float
     predicted_steps: int
     mean_weight: float = 1.0
+    back_off: float = 1.0
 
 
 class Spectrum(NamedTuple):
@@ -95,7 +102,7 @@ def schedule(
     weight_std: float = 1.0,
     bias_std: float = 0.0,
     tolerance: float,
-    descent: Descent = "heavy-ball",
+    descent: Descent = "auto",
 ) -> Schedule:
     """The optimal step size and momentum for that spectrum.
 
@@ -107,28 +114,33 @@ def schedule(
         bias_std: likewise of the biases.
         tolerance: residual at which training stops.
         descent: `plain`, whose steps grow with the condition number of the Gram matrix;
-            `heavy-ball`, with momentum and the root of that; or `whitened`, the heavy ball on a loss
+            `heavy-ball`, with momentum and the root of that; `whitened`, the heavy ball on a loss
             in which the error's mean over the pairs weighs less, by the factor by which its
-            eigenvalue exceeds all others. What is left is the spread of the bulk; in a finite network
-            the mean is not quite that eigenvector, so that at n0 above a thousand it takes some
-            times the predicted steps. All end where the
-            linearised network interpolates with the least change of its weights.
+            eigenvalue exceeds all others, so that only the spread of the bulk is left; or `auto`,
+            plain descent on that loss with a step that no eigenvalue overshoots, and a smaller one
+            whenever the loss has grown. All end where the linearised network interpolates with the
+            least change of its weights; but the first three overshoot, which moves finite networks
+            out of the regime that the closed forms are about.
 
     Source: Polyak 1964; the step size is 4 / (sqrt(L) + sqrt(l))^2, the rate (sqrt(L) - sqrt(l)) /
         (sqrt(L) + sqrt(l)) a step. Without momentum they are 2 / (L + l) and (L - l) / (L + l).
     """
     smallest, bulk, largest = edges(num_inputs, num_outputs, width, weight_std, bias_std)
     mean_weight = 1.0
-    if descent == "whitened":
+    if descent in ("whitened", "auto"):
         mean_weight, largest = bulk / largest, bulk
     # A width too small for a positive lower edge still gets a step size; training then finds out.
     low, high = max(smallest / SAFETY, 1e-3 * largest), SAFETY * largest
-    if descent != "plain":
+    momentum, back_off = 0.0, 1.0
+    if descent == "auto":
+        learning_rate, back_off = GENTLE / largest, BACK_OFF
+        rate = 1 - learning_rate * low
+    elif descent == "plain":
+        rate = (high - low) / (high + low)
+        learning_rate = 2 / (high + low)
+    else:
         root_low, root_high = math.sqrt(low), math.sqrt(high)
         rate = (root_high - root_low) / (root_high + root_low)
         learning_rate, momentum = 4 / (root_high + root_low) ** 2, rate**2
-    else:
-        rate = (high - low) / (high + low)
-        learning_rate, momentum = 2 / (high + low), 0.0
     steps = math.log(1 / tolerance) / -math.log(rate)
-    return Schedule(learning_rate, momentum, rate, math.ceil(steps), mean_weight)
+    return Schedule(learning_rate, momentum, rate, math.ceil(steps), mean_weight, back_off)

@@ -7,6 +7,7 @@ file must hold is in `ntkexec.ensemble.stored`.
 """
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -112,7 +113,7 @@ def train(
     """
     if config.draw == "gaussian":
         raise EnsembleError("gaussian ensembles are not trained; use draw()")
-    running = None if thresholds is None else np.float32(thresholds)
+    running = None if thresholds is None else np.asarray(thresholds, np.float32)
     if directory is None:
         pieces = dict(train_all(problem, config, report=report, budget=budget))
         return _assemble(problem, config, pieces, running)
@@ -267,7 +268,10 @@ def _assemble(
     for index in range(len(problem.stacks)):
         parts = [pieces[chunk] for chunk in sorted(pieces) if chunk.stack == index]
         stacks.append(join(parts))
-    return Ensemble(problem, config, tuple(stacks), thresholds)
+    found = Ensemble(problem, config, tuple(stacks), thresholds)
+    if found.overshoot:
+        logging.getLogger("ntkexec").warning("%s", found.overshoot)
+    return found
 
 
 def _claim(folder: Path, plan: Plan, table: bytes, *, finished: bool) -> None:

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import Chunk, Weights
+from ntkexec.ensemble.training import Chunk
 from ntkexec.errors import EnsembleError
 from ntkexec.problem import Kind, LearningProblem, Stack
 
@@ -25,8 +25,7 @@ FORMAT = "ntkexec-ensemble/2"
 PLAN, MANIFEST, THRESHOLDS = "plan.json", "ensemble.json", "thresholds.safetensors"
 
 SHIFTED = ("linearised",)
-"""Draws that store the change of the hidden weights, and the initial output weights, too; the others
-with weights descended."""
+"""Draws that store the change of the hidden weights, and the initial output weights, too."""
 
 
 class Tensor(NamedTuple):
@@ -50,16 +49,16 @@ def tensors_of(config: EnsembleConfig, stack: Stack, members: int) -> dict[str, 
         raise EnsembleError(f"networks drawn {config.draw} have no weights to store")
     e, c = members, len(stack.components)
     n0, h, o = stack.num_inputs, config.width, stack.num_outputs
-    shapes = {"hidden": (e, c, n0, h), "output": (e, c, h, o)}
+    shapes: dict[str, tuple[int, ...]] = {"hidden": (e, c, n0, h), "output": (e, c, h, o)}
     if config.bias_std:
         shapes |= {"hidden_bias": (e, c, h), "output_bias": (e, c, o)}
     if config.draw in SHIFTED:
         shapes |= {"hidden_shift": shapes["hidden"], "initial_output": shapes["output"]}
         if config.bias_std:
             shapes["hidden_bias_shift"] = shapes["hidden_bias"]
-    elif "peak" in Weights._fields:
-        shapes["peak"] = (e, c)
     shapes["residual"] = (e, c)
+    if config.descended:
+        shapes["peak"] = (e, c)
     found = {name: Tensor(shape, config.precision) for name, shape in shapes.items()}
     return found | {"steps": Tensor((e, c), "int32")}
 

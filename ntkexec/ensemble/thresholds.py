@@ -13,12 +13,12 @@ from ntkexec.errors import EnsembleError
 
 def running(certificate: Certificate) -> Float32[np.ndarray, "k m"]:
     """A certificate's thresholds as they run."""
-    return np.float32(certificate.thresholds[certificate.problem.component_of_bit])
+    return certificate.thresholds.astype(np.float32)
 
 
 def convention(certificate: Certificate) -> str:
     """The name of where they lie."""
-    return "shared"
+    return certificate.convention
 
 
 def shared_by(

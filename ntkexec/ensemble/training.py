@@ -15,7 +15,7 @@ from ntkexec import compilation
 from ntkexec.ensemble import devices, linearised
 from ntkexec.ensemble.config import Draw, EnsembleConfig
 from ntkexec.ensemble.descent import descend
-from ntkexec.ensemble.network import TwoLayerNetwork
+from ntkexec.ensemble.network import TwoLayerNetwork, initial
 from ntkexec.ensemble.schedule import Schedule, schedule
 from ntkexec.errors import EnsembleError
 from ntkexec.precision import float64
@@ -24,7 +24,7 @@ from ntkexec.problem import LearningProblem, Stack
 CHUNK_BYTES = 512 << 20
 # Of the weights: the result, the current ones, momentum, gradient, and activations, which on the
 # basis are no larger than the weights. Blocks of hidden units would save this last one only.
-COPIES_WHILE_TRAINING: dict[Draw, int] = {"trained": 6, "linearised": 10}
+COPIES_WHILE_TRAINING: dict[Draw, int] = {"trained": 6, "antisymmetric": 6, "linearised": 10}
 WEIGHT_FIELDS = (
     "hidden",
     "output",
@@ -48,6 +48,8 @@ class Weights(NamedTuple):
         hidden weights and biases, which are the initial ones, and its initial output weights;
         None for trained ones. The output is that of `hidden` and `output`, plus what the shift
         passes on through the units that are active, weighted by `initial_output`.
+    peak: of networks that descended, how high the outputs that are to be 1 rose on the way, see
+        `Trained`; (members, components).
     """
 
     hidden: Float[np.ndarray, "e c i h"]
@@ -59,6 +61,7 @@ class Weights(NamedTuple):
     hidden_shift: Float[np.ndarray, "e c i h"] | None = None
     hidden_bias_shift: Float[np.ndarray, "e c h"] | None = None
     initial_output: Float[np.ndarray, "e c h o"] | None = None
+    peak: Float[np.ndarray, "e c"] | None = None
 
 
 def join(parts: Sequence[Weights]) -> Weights:
@@ -104,7 +107,7 @@ def train_chunk(problem: LearningProblem, config: EnsembleConfig, chunk: Chunk) 
         raise EnsembleError(
             f"training left a residual of {worst:.3g} after {int(trained.steps.max())} steps (tolerance "
             f"{config.tolerance:.3g}) for {stack.num_inputs} templates and {stack.num_outputs} outputs at "
-            f"width {config.width}; try width {_ample_width(stack, config.width)}"
+            f"width {config.width}; try width {_ample_width(stack, config.width)}{_other_descent(config)}"
         )
     return trained
 
@@ -113,12 +116,18 @@ def _ample_width(stack: Stack, width: int) -> int:
     return max(2 * width, 2 ** math.ceil(math.log2(16 * max(stack.num_inputs, stack.num_outputs))))
 
 
+def _other_descent(config: EnsembleConfig) -> str:
+    if not config.descended or config.descent == "auto":
+        return ""
+    return f" or descent auto instead of {config.descent}"
+
+
 def plan_for(config: EnsembleConfig, stack: Stack) -> Schedule:
     """Step size, momentum and predicted number of steps for the networks of a stack."""
     return schedule(
         stack.num_inputs,
         stack.num_outputs,
-        config.width,
+        config.independent_units,
         weight_std=config.weight_std,
         bias_std=config.bias_std,
         tolerance=config.tolerance,
@@ -151,7 +160,7 @@ def _train_stack(
     # One member a device and call: the compiled code, and so every rounding error, is then the same
     # however the members are divided among calls, chunks, devices and processes.
     for first in range(chunk.first_member, chunk.last_member, together):
-        (weights, residual, steps), _, _ = compilation.call(
+        (weights, residual, steps, peak), _, _ = compilation.call(
             _train,
             devices.place(np.arange(first, first + together, dtype=np.uint32), 0),
             *others,
@@ -165,6 +174,7 @@ def _train_stack(
             **{field: found.get(field) for field in WEIGHT_FIELDS},
             residual=devices.gather(residual),
             steps=devices.gather(steps),
+            peak=devices.gather(peak) if config.descended else None,
         )
         kept = min(together, chunk.last_member - first)
         parts.append(Weights._make(None if a is None else a[:kept] for a in part))
@@ -182,14 +192,19 @@ def _train(
     draw: Draw,
     tolerance: float,
     max_steps: int | None = None,
-) -> tuple[dict[str, Float[Array, "e c ..."]], Float[Array, "e c"], Int[Array, "e c"]]:
+) -> tuple[
+    dict[str, Float[Array, "e c ..."]],
+    Float[Array, "e c"],
+    Int[Array, "e c"],
+    Float[Array, "e c"],
+]:
     limit = 20 * plan.predicted_steps + 200 if max_steps is None else max_steps
 
     def train_one(
         key: Array, member: Array, component: Array, target: Float[Array, "n0 o"]
-    ) -> tuple[dict[str, Array], Array, Array]:
+    ) -> tuple[dict[str, Array], Array, Array, Array]:
         own_key = jax.random.fold_in(jax.random.fold_in(key, member), component)
-        weights = network.init(own_key, method="on_basis")
+        weights = initial(network, own_key, antisymmetric=draw == "antisymmetric")
         if draw == "linearised":
             solved = linearised.solve(
                 network, weights, target, tolerance=tolerance, max_steps=limit
@@ -199,9 +214,9 @@ def _train(
             found = {n: a + shift[n] if "output" in n else a for n, a in start.items()}
             found |= {f"{n}_shift": shift[n] for n in start if "hidden" in n}
             found["initial_output"] = start["output"]
-            return found, solved.residual, solved.steps
+            return found, solved.residual, solved.steps, jnp.zeros_like(solved.residual)
         trained = descend(network, weights, target, plan, tolerance=tolerance, max_steps=limit)
-        return dict(trained.weights["params"]), trained.residual, trained.steps
+        return dict(trained.weights["params"]), *trained[1:]
 
     def on_one_device(members: Array, seed: Array, components: Array, targets: Array) -> Any:
         train_all_components = jax.vmap(train_one, in_axes=(None, None, 0, 0))

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Int, Int32
 
-from ntkexec.errors import ColouringError, GraphError
+from ntkexec.errors import ColouringError, GraphError, shown
 from ntkexec.graphs.nodes import ordered_nodes
 from ntkexec.graphs.parallel_colouring import jones_plassmann
 from ntkexec.graphs.suggest import did_you_mean
@@ -92,7 +92,7 @@ def colour_edges(
     if strategy not in STRATEGIES:
         known = (LARGEST_FIRST, *STRATEGIES, PARALLEL)
         raise GraphError(
-            f"strategy {strategy!r} is unknown; a two-hop colouring takes one of "
+            f"strategy {shown(strategy)} is unknown; a two-hop colouring takes one of "
             f"{', '.join(known)}{did_you_mean(str(strategy), known)}"
         )
     square = _SharedEdgeGraph()
@@ -115,17 +115,18 @@ def check_two_hop_colouring(graph: nx.Graph, colours: Mapping[Hashable, int]) ->
     """
     for node in graph:
         if node not in colours:
-            raise ColouringError(f"node {node!r} has no colour; every node needs one")
+            raise ColouringError(f"node {shown(node)} has no colour; every node needs one")
     for centre in graph:
         owner = {colours[centre]: centre}
         for node in nx.all_neighbors(graph, centre):
             other = owner.setdefault(colours[node], node)
             if other != node:
                 meeting = (
-                    "are adjacent" if other == centre else f"are both neighbours of {centre!r}"
+                    "are adjacent" if other == centre else f"are both neighbours of {shown(centre)}"
                 )
                 raise ColouringError(
-                    f"nodes {other!r} and {node!r} share colour {colours[node]!r} and {meeting}; "
+                    f"nodes {shown(other)} and {shown(node)} share colour {shown(colours[node])} "
+                    f"and {meeting}; "
                     f"nodes within two hops must differ"
                 )
 

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Int, Int32, Int64
+from jaxtyping import Bool, Int, Int32, Int64
 
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.colouring import check_colours, colour_edges
-from ntkexec.graphs.graph import Graph
+from ntkexec.graphs.graph import Graph, Loops
 from ntkexec.graphs.nodes import ordered_nodes
-from ntkexec.graphs.suggest import did_you_mean
+from ntkexec.graphs.weights import check_scale, exact, missing, whole_weights
 from ntkexec.message_passing import graphs_tuple
 
 if TYPE_CHECKING:
     import scipy.sparse
-
-INT32 = np.iinfo(np.int32)
 
 
 def from_networkx(
@@ -31,6 +29,7 @@ def from_networkx(
     strategy: str = "largest_first",
     label: str = "graph",
     self_loops: str = "refuse",
+    weight_scale: int = 1,
 ) -> Graph:
     """A networkx graph, checked and coloured, ready to run programs on.
 
@@ -41,28 +40,32 @@ def from_networkx(
 
     Args:
         graph: a graph, directed or not, with at least one node.
-        weight: edge attribute that holds integer weights (floats without a fraction will do), or
-            None to ignore all weights.
+        weight: edge attribute that holds the weights, integers or decimals, or None to ignore all
+            weights.
         degree: bound on the number of distinct neighbours, in or out, that a program allows; None
             accepts any graph.
         strategy: how to colour, as in `two_hop_colouring`.
         label: what to call the graph in titles and messages.
-        self_loops: "refuse" raises on an edge from a node to itself; "drop" leaves it out.
+        self_loops: "refuse" raises on an edge from a node to itself; "drop" leaves it out, and the
+            graph remembers it as one of its `loops`.
+        weight_scale: what weights are multiplied by to be whole: 10 for weights with one decimal. A
+            float means its shortest decimal, 0.1 a tenth. Distances come out multiplied too.
 
     Raises:
         GraphError: `graph` is not a networkx graph or has no nodes; a node has an edge to itself
-            or more than `degree` neighbours; an edge's weight is missing, not an integer or outside
-            int32; an option is unknown.
+            or more than `degree` neighbours; an edge's weight is missing, or times `weight_scale` not
+            an integer in int32; an option is unknown.
     """
     if not isinstance(graph, nx.Graph):
-        raise GraphError(f"{label!r} must be a networkx graph, not {type(graph).__name__}")
+        raise GraphError(f"{shown(label)} must be a networkx graph, not {type(graph).__name__}")
     if len(graph) == 0:
-        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+        raise GraphError(f"graph {shown(label)} has no nodes; it needs at least one")
+    scale = check_scale(weight_scale)
     names = ordered_nodes(graph)
     senders, receivers = _endpoints(graph, names)
-    weights = None if weight is None else _weights(graph, weight, label)
-
-    return from_arrays(
+    is_dropped = senders == receivers if self_loops == "drop" else None
+    weights = None if weight is None else _weights(graph, weight, label, scale, is_dropped)
+    converted = from_arrays(
         names,
         senders,
         receivers,
@@ -73,6 +76,9 @@ def from_networkx(
         label=label,
         self_loops=self_loops,
     )
+    if weight is not None:
+        return converted
+    return dataclasses.replace(converted, unread_weights=_unread_weights(graph))
 
 
 def from_arrays(
@@ -112,23 +118,27 @@ def from_arrays(
         3
     """
     if self_loops not in ("refuse", "drop"):
-        raise GraphError(f"self_loops is {self_loops!r}; it must be 'refuse' or 'drop'")
+        raise GraphError(f"self_loops is {shown(self_loops)}; it must be 'refuse' or 'drop'")
     if degree is not None and (
         isinstance(degree, bool) or not isinstance(degree, numbers.Integral)
     ):
-        raise GraphError(f"degree is {degree!r}; it must be an integer or None")
+        raise GraphError(f"degree is {shown(degree)}; it must be an integer or None")
+    if degree is not None and degree < 0:
+        raise GraphError(f"degree is {degree}; a bound on neighbours is at least 0")
     if len(names) == 0:
-        raise GraphError(f"graph {label!r} has no nodes; it needs at least one")
+        raise GraphError(f"graph {shown(label)} has no nodes; it needs at least one")
     _check_ends(len(names), senders, receivers, weights, label)
-    loops = senders == receivers
-    if loops.any():
+    is_loop = senders == receivers
+    loops = None
+    if is_loop.any():
         if self_loops == "refuse":
             raise GraphError(
-                f"node {names[senders[loops.argmax()]]!r} of graph {label!r} has an edge to "
-                f"itself; self_loops='drop' leaves such edges out"
+                f"node {shown(names[senders[is_loop.argmax()]])} of graph {shown(label)} has an edge "
+                f"to itself; self_loops='drop' leaves such edges out"
             )
-        senders, receivers = senders[~loops], receivers[~loops]
-        weights = None if weights is None else weights[~loops]
+        loops = _loops(senders[is_loop], None if weights is None else weights[is_loop])
+        senders, receivers = senders[~is_loop], receivers[~is_loop]
+        weights = None if weights is None else weights[~is_loop]
 
     low, high = np.minimum(senders, receivers), np.maximum(senders, receivers)
     largest = _check_degree(names, low, high, degree, label)
@@ -151,6 +161,7 @@ def from_arrays(
         degree=largest,
         directed=directed,
         label=label,
+        loops=loops,
     )
 
 
@@ -175,9 +186,11 @@ def batch_from_networkx(
         raise GraphError("a batch needs at least one graph; got none")
     for number, part in enumerate(parts):
         if not isinstance(part, nx.Graph) or len(part) == 0:
-            raise GraphError(f"graph {number} of {label!r} must be a networkx graph with nodes")
+            raise GraphError(
+                f"graph {number} of {shown(label)} must be a networkx graph with nodes"
+            )
     if len({part.is_directed() for part in parts}) > 1:
-        raise GraphError(f"batch {label!r} is directed as a whole or not at all")
+        raise GraphError(f"batch {shown(label)} is directed as a whole or not at all")
     names = [ordered_nodes(part) for part in parts]
     ends = [_endpoints(part, own) for part, own in zip(parts, names, strict=True)]
     sizes = np.array([len(own) for own in names], np.int32)
@@ -189,7 +202,7 @@ def batch_from_networkx(
         np.concatenate([receivers for _, receivers in ends]) + shift,
         weights=None
         if weight is None
-        else np.concatenate([_weights(part, weight, label) for part in parts]),
+        else np.concatenate([_weights(part, weight, label, 1, None) for part in parts]),
         directed=parts[0].is_directed(),
         label=label,
     )
@@ -212,12 +225,12 @@ def _check_ends(
     """Raises GraphError unless the arrays match and every end is a node."""
     lengths = {len(array) for array in (senders, receivers, weights) if array is not None}
     if len(lengths) > 1:
-        raise GraphError(f"graph {label!r}: arrays of {sorted(lengths)} entries do not match")
+        raise GraphError(f"graph {shown(label)}: arrays of {sorted(lengths)} entries do not match")
     for array in (senders, receivers):
         outside = (array < 0) | (array >= num_nodes)
         if outside.any():
             raise GraphError(
-                f"an edge of graph {label!r} ends in {int(array[outside][0])}; its nodes are 0 to "
+                f"an edge of graph {shown(label)} ends in {int(array[outside][0])}; its nodes are 0 to "
                 f"{num_nodes - 1}"
             )
 
@@ -235,10 +248,10 @@ def from_sparse(
         GraphError: the matrix is not square, or not symmetric, or has entries on the diagonal.
     """
     if matrix.shape[0] != matrix.shape[1]:
-        raise GraphError(f"matrix {label!r} has shape {matrix.shape}; it must be square")
+        raise GraphError(f"matrix {shown(label)} has shape {matrix.shape}; it must be square")
     pattern = (matrix != 0).tocoo()
     if (pattern != pattern.T).nnz:
-        raise GraphError(f"matrix {label!r} is not symmetric; use from_arrays(directed=True)")
+        raise GraphError(f"matrix {shown(label)} is not symmetric; use from_arrays(directed=True)")
     rows, columns = (np.asarray(axis, np.int64) for axis in (pattern.row, pattern.col))
     return from_arrays(range(matrix.shape[0]), rows, columns, label=label)
 
@@ -253,35 +266,57 @@ def _endpoints(
     return ends[::2], ends[1::2]
 
 
-def _weights(graph: nx.Graph, weight: str, label: str) -> Int32[np.ndarray, "e"]:
+def _weights(
+    graph: nx.Graph,
+    weight: str,
+    label: str,
+    scale: int,
+    is_dropped: Bool[np.ndarray, "e"] | None,
+) -> Int32[np.ndarray, "e"]:
     """The weight of each edge, in the order of `graph.edges`.
 
     Raises:
         GraphError: names the edge, its weight and the rule.
     """
-    weights = []
-    for u, v, value in graph.edges(data=weight):
-        whole = _as_int32(value)
-        if whole is None:
-            found = "no" if value is None else f"{value!r} as its"
-            near = did_you_mean(weight, map(str, graph.edges[u, v])) if value is None else ""
-            raise GraphError(
-                f"edge {u!r}-{v!r} of graph {label!r} has {found} {weight!r}; a weight must be an "
-                f"integer in {INT32.min}..{INT32.max}{near}"
-            )
-        weights.append(whole)
-    return np.array(weights, np.int32)
+    edges = list(graph.edges(data=weight))
+
+    def describe(index: int) -> str:
+        u, v, _ = edges[index]
+        return f"edge {shown(u)}-{shown(v)} of graph {shown(label)}"
+
+    values = [value for _, _, value in edges]
+    absent = next((i for i, value in enumerate(values) if value is None), None)
+    if absent is not None:
+        u, v, _ = edges[absent]
+        raise missing(describe(absent), weight, list(map(str, graph.edges[u, v])), scale)
+    return whole_weights(values, scale=scale, is_dropped=is_dropped, describe=describe, name=weight)
 
 
-def _as_int32(value: object) -> int | None:
-    """The integer that a weight means, or None if it means none that fits."""
-    if isinstance(value, bool | np.bool_):
+def _unread_weights(graph: nx.Graph) -> str | None:
+    """The attribute that holds a number other than 1 at an edge and one at every edge, if any.
+
+    "weight" goes before others; identifiers of edges are none.
+    """
+    first = next(iter(graph.edges(data=True)), None)
+    if first is None:
         return None
-    is_whole_float = isinstance(value, float | np.floating) and value.is_integer()
-    if not is_whole_float and not isinstance(value, numbers.Integral):
-        return None
-    whole = int(value)  # type: ignore[call-overload]
-    return whole if INT32.min <= whole <= INT32.max else None
+    numeric = [name for name, value in first[2].items() if exact(value) is not None]
+    for name in sorted(numeric, key=lambda name: name != "weight"):
+        if name in ("id", "key"):
+            continue
+        found = [exact(value) for _, _, value in graph.edges(data=name)]
+        if None not in found and any(number != 1 for number in found):
+            return str(name)
+    return None
+
+
+def _loops(nodes: Int64[np.ndarray, "l"], weights: Int32[np.ndarray, "l"] | None) -> Loops:
+    """Each node with a loop once, with the smallest weight of those that it has."""
+    order = np.argsort(nodes) if weights is None else np.lexsort((weights, nodes))
+    kept = order[np.append(True, np.diff(nodes[order]) > 0)]
+    return Loops(
+        nodes[kept].astype(np.int32), None if weights is None else weights[kept].astype(np.int32)
+    )
 
 
 def _check_degree(
@@ -305,7 +340,7 @@ def _check_degree(
     largest = int(degrees[node])
     if bound is not None and largest > bound:
         raise GraphError(
-            f"node {names[node]!r} of graph {label!r} has degree {largest}, above the bound "
+            f"node {shown(names[node])} of graph {shown(label)} has degree {largest}, above the bound "
             f"{bound}; degree={largest} would fit"
         )
     return largest

@@ -15,7 +15,7 @@ class EdgeArrays:
     names: one for each node, ascending: its index is the node's identifier.
     senders: identifier of one end of each edge; shape (e,).
     receivers: of the other; shape (e,). An undirected edge may occur in both directions, or twice.
-    weights: of each edge, whole numbers of any type, or None; shape (e,).
+    weights: of each edge, finite numbers of any type, or None; shape (e,).
     directed: whether edges lead from sender to receiver.
     """
 
@@ -33,6 +33,7 @@ class EdgeArrays:
         if self.weights is None:
             graph.add_edges_from(zip(*ends, strict=True))
         else:
-            weights = map(int, self.weights.tolist())
+            numbers = self.weights.tolist()
+            weights = [int(w) if float(w).is_integer() else w for w in numbers]
             graph.add_weighted_edges_from(zip(*ends, weights, strict=True))
         return graph

@@ -8,7 +8,7 @@ from typing import Literal
 import networkx as nx
 import numpy as np
 
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.suggest import did_you_mean
 
 # Nodes plus edges; networkx needs some 10 GB for as many.
@@ -47,7 +47,7 @@ class Parameter:
         """
         expected, value = _CONVERTERS[self.kind](self, text)
         if value is None:
-            raise GraphError(f"{self.name} is {text!r}; expected {expected}")
+            raise GraphError(f"{self.name} is {shown(text)}; expected {expected}")
         return value
 
 
@@ -110,7 +110,7 @@ def parse_arguments(generator: Generator, text: str) -> dict[str, Value]:
     for name, value in named:
         if name not in parameters:
             near = did_you_mean(name, parameters)
-            raise GraphError(f"parameter {name!r} is unknown; {_valid(generator)}{near}")
+            raise GraphError(f"parameter {shown(name)} is unknown; {_valid(generator)}{near}")
         given.append((parameters[name], value))
     values: dict[str, Value] = {}
     for parameter, value in given:
@@ -146,8 +146,8 @@ def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:
         if equals:
             named.append((key, value))
         elif named:
-            raise GraphError(f"the unnamed argument {key!r} follows a named one; put it first")
-        elif re.fullmatch(r"\d+(x\d+)+", key):
+            raise GraphError(f"the unnamed argument {shown(key)} follows a named one; put it first")
+        elif re.fullmatch(r"[0-9]+(x[0-9]+)+", key):
             unnamed.extend(key.split("x"))
         else:
             unnamed.append(key)
@@ -173,10 +173,8 @@ def _convert_flag(parameter: Parameter, text: str) -> tuple[str, Value]:
 
 
 def _convert_probability(parameter: Parameter, text: str) -> tuple[str, Value]:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    is_number = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text)
+    value = float(text) if is_number else -1.0
     return "a number in 0..1", value if 0 <= value <= 1 else None
 
 

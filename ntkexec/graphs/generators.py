@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs import samplers
 from ntkexec.graphs.generator_spec import (
     DIRECTED,
@@ -37,14 +37,14 @@ def parse(spec: str) -> nx.Graph:
     """
     name, _, text = spec.partition(":")
     if name_of(spec) not in GENERATORS:
-        raise GraphError(f"{name!r} is not {unknown_name(spec)}")
+        raise GraphError(f"{shown(name)} is not {unknown_name(spec)}")
     generator = GENERATORS[name_of(spec)]
     try:
         values = parse_arguments(generator, text)
         check_size(generator, values)
         graph = generator.build(**{p.name: values[p.name] for p in generator.parameters})
     except GraphError as error:
-        raise GraphError(f"graph {spec!r}: {error}") from error
+        raise GraphError(f"graph {shown(spec)}: {error}") from error
     # A stream of its own for each kind of draw, so that weights do not change the graph.
     seed, weights = values["seed"], values["weights"]
     assert isinstance(seed, int)
@@ -80,6 +80,9 @@ def _random_regular(n: int, d: int, seed: int) -> nx.Graph:
         raise GraphError(f"d is {d}; a regular graph on n={n} nodes has d of at most {n - 1}")
     if n * d % 2:
         raise GraphError(f"n * d is {n} * {d}, which is odd; a regular graph needs it even")
+    if 4 * d > 3 * n:
+        # So dense a graph is drawn by what it lacks; pairing ends at random would hardly ever succeed.
+        return nx.complement(nx.random_regular_graph(n - 1 - d, n, seed=seed))
     return nx.random_regular_graph(d, n, seed=seed)
 
 

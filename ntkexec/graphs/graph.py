@@ -8,11 +8,33 @@ import numpy as np
 from jaxtyping import Int32
 
 from ntkexec import message_passing
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.nodes import find_node
 from ntkexec.message_passing import GraphsTuple
 
 Names = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Loops:
+    """Edges from nodes to themselves that a graph was given with and that were dropped.
+
+    Attributes:
+        nodes: indices of the nodes, ascending, each once; shape (l,).
+        weights: the smallest of each node's loops, or None if no weights were read; shape (l,). One
+            that is not negative may be rounded up.
+    """
+
+    nodes: Int32[np.ndarray, "l"]
+    weights: Int32[np.ndarray, "l"] | None
+
+    @property
+    def negative(self) -> "Loops":
+        """Those of negative weight, the only ones that a walk can gain by."""
+        if self.weights is None:
+            return Loops(self.nodes[:0], self.nodes[:0])
+        kept = self.weights < 0
+        return Loops(self.nodes[kept], self.weights[kept])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,6 +53,9 @@ class Graph:
         degree: largest number of distinct neighbours, in or out, that a node has.
         directed: whether edges have a direction.
         label: what to call the graph in titles and messages.
+        loops: the edges from nodes to themselves that were dropped, or None if there were none.
+        unread_weights: an attribute with numbers other than 1 that every edge has in a graph which was
+            loaded without weights; None where there is none.
     """
 
     tuple: GraphsTuple
@@ -40,6 +65,8 @@ class Graph:
     degree: int
     directed: bool
     label: str
+    loops: Loops | None = None
+    unread_weights: str | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -89,7 +116,7 @@ class Graph:
             GraphError: no node fits, or several; names what would.
         """
         self._check_single("index")
-        return find_node(self.names, name, f"graph {self.label!r}")
+        return find_node(self.names, name, f"graph {shown(self.label)}")
 
     def to_networkx(self) -> nx.Graph:
         """A single graph in networkx, nodes in the order of identifiers, weights as "weight".
@@ -114,7 +141,7 @@ class Graph:
     def _check_single(self, method: str) -> None:
         if self.num_graphs != 1:
             raise GraphError(
-                f"{method} needs a single graph; {self.label!r} is a batch of {self.num_graphs}"
+                f"{method} needs a single graph; {shown(self.label)} is a batch of {self.num_graphs}"
             )
 
     def __repr__(self) -> str:
@@ -157,7 +184,7 @@ def batch(graphs: Sequence[Graph]) -> Graph:
                 yes, no = (first, graph) if getattr(first, property_) else (graph, first)
                 raise GraphError(
                     f"a batch is {property_} as a whole or not at all: "
-                    f"{yes.label!r} is and {no.label!r} is not"
+                    f"{shown(yes.label)} is and {shown(no.label)} is not"
                 )
     union = message_passing.batch([graph.tuple for graph in graphs])
     more = f" + {len(graphs) - 3} more" if len(graphs) > 3 else ""
@@ -169,4 +196,23 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         degree=max(graph.degree for graph in graphs),
         directed=first.directed,
         label=" + ".join(graph.label for graph in graphs[:3]) + more,
+        loops=_all_loops(graphs),
+        unread_weights=next((g.unread_weights for g in graphs if g.unread_weights), None),
     )
+
+
+def _all_loops(graphs: Sequence[Graph]) -> Loops | None:
+    """The dropped loops of all graphs, by index in the batch."""
+    starts = np.cumsum([0, *(graph.num_nodes for graph in graphs)]).tolist()
+    found = [(start, graph.loops) for start, graph in zip(starts, graphs, strict=False)]
+    found = [(start, loops) for start, loops in found if loops is not None]
+    if not found:
+        return None
+    nodes = np.concatenate([loops.nodes + start for start, loops in found]).astype(np.int32)
+    if not graphs[0].weighted:
+        return Loops(nodes, None)
+    weights = [
+        np.zeros(len(loops.nodes), np.int32) if loops.weights is None else loops.weights
+        for _, loops in found
+    ]
+    return Loops(nodes, np.concatenate(weights))

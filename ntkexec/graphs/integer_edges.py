@@ -11,7 +11,8 @@ from jaxtyping import Bool, Int64, UInt8
 
 from ntkexec.graphs.edge_arrays import EdgeArrays
 
-_COMMENT = re.compile(rb"#[\t -~]*")
+# At the beginning of a line, or after a blank; then a blank follows, for "#7" may be part of a name.
+_COMMENT = re.compile(rb"^[ \t]*#[\t -~]*|[ \t]+#(?:[#\t ][\t -~]*)?(?=[\r\n]|\Z)", re.MULTILINE)
 # Eighteen digits fit int64, and are what `edge_list` takes for an integer.
 _MAX_DIGITS = 18
 _BLANK, _BREAK, _DIGIT, _MINUS, _COMMA = (1 << place for place in range(5))
@@ -26,11 +27,12 @@ for _characters, _kind in (
     _KINDS[list(_characters)] = _kind
 
 
-def read_integer_edges(text: bytes) -> EdgeArrays | None:
+def read_integer_edges(text: bytes, *, directed: bool = False) -> EdgeArrays | None:
     """The edges of an edge list of integers.
 
     Args:
         text: the whole file, in UTF-8.
+        directed: as for `edge_list.parse_edge_list`.
 
     Returns:
         The edges in the order of the lines; None if `edge_list.parse_edge_list` must read the text,
@@ -44,6 +46,8 @@ def read_integer_edges(text: bytes) -> EdgeArrays | None:
     columns = _columns(characters, kinds)
     if columns is None:
         return None
+    if b"," not in text and b"\t" in text and b" " in text:
+        return None  # the names may be separated by tabs, and hold blanks
     with_blanks = text.replace(b",", b" ") if b"," in text else text
     values = np.fromstring(with_blanks, np.int64, sep=" ")  # only its binary mode is deprecated
     if len(values) % columns:
@@ -52,7 +56,7 @@ def read_integer_edges(text: bytes) -> EdgeArrays | None:
     names, ends = _identifiers(table[:, :2])
     weights = np.ascontiguousarray(table[:, 2]) if columns == 3 else None
     senders, receivers = np.ascontiguousarray(ends.T)
-    return EdgeArrays(names.tolist(), senders, receivers, weights)
+    return EdgeArrays(names.tolist(), senders, receivers, weights, directed=directed)
 
 
 def _columns(characters: UInt8[np.ndarray, "c"], kinds: UInt8[np.ndarray, "c"]) -> int | None:

@@ -1,16 +1,20 @@
 """One entrance for everything that can be a graph: a file, a generator's name, a networkx graph."""
 
+import dataclasses
 import os
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
+from jaxtyping import Int32
 
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs import formats, generators
-from ntkexec.graphs.conversion import INT32, from_arrays, from_networkx
+from ntkexec.graphs.conversion import from_arrays, from_networkx
 from ntkexec.graphs.edge_arrays import EdgeArrays
+from ntkexec.graphs.formats import check_direction
 from ntkexec.graphs.graph import Graph
+from ntkexec.graphs.weights import check_scale, missing, whole_weights
 
 # What files and generators call the weights of edges.
 WEIGHT = "weight"
@@ -24,6 +28,8 @@ def load(
     strategy: str = "largest_first",
     label: str | None = None,
     self_loops: str = "refuse",
+    directed: bool | None = None,
+    weight_scale: int = 1,
 ) -> Graph:
     """A graph from a file, a generator's name or networkx, ready to run programs on.
 
@@ -36,35 +42,51 @@ def load(
         label: what to call the graph; by default the name of the file, `spec` itself, or the name
             of the networkx graph.
         self_loops: as in `from_networkx`.
+        directed: as in `formats.read`: how to read an edge list or a matrix. A generator and a
+            networkx graph must agree.
+        weight_scale: as in `from_networkx`; goes with `weight`.
 
     Raises:
         GraphError: `spec` is neither a file nor a generator, or the graph breaks a rule.
     """
+    scale = check_scale(weight_scale)
+    if scale != 1 and weight is None:
+        raise GraphError(f"weight_scale={scale} goes with weights, and none are read")
     if isinstance(spec, nx.Graph):
         graph, found_label = spec, str(spec.name) or "graph"
+        check_direction(graph, directed, shown(found_label))
     elif isinstance(spec, os.PathLike) or (isinstance(spec, str) and _is_path(spec)):
         found_label = Path(spec).name if label is None else label
-        edges = formats.read_edges(spec)
-        if edges is not None and _are_plain(edges, weight, self_loops):
-            return from_arrays(
+        edges = formats.read_edges(spec, directed=directed)
+        if edges is not None:
+            loaded = from_arrays(
                 edges.names,
                 edges.senders,
                 edges.receivers,
-                weights=None if weight is None else np.asarray(edges.weights, np.int32),
+                weights=None if weight is None else _weights(edges, weight, found_label, scale),
                 directed=edges.directed,
                 degree=degree,
                 strategy=strategy,
                 label=found_label,
                 self_loops=self_loops,
             )
-        graph = formats.read(spec)
+            # Those of a dropped loop are no weights that a run could use.
+            is_edge = edges.senders != edges.receivers
+            unread = weight is None and edges.weights is not None
+            if unread and (edges.weights[is_edge] != 1).any():  # type: ignore[index]
+                return dataclasses.replace(loaded, unread_weights=WEIGHT)
+            return loaded
+        graph = formats.read(spec, directed=directed)
     elif isinstance(spec, str):
         if generators.name_of(spec) not in generators.GENERATORS:
             raise GraphError(
-                f"{spec!r} is neither a graph file ({formats.KNOWN}) nor "
+                f"{shown(spec)} is neither a graph file ({formats.KNOWN}) nor "
                 f"{generators.unknown_name(spec)}"
             )
         graph, found_label = generators.parse(spec), spec
+        if directed and not graph.is_directed():
+            raise GraphError(f"graph {shown(spec)} is undirected; a generator takes directed=1")
+        check_direction(graph, directed, f"graph {shown(spec)}")
     else:
         raise GraphError(
             f"cannot load a graph from {type(spec).__name__}; give a path, a generator such as "
@@ -77,18 +99,33 @@ def load(
         strategy=strategy,
         label=found_label if label is None else label,
         self_loops=self_loops,
+        weight_scale=scale,
     )
 
 
-def _are_plain(edges: EdgeArrays, weight: str | None, self_loops: str) -> bool:
-    """Whether no rule is broken that only `from_networkx` explains edge by edge."""
-    if self_loops == "refuse" and (edges.senders == edges.receivers).any():
-        return False
-    if weight is None:
-        return True
+def _weights(edges: EdgeArrays, weight: str, label: str, scale: int) -> Int32[np.ndarray, "e"]:
+    """The weights of a file's edges, as `from_networkx` would find them.
+
+    Raises:
+        GraphError: names the edge, its weight and the rule.
+    """
+
+    def describe(index: int) -> str:
+        ends = (edges.names[edges.senders[index]], edges.names[edges.receivers[index]])
+        return f"edge {shown(ends[0])}-{shown(ends[1])} of graph {shown(label)}"
+
+    if len(edges.senders) == 0:
+        return np.zeros(0, np.int32)
     if weight != WEIGHT or edges.weights is None:
-        return False
-    return bool(((edges.weights >= INT32.min) & (edges.weights <= INT32.max)).all())
+        attributes = [] if edges.weights is None else [WEIGHT]
+        raise missing(describe(0), weight, attributes, scale)
+    return whole_weights(
+        edges.weights,
+        scale=scale,
+        is_dropped=edges.senders == edges.receivers,
+        describe=describe,
+        name=weight,
+    )
 
 
 def _is_path(text: str) -> bool:

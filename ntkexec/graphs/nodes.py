@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 
 import networkx as nx
 
-from ntkexec.errors import GraphError
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.suggest import did_you_mean
 
 # Names compared when suggesting the nearest one; difflib takes a second for 50,000.
@@ -49,12 +49,14 @@ def find_node(names: Sequence[Hashable], name: Hashable, place: str) -> int:
     if len(alike) == 1:
         return alike[0]
     if alike:
-        shown = ", ".join(f"{names[i]!r} (identifier {i})" for i in alike[:3])
-        raise GraphError(f"node {name!r} of {place} is ambiguous: {len(alike)} nodes fit: {shown}")
+        some = ", ".join(f"{shown(names[i])} (identifier {i})" for i in alike[:3])
+        raise GraphError(
+            f"node {shown(name)} of {place} is ambiguous: {len(alike)} nodes fit: {some}"
+        )
     whole = [other for other in names if type(other) is int]
     if len(whole) == len(names):
         known = f"; its {len(names)} nodes lie in {min(whole)}..{max(whole)}"
     else:
         known = did_you_mean(text, map(str, names[:MAX_COMPARED]))
-        known = known or f"; its nodes are {', '.join(map(repr, names[:3]))}, ..."
-    raise GraphError(f"{place} has no node {name!r}{known}")
+        known = known or f"; its nodes are {', '.join(map(shown, names[:3]))}, ..."
+    raise GraphError(f"{place} has no node {shown(name)}{known}")

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from ntkexec.errors import shown
+
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """A clause that names the candidates nearest to a word, or nothing if none is near.
@@ -15,4 +17,4 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
         For example `"; did you mean 'karate'?"`, or `""`.
     """
     near = difflib.get_close_matches(word, list(candidates), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"; did you mean {' or '.join(map(shown, near))}?" if near else ""

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 # Any: a certificate as plain data, `Certificate.curves()`.
 def certificate(record: Mapping[str, Any]) -> "Figure":
-    """C(m, n0) over the matches m, and the collisions of every bit.
+    """C(m, n0) over the matches m, and the interference of every bit.
 
     Args:
         record: `curves` gives by n0 the capacity for m = 2, 3, ...; `bits` has n0, m and the
-            collisions (w - a) / a of every bit in its worst state; `verdict` is a sentence.
+            interference (w - a) / a of every bit in its worst state; `verdict` is a sentence.
     """
     figure = new_figure(8, 4.8)
     axes = figure.subplots()
@@ -27,10 +27,12 @@ def certificate(record: Mapping[str, Any]) -> "Figure":
         if points:
             where, height = zip(*points, strict=True)
             axes.scatter(where, height, color=colours[n0], s=18, zorder=3)
-    axes.set(xlabel="matched templates m", ylabel="collisions for each active writer, (w - a) / a")
+    axes.set(
+        xlabel="matched templates m", ylabel="interference for each matched writer, (w - a) / a"
+    )
     # Linear near 0, where bits without collisions lie.
     axes.set_yscale("symlog", linthresh=1)
     axes.set_ylim(bottom=-0.1)
-    axes.legend(title="bits must lie below their line", fontsize=9)
+    axes.legend(title="with one threshold for all bits,\neach must lie below its line", fontsize=9)
     axes.set_title(record["verdict"], fontsize=10, wrap=True)
     return figure

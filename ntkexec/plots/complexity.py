@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BOUNDS = {
-    "theory": ("theory: 8 n0 log(2 n0 T I)", "-"),
-    "numerical": ("numerical: 8 σ²/μ² log(2 n0 T I)", "--"),
+    "published": ("published: 8 n0 log(2 n0 T I), I = 2^n0", (0, (5, 1))),
+    "theory": ("theory: 8 n0 log(D/δ), δ = {delta:g}", "-"),
+    "numerical": ("numerical: 8 σ²/μ² log(D/δ)", "--"),
     "certificate": ("certificate N(δ), δ = {delta:g}", "-."),
     "union": ("union bound on distinct states", ":"),
+    "lower": ("lower bound: worst decision alone", (0, (1, 3))),
 }
 SIZES = {
     "n0": "training pairs n0",
@@ -47,14 +49,16 @@ def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
     """The smallest number of networks over repetitions, against a size.
 
     Args:
-        records: studies as plain data; several kinds or draws get colours of their own.
+        records: studies as plain data; several kinds, draws or conventions of thresholds get
+            colours of their own.
         size: a key of `SIZES`.
     """
     figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
-    groups: dict[tuple[str, str], list[Record]] = {}
+    groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        groups.setdefault((record["kind"], record["draw"]), []).append(record)
+        name = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
+        groups.setdefault(name, []).append(record)
     for index, (name, group) in enumerate(groups.items()):
         group = sorted(group, key=lambda record: size_of(record, size))
         _group(axes, group, size, COLOURS[index % len(COLOURS)], ", ".join(name), len(groups) > 1)

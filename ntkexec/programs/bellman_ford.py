@@ -12,22 +12,28 @@ Numbers are taken modulo 2^word. A distance is stored as its excess over the sma
 occurs on the graph, so it has no sign, and negative weights need no instructions of their own.
 """
 
+import dataclasses
 import functools
+import logging
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int
 
+from ntkexec.errors import clean
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import in_neighbours, port_slots
 from ntkexec.language import Builder, Choice, Flag, Sum, Word, any_of, either, initial_states
+from ntkexec.message_passing import graphs_tuple
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.reference import NONE
 from ntkexec.reference import bellman_ford as reference
 from ntkexec.template import Program
 
+LOG = logging.getLogger("ntkexec")
 # Steps from the one in which a bit of the distance sets out to the one in which ...
 TO_HEAR = 3  # ... the neighbours have it,
 TO_COMPARE = 4  # ... they have the bit of the sum.
@@ -158,7 +164,8 @@ def instance(
     """Bellman-Ford on a graph, or on every graph of a batch at once.
 
     Args:
-        graph: where; without weights every edge weighs 1.
+        graph: where; without weights every edge weighs 1. An edge from a node to itself that was
+            dropped is back if its weight is negative: a cycle that is one.
         sources: indices of the sources, over the whole batch. Of several in one graph the nearest
             counts.
         parameters: sizes of the program, if they are given; by default the least that fit.
@@ -169,9 +176,10 @@ def instance(
     """
     inputs.check_sources(graph, sources)
     rounds = num_rounds(graph)
-    low, high = range_of_sums(graph, sources, rounds=rounds)
+    heard = with_negative_loops(graph)
+    low, high = range_of_sums(heard, sources, rounds=rounds)
     needed = {
-        "degree": graph.degree,
+        "degree": heard.degree,
         "slots": graph.num_colours,
         "word": inputs.bits_for(high - low),
     }
@@ -181,8 +189,8 @@ def instance(
     is_source = np.isin(np.arange(graph.num_nodes), sources)
     values = {
         "colour": graph.colours,
-        "port.slot": port_slots(graph, num_ports),
-        "edge.weight": _by_port(graph, num_ports) % (1 << sizes["word"]),
+        "port.slot": port_slots(heard, num_ports),
+        "edge.weight": _by_port(heard, num_ports) % (1 << sizes["word"]),
         "reached": is_source,
         "distance": np.where(is_source, -low, 0),
     }
@@ -193,12 +201,37 @@ def instance(
         initial=initial_states(bellman_ford, graph.num_nodes, values),
         num_steps=num_steps(rounds=rounds, word=sizes["word"]),
         inputs={"sources": [graph.names[s] for s in sources]},
-        decode=functools.partial(answer, bellman_ford, graph, low),
+        decode=functools.partial(answer, bellman_ford, heard, low),
         reference=functools.partial(expected, graph, sources),
         formats={"parent": lambda node: graph.names[node], "negative_cycle": bool},
         signed=frozenset({"distance"}),
         # A round in which nothing changes leaves nothing to change; a negative cycle never rests.
         until="fixed-point",
+    )
+
+
+def with_negative_loops(graph: Graph) -> Graph:
+    """The graph with an arc from a node to itself for each dropped loop that weighs less than 0.
+
+    It says what a node hears, and at which port. A node hears itself in any case, in the slot of its own
+    colour, since messages are summed over closed neighbourhoods. Other loops lower no distance.
+    """
+    if graph.loops is None or not len(graph.loops.negative.nodes):
+        return graph
+    loops = graph.loops.negative
+    arcs = graphs_tuple(
+        np.append(graph.tuple.senders, loops.nodes),
+        np.append(graph.tuple.receivers, loops.nodes),
+        graph.num_nodes,
+        edges=np.append(_weights(graph), loops.weights).astype(np.int32),
+    )
+    heard = int(np.bincount(arcs.receivers, minlength=graph.num_nodes).max())
+    owner = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)[arcs.receivers]
+    num_arcs = np.bincount(owner, minlength=graph.num_graphs).astype(np.int32)
+    return dataclasses.replace(
+        graph,
+        tuple=arcs._replace(n_node=graph.tuple.n_node, n_edge=num_arcs),
+        degree=max(graph.degree, heard),
     )
 
 
@@ -252,11 +285,17 @@ def answer(
 
 
 def expected(graph: Graph, sources: Sequence[int]) -> Answer:
-    """The reference's answer, graph by graph."""
+    """The reference's answer, graph by graph, on the edges as they were before any were dropped."""
     arcs = nx.DiGraph()
     arcs.add_nodes_from(range(graph.num_nodes))
     ends = (np.asarray(graph.tuple.senders).tolist(), np.asarray(graph.tuple.receivers).tolist())
     arcs.add_weighted_edges_from(zip(*ends, _weights(graph).tolist(), strict=True))
+    if graph.loops is not None:
+        nodes, weights = graph.loops.nodes, graph.loops.weights
+        lengths = np.ones(len(nodes), int) if weights is None else weights
+        arcs.add_weighted_edges_from(
+            zip(nodes.tolist(), nodes.tolist(), lengths.tolist(), strict=True)
+        )
     starts = set(sources)
     by_node: dict[Hashable, dict[str, Hashable]] = {}
     for part in graph.node_ranges():
@@ -280,8 +319,27 @@ def _by_port(graph: Graph, num_ports: int) -> Int[np.ndarray, "n d"]:
     return weights
 
 
+def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_sources
+    """An instance on a single graph; a word if it has weights that nobody asked for.
+
+    Args:
+        graph: where.
+        options: `parameters`, `source` and `sources`, as for `inputs.from_sources`.
+
+    Raises:
+        GraphError: as `inputs.from_sources`.
+    """
+    if not graph.weighted and graph.unread_weights is not None:
+        LOG.warning(
+            "every edge of %s counts 1; its %r are used if they are asked for (--weights %s)",
+            clean(graph.label, limit=80),
+            clean(graph.unread_weights, limit=80),
+            clean(graph.unread_weights, limit=80),
+        )
+    return inputs.from_sources(instance, graph, **options)
+
+
 sizes = functools.partial(inputs.degree_and_word, "bellman-ford")
-prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bellman-ford",
     summary="distance and parent of every node in a graph with weights, negative ones too",

@@ -14,8 +14,8 @@ _FILES = pathlib.Path(__file__).parent
 
 def to_html(data: dict[str, Any]) -> str:
     """The page that shows `trace_data`."""
-    # "</" would end the script that holds the data.
-    text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    # "</script" would end the script that holds the data, and after "<!--<script" nothing would.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     page = (_FILES / "viewer.html").read_text(encoding="utf-8")
     for mark, content in (
         ("/*STYLE*/", (_FILES / "viewer.css").read_text(encoding="utf-8")),

@@ -31,7 +31,7 @@ def engine_for(instance, name="kernel", kind="factored", decisions=10**9):
     if name == "ensemble":
         config = EnsembleConfig(
             members=certificate.ensemble_size(delta=1e-3, num_decisions=decisions),
-            width=pipeline.default_width(certificate.problem),
+            width=pipeline.default_width(certificate),
         )
         networks = ensemble.train(certificate.problem, config)
     return pipeline.make_engine(name, certificate, networks)

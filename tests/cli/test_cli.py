@@ -107,7 +107,7 @@ def test_every_engine_executes_exactly_and_prints_one_object(command, engine):
     assert data["answer"] == {
         str(v): {"informed": True, "message": "10", "arrival": v} for v in range(5)
     }
-    assert 0 < data["smallest_margin"] <= 0.5
+    assert 0 < data["smallest_margin"] <= 1
     if engine == "ensemble":
         assert data["ensemble"]["kind"] == "factored"
         assert data["ensemble"]["members"] == data["certificate"]["ensemble_size"]
@@ -135,7 +135,7 @@ def test_the_text_tells_graph_certificate_answer_and_verdict(command):
     status, out, err = command("run", "flooding", "path:5", *KERNEL)
     assert (status, err) == (0, "")
     assert "path:5: 5 nodes, 4 edges, degree 2, 3 colours" in out
-    assert "certified: smallest margin" in out
+    assert "certified at infinite width: smallest margin" in out
     assert "0 wrong bits" in out
     rows = [line.split() for line in out.splitlines()]
     assert ["node", "informed", "message", "arrival"] in rows
@@ -180,6 +180,66 @@ def test_self_loops_can_be_dropped(command, tmp_path):
     status, out, _ = command("run", "flooding", path, "--self-loops", "drop", *KERNEL, "--json")
     assert status == 0
     assert one_object(out)["graph"]["edges"] == 1
+
+
+BELLMAN_FORD = ("run", "bellman-ford", "--engine", "kernel", "--json")
+
+
+def test_edges_have_directions_if_they_are_asked_for(command, tmp_path):
+    path = tmp_path / "web.txt"
+    path.write_text("# Directed graph: web\n1\t2\n3\t2\n")
+    status, out, err = command("run", "bfs", path, "--source", "1", *KERNEL, "--json")
+    assert (status, one_object(out)["answer"]["3"]["distance"]) == (0, 2)
+    assert "says 'Directed graph: web', but is read as undirected; --directed" in err
+    for flag, distance in (("--directed", None), ("--undirected", 2)):
+        status, out, err = command("run", "bfs", path, "--source", "1", flag, *KERNEL, "--json")
+        assert (status, err) == (0, "")
+        assert one_object(out)["answer"]["3"]["distance"] == distance
+    status, _, err = command("run", "flooding", "karate", "--directed")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_weights_are_used_if_they_are_asked_for_and_else_a_word_is_said(command, tmp_path):
+    path = tmp_path / "roads.csv"
+    path.write_text('"A town",B,1.5\nB,C,2\n')
+    status, out, err = command(*BELLMAN_FORD, path)
+    assert (status, one_object(out)["answer"]["C"]["distance"]) == (0, 2)
+    assert "every edge of roads.csv counts 1; its 'weight' are used" in err
+    status, _, err = command(*BELLMAN_FORD, path, "--weights", "weight")
+    assert status == 2
+    assert "has 1.5 as its 'weight'" in err
+    assert "--weight-scale 10" in err
+    status, out, err = command(*BELLMAN_FORD, path, "--weights", "weight", "--weight-scale", "10")
+    assert (status, err, one_object(out)["answer"]["C"]["distance"]) == (0, "", 35)
+    status, _, err = command(*BELLMAN_FORD, path, "--weight-scale", "10")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_a_negative_loop_that_is_dropped_is_still_a_negative_cycle(command, tmp_path):
+    path = tmp_path / "loop.csv"
+    path.write_text("0,1,1\n1,1,-3\n")
+    options = ("--directed", "--weights", "weight", "--self-loops", "drop")
+    status, out, _ = command(*BELLMAN_FORD, path, *options)
+    assert status == 0
+    assert one_object(out)["answer"]["1"]["negative_cycle"] is True
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["bipartite", "greedy-colouring", "independent-set", "life", "rule-110"]
+)
+def test_a_loop_on_which_the_answer_depends_is_not_dropped(command, tmp_path, algorithm):
+    path = tmp_path / "loop.csv"
+    path.write_text("0,1\n1,1\n")
+    status, _, err = command("run", algorithm, path, "--self-loops", "drop")
+    assert status == 2
+    assert "node 1 has an edge to itself" in err
+
+
+def test_a_pipe_is_no_graph(command, tmp_path):
+    os.mkfifo(tmp_path / "g.txt")
+    status, _, err = command("run", "bfs", tmp_path / "g.txt")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is not a regular file" in err
 
 
 def test_without_verification_the_answer_is_still_judged(command):
@@ -253,7 +313,7 @@ CERTIFY = ("certify", "flooding", "--degree", 2, "--word", 3)
 def test_a_factored_program_is_certified(command):
     status, out, err = command(*CERTIFY)
     assert (status, err) == (0, "")
-    assert "certified: smallest margin" in out
+    assert "certified at infinite width: smallest margin" in out
     assert "network(s) per learning problem, for 1,000,000 decisions" in out
     status, out, _ = command(*CERTIFY, "--json")
     data = one_object(out)
@@ -266,7 +326,8 @@ def test_a_factored_program_is_certified(command):
 
 
 def test_a_joint_program_without_padding_is_not_and_the_bit_is_named(command):
-    status, out, err = command(*CERTIFY, "--ensemble-kind", "joint")
+    shared = ("--ensemble-kind", "joint", "--threshold", "shared")
+    status, out, err = command(*CERTIFY, *shared)
     assert (status, err) == (1, "")
     (verdict,) = [line for line in out.splitlines() if "not certified: bit " in line]
     names = pipeline.find_algorithm("flooding").program(
@@ -274,14 +335,23 @@ def test_a_joint_program_without_padding_is_not_and_the_bit_is_named(command):
     )
     assert verdict.split("not certified: bit ")[1].split(" has ")[0] in names.layout.bit_names
     padding = int(verdict.split("padding with ")[1].split()[0])
-    status, out, _ = command(*CERTIFY, "--ensemble-kind", "joint", "--json")
+    status, out, _ = command(*CERTIFY, *shared, "--json")
     data = one_object(out)
     assert (status, data["certificate"]["certified"]) == (1, False)
     assert data["certificate"]["ensemble_size"] is None
     # The padding that it names is enough, and one less is not.
-    joint = (*CERTIFY, "--ensemble-kind", "joint", "--padding")
+    joint = (*CERTIFY, *shared, "--padding")
     assert [command(*joint, p)[0] for p in (padding, padding - 1)] == [0, 1]
     assert command(*joint, "auto")[0] == 0
+    # Thresholds for each bit need none, and the other conventions are told beside them.
+    status, out, _ = command(*CERTIFY, "--ensemble-kind", "joint", "--json")
+    data = one_object(out)["certificate"]
+    assert (status, data["convention"]) == (0, "bit")
+    assert {name: one["certified"] for name, one in data["conventions"].items()} == {
+        "zero": False,
+        "shared": False,
+        "bit": True,
+    }
 
 
 def test_other_options_change_the_certificate(command):

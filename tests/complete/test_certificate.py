@@ -222,7 +222,7 @@ def test_all_algorithms_are_certified(name, sizes):
     program = algorithm.program(**algorithm.sizes(**sizes))
     certificate = pipeline.certify(program, num_decisions=10**6)
     config = pipeline.ensemble_config(
-        certificate, members=None, width=None, seed=1, delta=1e-3, num_decisions=10**6
+        pipeline.at_width(certificate), members=None, seed=1, delta=1e-3, num_decisions=10**6
     )
     assert complete(ensemble.train(certificate.problem, config), certificate).exact
 
@@ -237,7 +237,7 @@ def joint():
         instance.program, kind="joint", num_decisions=10**5, instance=instance
     )
     config = pipeline.ensemble_config(
-        certificate, members=None, width=1024, seed=0, delta=1e-3, num_decisions=10**5
+        pipeline.at_width(certificate, 1024), members=None, seed=0, delta=1e-3, num_decisions=10**5
     )
     return instance, ensemble.train(certificate.problem, config), certificate
 

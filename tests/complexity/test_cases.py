@@ -18,6 +18,7 @@ from ntkexec.ensemble import gaussian
 from ntkexec.errors import CertificateError, EnsembleError, GraphError, ProgramError
 from ntkexec.problem import LearningProblem
 from ntkexec.reachable import measured_bound
+from ntkexec.vocabulary import CONVENTIONS
 
 
 def few(algorithm="flooding", num_graphs=4, **options):
@@ -87,6 +88,10 @@ def test_their_certificate_is_the_measured_one():
         np.testing.assert_array_equal(found.bound.max_matches, expected.max_matches)
         # A bit without any writer has no 1, and either no entry.
         np.testing.assert_array_equal(found.bound.min_active, expected.min_active)
+        learned = problem.component_of_bit >= 0
+        np.testing.assert_array_equal(
+            found.bound.can_be_zero[learned], expected.can_be_zero[learned]
+        )
 
 
 def test_nothing_and_other_programs_are_refused():
@@ -134,18 +139,19 @@ def cases():
     return collect(LearningProblem(instances[0].program, "joint"), instances)
 
 
-@pytest.mark.parametrize("rule", ["certificate", "zero"])
-def test_the_margins_are_distances_of_the_means_to_their_thresholds(cases, rule):
-    found = margins(cases, rule)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_the_margins_are_distances_of_the_means_to_their_thresholds(cases, convention):
+    found = margins(cases, convention)
     (part,), (states,) = found.components, cases.components
     ones = states.active > 0
-    if rule == "zero":
+    if convention == "zero":
         assert (part.margins[ones] == states.means[ones]).all()
         assert (part.margins[~ones] == -states.means[~ones]).all()
     else:
-        certificate = cases.certificate()
-        # The smallest margin of a 1 is the certificate's.
-        assert part.margins[ones].min() == pytest.approx(certificate.smallest_margin, abs=1e-12)
+        certificate = cases.certificate(convention)
+        # The smallest margin is the certificate's; without a match there is nothing to decide.
+        smallest = part.margins[states.count > 0].min()
+        assert smallest == pytest.approx(certificate.smallest_margin, abs=1e-12)
         assert found.noise_ratio == pytest.approx(certificate.noise_to_margin / 4, rel=1e-9)
     assert found.right_in_the_mean
     assert (found.z > 0).all()
@@ -171,22 +177,36 @@ def test_the_bounds_are_ordered_and_are_their_formulas(cases):
     found = margins(cases)
     some = bounds(found, delta=1e-3)
     n0 = cases.problem.program.num_templates
-    terms = 2 * n0 * cases.num_steps * cases.num_nodes
-    assert some.theory == math.ceil(8 * n0 * math.log(terms))
-    assert some.numerical == math.ceil(8 * found.noise_ratio * math.log(terms))
+    log_terms = math.log(cases.num_decisions / 1e-3)
+    assert some.theory == math.ceil(8 * n0 * log_terms)
+    assert some.numerical == math.ceil(8 * found.noise_ratio * log_terms)
+    # The published one counts every encoded input, 2^n0, and has no delta.
+    log_inputs = math.log(2 * n0 * cases.num_steps) + n0 * math.log(2)
+    assert some.published == math.ceil(8 * n0 * log_inputs)
+    # Two thresholds, one worst decision: fewer than the lower bound let it fail more often than delta.
+    tail = stats.norm.sf(found.z.min() * np.sqrt([some.lower - 1, some.lower]))
+    assert tail[0] > 1e-3 >= tail[1]
+    assert some.lower <= some.union
     # Exact tails over distinct decisions are sharper than exponential ones over all decisions.
     assert 1 <= some.union <= some.certificate
-    assert some.numerical < some.theory
+    assert some.numerical < some.theory < some.published
     assert stats.norm.sf(found.z * math.sqrt(some.union)).sum() <= 1e-3
-    zero = bounds(margins(cases, "zero"), delta=1e-3)
-    assert zero.certificate is None
-    assert zero.union > some.union
+    shared, zero = (bounds(margins(cases, name), delta=1e-3) for name in ("shared", "zero"))
+    assert some.union < shared.union < zero.union <= zero.certificate
+
+
+def test_the_spread_of_weights_is_the_fourth_power_in_every_margin(cases):
+    one, double = margins(cases), margins(cases, weight_std=2.0)
+    np.testing.assert_allclose(double.z, one.z / 4, rtol=1e-12)
+    assert bounds(double, delta=1e-3).certificate > bounds(one, delta=1e-3).certificate
 
 
 def test_the_ratio_of_noise_to_mean_falls_with_padding():
     instances = few(num_graphs=10)
     ratios = [
-        margins(collect(LearningProblem(instances[0].program, "joint", p), instances)).noise_ratio
+        margins(
+            collect(LearningProblem(instances[0].program, "joint", p), instances), "shared"
+        ).noise_ratio
         for p in (0, 20, 40, 80)
     ]
     assert ratios == sorted(ratios, reverse=True)
@@ -198,8 +218,9 @@ def test_a_program_that_is_wrong_in_the_mean_has_no_number_of_networks():
     problem = LearningProblem(program([[0]] * 10 + [[1]] * 10), "joint")
     matched = np.array([[1] + [0] * 9 + [1] * 10], bool)
     cases = Cases(problem, (ComponentCases(matched, gaussian.writes(problem, 0), 20),), 1, 1, 1, 1)
-    assert not cases.certificate().certified
-    found = margins(cases)
+    assert not cases.certificate("shared").certified
+    assert cases.certificate().certified
+    found = margins(cases, "shared")
     assert not found.right_in_the_mean
     assert found.noise_ratio == math.inf
     with pytest.raises(CertificateError, match="some mean is on the wrong side"):

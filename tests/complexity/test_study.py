@@ -47,9 +47,9 @@ def test_a_prefix_is_exact_if_and_only_if_the_executor_makes_no_mistake(flooding
     graphs = batch([instance.graph for instance in instances]).tuple
     graphs = graphs._replace(nodes=np.concatenate([instance.initial for instance in instances]))
     config = EnsembleConfig(members=5, width=512, draw=draw)
-    found = exact_prefixes(margins(cases), config, 1)
+    found = exact_prefixes(margins(cases, "shared"), config, 1)
     assert found.numbers.tolist() == [1, 2, 3, 4, 5]
-    problem, certificate = cases.problem, cases.certificate()
+    problem, certificate = cases.problem, cases.certificate("shared")
     whole = Ensemble(problem, config, train_at_once(problem, config))
     verdicts = []
     for n in found.numbers.tolist():
@@ -64,13 +64,13 @@ def test_a_prefix_is_exact_if_and_only_if_the_executor_makes_no_mistake(flooding
 def test_repetitions_have_members_of_their_own(flooding):
     _, cases = flooding
     config = EnsembleConfig(members=3, width=256, draw="linearised")
-    twice = exact_prefixes(margins(cases), config, 2)
-    once = exact_prefixes(margins(cases), dataclasses.replace(config, members=6), 1)
+    twice = exact_prefixes(margins(cases, "shared"), config, 2)
+    once = exact_prefixes(margins(cases, "shared"), dataclasses.replace(config, members=6), 1)
     # Repetition 0 has the members 0 to 2 of an ensemble of 6.
     np.testing.assert_array_equal(twice.exact[0], once.exact[0, :3])
-    gaussian_draws = exact_prefixes(margins(cases), GAUSSIAN, 6).exact
+    gaussian_draws = exact_prefixes(margins(cases, "shared"), GAUSSIAN, 6).exact
     assert len({row.tobytes() for row in gaussian_draws}) > 1
-    again = exact_prefixes(margins(cases), GAUSSIAN, 6).exact
+    again = exact_prefixes(margins(cases, "shared"), GAUSSIAN, 6).exact
     np.testing.assert_array_equal(gaussian_draws, again)
 
 
@@ -85,14 +85,14 @@ def test_gaussian_prefixes_are_those_of_gaussian_ensembles_member_by_member(floo
     # The same law by two routes: sums of noise, and members as functions. Each of 5 comparisons
     # is passed by a true statement but for 7e-6.
     _, cases = flooding
-    found, (part,) = margins(cases), margins(cases).components
+    found, (part,) = margins(cases, "shared"), margins(cases, "shared").components
     repeat, few = 120, dataclasses.replace(GAUSSIAN, members=5)
     naive = np.zeros((repeat, few.members), bool)
     for r in range(repeat):
         ensemble = GaussianEnsemble(cases.problem, dataclasses.replace(few, seed=100 + r))
         outputs = ensemble.components[0].at(part.cases.matched)
         means = np.cumsum(outputs, axis=1) / np.arange(1, few.members + 1)[None, :, None]
-        above = means > part.thresholds[:, None, None]
+        above = means > part.thresholds[:, None, :]
         naive[r] = (above == (part.signs > 0)[:, None, :]).all(axis=(0, 2))
     fast = exact_prefixes(found, few, repeat).exact
     assert frequencies_agree(naive.mean(axis=0), fast.mean(axis=0), repeat)
@@ -103,7 +103,7 @@ def test_gaussian_prefixes_are_those_of_gaussian_ensembles_member_by_member(floo
 
 def test_the_prediction_is_the_measured_frequency(flooding):
     _, cases = flooding
-    found, repeat = margins(cases), 300
+    found, repeat = margins(cases, "shared"), 300
     measured = exact_prefixes(found, GAUSSIAN, repeat)
     curve = certainty(found, measured, seed=1, simulations=repeat)
     assert frequencies_agree(np.array(curve.predicted), np.array(curve.measured), repeat)
@@ -209,12 +209,13 @@ def test_a_study_says_what_was_measured_and_the_bounds_hold():
     assert found.quantile(1.0) == max(found.stable)
     data = json.loads(json.dumps(found.to_data(), allow_nan=False))
     assert data["bounds"]["theory"] == found.bounds.theory
+    assert data["bounds"]["lower"] <= found.bounds.union
     assert data["stable"] == list(found.stable)
     assert len(data["certainty"]["measured"]) == len(data["certainty"]["members"])
 
 
 def test_a_study_with_too_few_members_says_so():
-    found = small_study(members=2)
+    found = small_study(members=2, convention="shared")
     assert None in found.stable
     assert found.median == np.inf
     assert found.to_data()["median"] is None
@@ -228,7 +229,7 @@ def test_networks_needed_and_noise_fall_with_padding_and_the_trend_says_so():
     assert trend.exponent < 0
     assert trend.interval[1] < 0
     assert trend.noise_exponent < 0
-    assert trends(studies[:1]) == ()
+    assert trends(studies[:1]) == trends(studies[:2]) == ()
     # Who found no exact ensemble would have needed the most: nothing is fitted to the rest.
     without = dataclasses.replace(studies[0], stable=(*studies[0].stable[:-1], None))
     assert trends([without, *studies[1:]]) == ()
@@ -242,8 +243,13 @@ def test_networks_needed_and_noise_fall_with_padding_and_the_trend_says_so():
     "config, rule, repeat, message",
     [
         (EnsembleConfig(members=2), "zero", 1, "coin flips"),
-        (GAUSSIAN, "certificate", 0, "at least one repetition"),
-        (dataclasses.replace(GAUSSIAN, weight_std=2.0), "certificate", 1, "unit weights"),
+        (GAUSSIAN, "bit", 0, "at least one repetition"),
+        (
+            dataclasses.replace(GAUSSIAN, weight_std=2.0),
+            "bit",
+            1,
+            "with weight_std 1, but weight_std 2",
+        ),
     ],
     ids=["zero thresholds", "no repetition", "weights"],
 )
@@ -257,7 +263,7 @@ def test_zero_thresholds_need_many_more_networks_at_infinite_width(flooding):
     _, cases = flooding
     config = dataclasses.replace(GAUSSIAN, members=1500)
     zero = exact_prefixes(margins(cases, "zero"), config, 10)
-    half = exact_prefixes(margins(cases), config, 10)
+    half = exact_prefixes(margins(cases, "shared"), config, 10)
     first_zero, _ = smallest_numbers(zero)
     first_half, _ = smallest_numbers(half)
     assert min(n or 9999 for n in first_zero) > 5 * max(first_half)
@@ -267,4 +273,4 @@ def test_too_many_states_are_refused_with_what_would_help(flooding, monkeypatch)
     _, cases = flooding
     monkeypatch.setattr(gaussian, "MAX_STATES", 3)
     with pytest.raises(EnsembleError, match="use fewer graphs, a factored ensemble"):
-        exact_prefixes(margins(cases), GAUSSIAN, 1)
+        exact_prefixes(margins(cases, "shared"), GAUSSIAN, 1)

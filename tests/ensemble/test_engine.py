@@ -1,5 +1,7 @@
 """The ensemble as one wide network, against its members evaluated one by one."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,8 +67,9 @@ def one_by_one(ensemble, states):
 
 
 def by_engine(ensemble, states):
-    certificate = Certificate(ensemble.problem, state_bound(ensemble.problem))
-    update = ensemble_engine(ensemble, certificate)
+    problem = ensemble.problem
+    thresholds = np.ones((problem.program.layout.num_bits, problem.max_matches + 1))
+    update = engine.uncertified_engine(ensemble, thresholds)
     return np.asarray(update.means(encode(update.encoding, jnp.asarray(states.T))))
 
 
@@ -177,8 +180,8 @@ def test_a_trained_ensemble_decides_every_bit_of_every_state_as_the_program():
     decision = jax.jit(decide)(update, matches)
     np.testing.assert_array_equal(np.asarray(decision.bits), expected)
     # The twin: untrained networks do not.
-    untrained = ensemble_engine(random_ensemble(problem), certificate)
-    assert (np.asarray(decide(untrained, matches).bits) != expected).any()
+    untrained = engine.uncertified_engine(random_ensemble(problem), certificate.thresholds)
+    assert (np.asarray(jax.jit(decide)(untrained, matches).bits) != expected).any()
 
 
 def test_the_first_members_are_kept():
@@ -217,3 +220,15 @@ def test_a_certificate_for_another_problem_is_refused(other):
     ensemble = random_ensemble(LearningProblem(MIXED))
     with pytest.raises(EnsembleError, match=r"the ensemble learned .* the certificate is for"):
         ensemble_engine(ensemble, Certificate(other, state_bound(other)))
+
+
+def test_a_certificate_for_another_kind_of_network_is_refused():
+    problem = LearningProblem(MIXED)
+    certificate = Certificate(problem, state_bound(problem))
+    with pytest.raises(EnsembleError, match=r"without biases, but these have bias_std 0\.5"):
+        ensemble_engine(random_ensemble(problem, bias_std=0.5), certificate)
+    heavy = dataclasses.replace(random_ensemble(problem).config, weight_std=1.5)
+    networks = dataclasses.replace(random_ensemble(problem), config=heavy)
+    with pytest.raises(EnsembleError, match=r"weight_std 1, but these have weight_std 1\.5"):
+        ensemble_engine(networks, certificate)
+    ensemble_engine(networks, dataclasses.replace(certificate, weight_std=1.5))

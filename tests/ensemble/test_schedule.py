@@ -110,7 +110,7 @@ def test_the_edges_scale_with_the_weights_as_real_spectra_do():
 
 @pytest.mark.parametrize("width", [1, 3, 16])
 def test_a_schedule_is_finite_and_stable_even_where_the_edge_collapses(width):
-    plan = schedule(64, 64, width, tolerance=1e-4)
+    plan = schedule(64, 64, width, tolerance=1e-4, descent="heavy-ball")
     _, largest = spectrum(64, 64, width, 1.0)
     # Heavy ball is stable for learning_rate * eigenvalue < 2 (1 + momentum).
     assert 0 < plan.learning_rate * largest < 2 * (1 + plan.momentum)
@@ -129,14 +129,19 @@ def problem(num_inputs):
     return LearningProblem(Program("turns", layout, tuple(templates)))
 
 
-CONFIG = EnsembleConfig(members=4, width=1024)
+CONFIG = EnsembleConfig(members=4, width=1024, descent="heavy-ball")
 
 
 def plan_and_steps(num_inputs, **changes):
     config = dataclasses.replace(CONFIG, **changes)
     weights = train_chunk(problem(num_inputs), config, Chunk(0, 0, config.members))
     plan = schedule(
-        num_inputs, 3, config.width, weight_std=config.weight_std, tolerance=config.tolerance
+        num_inputs,
+        3,
+        config.width,
+        weight_std=config.weight_std,
+        tolerance=config.tolerance,
+        descent=config.descent,
     )
     return plan, int(weights.steps.max())
 
@@ -160,7 +165,7 @@ def test_it_does_so_for_other_weights_at_initialisation(weight_std):
 
 def test_a_prediction_for_a_problem_four_times_as_large_is_outside_the_factor():
     # The number of steps grows with the root of the condition number.
-    plan = schedule(16 * 64, 3, 16 * 1024, tolerance=1e-4)
+    plan = schedule(16 * 64, 3, 16 * 1024, tolerance=1e-4, descent="heavy-ball")
     _, steps = plan_and_steps(16)
     assert not plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
 

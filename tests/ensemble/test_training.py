@@ -53,7 +53,7 @@ def initial_weights(problem, config, chunk):
     )
     parts = []
     for member in range(chunk.first_member, chunk.last_member):
-        weights, _, steps = start(
+        weights, _, steps, _ = start(
             np.array([member], np.uint32),
             np.uint32(config.seed),
             np.array(stack.components, np.uint32),

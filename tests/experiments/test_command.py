@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from experiments import configuration, registry
-from experiments.experiment import Experiment, Paper
-from ntkexec.check import Check, Measurement
+from experiments.experiment import Experiment, NotMeasured, Paper
+from ntkexec.check import Check, Measurement, Outcome
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 
@@ -88,7 +88,7 @@ def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
     assert "1, at most 2" in out
     assert "not measured  data" in out
     assert "needs the data set roses" in out
-    assert out.splitlines()[-1] == "1 hold, 0 fail, 1 not measured"
+    assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
     assert "example, seed 1: numbers (3 of 4)" in err
     assert (tmp_path / "results" / "example").is_dir()
     assert "2 of 4 results were in results" in command("run", "example", "--seeds", 2)[1]
@@ -126,6 +126,78 @@ def test_the_page_is_one_escaped_file(command, tmp_path):
     assert "<script" not in page
 
 
+UNDECIDED = dataclasses.replace(
+    EXAMPLE,
+    checks=(
+        Check(
+            "near",
+            "the size is < 3",
+            "source",
+            "how",
+            2,
+            "theory",
+            lambda rs: Measurement(rs[0]["numbers"]["value"], (1.5, 2.5)),
+        ),
+        *EXAMPLE.checks,
+    ),
+)
+
+
+@pytest.fixture
+def undecided(monkeypatch):
+    """An experiment with a claim whose interval contains the bound."""
+    whole = Outcome.verdict.fget
+
+    def verdict(outcome):
+        return "undecided" if outcome.check.name == "near" else whole(outcome)
+
+    monkeypatch.setattr(Outcome, "verdict", property(verdict))
+    monkeypatch.setattr(registry, "find", lambda slug: UNDECIDED)
+
+
+def test_an_undecided_claim_is_counted_by_itself_and_is_no_failure(command, undecided, tmp_path):
+    status, out, _ = command("run", "example", "--html", "page.html")
+    assert status == 0
+    assert "undecided     near: the size is < 3" in out
+    assert "1 [1.5, 2.5], at most 2" in out
+    assert out.splitlines()[-1] == "1 holds, 0 fail, 1 undecided, 1 not measured"
+    page = (tmp_path / "page.html").read_text()
+    assert '<td class="undecided">undecided</td>' in page
+    assert ".undecided { color: #9a5b00;" in page  # amber
+    assert "1 holds, 0 fail, 1 undecided, 1 not measured" in page
+    found = strict(command("run", "example", "--json")[1])["experiments"][0]
+    assert found["summary"] == {"holds": 1, "fails": 0, "undecided": 1, "not_measured": 1}
+    assert [claim["verdict"] for claim in found["claims"]] == ["undecided", "holds", "not measured"]
+
+
+def test_a_failure_beside_an_undecided_claim_is_one(command, undecided):
+    status, out, _ = command("run", "example", "--set", "size=3")
+    assert status == 1
+    assert out.splitlines()[-1] == "0 hold, 1 fails, 1 undecided, 1 not measured"
+
+
+def test_words_of_strangers_are_text_on_the_page(command, monkeypatch, tmp_path):
+    tricky = "<!--<script>\u2028</script></table>"
+
+    def refused(config, trial):
+        raise NotMeasured(tricky)
+
+    example = dataclasses.replace(
+        EXAMPLE,
+        title=tricky,
+        studies={**EXAMPLE.studies, "data": refused},
+        checks=tuple(dataclasses.replace(check, claim=tricky) for check in EXAMPLE.checks),
+    )
+    monkeypatch.setattr(registry, "find", lambda slug: example)
+    assert command("run", "example", "--html", "page.html")[0] == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "<script" not in page
+    assert "<!--" not in page
+    # Title and heading, two claims, one reason.
+    assert page.count("&lt;!--&lt;script&gt;") == 4
+    assert page.count("</table>") == 3
+
+
 def test_real_data_is_found_by_flag_or_environment(command, tmp_path, monkeypatch):
     (tmp_path / "mine" / "roses").mkdir(parents=True)
     given = command("run", "example", "--data", tmp_path / "mine", "--out", "one", "--json")[1]
@@ -143,6 +215,7 @@ def test_real_data_is_found_by_flag_or_environment(command, tmp_path, monkeypatc
         (("example", "--set", "colour=red"), "the fields are size"),
         (("example", "--seeds", 0), "at least one seed is needed, got 0"),
         (("example", "--html", "."), "cannot write the page: . is a folder"),
+        (("example", "--html", "/dev/null/page.html"), "cannot write the page: /dev/null takes no"),
         (("example", "--scale", "full"), "example has no scale 'full'; it has quick"),
     ],
 )
@@ -165,7 +238,7 @@ def test_an_experiment_that_cannot_run_leaves_the_reports_of_the_others(
     status, out, err = command("run", "all", "--seeds", 1, "--html", "page.html")
     assert status == 2
     assert out.startswith("example: ")
-    assert out.splitlines()[-1] == "1 hold, 0 fail, 1 not measured"
+    assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
     assert err.splitlines()[-1].endswith("broken: nobody answers")
     assert "An example" in (tmp_path / "page.html").read_text()
     status, out, _ = command("run", "all", "--seeds", 1, "--json")

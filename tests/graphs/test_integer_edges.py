@@ -48,11 +48,18 @@ def edges_of(graph):
 @example("01 1\n")
 @example("1 2\n1 2 3 4\n")
 @example("1\n2\n")
+@example("1 2\t3\n4 5\t6\n")
+@example("1,\t2\n3,\t4\n")
+@example("1 2 #3\n")
+@example("1,2 #3\n")
+@example("1 2\n#3\n")
+@example("1 2#3\n")
+@example("1 2 ##\n3 4 #\n")
 def test_what_is_read_at_once_is_what_is_read_line_by_line(text):
     found = read_integer_edges(text.encode())
     if found is None:
         return
-    expected = parse_edge_list(text.splitlines(), "text")
+    expected = parse_edge_list(text, "text")
     names = list(found.names)
     assert names == sorted(expected)
     assert all(type(name) is int for name in names)

@@ -19,8 +19,8 @@ from ntkexec.problem import LearningProblem
 from ntkexec.template import Program, template
 
 
-def trained(program, *, members=1, width=64, kind="factored", seed=0):
-    certificate = pipeline.certify(program, kind=kind, num_decisions=1000)
+def trained(program, *, members=1, width=64, kind="factored", seed=0, threshold="bit"):
+    certificate = pipeline.certify(program, kind=kind, num_decisions=1000, threshold=threshold)
     config = EnsembleConfig(members=members, width=width, seed=seed)
     return certificate, ensemble.train(certificate.problem, config)
 
@@ -62,7 +62,7 @@ def one_step(engine, program, states):
 
 def test_wrong_decisions_of_weak_networks_are_kept():
     program = unions(6)
-    certificate, networks = trained(program)
+    certificate, networks = trained(program, threshold="shared")
     assert not memo_engine(networks, certificate).packed.corrections
     networks = spoilt(networks, noise=1.0)
     engine = memo_engine(networks, certificate)
@@ -138,6 +138,7 @@ def test_rounding_in_float32_stays_within_the_bound():
     certificate, networks = trained(program, width=128)
     plain = pipeline.make_engine("ensemble", certificate, networks)
     problem, config = certificate.problem, networks.config
+    broken = []
     for stack, wide, weights in zip(problem.stacks, plain.stacks, networks.weights):
         for position, index in enumerate(stack.components):
             size = len(problem.components[index].templates)
@@ -149,9 +150,10 @@ def test_rounding_in_float32_stays_within_the_bound():
             rounded = np.maximum(inputs @ hidden, 0) @ np.asarray(wide.output[position, :, 0])
             difference = np.abs(rounded - means)
             assert (difference <= errors).all()
-            # A shorter mantissa breaks the bound, so it is no empty one.
             coarse = np.float64(wide.output[position, :, 0].astype(jnp.bfloat16))
-            assert (np.abs(np.maximum(inputs @ hidden, 0) @ coarse - means) > errors).any()
+            broken.append((np.abs(np.maximum(inputs @ hidden, 0) @ coarse - means) > errors).any())
+    # A shorter mantissa breaks the bound, so it is no empty one.
+    assert any(broken)
 
 
 def test_means_that_are_no_numbers_are_refused(monkeypatch):
@@ -185,7 +187,7 @@ def test_networks_that_are_mostly_wrong_are_refused(monkeypatch):
 
 def test_linearised_networks_are_tabulated_as_they_run():
     program = unions(5)
-    certificate = pipeline.certify(program, num_decisions=1000)
+    certificate = pipeline.certify(program, num_decisions=1000, threshold="shared")
     config = EnsembleConfig(members=1, width=64, draw="linearised")
     networks = spoilt(ensemble.draw(certificate.problem, config), noise=1.0)
     engine = memo_engine(networks, certificate)

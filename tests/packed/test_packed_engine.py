@@ -253,21 +253,26 @@ def colliding_program(writers):
 def test_a_joint_program_beyond_its_capacity_is_refused_and_padding_mends_it():
     program = colliding_program(12)
     problem = LearningProblem(program, "joint")
+
+    def packed(problem, max_matches, convention="shared"):
+        bound = given_bound(problem, max_matches)
+        return packed_kernel_engine(Certificate(problem, bound, convention=convention))
+
     with pytest.raises(CertificateError, match="the kernel does not decide"):
-        packed_kernel_engine(Certificate(problem, given_bound(problem, 24)))
+        packed(problem, 24)
     padded = LearningProblem(program, "joint", padding=4000)
-    assert (
-        "every state"
-        in packed_kernel_engine(Certificate(padded, given_bound(padded, 24))).relies_on
-    )
-    few = packed_kernel_engine(Certificate(problem, given_bound(problem, 1)))
-    assert "bound of 1 matches" in few.relies_on
+    assert "every state" in packed(padded, 24).relies_on
+    assert "bound of 1 matches" in packed(problem, 1).relies_on
+    # With a threshold for each bit there is no such capacity.
+    assert "every state" in packed(problem, 24, "bit").relies_on
 
 
 def test_verification_notices_a_state_outside_the_bound():
     program = colliding_program(12)
     problem = LearningProblem(program, "joint")
-    engine = packed_kernel_engine(Certificate(problem, given_bound(problem, 1)))
+    engine = packed_kernel_engine(
+        Certificate(problem, given_bound(problem, 1), convention="shared")
+    )
     states = np.ones((3, program.layout.num_bits), bool)
     states[:, 1:12] = False
     inputs = message_passing.graphs_tuple(np.zeros(0, int), np.zeros(0, int), 3, nodes=states)

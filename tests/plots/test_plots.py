@@ -20,12 +20,15 @@ from ntkexec.programs import bfs
 @pytest.mark.parametrize("padding", [0, 300])
 def test_a_program_is_certified_if_and_only_if_all_bits_lie_below_their_curve(kind, padding):
     program = bfs.program(degree=3, slots=7, word=3)
-    found = pipeline.certify(program, kind=kind, padding=padding, num_decisions=1000)
+    found = pipeline.certify(
+        program, kind=kind, padding=padding, num_decisions=1000, threshold="shared"
+    )
     record = found.curves()
     below = [
         bit["collisions"] < record["curves"][str(bit["n0"])][bit["m"] - 2] for bit in record["bits"]
     ]
     assert all(below) == found.certified
+    assert found.conventions()["bit"].certified
     (axes,) = certificate_plot.certificate(record).axes
     assert len(axes.lines) == len(record["curves"])
     assert sum(len(points.get_offsets()) for points in axes.collections) == len(record["bits"])
@@ -73,7 +76,7 @@ def test_verbose_tells_what_was_done_on_stderr_only(capsys):
     words = ["run", "bfs", "path:4", "--engine", "kernel", "--json"]
     assert main(["--verbose", *words]) == 0
     loud = capsys.readouterr()
-    assert "certified: smallest margin" in loud.err
+    assert "certified at infinite width: smallest margin" in loud.err
     assert "steps in" in loud.err
     assert main(["--quiet", *words]) == 0
     assert capsys.readouterr().err == ""

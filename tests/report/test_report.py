@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import json
 import shutil
 
 import jax.numpy as jnp
@@ -72,10 +73,22 @@ def test_a_run_without_a_trace_or_with_too_much_of_one_is_refused(monkeypatch):
         report.trace_data(traced("bfs", "path:3"))
 
 
-def test_a_name_cannot_end_the_script():
-    graph = nx.Graph([("</script><b>", "a"), ("a", "&amp;")])
-    page = report.to_html(report.trace_data(traced("bfs", graph, source="a")))
+# What HTML reads as the end of a script, as a comment in which no script ends, or as another mark.
+TRICKY = ("</script><b>", "<!--<script>", "<![CDATA[", "-->", "&amp;", "/*SCRIPT*/", "\u2028'\"\\")
+
+
+def tricky():
+    return traced("bfs", nx.Graph([("a", name) for name in TRICKY]), source="a")
+
+
+def test_a_name_cannot_end_or_hide_the_script():
+    data = report.trace_data(tricky())
+    page = report.to_html(data)
     assert page.count("</script>") == 2
+    start = page.index('type="application/json">') + len('type="application/json">')
+    held = page[start : page.index("</script>", start)]
+    assert "<" not in held
+    assert json.loads(held) == data
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
@@ -123,6 +136,18 @@ def visit(browser, tmp_path):
     for page in pages:
         page.close()
     assert complaints == []
+
+
+def test_a_name_of_marks_is_shown_and_blanks_nothing(visit):
+    result = tricky()
+    page = visit(result)
+    assert "EXACT: all 8 nodes" in page.locator("#verdict").text_content()
+    names = [str(name) for name in result.by_node()]
+    for name in TRICKY:
+        page.locator(f'[data-node="{names.index(name)}"]').focus()
+        page.keyboard.press("Enter")
+        assert name in page.locator("#name").text_content()
+    assert page.locator("b").count() == 0
 
 
 def step_of(page):

@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.errors import GraphError, ProgramError
+from ntkexec.errors import GraphError, ProgramError, shown
 from ntkexec.graphs import Graph
 from ntkexec.layout import INVALID
 from ntkexec.programs import inputs as common
@@ -57,6 +57,8 @@ class Family:
             identifiers the answer by node and field, obtained in another way; by default the
             algorithm's own functions are carried out.
         formats: by field, `format(value, graph)` shows a value.
+        loops: what an edge from a node to itself would mean, where the answer depends on it; a graph
+            from which one was dropped is refused then.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Family:
     node_inputs: Callable[..., Inputs] | None = None
     reference: Reference | None = None
     formats: Mapping[str, Callable[[int, Graph], object]] = dataclasses.field(default_factory=dict)
+    loops: str | None = None
 
     def compiled(self, *, degree: int, slots: int, word: int) -> Compiled:
         """The algorithm of these sizes, compiled; once for each."""
@@ -88,9 +91,16 @@ class Family:
             asked: see `inputs`.
 
         Raises:
-            GraphError: a directed graph, or an input that does not fit.
+            GraphError: a directed graph, an input that does not fit, or a dropped edge from a node to
+                itself on which the answer depends.
             ProgramError: the graph does not fit the given sizes, or what `compile` refuses.
         """
+        if self.loops is not None and graph.loops is not None:
+            node = shown(graph.names[int(graph.loops.nodes[0])])
+            raise GraphError(
+                f"{self.name} on graph {shown(graph.label)}: node {node} has an edge to itself, "
+                f"{self.loops}; it cannot be dropped without another answer"
+            )
         others = {name: value for name, value in asked.items() if name != "rounds"}
         given = None if self.node_inputs is None else self.node_inputs(graph, **others)
         needed = {

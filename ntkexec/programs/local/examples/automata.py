@@ -125,6 +125,7 @@ LIFE = Family(
     node_inputs=soup,
     reference=reference.life,
     formats={"alive": as_flag},
+    loops="so it is its own neighbour",
 )
 RULE_110 = Family(
     name="rule-110",
@@ -135,4 +136,5 @@ RULE_110 = Family(
     node_inputs=row,
     reference=reference.rule_110,
     formats={"alive": as_flag},
+    loops="so it is its own neighbour",
 )

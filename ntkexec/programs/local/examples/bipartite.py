@@ -67,4 +67,5 @@ FAMILY = Family(
     node_inputs=is_root,
     reference=reference.bipartite,
     formats={"bipartite": as_flag},
+    loops="a cycle of odd length",
 )

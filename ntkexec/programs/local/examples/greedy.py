@@ -102,6 +102,7 @@ COLOURING = Family(
     build=build_colouring,
     rounds=longest_descent,
     reference=reference.greedy_colouring,
+    loops="which no colouring allows",
 )
 INDEPENDENT_SET = Family(
     name="independent-set",
@@ -110,4 +111,5 @@ INDEPENDENT_SET = Family(
     rounds=longest_descent,
     reference=reference.independent_set,
     formats={"member": as_flag},
+    loops="so it is its own neighbour and in no such set",
 )

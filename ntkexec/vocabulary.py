@@ -1,0 +1,13 @@
+"""The words of options, without JAX, so that the library and the command line share them."""
+
+from typing import Literal, get_args
+
+Convention = Literal["zero", "shared", "bit"]
+"""Where thresholds lie, see `ntkexec.thresholds`."""
+
+CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+
+Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
+"""What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
+
+DRAWS: tuple[Draw, ...] = get_args(Draw)
