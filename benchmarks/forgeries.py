@@ -59,6 +59,11 @@ KINDS = {
     "linearised": Kind(
         "linearised", "factored", EnsembleConfig(members=3, width=128, seed=3, draw="linearised")
     ),
+    "antisymmetric": Kind(
+        "antisymmetric",
+        "factored",
+        EnsembleConfig(members=2, width=192, seed=3, draw="antisymmetric"),
+    ),
     "joint": Kind("joint", "joint", EnsembleConfig(members=6, width=640, seed=0), "path:3"),
 }
 
@@ -198,8 +203,10 @@ def runs_right(case: Case, engine: Any, proof: Any) -> bool:
 
 def _graph(run: Any, num_bits: int) -> GraphsTuple:
     states = [[int(state, 16) >> bit & 1 for bit in range(num_bits)] for state in run["initial"]]
-    ends = (np.array(run[end], int) for end in ("senders", "receivers"))
-    return message_passing.graphs_tuple(*ends, len(states), nodes=np.array(states, bool))
+    senders, receivers = (np.array(run[end], int) for end in ("senders", "receivers"))
+    return message_passing.graphs_tuple(
+        senders, receivers, len(states), nodes=np.array(states, bool)
+    )
 
 
 def campaign(

@@ -69,8 +69,20 @@ def _program(manifest: ensemble.Manifest) -> Program:
 
 def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[str, Any]:
     names = found.problem.program.layout.bit_names
-    kept = ("claim", "exact", "algorithm", "parameters", "kind", "padding", "members", "width")
-    kept += ("weight_std", "draw", "convention", "ensemble")
+    kept = (
+        "claim",
+        "exact",
+        "algorithm",
+        "parameters",
+        "kind",
+        "padding",
+        "members",
+        "width",
+        "weight_std",
+        "draw",
+        "convention",
+        "ensemble",
+    )
     return {name: data[name] for name in kept} | {
         "program": data["program"]["digest"],
         "invariants": [one.reason for one in found.invariants],

@@ -285,7 +285,7 @@ def decisions(
     mean, error = sums.mean, errors["float32"]
     distance = np.where(expected, mean - threshold, threshold - mean)
     # Without a match every term is exactly 0, and what does not exceed its threshold is a 0.
-    idle = ~matched.any(axis=1)[:, None]
+    idle = ~matched.any(axis=1, keepdims=True)
     distance = np.where(idle & ~expected & (threshold >= 0), np.inf, distance)
     right, left = distance > 0, distance - error
     # Not a number is neither right nor wide enough.

@@ -113,7 +113,7 @@ def train(
     """
     if config.draw == "gaussian":
         raise EnsembleError("gaussian ensembles are not trained; use draw()")
-    running = None if thresholds is None else np.float32(thresholds)
+    running = None if thresholds is None else np.asarray(thresholds, np.float32)
     if directory is None:
         pieces = dict(train_all(problem, config, report=report, budget=budget))
         return _assemble(problem, config, pieces, running)

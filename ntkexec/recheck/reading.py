@@ -125,8 +125,8 @@ def read_weights(folder: Path, manifest: Any, stack: int, shape: tuple[int, int,
         found = tensors(folder, entry, size)
         need(found.keys() - RECORDS == layers.keys(), f"{entry['name']} holds other tensors")
         for name, array in found.items():
-            wanted = (*own, inputs, width) if "hidden" in name else (*own, width, outputs)
-            wanted = own if name in RECORDS else wanted
+            matrix = (inputs, width) if "hidden" in name else (width, outputs)
+            wanted = own if name in RECORDS else own + matrix
             need(array.shape == wanted, f"{name} has the shape {array.shape}, not {wanted}")
             kind = "int32" if name == "steps" else config["precision"]
             need(array.dtype == kind, f"{name} has the type {array.dtype}, not {kind}")

@@ -435,7 +435,10 @@ def test_another_program_has_another_digest_which_is_printed(case, bundle, folde
 # Mutants by the hundred.
 
 
-@pytest.mark.parametrize(("kind", "number"), [("factored", 330), ("linearised", 66), ("joint", 66)])
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("factored", 330), ("linearised", 66), ("antisymmetric", 66), ("joint", 66)],
+)
 def test_no_mutant_is_verified_and_runs_wrong(cases, folder, kind, number):
     found = campaign(cases(kind), 1, range(number), folder)
     outcomes = {outcome for _, _, outcome in found}
