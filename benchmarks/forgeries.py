@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 
-from benchmarks.mutants import LEVELS, MUTATORS, Bundle, read_bundle, sign
+from benchmarks.mutants import LEVELS, MUTATORS, OF_THE_PROOF, Bundle, read_bundle, sign
 from ntkexec import complete, ensemble, executor, files, message_passing, pipeline
 from ntkexec.certificate import Certificate
 from ntkexec.ensemble import EnsembleConfig, ensemble_engine, thresholds
@@ -136,7 +136,9 @@ def mutate(case: Case, seed: int, index: int, folder: pathlib.Path) -> tuple[str
     names = list(MUTATORS)
     name, level = names[index % len(names)], LEVELS[index // len(names) % len(LEVELS)]
     bundle = case.bundle.copy()
-    MUTATORS[name](rng, bundle)
+    # A proof that is made anew for a changed ensemble is itself changed afterwards.
+    late = level == "proven" and name in OF_THE_PROOF
+    MUTATORS["numbers in tensors" if late else name](rng, bundle)
     if rng.random() < 0.15:
         with contextlib.suppress(Exception):
             MUTATORS[names[int(rng.integers(len(names)))]](rng, bundle)
@@ -149,6 +151,8 @@ def mutate(case: Case, seed: int, index: int, folder: pathlib.Path) -> tuple[str
     if level == "proven":
         with contextlib.suppress(Exception):
             bundle = prove(case, bundle, folder)
+    if late:
+        MUTATORS[name](rng, bundle)
     return name, level, bundle
 
 
@@ -238,13 +242,13 @@ def table(found: Counter[tuple[str, str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(text: str, measured: str) -> str:
-    """The page with everything between its two marks replaced."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def page(text: str, measured: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
+    """The page with everything between two marks replaced."""
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise ValueError(f"the page needs the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    return before + BEGIN + measured + END + after
+        raise ValueError(f"the page needs the lines {marks[0].strip()!r} and {marks[1].strip()!r}")
+    return before + begin + measured + end + after
 
 
 def main() -> None:

@@ -375,6 +375,7 @@ MUTATORS: dict[str, Callable[[np.random.Generator, Bundle], None]] = {
     "program": change_the_program,
 }
 LEVELS = ("raw", "signed", "proven")
+OF_THE_PROOF = ("entries of the proof", "scope")
 
 
 def _chunk(rng: np.random.Generator, bundle: Bundle) -> str:

@@ -120,7 +120,7 @@ def test_networks_that_forgot_something_are_not_certified(bfs):
     trained, certificate = bfs
 
     def forget(output):
-        output[:, 0] *= 0.3
+        output[:, 0] *= -0.3
         return output
 
     judged = complete(damaged(trained, forget), certificate)
@@ -167,7 +167,7 @@ def test_networks_that_leave_the_range_of_float32_are_not_proven(bfs):
 
 def test_what_is_judged_are_the_thresholds_that_run(bfs, found):
     trained, certificate = bfs
-    other = dataclasses.replace(trained, thresholds=trained.thresholds * np.float32(4))
+    other = dataclasses.replace(trained, thresholds=trained.thresholds + np.float32(2))
     assert complete(other).wrong > 0
     with pytest.raises(EnsembleError, match="runs with the threshold"):
         complete(other, certificate)
