@@ -20,6 +20,7 @@ from ntkexec import ensemble, files, pipeline
 from ntkexec.cli.complexity import run_studies
 from ntkexec.complexity import collect, random_instances, trends
 from ntkexec.complexity.bounds import bounds
+from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.margins import margins
 from ntkexec.complexity.sampling import exact_prefixes
 from ntkexec.complexity.study import members_needed, smallest_numbers
@@ -141,23 +142,38 @@ DEGREES = {"flooding": (2,), "bfs": (3, 4), "dfs": (3,), "bellman-ford": (3,)}
 WIDTH, TRIALS, TRAINED_MEMBERS = 3072, 3, 12
 
 
+def linear(cases: Cases) -> int:
+    """Wrong decisions of a linear read-out of the encoding, fitted to the same training pairs."""
+    wrong = 0
+    for part in cases.components:
+        weights = np.linalg.lstsq(np.eye(len(part.writes)), part.writes.astype(float))[0]
+        half = 0.5 / np.sqrt(np.maximum(part.count, 1))
+        wrong += int(((part.encoded() @ weights > half[:, None]) != (part.active > 0)).sum())
+    return wrong
+
+
+def joint_cases(algorithm: str, degree: int) -> Cases:
+    """The states that a joint program visits on the graphs of its setting."""
+    setting = SETTINGS[algorithm]
+    instances = random_instances(
+        algorithm,
+        degree=degree,
+        word=CONVENTION_WORDS.get(algorithm, setting.words[0]),
+        num_graphs=setting.graphs,
+        nodes=setting.nodes,
+        weights=setting.weights,
+        seed=0,
+    )
+    return collect(LearningProblem(instances[0].program, "joint"), instances)
+
+
 def conventions(algorithm: str) -> dict[str, Any]:
     """The conventions of thresholds side by side: bounds, and N measured at infinite width and of
     trained networks; joint, without padding."""
-    setting = SETTINGS[algorithm]
     rows = []
     for degree in DEGREES[algorithm]:
-        instances = random_instances(
-            algorithm,
-            degree=degree,
-            word=CONVENTION_WORDS.get(algorithm, setting.words[0]),
-            num_graphs=setting.graphs,
-            nodes=setting.nodes,
-            weights=setting.weights,
-            seed=0,
-        )
-        problem = LearningProblem(instances[0].program, "joint")
-        cases = collect(problem, instances)
+        cases = joint_cases(algorithm, degree)
+        problem = cases.problem
         for convention in reversed(CONVENTIONS):
             found = margins(cases, convention)
             row: dict[str, Any] = {
@@ -183,6 +199,8 @@ def conventions(algorithm: str) -> dict[str, Any]:
                 ]
                 row["trained"] = [n if math.isfinite(n) else None for n in row["trained"]]
             rows.append(row)
+        shape = {key: rows[-1][key] for key in ("degree", "n0", "m")}
+        rows.append(shape | {"convention": "linear read-out", "wrong": linear(cases)})
     return {"rows": rows}
 
 

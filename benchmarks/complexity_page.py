@@ -66,7 +66,9 @@ in the mean (docs/decisions/threshold.md; `ntkexec check bit-thresholds`). *Unio
 decisions with Gaussian tails, *certificate* over all decisions. *N at infinite width* is the median and the
 99 % quantile of 200 repetitions; *N trained* the smallest number of trained networks of width 3,072 from
 which on all decisions were right, of up to 12, in three repetitions. No number of networks is exact where
-nothing stands."""
+nothing stands. The *linear read-out* of the same encoding, fitted by least squares to the same training
+pairs, is the baseline: exact, without spread, for any program (docs/decisions/threshold.md says what networks
+add)."""
 TRAINED = """Both kinds certified for all states of every graph of degree 3 with words of 5 bits, an error of
 0.001 in a million decisions, thresholds *shared*, and trained on two cores that other work kept busy; joint
 ones with `--descent whitened`, padded as the certificate asks for. Compilation is included."""
@@ -185,13 +187,17 @@ def trained(found: Panels) -> list[str]:
 
 def conventions(found: Panels) -> list[str]:
     """The conventions of thresholds side by side."""
-    header = ("program", "D", "n0", "m", "thresholds", "union", "certificate")
-    header += ("N at infinite width", "N trained")
+    bounds = ("union", "certificate", "N at infinite width", "N trained")
+    header = ("program", "D", "n0", "m", "thresholds", *bounds)
     rows = []
     for key, value in found.items():
         if key.split()[1] != "conventions":
             continue
         for row in value["rows"]:
+            if "wrong" in row:
+                # No spread, so one is as many as any number.
+                exact = "1, 1" if row["wrong"] == 0 else "none"
+                row = row | {"union": 1, "certificate": 1}
             drawn = row.get("gaussian")
             networks = row.get("trained", [])
             numbers = (
@@ -205,7 +211,7 @@ def conventions(found: Panels) -> list[str]:
                     row["m"],
                     row["convention"],
                     *numbers,
-                    f"{drawn[0]:g}, {drawn[1]:g}" if drawn else "",
+                    exact if "wrong" in row else f"{drawn[0]:g}, {drawn[1]:g}" if drawn else "",
                     ", ".join("more" if n is None else f"{n:g}" for n in networks),
                 ]
             )

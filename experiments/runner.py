@@ -93,7 +93,7 @@ class Report:
     @property
     def summary(self) -> dict[str, int]:
         """How many claims have each verdict."""
-        found = [outcome.verdict for outcome in self.outcomes]
+        found: list[str] = [outcome.verdict for outcome in self.outcomes]
         return {verdict: found.count(verdict) for verdict in VERDICTS}
 
     def to_data(self) -> dict[str, Any]:
@@ -273,7 +273,7 @@ def _read(folder: Path, study: str, seed: int) -> dict[str, Any] | None:
         return None
     checked_result(stored.get("result"), path)
     seconds = stored.get("seconds")
-    if type(seconds) not in (int, float) or not 0 <= seconds < LONGEST:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < LONGEST:
         raise ExperimentError(
             f"{path} holds no result: its seconds are {quoted(seconds)}; delete it to measure anew"
         )

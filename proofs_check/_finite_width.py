@@ -122,9 +122,8 @@ def _outputs(
         weights = initial(network, key, antisymmetric=antisymmetric)
         trained = descend(network, weights, target, plan, tolerance=TOLERANCE, max_steps=max_steps)
         apply: Any = network.apply
-        basis = apply(weights, method="on_basis")[:, 0]
-        control = apply(weights, states)[:, 0] - coefficients @ basis
-        outputs = apply(trained.weights, states)[:, 0]
+        control = apply(weights, states) - coefficients @ apply(weights, method="on_basis")
+        outputs = apply(trained.weights, states)
         return outputs, control, trained.residual, trained.steps, trained.peak
 
     return jax.lax.map(one, jax.random.split(key, members))
@@ -186,6 +185,7 @@ def measure(
         members=members,
     )
     trained, control, residual, steps, peak = (np.asarray(a, float) for a in found)
+    trained, control = trained[:, :, 0], control[:, :, 0]
     shape = (members, len(cells), repeat)
     raw = trained[:, : len(states)].reshape(shape)
     cleared = (raw - control[:, : len(states)].reshape(shape)).mean(axis=2)
@@ -202,3 +202,85 @@ def measure(
         )
         for i, (m, a) in enumerate(cells)
     ]  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What finite width does to all decisions of a learning problem at the states that it visits.
+
+    Args:
+        bias: by match set and output, of the bits that are written.
+        error: its standard error.
+        margin: half the difference that one matched writer makes: the margin of a threshold for each
+            bit and number of matches; by match set.
+        spread: standard deviation over networks, in parts of the limit's; root mean square.
+        wrong: decisions that the mean over all networks gets wrong with that threshold.
+        steps, peak, residual: of the training, as in `Cell`.
+    """
+
+    bias: Float[np.ndarray, "x o"]
+    error: Float[np.ndarray, "x o"]
+    margin: Float[np.ndarray, "x"]
+    spread: float
+    wrong: int
+    steps: float
+    peak: float
+    residual: float
+
+    @property
+    def share(self) -> Float[np.ndarray, "x o"]:
+        """Bias in parts of the margin."""
+        return np.abs(self.bias) / self.margin[:, None]
+
+
+def measure_program(
+    target: Float[np.ndarray, "n0 o"],
+    sets: Float[np.ndarray, "x n0"],
+    width: int,
+    *,
+    descent: Descent = "auto",
+    members: int = 12,
+    seed: int = 0,
+) -> Program:
+    """Trains networks for given targets and measures the bias at given match sets.
+
+    Args:
+        target: by training pair and output; outputs without a 1 are left out.
+        sets: zeros and ones, with at least two matches each.
+        width: h.
+        descent: how to train.
+        members: networks.
+        seed: of the weights.
+    """
+    n0, m = len(target), sets.sum(axis=1)
+    written = target.sum(axis=0) > 0
+    alpha, beta = predictor.coefficients(m, np.full(len(m), n0))
+    weights = np.where(sets > 0, alpha[:, None], beta[:, None])
+    plan = schedule(n0, target.shape[1], width, tolerance=TOLERANCE, descent=descent)
+    found = _outputs(
+        jax.random.key(seed),
+        jnp.asarray(target, jnp.float32),
+        jnp.asarray(sets / np.sqrt(m)[:, None], jnp.float32),
+        jnp.asarray(weights, jnp.float32),
+        network=TwoLayerNetwork(n0, width, target.shape[1]),
+        plan=plan,
+        antisymmetric=False,
+        max_steps=20 * plan.predicted_steps + 200,
+        members=members,
+    )
+    trained, control, residual, steps, peak = (np.asarray(a, float) for a in found)
+    cleared = (trained - control)[:, :, written]
+    mean, margin = (weights @ target)[:, written], (alpha - beta) / 2
+    threshold = target.sum(axis=0)[written] * beta[:, None] + margin[:, None]
+    ones = (sets @ target)[:, written] > 0
+    spread = trained[:, :, written].var(axis=0, ddof=1) / predictor.variance(m, n0)[:, None]
+    return Program(
+        bias=cleared.mean(axis=0) - mean,
+        error=cleared.std(axis=0, ddof=1) / np.sqrt(members),
+        margin=margin,
+        spread=float(np.sqrt(spread.mean())),
+        wrong=int(((cleared.mean(axis=0) > threshold) != ones).sum()),
+        steps=float(steps.mean()),
+        peak=float(peak.mean()),
+        residual=float(residual.max()),
+    )

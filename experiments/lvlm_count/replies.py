@@ -1,8 +1,9 @@
 """From a model's reply to a count: read only where it can be read in one way, else refused."""
 
+import dataclasses
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from experiments.shared.words import quoted, shown
 
@@ -25,7 +26,8 @@ FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 NUMBER = re.compile(r"\d+|\d{1,3}(?:,\d{3})+", re.ASCII)
 
 
-class Reply(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Reply:
     """What a model answered.
 
     Args:
@@ -54,7 +56,8 @@ def message(answer: Any) -> str:
     if isinstance(content, list):
         # Some servers answer in parts, as they are asked.
         parts = [part.get("text") if isinstance(part, dict) else None for part in content]
-        content = "".join(parts) if parts and all(isinstance(p, str) for p in parts) else None
+        texts = [part for part in parts if isinstance(part, str)]
+        content = "".join(texts) if parts and len(texts) == len(parts) else None
     if not isinstance(content, str):
         raise ValueError(f"an answer without a message of text: {shown(answer, QUOTED)}")
     return content

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ntkexec import complete, ensemble, pipeline
+from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.problem import LearningProblem
 from ntkexec.summary import table
+from ntkexec.template import Program
 
 
 def certify(
@@ -38,15 +40,13 @@ def certify(
         instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters)
         program = instance.program
     else:
-        program = pipeline.find_algorithm(algorithm).program(**manifest.parameters)
+        program = _program(manifest)
     networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
-    certificate = pipeline.certify_stored(networks, manifest, num_decisions=1, instance=instance)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("certifying", total=None)
         found = complete.complete(
             networks,
-            certificate,
             all_states=all_states,
             executions=() if instance is None else (complete.executed(instance),),
             report=lambda done, total: bar.update(task, completed=done, total=total),
@@ -58,21 +58,44 @@ def certify(
     return found.exact
 
 
+def _program(manifest: ensemble.Manifest) -> Program:
+    """The program that a stored ensemble says it learned."""
+    try:
+        return pipeline.find_algorithm(manifest.algorithm).program(**manifest.parameters)
+    except TypeError:
+        names = ", ".join(manifest.parameters) or "none"
+        raise EnsembleError(f"{manifest.algorithm} does not have the sizes {names:.80}") from None
+
+
 def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[str, Any]:
     names = found.problem.program.layout.bit_names
-    kept = ("claim", "exact", "algorithm", "parameters", "kind", "padding", "members", "width")
+    kept = (
+        "claim",
+        "exact",
+        "algorithm",
+        "parameters",
+        "kind",
+        "padding",
+        "members",
+        "width",
+        "weight_std",
+        "draw",
+        "convention",
+        "ensemble",
+    )
     return {name: data[name] for name in kept} | {
         "program": data["program"]["digest"],
-        "invariants": [one["reason"] for one in data["invariants"]],
-        "executions": [one["label"] for one in data["executions"]],
+        "invariants": [one.reason for one in found.invariants],
+        "executions": [one.label for one in found.executions],
+        "scope": found.scope,
         "match_sets": found.num_sets,
         "decisions": found.num_decisions,
         "wrong": found.wrong,
         "unsure": found.unsure,
         "unproven_with_products": found.unproven,
-        "smallest_margin": found.smallest_margin,
-        "largest_rounding": found.largest_rounding,
-        "smallest_guaranteed": found.tightest.guaranteed,
+        "smallest_margin": finite(found.smallest_margin),
+        "largest_rounding": finite(found.largest_rounding),
+        "smallest_guaranteed": finite(found.tightest.guaranteed),
         "seconds": found.seconds,
         "components": [
             {
@@ -81,8 +104,8 @@ def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[
                 "match_sets": len(one.matched),
                 "wrong": one.wrong,
                 "unsure": one.unsure,
-                "smallest_margin": one.smallest_margin,
-                "largest_rounding": one.largest_rounding,
+                "smallest_margin": finite(one.smallest_margin),
+                "largest_rounding": finite(one.largest_rounding),
             }
             for one in found.components
         ],
@@ -95,7 +118,7 @@ def _text(
     sizes = [len(one.component.templates) for one in found.components]
     tight = found.tightest
     if found.executions:
-        states = "those that occur on " + ", ".join(one.label for one in found.executions)
+        states = "those that occur on " + found.scope
     elif found.invariants:
         reasons = sorted({one.reason for one in found.invariants})
         states = f"all where {' and '.join(reasons)} (every step keeps that: checked)"
@@ -104,7 +127,8 @@ def _text(
     rows = [
         ("program", repr(found.problem.program)),
         ("ensemble", f"{data['kind']}, {data['members']} member(s) of width {data['width']}"),
-        ("weights", f"{len(data['files'])} file(s) in {folder}"),
+        ("networks", f"{data['draw']}, weight_std {data['weight_std']:g}, in {folder}"),
+        ("thresholds", f"those stored with them (convention: {data['convention']})"),
         ("components", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} templates"),
         ("states", states),
         ("match sets", f"{found.num_sets:,}, all listed and evaluated in {found.seconds:.2f} s"),
@@ -127,4 +151,4 @@ def _products(found: complete.CompleteCertificate) -> str:
         f"{name}: {'proven' if not number else f'{number:,} decisions not proven'}"
         for name, number in found.unproven.items()
     ]
-    return "; ".join(parts) + " (runs take float32 on every device)"
+    return "; ".join(parts) + " (runs ask for float32; see ntkexec.roundoff for the hardware)"

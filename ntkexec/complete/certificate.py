@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from ntkexec import roundoff
 from ntkexec.certificate import Certificate
 from ntkexec.complete import evaluation
-from ntkexec.complete.evaluation import Networks
+from ntkexec.complete.evaluation import Networks, networks_of
 from ntkexec.complete.executed import Executed, occurring_sets
 from ntkexec.complete.match_sets import MAX_SETS, as_matrix, match_sets
+from ntkexec.complete.scope import scope
 from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble.thresholds import shared_by
 from ntkexec.errors import CertificateError
 from ntkexec.layout import AtMost
 from ntkexec.problem import LearningProblem
@@ -60,10 +62,10 @@ class Listed:
         component: its templates and bits.
         num_inputs: n0.
         matched: the sets, one a row; shape (sets, templates).
-        threshold: by number of matches, of those that occur.
+        thresholds: with which the decisions are taken; shape (sets, bits).
         wrong: decisions on the wrong side of the threshold, evaluated in float64.
         unsure: decisions on the right side, but by less than the rounding error.
-        smallest_margin: smallest distance to the threshold.
+        smallest_margin: smallest distance to the threshold, infinite if nothing ever matches.
         largest_rounding: largest bound on the error of a float32 evaluation.
         tightest: the decision that comes closest.
         unproven: by how matrix products are taken (`roundoff.PRODUCTS`), the decisions that are
@@ -73,7 +75,7 @@ class Listed:
     component: Component
     num_inputs: int
     matched: Bool[np.ndarray, "s t"]
-    threshold: dict[int, float]
+    thresholds: Float64[np.ndarray, "s o"]
     wrong: int
     unsure: int
     smallest_margin: float
@@ -148,12 +150,13 @@ class CompleteCertificate:
     def largest_rounding(self) -> float:
         return max(one.largest_rounding for one in self.components)
 
-    def verdict(self, parameters: Mapping[str, int]) -> str:
-        """One sentence: exact, and on what; or what is missing.
+    @property
+    def scope(self) -> str:
+        """For what the listed decisions are all that there are."""
+        return scope(self.problem.program.layout, self.invariants, self.executions)
 
-        Args:
-            parameters: the program's sizes.
-        """
+    def verdict(self) -> str:
+        """One sentence: exact, and on what; or what is missing."""
         if self.wrong:
             return (
                 f"NOT EXACT: {self.wrong} of {self.num_decisions:,} decisions are wrong, first at "
@@ -165,20 +168,13 @@ class CompleteCertificate:
                 f"than the rounding error of float32, first at {self.tightest.bit_name}"
             )
         if self.executions:
-            labels = ", ".join(one.label for one in self.executions)
-            return f"EXACT on {labels}: every decision that occurs there is right"
-        limits = []
-        if "degree" in parameters:
-            limits.append(f"degree at most {parameters['degree']}")
-        if "slots" in parameters:
-            limits.append(f"at most {parameters['slots']} colours")
-        where = f"every graph with {' and '.join(limits)}" if limits else "every graph"
-        return f"EXACT on {where}: any number of nodes, any number of steps"
+            return f"EXACT on {self.scope}: every decision that occurs there is right"
+        return f"EXACT on {self.scope}: any number of nodes and steps"
 
 
 def complete(
     ensemble: Ensemble,
-    certificate: Certificate,
+    certificate: Certificate | None = None,
     *,
     all_states: bool = False,
     executions: Sequence[Executed] = (),
@@ -189,7 +185,7 @@ def complete(
 
     Args:
         ensemble: trained networks without biases.
-        certificate: gives the thresholds with which it runs.
+        certificate: gives the thresholds with which it runs; not needed if it is stored with some.
         all_states: assume nothing of states, not even what every step preserves.
         executions: instead of all states, the match sets that occur when the program itself runs:
             for a joint ensemble whose match sets over all states are too many.
@@ -197,15 +193,16 @@ def complete(
         report: called after every component with how many are done, and how many there are.
 
     Raises:
-        CertificateError: biases; too many match sets to list; a certificate for another problem.
+        CertificateError: biases; too many match sets to list; a certificate for another problem, or
+            none where the ensemble has no thresholds of its own.
+        EnsembleError: the certificate's thresholds are not those of the ensemble.
     """
     problem, config = ensemble.problem, ensemble.config
     if config.bias_std:
         raise CertificateError(
             f"a complete certificate is for networks without biases, not bias_std {config.bias_std}"
         )
-    if certificate.problem != problem:
-        raise CertificateError("the ensemble and the certificate are for different problems")
+    thresholds = _running(ensemble, certificate)
     start = time.perf_counter()
     program = problem.program
     invariants = () if all_states or executions else promises_kept(program)
@@ -220,14 +217,8 @@ def complete(
                 matched = np.unique(occurring[:, list(component.templates)], axis=0)
             else:
                 matched = _listed_sets(problem, component, invariants, limit)
-            networks = Networks(
-                weights.hidden[:, place],
-                weights.output[:, place, :, : len(component.bits)],
-                config.weight_std,
-            )
-            listed[index] = decisions(
-                problem, index, matched, networks, certificate.thresholds[component.bits[0]]
-            )
+            networks = networks_of(weights, config, place, len(component.bits))
+            listed[index] = decisions(problem, index, matched, networks, thresholds)
             report(len(listed), len(problem.components))
     return CompleteCertificate(
         ensemble,
@@ -236,6 +227,19 @@ def complete(
         tuple(executions),
         time.perf_counter() - start,
     )
+
+
+def _running(ensemble: Ensemble, certificate: Certificate | None) -> Float32[np.ndarray, "k m"]:
+    """The thresholds with which the ensemble runs."""
+    if certificate is None:
+        if ensemble.thresholds is None:
+            raise CertificateError(
+                "this ensemble was not stored with thresholds; give the certificate with which it runs"
+            )
+        return ensemble.thresholds
+    if certificate.problem != ensemble.problem:
+        raise CertificateError("the ensemble and the certificate are for different problems")
+    return shared_by(ensemble.thresholds, certificate)
 
 
 def _listed_sets(
@@ -255,7 +259,7 @@ def decisions(
     index: int,
     matched: Bool[np.ndarray, "s t"],
     networks: Networks,
-    thresholds: Float64[np.ndarray, "m"],
+    thresholds: Float32[np.ndarray, "k m"],
 ) -> Listed:
     """The decisions of one component on its match sets.
 
@@ -264,7 +268,7 @@ def decisions(
         index: which component.
         matched: its match sets.
         networks: its members.
-        thresholds: by number of matches.
+        thresholds: those that run, by bit and number of matches.
     """
     component, program = problem.components[index], problem.program
     writes = np.array(
@@ -274,25 +278,25 @@ def decisions(
         ]
     )
     expected = matched.astype(int) @ writes.astype(int) > 0
-    count = matched.sum(axis=1)
-    threshold = thresholds[count][:, None]
+    # Float32 numbers, so that comparing with them is exact.
+    threshold = thresholds[list(component.bits)][:, matched.sum(axis=1)].T.astype(np.float64)
     sums = evaluation.sums(networks, matched)
-    # The threshold is rounded to float32 too.
-    errors = {
-        name: sums.error(factors=factors) + 2 * roundoff.FLOAT32 * np.abs(threshold)
-        for name, factors in roundoff.PRODUCTS.items()
-    }
+    errors = {name: sums.error_with(name) for name in roundoff.PRODUCTS}
     mean, error = sums.mean, errors["float32"]
     distance = np.where(expected, mean - threshold, threshold - mean)
-    wrong, left = distance <= 0, distance - error
-    row, column = np.unravel_index(np.argmin(left), left.shape)
+    # Without a match every term is exactly 0, and what does not exceed its threshold is a 0.
+    idle = ~matched.any(axis=1, keepdims=True)
+    distance = np.where(idle & ~expected & (threshold >= 0), np.inf, distance)
+    right, left = distance > 0, distance - error
+    # Not a number is neither right nor wide enough.
+    row, column = np.unravel_index(np.argmin(np.nan_to_num(left, nan=-np.inf)), left.shape)
     tightest = Tightest(
         bit_name=program.layout.bit_names[component.bits[column]],
         matched=tuple(
             program.describe(component.templates[t]) for t in np.flatnonzero(matched[row])
         ),
         mean=float(mean[row, column]),
-        threshold=float(threshold[row, 0]),
+        threshold=float(threshold[row, column]),
         margin=float(distance[row, column]),
         rounding=float(error[row, column]),
     )
@@ -300,11 +304,11 @@ def decisions(
         component=component,
         num_inputs=int(problem.num_inputs[index]),
         matched=matched,
-        threshold={int(m): float(thresholds[m]) for m in np.unique(count)},
-        wrong=int(wrong.sum()),
-        unsure=int((~wrong & (left <= 0)).sum()),
+        thresholds=threshold,
+        wrong=int((~right).sum()),
+        unsure=int((right & ~(left > 0)).sum()),
         smallest_margin=float(distance.min()),
         largest_rounding=float(error.max()),
         tightest=tightest,
-        unproven={name: int((distance <= bound).sum()) for name, bound in errors.items()},
+        unproven={name: int((~(distance > bound)).sum()) for name, bound in errors.items()},
     )

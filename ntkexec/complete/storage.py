@@ -1,10 +1,11 @@
 """A complete certificate as a file, which `python -m ntkexec.recheck` verifies on its own.
 
-The file holds the program, the invariants, every match set, thresholds and margins. The weights
-stay where they are; the file names them by their SHA-256.
+The file holds the program, the invariants, every match set and the margins. Weights and thresholds
+stay where they are; the file names them by the SHA-256 of the manifest, which has theirs.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import numpy as np
 from ntkexec import files
 from ntkexec.complete.certificate import CompleteCertificate
 from ntkexec.ensemble import Manifest
-from ntkexec.ensemble.storage import MANIFEST
+from ntkexec.ensemble.reading import MAX_TEXT, read_regular
+from ntkexec.ensemble.stored import MANIFEST, sha256
 from ntkexec.errors import CertificateError
 
-FORMAT = "ntkexec-complete/1"
+FORMAT = "ntkexec-complete/2"
 
 
 def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dict[str, Any]:
@@ -26,10 +28,10 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
     Args:
         found: the certificate.
         manifest: of the ensemble.
-        folder: where its weights are; their names and digests are taken over.
+        folder: where its weights are; the digest of its manifest, which has all others, is taken
+            over.
     """
-    program = found.problem.program
-    weights = json.loads((folder / MANIFEST).read_bytes())["files"]
+    program, config = found.problem.program, manifest.config
     lists: dict[tuple[str, ...], int] = {}
     components = []
     for one in found.components:
@@ -40,25 +42,24 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
                 "templates": list(one.component.templates),
                 "num_inputs": one.num_inputs,
                 "match_sets": lists.setdefault(rows, len(lists)),
-                "thresholds": {str(m): value for m, value in one.threshold.items()},
-                "wrong": one.wrong,
-                "unsure": one.unsure,
-                "smallest_margin": one.smallest_margin,
-                "largest_rounding": one.largest_rounding,
+                "smallest_margin": finite(one.smallest_margin),
             }
         )
     return {
         "format": FORMAT,
-        "claim": found.verdict(manifest.parameters),
+        "claim": found.verdict(),
         "exact": found.exact,
         "decisions": found.num_decisions,
+        "ensemble": sha256(read_regular(folder / MANIFEST, MAX_TEXT)),
         "algorithm": manifest.algorithm,
         "parameters": manifest.parameters,
         "kind": manifest.kind,
         "padding": manifest.padding,
-        "members": manifest.config.members,
-        "width": manifest.config.width,
-        "weight_std": manifest.config.weight_std,
+        "convention": manifest.convention,
+        "members": config.members,
+        "width": config.width,
+        "weight_std": config.weight_std,
+        "draw": config.draw,
         "program": {
             "digest": program.digest,
             "layout": program.layout.to_json(),
@@ -69,12 +70,11 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
             "round_length": program.round_length,
         },
         "invariants": [
-            {"bound": one.bound, "groups": [list(g) for g in one.groups], "reason": one.reason}
+            {"bound": one.bound, "groups": [list(g) for g in one.groups]}
             for one in found.invariants
         ],
         "executions": [
             {
-                "label": one.label,
                 "senders": one.senders.tolist(),
                 "receivers": one.receivers.tolist(),
                 "initial": [_hex(row) for row in one.initial],
@@ -82,10 +82,14 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
             }
             for one in found.executions
         ],
-        "files": weights,
         "match_sets": [list(rows) for rows in lists],
         "components": components,
     }
+
+
+def finite(number: float) -> float | None:
+    """What JSON can hold: None for what is no finite number."""
+    return number if math.isfinite(number) else None
 
 
 def write(path: Path, data: Mapping[str, Any]) -> None:

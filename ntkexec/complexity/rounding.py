@@ -16,6 +16,7 @@ from ntkexec.complexity.margins import margins
 from ntkexec.ensemble import Ensemble
 from ntkexec.errors import EnsembleError
 from ntkexec.roundoff import Products
+from ntkexec.vocabulary import Convention
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,11 @@ class Float32Certificate:
 
 
 def float32_certificate(
-    ensemble: Ensemble, cases: Cases, *, products: Products = "float32"
+    ensemble: Ensemble,
+    cases: Cases,
+    *,
+    products: Products = "float32",
+    convention: Convention = "bit",
 ) -> Float32Certificate:
     """Compares every decision's margin with the bound on its rounding error.
 
@@ -57,6 +62,7 @@ def float32_certificate(
         cases: the encoded states; their certificate gives the thresholds.
         products: how matrix products are taken. `ntkexec` takes them in float32 on every device;
             the others show whether a faster, coarser product would have done.
+        convention: of the thresholds.
 
     Raises:
         EnsembleError: the ensemble learned another problem.
@@ -66,7 +72,7 @@ def float32_certificate(
         raise EnsembleError(
             "the ensemble and the encoded states are of different learning problems"
         )
-    found = margins(cases)
+    found = margins(cases, convention)
     distances, slack, largest = [], [], 0.0
     for stack, weights in zip(cases.problem.stacks, ensemble.weights, strict=True):
         for place, index in enumerate(stack.components):

@@ -113,7 +113,7 @@ def train(
     """
     if config.draw == "gaussian":
         raise EnsembleError("gaussian ensembles are not trained; use draw()")
-    running = None if thresholds is None else np.float32(thresholds)
+    running = None if thresholds is None else np.asarray(thresholds, np.float32)
     if directory is None:
         pieces = dict(train_all(problem, config, report=report, budget=budget))
         return _assemble(problem, config, pieces, running)
@@ -213,7 +213,12 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
                 "command again to continue it"
             )
         raise EnsembleError(f"{folder} holds no ensemble: {MANIFEST} is missing")
-    return parse_manifest(read_json(path), path)
+    manifest = parse_manifest(read_json(path), path)
+    for name, size in manifest.parameters.items():
+        # Every size but the number of a permutation is one of things that have thresholds.
+        if not 0 <= size <= manifest.thresholds.bytes and name != "permutation":
+            raise EnsembleError(f"{path} is damaged: {name} {size} is none of this ensemble's size")
+    return manifest
 
 
 def load(directory: str | os.PathLike[str], problem: LearningProblem) -> Ensemble:

@@ -24,8 +24,6 @@ from ntkexec.problem import Kind, LearningProblem, Stack
 FORMAT = "ntkexec-ensemble/2"
 PLAN, MANIFEST, THRESHOLDS = "plan.json", "ensemble.json", "thresholds.safetensors"
 
-UNITS = {"trained": 1, "antisymmetric": 1, "linearised": 1}
-"""By draw with weights: hidden units that are stored for every unit of the configured width."""
 SHIFTED = ("linearised",)
 """Draws that store the change of the hidden weights, and the initial output weights, too."""
 
@@ -47,11 +45,11 @@ def tensors_of(config: EnsembleConfig, stack: Stack, members: int) -> dict[str, 
     Raises:
         EnsembleError: networks of a draw that has no weights.
     """
-    if config.draw not in UNITS:
+    if config.draw == "gaussian":
         raise EnsembleError(f"networks drawn {config.draw} have no weights to store")
     e, c = members, len(stack.components)
-    n0, h, o = stack.num_inputs, UNITS[config.draw] * config.width, stack.num_outputs
-    shapes = {"hidden": (e, c, n0, h), "output": (e, c, h, o)}
+    n0, h, o = stack.num_inputs, config.width, stack.num_outputs
+    shapes: dict[str, tuple[int, ...]] = {"hidden": (e, c, n0, h), "output": (e, c, h, o)}
     if config.bias_std:
         shapes |= {"hidden_bias": (e, c, h), "output_bias": (e, c, o)}
     if config.draw in SHIFTED:

@@ -13,7 +13,7 @@ from ntkexec.errors import EnsembleError
 
 def running(certificate: Certificate) -> Float32[np.ndarray, "k m"]:
     """A certificate's thresholds as they run."""
-    return np.float32(certificate.thresholds)
+    return certificate.thresholds.astype(np.float32)
 
 
 def convention(certificate: Certificate) -> str:

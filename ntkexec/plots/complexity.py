@@ -60,8 +60,8 @@ def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
     axes = figure.subplots()
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        name = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
-        groups.setdefault(name, []).append(record)
+        key = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
+        groups.setdefault(key, []).append(record)
     kinds: list[str] = []
     for index, (name, group) in enumerate(groups.items()):
         group = sorted(group, key=lambda record: size_of(record, size))

@@ -17,7 +17,7 @@ from ntkexec.complete import match_sets
 from ntkexec.complete.match_sets import as_matrix
 from ntkexec.errors import CertificateError
 from ntkexec.layout import Flag, Layout, OneHot, Table, Word
-from ntkexec.recheck import mask, possible_sets
+from ntkexec.recheck.program import mask, possible_sets
 from ntkexec.template import template
 
 pytestmark = TYPE_CHECKED_STRATEGIES

@@ -1,0 +1,8 @@
+"""`python -m ntkexec.recheck CERTIFICATE ENSEMBLE_FOLDER`."""
+
+import sys
+
+from .verification import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""The program: what its layout promises, what its steps keep, and which templates match together."""
+
+import hashlib
+import itertools
+import json
+from typing import Any, NamedTuple
+
+from .reading import need, parse, whole
+
+MOST_SETS, MOST_UPDATES = 1 << 21, 1 << 24
+Templates = list[tuple[dict[int, bool], int]]
+
+
+def mask(bits: Any) -> int:
+    """Bits as one number."""
+    return sum(1 << bit for bit in set(bits))
+
+
+class Program(NamedTuple):
+    """Templates as conditions {bit: value} and masks of bits that are written, and their layout.
+
+    promised: (bound, groups of bits as masks): at most so many groups hold a 1.
+    split: the first bit that neighbours hear.
+    colours: slots of the smallest table of messages, or None.
+    """
+
+    templates: Templates
+    num_bits: int
+    promised: set[Any]
+    split: int
+    colours: int | None
+    digest: str
+
+
+def parse_program(data: Any) -> Program:
+    """The program that a certificate is for."""
+    content = {key: data[key] for key in ("layout", "templates", "round_length")}
+    need(sorted(data) == sorted([*content, "digest"]), "the program has other fields")
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    need(digest == data["digest"], "not the program of this digest")
+    layout = parse(data["layout"])
+    promised, num_bits = promises(layout["computation"] + layout["messages"])
+    templates = []
+    for condition, outputs in data["templates"]:
+        bits = [whole(bit, 0, num_bits - 1) for bit, _ in condition]
+        need(all(type(value) is bool for _, value in condition), "a condition is no bit")
+        need(bits == sorted(set(bits)) and outputs, "a template is not in order")
+        written = mask(whole(bit, 0, num_bits - 1) for bit in outputs)
+        templates.append((dict(condition), written))
+    need(templates, "a program without templates")
+    tables = [field["slots"] for field in layout["messages"] if "slots" in field]
+    split = promises(layout["computation"])[1]
+    return Program(templates, num_bits, promised, split, min(tables, default=None), digest)
+
+
+def promises(fields: list[Any]) -> tuple[set[Any], int]:
+    """What a layout promises, (bound, groups): so many groups hold a 1; and its number of bits."""
+    found, start = set(), 0
+    for field in fields:
+        leaves = field.get("fields", [field])
+        widths = [leaf.get("bits") or leaf["size"].bit_length() for leaf in leaves]
+        ends = [0, *itertools.accumulate(whole(width, 1, 1 << 20) for width in widths)]
+        count = whole(field.get("slots", 1), 1, 1 << 20)
+        slots = [start + slot * ends[-1] for slot in range(count)]
+        for leaf, low, high in zip(leaves, ends, ends[1:], strict=False):
+            if leaf["kind"] == "one-hot":
+                found |= {(1, tuple(1 << at + b for b in range(low, high))) for at in slots}
+        if field.get("occupied") is not None:
+            found |= {(field["occupied"], tuple((1 << ends[-1]) - 1 << at for at in slots))}
+        start += ends[-1] * len(slots)
+    return found, start
+
+
+def within(known: dict[int, bool], assumed: list[Any]) -> bool:
+    """Whether a state with these bits can be as assumed."""
+    ones = mask(bit for bit, value in known.items() if value)
+    return all(sum(ones & group != 0 for group in groups) <= n for n, groups in assumed)
+
+
+def check_preserved(program: Program, assumed: list[Any]) -> None:
+    """No two templates that write different groups of an invariant may match together."""
+    for bound, groups in assumed:
+        known = (bound, groups) in program.promised
+        need(known, f"the layout does not promise {bound} of {groups}")
+        own = bound > 1 or max(groups) < 1 << program.split
+        need(own, f"{bound} of {groups} depends on several nodes")
+        writers = [[when for when, out in program.templates if out & g] for g in groups]
+        for first, second in itertools.combinations(writers, 2):
+            for one, other in itertools.product(first, second):
+                clash = any(one.get(bit, value) != value for bit, value in other.items())
+                kept = clash or not within(one | other, assumed)
+                need(kept, f"a step breaks {bound} of {groups}")
+
+
+def possible_sets(conditions: list[dict[int, bool]], assumed: list[Any]) -> set[int]:
+    """All sets of conditions that hold in some state while all others fail, as masks."""
+    found: set[int] = set()
+    read = mask({bit for condition in conditions for bit in condition})
+    near = [one for one in assumed if any(read & group for group in one[1])]
+
+    def branch(index: int, known: dict[int, bool], matched: int) -> None:
+        if index == len(conditions) and within(known, near):
+            found.add(matched)
+            need(len(found) <= MOST_SETS, "too many match sets")
+        if index == len(conditions) or not within(known, near):
+            return
+        # Either some bit of the condition is the first to be otherwise, or none is.
+        for bit, value in conditions[index].items():
+            if known.get(bit) != value:
+                branch(index + 1, known | {bit: not value}, matched)
+            if known.get(bit, value) != value:
+                return
+            known = known | {bit: value}
+        branch(index + 1, known, matched | 1 << index)
+
+    branch(0, {}, 0)
+    return found
+
+
+def occurring_sets(runs: list[Any], program: Program) -> set[int]:
+    """Sets of templates that nodes match at some step of executions, as masks, by running them."""
+    templates = [(mask(when), mask(b for b, v in when.items() if v), out)
+                 for when, out in program.templates]  # fmt: skip
+    found: set[int] = set()
+    for run in runs:
+        need(sorted(run) == ["initial", "num_steps", "receivers", "senders"], "no execution")
+        states = [whole(int(state, 16), 0, (1 << program.num_bits) - 1) for state in run["initial"]]
+        ends = [[whole(node, 0, len(states) - 1) for node in run[end]]
+                for end in ("senders", "receivers")]  # fmt: skip
+        size = whole(run["num_steps"], 1) * len(states)
+        need(0 < size <= MOST_UPDATES, "an execution without nodes, or too large")
+        edges = list(zip(*ends, strict=True))
+        simple = len(set(edges)) == len(edges) and all(a != b for a, b in edges)
+        need(simple, "an edge stands twice, or leads back to its node")
+        for _ in range(run["num_steps"]):
+            after = [0] * len(states)
+            for node, state in enumerate(states):
+                matched = [i for i, (read, ones, _) in enumerate(templates) if state & read == ones]
+                found.add(sum(1 << i for i in matched))
+                for i in matched:
+                    after[node] |= templates[i][2]
+            states = list(after)
+            for sender, receiver in edges:
+                heard = after[sender] >> program.split << program.split
+                need(not states[receiver] & heard, "messages meet in an execution")
+                states[receiver] |= heard
+    return found
