@@ -179,12 +179,16 @@ def program_data(program: Program, problem: LearningProblem) -> dict[str, int]:
 def certificate_data(
     certificate: Certificate, *, delta: float, num_decisions: int
 ) -> dict[str, Any]:
-    """A certificate as plain data; `capacity` is None where it is unbounded."""
+    """A certificate as plain data; `capacity` is None where it is unbounded.
+
+    It speaks of infinite width; `finite_width_data` says what becomes of it at a width.
+    """
     size = None
     if certificate.certified:
         size = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
     return {
         "certified": certificate.certified,
+        "speaks_of": "infinite width",
         "basis": certificate.bound.basis,
         "max_matches": certificate.max_matches,
         "capacity": certificate.capacity if math.isfinite(certificate.capacity) else None,

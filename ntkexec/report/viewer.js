@@ -40,7 +40,7 @@
     for (let b = 0; b < numBits; b++) {
       const row = thresholds[b];
       // A bit that nothing writes belongs to no learning problem; its mean is 0.
-      threshold[b] = learned.has(b) ? row[Math.min(count[b], row.length - 1)] : 0.5;
+      threshold[b] = row[learned.has(b) ? Math.min(count[b], row.length - 1) : 0];
     }
     return { matched, right, mean, threshold, becomes: (b) => (mean[b] > threshold[b] ? 1 : 0) };
   }
@@ -286,7 +286,8 @@
     const x = (b) => left + ((b + 0.5) / numBits) * (width - left - 10);
     const y = (margin) => (height - bottom) / 2 - (margin / reach) * ((height - bottom) / 2 - 10);
     pen.font = "12px system-ui"; pen.fillStyle = "#5b6470";
-    for (const tick of [-0.5, 0, 0.5]) {
+    const unit = reach > 1.5 ? Math.floor(reach) : reach > 1 ? 1 : 0.5;
+    for (const tick of [-unit, 0, unit]) {
       pen.fillText(tick ? tick.toFixed(1) : "threshold", tick ? 30 : 2, y(tick) + 4);
       pen.strokeStyle = tick ? "#eef1f4" : "#1b1f24";
       pen.beginPath(); pen.moveTo(left, y(tick)); pen.lineTo(width, y(tick)); pen.stroke();
