@@ -34,6 +34,7 @@ class EdgeArrays:
             graph.add_edges_from(zip(*ends, strict=True))
         else:
             numbers = self.weights.tolist()
-            weights = [int(w) if float(w).is_integer() else w for w in numbers]
+            # Beyond 2^53 a float's digits are fewer than those of its integer.
+            weights = [int(w) if abs(w) < 2**53 and w == int(w) else w for w in numbers]
             graph.add_weighted_edges_from(zip(*ends, weights, strict=True))
         return graph

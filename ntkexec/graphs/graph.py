@@ -204,8 +204,11 @@ def batch(graphs: Sequence[Graph]) -> Graph:
 def _all_loops(graphs: Sequence[Graph]) -> Loops | None:
     """The dropped loops of all graphs, by index in the batch."""
     starts = np.cumsum([0, *(graph.num_nodes for graph in graphs)]).tolist()
-    found = [(start, graph.loops) for start, graph in zip(starts, graphs, strict=False)]
-    found = [(start, loops) for start, loops in found if loops is not None]
+    found = [
+        (start, graph.loops)
+        for start, graph in zip(starts, graphs, strict=False)
+        if graph.loops is not None
+    ]
     if not found:
         return None
     nodes = np.concatenate([loops.nodes + start for start, loops in found]).astype(np.int32)

@@ -126,7 +126,7 @@ def missing(edge: str, name: str, attributes: Sequence[str], scale: int) -> Grap
 def _listed(values: Shaped[np.ndarray, "e"] | Sequence[object]) -> Sequence[object]:
     """The same as Python writes them; of short floats as they are, since their decimals are shorter."""
     if isinstance(values, np.ndarray) and values.dtype not in (np.float16, np.float32):
-        return values.tolist()  # type: ignore[no-any-return]
+        return values.tolist()
     return list(values)
 
 

@@ -223,7 +223,7 @@ def with_negative_loops(graph: Graph) -> Graph:
         np.append(graph.tuple.senders, loops.nodes),
         np.append(graph.tuple.receivers, loops.nodes),
         graph.num_nodes,
-        edges=np.append(_weights(graph), loops.weights).astype(np.int32),
+        edges=np.append(_weights(graph), np.asarray(loops.weights)).astype(np.int32),
     )
     heard = int(np.bincount(arcs.receivers, minlength=graph.num_nodes).max())
     owner = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)[arcs.receivers]
@@ -288,14 +288,12 @@ def expected(graph: Graph, sources: Sequence[int]) -> Answer:
     """The reference's answer, graph by graph, on the edges as they were before any were dropped."""
     arcs = nx.DiGraph()
     arcs.add_nodes_from(range(graph.num_nodes))
-    ends = (np.asarray(graph.tuple.senders).tolist(), np.asarray(graph.tuple.receivers).tolist())
-    arcs.add_weighted_edges_from(zip(*ends, _weights(graph).tolist(), strict=True))
+    pairs = (np.asarray(graph.tuple.senders).tolist(), np.asarray(graph.tuple.receivers).tolist())
+    arcs.add_weighted_edges_from(zip(*pairs, _weights(graph).tolist(), strict=True))
     if graph.loops is not None:
-        nodes, weights = graph.loops.nodes, graph.loops.weights
-        lengths = np.ones(len(nodes), int) if weights is None else weights
-        arcs.add_weighted_edges_from(
-            zip(nodes.tolist(), nodes.tolist(), lengths.tolist(), strict=True)
-        )
+        ends, weights = graph.loops.nodes.tolist(), graph.loops.weights
+        lengths = np.ones(len(ends), int) if weights is None else weights
+        arcs.add_weighted_edges_from(zip(ends, ends, lengths.tolist(), strict=True))
     starts = set(sources)
     by_node: dict[Hashable, dict[str, Hashable]] = {}
     for part in graph.node_ranges():

@@ -312,13 +312,15 @@ CORPUS = {
     "twice.json": b'{"nodes": [{"id": 0}], "edges": [], "edges": [{"source": 0, "target": 0}]}',
     "deep.json": b"[" * 100_000,
     "control.txt": b"a\x1b[31m b\nb c\n",
+    # As an integer, a large float has digits that its shortest decimal has not.
+    "huge.npy": saved(np.save, np.array([[0, 6.64e20], [0, 0]], np.float32)),
     # Asked for a weight that it does not have, a graph with parallel edges ended in a traceback.
     "parallel.json": b'{"multigraph": true, "nodes": [{"id": 0}, {"id": 1}], "edges": '
     b'[{"source": 0, "target": 1}, {"source": 1, "target": 0}]}',
 }
 READ = {
     *("comment.txt", "quoted.csv", "blanks.txt", "latin.graphml", "zero.mtx", "marked.csv"),
-    *("marked.json", "control.txt", "parallel.json"),
+    *("marked.json", "control.txt", "parallel.json", "huge.npy"),
 }
 
 
