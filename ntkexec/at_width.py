@@ -223,9 +223,10 @@ class AtWidth:
         if self.holds:
             return f"covered at width {self.width}: {told} ({found.source})"
         needed = self.width_needed(1.0)
-        remedy = (
-            f"width {needed.value:,} would do"
-            if needed.covered and needed.value > self.width
-            else "no width that was measured would do; the thresholds 'bit' or the descent 'auto' may"
-        )
+        if needed.value <= self.width:
+            remedy = "no width would do; the thresholds 'bit' or the descent 'auto' may"
+        elif needed.covered:
+            remedy = f"width {needed.value:,} would do"
+        else:
+            remedy = f"by the same law width {needed.value:,} would do, which is beyond what was measured"
         return f"too narrow at width {self.width}: {told} ({found.source}); {remedy}"

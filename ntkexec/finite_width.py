@@ -91,7 +91,7 @@ class BiasPrediction:
     Args:
         bias: (match sets, outputs).
         error: standard error of the Monte Carlo sum behind it, likewise.
-        movement: mean squared change of a hidden unit's weights, in the limit; see `movement`.
+        movement: squared change of a hidden unit's weights one way; see `coherent_movement`.
         trusted: whether movement and bias are so small that first order is enough.
         reason: why not, if not.
     """
@@ -189,11 +189,31 @@ def movement(targets: Float64[np.ndarray, "n0 o"], width: int, *, weight_std: fl
     Source: the least change J' (J J')^-1 y has the square y' (J J')^-1 y; Theta = J J' is
         s^4 (lambda I + c 11') / n0, inverted by Sherman-Morrison.
     """
+    return float(np.trace(_squares(targets))) * len(targets) / (weight_std**4 * width)
+
+
+def coherent_movement(
+    targets: Float64[np.ndarray, "n0 o"], width: int, *, weight_std: float = 1.0
+) -> float:
+    """The part of `movement` that goes one way: the largest eigenvalue, where that is the trace.
+
+    One output moves every unit along one direction, and both are the same; many sparse outputs move
+    it in many directions, in each of them by little. What bends the network is movement one way.
+
+    Args:
+        targets: y, by training pair and output.
+        width: h.
+        weight_std: of the initial weights.
+    """
+    largest = np.linalg.eigvalsh(_squares(targets))[-1]
+    return float(largest) * len(targets) / (weight_std**4 * width)
+
+
+def _squares(targets: Float64[np.ndarray, "n0 o"]) -> Float64[np.ndarray, "o o"]:
+    """y' (lambda I + c 11')^-1 y, by Sherman-Morrison."""
     y = np.asarray(targets, float)
-    sums = (y.sum(axis=0) ** 2).sum()
-    c, gap = NTK_ORTHOGONAL, NTK_GAP
-    square = ((y**2).sum() - c * sums / (gap + c * len(y))) / gap
-    return float(len(y) * square / (weight_std**4 * width))
+    sums, c, gap = y.sum(axis=0), NTK_ORTHOGONAL, NTK_GAP
+    return (y.T @ y - c * np.outer(sums, sums) / (gap + c * len(y))) / gap
 
 
 def predicted_bias(
@@ -247,7 +267,10 @@ def predicted_bias(
     moved = _follow(groups, y / power, width, plan, power**2, tolerance / power, max_steps)
     found = power * np.stack([group.bias(sets, width, moved) for group in groups])
     bias, error = found.mean(axis=0), found.std(axis=0, ddof=1) / math.sqrt(GROUPS)
-    eps, most = movement(y, width, weight_std=weight_std), float(np.abs(bias).max(initial=0))
+    eps, most = (
+        coherent_movement(y, width, weight_std=weight_std),
+        float(np.abs(bias).max(initial=0)),
+    )
     reason = ""
     if not eps < MOST_MOVEMENT:
         reason = f"too narrow: the units move by {eps:.2g}, squared, and first order holds below 1"

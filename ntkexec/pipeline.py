@@ -144,7 +144,7 @@ def certify_stored(
         problem.program,
         kind=problem.kind,
         padding=problem.padding,
-        threshold=stored if stored in CONVENTIONS else "bit",  # type: ignore[arg-type]
+        threshold=stored if stored in CONVENTIONS else "bit",
         weight_std=config.weight_std,
         draw=config.draw,
         given_thresholds=networks.thresholds,

@@ -147,7 +147,8 @@ def covariance(
 def capacity(num_matches: Numbers, num_templates: Numbers) -> Numbers:
     """C(m, n0) = alpha / |beta|: a bit is safe at one active writer if w - 1 < C. Infinite at m <= 1.
 
-    It falls with m and grows with n0, about (n0 - m) / m for large m.
+    With more active writers, a, it is (w - a) / a < C. C falls with m and grows with n0, about
+    (n0 - m) / m where n0 - m is far above sqrt(m); exactly, C + 1 = (n0 + lambda/c) / (m - lambda/Delta).
     """
     alpha, beta = coefficients(num_matches, num_templates)
     xp = beta.__array_namespace__()

@@ -244,8 +244,8 @@ def run_studies(
                     except CertificateError as error:
                         if len(thresholds) == 1 or threshold not in CONVENTIONS:
                             raise
-                        words = " ".join(f"{n} {v}" for n, v in instances[0].parameters.items())
-                        refused.append(Refused(kind, words, threshold, str(error)))
+                        told = " ".join(f"{n} {v}" for n, v in instances[0].parameters.items())
+                        refused.append(Refused(kind, told, threshold, str(error)))
                     else:
                         studies.append(found)
     return studies, refused

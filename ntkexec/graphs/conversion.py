@@ -278,17 +278,16 @@ def _weights(
     Raises:
         GraphError: names the edge, its weight and the rule.
     """
-    edges = list(graph.edges(data=weight))
+    edges = list(graph.edges(data=True))
 
     def describe(index: int) -> str:
         u, v, _ = edges[index]
         return f"edge {shown(u)}-{shown(v)} of graph {shown(label)}"
 
-    values = [value for _, _, value in edges]
+    values = [attributes.get(weight) for _, _, attributes in edges]
     absent = next((i for i, value in enumerate(values) if value is None), None)
     if absent is not None:
-        u, v, _ = edges[absent]
-        raise missing(describe(absent), weight, list(map(str, graph.edges[u, v])), scale)
+        raise missing(describe(absent), weight, list(map(str, edges[absent][2])), scale)
     return whole_weights(values, scale=scale, is_dropped=is_dropped, describe=describe, name=weight)
 
 

@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BOUNDS = {
+BOUNDS: Mapping[str, tuple[str, Any]] = {
     "published": ("published: 8 n0 log(2 n0 T I), I = 2^n0", (0, (5, 1))),
     "theory": ("theory: 8 n0 log(D/δ), δ = {delta:g}", "-"),
-    "numerical": ("numerical: 8 σ²/μ² log(D/δ)", "--"),
     "certificate": ("certificate N(δ), δ = {delta:g}", "-."),
     "union": ("union bound on distinct states", ":"),
     "lower": ("lower bound: worst decision alone", (0, (1, 3))),
@@ -26,6 +25,10 @@ SIZES = {
     "word": "bits of a word",
     "width": "width h",
 }
+
+
+# What depends on n0 alone, and so is the same for all kinds, draws and thresholds of a size.
+OF_SIZE = ("published", "theory")
 
 
 # Any: a study as plain data, `Study.to_data()`.
@@ -53,15 +56,23 @@ def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
             colours of their own.
         size: a key of `SIZES`.
     """
-    figure = new_figure(8.5, 5.2)
+    figure = new_figure(9.5, 5.2)
     axes = figure.subplots()
-    groups: dict[tuple[str, ...], list[Record]] = {}
+    groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        name = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
-        groups.setdefault(name, []).append(record)
+        key = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
+        groups.setdefault(key, []).append(record)
+    kinds: list[str] = []
     for index, (name, group) in enumerate(groups.items()):
         group = sorted(group, key=lambda record: size_of(record, size))
-        _group(axes, group, size, COLOURS[index % len(COLOURS)], ", ".join(name), len(groups) > 1)
+        colour = COLOURS[index % len(COLOURS)]
+        _group(axes, group, size, colour, ", ".join(name))
+        own = [bound for bound in BOUNDS if bound not in OF_SIZE]
+        several = len(groups) > 1
+        _bounds(axes, group, size, own, colour if several else GREY, ", ".join(name) * several)
+        if name[0] not in kinds:
+            kinds.append(name[0])
+            _bounds(axes, group, size, OF_SIZE, GREY, name[0] * (len({k for k, *_ in groups}) > 1))
     axes.set_yscale("log")
     ticks = sorted({size_of(record, size) for record in records})
     if len(ticks) > 1 and ticks[-1] / ticks[0] > 4:
@@ -72,7 +83,7 @@ def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
     axes.set_xlabel(SIZES[size])
     axes.set_ylabel("networks N (per learning problem)")
     first = records[0]
-    axes.set_title(
+    figure.suptitle(
         f"{first['algorithm']}: smallest N that executes {first['num_graphs']:,} graphs exactly, "
         f"{len(first['stable'])} repetitions",
         fontsize=11,
@@ -82,9 +93,7 @@ def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
     return figure
 
 
-def _group(
-    axes: "Axes", group: Sequence[Record], size: str, colour: str, name: str, several: bool
-) -> None:
+def _group(axes: "Axes", group: Sequence[Record], size: str, colour: str, name: str) -> None:
     x = np.array([size_of(record, size) for record in group])
     spread = 0.012 * (x.max() - x.min() or x.max())
     for position, record in zip(x, group, strict=True):
@@ -106,17 +115,29 @@ def _group(
         linewidth=1.5,
         label=f"measured, {name}\n(median, 95 % interval)",
     )
-    for bound, (label, line) in BOUNDS.items():
-        values = [record["bounds"][bound] for record in group]
+
+
+def _bounds(
+    axes: "Axes",
+    group: Sequence[Record],
+    size: str,
+    names: Sequence[str],
+    colour: str,
+    of: str,
+) -> None:
+    x = np.array([size_of(record, size) for record in group])
+    for name in names:
+        label, line = BOUNDS[name]
+        values = [record["bounds"].get(name) for record in group]
         if any(value is None for value in values):
             continue
         axes.plot(
             x,
             values,
-            line,
+            linestyle=line,
             marker="_" if len(x) == 1 else None,
             markersize=12,
-            color=colour if several else GREY,
+            color=colour,
             linewidth=1.2,
-            label=label.format(delta=group[0]["delta"]) + (f" ({name})" if several else ""),
+            label=label.format(delta=group[0]["delta"]) + (f" ({of})" if of else ""),
         )

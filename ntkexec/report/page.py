@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from ntkexec import files
+from ntkexec.errors import NtkexecError
 from ntkexec.report.trace import Positions, trace_data
 from ntkexec.result import Result
 
@@ -13,9 +14,19 @@ _FILES = pathlib.Path(__file__).parent
 
 
 def to_html(data: dict[str, Any]) -> str:
-    """The page that shows `trace_data`."""
+    """The page that shows `trace_data`.
+
+    Raises:
+        NtkexecError: numbers that are not finite, which no page can read.
+    """
+    try:
+        text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise NtkexecError(
+            "networks of this run put out numbers that are not finite; a page cannot show them"
+        ) from None
     # "</script" would end the script that holds the data, and after "<!--<script" nothing would.
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = text.replace("<", "\\u003c")
     page = (_FILES / "viewer.html").read_text(encoding="utf-8")
     for mark, content in (
         ("/*STYLE*/", (_FILES / "viewer.css").read_text(encoding="utf-8")),
@@ -37,7 +48,7 @@ def save(
         positions: of the nodes, by name; by default a layout by networkx.
 
     Raises:
-        NtkexecError: see `trace_data`.
+        NtkexecError: see `trace_data` and `to_html`.
         OSError: the file cannot be written.
     """
     page = to_html(trace_data(result, positions=positions))

@@ -4,7 +4,10 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +34,7 @@ class Raw:
     """A server that answers every request with the same bytes, or as a function sends them."""
 
     answer: bytes | Callable[[socket.socket], None]
+    wrap: Callable[[socket.socket], socket.socket] = lambda opened: opened
 
     def __post_init__(self):
         self.seen = []
@@ -48,6 +52,7 @@ class Raw:
             with opened:
                 opened.settimeout(5)
                 try:
+                    opened = self.wrap(opened)
                     self.seen.append(read_request(opened))
                     if isinstance(self.answer, bytes):
                         opened.sendall(self.answer)
@@ -55,6 +60,8 @@ class Raw:
                         self.answer(opened)
                 except OSError:
                     pass
+                finally:
+                    opened.close()
 
     def close(self):
         self.listening.shutdown(socket.SHUT_RDWR)
@@ -65,12 +72,18 @@ class Raw:
 
 def read_request(opened):
     found = b""
+
+    def more():
+        if not (part := opened.recv(1 << 16)):
+            raise OSError("the asker has gone")
+        return part
+
     while b"\r\n\r\n" not in found:
-        found += opened.recv(1 << 16)
+        found += more()
     head, _, body = found.partition(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
     while len(body) < length:
-        body += opened.recv(1 << 16)
+        body += more()
     return head.decode()
 
 
@@ -183,6 +196,43 @@ def test_only_the_beginning_of_a_refusal_is_read(raw):
     words = refusal(raw(endless).url, timeout=5)
     assert words.count("!") <= LONGEST
     assert "refused, status 401: wrong key!!!" in words
+
+
+@pytest.fixture
+def certified(tmp_path, monkeypatch):
+    """What a server with a certificate does to its sockets; the certificate is trusted."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    words += f" -keyout {key} -out {certificate} -subj /CN=here -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(words.split(), check=True, capture_output=True, timeout=60)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return lambda opened: context.wrap_socket(opened, server_side=True)
+
+
+def test_over_tls_all_of_it_holds_too(raw, certified):
+    def tls(answer):
+        server = raw(answer)
+        server.wrap = certified
+        return server.url.replace("http:", "https:")
+
+    assert asking(tls(http())).count([PICTURE], "discs") == [12]
+    assert "not followed" in refusal(tls(http(b"", "302 Moved", "Location: https://there/")))
+    for before in (b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"):
+        start = time.monotonic()
+        assert "within 0.3 s" in refusal(tls(dripping(before)), timeout=0.3)
+        assert time.monotonic() - start < 2
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(raw, certified, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    server = raw(http())
+    server.wrap = certified
+    assert "CERTIFICATE_VERIFY_FAILED" in refusal(server.url.replace("http:", "https:"))
+    assert server.seen == []
 
 
 # Answers that once led to a traceback, to a wrong count, or to the key on a terminal.

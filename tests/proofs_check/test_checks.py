@@ -51,6 +51,7 @@ SLOW = {
     "robust-silent",
     "robust-targets",
     "rounding-bound",
+    "threshold-half",
     "trained-covariance",
     "trained-gaussian",
     "trained-independence",

@@ -256,3 +256,8 @@ def test_weights_stand_at_their_edges_where_there_is_room(visit):
     places = [box.bounding_box() for box in page.locator("text.weight").all()]
     assert len({(round(box["x"]), round(box["y"])) for box in places}) == 3
     assert report.trace_data(traced("bfs", "path:3"))["graph"]["weights"] is None
+
+
+def test_numbers_that_are_not_finite_are_refused_and_blank_no_page():
+    with pytest.raises(NtkexecError, match="not finite; a page cannot show them"):
+        report.to_html({"means": [float("nan")]})
