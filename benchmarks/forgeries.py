@@ -151,7 +151,7 @@ def mutate(case: Case, seed: int, index: int, folder: pathlib.Path) -> tuple[str
     if level == "proven":
         with contextlib.suppress(Exception):
             bundle = prove(case, bundle, folder)
-    if late:
+    if late and isinstance(bundle.proof, dict):
         MUTATORS[name](rng, bundle)
     return name, level, bundle
 
