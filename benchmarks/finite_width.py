@@ -1,9 +1,9 @@
 """The bias of trained networks against width, problem and descent, over some thousand cells.
 
-`python -m benchmarks.finite_width` measures the pieces that docs/finite_width.json lacks and writes the
-tables of docs/finite_width.md from all of them, so that it goes on where it was stopped. The cells of
-seed 0 are what the constants of `ntkexec.finite_width` are fitted to; those of seed 1, never looked
-at for that, confirm them.
+`python -m benchmarks.finite_width` measures the pieces that docs/finite_width.json lacks and writes
+docs/finite_width.md from all of them, so that it goes on where it was stopped. The cells of seed 0 are
+what the constants of `ntkexec.finite_width` are fitted to; those of seed 1, never looked at for that,
+confirm them.
 """
 
 import argparse
@@ -14,13 +14,19 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ntkexec import files
+import networkx as nx
+import numpy as np
+
+from benchmarks import finite_width_page
+from ntkexec import files, finite_width, pipeline
+from ntkexec.complexity import collect
 from ntkexec.ensemble import Descent
-from ntkexec.ensemble.schedule import DESCENTS
-from proofs_check._finite_width import measure
+from ntkexec.ensemble.schedule import DESCENTS, schedule
+from ntkexec.problem import LearningProblem
+from proofs_check._finite_width import TOLERANCE, measure, measure_program
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
-DATA = DOCS / "finite_width.json"
+DATA, PAGE = DOCS / "finite_width.json", DOCS / "finite_width.md"
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 # Sizes by descent, as far as they are quick to train.
 REACH: dict[Descent, tuple[int, int]] = {
@@ -86,6 +92,44 @@ def carry_out(piece: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+PROGRAMS = ("flooding", "bfs", "dfs", "bellman-ford")
+
+
+def carry_out_program(algorithm: str) -> dict[str, Any]:
+    """Bias against margin of a joint program at its default width, at all states of one graph."""
+    graph = nx.random_regular_graph(3, 12, seed=0)
+    instance = pipeline.prepare(algorithm, graph)
+    problem = LearningProblem(instance.program, "joint")
+    (part,) = collect(problem, [instance]).components
+    sets = (part.encoded() > 0).astype(float)
+    sets = sets[sets.sum(axis=1) > 1]
+    (target,) = problem.targets(problem.stacks[0])
+    width = pipeline.default_width(problem)
+    found = measure_program(target, sets, width, members=16)
+    plan = schedule(*target.shape, width, tolerance=TOLERANCE)
+    predicted = finite_width.predicted_bias(target, sets, width, plan, units=16_000)
+    bias = predicted.bias[:, target.sum(axis=0) > 0]
+    worst = np.unravel_index(np.argmax(found.share), found.share.shape)
+    return {
+        "n0": len(target),
+        "outputs": int((target.sum(axis=0) > 0).sum()),
+        "most writers": int(target.sum(axis=0).max()),
+        "match sets": len(sets),
+        "most matches": int(sets.sum(axis=1).max()),
+        "width": width,
+        "largest bias": short(np.abs(found.bias).max()),
+        "error": short(found.error[worst]),
+        "part of the margin": short(found.share[worst]),
+        "root mean square": short(float(np.sqrt((found.share**2).mean()))),
+        "predicted part": short((np.abs(bias) / found.margin[:, None]).max()),
+        "movement": short(predicted.movement),
+        "spread": short(found.spread),
+        "wrong": found.wrong,
+        "steps": short(found.steps),
+        "peak": short(found.peak),
+    }
+
+
 def short(number: float) -> float | None:
     """Three digits; None for what is not a number."""
     return float(f"{number:.3g}") if math.isfinite(number) else None
@@ -100,19 +144,27 @@ def main() -> None:
     options = parser.parse_args()
     data = json.loads(DATA.read_text()) if DATA.exists() else {}
     start = time.perf_counter()
-    for piece in pieces():
+    work = [(key(piece), piece, lambda piece=piece: carry_out(piece)) for piece in pieces()]
+    work += [
+        (
+            f"program={name}",
+            {"seed": FIT, "descent": "auto"},
+            lambda name=name: carry_out_program(name),
+        )
+        for name in PROGRAMS
+    ]
+    for name, piece, measured in work:
         other = options.seed not in (None, piece["seed"])
         other |= options.descent not in (None, piece["descent"])
-        if key(piece) in data or other:
+        if name in data or other or time.perf_counter() - start > options.seconds:
             continue
-        data[key(piece)] = carry_out(piece)
+        data[name] = measured()
         lines = ",\n".join(
             f'"{name}": {json.dumps(found, separators=(",", ":"))}' for name, found in data.items()
         )
         files.write(DATA, f"{{\n{lines}\n}}\n".encode())
-        print(f"{time.perf_counter() - start:6.1f} s  {key(piece)}", flush=True)
-        if time.perf_counter() - start > options.seconds:
-            return
+        print(f"{time.perf_counter() - start:6.1f} s  {name}", flush=True)
+    files.write(PAGE, finite_width_page.page(data).encode())
 
 
 if __name__ == "__main__":

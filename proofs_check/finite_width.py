@@ -64,7 +64,13 @@ def measure_bound(scale: Scale, descent: Descent = "auto") -> Measurement:
         for n0, writers in ((16, 12), FULL, MIXED, (128, 112))
         for width in (1024, 2048)[: 1 if scale == "quick" else 2]
         for cell in _finite_width.measure(
-            n0, writers, width, (4, 16), descent=descent, members=10 * MORE[scale], seed=101
+            n0,
+            writers,
+            width,
+            (4, 16),
+            descent=descent,
+            members=MORE[scale] * max(10, 1024 // n0),
+            seed=101,
         )
     ]
     z = stats.norm.isf(_statistics.FALSE_ALARM / 2 / len(cells))
