@@ -120,8 +120,8 @@ def trained(
 
     def outputs(weights: Any, rows: Array) -> Array:
         first, second = (weights[0] * inner, weights[1] * outer) if lazy else weights[:2]
-        hidden = rows @ first + (0 if lazy else weights[2])
-        return jax.nn.relu(hidden) @ second + (0 if lazy else weights[3])
+        hidden = rows @ first + (0 if lazy else weights[2][None])
+        return jax.nn.relu(hidden) @ second + (0 if lazy else weights[3][None])
 
     def member(own: Array) -> Array:
         one, two = jax.random.split(own)

@@ -5,6 +5,8 @@ matches: half the smallest mean of a 1), and one for each bit, w beta + Delta / 
 second; the third is computed in `bit_thresholds` on its own, as an independent second route.
 """
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -29,6 +31,11 @@ def shared_on(instance: Instance) -> Certificate:
         instance=instance,
         threshold="shared",
     )
+
+
+def as_shared(certificate: Certificate) -> Certificate:
+    """The same certificate with one threshold for all bits of a component at each m."""
+    return dataclasses.replace(certificate, convention="shared", given_thresholds=None)
 
 
 def table(certificate: Certificate) -> Float64[np.ndarray, "k m"]:
