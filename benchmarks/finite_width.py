@@ -100,13 +100,15 @@ def carry_out_program(algorithm: str) -> dict[str, Any]:
     graph = nx.random_regular_graph(3, 12, seed=0)
     instance = pipeline.prepare(algorithm, graph)
     problem = LearningProblem(instance.program, "joint")
-    (part,) = collect(problem, [instance]).components
+    cases = collect(problem, [instance])
+    (part,) = cases.components
     sets = (part.encoded() > 0).astype(float)
     sets = sets[sets.sum(axis=1) > 1]
     (target,) = problem.targets(problem.stacks[0])
-    width = pipeline.default_width(problem)
+    width = pipeline.default_width(cases.certificate())
     found = measure_program(target, sets, width, members=16)
-    plan = schedule(*target.shape, width, tolerance=TOLERANCE)
+    num_inputs, num_outputs = target.shape
+    plan = schedule(num_inputs, num_outputs, width, tolerance=TOLERANCE)
     predicted = finite_width.predicted_bias(target, sets, width, plan, units=16_000)
     bias = predicted.bias[:, target.sum(axis=0) > 0]
     worst = np.unravel_index(np.argmax(found.share), found.share.shape)
