@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import networkx as nx
 
-from ntkexec import engines, ensemble, executor
+from ntkexec import engines, ensemble, executor, limits, stages
 from ntkexec.certificate import Certificate, check_odds, padded
 from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, GaussianEnsemble, Progress
 from ntkexec.errors import CertificateError, EnsembleError, NtkexecError
@@ -17,6 +17,7 @@ from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
 from ntkexec.match_bound import MatchBound, given_bound, state_bound
 from ntkexec.packed import memo_engine, packed_kernel_engine
+from ntkexec.packed.plan import compile_seconds, pays
 from ntkexec.problem import Kind, LearningProblem
 from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.reachable import measured_bound
@@ -25,6 +26,8 @@ from ntkexec.template import Program
 
 LOG = logging.getLogger("ntkexec")
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+# They hold a bit of a node in a bit, and need a small part of what the others do.
+PACKED: tuple[EngineName, ...] = ("kernel-packed", "ensemble-memo")
 TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
 MIN_WIDTH = 1024
 # A network's kernel is close to its limit if it is much wider than its training set is large.
@@ -55,6 +58,7 @@ def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | N
     return measured_bound(problem, graphs, num_steps=instance.num_steps, label=label)
 
 
+@stages.stage("certifying")
 def certify(
     program: Program,
     *,
@@ -113,7 +117,9 @@ def ensemble_config(
         members = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
     if width is None:
         width = default_width(certificate.problem)
-    return EnsembleConfig(members=members, width=width, seed=seed, draw=draw, descent=descent)
+    config = EnsembleConfig(members=members, width=width, seed=seed, draw=draw, descent=descent)
+    limits.check_ensemble(certificate.problem, config)
+    return config
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -192,7 +198,8 @@ def run(
         engine: `ensemble` trains networks and runs them; `kernel` runs their mean in closed form,
             `oracle` the same through neural-tangents, `boolean` the program itself.
             `kernel-packed` and `ensemble-memo` decide the same on 32 nodes at a time, relying on
-            a certificate that the result names.
+            a certificate that the result names. Where compiling a program for `kernel-packed` takes
+            longer than `kernel` would run, `kernel` is taken, and the result says so.
         kind: one network for all templates (`joint`), or one for every bit (`factored`).
         members: networks for every learning problem; by default what `delta` needs.
         width: hidden units of a network; by default `default_width`.
@@ -238,6 +245,19 @@ def run(
             )
         kind, padding = manifest.kind, manifest.padding
         instance = prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
+    if engine == "kernel-packed" and not _packing_pays(instance):
+        LOG.warning(
+            "kernel-packed would compile for about %.0f s; kernel, which decides the same, is taken",
+            compile_seconds(instance.program),
+        )
+        engine = "kernel"
+    if engine not in PACKED:
+        limits.check_execution(
+            num_nodes=instance.graph.num_nodes,
+            num_bits=instance.program.layout.num_bits,
+            num_templates=instance.program.num_templates,
+            trace_steps=instance.num_steps if trace else None,
+        )
     certificate = certify(
         instance.program,
         kind=kind,
@@ -305,6 +325,11 @@ def run(
         train_seconds=train_seconds,
         update=update,
     )
+
+
+def _packing_pays(instance: Instance) -> bool:
+    size = {"num_nodes": instance.graph.num_nodes, "num_steps": instance.num_steps}
+    return pays(instance.program, **size)
 
 
 def make_engine(
