@@ -61,7 +61,7 @@ def descend(
         # The last gradient only tells that it was the last: checking before would need a second
         # one in the compiled loop, and compile twice as long.
         weights = jax.tree.map(lambda new, old: jnp.where(going, new, old), moved, weights)
-        return weights, state, residual, step + going, going
+        return weights, state, residual, step + going.astype(step.dtype), going
 
     start = (
         weights,
