@@ -64,7 +64,8 @@ def check_program(name: str, literals: Callable[..., int], **sizes: int) -> None
     for size, value in sizes.items():
         least = 0 if size == "degree" else 1
         if value < least:
-            raise ProgramError(f"{name} needs {size} of at least {least}, got {value}")
+            what = "a degree" if size == "degree" else size
+            raise ProgramError(f"{name} needs {what} of at least {least}, got {value}")
     limit = max_literals()
     found = literals(**sizes)
     if found <= limit:
