@@ -1,8 +1,10 @@
 """Graph algorithms executed exactly by networks trained on a node's local instructions."""
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# Not from `typing`, whose import takes longer than all else here: until the command line is there,
+# Ctrl-C ends in a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ntkexec.certificate import Certificate
     from ntkexec.ensemble import Ensemble, EnsembleConfig
@@ -63,7 +65,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

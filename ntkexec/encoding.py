@@ -5,6 +5,7 @@ rows, which is many times faster on a CPU than picking single bits of every node
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -33,23 +34,69 @@ class Matches:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
+class Groups:
+    """Lists of templates of different length, whose matches are counted list by list.
+
+    rows: (lists, size) each; unused places point at a row that never matches. A single matrix, or
+        one for lists of about the same length, so that one long list does not make all of them long.
+    order: of every list, where it stands in the matrices one after the other; None if in order.
+    """
+
+    rows: tuple[Integer[Array, "g s"], ...]
+    order: Integer[Array, "k"] | None
+
+    @property
+    def num_lists(self) -> int:
+        return sum(matrix.shape[0] for matrix in self.rows)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Encoding:
     """A learning problem as index arrays, all leaves of a pytree.
 
     condition_bits: (templates, conditions); unused places point at a row that is always True.
     condition_values: (templates, conditions), the required values.
-    component_templates: (components, size); unused places point at a row that never matches.
-    writers: (bits, writers), likewise.
+    component_templates: of every component.
+    writers: of every bit.
     num_writers: (bits,), w.
     component_of_bit: (bits,); the number of components for a bit that nothing writes.
     """
 
     condition_bits: Integer[Array, "t q"]
     condition_values: Bool[Array, "t q"]
-    component_templates: Integer[Array, "c s"]
-    writers: Integer[Array, "k w"]
+    component_templates: Groups
+    writers: Groups
     num_writers: Integer[Array, "k"]
     component_of_bit: Integer[Array, "k"]
+
+    @property
+    def num_components(self) -> int:
+        return self.component_templates.num_lists
+
+
+# Up to so many places a single matrix costs nothing that could be noticed.
+FEW_PLACES = 1 << 16
+# And if it is at least so full.
+LEAST_FULL = 1 / 4
+
+
+def groups(rows: Sequence[Sequence[int]], fill: int) -> Groups:
+    """Lists of templates in few matrices of about the lists' own size.
+
+    Args:
+        rows: the lists.
+        fill: the template that never matches.
+    """
+    sizes = np.array([len(row) for row in rows])
+    places = len(rows) * sizes.max(initial=1)
+    if places <= max(FEW_PLACES, sizes.sum() / LEAST_FULL):
+        return Groups((jnp.asarray(ragged_to_padded(rows, fill)),), None)
+    powers = np.ceil(np.log2(np.maximum(sizes, 1))).astype(int)
+    members = [np.flatnonzero(powers == power) for power in np.unique(powers)]
+    order = np.argsort(np.concatenate(members))
+    matrices = (ragged_to_padded([rows[i] for i in found.tolist()], fill) for found in members)
+    return Groups(tuple(jnp.asarray(matrix) for matrix in matrices), jnp.asarray(order, jnp.int32))
 
 
 def encoding(problem: LearningProblem) -> Encoding:
@@ -69,10 +116,8 @@ def encoding(problem: LearningProblem) -> Encoding:
         condition_values=jnp.asarray(
             ragged_to_padded([[int(v) for _, v in c] for c in conditions], 1).astype(bool)
         ),
-        component_templates=jnp.asarray(
-            ragged_to_padded([c.templates for c in problem.components], num_templates)
-        ),
-        writers=jnp.asarray(ragged_to_padded(writers, num_templates)),
+        component_templates=groups([c.templates for c in problem.components], num_templates),
+        writers=groups(writers, num_templates),
         num_writers=jnp.asarray(program.num_writers, jnp.int32),
         component_of_bit=jnp.asarray(
             np.where(owner < 0, len(problem.components), owner), jnp.int32
@@ -96,12 +141,16 @@ def encode(arrays: Encoding, states: Bool[Array, "k n"]) -> Matches:
     )
 
 
-def _count(matched: Bool[Array, "t n"], groups: Integer[Array, "g s"]) -> Integer[Array, "g n"]:
+def _count(matched: Bool[Array, "t n"], lists: Groups) -> Integer[Array, "g n"]:
     # The narrowest type that holds the count: sums of bytes are 10 times faster than of words.
-    narrow = jnp.uint8 if groups.shape[1] < 1 << 8 else jnp.uint16
-    if groups.shape[1] >= 1 << 16:
+    longest = max(matrix.shape[1] for matrix in lists.rows)
+    narrow = jnp.uint8 if longest < 1 << 8 else jnp.uint16
+    if longest >= 1 << 16:
         narrow = jnp.int32
-    return matched[groups].sum(axis=1, dtype=narrow)
+    found = [matched[matrix].sum(axis=1, dtype=narrow) for matrix in lists.rows]
+    if lists.order is None:
+        return found[0]
+    return jnp.concatenate(found)[lists.order]
 
 
 # Up to so many columns, choosing by comparison beats gathering single elements on a CPU.

@@ -161,7 +161,7 @@ def execute(
         trace: keep all states.
 
     Raises:
-        ProgramError: states of a wrong shape, negative `num_steps`, unknown `until`.
+        ProgramError: states of a wrong shape, negative or too large `num_steps`, unknown `until`.
     """
     num_nodes = int(np.sum(graphs.n_node))
     expected = (num_nodes, program.layout.num_bits)
@@ -169,6 +169,8 @@ def execute(
         raise ProgramError(f"states of shape {expected} expected, got {np.shape(graphs.nodes)}")
     if num_steps < 0:
         raise ProgramError(f"the number of steps cannot be negative, got {num_steps}")
+    if num_steps >= NO_STEP:
+        raise ProgramError(f"at most {NO_STEP - 1:,} steps can be counted, not {num_steps:,}")
     if until not in ("steps", "fixed-point", "halt"):
         raise ProgramError(f"until is steps, fixed-point or halt, not {until!r}")
     if until == "halt" and halt is None:
@@ -307,7 +309,7 @@ def _nothing_verified(engine: Engine, states: Bool[Array, "k n"]) -> _Verificati
         first_wrong_step=jnp.asarray(NO_STEP, jnp.int32),
         snapshot=jnp.zeros_like(states),
         smallest_margin=jnp.asarray(jnp.inf, engine.thresholds.dtype),
-        largest_matches=jnp.zeros(engine.encoding.component_templates.shape[0], jnp.int32),
+        largest_matches=jnp.zeros(engine.encoding.num_components, jnp.int32),
     )
 
 

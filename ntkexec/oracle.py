@@ -145,7 +145,7 @@ class _StackArrays:
         matched = matches.matched[self.templates].transpose(2, 0, 1)
         norm = jnp.sqrt(jnp.maximum(count, 1).astype(self.targets.dtype))[:, :, None]
         padding = ((0, 0), (0, 0), (0, num_inputs - self.templates.shape[1]))
-        encoded = jnp.pad(matched / norm, padding)
+        encoded = jnp.pad(matched.astype(norm.dtype) / norm, padding)
         # The mean is linear in the targets, so that those of the identity, one output for every
         # training point, serve all components: they are what each training point contributes.
         identity = jnp.eye(num_inputs, dtype=self.targets.dtype)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import networkx as nx
 import numpy as np
 
-from ntkexec import engines, ensemble, executor
+from ntkexec import engines, ensemble, executor, limits, stages
 from ntkexec.at_width import AtWidth
 from ntkexec.certificate import Certificate, check_odds, padded
 from ntkexec.ensemble import (
@@ -27,6 +27,7 @@ from ntkexec.graphs import Graph, load
 from ntkexec.graphs.suggest import did_you_mean
 from ntkexec.match_bound import MatchBound, given_bound, state_bound
 from ntkexec.packed import memo_engine, packed_kernel_engine
+from ntkexec.packed.plan import compile_seconds, pays
 from ntkexec.problem import Kind, LearningProblem
 from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.reachable import measured_bound
@@ -36,6 +37,8 @@ from ntkexec.vocabulary import CONVENTIONS, Convention
 
 LOG = logging.getLogger("ntkexec")
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+# They hold a bit of a node in a bit, and need a small part of what the others do.
+PACKED: tuple[EngineName, ...] = ("kernel-packed", "ensemble-memo")
 TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
 MIN_WIDTH = 1024
 # A network's kernel is close to its limit if it is much wider than its training set is large.
@@ -66,6 +69,7 @@ def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | N
     return measured_bound(problem, graphs, num_steps=instance.num_steps, label=label)
 
 
+@stages.stage("certifying")
 def certify(
     program: Program,
     *,
@@ -195,7 +199,7 @@ def ensemble_config(
         members = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
     else:
         finite.require()
-    return EnsembleConfig(
+    config = EnsembleConfig(
         members=members,
         width=finite.width,
         weight_std=certificate.weight_std,
@@ -203,6 +207,8 @@ def ensemble_config(
         draw=certificate.draw,
         descent=finite.descent,  # type: ignore[arg-type]
     )
+    limits.check_ensemble(certificate.problem, config)
+    return config
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -284,7 +290,8 @@ def run(
             `oracle` the same through neural-tangents, `linear` a linear read-out of the encoding,
             the baseline without networks, `boolean` the program itself.
             `kernel-packed` and `ensemble-memo` decide the same on 32 nodes at a time, relying on
-            a certificate that the result names.
+            a certificate that the result names. Where compiling a program for `kernel-packed` takes
+            longer than `kernel` would run, `kernel` is taken, and the result says so.
         kind: one network for all templates (`joint`), or one for every bit (`factored`).
         members: networks for every learning problem; by default what `delta` needs.
         width: hidden units of a network; by default `default_width`.
@@ -320,52 +327,47 @@ def run(
         raise NtkexecError(
             f"no engine {engine!r}; there is {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
         )
+    manifest = None if trained is None else _manifest(trained, algorithm, engine, weight_std)
+    instance = prepare(
+        algorithm, graph, parameters=None if manifest is None else manifest.parameters, **inputs
+    )
+    if engine == "kernel-packed" and not _packing_pays(instance):
+        LOG.warning(
+            "kernel-packed would compile for about %.0f s; kernel, which decides the same, is taken",
+            compile_seconds(instance.program),
+        )
+        engine = "kernel"
+    if engine not in PACKED:
+        limits.check_execution(
+            num_nodes=instance.graph.num_nodes,
+            num_bits=instance.program.layout.num_bits,
+            num_templates=instance.program.num_templates,
+            trace_steps=instance.num_steps if trace else None,
+        )
     networks: Ensemble | GaussianEnsemble | None = None
     train_seconds = 0.0
-    if trained is None:
-        instance = prepare(algorithm, graph, **inputs)
+    what: dict[str, Any] = {
+        "bound": bound,
+        "delta": delta,
+        "num_decisions": instance.num_decisions,
+        "instance": instance,
+    }
+    if manifest is None or trained is None:
         certificate = certify(
             instance.program,
             kind=kind,
-            bound=bound,
             padding=padding,
-            delta=delta,
-            num_decisions=instance.num_decisions,
-            instance=instance,
             threshold=threshold or "bit",
             weight_std=1.0 if weight_std is None else weight_std,
             draw=draw,
+            **what,
         )
     else:
-        if engine not in TRAINED:
-            raise EnsembleError(
-                f"a trained ensemble goes with the engine {' or '.join(map(repr, TRAINED))}, "
-                f"not {engine!r}"
-            )
-        manifest = ensemble.read_manifest(trained)
-        if manifest.algorithm != algorithm:
-            raise EnsembleError(
-                f"the ensemble in {trained} learned {manifest.algorithm}, not {algorithm}"
-            )
-        if weight_std not in (None, manifest.config.weight_std):
-            raise EnsembleError(
-                f"the ensemble in {trained} has weight_std {manifest.config.weight_std:g}, not "
-                f"{weight_std:g}"
-            )
-        instance = prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
         problem = LearningProblem(instance.program, manifest.kind, manifest.padding)
         networks = ensemble.load(trained, problem)
         if members is not None:
             networks = networks.first(members)
-        certificate = certify_stored(
-            networks,
-            manifest,
-            threshold=threshold,
-            bound=bound,
-            delta=delta,
-            num_decisions=instance.num_decisions,
-            instance=instance,
-        )
+        certificate = certify_stored(networks, manifest, threshold=threshold, **what)
     LOG.info("%s", certificate.verdict())
     certificate.require()
     if isinstance(networks, Ensemble):
@@ -416,6 +418,37 @@ def run(
         train_seconds=train_seconds,
         update=update,
     )
+
+
+def _packing_pays(instance: Instance) -> bool:
+    size = {"num_nodes": instance.graph.num_nodes, "num_steps": instance.num_steps}
+    return pays(instance.program, **size)
+
+
+def _manifest(
+    folder: str | os.PathLike[str], algorithm: str, engine: EngineName, weight_std: float | None
+) -> Manifest:
+    """What a trained ensemble says of itself, if it is one that can be run so.
+
+    Raises:
+        EnsembleError: an engine without networks, or an ensemble of another algorithm or weights.
+    """
+    if engine not in TRAINED:
+        raise EnsembleError(
+            f"a trained ensemble goes with the engine {' or '.join(map(repr, TRAINED))}, "
+            f"not {engine!r}"
+        )
+    manifest = ensemble.read_manifest(folder)
+    if manifest.algorithm != algorithm:
+        raise EnsembleError(
+            f"the ensemble in {folder} learned {manifest.algorithm}, not {algorithm}"
+        )
+    if weight_std not in (None, manifest.config.weight_std):
+        raise EnsembleError(
+            f"the ensemble in {folder} has weight_std {manifest.config.weight_std:g}, not "
+            f"{weight_std:g}"
+        )
+    return manifest
 
 
 def make_engine(

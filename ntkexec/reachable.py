@@ -68,7 +68,7 @@ def _measure(
 
     start = (
         graphs.nodes.T,
-        jnp.zeros(arrays.component_templates.shape[0], jnp.int32),
+        jnp.zeros(arrays.num_components, jnp.int32),
         jnp.full((num_bits, num_counts), NEVER, jnp.int32),
         jnp.zeros((num_bits, num_counts), bool),
     )

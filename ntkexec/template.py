@@ -10,6 +10,7 @@ import functools
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -121,10 +122,24 @@ class Program:
                     "have the same condition; write one template with both outputs"
                 )
 
+    @functools.cached_property
+    def _groups(self) -> dict[int, list[tuple[int, int]]]:
+        """By bit, of which groups of which invariants of the layout it is."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for number, invariant in enumerate(self.layout.invariants):
+            for group, bits in enumerate(invariant.groups):
+                for bit in bits:
+                    found.setdefault(bit, []).append((number, group))
+        return found
+
     def _check_satisfiable(self, index: int, entry: Template) -> None:
-        required = {bit for bit, value in entry.condition if value}
-        for invariant in self.layout.invariants:
-            if sum(not required.isdisjoint(group) for group in invariant.groups) > invariant.bound:
+        occupied = {
+            pair for bit, value in entry.condition if value for pair in self._groups.get(bit, ())
+        }
+        counts = Counter(number for number, _ in occupied)
+        for number in sorted(counts):
+            invariant = self.layout.invariants[number]
+            if counts[number] > invariant.bound:
                 raise ProgramError(
                     f"template {index} ({entry.label}) can never match: {invariant.reason}"
                 )

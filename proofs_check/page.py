@@ -40,15 +40,14 @@ def check_target(path: Path) -> None:
 
     Raises:
         MissingExtraError: latex2mathml or matplotlib is not installed.
-        NtkexecError: there is no such folder.
+        NtkexecError: nothing can be written there.
     """
     for needed in ("latex2mathml", "matplotlib"):
         if importlib.util.find_spec(needed) is None:
             raise MissingExtraError(
                 f"the page needs {needed}, which is not installed: pip install 'ntkexec[proofs]'"
             )
-    if not path.parent.is_dir():
-        raise NtkexecError(f"cannot write {path}: there is no folder {path.parent}")
+    files.check_target(path)
 
 
 def write(path: Path, outcomes: Sequence[Outcome], scale: Scale) -> None:

@@ -8,19 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import Progress as Bar
-
-from ntkexec import compilation, ensemble, graphs, pipeline, program_report, report
+from ntkexec import compilation, ensemble, files, graphs, pipeline, program_report, report, stages
 from ntkexec.cli import text
-from ntkexec.cli.progress import quiet
+from ntkexec.cli.progress import stages_shown
 from ntkexec.ensemble import Progress, thresholds
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import Graph
@@ -29,6 +19,10 @@ from ntkexec.plots import margins as margins_plot
 from ntkexec.plots import style
 from ntkexec.problem import LearningProblem
 from ntkexec.result import certificate_data, ensemble_data, finite_width_data, program_data
+
+MAX_BOUND = 2**31 - 1
+MAX_PADDING = 2**24
+"""Above it float32, in which a network is scaled by its number of inputs, cannot count them."""
 
 
 def load_graph(
@@ -68,8 +62,16 @@ def with_ties(algorithm: str, ties: str) -> str:
 
 
 def parse_bound(bound: str | None) -> str | int | None:
-    """A bound on matches: a word, or a number."""
-    return int(bound) if bound is not None and bound.isdecimal() else bound
+    """A bound on matches: a word, or a number.
+
+    Raises:
+        NtkexecError: a number that no number of matches can reach.
+    """
+    if bound is None or not bound.isdecimal():
+        return bound
+    if len(bound) > len(str(MAX_BOUND)) or int(bound) > MAX_BOUND:
+        raise NtkexecError(f"a bound on the matches is at most {MAX_BOUND}, not {bound}")
+    return int(bound)
 
 
 def parse_padding(padding: str) -> int | Literal["auto"]:
@@ -78,28 +80,21 @@ def parse_padding(padding: str) -> int | Literal["auto"]:
         return "auto"
     if not padding.isdecimal():
         raise NtkexecError(f"padding is a number of templates or 'auto', not {padding!r}")
+    if len(padding) > len(str(MAX_PADDING)) or int(padding) > MAX_PADDING:
+        raise NtkexecError(f"padding is at most {MAX_PADDING} templates a network, not {padding}")
     return int(padding)
 
 
 @contextlib.contextmanager
 def training_bar() -> Iterator[Callable[[Progress], None]]:
-    """A progress bar on stderr that appears with the first word of training."""
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("networks"),
-        TimeElapsedColumn(),
-    )
-    # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
-    hidden = not console.is_terminal or quiet()
-    with Bar(*columns, console=console, transient=True, disable=hidden) as bar:
+    """Progress on stderr: of training from its first word on, of other stages once they take long."""
+    with stages_shown() as bar:
         task = bar.add_task("training", total=None, visible=False)
 
         def report(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total, visible=True)
+            done, total = progress.done, progress.total
+            title = f"training: {done:,} of {total:,} networks"
+            bar.update(task, description=title, completed=done, total=total, visible=done < total)
 
         yield report
 
@@ -120,6 +115,10 @@ def run(
     **options: Any,
 ) -> bool:
     """Executes, prints, and says whether the answer was exact."""
+    if html is not None:
+        files.check_target(html)
+    if plot is not None:
+        style.check_target(plot)
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
     found = pipeline.find_algorithm(algorithm)
     if found.operands is not None:
@@ -141,11 +140,12 @@ def run(
     traced = html is not None or plot is not None
     with training_bar() as told:
         result = pipeline.run(algorithm, graph, report=told, trace=traced, **options)
+    # The answer first: it must not be lost with a file that cannot be written.
+    print(json.dumps(result.to_data()) if as_json else result, flush=True)
     if html is not None:
         report.save(result, html)
     if plot is not None:
         style.save(margins_plot.margins(report.margins(result)), plot)
-    print(json.dumps(result.to_data()) if as_json else result)
     return result.exact
 
 
@@ -160,11 +160,14 @@ def certify(
     **options: Any,
 ) -> bool:
     """Prints a certificate, and says whether it holds."""
+    if plot is not None:
+        style.check_target(plot)
     found = pipeline.find_algorithm(algorithm)
     parameters = found.sizes(**sizes)
-    certificate = pipeline.certify(found.program(**parameters), **options)
     limit = options["draw"] == "gaussian"
-    finite = None if limit else pipeline.at_width(certificate, width, descent)
+    with stages_shown():
+        certificate = pipeline.certify(found.program(**parameters), **options)
+        finite = None if limit else pipeline.at_width(certificate, width, descent)
     if plot is not None:
         style.save(certificate_plot.certificate(certificate.curves()), plot)
     delta, num_decisions = options["delta"], options["num_decisions"]
@@ -189,8 +192,8 @@ def show(
     """Prints a program."""
     found = pipeline.find_algorithm(algorithm)
     parameters = found.sizes(**sizes)
-    program = found.program(**parameters)
-    with Console(stderr=True).status("counting matches"):
+    with stages_shown(), stages.stage(f"counting the matches of {algorithm}"):
+        program = found.program(**parameters)
         counts = program_report.report(program)
     if as_json:
         data = {
@@ -227,6 +230,7 @@ def train(
     **options: Any,
 ) -> None:
     """Trains, stores, and prints what was stored."""
+    files.check_folder(out)
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
     found = pipeline.find_algorithm(algorithm)
     instance = None

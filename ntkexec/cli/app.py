@@ -5,7 +5,7 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Annotated
 
@@ -514,18 +514,3 @@ app.command(
     epilog="Example: ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
 )(complexity)
 app.add_typer(experiment.app, name="experiment", epilog="Example: ntkexec experiment list")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit status."""
-    try:
-        app(args=None if argv is None else list(argv), prog_name="ntkexec", standalone_mode=True)
-    except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except NtkexecError as error:
-        print(f"ntkexec: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("ntkexec: interrupted", file=sys.stderr)
-        return 130
-    return 0

@@ -62,6 +62,7 @@ def check(
         page.check_target(html)
     if plot is not None:
         _check_drawn(selected, [known.name for known in registry.select(()) if known.plot])
+        importlib.import_module("ntkexec.plots.style").check_target(plot)
     errors = Console(stderr=True)
     outcomes: list[Outcome] = []
     hidden = not errors.is_terminal or quiet()

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from ntkexec import complete, ensemble, pipeline
+from ntkexec import complete, ensemble, files, pipeline
 from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.problem import LearningProblem
@@ -35,6 +35,8 @@ def certify(
         raise CertificateError("--all-states and --graph exclude each other")
     if out is not None and out.parent.resolve() == folder.resolve():
         raise CertificateError(f"{folder} is for weights; write the certificate beside it")
+    if out is not None:
+        files.check_target(out)
     instance = None
     if graph is not None:
         instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters)

@@ -26,6 +26,7 @@ class Draw(enum.StrEnum):
 
 
 MAX_VALUES = 64
+MAX_DIGITS = 18
 
 
 def parse_numbers(option: str, text: str) -> list[int]:
@@ -41,7 +42,15 @@ def parse_numbers(option: str, text: str) -> list[int]:
             raise NtkexecError(
                 f"--{option} is a number, a list 1,2,4 or a range 1..5, not {text!r}"
             )
-        numbers += range(int(low), int(high if dots else low) + 1)
+        if max(len(low), len(high)) > MAX_DIGITS:
+            raise NtkexecError(f"--{option} holds numbers of at most {MAX_DIGITS} digits")
+        first, last = int(low), int(high if dots else low)
+        # Counted before they are listed.
+        if last - first >= MAX_VALUES:
+            raise NtkexecError(
+                f"--{option} {text} names {last - first + 1:,} values, not 1 to {MAX_VALUES}"
+            )
+        numbers += range(first, last + 1)
     if not 0 < len(numbers) <= MAX_VALUES:
         raise NtkexecError(f"--{option} {text} names {len(numbers)} values, not 1 to {MAX_VALUES}")
     return numbers

@@ -99,9 +99,10 @@ def run(
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
-    from ntkexec import compilation
+    from ntkexec import compilation, files
     from ntkexec.errors import ExperimentError, NtkexecError
 
+    files.check_folder(out)
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
     at = next((i for i, name in enumerate(names) if name.startswith("-")), len(names))
     names, own = names[:at], names[at:]
@@ -115,6 +116,7 @@ def run(
     configs = [configuration.changed(e.config(scale.value), change or ()) for e in found]
     if html is not None:
         page.check_target(html)
+        files.check_folder(html.parent)
     reports, failures = [], []
     with _progress() as tell:
         for experiment, config in zip(found, configs, strict=True):

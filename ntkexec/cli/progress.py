@@ -2,10 +2,23 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from ntkexec import stages
+
+SECONDS = 2.0
+"""What is done sooner is not shown."""
 
 Report = Callable[[int, int], None]
 
@@ -37,3 +50,37 @@ def bar() -> Iterator[Callable[[str], Report]]:
             return report
 
         yield show
+
+
+@contextlib.contextmanager
+def stages_shown() -> Iterator[Progress]:
+    """Shows which stage a command is at, once it takes long; other tasks may be added."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    hidden = not console.is_terminal or quiet()
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        if hidden:
+            yield bar
+            return
+        shown = _Shown(bar)
+        with stages.told_to(shown):
+            try:
+                yield bar
+            finally:
+                shown(None)
+
+
+class _Shown:
+    """The task of the stage at hand, invisible at first."""
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar, self.timer = bar, threading.Timer(0, lambda: None)
+        self.task = bar.add_task("", total=None, visible=False)
+
+    def __call__(self, name: str | None) -> None:
+        self.timer.cancel()
+        self.bar.reset(self.task, description=name or "", visible=False)
+        if name is not None:
+            self.timer = threading.Timer(SECONDS, self.bar.update, [self.task], {"visible": True})
+            self.timer.daemon = True
+            self.timer.start()

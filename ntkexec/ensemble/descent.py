@@ -115,7 +115,14 @@ def descend(
         heights = _heights(error, target)
         base = jnp.where(step > 0, base, jnp.maximum(1, heights))
         peak = jnp.where(step > 0, jnp.maximum(peak, jnp.max(heights / base)), peak)
-        return moved._replace(weights=weights), residual, step + going, base, peak, going
+        return (
+            moved._replace(weights=weights),
+            residual,
+            step + going.astype(step.dtype),
+            base,
+            peak,
+            going,
+        )
 
     start = (
         _start(weights, plan, target.dtype),

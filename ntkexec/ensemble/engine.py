@@ -62,7 +62,8 @@ class WideStack:
 
         def of_component(arrays: tuple[WideStack, Int[Array, "n"], Bool[Array, "i n"]]) -> Array:
             stack, count, matched = arrays
-            x = matched.T / jnp.sqrt(jnp.maximum(count, 1).astype(stack.hidden.dtype))[:, None]
+            norm = jnp.sqrt(jnp.maximum(count, 1).astype(stack.hidden.dtype))
+            x = matched.T.astype(norm.dtype) / norm[:, None]
             return stack.outputs(x).T
 
         def of_chunk(arrays: tuple[Array, Array]) -> Array:

@@ -2,9 +2,11 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ntkexec import stages
 from ntkexec.errors import ProgramError
 from ntkexec.language import checks
 from ntkexec.language.logic import Impossible, Sum, Term, any_of, minimise
@@ -15,6 +17,10 @@ from ntkexec.template import Program, Template, template
 
 Labelled = list[tuple[Term, str]]
 """The products of a bit, each with its label."""
+
+# `Any` since a product names its bits by anything hashable; here they are places.
+Columns = Mapping[Any, int]
+"""The column of every bit of a state, by its place."""
 
 
 def compile_statements(source: Statements, outputs: frozenset[Place] | None) -> Program:
@@ -29,24 +35,29 @@ def compile_statements(source: Statements, outputs: frozenset[Place] | None) -> 
     """
     if not source.phases:
         raise ProgramError(f"program {source.name!r} has no phase")
+    with stages.stage(f"building the program of {source.name}"):
+        return _compile(source, outputs)
+
+
+def _compile(source: Statements, outputs: frozenset[Place] | None) -> Program:
     source = dataclasses.replace(source, assignments=_with_turns(source))
     ring = len(source.phases)
     clock: tuple[Field, ...] = {1: (), 2: (Flag(PHASE),)}.get(ring, (OneHot(PHASE, ring),))
     layout = Layout((*clock, *source.computation), source.messages)
-    impossible = _impossible(layout)
-    places = [place for place in _all_places(layout) if place.path != PHASE]
+    columns = _columns_by_place(layout)
+    impossible = _impossible(layout, columns)
+    places = [place for place in columns if place.path != PHASE]
     parts = {place: source.parts(place, impossible) for place in places}
     checks.check_exclusive(source, layout, parts, impossible)
     checks.check_lifetimes(source)
     products = dict(_ring(source)) if ring > 1 else {}
     for place, found in parts.items():
-        products[place] = _needed(list(_joined(layout, found)), impossible)
+        products[place] = _needed(list(_joined(columns, found)), impossible)
     if outputs is not None:
         wanted = outputs | ({Place(source.halt)} if source.halt else set())
         products = _that_matter(products, wanted)
-    return Program(
-        source.name, layout, _templates(layout, products), source.round_length, source.halt
-    )
+    templates = _templates(columns, products)
+    return Program(source.name, layout, templates, source.round_length, source.halt)
 
 
 def _with_turns(source: Statements) -> Mapping[Place, list[Any]]:
@@ -73,12 +84,12 @@ def _ring(source: Statements) -> Iterator[tuple[Place, Labelled]]:
         yield Place(PHASE, target), found[target]
 
 
-def _joined(layout: Layout, parts: list[Part]) -> Iterator[tuple[Term, str]]:
+def _joined(columns: Columns, parts: list[Part]) -> Iterator[tuple[Term, str]]:
     """The products of a bit over all phases."""
 
     # Sets of names have another order in every process; programs must not.
     def in_order(function: Sum) -> list[Term]:
-        return sorted(function.terms, key=lambda term: sorted(_columns(layout, term)))
+        return sorted(function.terms, key=lambda term: sorted(_columns(columns, term)))
 
     wholes = [part.whole for part in parts]
     joined = minimise(any_of(wholes)) if len(parts) > 1 else any_of(wholes)
@@ -99,12 +110,30 @@ def _needed(products: Labelled, impossible: Impossible) -> Labelled:
 
     What `minimise` cannot see: where one value of a choice is set the others are not.
     """
-    left = list(products)
-    for product in products:
-        others = (other for other, _ in left if other is not product[0])
-        if any(_implies(product[0], other, impossible) for other in others):
-            left.remove(product)
-    return left
+    filed = _filed([term for term, _ in products])
+    left = {term for term, _ in products}
+    kept: Labelled = []
+    for term, label in products:
+        candidates = (other for entry in (None, *term) for other in filed.get(entry, ()))
+        if any(
+            other is not term and other in left and _implies(term, other, impossible)
+            for other in candidates
+        ):
+            left.remove(term)
+        else:
+            kept.append((term, label))
+    return kept
+
+
+def _filed(terms: Sequence[Term]) -> dict[tuple[Any, bool] | None, list[Term]]:
+    """Every term under its rarest positive literal, which what implies it has too; None for none."""
+    frequency = Counter(entry for term in terms for entry in term if entry[1])
+    found: dict[tuple[Any, bool] | None, list[Term]] = {}
+    for term in terms:
+        positive = [entry for entry in term if entry[1]]
+        rarest = min(positive, key=frequency.__getitem__) if positive else None
+        found.setdefault(rarest, []).append(term)
+    return found
 
 
 def _implies(term: Term, other: Term, impossible: Impossible) -> bool:
@@ -125,7 +154,7 @@ def _that_matter(
     return {place: found for place, found in products.items() if place in needed}
 
 
-def _templates(layout: Layout, products: Mapping[Place, Labelled]) -> tuple[Template, ...]:
+def _templates(columns: Columns, products: Mapping[Place, Labelled]) -> tuple[Template, ...]:
     """One template for each condition, with all bits that it writes."""
     outputs: dict[Term, list[Place]] = {}
     labels: dict[Term, dict[str, None]] = {}
@@ -135,49 +164,52 @@ def _templates(layout: Layout, products: Mapping[Place, Labelled]) -> tuple[Temp
             labels.setdefault(term, {})[label] = None
     return tuple(
         template(
-            _columns(layout, term),
-            [_column(layout, place) for place in places],
+            _columns(columns, term),
+            [columns[place] for place in places],
             "; ".join(labels[term]),
         )
         for term, places in outputs.items()
     )
 
 
-def _all_places(layout: Layout) -> Iterator[Place]:
+def _columns_by_place(layout: Layout) -> Columns:
+    """The column of every bit of a state, in the order of the fields."""
+    columns: dict[Any, int] = {}
     for field in layout.computation + layout.messages:
         if isinstance(field, Table):
             for slot, leaf in itertools.product(range(field.slots), field.fields):
-                for index in range(leaf.num_bits):
-                    yield Place(f"{field.name}.{leaf.name}", index, slot)
+                path = f"{field.name}.{leaf.name}"
+                for index, column in enumerate(layout.bits(path, slot=slot)):
+                    columns[Place(path, index, slot)] = column
         else:
-            yield from (Place(field.name, index) for index in range(field.num_bits))
+            for index, column in enumerate(layout.bits(field.name)):
+                columns[Place(field.name, index)] = column
+    return columns
 
 
-def _impossible(layout: Layout) -> Impossible:
+def _impossible(layout: Layout, columns: Columns) -> Impossible:
     """Whether a product breaks an invariant of the layout: a one-hot field, occupied slots."""
-    groups: dict[int, list[tuple[int, int]]] = {}
+    of_column: dict[int, list[tuple[int, int]]] = {}
     for number, invariant in enumerate(layout.invariants):
         for group, bits in enumerate(invariant.groups):
             for bit in bits:
-                groups.setdefault(bit, []).append((number, group))
+                of_column.setdefault(bit, []).append((number, group))
+    groups = {place: of_column[column] for place, column in columns.items() if column in of_column}
 
     def impossible(term: Term) -> bool:
-        occupied: dict[int, set[int]] = {}
-        for place, value in term:
-            if value:
-                for number, group in groups.get(_column(layout, place), ()):
-                    occupied.setdefault(number, set()).add(group)
-        return any(len(found) > layout.invariants[n].bound for n, found in occupied.items())
+        found = {
+            pair for place, value in term if value and place in groups for pair in groups[place]
+        }
+        if len(found) < 2:
+            return False
+        occupied = Counter(number for number, _ in found)
+        return any(count > layout.invariants[n].bound for n, count in occupied.items())
 
     return impossible
 
 
-def _column(layout: Layout, place: Any) -> int:
-    return layout.bit(place.path, place.position, slot=place.slot)
-
-
-def _columns(layout: Layout, term: Term) -> list[tuple[int, bool]]:
-    return [(_column(layout, place), value) for place, value in term]
+def _columns(columns: Columns, term: Term) -> list[tuple[int, bool]]:
+    return [(columns[place], value) for place, value in term]
 
 
 def _by_name(term: Term) -> list[str]:

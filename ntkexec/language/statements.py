@@ -187,6 +187,8 @@ class Statements:
         self, place: Place, here: Sequence[Assignment], impossible: Impossible
     ) -> None:
         for one, other in itertools.combinations(here, 2):
+            if one.value == other.value:
+                continue
             differ = (one.value & ~other.value) | (~one.value & other.value)
             clash = (one.guard & other.guard & differ).possible(impossible)
             if clash.terms:

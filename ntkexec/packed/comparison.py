@@ -30,7 +30,7 @@ class Comparison:
         self._wrong_nodes = np.zeros(len(mask), bool)
         self._first: tuple[int, np.ndarray] | None = None
         self._margin = float(np.inf)
-        self._matches = np.zeros(plain.encoding.component_templates.shape[0], np.int32)
+        self._matches = np.zeros(plain.encoding.num_components, np.int32)
 
     def add(
         self, step: int, states: Bool[np.ndarray, "n k"], decided: Bool[np.ndarray, "n k"]

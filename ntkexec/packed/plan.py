@@ -22,6 +22,13 @@ from ntkexec.template import Program
 # The clock may show this many different readings, or two rounds of them: all are compiled.
 MAX_CLOCK = 64
 
+# Packed execution compiles the program itself: about so long for each condition and output, whatever
+# the graph. The plain kernel takes so long for each of them, at each node and step.
+COMPILE_SECONDS_PER_LITERAL = 6e-3
+KERNEL_SECONDS_PER_LITERAL = 1e-9
+# What compiles within this is not worth a choice.
+SHORT_COMPILATION = 12.0
+
 Clock = tuple[tuple[int, bool], ...]
 """Pairs (bit, value), by increasing bit: what the clock shows before a step."""
 
@@ -72,6 +79,23 @@ class StepPlan(NamedTuple):
             for bit, found in writers.items()
             if [entry.condition for entry in found] == [((bit, True),)] and bit not in corrected
         )
+
+
+def compile_seconds(program: Program) -> float:
+    """About how long it takes to compile a program for packed execution."""
+    return COMPILE_SECONDS_PER_LITERAL * program.num_nonzeros
+
+
+def pays(program: Program, *, num_nodes: int, num_steps: int) -> bool:
+    """Whether packed execution can be worth its compilation.
+
+    Args:
+        program: what is executed.
+        num_nodes: n.
+        num_steps: at most.
+    """
+    plain = KERNEL_SECONDS_PER_LITERAL * program.num_nonzeros * num_nodes * num_steps
+    return compile_seconds(program) <= max(SHORT_COMPILATION, plain)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,13 +53,12 @@ def check_target(path: Path) -> None:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        NtkexecError: there is no such folder, or matplotlib does not know the format.
+        NtkexecError: nothing can be written there, or matplotlib does not know the format.
     """
     known = new_figure(1, 1).canvas.get_supported_filetypes()
     if path.suffix.removeprefix(".") not in {"", *known}:
         raise NtkexecError(f"cannot draw {path}: formats are {', '.join(sorted(known))}")
-    if not path.parent.is_dir():
-        raise NtkexecError(f"cannot write {path}: there is no folder {path.parent}")
+    files.check_target(path)
 
 
 def save(figure: "Figure", path: Path) -> None:

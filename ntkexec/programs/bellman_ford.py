@@ -22,6 +22,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int
 
+from ntkexec import limits
 from ntkexec.errors import clean
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import in_neighbours, port_slots
@@ -48,7 +49,11 @@ def program(*, degree: int, slots: int, word: int) -> Program:
         slots: colours of the two-hop colouring.
         word: bits of a distance and of a weight; all sums that occur on a graph, also those that
             are not smallest, must lie within 2^word numbers.
+
+    Raises:
+        ProgramError: a size below its least, or a program beyond `limits`.
     """
+    limits.check_program("bellman-ford", num_literals, degree=degree, slots=slots, word=word)
     num_ports = max(1, degree)
     p = Builder("bellman-ford", slots=slots, degree=degree)
     edges = p.table("edge", num_ports, Word("weight", word))
@@ -134,6 +139,15 @@ def num_templates(*, degree: int, slots: int, word: int) -> int:
     compared = ports * (5 * ports + 27) // 2 - int(ports == 1)
     numbers = (5 * ports + 4) * word
     return inputs.place_bits(degree, slots) + (ports + 1) * slots + compared + numbers + 11
+
+
+def num_literals(*, degree: int, slots: int, word: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    ports = max(1, degree)
+    compared = 3 * ports * (7 * ports + 31) // 2 - 4 * int(ports == 1)
+    numbers = (16 * ports + 11) * word
+    heard = (ports + 1) * (slots.bit_length() + 2) * slots
+    return 2 * inputs.place_bits(degree, slots) + heard + compared + numbers + 23
 
 
 def num_state_bits(*, degree: int, slots: int, word: int) -> int:

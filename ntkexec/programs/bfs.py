@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec import limits
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
@@ -30,7 +31,11 @@ def program(*, degree: int, slots: int, word: int) -> Program:
         degree: D, most neighbours of a node.
         slots: colours of the two-hop colouring.
         word: bits of a distance; distances up to 2^word - 1 can be counted.
+
+    Raises:
+        ProgramError: a size below its least, or a program beyond `limits`.
     """
+    limits.check_program("bfs", num_literals, degree=degree, slots=slots, word=word)
     p = Builder("bfs", slots=slots, degree=degree)
     reached = p.flag("reached")
     parent = p.choice("parent", max(1, degree), exclusive=True)
@@ -58,6 +63,15 @@ def num_templates(*, degree: int, slots: int, word: int) -> int:
     ports = max(1, degree)
     counting = word * (word + 5) // 2
     return inputs.place_bits(degree, slots) + (ports + 2) * slots + 2 * ports + counting + 3
+
+
+def num_literals(*, degree: int, slots: int, word: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = word * (5 * word + 17) // 2
+    heard = (ports + 1) * slots.bit_length() * slots + (3 * ports + 7) * slots
+    choosing = ports * (ports + 11) // 2
+    return 2 * inputs.place_bits(degree, slots) + heard + choosing + counting + 7
 
 
 def num_state_bits(*, degree: int, slots: int, word: int) -> int:

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec import limits
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import (
@@ -50,7 +51,11 @@ def program(*, degree: int, slots: int, word: int) -> Program:
         degree: D, most neighbours of a node.
         slots: colours of the two-hop colouring.
         word: bits of the count of visits, which must hold the number of nodes.
+
+    Raises:
+        ProgramError: a size below its least, or a program beyond `limits`.
     """
+    limits.check_program("bfs-queue", num_literals, degree=degree, slots=slots, word=word)
     p = Builder("bfs-queue", slots=slots, degree=degree)
     ports = p.ports()
     root, reached, visited, done = (p.flag(name) for name in ("root", "reached", "visited", HALT))
@@ -133,6 +138,15 @@ def num_templates(*, degree: int, slots: int, word: int) -> int:
     heard = (3 * ports + 3 * word + 10) * slots
     counting = ports * (ports + 37) // 2 + word * (word + 10)
     return inputs.place_bits(degree, slots) + heard + counting + 25
+
+
+def num_literals(*, degree: int, slots: int, word: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = ports * (7 * ports + 143) // 2 + word * (11 * word + 71) // 2
+    by_place = (3 * ports + 2 * word + 5) * slots.bit_length() * slots
+    heard = (11 * ports + 14 * word + 34) * slots
+    return 2 * inputs.place_bits(degree, slots) + by_place + heard + counting + 81
 
 
 def num_state_bits(*, degree: int, slots: int, word: int) -> int:

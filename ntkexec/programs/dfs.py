@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool
 from scipy.sparse import csgraph
 
+from ntkexec import limits
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
@@ -42,7 +43,11 @@ def program(*, degree: int, slots: int, word: int) -> Program:
         degree: D, most neighbours of a node.
         slots: colours of the two-hop colouring.
         word: bits of a time; a component of up to (2^word - 1) / 2 nodes can be searched.
+
+    Raises:
+        ProgramError: a size below its least, or a program beyond `limits`.
     """
+    limits.check_program("dfs", num_literals, degree=degree, slots=slots, word=word)
     p = Builder("dfs", slots=slots, degree=degree)
     ports = p.ports()
     root, visited, finished, done = (p.flag(name) for name in ("root", "visited", "finished", HALT))
@@ -90,6 +95,15 @@ def num_templates(*, degree: int, slots: int, word: int) -> int:
     ports = max(1, degree)
     counting = word * (word + 9) // 2
     return inputs.place_bits(degree, slots) + 4 * (ports + 1) * slots + 3 * ports + counting + 8
+
+
+def num_literals(*, degree: int, slots: int, word: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = word * (5 * word + 31) // 2
+    calling = (4 * ports + 3) * slots.bit_length() * slots + ports * (5 * ports + 29) * slots // 2
+    kept = 2 * inputs.place_bits(degree, slots) + 12 * slots + 11 * ports
+    return kept + calling + counting + 20
 
 
 def num_state_bits(*, degree: int, slots: int, word: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec import limits
 from ntkexec.errors import LayoutError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.layout import Flag, Layout, OneHot, Table, Word
@@ -34,14 +35,16 @@ def program(*, degree: int, slots: int, message_bits: int, arrival_bits: int) ->
         arrival_bits: length of the arrival time; rounds up to 2^arrival_bits - 1 can be counted.
 
     Raises:
-        ProgramError: a size below 1 (below 0 for the degree).
+        ProgramError: a size below 1 (below 0 for the degree), or a program beyond `limits`.
     """
-    sizes = {"slots": slots, "message_bits": message_bits, "arrival_bits": arrival_bits}
-    for name, size in sizes.items():
-        if size < 1:
-            raise ProgramError(f"flooding needs {name} of at least 1, got {size}")
-    if degree < 0:
-        raise ProgramError(f"flooding needs a degree of at least 0, got {degree}")
+    limits.check_program(
+        "flooding",
+        num_literals,
+        degree=degree,
+        slots=slots,
+        message_bits=message_bits,
+        arrival_bits=arrival_bits,
+    )
     layout = Layout(
         computation=(
             Flag("receiving"),
@@ -61,8 +64,8 @@ def program(*, degree: int, slots: int, message_bits: int, arrival_bits: int) ->
     )
     templates = [
         *_clock(layout),
-        *_keep(layout, slots, message_bits),
-        *_send(layout, slots, message_bits),
+        *_keep(layout),
+        *_send(layout, message_bits),
         *_receive(layout, slots, message_bits),
         *_count_rounds(layout, arrival_bits),
     ]
@@ -74,17 +77,15 @@ def _clock(layout: Layout) -> list[Template]:
     return [template({receiving: 0}, [receiving], "alternate")]
 
 
-def _keep(layout: Layout, slots: int, message_bits: int) -> list[Template]:
-    kept = [layout.bit("colour", s) for s in range(slots)]
-    kept += [layout.bit("informed")]
-    kept += [layout.bit("message", b) for b in range(message_bits)]
+def _keep(layout: Layout) -> list[Template]:
+    kept = [*layout.bits("colour"), layout.bit("informed"), *layout.bits("message")]
     return [template({bit: 1}, [bit], "keep") for bit in kept]
 
 
-def _send(layout: Layout, slots: int, message_bits: int) -> list[Template]:
+def _send(layout: Layout, message_bits: int) -> list[Template]:
     templates = []
-    for slot in range(slots):
-        mine = {layout.bit("receiving"): 0, layout.bit("colour", slot): 1}
+    for slot, colour in enumerate(layout.bits("colour")):
+        mine = {layout.bit("receiving"): 0, colour: 1}
         full = layout.bit("inbox.full", slot=slot)
         templates.append(template(mine | {layout.bit("informed"): 1}, [full], "send"))
         for b in range(message_bits):
@@ -125,6 +126,12 @@ def num_templates(*, slots: int, message_bits: int, arrival_bits: int) -> int:
     """Templates of `program`, as a formula; the degree does not enter but through the slots."""
     flood = 1 + slots + (1 + message_bits) * (1 + 2 * slots)
     return flood + 3 * arrival_bits + arrival_bits * (arrival_bits - 1) // 2
+
+
+def num_literals(*, degree: int, slots: int, message_bits: int, arrival_bits: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    flood = 7 * slots * message_bits + 9 * slots + 2 * message_bits
+    return flood + arrival_bits * (3 * arrival_bits + 8) + 4
 
 
 def num_state_bits(*, slots: int, message_bits: int, arrival_bits: int) -> int:

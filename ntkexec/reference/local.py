@@ -149,17 +149,20 @@ def life(graph: nx.Graph, inputs: Sequence[bool], rounds: int) -> ByNode:
 
 
 def rule_110(graph: nx.Graph, inputs: Sequence[tuple[bool, int, int]], rounds: int) -> ByNode:
-    """Wolfram's elementary cellular automaton 110 on a row, dead beyond its ends, or on a ring.
+    """Wolfram's elementary cellular automaton 110 on rows, dead beyond their ends, or on a ring.
 
-    Every node's input is whether it lives at the start, and the cells to its left and right, -1
-    for none; the cells stand in the order of their identifiers.
+    Every node's input is whether it lives at the start, and more that is not read here. The cells
+    stand in the order of their identifiers; where two that follow each other have no edge, one row
+    ends and another begins.
     """
-    row = [alive for alive, _, _ in inputs]
+    row = [alive for alive, *_ in inputs]
+    # Of two cells the edge is between the first and the second, and no ring.
+    ring = len(row) > 2 and graph.has_edge(len(row) - 1, 0)
+    joined = [graph.has_edge(i - 1, i) if i else ring for i in range(len(row))]
     for _ in range(rounds):
-        ring = inputs[0][1] >= 0
-        padded = [row[-1], *row, row[0]] if ring else [False, *row, False]
+        left = [row[i - 1] and joined[i] for i in range(len(row))]
+        right = [row[i] and joined[i] for i in [*range(1, len(row)), 0]]
         row = [
-            bool(110 >> (4 * padded[i] + 2 * padded[i + 1] + padded[i + 2]) & 1)
-            for i in range(len(row))
+            bool(110 >> (4 * a + 2 * b + c) & 1) for a, b, c in zip(left, row, right, strict=True)
         ]
     return {node: {"alive": int(row[node])} for node in graph}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import MANY
 
-from ntkexec.language import logic
+from ntkexec.language import cubes
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of, literal, minimise
 
 BITS = "abcde"
@@ -150,6 +150,48 @@ def test_minimise_does_not_depend_on_the_order_of_terms(case):
     assert minimise(found) == minimise(permuted)
 
 
+def plain_minimise(function):
+    """The same two steps on sets of literals, with containment by trying every assignment."""
+
+    def order(term):
+        return -len(term), sorted(map(repr, term))
+
+    def holds_wherever(terms, term):
+        return all(
+            any(all(state[b] == v for b, v in other) for other in terms)
+            for state in ASSIGNMENTS
+            if all(state[b] == v for b, v in term)
+        )
+
+    terms = sorted(function.terms, key=order)
+    for index, term in enumerate(terms):
+        for entry in sorted(term, key=repr):
+            if holds_wherever(set(terms), terms[index] - {entry}):
+                terms[index] = terms[index] - {entry}
+    kept = {term for term in terms if not any(other < term for other in terms)}
+    for term in sorted(kept, key=order):
+        if holds_wherever(kept - {term}, term):
+            kept.remove(term)
+    return kept
+
+
+@MANY
+@given(sums)
+def test_minimise_gives_the_very_terms_of_the_plain_algorithm(function):
+    # Not only an equivalent sum: programs, and so their digests, must not change with its speed.
+    absorbed = function | FALSE
+    assert minimise(absorbed).terms == plain_minimise(absorbed)
+
+
+literal_sets = st.sets(st.tuples(st.integers(0, 5), st.booleans()), max_size=4).map(frozenset)
+
+
+@MANY
+@given(st.lists(literal_sets, max_size=60))
+def test_absorb_keeps_the_terms_of_which_no_other_is_a_part(found):
+    assert cubes.absorb(found) == {t for t in found if not any(other < t for other in found)}
+
+
 def run_python(source, seed):
     """What a program prints in a process of its own, with the given hash seed."""
     done = subprocess.run(
@@ -181,14 +223,14 @@ for _ in range(200):
 def count_covers(monkeypatch):
     """Counts how many cubes `minimise` asks about, Shannon expansion included."""
     calls = []
-    covers = logic._covers
+    decide = cubes.is_tautology
 
-    def counting(cubes, cube):
-        calls.append(cube)
+    def counting(products):
+        calls.append(products)
         assert len(calls) < 100_000, "minimise takes exponentially many steps"
-        return covers(cubes, cube)
+        return decide(products)
 
-    monkeypatch.setattr(logic, "_covers", counting)
+    monkeypatch.setattr(cubes, "is_tautology", counting)
     return calls
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec import limits
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.language import Choice, Number, Word, any_of, either, idioms, initial_states
@@ -24,6 +25,9 @@ from ntkexec.reference import sbn as reference
 from ntkexec.template import Program
 
 MAX_CYCLES = 100_000
+MAX_CHOICES = 2000
+"""Instructions, and cells: the machine chooses one, and any two choices are proven to exclude each
+other, which takes a minute then."""
 USAGE = "ntkexec run sbn PROGRAM.txt [CELL=NUMBER ...]"
 
 
@@ -37,11 +41,12 @@ def program(*, word: int, cells: int, code: int) -> Program:
         code: instructions of a program.
 
     Raises:
-        ProgramError: a size below 1.
+        ProgramError: a size below 1, or a program beyond `limits`.
     """
-    for name, size in (("word", word), ("cells", cells), ("code", code)):
-        if size < 1:
-            raise ProgramError(f"sbn needs {name} of at least 1, got {size}")
+    for size, what in ((code, "instructions"), (cells, "cells")):
+        if size > MAX_CHOICES:
+            raise ProgramError(f"sbn takes at most {MAX_CHOICES:,} {what}, not {size:,}")
+    limits.check_program("sbn", num_literals, code=code, cells=cells, word=word)
     address, place = bits_for(cells - 1), bits_for(code)
     p = one_node.OneNode("sbn")
     program_counter = p.choice("counter", code + 1)
@@ -96,6 +101,14 @@ def num_templates(*, word: int, cells: int, code: int) -> int:
     """Templates of `program`, as a formula."""
     instruction = 2 * bits_for(cells - 1) + bits_for(code)
     return 2 * code * instruction + 5 * code + cells * (5 * word + 3) + 10 * word + 4
+
+
+def num_literals(*, word: int, cells: int, code: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    address, place = bits_for(cells - 1), bits_for(code)
+    instructions = code * (12 * address + 7 * place + 19)
+    memory = cells * (19 * word + 2 * address + 9)
+    return instructions + memory + 41 * word + place - 1
 
 
 def prepare(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool as BoolArray
 
+from ntkexec import limits
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
@@ -361,6 +362,20 @@ def _size(name: str, cases: Sequence[Case], found: Sequence[Sum]) -> TableSize:
     )
 
 
+def least_literals(*, degree: int, slots: int, message_bits: int = 1, by_port: bool = False) -> int:
+    """What the templates that carry messages have at least: conditions and outputs together.
+
+    Args:
+        degree: D.
+        slots: colours.
+        message_bits: of all messages that a node sends at once.
+        by_port: whether messages are sorted by port, which takes a product for each slot and port.
+    """
+    place = slots.bit_length()
+    heard = max(1, degree) * (place + 3) if by_port else 0
+    return 2 * (1 + degree) * place + message_bits * slots * (place + 2 + heard)
+
+
 def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
     """The program of a LOCAL algorithm.
 
@@ -370,9 +385,14 @@ def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
         slots: colours of the two-hop colouring; D^2 + 1 are always enough.
 
     Raises:
-        ProgramError: a function that is not total or leaves a type, a table that is too large, or
-            what a body refuses; names the case.
+        ProgramError: a function that is not total or leaves a type, a table that is too large, what
+            a body refuses; names the case. Or a program beyond `limits`.
     """
+    bits, stages = Optional(algorithm.message).num_bits, algorithm.stages
+    addresses = max(1, degree) if algorithm.addressed else 1
+    by_port = any(isinstance(s, Fold) or (isinstance(s, Update) and s.body is None) for s in stages)
+    counted = functools.partial(least_literals, message_bits=bits * addresses, by_port=by_port)
+    limits.check_program(algorithm.name, counted, degree=degree, slots=slots)
     writer = _Synchroniser(algorithm, degree=degree, slots=slots)
     writer.send()
     if any(isinstance(stage, Update | Fold) for stage in algorithm.stages[1:]):

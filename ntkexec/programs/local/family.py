@@ -9,13 +9,14 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec import limits
 from ntkexec.errors import GraphError, ProgramError, shown
 from ntkexec.graphs import Graph
 from ntkexec.layout import INVALID
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.local.algorithm import Local, Node
-from ntkexec.programs.local.compiler import Compiled, compile
+from ntkexec.programs.local.compiler import Compiled, compile, least_literals
 from ntkexec.programs.local.simulation import nodes_of, simulate
 from ntkexec.template import Program
 
@@ -74,7 +75,7 @@ class Family:
 
     def compiled(self, *, degree: int, slots: int, word: int) -> Compiled:
         """The algorithm of these sizes, compiled; once for each."""
-        return _compiled(self.build, degree, slots, word)
+        return _compiled(self.name, self.build, degree, slots, word)
 
     def program(self, *, degree: int, slots: int, word: int) -> Program:
         """Its program."""
@@ -139,8 +140,17 @@ class Family:
 
 
 @functools.lru_cache(maxsize=128)
-def _compiled(build: Callable[..., Local], degree: int, slots: int, word: int) -> Compiled:
+def _compiled(
+    name: str, build: Callable[..., Local], degree: int, slots: int, word: int
+) -> Compiled:
+    # Before the types are made, which may be as large as the degree and the word.
+    limits.check_program(name, _least_literals, degree=degree, slots=slots, word=word)
     return compile(build(degree=degree, word=word), degree=degree, slots=slots)
+
+
+def _least_literals(*, degree: int, slots: int, word: int) -> int:
+    # A word is a bit of every state at least, and has a template that keeps it.
+    return least_literals(degree=degree, slots=slots) + 2 * word
 
 
 def instance(

@@ -86,12 +86,13 @@ def row(
     """The inputs: the sources live, or without any the last cell alone.
 
     Raises:
-        GraphError: no path or ring in the order of the identifiers; names an edge too many.
+        GraphError: neither paths nor a ring in the order of the identifiers; names an edge too many.
     """
     alive = [graph.num_nodes - 1]
     if source is not None or sources is not None:
         alive = common.source_indices(graph, source, sources)
     found: list[tuple[bool, int, int]] = []
+    within: set[tuple[int, int]] = set()
     edges = set(zip(graph.tuple.senders.tolist(), graph.tuple.receivers.tolist(), strict=True))
     for part in graph.node_ranges():
         size = part.stop - part.start
@@ -105,12 +106,17 @@ def row(
             if size == 2:
                 # The only neighbour of a cell is on one side.
                 beside[1 if index else 0] = -1
-            edges -= set(pairs)
             found.append((part.start + index in alive, beside[0], beside[1]))
+            within |= {(a, b) for a, b in pairs if abs(a - b) == 1}
+        # An edge between the ends makes a ring of the whole row, not of a part.
+        ends = {(part.start, part.stop - 1), (part.stop - 1, part.start)}
+        if size > 2 and {(i, i + 1) for i in range(part.start, part.stop - 1)} <= edges:
+            within |= ends
+    edges -= within
     if edges:
         sender, receiver = (graph.names[end] for end in min(edges))
         raise GraphError(
-            f"rule-110 runs on a path or a ring whose nodes follow each other; graph {graph.label!r} "
+            f"rule-110 runs on paths or a ring whose nodes follow each other; graph {graph.label!r} "
             f"has an edge from {sender!r} to {receiver!r}"
         )
     return found
