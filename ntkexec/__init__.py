@@ -7,12 +7,13 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ntkexec.certificate import Certificate
+    from ntkexec.certifying import certify
     from ntkexec.ensemble import Ensemble, EnsembleConfig
     from ntkexec.errors import NtkexecError
     from ntkexec.executor import execute
     from ntkexec.graphs import Graph, load
     from ntkexec.layout import Flag, Layout, OneHot, Table, Word
-    from ntkexec.pipeline import certify, prepare, run
+    from ntkexec.pipeline import prepare, run
     from ntkexec.problem import LearningProblem
     from ntkexec.result import Result
     from ntkexec.template import Program, Template, template
@@ -33,7 +34,7 @@ _HOMES = {
     "Table": "layout",
     "Template": "template",
     "Word": "layout",
-    "certify": "pipeline",
+    "certify": "certifying",
     "execute": "executor",
     "load": "graphs",
     "prepare": "pipeline",
