@@ -217,11 +217,11 @@ class AtWidth:
         tight = self.tightest
         found = self._bound(tight.num_inputs, tight.num_matches, 1)
         told = (
-            f"bias at most {tight.bias:.2g} of the margin {tight.margin:.2g} of {tight.bit_name} at "
-            f"m = {tight.num_matches}, n0 = {tight.num_inputs}"
+            f"bias at most {tight.bias:.2g} where the margin is {tight.margin:.2g} ({tight.bit_name}, "
+            f"m = {tight.num_matches}, n0 = {tight.num_inputs})"
         )
         if self.holds:
-            return f"covered at width {self.width}: {told} ({found.source})"
+            return f"covered at width {self.width}: {told}, by {found.source}"
         needed = self.width_needed(1.0)
         if needed.value <= self.width:
             remedy = "no width would do; the thresholds 'bit' or the descent 'auto' may"
@@ -229,4 +229,4 @@ class AtWidth:
             remedy = f"width {needed.value:,} would do"
         else:
             remedy = f"by the same law width {needed.value:,} would do, which is beyond what was measured"
-        return f"too narrow at width {self.width}: {told} ({found.source}); {remedy}"
+        return f"too narrow at width {self.width}: {told}, by {found.source}; {remedy}"

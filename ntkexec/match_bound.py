@@ -61,7 +61,7 @@ def state_bound(
     exact = all(proven for _, proven in found)
     max_matches = np.array([size for size, _ in found])
     kept = " and ".join(sorted({i.reason for i in invariants}))
-    assumption = f" where {kept} (every step keeps that)" if kept else ""
+    assumption = f" where {kept}, which every step keeps" if kept else ""
     method = "integer programming" if exact else "upper bound of integer programming"
     return _bound_from_counts(problem, max_matches, f"all states{assumption} ({method})")
 

@@ -110,7 +110,7 @@ def test_a_program_that_breaks_its_layouts_promise_is_certified_for_what_it_does
     kept = (*(template({bit: 1}, [bit, any_choice]) for bit in choices), templates[-1])
     bound = state_bound(LearningProblem(Program("kept", layout, kept), "joint"))
     assert bound.max_matches.tolist() == [2]
-    assert "where choice is one-hot (every step keeps that)" in bound.basis
+    assert "where choice is one-hot, which every step keeps" in bound.basis
 
 
 @MANY
