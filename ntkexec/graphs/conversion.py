@@ -245,10 +245,17 @@ def from_sparse(
         label: what to call the graph.
 
     Raises:
-        GraphError: the matrix is not square, or not symmetric, or has entries on the diagonal.
+        GraphError: the matrix is not square, or not symmetric, has entries on the diagonal, or stores
+            zeros.
     """
     if matrix.shape[0] != matrix.shape[1]:
         raise GraphError(f"matrix {shown(label)} has shape {matrix.shape}; it must be square")
+    entries = matrix.tocoo()
+    if matrix.format not in ("bsr", "dia") and not entries.data.all():
+        raise GraphError(
+            f"matrix {shown(label)} stores zeros, which are edges to some and none to others; "
+            f"eliminate_zeros() leaves them out"
+        )
     pattern = (matrix != 0).tocoo()
     if (pattern != pattern.T).nnz:
         raise GraphError(f"matrix {shown(label)} is not symmetric; use from_arrays(directed=True)")
@@ -303,10 +310,16 @@ def _unread_weights(graph: nx.Graph) -> str | None:
     for name in sorted(numeric, key=lambda name: name != "weight"):
         if name in ("id", "key"):
             continue
-        found = [exact(value) for _, _, value in graph.edges(data=name)]
-        if None not in found and any(number != 1 for number in found):
+        values = [value for _, _, value in graph.edges(data=name)]
+        if all(exact(value) is not None for value in set(map(_hashable, values))) and any(
+            value != 1 for value in values
+        ):
             return str(name)
     return None
+
+
+def _hashable(value: object) -> object:
+    return value if isinstance(value, Hashable) else None
 
 
 def _loops(nodes: Int64[np.ndarray, "l"], weights: Int32[np.ndarray, "l"] | None) -> Loops:

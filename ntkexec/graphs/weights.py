@@ -53,6 +53,10 @@ def exact(value: object) -> Fraction | None:
 
 def as_int32(value: object, scale: int) -> int | None:
     """A weight times the scale, or None if that is no integer in the range of int32."""
+    # Most weights are these, and fractions are slow.
+    if type(value) is int or (type(value) is float and value.is_integer() and abs(value) < 2**53):
+        whole = int(value) * scale
+        return whole if INT32.min <= whole <= INT32.max else None
     found = exact(value)
     if found is None:
         return None

@@ -329,7 +329,7 @@ def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_s
     """
     if not graph.weighted and graph.unread_weights is not None:
         LOG.warning(
-            "every edge of %s counts 1; its %r are used if they are asked for (--weights %s)",
+            "every edge of %s counts 1; its values of '%s' are used if they are asked for (--weights %s)",
             clean(graph.label, limit=80),
             clean(graph.unread_weights, limit=80),
             clean(graph.unread_weights, limit=80),
