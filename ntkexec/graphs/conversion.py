@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Bool, Int, Int32, Int64
+from jaxtyping import Int, Int32, Int64
 
 from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.colouring import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph, Loops
 from ntkexec.graphs.nodes import ordered_nodes
-from ntkexec.graphs.weights import check_scale, exact, missing, whole_weights
+from ntkexec.graphs.weights import check_scale, unread_weights, weights_of
 from ntkexec.message_passing import graphs_tuple
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def from_networkx(
     names = ordered_nodes(graph)
     senders, receivers = _endpoints(graph, names)
     is_dropped = senders == receivers if self_loops == "drop" else None
-    weights = None if weight is None else _weights(graph, weight, label, scale, is_dropped)
+    weights = None if weight is None else weights_of(graph, weight, label, scale, is_dropped)
     converted = from_arrays(
         names,
         senders,
@@ -78,7 +78,7 @@ def from_networkx(
     )
     if weight is not None:
         return converted
-    return dataclasses.replace(converted, unread_weights=_unread_weights(graph))
+    return dataclasses.replace(converted, unread_weights=unread_weights(graph))
 
 
 def from_arrays(
@@ -202,7 +202,7 @@ def batch_from_networkx(
         np.concatenate([receivers for _, receivers in ends]) + shift,
         weights=None
         if weight is None
-        else np.concatenate([_weights(part, weight, label, 1, None) for part in parts]),
+        else np.concatenate([weights_of(part, weight, label, 1, None) for part in parts]),
         directed=parts[0].is_directed(),
         label=label,
     )
@@ -245,10 +245,17 @@ def from_sparse(
         label: what to call the graph.
 
     Raises:
-        GraphError: the matrix is not square, or not symmetric, or has entries on the diagonal.
+        GraphError: the matrix is not square, or not symmetric, has entries on the diagonal, or stores
+            zeros.
     """
     if matrix.shape[0] != matrix.shape[1]:
         raise GraphError(f"matrix {shown(label)} has shape {matrix.shape}; it must be square")
+    entries = matrix.tocoo()
+    if matrix.format not in ("bsr", "dia") and not entries.data.all():
+        raise GraphError(
+            f"matrix {shown(label)} stores zeros, which are edges to some and none to others; "
+            f"eliminate_zeros() leaves them out"
+        )
     pattern = (matrix != 0).tocoo()
     if (pattern != pattern.T).nnz:
         raise GraphError(f"matrix {shown(label)} is not symmetric; use from_arrays(directed=True)")
@@ -264,49 +271,6 @@ def _endpoints(
     flat = itertools.chain.from_iterable(graph.edges())
     ends = np.fromiter(map(index.__getitem__, flat), np.int64)
     return ends[::2], ends[1::2]
-
-
-def _weights(
-    graph: nx.Graph,
-    weight: str,
-    label: str,
-    scale: int,
-    is_dropped: Bool[np.ndarray, "e"] | None,
-) -> Int32[np.ndarray, "e"]:
-    """The weight of each edge, in the order of `graph.edges`.
-
-    Raises:
-        GraphError: names the edge, its weight and the rule.
-    """
-    edges = list(graph.edges(data=True))
-
-    def describe(index: int) -> str:
-        u, v, _ = edges[index]
-        return f"edge {shown(u)}-{shown(v)} of graph {shown(label)}"
-
-    values = [attributes.get(weight) for _, _, attributes in edges]
-    absent = next((i for i, value in enumerate(values) if value is None), None)
-    if absent is not None:
-        raise missing(describe(absent), weight, list(map(str, edges[absent][2])), scale)
-    return whole_weights(values, scale=scale, is_dropped=is_dropped, describe=describe, name=weight)
-
-
-def _unread_weights(graph: nx.Graph) -> str | None:
-    """The attribute that holds a number other than 1 at an edge and one at every edge, if any.
-
-    "weight" goes before others; identifiers of edges are none.
-    """
-    first = next(iter(graph.edges(data=True)), None)
-    if first is None:
-        return None
-    numeric = [name for name, value in first[2].items() if exact(value) is not None]
-    for name in sorted(numeric, key=lambda name: name != "weight"):
-        if name in ("id", "key"):
-            continue
-        found = [exact(value) for _, _, value in graph.edges(data=name)]
-        if None not in found and any(number != 1 for number in found):
-            return str(name)
-    return None
 
 
 def _loops(nodes: Int64[np.ndarray, "l"], weights: Int32[np.ndarray, "l"] | None) -> Loops:

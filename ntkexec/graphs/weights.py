@@ -2,10 +2,11 @@
 
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int32, Shaped
 
@@ -53,6 +54,10 @@ def exact(value: object) -> Fraction | None:
 
 def as_int32(value: object, scale: int) -> int | None:
     """A weight times the scale, or None if that is no integer in the range of int32."""
+    # Most weights are these, and fractions are slow.
+    if type(value) is int or (type(value) is float and value.is_integer() and abs(value) < 2**53):
+        whole = int(value) * scale
+        return whole if INT32.min <= whole <= INT32.max else None
     found = exact(value)
     if found is None:
         return None
@@ -103,6 +108,62 @@ def whole_weights(
             )
         weights[index] = whole
     return weights
+
+
+def weights_of(
+    graph: nx.Graph,
+    weight: str,
+    label: str,
+    scale: int,
+    is_dropped: Bool[np.ndarray, "e"] | None,
+) -> Int32[np.ndarray, "e"]:
+    """The weight of each edge of a networkx graph, times the scale, in the order of `graph.edges`.
+
+    Args:
+        graph: where.
+        weight: the attribute that holds them.
+        label: of the graph, for messages.
+        scale: see `check_scale`.
+        is_dropped: as for `whole_weights`.
+
+    Raises:
+        GraphError: names the edge, its weight and the rule.
+    """
+    edges = list(graph.edges(data=True))
+
+    def describe(index: int) -> str:
+        u, v, _ = edges[index]
+        return f"edge {shown(u)}-{shown(v)} of graph {shown(label)}"
+
+    values = [attributes.get(weight) for _, _, attributes in edges]
+    absent = next((i for i, value in enumerate(values) if value is None), None)
+    if absent is not None:
+        raise missing(describe(absent), weight, list(map(str, edges[absent][2])), scale)
+    return whole_weights(values, scale=scale, is_dropped=is_dropped, describe=describe, name=weight)
+
+
+def unread_weights(graph: nx.Graph) -> str | None:
+    """The attribute that holds a number other than 1 at an edge and one at every edge, if any.
+
+    "weight" goes before others; identifiers of edges are none.
+    """
+    first = next(iter(graph.edges(data=True)), None)
+    if first is None:
+        return None
+    numeric = [name for name, value in first[2].items() if exact(value) is not None]
+    for name in sorted(numeric, key=lambda name: name != "weight"):
+        if name in ("id", "key"):
+            continue
+        values = [value for _, _, value in graph.edges(data=name)]
+        if all(exact(value) is not None for value in set(map(_hashable, values))) and any(
+            value != 1 for value in values
+        ):
+            return str(name)
+    return None
+
+
+def _hashable(value: object) -> object:
+    return value if isinstance(value, Hashable) else None
 
 
 def _written(value: object) -> str:

@@ -332,18 +332,10 @@ def _by_port(graph: Graph, num_ports: int) -> Int[np.ndarray, "n d"]:
 
 
 def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_sources
-    """An instance on a single graph; a word if it has weights that nobody asked for.
-
-    Args:
-        graph: where.
-        options: `parameters`, `source` and `sources`, as for `inputs.from_sources`.
-
-    Raises:
-        GraphError: as `inputs.from_sources`.
-    """
+    """As `inputs.from_sources`; with a word if the graph has weights that nobody asked for."""
     if not graph.weighted and graph.unread_weights is not None:
         LOG.warning(
-            "every edge of %s counts 1; its %r are used if they are asked for (--weights %s)",
+            "every edge of %s counts 1; its values of '%s' are used if they are asked for (--weights %s)",
             clean(graph.label, limit=80),
             clean(graph.unread_weights, limit=80),
             clean(graph.unread_weights, limit=80),

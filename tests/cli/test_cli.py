@@ -204,7 +204,7 @@ def test_weights_are_used_if_they_are_asked_for_and_else_a_word_is_said(command,
     path.write_text('"A town",B,1.5\nB,C,2\n')
     status, out, err = command(*BELLMAN_FORD, path)
     assert (status, one_object(out)["answer"]["C"]["distance"]) == (0, 2)
-    assert "every edge of roads.csv counts 1; its 'weight' are used" in err
+    assert "every edge of roads.csv counts 1; its values of 'weight' are used" in err
     status, _, err = command(*BELLMAN_FORD, path, "--weights", "weight")
     assert status == 2
     assert "has 1.5 as its 'weight'" in err

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkexec.errors import GraphError, clean, shown
-from ntkexec.graphs import from_networkx, load, parse, read
+from ntkexec.graphs import from_networkx, from_sparse, load, parse, read
 from ntkexec.graphs.content import MAX_BYTES
 
 
@@ -626,3 +626,26 @@ def test_clean_text_is_printable_and_short(text, limit):
     if len(text) <= limit and text.isprintable():
         assert found == text
     assert shown(text).isprintable()
+
+
+def test_a_sparse_matrix_of_stored_zeros_says_nothing_of_its_edges():
+    matrix = scipy.sparse.csr_array(np.array([[0, 1], [1, 0]]))
+    assert from_sparse(matrix).num_edges == 1
+    assert from_sparse(matrix.tobsr()).num_edges == from_sparse(matrix.todia()).num_edges == 1
+    matrix.data[:] = 0
+    with pytest.raises(GraphError, match=r"stores zeros, .*; eliminate_zeros\(\) leaves them out"):
+        from_sparse(matrix)
+
+
+@pytest.mark.parametrize("odd", ["x", [1], None, float("nan"), True])
+def test_what_is_no_number_is_no_weight_that_nobody_asked_for(odd):
+    graph = nx.Graph([(0, 1, {"weight": 5}), (1, 2, {"weight": odd})])
+    assert load(graph).unread_weights is None
+    with pytest.raises(GraphError, match="edge 1-2 of graph 'graph' has"):
+        load(graph, weight="weight")
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    for name in ("a\0.txt", "x" * 5000 + ".txt", "a/\0/b"):
+        with pytest.raises(GraphError):
+            load(name)
