@@ -106,7 +106,8 @@ def carry_out_program(algorithm: str) -> dict[str, Any]:
     (target,) = problem.targets(problem.stacks[0])
     width = pipeline.default_width(problem)
     found = measure_program(target, sets, width, members=16)
-    plan = schedule(*target.shape, width, tolerance=TOLERANCE)
+    num_inputs, outputs = target.shape
+    plan = schedule(num_inputs, outputs, width, tolerance=TOLERANCE)
     predicted = finite_width.predicted_bias(target, sets, width, plan, units=16_000)
     bias = predicted.bias[:, target.sum(axis=0) > 0]
     worst = np.unravel_index(np.argmax(found.share), found.share.shape)
