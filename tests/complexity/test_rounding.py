@@ -64,7 +64,7 @@ def test_float32_is_certified_and_bfloat16_only_where_margins_are_large(kind, me
     )
     problem = LearningProblem(instances[0].program, kind)
     cases = collect(problem, instances)
-    config = EnsembleConfig(members=members, width=512)
+    config = EnsembleConfig(members=members, width=512, descent="heavy-ball")
     networks = Ensemble(problem, config, train_at_once(problem, config))
     found = [
         float32_certificate(networks, cases, products=p) for p in ("float32", "tf32", "bfloat16")
