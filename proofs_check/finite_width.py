@@ -69,7 +69,7 @@ def measure_bound(scale: Scale, descent: Descent = "auto") -> Measurement:
             width,
             (4, 16),
             descent=descent,
-            members=MORE[scale] * max(10, 1024 // n0),
+            members=MORE[scale] * 40,
             seed=101,
         )
     ]

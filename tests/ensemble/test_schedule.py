@@ -191,7 +191,12 @@ def test_momentum_takes_about_the_root_of_the_steps_of_plain_gradient_descent(nu
 
 @pytest.mark.parametrize(
     "descent, slack",
-    [("heavy-ball", (0.85, 1.15)), ("plain", (1.0, 1.5)), ("whitened", (0.85, 1.15))],
+    [
+        ("auto", (1.0, 1.5)),
+        ("heavy-ball", (0.85, 1.15)),
+        ("plain", (1.0, 1.5)),
+        ("whitened", (0.85, 1.15)),
+    ],
 )
 @pytest.mark.parametrize("num_outputs", [3, 40])
 def test_the_loss_falls_at_the_predicted_rate(descent, slack, num_outputs):
