@@ -224,7 +224,7 @@ def delayed(writers: int, others: int) -> Program:
 def measure_delay(scale: Scale, chained: bool = True) -> Measurement:
     """Wrong bits, in the worst state, of programs with too many writers, as delay chains."""
     wrong = 0
-    for others in {"quick": (4,), "standard": (4, 8), "full": (4, 8, 16)}[scale]:
+    for others in {"quick": (4,), "standard": (4, 8), "full": (4, 8, 12)}[scale]:
         writers = 4 * others
         program = delayed(writers, others) if chained else collision_program(writers, others)
         if chained:
