@@ -13,7 +13,7 @@ from ntkexec.ensemble import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from proofs_check import _networks, _plots, _statistics
 
-MEMBERS: dict[Scale, int] = {"quick": 2000, "standard": 5000, "full": 20_000}
+MEMBERS: dict[Scale, int] = {"quick": 2000, "standard": 5000, "full": 10_000}
 WIDTHS = (64, 128, 256, 512, 1024)
 PROJECTIONS = 20
 DRAWS = ("trained", "linearised")

@@ -25,9 +25,9 @@ def measure(scale: Scale, short: int = 0) -> Measurement:
 
 CHECK = Check(
     name="padding",
-    claim="padding raises C(m, n0) without bound, so every conflict-free program can be certified",
+    claim="padding raises C(m, n0) without bound, and so certifies any program with one threshold for all",
     formula=r"C(m, n_0) \to \infty \;\text{ as }\; n_0 \to \infty",
-    source="C(m, n0) is about (n0 - m) / m",
+    source="C + 1 = (n0 + lambda/c) / (m - lambda/Delta_m); thresholds for each bit need no padding",
     how="wrong bits after padding, of programs that go wrong without",
     bound=0,
     bound_from="the claim is exact",
