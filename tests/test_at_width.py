@@ -67,9 +67,7 @@ def test_a_bias_that_eats_the_margin_is_refused_with_the_width_that_would_do():
     assert found.covered
     assert found.certificate.certified
     assert not found.holds
-    with pytest.raises(
-        CertificateError, match=r"too narrow at width 512: bias at most .* m = 60"
-    ):
+    with pytest.raises(CertificateError, match=r"too narrow at width 512: bias at most .* m = 60"):
         found.require()
     needed = found.width_needed(1.0)
     assert f"width {needed.value:,} would do" in found.verdict()
