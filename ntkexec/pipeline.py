@@ -77,6 +77,8 @@ def prepare(
     *,
     parameters: Mapping[str, int] | None = None,
     weights: str | None = None,
+    weight_scale: int = 1,
+    directed: bool | None = None,
     **inputs: Any,
 ) -> Instance:
     """An algorithm on a graph, ready to run.
@@ -86,6 +88,7 @@ def prepare(
         graph: a graph, a file, or a generator such as `grid:8x8`.
         parameters: sizes of the program, if given.
         weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
+        weight_scale, directed: how to read the graph, see `ntkexec.graphs.load`; not for a `Graph`.
         inputs: what the algorithm asks, `Algorithm.inputs`; None is as good as left out.
 
     Raises:
@@ -100,7 +103,15 @@ def prepare(
         raise NtkexecError(f"{algorithm} reads no weights, but {weights!r} was given")
     if weights is not None and isinstance(graph, Graph):
         raise NtkexecError(f"weights {weights!r} are chosen when a graph is loaded; this one is")
-    loaded = graph if isinstance(graph, Graph) else load(graph, weight=weights)
+    if isinstance(graph, Graph) and (weight_scale != 1 or directed is not None):
+        raise NtkexecError(
+            "weight_scale and directed say how a graph is loaded; this one is loaded already"
+        )
+    loaded = (
+        graph
+        if isinstance(graph, Graph)
+        else load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
+    )
     return found.prepare(loaded, parameters=parameters, **given)
 
 
@@ -157,7 +168,8 @@ def run(
         verify: compare every step with the program.
         trace: keep all states.
         report: called with the progress of training.
-        inputs: what the algorithm asks; for flooding `sources` (or `source`) and `message`.
+        inputs: what the algorithm asks; for flooding `sources` (or `source`) and `message`; and
+            how to read the graph, see `prepare`.
 
     Returns:
         The answer and its verdict. A wrong answer is a result, not an exception.

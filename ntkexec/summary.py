@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
+from ntkexec.errors import clean
 
 if TYPE_CHECKING:
     # The result says itself in these words.
@@ -81,7 +82,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
     told = [
         (
             "graph",
-            f"{graph.label}: {graph.num_nodes} nodes, {graph.num_edges} edges, degree {graph.degree}, "
+            f"{clean(graph.label)}: {graph.num_nodes} nodes, {graph.num_edges} edges, degree {graph.degree}, "
             f"{graph.num_colours} colours",
         )
         if instance.num_inputs is None
@@ -133,7 +134,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
             )
         )
     if found.diagnosis is not None:
-        node = graph.names[found.diagnosis.node]
+        node = clean(str(graph.names[found.diagnosis.node]), limit=80)
         told.append(("first error", f"at node {node}: {found.diagnosis}"))
     return told
 
@@ -175,13 +176,16 @@ def answer(found: "Result", *, shown: int) -> list[list[str]]:
     by_node = found.by_node()
     fields = list(next(iter(by_node.values())))
     nodes = list(by_node.items())[:shown]
-    return [["node", *fields], *([str(v), *(_shown(row[f]) for f in fields)] for v, row in nodes)]
+    return [
+        ["node", *fields],
+        *([clean(str(v), limit=80), *(_shown(row[f]) for f in fields)] for v, row in nodes),
+    ]
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value is None else str(value)
+    return "-" if value is None else clean(str(value), limit=80)
 
 
 def verdict(found: "Result") -> str:
@@ -190,5 +194,5 @@ def verdict(found: "Result") -> str:
     if found.exact:
         every = "the node equals" if total == 1 else f"all {total} nodes equal"
         return f"EXACT: {every} the reference"
-    first = found.instance.graph.names[found.wrong_nodes[0]]
+    first = clean(str(found.instance.graph.names[found.wrong_nodes[0]]), limit=80)
     return f"NOT EXACT: {wrong} of {total} nodes differ from the reference, first node {first}"
