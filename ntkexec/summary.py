@@ -151,6 +151,20 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
     return f"{certificate.convention_in_use}; at this padding " + ", ".join(reversed(told))
 
 
+def width_told(found: "Result") -> str:
+    """What the width does to the certificate, and what would vouch for the networks themselves."""
+    finite = found.finite_width
+    if finite is None:
+        return ""
+    if finite.covered:
+        return finite.verdict()
+    name = found.instance.program.name
+    return (
+        f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "
+        "themselves, decision by decision"
+    )
+
+
 def limit_odds(found: "Result") -> str:
     """The union bound on a wrong bit for networks of infinite width: no bound for a run of finite
     ones, and said so."""
