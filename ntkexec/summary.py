@@ -106,11 +106,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         told += [
             ("ensemble", ensemble(found.ensemble)),
             ("training", training(found.ensemble, found.train_seconds)),
-            *(
-                []
-                if found.finite_width is None
-                else [("  this width", found.finite_width.verdict())]
-            ),
+            *([] if found.finite_width is None else [("  this width", width_told(found))]),
             ("  in the limit", limit_odds(found)),
         ]
     told.append(
