@@ -69,7 +69,7 @@ def bounds(margins: Margins, *, delta: float) -> Bounds:
     certificate = None
     if finite:
         certificate = cases.certificate(
-            margins.convention, weight_std=margins.weight_std
+            margins.convention, weight_std=margins.weight_std, draw=margins.draw
         ).ensemble_size(delta=delta, num_decisions=cases.num_decisions)
     return Bounds(
         published=published(int(num_inputs.max()), cases.num_steps, total=int(num_inputs.sum())),

@@ -23,7 +23,7 @@ from ntkexec.match_bound import NEVER, MatchBound
 from ntkexec.message_passing import GraphsTuple
 from ntkexec.problem import LearningProblem
 from ntkexec.programs.instance import Instance
-from ntkexec.vocabulary import Convention
+from ntkexec.vocabulary import Convention, Draw
 
 # Rows that are gathered before duplicates among them are looked for again.
 GATHERED_ROWS = 1 << 18
@@ -99,7 +99,11 @@ class Cases:
         return max(1, int((self.problem.program.num_writers > 0).sum()) * self.num_updates)
 
     def certificate(
-        self, convention: Convention = "bit", *, weight_std: float = 1.0
+        self,
+        convention: Convention = "bit",
+        *,
+        weight_std: float = 1.0,
+        draw: Draw = "trained",
     ) -> Certificate:
         """The certificate for exactly these states, with the thresholds of a convention."""
         num_counts = self.problem.max_matches + 1
@@ -113,7 +117,9 @@ class Cases:
                 zeros[bit, part.count[part.active[:, column] == 0]] = True
         label = f"the states that occur on {self.num_graphs} graphs"
         bound = MatchBound(largest, fewest, zeros, label)
-        return Certificate(self.problem, bound, weight_std=weight_std, convention=convention)
+        return Certificate(
+            self.problem, bound, weight_std=weight_std, convention=convention, draw=draw
+        )
 
 
 def collect(

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ntkexec.complexity.cases import Cases, ComponentCases
 from ntkexec.errors import CertificateError
-from ntkexec.vocabulary import Convention
+from ntkexec.vocabulary import Convention, Draw
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,12 +19,12 @@ class ComponentMargins:
     Args:
         cases: its encoded states.
         thresholds: by state and output.
-        weight_std: standard deviation of the networks' weights at initialisation.
+        spread: factor of the variances at unit weights: 0 for networks without spread in the limit.
     """
 
     cases: ComponentCases
     thresholds: Float64[np.ndarray, "u o"]
-    weight_std: float = 1.0
+    spread: float = 1.0
 
     @functools.cached_property
     def signs(self) -> Float64[np.ndarray, "u o"]:
@@ -39,7 +39,7 @@ class ComponentMargins:
     @functools.cached_property
     def variances(self) -> Float64[np.ndarray, "u"]:
         """Variance of every output of one network at infinite width."""
-        return self.weight_std**4 * self.cases.variances
+        return self.spread * self.cases.variances
 
     @functools.cached_property
     def random(self) -> Bool[np.ndarray, "u"]:
@@ -55,12 +55,14 @@ class Margins:
         cases: the encoded states.
         convention: of the thresholds.
         weight_std: standard deviation of the networks' weights at initialisation.
+        draw: how the networks are drawn; `antisymmetric` ones have no spread in the limit.
         components: by component.
     """
 
     cases: Cases
     convention: Convention
     weight_std: float
+    draw: Draw
     components: tuple[ComponentMargins, ...]
 
     @functools.cached_property
@@ -123,24 +125,33 @@ class Margins:
         return high
 
 
-def margins(cases: Cases, convention: Convention = "bit", *, weight_std: float = 1.0) -> Margins:
+def margins(
+    cases: Cases,
+    convention: Convention = "bit",
+    *,
+    weight_std: float = 1.0,
+    draw: Draw = "trained",
+) -> Margins:
     """The margins of all decisions under a convention for the thresholds.
 
     Args:
         cases: the encoded states.
         convention: see `ntkexec.thresholds`.
         weight_std: standard deviation of the networks' weights at initialisation.
+        draw: how the networks are drawn.
 
     Raises:
         CertificateError: an unknown convention.
     """
+    spread = 0.0 if draw == "antisymmetric" else weight_std**4
     table = cases.certificate(convention).thresholds
     return Margins(
         cases,
         convention,
         weight_std,
+        draw,
         tuple(
-            ComponentMargins(part, table[list(one.bits)][:, part.count].T, weight_std)
+            ComponentMargins(part, table[list(one.bits)][:, part.count].T, spread)
             for part, one in zip(cases.components, cases.problem.components, strict=True)
         ),
     )

@@ -72,6 +72,10 @@ def exact_prefixes(
             f"the margins are those of networks with weight_std {margins.weight_std:g}, but "
             f"weight_std {config.weight_std:g} is to be drawn"
         )
+    if "antisymmetric" in {config.draw, margins.draw} and config.draw != margins.draw:
+        raise EnsembleError(
+            f"the margins are those of {margins.draw} networks, but {config.draw} ones are to be drawn"
+        )
     if config.draw == "gaussian":
         return _gaussian(margins, config, repeat, report)
     if margins.convention == "zero":

@@ -177,7 +177,7 @@ def study(
         CertificateError: no number of networks is enough.
         EnsembleError: see `exact_prefixes`.
     """
-    found = margins(cases, convention, weight_std=config.weight_std)
+    found = margins(cases, convention, weight_std=config.weight_std, draw=config.draw)
     largest = members_needed(found, delta) if members is None else members
     start = time.perf_counter()
     prefixes = exact_prefixes(

@@ -274,3 +274,15 @@ def test_too_many_states_are_refused_with_what_would_help(flooding, monkeypatch)
     monkeypatch.setattr(gaussian, "MAX_STATES", 3)
     with pytest.raises(EnsembleError, match="use fewer graphs, a factored ensemble"):
         exact_prefixes(margins(cases, "shared"), GAUSSIAN, 1)
+
+
+def test_antisymmetric_networks_are_compared_with_a_limit_that_has_no_spread(flooding):
+    _, cases = flooding
+    found = margins(cases, draw="antisymmetric")
+    assert not len(found.z)
+    assert found.right_in_the_mean
+    assert found.members_for(1e-9) == 1
+    config = EnsembleConfig(members=2, width=256, draw="antisymmetric")
+    assert exact_prefixes(found, config, 1).numbers.tolist() == [1, 2]
+    with pytest.raises(EnsembleError, match="margins are those of trained networks"):
+        exact_prefixes(margins(cases), config, 1)
