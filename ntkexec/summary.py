@@ -141,10 +141,12 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
     for name, one in certificate.conventions().items():
         if one.certified:
             size = one.ensemble_size(delta=delta, num_decisions=num_decisions)
-            told.append(f"{name}: N = {size:,} (margin {one.smallest_margin:.4f})")
+            told.append(f"{name} {size:,} (margin {one.smallest_margin:.4f})")
         else:
-            told.append(f"{name}: not certified")
-    return f"{certificate.convention_in_use}; at this padding " + ", ".join(reversed(told))
+            told.append(f"{name} not certified")
+    return f"by {certificate.convention_in_use}; networks at this padding: " + ", ".join(
+        reversed(told)
+    )
 
 
 def width_told(found: "Result") -> str:

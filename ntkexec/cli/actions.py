@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ntkexec import compilation, ensemble, files, graphs, pipeline, program_report, report, stages
+from ntkexec import (
+    compilation,
+    ensemble,
+    files,
+    graphs,
+    pipeline,
+    program_report,
+    report,
+    stages,
+    summary,
+)
 from ntkexec.cli import text
 from ntkexec.cli.progress import stages_shown
 from ntkexec.ensemble import Progress, thresholds
@@ -252,8 +262,9 @@ def train(
     certificate = pipeline.certify(
         program, instance=instance, delta=delta, num_decisions=num_decisions, draw=draw, **options
     )
+    finite = pipeline.at_width(certificate, width, descent)
     config = pipeline.ensemble_config(
-        pipeline.at_width(certificate, width, descent),
+        finite,
         members=members,
         seed=seed,
         delta=delta,
@@ -277,9 +288,11 @@ def train(
             "parameters": parameters,
             "program": program_data(program, certificate.problem),
             "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
+            "finite_width": finite_width_data(finite),
             "ensemble": ensemble_data(trained, seconds),
             "folder": str(out),
         }
         print(json.dumps(data))
     else:
-        print(text.trained(trained, certificate, parameters, out, seconds))
+        told = summary.conventions(certificate, delta=delta, num_decisions=num_decisions)
+        print(text.trained(trained, finite, told, parameters, out, seconds))

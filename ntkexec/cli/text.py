@@ -61,7 +61,8 @@ def _field(field: Field) -> str:
 
 def trained(
     networks: Ensemble | GaussianEnsemble,
-    found: Certificate,
+    finite: AtWidth,
+    conventions: str,
     parameters: Mapping[str, int],
     folder: Path,
     seconds: float,
@@ -70,9 +71,11 @@ def trained(
     sizes = ", ".join(f"{name} {value}" for name, value in parameters.items())
     return summary.table(
         [
-            ("program", f"{found.problem.program!r}"),
+            ("program", f"{finite.certificate.problem.program!r}"),
             ("sizes", sizes),
-            ("certificate", found.verdict()),
+            ("certificate", finite.certificate.verdict()),
+            ("  thresholds", conventions),
+            ("  this width", finite.verdict()),
             ("ensemble", summary.ensemble(networks)),
             ("training", summary.training(networks, seconds)),
             ("stored in", str(folder)),
