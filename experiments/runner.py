@@ -31,14 +31,12 @@ from experiments.shared.storage import (
     write_sealed,
 )
 from experiments.shared.words import quoted, shown
-from ntkexec.check import Check, Measurement, Outcome, carry_out
+from ntkexec.check import VERDICTS, Check, Measurement, Outcome, carry_out
 from ntkexec.errors import ExperimentError, NtkexecError
 
 FORMAT = "ntkexec-experiment/2"
 LONGEST = 1e12
 """Seconds of measuring that are believed."""
-VERDICTS = ("holds", "fails", "undecided", "not measured")
-"""In the order in which they are counted."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ def clean(text: str, *, limit: int = 300) -> str:
 
     Args:
         text: anything.
-        limit: characters to keep; of a longer text the middle is left out.
+        limit: characters to keep, escapes counted; of a longer text the middle is left out.
 
     Returns:
         The text with every character that is not printable escaped as Python writes it: control
@@ -19,13 +19,13 @@ def clean(text: str, *, limit: int = 300) -> str:
         >>> clean("a\\x1b[31m\\nb")
         'a\\\\x1b[31m\\\\nb'
     """
+    if not text.isprintable():
+        text = "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+        )
     if len(text) > limit:
         text = f"{text[: limit * 2 // 3]} ... {text[len(text) - limit // 3 :]}"
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
+    return text
 
 
 def shown(value: object, *, limit: int = 80) -> str:

@@ -1,6 +1,9 @@
 """Words of strangers, such as servers and data files, made fit for a message to a terminal."""
 
 import re
+import sys
+
+from ntkexec.errors import clean
 
 LONGEST = 300
 """Characters of a stranger that a message repeats."""
@@ -22,7 +25,7 @@ def shown(words: object, longest: int = LONGEST) -> str:
     except RecursionError:
         text = f"a {type(words).__name__} nested too deeply"
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(c if c.isprintable() else _escaped(c) for c in cut)
+    return clean(cut, limit=sys.maxsize)
 
 
 def quoted(value: object, longest: int = LONGEST, *, secret: bool = False) -> str:
@@ -38,10 +41,6 @@ def quoted(value: object, longest: int = LONGEST, *, secret: bool = False) -> st
     except RecursionError:
         return f"a {type(value).__name__} nested too deeply"
     return shown(redacted(text) if secret else text, longest)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def redacted(address: str) -> str:

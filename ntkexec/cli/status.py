@@ -13,30 +13,11 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import NtkexecError, clean
 
 BAD_INPUT, FAULT = 2, 70
 COMPLETE = "_NTKEXEC_COMPLETE"
 """Set by shells that ask how a word could go on."""
-
-MAX_LENGTH = 300
-"""Characters of a message; of longer ones the middle is left out."""
-_TAIL = 100
-
-
-def one_line(message: object) -> str:
-    """A message for a terminal: one line, control characters escaped, and not too long.
-
-    Messages quote files, names of nodes and servers, which may hold anything.
-    """
-    # Not repr: quotes and letters of any language stay as they are.
-    escaped = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in str(message)
-    )
-    if len(escaped) <= MAX_LENGTH:
-        return escaped
-    return f"{escaped[: MAX_LENGTH - _TAIL]} ... {escaped[-_TAIL:]}"
 
 
 def run(argv: Sequence[str] | None) -> int:
@@ -101,7 +82,7 @@ def _failed(error: Exception) -> int:
 def _misused(error: Any) -> int:
     """An option or an argument that is none; shown with the command's usage."""
     if isinstance(getattr(error, "message", None), str) and "\n" not in error.message:
-        error.message = one_line(error.message)
+        error.message = clean(str(error.message))
     error.show()
     return int(error.exit_code)
 
@@ -149,7 +130,7 @@ def _of_file(error: OSError) -> str:
 
 def _say(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        print(f"ntkexec: {one_line(message)}", file=sys.stderr, flush=True)
+        print(f"ntkexec: {clean(str(message))}", file=sys.stderr, flush=True)
 
 
 def _drop_output() -> None:

@@ -13,7 +13,7 @@ import pytest
 import ntkexec
 from ntkexec import compilation, files, pipeline
 from ntkexec.cli import main, status
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import NtkexecError, clean
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
 RUN = ("run", "flooding", "path:3", "--engine", "kernel")
@@ -48,23 +48,23 @@ def one_line_on(err):
 
 # Messages.
 
+MAX_LENGTH = 300
+
 
 def test_messages_are_one_line_without_control_characters():
-    assert status.one_line("Łódź isn't 東京") == "Łódź isn't 東京"
-    assert status.one_line("a\nb\x1b[31mc\td\x00\u202e\ud800") == (
-        "a\\nb\\x1b[31mc\\td\\x00\\u202e\\ud800"
-    )
+    assert clean("Łódź isn't 東京") == "Łódź isn't 東京"
+    assert clean("a\nb\x1b[31mc\td\x00\u202e\ud800") == ("a\\nb\\x1b[31mc\\td\\x00\\u202e\\ud800")
 
 
 def test_of_long_messages_the_middle_is_left_out():
     text = "begin" + "x" * 1000 + "end"
-    cut = status.one_line(text)
+    cut = clean(text)
     assert cut.startswith("begin")
     assert cut.endswith("end")
-    assert status.MAX_LENGTH < len(cut) < status.MAX_LENGTH + 10
-    assert status.one_line("y" * status.MAX_LENGTH) == "y" * status.MAX_LENGTH
+    assert MAX_LENGTH < len(cut) < MAX_LENGTH + 10
+    assert clean("y" * MAX_LENGTH) == "y" * MAX_LENGTH
     # Escapes count, and are cut like everything else.
-    assert len(status.one_line("\x1b" * 200)) < status.MAX_LENGTH + 10
+    assert len(clean("\x1b" * 200)) < MAX_LENGTH + 10
 
 
 def test_names_of_strangers_are_shown_escaped(command, tmp_path):
