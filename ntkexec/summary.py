@@ -96,7 +96,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
             f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
         ),
         ("certificate", found.certificate.verdict()),
-        ("  holds for", found.certificate.bound.basis),
+        ("  holds for", _scope(found)),
         (
             "  thresholds",
             conventions(found.certificate, delta=found.delta, num_decisions=instance.num_decisions),
@@ -109,9 +109,9 @@ def rows(found: "Result") -> list[tuple[str, str]]:
             *(
                 []
                 if found.finite_width is None
-                else [("  this width", found.finite_width.verdict())]
+                else [("  this width", _as_given(found, found.finite_width.verdict()))]
             ),
-            ("  in the limit", limit_odds(found)),
+            ("  in the limit", _as_given(found, limit_odds(found))),
         ]
     told.append(
         (
@@ -149,6 +149,24 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
         else:
             told.append(f"{name}: not certified")
     return f"{certificate.convention_in_use}; at this padding " + ", ".join(reversed(told))
+
+
+def _scope(found: "Result") -> str:
+    """Which states the certificate is about, and whether a bound that was given proved right."""
+    basis = found.certificate.bound.basis
+    if not found.certificate.bound.given:
+        return basis
+    known = {True: "as it was in this run", False: "which this run exceeded", None: "not checked"}
+    return f"{basis}, {known[found.covered]}"
+
+
+def _as_given(found: "Result", told: str) -> str:
+    """What is said of a run, which a bound that somebody gave makes conditional, or void."""
+    if not found.certificate.bound.given or found.covered:
+        return told
+    if found.void:
+        return "nothing is known: more templates matched than the bound that was given"
+    return told if told.startswith("not covered") else f"if the bound given is right: {told}"
 
 
 def limit_odds(found: "Result") -> str:
