@@ -65,6 +65,10 @@ class AtWidth:
         """Why nothing is known of the bias of these networks; empty where it is bounded."""
         if self.certificate.draw != "trained":
             return f"the fit is over trained networks, not {self.certificate.draw} ones"
+        if self.tolerance > TOLERANCE:
+            return (
+                f"training stops at a residual of {self.tolerance:g}, in the fit at {TOLERANCE:g}"
+            )
         for (n0, m), outputs in self._kinds.items():
             found = self._bound(n0, m, outputs)
             if not found.covered:
@@ -215,13 +219,14 @@ class AtWidth:
         if not self.covered:
             return f"not covered: {self.not_covered}"
         tight = self.tightest
-        found = self._bound(tight.num_inputs, tight.num_matches, 1)
+        source = self._bound(tight.num_inputs, tight.num_matches, 1).source
+        reason = f"by {source}" if tight.num_matches > 1 else f"since {source}"
         told = (
             f"bias at most {tight.bias:.2g} where the margin is {tight.margin:.2g} ({tight.bit_name}, "
             f"m = {tight.num_matches}, n0 = {tight.num_inputs})"
         )
         if self.holds:
-            return f"covered at width {self.width}: {told}, by {found.source}"
+            return f"covered at width {self.width}: {told}, {reason}"
         needed = self.width_needed(1.0)
         if needed.value <= self.width:
             remedy = "no width would do; the thresholds 'bit' or the descent 'auto' may"
@@ -229,4 +234,4 @@ class AtWidth:
             remedy = f"width {needed.value:,} would do"
         else:
             remedy = f"by the same law width {needed.value:,} would do, which is beyond what was measured"
-        return f"too narrow at width {self.width}: {told}, by {found.source}; {remedy}"
+        return f"too narrow at width {self.width}: {told}, {reason}; {remedy}"

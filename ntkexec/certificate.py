@@ -117,11 +117,13 @@ class Certificate:
     def zero_margins(self) -> Float64[np.ndarray, "k m"]:
         """How far the mean of a 0 lies below the threshold; infinite where there is none.
 
-        Without a match the output is 0 whatever the weights, which no margin describes.
+        Without a match the output is 0 whatever the weights, and so is that of a bit that no network
+        learns. No margin describes that, unless a given threshold lies below 0.
         """
         margins = np.where(self._means.can_be_zero, self.thresholds - self._means.zero, np.inf)
-        margins[:, 0] = np.inf
-        return margins
+        still = np.where(self.thresholds >= 0, np.inf, self.thresholds)
+        margins[:, 0] = still[:, 0]
+        return np.where((self.problem.component_of_bit < 0)[:, None], still, margins)
 
     @functools.cached_property
     def variances(self) -> Float64[np.ndarray, "k m"]:
@@ -161,9 +163,12 @@ class Certificate:
     def certified(self) -> bool:
         """Whether every bit is on the right side of its threshold in the mean, at infinite width.
 
-        On the threshold a bit is 0, which is right for a 0 whose output does not vary at all.
+        On the threshold a bit is 0, which is right for a 0 whose output is exactly there: that of
+        gaussian draws at a single match. Networks that are trained, or solved for, stop within a
+        tolerance of it, on either side.
         """
-        on_threshold = (self.zero_margins == 0) & (self.variances == 0)
+        exact = self.draw == "gaussian"
+        on_threshold = exact & (self.zero_margins == 0) & (self.variances == 0)
         zeros = (self.zero_margins > 0) | on_threshold
         return bool((self.one_margins > 0).all() and zeros.all())
 

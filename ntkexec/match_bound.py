@@ -27,12 +27,14 @@ class MatchBound:
             its component has m matches, or `NEVER`; shape (k, largest m + 1).
         can_be_zero: for every bit and every m, whether the bit can be 0 then; shape as before.
         basis: how the bound was obtained, in words.
+        given: whether it is somebody's word, neither proven nor measured.
     """
 
     max_matches: Int[np.ndarray, "c"]
     min_active: Int[np.ndarray, "k m"]
     can_be_zero: Bool[np.ndarray, "k m"]
     basis: str
+    given: bool = False
 
 
 def state_bound(
@@ -71,7 +73,9 @@ def given_bound(problem: LearningProblem, max_matches: int) -> MatchBound:
     if max_matches < 1:
         raise CertificateError(f"a bound on the matches is at least 1, got {max_matches}")
     sizes = np.array([len(c.templates) for c in problem.components])
-    return _bound_from_counts(problem, np.minimum(sizes, max_matches), f"given: m <= {max_matches}")
+    basis = f"given: m <= {max_matches}"
+    found = _bound_from_counts(problem, np.minimum(sizes, max_matches), basis)
+    return dataclasses.replace(found, given=True)
 
 
 def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis: str) -> MatchBound:

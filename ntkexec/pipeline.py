@@ -229,7 +229,8 @@ def run(
     LOG.info("%s", certificate.verdict())
     certificate.require()
     if isinstance(networks, Ensemble):
-        AtWidth(certificate, networks.config.width, networks.config.descent).require()
+        config = networks.config
+        AtWidth(certificate, config.width, config.descent, config.tolerance).require()
     if engine in TRAINED and networks is None:
         start = time.perf_counter()
         config = ensemble_config(

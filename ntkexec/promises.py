@@ -41,14 +41,28 @@ def _is_kept(program: Program, invariant: AtMost, assumed: Sequence[AtMost]) -> 
         [entry for entry in program.templates if not set(group).isdisjoint(entry.outputs)]
         for group in invariant.groups
     ]
+    places = _places(assumed)
     return not any(
-        compatible(one, other, assumed)
+        _compatible(one, other, places)
         for first, second in itertools.combinations(writers, 2)
         for one, other in itertools.product(first, second)
     )
 
 
-def compatible(one: Template, other: Template, invariants: Sequence[AtMost]) -> bool:
+# By bit: the invariants and their groups that it is in, and the bound of each such invariant.
+Places = dict[int, list[tuple[int, int, int]]]
+
+
+def _places(invariants: Sequence[AtMost]) -> Places:
+    found: Places = {}
+    for i, invariant in enumerate(invariants):
+        for g, group in enumerate(invariant.groups):
+            for bit in group:
+                found.setdefault(bit, []).append((i, g, invariant.bound))
+    return found
+
+
+def _compatible(one: Template, other: Template, places: Places) -> bool:
     """Whether a state that keeps the invariants can match both templates.
 
     The invariants only forbid ones, so the state with the required ones alone decides.
@@ -56,8 +70,11 @@ def compatible(one: Template, other: Template, invariants: Sequence[AtMost]) -> 
     required = dict(one.condition)
     if any(required.setdefault(bit, value) != value for bit, value in other.condition):
         return False
-    ones = {bit for bit, value in required.items() if value}
-    return all(
-        sum(not ones.isdisjoint(group) for group in invariant.groups) <= invariant.bound
-        for invariant in invariants
-    )
+    occupied: dict[int, set[int]] = {}
+    for bit, value in required.items():
+        for invariant, group, bound in places.get(bit, ()) if value else ():
+            groups = occupied.setdefault(invariant, set())
+            groups.add(group)
+            if len(groups) > bound:
+                return False
+    return True

@@ -80,6 +80,11 @@ class Result:
         found = self.execution.verification
         return None if found is None else self.certificate.covers(found.largest_matches)
 
+    @property
+    def void(self) -> bool:
+        """Whether the certificate rests on a bound that was given, and that this run exceeded."""
+        return self.certificate.bound.given and self.covered is False
+
     @functools.cached_property
     def finite_width(self) -> AtWidth | None:
         """What the certificate says of networks of this width; None for the limit itself."""
@@ -138,7 +143,7 @@ class Result:
             ),
             "finite_width": None
             if self.finite_width is None
-            else finite_width_data(self.finite_width),
+            else finite_width_data(self.finite_width, void=self.void),
             "engine": self.engine,
             "relies_on": self.relies_on,
             "ensemble": None
@@ -212,14 +217,17 @@ def certificate_data(
     }
 
 
-def finite_width_data(found: AtWidth) -> dict[str, Any]:
-    """What a certificate says of networks of a finite width, as plain data."""
+def finite_width_data(found: AtWidth, *, void: bool = False) -> dict[str, Any]:
+    """What a certificate says of networks of a finite width, as plain data.
+
+    Where it rests on a bound that a run exceeded (`void`) nothing holds of that run.
+    """
     tight = found.tightest if found.covered else None
     return {
         "width": found.width,
         "descent": found.descent,
         "covered": found.covered,
-        "holds": found.holds,
+        "holds": found.holds and not void,
         "bias": None if tight is None else tight.bias,
         "margin": None if tight is None else tight.margin,
         "bit": None if tight is None else tight.bit_name,

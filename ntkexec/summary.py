@@ -96,7 +96,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
             f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
         ),
         ("certificate", found.certificate.verdict()),
-        ("  holds for", found.certificate.bound.basis),
+        ("  holds for", _scope(found)),
         (
             "  thresholds",
             conventions(found.certificate, delta=found.delta, num_decisions=instance.num_decisions),
@@ -106,8 +106,12 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         told += [
             ("ensemble", ensemble(found.ensemble)),
             ("training", training(found.ensemble, found.train_seconds)),
-            *([] if found.finite_width is None else [("  this width", width_told(found))]),
-            ("  in the limit", limit_odds(found)),
+            *(
+                []
+                if found.finite_width is None
+                else [("  this width", _as_given(found, width_told(found)))]
+            ),
+            ("  in the limit", _as_given(found, limit_odds(found))),
         ]
     told.append(
         (
@@ -161,6 +165,24 @@ def width_told(found: "Result") -> str:
         f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "
         "themselves, decision by decision"
     )
+
+
+def _scope(found: "Result") -> str:
+    """Which states the certificate is about, and whether a bound that was given proved right."""
+    basis = found.certificate.bound.basis
+    if not found.certificate.bound.given:
+        return basis
+    known = {True: "as it was in this run", False: "which this run exceeded", None: "not checked"}
+    return f"{basis}, {known[found.covered]}"
+
+
+def _as_given(found: "Result", told: str) -> str:
+    """What is said of a run, which a bound that somebody gave makes conditional, or void."""
+    if not found.certificate.bound.given or found.covered:
+        return told
+    if found.void:
+        return "nothing is known: more templates matched than the bound that was given"
+    return told if told.startswith("not covered") else f"if the bound given is right: {told}"
 
 
 def limit_odds(found: "Result") -> str:

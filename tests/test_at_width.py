@@ -107,6 +107,31 @@ def test_the_default_width_keeps_the_bias_below_its_share_of_every_margin():
         pipeline.at_width(certificate, 0)
 
 
+def test_looser_training_than_in_the_fit_is_not_covered():
+    certificate = Certificate(HUB, state_bound(HUB))
+    assert AtWidth(certificate, 1024, "auto", TOLERANCE / 2).holds
+    loose = AtWidth(certificate, 1024, "auto", 0.45)
+    assert not loose.holds
+    assert loose.verdict().startswith("not covered: training stops at a residual of 0.45")
+
+
+def test_where_the_bound_is_no_fit_the_sentence_names_none():
+    single = LearningProblem(program([[0]]))
+    told = AtWidth(Certificate(single, state_bound(single)), 1024, "auto").verdict()
+    assert "since at one match the network interpolates" in told
+    assert "by a fit" not in told
+
+
+def test_a_mean_on_the_threshold_is_certified_only_where_outputs_are_exact():
+    # At a single match under thresholds at 0: training stops on either side of it.
+    problem = LearningProblem(collision_program(1, 0), "joint")
+    bound = state_bound(problem)
+    assert not Certificate(problem, bound, convention="zero").certified
+    assert not Certificate(problem, bound, convention="zero", draw="antisymmetric").certified
+    assert not Certificate(problem, bound, convention="zero", draw="linearised").certified
+    assert Certificate(problem, bound, convention="zero", draw="gaussian").certified
+
+
 def test_thresholds_at_zero_vouch_for_no_finite_joint_network():
     # At a single match the mean of a 0 lies on the threshold, and training stops short of it.
     problem = LearningProblem(collision_program(1, 0), "joint")

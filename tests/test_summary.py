@@ -5,6 +5,7 @@ import pytest
 
 import ntkexec
 from ntkexec import graphs, pipeline
+from ntkexec.cli import text
 from ntkexec.errors import NtkexecError
 
 NASTY = "a\x1b[31m\nb\u202e"
@@ -29,3 +30,26 @@ def test_how_a_graph_is_read_can_be_said_where_it_is_run(tmp_path):
     assert not pipeline.prepare("bfs", file).graph.directed
     with pytest.raises(NtkexecError, match="this one is loaded already"):
         ntkexec.run("bfs", graphs.load("path:3"), directed=True)
+
+
+def test_a_bound_that_somebody_gives_makes_what_is_said_conditional_or_void():
+    asked = {"source": 0, "message": "1", "width": 512, "members": 1}
+    unknown = ntkexec.run("flooding", "path:n=3", bound=1, verify=False, **asked)
+    assert "given: m <= 1, not checked" in str(unknown)
+    assert str(unknown).count("if the bound given is right: ") == 2
+    exceeded = ntkexec.run("flooding", "path:n=3", bound=1, **asked)
+    assert "given: m <= 1, which this run exceeded" in str(exceeded)
+    assert "covered at width" not in str(exceeded)
+    assert "with a probability of at most" not in str(exceeded)
+    assert not exceeded.to_data()["finite_width"]["holds"]
+    kept = ntkexec.run("flooding", "path:n=3", bound=99, **asked)
+    assert "given: m <= 99, as it was in this run" in str(kept)
+    assert "  covered at width" in str(kept)
+    assert kept.to_data()["finite_width"]["holds"]
+
+
+@pytest.mark.parametrize("delta", [1e-3, 1e-9, 1e-300])
+def test_a_probability_of_success_is_never_rounded_to_a_certainty(delta):
+    assert (
+        text.probability(delta) == {1e-3: "0.999", 1e-9: "1 - 1e-09", 1e-300: "1 - 1e-300"}[delta]
+    )

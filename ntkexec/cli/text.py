@@ -24,12 +24,18 @@ def certificate(
         size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
         lines.append(
             f"ensemble      {size} network(s) per learning problem, for {num_decisions:,} decisions "
-            f"all right with probability {1 - delta:g} (infinite width, union bound)"
+            f"all right with probability {probability(delta)} (infinite width, union bound)"
         )
         if finite is not None and finite.holds:
             size = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
             lines.append(f"              {size} at width {finite.width}, with what the bias leaves")
     return "\n".join(lines)
+
+
+def probability(delta: float) -> str:
+    """1 - delta, never rounded to a certainty."""
+    told = f"{1 - delta:g}"
+    return told if float(told) < 1 else f"1 - {delta:g}"
 
 
 def program(

@@ -194,7 +194,8 @@ def complete(
 
     Raises:
         CertificateError: biases; too many match sets to list; a certificate for another problem, or
-            none where the ensemble has no thresholds of its own.
+            none where the ensemble has no thresholds of its own; thresholds below 0 for a bit that
+            no network learns.
         EnsembleError: the certificate's thresholds are not those of the ensemble.
     """
     problem, config = ensemble.problem, ensemble.config
@@ -203,6 +204,7 @@ def complete(
             f"a complete certificate is for networks without biases, not bias_std {config.bias_std}"
         )
     thresholds = _running(ensemble, certificate)
+    _check_unlearned(problem, thresholds)
     start = time.perf_counter()
     program = problem.program
     invariants = () if all_states or executions else promises_kept(program)
@@ -240,6 +242,17 @@ def _running(ensemble: Ensemble, certificate: Certificate | None) -> Float32[np.
     if certificate.problem != ensemble.problem:
         raise CertificateError("the ensemble and the certificate are for different problems")
     return shared_by(ensemble.thresholds, certificate)
+
+
+def _check_unlearned(problem: LearningProblem, thresholds: Float32[np.ndarray, "k m"]) -> None:
+    """Raises CertificateError unless bits that no network learns, whose output is 0, are 0."""
+    wrong = (problem.component_of_bit < 0) & ~(thresholds >= 0).all(axis=1)
+    if wrong.any():
+        bit = int(np.flatnonzero(wrong)[0])
+        raise CertificateError(
+            f"no network learns bit {problem.program.layout.bit_names[bit]}, whose output is 0, but it "
+            f"runs with a threshold of {thresholds[bit].min():g}"
+        )
 
 
 def _listed_sets(

@@ -93,6 +93,10 @@ def verify(data: Any, folder: Path) -> int:
     check_chunks(manifest["files"], len(set(sizes)), config["members"])
     most = max(len(own) for own, _ in problems)
     table = read_thresholds(folder, manifest["thresholds"], (program.num_bits, most + 1))
+    unlearned = sorted({*range(program.num_bits)} - {b for _, bits in problems for b in bits})
+    need(
+        bool((table[unlearned] >= 0).all()), "a bit that no network learns, always 0, is read as 1"
+    )
 
     met, decided = occurring_sets(data["executions"], program), 0
     for stack, n0 in enumerate(sorted(set(sizes))):

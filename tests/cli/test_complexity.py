@@ -12,11 +12,26 @@ SMALL = ["--graphs", "4", "--nodes", "3..5", "--repeat", "12"]
 
 
 def test_it_prints_a_study_for_every_combination_and_the_trend(capsys):
-    assert main(["complexity", "flooding", *SMALL, "--padding", "0,24"]) == 0
+    shared = ["--threshold", "shared"]
+    assert main(["complexity", "flooding", *SMALL, *shared, "--padding", "0,24,64"]) == 0
     out, _ = capsys.readouterr()
-    rows = [line for line in out.splitlines() if line.startswith("joint, gaussian")]
-    assert len(rows) == 2
+    rows = [line for line in out.splitlines() if line.startswith("joint, gaussian, shared")]
+    assert len(rows) == 3
     assert "N grows like n0^-" in out
+    # Through two points runs every law.
+    assert main(["complexity", "flooding", *SMALL, *shared, "--padding", "0,24"]) == 0
+    assert "N grows like" not in capsys.readouterr().out
+
+
+def test_conventions_are_compared_and_one_that_never_is_exact_is_told(capsys):
+    words = ["complexity", "bfs", "--degree", "4", "--word", "3", "--graphs", "2"]
+    words += ["--nodes", "5..6", "--repeat", "4", "--threshold", "bit,shared"]
+    assert main([*words, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [study["threshold"] for study in data["studies"]] in (["bit"], ["bit", "shared"])
+    assert len(data["studies"]) + len(data["refused"]) == 2
+    assert main([*words[:-1], "bit,half"]) == 2
+    assert "zero, shared, bit, not 'half'" in capsys.readouterr().err
 
 
 def test_json_holds_studies_and_trends_and_plots_are_written(capsys, tmp_path):

@@ -69,7 +69,10 @@ def test_the_schedule_is_that_of_the_units_drawn_independently():
 
 def test_they_are_stored_loaded_and_run_like_trained_ones(tmp_path):
     problem = LearningProblem(MIXED)
-    trained = ensemble.train(problem, CONFIG, directory=tmp_path / "e")
+    shape = (MIXED.layout.num_bits, problem.max_matches + 1)
+    trained = ensemble.train(
+        problem, CONFIG, directory=tmp_path / "e", thresholds=np.ones(shape, np.float32)
+    )
     found = ensemble.load(tmp_path / "e", problem)
     assert found.config.draw == "antisymmetric"
     assert all(equal_weights(a, b) for a, b in zip(trained.weights, found.weights))

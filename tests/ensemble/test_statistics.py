@@ -1,12 +1,12 @@
 """Trained ensembles against the closed-form mean and variance, within sampling error.
 
-One joint network of 8 templates and 2 written bits, 256 members of width 4096. Each comparison fails
+One joint network of 8 templates and 2 written bits, 256 members of width 8192. Each comparison fails
 a true statement with probability 7e-6 (4.5 standard errors, or that tail of the chi-square), some
 hundred of them with less than 1e-3; the seed is fixed.
 
 The closed forms hold at infinite width, so a finite width h needs an allowance of O(1/h). It is
 measured: an ensemble of width 256, 8 times more members, is off by its bias and its sampling
-error, and 1/16 of both together bounds the bias at width 4096.
+error, and 1/32 of both together bounds the bias at width 8192.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from ntkexec.problem import LearningProblem
 
 SIGMAS = 4.5
 TAIL = stats.norm.sf(SIGMAS)
-WIDE, NARROW = (4096, 256), (256, 2048)  # width, members
+WIDE, NARROW = (8192, 256), (256, 2048)  # width, members
 COUNTS = (2, 3, 5, 8)
 WRITERS = (range(5), range(3, 8))  # of the two bits
 PADDINGS = (0, 8)

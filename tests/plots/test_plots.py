@@ -68,7 +68,7 @@ def test_commands_draw_into_files_and_refuse_unknown_formats(tmp_path, capsys):
     assert "<svg" in (tmp_path / "c.svg").read_text()
     capsys.readouterr()
     assert main([*run, str(tmp_path / "margins.xyz")]) == 2
-    assert "Format 'xyz' is not supported" in capsys.readouterr().err
+    assert "margins.xyz: formats are " in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.svg", "margins.png"]
 
 

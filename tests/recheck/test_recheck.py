@@ -16,6 +16,9 @@ from safetensors.numpy import save as serialise_tensors
 
 from benchmarks.forgeries import KINDS, campaign, judge, make_case, page, table
 from benchmarks.mutants import LEVELS, MUTATORS, sign
+from ntkexec import complete, ensemble, pipeline
+from ntkexec.ensemble import EnsembleConfig, thresholds
+from ntkexec.errors import CertificateError
 from ntkexec.recheck import decisions, reading, verification
 from ntkexec.recheck.program import parse_program
 from ntkexec.recheck.reading import Rejected
@@ -228,6 +231,34 @@ def test_what_ran_wrong_and_was_verified_is_refused_with_all_digests_right(
     monkeypatch.setattr(verification, "main", lambda *_: 0)
     monkeypatch.setattr("benchmarks.forgeries.recheck", lambda *_: 0)
     assert judge(case, bundle, folder) == ("wrong" if runs else "run refused")
+
+
+def test_a_bit_that_no_network_learns_cannot_be_read_as_one(tmp_path, monkeypatch, capsys):
+    """Its output is 0, and it is in no component: a threshold below 0 was verified, and ran wrong."""
+    instance = pipeline.prepare("greedy-colouring", "path:n=1")
+    honest = pipeline.certify(instance.program, num_decisions=1)
+    unlearned = honest.problem.component_of_bit < 0
+    assert unlearned.sum() == 1
+    table = thresholds.running(honest).copy()
+    table[unlearned, 2] = -1
+    folder, proof = tmp_path / "networks", tmp_path / "proof.json"
+    trained = ensemble.draw(
+        honest.problem,
+        EnsembleConfig(members=1, width=64),
+        directory=folder,
+        parameters=dict(instance.parameters),
+        thresholds=table,
+        convention="bit",
+    )
+    with pytest.raises(CertificateError, match="no network learns bit inbox"):
+        complete.complete(trained)
+    with pytest.raises(CertificateError, match="the thresholds of this ensemble are not for these"):
+        pipeline.run("greedy-colouring", "path:n=1", trained=folder)
+    monkeypatch.setattr("ntkexec.complete.certificate._check_unlearned", lambda *_: None)
+    manifest = ensemble.read_manifest(folder)
+    complete.write(proof, complete.to_data(complete.complete(trained), manifest, folder))
+    assert main([str(proof), str(folder)]) == 1
+    assert "REJECTED: a bit that no network learns" in capsys.readouterr().out
 
 
 def of_one_state(bundle):
