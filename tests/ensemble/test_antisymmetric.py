@@ -68,16 +68,15 @@ def test_the_schedule_is_that_of_the_units_drawn_independently():
 
 
 def test_they_are_stored_loaded_and_run_like_trained_ones(tmp_path):
-    problem = LearningProblem(MIXED)
-    shape = (MIXED.layout.num_bits, problem.max_matches + 1)
+    certificate = pipeline.certify(MIXED, num_decisions=10, draw="antisymmetric")
+    problem = certificate.problem
     trained = ensemble.train(
-        problem, CONFIG, directory=tmp_path / "e", thresholds=np.ones(shape, np.float32)
+        problem, CONFIG, directory=tmp_path / "e", thresholds=certificate.thresholds
     )
     found = ensemble.load(tmp_path / "e", problem)
     assert found.config.draw == "antisymmetric"
     assert all(equal_weights(a, b) for a, b in zip(trained.weights, found.weights))
     assert found.predicted_steps is not None
-    certificate = pipeline.certify(MIXED, num_decisions=10)
     engine = ensemble.ensemble_engine(found, certificate)
     for stack, weights, wide in zip(problem.stacks, found.weights, engine.stacks):
         states = np.random.default_rng(0).random((5, stack.num_templates))
