@@ -396,7 +396,11 @@ def padded(certificate: Certificate, *, delta: float, num_decisions: int) -> Cer
     wider in proportion. The cost that is minimised, over a geometric grid, is therefore networks
     times inputs squared.
     """
-    least = padding_needed(certificate)
+    try:
+        least = padding_needed(certificate)
+    except CertificateError:
+        # Its sentence names the bit, and what would certify it.
+        raise CertificateError(certificate.verdict()) from None
     base = max(1, int(certificate.problem.num_inputs.max()))
     grid = {least, *(least + round(base * step / 4) for step in (1, 2, 4, 8, 16, 32, 64))}
     if certificate.certified:

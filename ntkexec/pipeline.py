@@ -55,6 +55,8 @@ ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 # They hold a bit of a node in a bit, and need a small part of what the others do.
 PACKED: tuple[EngineName, ...] = ("kernel-packed", "ensemble-memo")
 TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
+# What `run` takes where nothing is asked for; a trained ensemble is not asked for it.
+DEFAULTS = {"kind": "factored", "padding": "auto", "draw": "trained", "descent": "auto", "seed": 0}
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -163,7 +165,7 @@ def run(
             that of the trained ensemble.
         bound: see `bound_for`.
         padding: see `certify`.
-        trained: folder of a trained ensemble, which is then used and decides the sizes.
+        trained: folder of a trained ensemble, which is then used and decides the sizes and kind.
         until: see `executor.execute`; by default what suits the algorithm.
         verify: compare every step with the program.
         trace: keep all states.
@@ -185,7 +187,12 @@ def run(
         raise NtkexecError(
             f"no engine {engine!r}; there is {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
         )
-    manifest = None if trained is None else _manifest(trained, algorithm, engine, weight_std)
+    manifest = None
+    if trained is not None:
+        asked = {"kind": kind, "padding": padding, "width": width, "draw": draw, "descent": descent}
+        manifest = _manifest(
+            trained, algorithm, engine, asked | {"seed": seed, "weight_std": weight_std}
+        )
     instance = prepare(
         algorithm, graph, parameters=None if manifest is None else manifest.parameters, **inputs
     )
@@ -285,12 +292,12 @@ def _packing_pays(instance: Instance) -> bool:
 
 
 def _manifest(
-    folder: str | os.PathLike[str], algorithm: str, engine: EngineName, weight_std: float | None
+    folder: str | os.PathLike[str], algorithm: str, engine: EngineName, asked: Mapping[str, Any]
 ) -> Manifest:
     """What a trained ensemble says of itself, if it is one that can be run so.
 
     Raises:
-        EnsembleError: an engine without networks, or an ensemble of another algorithm or weights.
+        EnsembleError: an engine without networks, another algorithm, or another kind of network.
     """
     if engine not in TRAINED:
         raise EnsembleError(
@@ -302,11 +309,10 @@ def _manifest(
         raise EnsembleError(
             f"the ensemble in {folder} learned {manifest.algorithm}, not {algorithm}"
         )
-    if weight_std not in (None, manifest.config.weight_std):
-        raise EnsembleError(
-            f"the ensemble in {folder} has weight_std {manifest.config.weight_std:g}, not "
-            f"{weight_std:g}"
-        )
+    stored = vars(manifest.config) | {"kind": manifest.kind, "padding": manifest.padding}
+    for name, value in asked.items():
+        if value not in (None, DEFAULTS.get(name), stored[name]):
+            raise EnsembleError(f"the ensemble in {folder} has {name} {stored[name]}, not {value}")
     return manifest
 
 

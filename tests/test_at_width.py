@@ -16,7 +16,7 @@ from programs import FEW, TYPE_CHECKED_STRATEGIES, expected_bits, programs, vali
 import ntkexec
 from ntkexec import finite_width, pipeline
 from ntkexec.at_width import SHARE, TOLERANCE, AtWidth
-from ntkexec.certificate import Certificate
+from ntkexec.certificate import Certificate, padded
 from ntkexec.encoding import encode
 from ntkexec.engines import decide
 from ntkexec.ensemble import Ensemble, EnsembleConfig, ensemble_engine
@@ -130,6 +130,8 @@ def test_a_mean_on_the_threshold_is_certified_only_where_outputs_are_exact():
     assert not Certificate(problem, bound, convention="zero", draw="antisymmetric").certified
     assert not Certificate(problem, bound, convention="zero", draw="linearised").certified
     assert Certificate(problem, bound, convention="zero", draw="gaussian").certified
+    with pytest.raises(CertificateError, match=r"not certified: bit .* the thresholds 'bit' would"):
+        padded(Certificate(problem, bound, convention="zero"), delta=0.1, num_decisions=10)
 
 
 def test_thresholds_at_zero_vouch_for_no_finite_joint_network():

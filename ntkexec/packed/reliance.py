@@ -31,8 +31,8 @@ def kernel_is_union(engine: KernelEngine, certificate: Certificate) -> str:
         bit, matches, active = (int(i) for i in np.argwhere(wrong)[0])
         raise CertificateError(
             f"the kernel does not decide {problem.program.layout.bit_names[bit]} as the program does "
-            f"at {matches} matches, {active} of them writers; packed execution needs a certificate "
-            f"that covers them: {certificate.verdict()}"
+            f"at {matches} matches, {active} of them writers, whether or not that occurs; packed "
+            f"execution needs all decisions up to the bound right: {certificate.verdict()}"
         )
     return (
         f"the certificate's bound of {certificate.max_matches} matches: {certificate.bound.basis}"
