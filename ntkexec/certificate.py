@@ -356,6 +356,8 @@ def check_odds(delta: float, num_decisions: int) -> None:
         raise CertificateError(f"delta must lie between 0 and 1, got {delta}")
     if num_decisions < 1:
         raise CertificateError(f"at least one decision is needed, got {num_decisions}")
+    if not math.isfinite(num_decisions / delta):
+        raise CertificateError(f"delta {delta:g} is too small for {num_decisions} decisions")
 
 
 def _with_padding(certificate: Certificate, padding: int) -> Certificate:

@@ -2,15 +2,15 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy import optimize, sparse
 
 from ntkexec.errors import CertificateError
-from ntkexec.layout import AtMost
 from ntkexec.problem import LearningProblem, structural_counts
-from ntkexec.promises import promises_kept
+from ntkexec.promises import Places, invariant_places, promises_kept
 from ntkexec.template import Template
 
 NEVER = np.iinfo(np.int32).max
@@ -54,12 +54,15 @@ def state_bound(
         time_limit: seconds for one component.
     """
     invariants = promises_kept(problem.program) if only_valid else ()
-    found = [
-        _largest_compatible_set(
-            [problem.program.templates[t] for t in c.templates], invariants, time_limit
-        )
-        for c in problem.components
-    ]
+    places = invariant_places(invariants)
+    # Slots of a table make components of one shape, often thousands: one programme serves them all.
+    known: dict[_Shape, tuple[int, bool]] = {}
+    found = []
+    for component in problem.components:
+        shape = _shape_of([problem.program.templates[t] for t in component.templates], places)
+        if shape not in known:
+            known[shape] = _largest_compatible_set(shape, time_limit)
+        found.append(known[shape])
     exact = all(proven for _, proven in found)
     max_matches = np.array([size for size, _ in found])
     kept = " and ".join(sorted({i.reason for i in invariants}))
@@ -89,38 +92,67 @@ def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis:
     return MatchBound(max_matches, min_active, within & can_be_zero, basis)
 
 
-def _largest_compatible_set(
-    templates: Sequence[Template], invariants: Sequence[AtMost], time_limit: float
-) -> tuple[int, bool]:
+class _Shape(NamedTuple):
+    """Conditions of templates, and what is assumed of the bits that they read, by places of bits.
+
+    conditions: by template, pairs of a place and the required value.
+    at_most: pairs of a bound and groups of places, of which so many may hold a 1.
+    """
+
+    conditions: tuple[tuple[tuple[int, bool], ...], ...]
+    at_most: tuple[tuple[int, tuple[tuple[int, ...], ...]], ...]
+
+
+def _shape_of(templates: Sequence[Template], places: Places) -> _Shape:
+    """The shape of a component; a group that nothing reads, or a bound that cannot bind, is left out."""
+    place: dict[int, int] = {}
+    for template in templates:
+        for bit, _ in template.condition:
+            place.setdefault(bit, len(place))
+    groups: dict[tuple[int, int], dict[int, list[int]]] = {}
+    for bit, own in place.items():
+        for invariant, group, bound in places.get(bit, ()):
+            groups.setdefault((invariant, bound), {}).setdefault(group, []).append(own)
+    return _Shape(
+        tuple(
+            tuple((place[bit], bool(value)) for bit, value in template.condition)
+            for template in templates
+        ),
+        tuple(
+            sorted(
+                (bound, tuple(sorted(tuple(sorted(group)) for group in parts.values())))
+                for (_, bound), parts in groups.items()
+                if len(parts) > bound
+            )
+        ),
+    )
+
+
+def _largest_compatible_set(shape: _Shape, time_limit: float) -> tuple[int, bool]:
     """Size of the largest set of templates that one state can match, and whether it is proven.
 
     Variables: a 0/1 for every bit that some condition reads, one for every template (its maximum
     is integral by itself), one for every group of an invariant.
     """
-    if len(templates) == 1:
+    num_templates = len(shape.conditions)
+    if num_templates == 1:
         return 1, True
-    read = sorted({bit for template in templates for bit, _ in template.condition})
-    column_of_bit = {bit: index for index, bit in enumerate(read)}
-    groups = [
-        [[column_of_bit[b] for b in group if b in column_of_bit] for group in invariant.groups]
-        for invariant in invariants
-    ]
-    num_bits, num_templates = len(read), len(templates)
-    num_columns = num_bits + num_templates + sum(map(len, groups))
+    num_bits = len({bit for condition in shape.conditions for bit, _ in condition})
+    num_columns = num_bits + num_templates + sum(len(groups) for _, groups in shape.at_most)
     rows: list[tuple[dict[int, float], float]] = []  # (coefficients, upper bound)
-    for index, template in enumerate(templates):
+    for index, condition in enumerate(shape.conditions):
         column = num_bits + index
-        for bit, value in template.condition:
+        for bit, value in condition:
             sign = -1.0 if value else 1.0
-            rows.append(({column: 1.0, column_of_bit[bit]: sign}, 0.0 if value else 1.0))
+            rows.append(({column: 1.0, bit: sign}, 0.0 if value else 1.0))
     column = num_bits + num_templates
-    for invariant, columns_of_groups in zip(invariants, groups, strict=True):
+    for bound, groups in shape.at_most:
         occupied: dict[int, float] = {}
-        for columns in columns_of_groups:
-            rows += [({bit: 1.0, column: -1.0}, 0.0) for bit in columns]
+        for group in groups:
+            rows += [({bit: 1.0, column: -1.0}, 0.0) for bit in group]
             occupied[column] = 1.0
             column += 1
-        rows.append((occupied, float(invariant.bound)))
+        rows.append((occupied, float(bound)))
     entries = [(r, c, v) for r, (row, _) in enumerate(rows) for c, v in row.items()]
     row_index, column_index, coefficients = zip(*entries, strict=True) if entries else ((), (), ())
     matrix = sparse.csr_array(

@@ -41,7 +41,7 @@ def _is_kept(program: Program, invariant: AtMost, assumed: Sequence[AtMost]) -> 
         [entry for entry in program.templates if not set(group).isdisjoint(entry.outputs)]
         for group in invariant.groups
     ]
-    places = _places(assumed)
+    places = invariant_places(assumed)
     return not any(
         _compatible(one, other, places)
         for first, second in itertools.combinations(writers, 2)
@@ -53,7 +53,8 @@ def _is_kept(program: Program, invariant: AtMost, assumed: Sequence[AtMost]) -> 
 Places = dict[int, list[tuple[int, int, int]]]
 
 
-def _places(invariants: Sequence[AtMost]) -> Places:
+def invariant_places(invariants: Sequence[AtMost]) -> Places:
+    """Where every bit stands in the invariants: which of them, which group, and the bound."""
     found: Places = {}
     for i, invariant in enumerate(invariants):
         for g, group in enumerate(invariant.groups):

@@ -250,6 +250,7 @@ def ensemble_data(trained: Ensemble | GaussianEnsemble, train_seconds: float) ->
         "predicted_steps": trained.predicted_steps,
         "residual": trained.residual,
         "peak": None if isinstance(trained, GaussianEnsemble) else trained.peak,
+        "alarm": None if isinstance(trained, GaussianEnsemble) else trained.overshoot,
     }
 
 

@@ -95,7 +95,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
             f"{program.name}: {program.num_templates} templates (+ {found.certificate.problem.num_padding} "
             f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
         ),
-        ("certificate", found.certificate.verdict()),
+        ("certificate", certificate(found)),
         ("  holds for", _scope(found)),
         (
             "  thresholds",
@@ -106,6 +106,7 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         told += [
             ("ensemble", ensemble(found.ensemble)),
             ("training", training(found.ensemble, found.train_seconds)),
+            *alarm(found.ensemble),
             *(
                 []
                 if found.finite_width is None
@@ -151,6 +152,20 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
     return f"by {certificate.convention_in_use}; networks at this padding: " + ", ".join(
         reversed(told)
     )
+
+
+def certificate(found: "Result") -> str:
+    """The certificate's sentence, which is about networks."""
+    told = found.certificate.verdict()
+    if found.engine == "linear":
+        return f"none is needed: a linear read-out is exact for any program (networks: {told})"
+    return told
+
+
+def alarm(networks: Ensemble | GaussianEnsemble) -> list[tuple[str, str]]:
+    """What was wrong with the training, if anything was, as a row."""
+    told = None if isinstance(networks, GaussianEnsemble) else networks.overshoot
+    return [] if told is None else [("  ALARM", told)]
 
 
 def width_told(found: "Result") -> str:

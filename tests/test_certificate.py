@@ -446,6 +446,7 @@ def test_a_program_in_which_one_template_matches_at_a_time_needs_one_network():
         (-0.1, 1, "delta must lie between 0 and 1, got -0.1"),
         (math.nan, 1, "delta must lie between 0 and 1, got nan"),
         (0.1, 0, "at least one decision is needed, got 0"),
+        (5e-324, 10, "delta 4.94066e-324 is too small for 10 decisions"),
     ],
 )
 def test_an_ensemble_size_for_impossible_numbers_is_refused(delta, num_decisions, message):

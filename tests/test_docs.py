@@ -9,6 +9,7 @@ import typer
 
 from ntkexec.cli import main
 from ntkexec.cli.app import app
+from ntkexec.programs import ALGORITHMS
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 TEXTS = {page.relative_to(DOCS).as_posix(): page.read_text() for page in DOCS.rglob("*.md")}
@@ -52,9 +53,12 @@ def test_some_pages_have_code():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_the_page_runs(page):
-    names = {}
+    names, registered = {}, dict(ALGORITHMS)
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         exec(block, names)
+    # What a page registers is forgotten again, for the tests after it.
+    ALGORITHMS.clear()
+    ALGORITHMS.update(registered)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -53,3 +53,23 @@ def test_a_probability_of_success_is_never_rounded_to_a_certainty(delta):
     assert (
         text.probability(delta) == {1e-3: "0.999", 1e-9: "1 - 1e-09", 1e-300: "1 - 1e-300"}[delta]
     )
+
+
+def test_an_alarm_of_training_is_told_and_is_data():
+    graph = nx.complete_bipartite_graph(2, 20)
+    loud = ntkexec.run("flooding", graph, message="1", descent="heavy-ball", width=4096)
+    assert "ALARM" in str(loud)
+    assert "overshot" in loud.to_data()["ensemble"]["alarm"]
+    calm = ntkexec.run("flooding", graph, message="1")
+    assert "ALARM" not in str(calm)
+    assert calm.to_data()["ensemble"]["alarm"] is None
+
+
+def test_a_linear_read_out_needs_no_certificate_of_networks():
+    asked = {"message": "1", "kind": "joint", "threshold": "zero", "padding": 0, "bound": "states"}
+    found = ntkexec.run("flooding", "path:4", engine="linear", **asked)
+    assert found.exact
+    assert found.execution.verification.wrong_bits == 0
+    assert "a linear read-out is exact for any program (networks: not certified" in str(found)
+    with pytest.raises(NtkexecError, match="not certified"):
+        ntkexec.run("flooding", "path:4", engine="kernel", **asked)

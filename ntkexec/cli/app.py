@@ -351,6 +351,8 @@ def certify(
         str | None,
         typer.Option(help="With --ensemble: only the decisions that occur on this graph."),
     ] = None,
+    source: SourceOption = None,
+    message: MessageOption = None,
     all_states: Annotated[
         bool,
         typer.Option("--all-states", help="With --ensemble: also states that no step leads to."),
@@ -387,11 +389,20 @@ def certify(
         if not (degree is word is slots is arrival_bits is bound is None):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
         exact = complete.certify(
-            algorithm, ensemble, graph=graph, all_states=all_states, out=out, as_json=json
+            algorithm,
+            ensemble,
+            graph=graph,
+            all_states=all_states,
+            out=out,
+            as_json=json,
+            sources=source,
+            message=message,
         )
         raise typer.Exit(0 if exact else 1)
     if graph is not None or all_states or out is not None:
         raise NtkexecError("--graph, --all-states and --out go with --ensemble")
+    if source or message is not None:
+        raise NtkexecError("--source and --message go with --ensemble and --graph")
     from ntkexec.cli import actions
 
     certified = actions.certify(

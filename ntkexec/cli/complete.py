@@ -23,6 +23,7 @@ def certify(
     all_states: bool,
     out: Path | None,
     as_json: bool,
+    **inputs: Any,
 ) -> bool:
     """Prints a complete certificate, and says whether the ensemble is exact."""
     pipeline.find_algorithm(algorithm)
@@ -39,7 +40,7 @@ def certify(
         files.check_target(out)
     instance = None
     if graph is not None:
-        instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters)
+        instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
         program = instance.program
     else:
         program = _program(manifest)

@@ -84,6 +84,7 @@ def trained(
             ("  this width", finite.verdict()),
             ("ensemble", summary.ensemble(networks)),
             ("training", summary.training(networks, seconds)),
+            *summary.alarm(networks),
             ("stored in", str(folder)),
         ]
     )

@@ -339,3 +339,15 @@ def test_sizes_that_are_not_the_ensembles_are_refused_at_once(stored, capsys, si
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_joint_ensemble_is_certified_on_a_graph_with_its_own_message(tmp_path, capsys):
+    folder = str(tmp_path / "joint")
+    words = ["flooding", "path:3", "--message", "1", "--ensemble-kind", "joint"]
+    assert main(["train", *words, "--members", "12", "--width", "1024", "--out", folder]) == 0
+    judge = ["certify", "flooding", "--ensemble", folder, "--graph", "path:3"]
+    capsys.readouterr()
+    assert main([*judge, "--message", "1", "--source", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["exact"] is True
+    assert main(judge) == 2  # the default message has other bits
+    assert main(["certify", "flooding", "--degree", "2", "--word", "1", "--message", "1"]) == 2
