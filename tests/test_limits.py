@@ -1,11 +1,13 @@
 """What is beyond the limits is known before it is built, from formulas that count what would be built."""
 
+import jax
 import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
 
 from ntkexec import compilation, graphs, limits, memory, pipeline
+from ntkexec.encoding import encoding
 from ntkexec.ensemble import EnsembleConfig
 from ntkexec.errors import EnsembleError, NtkexecError, ProgramError
 from ntkexec.problem import LearningProblem
@@ -138,11 +140,15 @@ def test_a_run_beyond_memory_is_refused_before_anything_is_trained(monkeypatch):
         pipeline.run("flooding", "path:100", engine="kernel", trace=True)
 
 
+def sums(numbers):
+    """Compiled by one test alone."""
+    return jnp.cumsum(numbers)
+
+
 def test_compiled_code_beyond_memory_is_not_run(monkeypatch):
-    compilation.clear()
     monkeypatch.setenv(memory.MEMORY_VARIABLE, "0.000001")
     with pytest.raises(NtkexecError, match="there are 1e-06 GB"):
-        compilation.call(jnp.cumsum, np.ones(1000, np.float32))
+        compilation.call(sums, np.ones(1000, np.float32))
 
 
 @pytest.mark.parametrize("asked", ["none", "-1", "0", "nan", "inf"])
@@ -153,7 +159,19 @@ def test_a_limit_of_memory_is_a_positive_number(asked):
     assert memory.max_memory({}) > 1 << 28
 
 
-def test_a_star_that_took_all_memory_takes_little():
-    # One bit with a thousand writers must not make the lists of six thousand others as long.
-    result = pipeline.run("flooding", nx.star_graph(999), engine="kernel")
-    assert result.exact
+def test_one_bit_with_many_writers_does_not_lengthen_the_lists_of_all_others():
+    sizes = []
+    for leaves in (300, 600):
+        program = pipeline.prepare("flooding", nx.star_graph(leaves), message="1").program
+        arrays = jax.tree.leaves(encoding(LearningProblem(program)))
+        sizes.append(sum(array.nbytes for array in arrays))
+        # As rectangles, as long as the longest list.
+        dense = 2 * 4 * program.layout.num_bits * int(program.num_writers.max())
+        assert sizes[-1] < dense / 10
+    assert sizes[1] < 3 * sizes[0]
+
+
+# It took 25 GB and more.
+@pytest.mark.slow
+def test_a_star_that_took_all_memory_is_flooded():
+    assert pipeline.run("flooding", nx.star_graph(999), engine="kernel").exact
