@@ -66,11 +66,32 @@ __all__ = [
 ]
 
 
+# Subpackages and modules that are documented by name; loaded on first use too.
+_MODULES = (
+    "complete",
+    "complexity",
+    "ensemble",
+    "graphs",
+    "language",
+    "pipeline",
+    "plots",
+    "programs",
+    "report",
+    "testing",
+)
+
+
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version(__name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_MODULES, "__version__"})

@@ -54,7 +54,7 @@ class Weakest:
     margin: float
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """Exactness of a learning problem in the infinite-width limit, under a bound on the matches.
 
@@ -329,6 +329,14 @@ class Certificate:
             f"m = {tight.num_matches} matches and {tight.num_active} matched writer(s) its mean is "
             f"{tight.mean:.4f}, not above its threshold {tight.threshold:.4f} (with one threshold for "
             f"all bits, w - 1 < C = {self.capacity:.2f} is needed); {remedy}"
+        )
+
+    def __repr__(self) -> str:
+        problem = self.problem
+        told = "certified at infinite width" if self.certified else "not certified"
+        return (
+            f"Certificate({problem.program.name}, {problem.kind}, padding {problem.padding}, "
+            f"thresholds by {self.convention_in_use}: {told}, smallest margin {self.smallest_margin:.4f})"
         )
 
     def __str__(self) -> str:

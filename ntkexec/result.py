@@ -26,7 +26,7 @@ EngineName = Literal[
 ]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """A run and its verdict.
 
@@ -92,6 +92,11 @@ class Result:
             return None
         config = self.ensemble.config
         return AtWidth(self.certificate, config.width, config.descent, config.tolerance)
+
+    def __repr__(self) -> str:
+        instance = self.instance
+        where = f"{instance.program.name} on {instance.graph.label} by {self.engine}"
+        return f"Result({where}: {summary.verdict(self)})"
 
     def __str__(self) -> str:
         return summary.text(self)

@@ -117,7 +117,7 @@ class EnsembleEngine:
         return jnp.concatenate([*rows, nothing])[self.row_of_bit]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Ensemble:
     """A trained ensemble.
 
@@ -148,6 +148,13 @@ class Ensemble:
             raise EnsembleError(
                 f"{len(self.weights)} stacks of weights for a problem with {len(self.problem.stacks)}"
             )
+
+    def __repr__(self) -> str:
+        config, problem = self.config, self.problem
+        return (
+            f"Ensemble({problem.program.name}, {problem.kind}: {len(problem.components)} problem(s) x "
+            f"{config.members} network(s), width {config.width}, {config.draw})"
+        )
 
     @property
     def residual(self) -> float:
