@@ -10,6 +10,10 @@ from ntkexec.programs.inputs import bits_for
 from ntkexec.programs.instance import Instance
 
 
+MAX_NODES = 2_000_000
+"""Of all graphs of a study together: they are held, and run, at once."""
+
+
 def random_instances(
     algorithm: str,
     *,
@@ -43,6 +47,11 @@ def random_instances(
         raise GraphError(f"connected graphs of {low} to {high} nodes need degree 2, got {degree}")
     if num_graphs < 1:
         raise GraphError(f"at least one graph is needed, got {num_graphs}")
+    if num_graphs * high > MAX_NODES:
+        raise GraphError(
+            f"{num_graphs} graphs of up to {high} nodes are too many for one study; {MAX_NODES // high} "
+            f"graphs, of {MAX_NODES:,} nodes in all, fit"
+        )
     found = find_algorithm(algorithm)
     takes_message = "message" in found.inputs
     if word is None:

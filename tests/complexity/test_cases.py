@@ -109,6 +109,7 @@ def test_nothing_and_other_programs_are_refused():
         ({"nodes": (5, 4)}, GraphError, "not 5 to 4"),
         ({"degree": 1}, GraphError, "need degree 2, got 1"),
         ({"num_graphs": 0}, GraphError, "at least one graph"),
+        ({"num_graphs": 10**12}, GraphError, "333333 graphs, of 2,000,000 nodes in all, fit"),
         ({"algorithm": "bfs", "word": 1, "nodes": (9, 9)}, ProgramError, "needs word of at least"),
     ],
     ids=str,
