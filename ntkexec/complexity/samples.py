@@ -9,7 +9,6 @@ from ntkexec.pipeline import find_algorithm
 from ntkexec.programs.inputs import bits_for
 from ntkexec.programs.instance import Instance
 
-
 MAX_NODES = 2_000_000
 """Of all graphs of a study together: they are held, and run, at once."""
 
