@@ -131,8 +131,9 @@ class AtWidth:
         """
         self._require_covered()
         decided = np.isfinite(self._margins)
-        margins = np.where(decided, np.maximum(self._margins, 0), np.inf)
-        ratio = np.where(decided, self.biases / np.maximum(margins, 1e-300), -1.0)
+        lost = decided & (self._margins <= 0)
+        ratio = np.where(lost, np.inf, -1.0)
+        np.divide(self.biases, self._margins, where=decided & ~lost, out=ratio)
         bit, m = (int(i) for i in np.unravel_index(np.argmax(ratio), ratio.shape))
         problem = self.certificate.problem
         return LeastLeft(
@@ -182,26 +183,26 @@ class AtWidth:
         """The width at which the bias takes at most this share of every margin, by the same fit."""
         needed = finite_width.WidthNeeded(1, True, "nothing is decided")
         problem = self.certificate.problem
-        margins = np.full((len(problem.components) + 1, problem.max_matches + 1), np.inf)
-        owner = problem.component_of_bit
-        np.minimum.at(margins, owner, self._margins)
-        for index, (component, n0) in enumerate(
-            zip(problem.components, problem.num_inputs.tolist(), strict=True)
-        ):
-            for m in np.flatnonzero(np.isfinite(margins[index])).tolist():
-                # At a single match a network interpolates, whatever its width.
-                if margins[index, m] <= 0 or m < 2:
-                    continue
-                found = finite_width.width_needed(
-                    n0,
-                    m,
-                    share * float(margins[index, m]),
-                    self.descent,
-                    num_outputs=len(component.bits),
-                    weight_std=self.certificate.weight_std,
-                )
-                if (not found.covered, found.value) > (not needed.covered, needed.value):
-                    needed = found
+        least: dict[tuple[int, int, int], float] = {}
+        for component, n0 in zip(problem.components, problem.num_inputs.tolist(), strict=True):
+            margins = self._margins[list(component.bits)].min(axis=0)
+            for m in np.flatnonzero(np.isfinite(margins) & (margins > 0)).tolist():
+                kind = (n0, m, len(component.bits))
+                least[kind] = min(least.get(kind, math.inf), float(margins[m]))
+        for (n0, m, num_outputs), margin in least.items():
+            # At a single match a network interpolates, whatever its width.
+            if m < 2:
+                continue
+            found = finite_width.width_needed(
+                n0,
+                m,
+                share * margin,
+                self.descent,
+                num_outputs=num_outputs,
+                weight_std=self.certificate.weight_std,
+            )
+            if (not found.covered, found.value) > (not needed.covered, needed.value):
+                needed = found
         return needed
 
     def require(self) -> None:

@@ -246,10 +246,10 @@ class Certificate:
                 f"the certificate is for networks with weight_std {self.weight_std:g}, but these have "
                 f"weight_std {weight_std:g}; certify with the same"
             )
-        if self.draw == "antisymmetric" and draw != "antisymmetric":
+        # Both promise more than others keep: no spread in the limit, and an exact end of training.
+        if self.draw in ("antisymmetric", "gaussian") and draw != self.draw:
             raise EnsembleError(
-                f"the certificate is for antisymmetric networks, which have no spread in the limit, "
-                f"but these are {draw}"
+                f"the certificate is for {self.draw} networks, but these are {draw}"
             )
 
     def conventions(self) -> dict[str, "Certificate"]:
@@ -311,7 +311,7 @@ class Certificate:
         if self.given_thresholds is not None:
             remedy = "the thresholds of this ensemble are not for these states"
         elif self.convention == "bit":
-            remedy = "two of its templates contradict each other"
+            remedy = "so many matches leave a margin below the rounding of float32"
         else:
             try:
                 needed = padding_needed(self)
