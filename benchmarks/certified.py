@@ -61,7 +61,7 @@ def certified(name: str, folder: pathlib.Path) -> Row:
         directory=folder,
         parameters=sizes,
         thresholds=thresholds.running(certificate),
-        convention=thresholds.convention(certificate),
+        convention=certificate.convention,
     )
     found = complete.complete(networks)
     path = folder.parent / f"{name}.json"

@@ -118,7 +118,7 @@ def make_case(kind: Kind, folder: pathlib.Path) -> Case:
         directory=folder,
         parameters=SIZES,
         thresholds=thresholds.running(certificate),
-        convention=thresholds.convention(certificate),
+        convention=certificate.convention,
         budget=1 << 20,
     )
     found = complete.complete(networks, executions=runs)

@@ -278,7 +278,7 @@ def train(
             directory=out,
             parameters=parameters,
             thresholds=thresholds.running(certificate),
-            convention=thresholds.convention(certificate),
+            convention=certificate.convention,
             report=report,
         )
     seconds = time.perf_counter() - start

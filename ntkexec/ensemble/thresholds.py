@@ -16,11 +16,6 @@ def running(certificate: Certificate) -> Float32[np.ndarray, "k m"]:
     return certificate.thresholds.astype(np.float32)
 
 
-def convention(certificate: Certificate) -> str:
-    """The name of where they lie."""
-    return certificate.convention
-
-
 def shared_by(
     stored: Float32[np.ndarray, "k m"] | None, certificate: Certificate
 ) -> Float32[np.ndarray, "k m"]:
