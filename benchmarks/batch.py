@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks import measure
 from ntkexec import executor, graphs, pipeline
-from ntkexec.graphs import samplers
-from ntkexec.programs import bfs
+from ntkexec.graphs.generators import samplers
+from ntkexec.programs.graph import bfs
 
 GRAPHS, NODES, DEGREE = 10_000, 20, 4
 # Of the program, not of the batch: one program and one compilation for every batch.

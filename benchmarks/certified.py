@@ -11,9 +11,10 @@ import tempfile
 from typing import Any, NamedTuple
 
 from benchmarks import forgeries
-from ntkexec import complete, ensemble, files, pipeline
+from ntkexec import complete, ensemble, pipeline
 from ntkexec.ensemble import thresholds
 from ntkexec.recheck.verification import main as recheck
+from ntkexec.runtime import files
 
 BEGIN, END = "<!-- certified: begin -->\n", "<!-- certified: end -->\n"
 DELTA, DECISIONS = 1e-3, 10**6

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ntkexec import ensemble, files, pipeline
+from ntkexec import ensemble, pipeline
 from ntkexec.cli.complexity import run_studies
 from ntkexec.complexity import collect, random_instances, trends
 from ntkexec.complexity.bounds import bounds
@@ -25,7 +25,8 @@ from ntkexec.complexity.margins import margins
 from ntkexec.complexity.sampling import exact_prefixes
 from ntkexec.complexity.study import members_needed, smallest_numbers
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime import files
 from ntkexec.vocabulary import CONVENTIONS
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"

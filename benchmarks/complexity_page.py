@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ntkexec import files
 from ntkexec.complexity.bounds import published
 from ntkexec.plots.complexity import SIZES, size_of
 from ntkexec.plots.style import COLOURS, new_figure, save
+from ntkexec.runtime import files
 
 # Any: a panel, as `benchmarks.complexity` records it.
 Panels = Mapping[str, Any]

@@ -18,10 +18,12 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from ntkexec import ensemble, executor, files, graphs, pipeline
-from ntkexec.certificate import Certificate
+from ntkexec import ensemble, executor, graphs, pipeline
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.programs import Instance, bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs import Instance
+from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.runtime import files
+from ntkexec.theory.certificate import Certificate
 
 Case = tuple[nx.Graph, Any]
 """A graph and its source."""
@@ -67,7 +69,9 @@ def random_graphs(number: int, max_nodes: int = 30, max_degree: int = 5) -> Iter
     rng = np.random.default_rng(0)
     for index in range(number):
         num_nodes, degree = int(rng.integers(1, max_nodes + 1)), 2 + index % (max_degree - 1)
-        graph = graphs.samplers.random_bounded(num_nodes, degree, rng, connected=bool(index % 2))
+        graph = graphs.generators.samplers.random_bounded(
+            num_nodes, degree, rng, connected=bool(index % 2)
+        )
         yield graph, int(rng.integers(num_nodes))
 
 
@@ -121,7 +125,7 @@ def sized(num_nodes: int, number: int = 100) -> Iterator[Case]:
     rng = np.random.default_rng(num_nodes)
     for _ in range(number):
         yield (
-            graphs.samplers.random_bounded(num_nodes, 4, rng, connected=True),
+            graphs.generators.samplers.random_bounded(num_nodes, 4, rng, connected=True),
             int(rng.integers(num_nodes)),
         )
 

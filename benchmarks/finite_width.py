@@ -2,7 +2,7 @@
 
 `python -m benchmarks.finite_width` measures the pieces that docs/finite_width.json lacks and writes
 docs/finite_width.md from all of them, so that it goes on where it was stopped. The cells of seed 0 are
-what the constants of `ntkexec.finite_width` are fitted to; those of seed 1, never looked at for that,
+what the constants of `ntkexec.theory.finite_width` are fitted to; those of seed 1, never looked at for that,
 confirm them.
 """
 
@@ -18,12 +18,14 @@ import networkx as nx
 import numpy as np
 
 from benchmarks import finite_width_page
-from ntkexec import files, finite_width, pipeline
+from ntkexec import pipeline
 from ntkexec.complexity import collect
 from ntkexec.ensemble import Descent
 from ntkexec.ensemble.schedule import DESCENTS, schedule
-from ntkexec.problem import LearningProblem
-from proofs_check._finite_width import TOLERANCE, measure, measure_program
+from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime import files
+from ntkexec.theory import finite_width
+from proofs_check.fixtures.width_cells import TOLERANCE, measure, measure_program
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 DATA, PAGE = DOCS / "finite_width.json", DOCS / "finite_width.md"

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.complexity_page import table
-from ntkexec.finite_width import FITS
+from ntkexec.theory.finite_width import FITS
 
 INTRODUCTION = """# Finite width: what the closed forms leave out
 

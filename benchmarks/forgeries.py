@@ -25,12 +25,15 @@ import networkx as nx
 import numpy as np
 
 from benchmarks.mutants import LEVELS, MUTATORS, OF_THE_PROOF, Bundle, read_bundle, sign
-from ntkexec import complete, ensemble, executor, files, message_passing, pipeline
-from ntkexec.certificate import Certificate
-from ntkexec.ensemble import EnsembleConfig, ensemble_engine, thresholds
+from ntkexec import complete, ensemble, executor, pipeline
+from ntkexec.engines.trained import ensemble_engine
+from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.errors import NtkexecError
-from ntkexec.message_passing import GraphsTuple
+from ntkexec.graphs import message_passing
+from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.recheck.verification import main as recheck
+from ntkexec.runtime import files
+from ntkexec.theory.certificate import Certificate
 
 SIZES = {"degree": 2, "slots": 4, "word": 2}
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "proofs.md"

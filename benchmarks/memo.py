@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ntkexec import ensemble, executor, graphs, pipeline
-from ntkexec.programs import bfs
+from ntkexec.programs.graph import bfs
 
 SIZES = (1_000, 10_000, 1_000_000)
 LARGEST_FOR_PLAIN = 10_000

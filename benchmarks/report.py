@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ntkexec import files
 from ntkexec.plots.scaling import over_nodes, over_nonzeros
 from ntkexec.plots.style import save
+from ntkexec.runtime import files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks import measure
 from ntkexec import graphs, pipeline
-from ntkexec.packed.execution import Prepared, prepare
-from ntkexec.packed.plan import PackedProgram
-from ntkexec.programs import bfs
+from ntkexec.engines.packed.execution import Prepared, prepare
+from ntkexec.engines.packed.plan import PackedProgram
+from ntkexec.programs.graph import bfs
 
 NODES, DEGREE = 1_000_000, 4
 

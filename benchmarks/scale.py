@@ -20,9 +20,10 @@ import scipy.sparse.csgraph
 
 from benchmarks import measure
 from ntkexec import executor, graphs, pipeline
+from ntkexec.engines.packed.execution import prepare
 from ntkexec.graphs import Graph
-from ntkexec.packed.execution import prepare
-from ntkexec.programs import bfs, inputs
+from ntkexec.programs import inputs
+from ntkexec.programs.graph import bfs
 from ntkexec.programs.instance import Instance
 
 SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000)

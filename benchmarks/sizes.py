@@ -11,8 +11,9 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from ntkexec import files, graphs
-from ntkexec.programs import bellman_ford, bfs, dfs
+from ntkexec import graphs
+from ntkexec.programs.graph import bellman_ford, bfs, dfs
+from ntkexec.runtime import files
 
 DEGREES, WORDS, SEEDS = (2, 3, 4), (3, 4, 5, 6), range(5)
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "sizes.md"
@@ -69,7 +70,7 @@ def sample(degree: int, word: int) -> list[nx.Graph]:
     found: list[nx.Graph] = []
     rng = np.random.default_rng((degree, word))
     while len(found) < len(SEEDS):
-        graph = graphs.samplers.random_bounded(num_nodes, degree, rng, connected=True)
+        graph = graphs.generators.samplers.random_bounded(num_nodes, degree, rng, connected=True)
         if max(dict(graph.degree).values()) == degree:
             found.append(graph)
     return found

@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks import measure
 from ntkexec import executor, graphs
-from ntkexec.certificate import Certificate
-from ntkexec.engines import kernel_engine
-from ntkexec.oracle import predict
+from ntkexec.engines.kernel import kernel_engine
+from ntkexec.engines.neural_tangents import predict
 from ntkexec.pipeline import certify
-from ntkexec.programs import flooding
+from ntkexec.programs.graph import flooding
 from ntkexec.programs.instance import Instance
+from ntkexec.theory.certificate import Certificate
 
 NODES, DEGREE = 20, 3
 STEPS = 1000

@@ -7,9 +7,10 @@ steps at a fixed rate. The steps it would take are named next to ours.
 import time
 from typing import Any
 
-from ntkexec import compilation, ensemble, pipeline
+from ntkexec import ensemble, pipeline
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.programs import flooding
+from ntkexec.programs.graph import flooding
+from ntkexec.runtime import compilation
 
 CASES: tuple[dict[str, Any], ...] = (
     {"degree": 2, "word": 1, "kind": "factored"},

@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks import measure
 from ntkexec import graphs, pipeline
-from ntkexec.packed.execution import prepare
-from ntkexec.packed.plan import PackedProgram
-from ntkexec.programs import flooding
+from ntkexec.engines.packed.execution import prepare
+from ntkexec.engines.packed.plan import PackedProgram
+from ntkexec.programs.graph import flooding
 
 NODES, DEGREE = 100_000, 4
 BITS = (1, 2, 4, 8, 16, 32, 60)

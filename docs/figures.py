@@ -9,9 +9,9 @@ import numpy as np
 
 import ntkexec
 from ntkexec import pipeline
-from ntkexec.encoding import encode
-from ntkexec.engines import decide
-from ntkexec.programs import flooding
+from ntkexec.executor.encoding import encode
+from ntkexec.executor.protocol import decide
+from ntkexec.programs.graph import flooding
 
 IMAGES = pathlib.Path(__file__).parent / "images"
 # Okabe-Ito, safe for colour-blind readers.

@@ -6,40 +6,40 @@ import importlib
 # Ctrl-C ends in a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ntkexec.certificate import Certificate
     from ntkexec.certifying import certify
     from ntkexec.ensemble import Ensemble, EnsembleConfig
     from ntkexec.errors import NtkexecError
     from ntkexec.executor import execute
     from ntkexec.graphs import Graph, load
-    from ntkexec.layout import Flag, Layout, OneHot, Table, Word
     from ntkexec.pipeline import prepare, run
-    from ntkexec.problem import LearningProblem
+    from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
+    from ntkexec.program.problem import LearningProblem
+    from ntkexec.program.program import Program, Template, template
     from ntkexec.result import Result
-    from ntkexec.template import Program, Template, template
+    from ntkexec.theory.certificate import Certificate
 
 # Loaded on first use, so that `ntkexec --help` does not pay for JAX.
 _HOMES = {
-    "Certificate": "certificate",
+    "Certificate": "theory.certificate",
     "Ensemble": "ensemble",
     "EnsembleConfig": "ensemble",
-    "Flag": "layout",
+    "Flag": "program.layout",
     "Graph": "graphs",
-    "Layout": "layout",
-    "LearningProblem": "problem",
+    "Layout": "program.layout",
+    "LearningProblem": "program.problem",
     "NtkexecError": "errors",
-    "OneHot": "layout",
-    "Program": "template",
+    "OneHot": "program.layout",
+    "Program": "program.program",
     "Result": "result",
-    "Table": "layout",
-    "Template": "template",
-    "Word": "layout",
+    "Table": "program.layout",
+    "Template": "program.program",
+    "Word": "program.layout",
     "certify": "certifying",
     "execute": "executor",
     "load": "graphs",
     "prepare": "pipeline",
     "run": "pipeline",
-    "template": "template",
+    "template": "program.program",
 }
 
 __all__ = [

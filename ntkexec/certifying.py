@@ -5,16 +5,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ntkexec import limits, stages
-from ntkexec.at_width import AtWidth
-from ntkexec.certificate import Certificate, check_odds, padded
-from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, Manifest
+from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, Manifest, limits
 from ntkexec.errors import CertificateError, EnsembleError
-from ntkexec.match_bound import MatchBound, given_bound, state_bound
-from ntkexec.problem import Kind, LearningProblem
+from ntkexec.executor.reachable import measured_bound
+from ntkexec.program.problem import Kind, LearningProblem
+from ntkexec.program.program import Program
 from ntkexec.programs import Instance
-from ntkexec.reachable import measured_bound
-from ntkexec.template import Program
+from ntkexec.runtime import stages
+from ntkexec.theory.at_width import AtWidth
+from ntkexec.theory.certificate import Certificate, check_odds, padded
+from ntkexec.theory.match_bound import MatchBound, given_bound, state_bound
 from ntkexec.vocabulary import CONVENTIONS, Convention
 
 MIN_WIDTH = 1024
@@ -73,7 +73,7 @@ def certify(
         delta: probability of an error to choose it for.
         num_decisions: how many bits are decided.
         instance: what is executed, for the bound `graph`.
-        threshold: convention of the thresholds, see `ntkexec.thresholds`.
+        threshold: convention of the thresholds, see `ntkexec.theory.thresholds`.
         weight_std: standard deviation of the networks' weights at initialisation.
         draw: how they are drawn; see `EnsembleConfig`.
         given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
@@ -137,7 +137,7 @@ def default_width(certificate: Certificate, descent: Descent = "auto") -> int:
     """The width that training uses if none is asked for.
 
     It grows with the problem's size, and is at least what keeps the bias of a finite width small
-    against every margin, where that is known; see `ntkexec.at_width`.
+    against every margin, where that is known; see `ntkexec.theory.at_width`.
     """
     problem = certificate.problem
     largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)

@@ -8,9 +8,7 @@ from typing import Any, Literal, get_args
 
 import networkx as nx
 
-from ntkexec import engines, ensemble, executor, limits
-from ntkexec.at_width import AtWidth
-from ntkexec.certificate import Certificate
+from ntkexec import engines, ensemble, executor
 from ntkexec.certifying import (
     at_width,
     bound_for,
@@ -19,6 +17,8 @@ from ntkexec.certifying import (
     default_width,
     ensemble_config,
 )
+from ntkexec.engines.packed import memo_engine, packed_kernel_engine
+from ntkexec.engines.packed.plan import compile_seconds, pays
 from ntkexec.ensemble import (
     Descent,
     Draw,
@@ -26,15 +26,16 @@ from ntkexec.ensemble import (
     GaussianEnsemble,
     Manifest,
     Progress,
+    limits,
 )
 from ntkexec.errors import EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
-from ntkexec.graphs.suggest import did_you_mean
-from ntkexec.packed import memo_engine, packed_kernel_engine
-from ntkexec.packed.plan import compile_seconds, pays
-from ntkexec.problem import Kind, LearningProblem
+from ntkexec.program.problem import Kind, LearningProblem
 from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.result import EngineName, Result
+from ntkexec.runtime.suggest import did_you_mean
+from ntkexec.theory.at_width import AtWidth
+from ntkexec.theory.certificate import Certificate
 from ntkexec.vocabulary import Convention
 
 __all__ = [
@@ -159,7 +160,7 @@ def run(
         seed: of the initial weights.
         draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
         descent: how they are trained; see `EnsembleConfig`.
-        threshold: convention of the thresholds, see `ntkexec.thresholds`; by default `bit`, or that
+        threshold: convention of the thresholds, see `ntkexec.theory.thresholds`; by default `bit`, or that
             of the trained ensemble.
         weight_std: standard deviation of the networks' weights at initialisation; by default 1, or
             that of the trained ensemble.
@@ -319,7 +320,7 @@ def _manifest(
 
 def make_engine(
     name: EngineName, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
-) -> engines.Engine:
+) -> executor.Engine:
     """The engine of a name.
 
     Args:
@@ -336,12 +337,12 @@ def make_engine(
             raise EnsembleError(f"the engine {name!r} needs trained networks")
         if name == "ensemble-memo":
             return memo_engine(networks, certificate)
-        return ensemble.ensemble_engine(networks, certificate)
+        return engines.ensemble_engine(networks, certificate)
     if name == "kernel-packed":
         return packed_kernel_engine(certificate)
     if name == "oracle":
         # Imported here: the oracle needs neural-tangents, an extra.
-        from ntkexec.oracle import oracle_engine
+        from ntkexec.engines.neural_tangents import oracle_engine
 
         return oracle_engine(certificate)
     if name == "kernel":

@@ -9,17 +9,17 @@ from typing import Any, Literal
 import numpy as np
 
 from ntkexec import summary
-from ntkexec.at_width import AtWidth
-from ntkexec.certificate import Certificate
-from ntkexec.engines import Engine
+from ntkexec.engines.packed import PackedEngine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.executor import Diagnosis, Execution
-from ntkexec.layout import INVALID, Word
-from ntkexec.packed import PackedEngine
-from ntkexec.problem import LearningProblem
+from ntkexec.executor.protocol import Engine
+from ntkexec.program.layout import INVALID, Word
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Program
 from ntkexec.programs.instance import Answer, Instance
-from ntkexec.reference import NONE
-from ntkexec.template import Program
+from ntkexec.programs.reference import NONE
+from ntkexec.theory.at_width import AtWidth
+from ntkexec.theory.certificate import Certificate
 
 EngineName = Literal[
     "ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "linear", "boolean"

@@ -4,9 +4,9 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
+from ntkexec.theory.certificate import Certificate
 
 if TYPE_CHECKING:
     # The result says itself in these words.

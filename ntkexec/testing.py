@@ -18,11 +18,11 @@ import numpy as np
 from ntkexec import ensemble, executor, pipeline
 from ntkexec.errors import MissingExtraError
 from ntkexec.executor import Execution
-from ntkexec.layout import Code, Flag, Layout, Leaf, OneHot, Table, Word
-from ntkexec.problem import Kind
+from ntkexec.program.layout import Code, Flag, Layout, Leaf, OneHot, Table, Word
+from ntkexec.program.problem import Kind
+from ntkexec.program.program import Program, template
 from ntkexec.programs import Instance
 from ntkexec.result import EngineName
-from ntkexec.template import Program, template
 
 try:
     from hypothesis import strategies as st

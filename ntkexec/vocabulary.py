@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 Convention = Literal["zero", "shared", "bit"]
-"""Where thresholds lie, see `ntkexec.thresholds`."""
+"""Where thresholds lie, see `ntkexec.theory.thresholds`."""
 
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from ntkexec import files
 from ntkexec.check import COLOURS, Outcome, Scale, in_words
 from ntkexec.errors import MissingExtraError, NtkexecError
+from ntkexec.runtime import files
 
 PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ntkexec: statements of the theory</title>

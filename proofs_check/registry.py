@@ -5,10 +5,10 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import proofs_check
 from ntkexec.check import Check, Outcome, Scale, carry_out
 from ntkexec.errors import NtkexecError
-from ntkexec.graphs.suggest import did_you_mean
+from ntkexec.runtime.suggest import did_you_mean
+from proofs_check import statements
 
 
 @functools.cache
@@ -20,10 +20,8 @@ def modules() -> Mapping[str, tuple[Check[Scale], ...]]:
     """
     found: dict[str, tuple[Check[Scale], ...]] = {}
     owner: dict[str, str] = {}
-    for entry in pkgutil.iter_modules(proofs_check.__path__):
-        if entry.name.startswith("_"):
-            continue
-        module = importlib.import_module(f"{proofs_check.__name__}.{entry.name}")
+    for entry in pkgutil.iter_modules(statements.__path__):
+        module = importlib.import_module(f"{statements.__name__}.{entry.name}")
         stated: tuple[Check[Scale], ...] = getattr(module, "CHECKS", ())
         if hasattr(module, "CHECK"):
             stated = (module.CHECK, *stated)

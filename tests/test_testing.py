@@ -9,7 +9,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from ntkexec import graphs, testing
-from ntkexec.programs import bellman_ford, bfs, dfs
+from ntkexec.programs.graph import bellman_ford, bfs, dfs
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 

@@ -22,7 +22,7 @@ from experiments.op_fusion.predictor import Example, KGnn, Predictor, example
 from experiments.op_fusion.splitting import Selector
 from experiments.shared.training import initial, train
 from ntkexec.errors import ExperimentError
-from ntkexec.message_passing import GraphsTuple, pad
+from ntkexec.graphs.message_passing import GraphsTuple, pad
 
 SIZE, ENTROPY = 0.005, 1.0
 KEPT = 0.5

@@ -18,7 +18,7 @@ from experiments.op_fusion.cost import CostModel
 from experiments.op_fusion.graph import Group, OpGraph, members
 from experiments.shared.training import initial, train
 from ntkexec.errors import ExperimentError
-from ntkexec.message_passing import GraphsTuple, batch, graphs_tuple, pad
+from ntkexec.graphs.message_passing import GraphsTuple, batch, graphs_tuple, pad
 
 KINDS = ("conv", "dense", "reduction", "join", "whole")
 

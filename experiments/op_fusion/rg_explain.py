@@ -16,7 +16,7 @@ from experiments.op_fusion.graph import Group, members
 from experiments.op_fusion.predictor import Example, KGnn, Predictor, example
 from experiments.op_fusion.splitting import Selector
 from experiments.shared.training import initial
-from ntkexec.message_passing import GraphsTuple
+from ntkexec.graphs.message_passing import GraphsTuple
 
 SIZE_PENALTY, RADIUS_PENALTY = 0.01, 0.01
 MOST_NODES = 16

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.shared.training import initial
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 Violation = Literal["", "not a convolution", "batch", "not linear in weights", "channels"]
 TOLERANCE = 1e-8

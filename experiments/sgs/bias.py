@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from experiments.experiment import Result, Trial
 from experiments.sgs.branches import ACB, normalised, predicted_scaling
 from experiments.sgs.config import SgsConfig
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 POSITIONS, CHANNELS, ROWS = 9, 4, 18
 PROFILE = np.repeat(normalised(predicted_scaling(ACB)).ravel(), CHANNELS)

@@ -12,7 +12,7 @@ from experiments.experiment import Result, Trial
 from experiments.sgs.config import SgsConfig
 from experiments.sgs.dependence import information, measured_scaling, sharpened
 from experiments.shared.images import blurred_noise
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 REPEATS = 64
 SIZES = (1_000, 10_000)

@@ -19,7 +19,7 @@ from experiments.sgs.branches import (
 )
 from experiments.sgs.config import SgsConfig
 from experiments.sgs.scaling import spatial_gradient_scaling, with_scalings
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 Loss = Callable[[jax.Array], jax.Array]
 RATE = 0.05

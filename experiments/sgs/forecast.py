@@ -21,7 +21,7 @@ from experiments.sgs.bias import excess_by_position
 from experiments.sgs.dependence import model_scalings
 from experiments.sgs.scaling import is_spatial
 from ntkexec.errors import ExperimentError
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 Positions = Float[np.ndarray, "height width"]
 

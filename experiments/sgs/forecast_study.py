@@ -22,7 +22,7 @@ from experiments.sgs.forecast import energy_of, forecast
 from experiments.sgs.layers import Network
 from experiments.sgs.pictures import MEASURED_ON, OUTPUTS, digit_images, shape_images
 from experiments.sgs.training import fit
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 POWERS = (-3, -2, -1, 0, 1, 2, 3, 4)
 """Teachers' weights have the variance of ACB's scaling to one of these powers."""

@@ -33,7 +33,7 @@ from experiments.sgs.exact import (
 )
 from experiments.sgs.layers import BranchedConv, NormalisedBlock
 from experiments.sgs.scaling import spatial_gradient_scaling, spatial_update_scaling
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 DECAYS = (5e-4, 0.1)
 ADAM_RATE, ADAM_STEPS = 1e-2, 300

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ntkexec.check import Measurement
 from ntkexec.errors import ExperimentError
-from ntkexec.intervals import clopper_pearson
+from ntkexec.theory.intervals import clopper_pearson
 
 LEVEL = 0.95
 ROUNDING = 64 * float(np.finfo(float).eps)

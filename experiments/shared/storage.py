@@ -17,8 +17,8 @@ from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
 from experiments.shared.words import quoted, shown
-from ntkexec import files
 from ntkexec.errors import ExperimentError
+from ntkexec.runtime import files
 
 SEAL = "digest"
 """Entry of stored data that tells whether the others are as they were written."""

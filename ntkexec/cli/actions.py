@@ -8,17 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ntkexec import (
-    compilation,
-    ensemble,
-    files,
-    graphs,
-    pipeline,
-    program_report,
-    report,
-    stages,
-    summary,
-)
+from ntkexec import ensemble, graphs, pipeline, report, summary
 from ntkexec.cli import text
 from ntkexec.cli.progress import stages_shown
 from ntkexec.ensemble import Progress, thresholds
@@ -27,8 +17,10 @@ from ntkexec.graphs import Graph
 from ntkexec.plots import certificate as certificate_plot
 from ntkexec.plots import margins as margins_plot
 from ntkexec.plots import style
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.programs import program_report
 from ntkexec.result import certificate_data, ensemble_data, finite_width_data, program_data
+from ntkexec.runtime import compilation, files, stages
 
 MAX_BOUND = 2**31 - 1
 MAX_PADDING = 2**24

@@ -41,9 +41,9 @@ def check(
     from rich.console import Console
     from rich.progress import Progress
 
-    from ntkexec import compilation
     from ntkexec.cli.progress import quiet
     from ntkexec.errors import NtkexecError
+    from ntkexec.runtime import compilation
 
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
     if quick and full:

@@ -7,12 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from ntkexec import complete, ensemble, files, pipeline
+from ntkexec import complete, ensemble, pipeline
 from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Program
+from ntkexec.runtime import files
 from ntkexec.summary import table
-from ntkexec.template import Program
 
 
 def certify(
@@ -154,4 +155,6 @@ def _products(found: complete.CompleteCertificate) -> str:
         f"{name}: {'proven' if not number else f'{number:,} decisions not proven'}"
         for name, number in found.unproven.items()
     ]
-    return "; ".join(parts) + " (runs ask for float32; see ntkexec.roundoff for the hardware)"
+    return (
+        "; ".join(parts) + " (runs ask for float32; see ntkexec.theory.rounding for the hardware)"
+    )

@@ -123,10 +123,10 @@ def complexity(
     """
     import json as encoder
 
-    from ntkexec import compilation
     from ntkexec.complexity import trends
     from ntkexec.plots import style
     from ntkexec.plots.complexity import complexity as complexity_figure
+    from ntkexec.runtime import compilation
 
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
     for file in (plot, certainty):
@@ -211,7 +211,7 @@ def run_studies(
     from ntkexec.cli.progress import bar
     from ntkexec.complexity import collect, random_instances, study
     from ntkexec.ensemble import EnsembleConfig
-    from ntkexec.problem import LearningProblem
+    from ntkexec.program.problem import LearningProblem
 
     studies: list[Study] = []
     refused: list[Refused] = []

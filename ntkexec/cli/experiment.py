@@ -99,8 +99,8 @@ def run(
     """
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
-    from ntkexec import compilation, files
     from ntkexec.errors import ExperimentError, NtkexecError
+    from ntkexec.runtime import compilation, files
 
     files.check_folder(out)
     compilation.keep_on_disk(compilation.cache_folder(os.environ))

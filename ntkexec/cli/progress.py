@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from ntkexec import stages
+from ntkexec.runtime import stages
 
 SECONDS = 2.0
 """What is done sooner is not shown."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ntkexec import summary
-from ntkexec.at_width import AtWidth
-from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
-from ntkexec.layout import Field, Table
-from ntkexec.program_report import ProgramReport
-from ntkexec.template import Program
+from ntkexec.program.layout import Field, Table
+from ntkexec.program.program import Program
+from ntkexec.programs.program_report import ProgramReport
+from ntkexec.theory.at_width import AtWidth
+from ntkexec.theory.certificate import Certificate
 
 
 def certificate(

@@ -2,9 +2,9 @@
 
 from ntkexec.complete.certificate import CompleteCertificate, Listed, Tightest, complete
 from ntkexec.complete.executed import Executed, executed
-from ntkexec.complete.match_sets import match_sets
 from ntkexec.complete.storage import to_data, write
-from ntkexec.promises import promises_kept
+from ntkexec.program.match_sets import match_sets
+from ntkexec.program.promises import promises_kept
 
 __all__ = [
     "CompleteCertificate",

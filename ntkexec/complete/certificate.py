@@ -12,20 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from ntkexec import roundoff
-from ntkexec.certificate import Certificate
-from ntkexec.complete import evaluation
-from ntkexec.complete.evaluation import Networks, networks_of
 from ntkexec.complete.executed import Executed, occurring_sets
-from ntkexec.complete.match_sets import MAX_SETS, as_matrix, match_sets
 from ntkexec.complete.scope import scope
-from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble import Ensemble, evaluation
+from ntkexec.ensemble.evaluation import Networks, networks_of
 from ntkexec.ensemble.thresholds import shared_by
 from ntkexec.errors import CertificateError
-from ntkexec.layout import AtMost
-from ntkexec.problem import LearningProblem
-from ntkexec.promises import promises_kept
-from ntkexec.template import Component
+from ntkexec.program.layout import AtMost
+from ntkexec.program.match_sets import MAX_SETS, as_matrix, match_sets
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Component
+from ntkexec.program.promises import promises_kept
+from ntkexec.theory import rounding
+from ntkexec.theory.certificate import Certificate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Listed:
         smallest_margin: smallest distance to the threshold, infinite if nothing ever matches.
         largest_rounding: largest bound on the error of a float32 evaluation.
         tightest: the decision that comes closest.
-        unproven: by how matrix products are taken (`roundoff.PRODUCTS`), the decisions that are
+        unproven: by how matrix products are taken (`rounding.PRODUCTS`), the decisions that are
             wrong or right by less than the error then allowed for.
     """
 
@@ -135,7 +134,7 @@ class CompleteCertificate:
     def unproven(self) -> dict[str, int]:
         """Decisions that are not proven right, by how matrix products are taken."""
         return {
-            name: sum(one.unproven[name] for one in self.components) for name in roundoff.PRODUCTS
+            name: sum(one.unproven[name] for one in self.components) for name in rounding.PRODUCTS
         }
 
     @property
@@ -294,7 +293,7 @@ def decisions(
     # Float32 numbers, so that comparing with them is exact.
     threshold = thresholds[list(component.bits)][:, matched.sum(axis=1)].T.astype(np.float64)
     sums = evaluation.sums(networks, matched)
-    errors = {name: sums.error_with(name) for name in roundoff.PRODUCTS}
+    errors = {name: sums.error_with(name) for name in rounding.PRODUCTS}
     mean, error = sums.mean, errors["float32"]
     distance = np.where(expected, mean - threshold, threshold - mean)
     # Without a match every term is exactly 0, and what does not exceed its threshold is a 0.

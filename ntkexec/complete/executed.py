@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec.program.program import Program
 from ntkexec.programs import Instance
-from ntkexec.template import Program
 
 
 class Executed(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ntkexec.complete.executed import Executed
-from ntkexec.layout import AtMost, Layout, Table
+from ntkexec.program.layout import AtMost, Layout, Table
 
 
 def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[Executed]) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ntkexec import files
 from ntkexec.complete.certificate import CompleteCertificate
 from ntkexec.ensemble import Manifest
 from ntkexec.ensemble.reading import MAX_TEXT, read_regular
 from ntkexec.ensemble.stored import MANIFEST, sha256
 from ntkexec.errors import CertificateError
+from ntkexec.runtime import files
 
 FORMAT = "ntkexec-complete/2"
 

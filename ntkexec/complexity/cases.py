@@ -12,17 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float64
 
-from ntkexec import compilation, predictor
-from ntkexec.certificate import Certificate
-from ntkexec.encoding import Encoding, encode, encoding
 from ntkexec.ensemble import gaussian
 from ntkexec.errors import EnsembleError
 from ntkexec.executor import exchange_bits
+from ntkexec.executor.encoding import Encoding, encode, encoding
 from ntkexec.graphs import batch
-from ntkexec.match_bound import NEVER, MatchBound
-from ntkexec.message_passing import GraphsTuple
-from ntkexec.problem import LearningProblem
+from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.program.problem import LearningProblem
 from ntkexec.programs.instance import Instance
+from ntkexec.runtime import compilation
+from ntkexec.theory import predictor
+from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.match_bound import NEVER, MatchBound
 from ntkexec.vocabulary import Convention, Draw
 
 # Rows that are gathered before duplicates among them are looked for again.

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from ntkexec.complexity.margins import Margins
 from ntkexec.complexity.sampling import Prefixes, noise_root, standardised
-from ntkexec.intervals import clopper_pearson
+from ntkexec.theory.intervals import clopper_pearson
 
 CONFIDENCE = 0.95
 

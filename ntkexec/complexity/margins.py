@@ -136,7 +136,7 @@ def margins(
 
     Args:
         cases: the encoded states.
-        convention: see `ntkexec.thresholds`.
+        convention: see `ntkexec.theory.thresholds`.
         weight_std: standard deviation of the networks' weights at initialisation.
         draw: how the networks are drawn.
 

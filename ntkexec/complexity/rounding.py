@@ -1,7 +1,7 @@
 """Whether evaluating an ensemble in float32 gives the bits of exact arithmetic.
 
 Every decision has a margin; the accumulated rounding error of its evaluation has an upper bound that
-holds in whatever order the sums are taken, and so for every batch of nodes (`ntkexec.roundoff` says
+holds in whatever order the sums are taken, and so for every batch of nodes (`ntkexec.theory.rounding` says
 on which hardware).
 """
 
@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ntkexec.complete import evaluation
 from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.margins import margins
-from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble import Ensemble, evaluation
 from ntkexec.errors import EnsembleError
-from ntkexec.roundoff import Products
+from ntkexec.theory.rounding import Products
 from ntkexec.vocabulary import Convention
 
 

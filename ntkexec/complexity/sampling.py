@@ -8,12 +8,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from ntkexec import compilation
 from ntkexec.complexity.margins import ComponentMargins, Margins
+from ntkexec.engines.trained import WideStack, wide_stack
 from ntkexec.ensemble import EnsembleConfig, gaussian
-from ntkexec.ensemble.engine import WideStack, wide_stack
 from ntkexec.ensemble.training import CHUNK_BYTES, Weights, chunks, train_chunk
 from ntkexec.errors import EnsembleError
+from ntkexec.runtime import compilation
 
 # At infinite width every N is tried up to here, and beyond on a grid of this ratio.
 EVERY_UP_TO = 64

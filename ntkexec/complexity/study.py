@@ -168,7 +168,7 @@ def study(
         config: how networks are drawn; its `members` does not matter.
         parameters: the program's sizes, for the record.
         repeat: repetitions, each with networks of its own.
-        convention: of the thresholds, see `ntkexec.thresholds`.
+        convention: of the thresholds, see `ntkexec.theory.thresholds`.
         delta: probability of an error that the union bounds allow.
         members: the largest N to try; by default `members_needed`.
         report: called with how much of the work is done, and all.

@@ -1,12 +1,12 @@
 """Ensembles of trained two-layer networks: drawn, trained, stored, and run as an update engine."""
 
 from ntkexec.ensemble.config import DRAWS, Draw, EnsembleConfig
-from ntkexec.ensemble.engine import Ensemble, EnsembleEngine, ensemble_engine
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import Descent
 from ntkexec.ensemble.storage import draw, load, read_manifest, train
 from ntkexec.ensemble.stored import Manifest
+from ntkexec.ensemble.trained import Ensemble
 from ntkexec.ensemble.training import Progress
 
 __all__ = [
@@ -15,13 +15,11 @@ __all__ = [
     "Draw",
     "Ensemble",
     "EnsembleConfig",
-    "EnsembleEngine",
     "GaussianEnsemble",
     "Manifest",
     "Progress",
     "TwoLayerNetwork",
     "draw",
-    "ensemble_engine",
     "load",
     "read_manifest",
     "train",

@@ -7,7 +7,7 @@ import numpy as np
 
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.training import Weights, plan_for
-from ntkexec.problem import LearningProblem, Stack
+from ntkexec.program.problem import LearningProblem, Stack
 
 # Outputs that rise higher than this, relative to their targets, on the way there.
 HIGHEST_PEAK = 1.3

@@ -10,7 +10,7 @@ from ntkexec.ensemble.reading import read_tensors
 from ntkexec.ensemble.stored import Entry, Plan, sha256, tensors_of
 from ntkexec.ensemble.training import Chunk, Weights
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import Stack
+from ntkexec.program.problem import Stack
 
 NO_DIGEST = "0" * 64
 

@@ -11,10 +11,10 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from ntkexec import predictor
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory import predictor
 
 MAX_STATES = 6000
 """Distinct encoded states of one component: their covariance is factored, in cubic time."""

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ntkexec.kernel import arccosine_0, arccosine_1
+from ntkexec.theory.kernel import arccosine_0, arccosine_1
 
 # The edges below are limits for large widths; a finite network may stick out a little.
 SAFETY = 1.1

@@ -17,11 +17,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 from safetensors.numpy import save as serialise_tensors
 
-from ntkexec import files as atomic
-from ntkexec.ensemble import devices
 from ntkexec.ensemble.chunk_files import read_chunk, to_bytes
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.engine import Ensemble
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.reading import (
     check_chunks,
@@ -45,6 +42,7 @@ from ntkexec.ensemble.stored import (
     tensors_of,
     threshold_tensor,
 )
+from ntkexec.ensemble.trained import Ensemble
 from ntkexec.ensemble.training import (
     CHUNK_BYTES,
     Chunk,
@@ -54,7 +52,9 @@ from ntkexec.ensemble.training import (
     train_all,
 )
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime import devices
+from ntkexec.runtime import files as atomic
 
 
 def plan_of(

@@ -19,7 +19,7 @@ import numpy as np
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.training import Chunk
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import Kind, LearningProblem, Stack
+from ntkexec.program.problem import Kind, LearningProblem, Stack
 
 FORMAT = "ntkexec-ensemble/2"
 PLAN, MANIFEST, THRESHOLDS = "plan.json", "ensemble.json", "thresholds.safetensors"

@@ -7,8 +7,8 @@ run compares with and what `ntkexec.recheck` reads.
 import numpy as np
 from jaxtyping import Float32
 
-from ntkexec.certificate import Certificate
 from ntkexec.errors import EnsembleError
+from ntkexec.theory.certificate import Certificate
 
 
 def running(certificate: Certificate) -> Float32[np.ndarray, "k m"]:

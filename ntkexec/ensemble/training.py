@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
-from ntkexec import compilation
-from ntkexec.ensemble import devices, linearised
+from ntkexec.ensemble import linearised
 from ntkexec.ensemble.config import Draw, EnsembleConfig
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import TwoLayerNetwork, initial
 from ntkexec.ensemble.schedule import Schedule, schedule
 from ntkexec.errors import EnsembleError
-from ntkexec.precision import float64
-from ntkexec.problem import LearningProblem, Stack
+from ntkexec.program.problem import LearningProblem, Stack
+from ntkexec.runtime import compilation, devices
+from ntkexec.runtime.precision import float64
 
 CHUNK_BYTES = 512 << 20
 # Of the weights: the result, the current ones, momentum, gradient, and activations, which on the

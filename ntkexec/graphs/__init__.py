@@ -1,16 +1,16 @@
 """Graphs from networkx, files and generators: checked, two-hop coloured, as arrays."""
 
-from ntkexec.graphs.colouring import check_two_hop_colouring, two_hop_colouring
+from ntkexec.graphs.colouring.greedy import check_two_hop_colouring, two_hop_colouring
 from ntkexec.graphs.conversion import (
     batch_from_networkx,
     from_arrays,
     from_networkx,
     from_sparse,
 )
-from ntkexec.graphs.formats import read
-from ntkexec.graphs.generators import parse
+from ntkexec.graphs.generators.large import grid, random_regular
+from ntkexec.graphs.generators.named import parse
 from ntkexec.graphs.graph import Graph, batch
-from ntkexec.graphs.large import grid, random_regular
+from ntkexec.graphs.io.formats import read
 from ntkexec.graphs.loading import load
 from ntkexec.graphs.ports import in_neighbours, port_slots
 

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Int, Int32, Int64
 
 from ntkexec.errors import GraphError, shown
-from ntkexec.graphs.colouring import check_colours, colour_edges
+from ntkexec.graphs.colouring.greedy import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph, Loops
+from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.graphs.nodes import ordered_nodes
 from ntkexec.graphs.weights import check_scale, unread_weights, weights_of
-from ntkexec.message_passing import graphs_tuple
 
 if TYPE_CHECKING:
     import scipy.sparse

@@ -7,10 +7,10 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Int32
 
-from ntkexec import message_passing
 from ntkexec.errors import GraphError, shown
+from ntkexec.graphs import message_passing
+from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.graphs.nodes import find_node
-from ntkexec.message_passing import GraphsTuple
 
 Names = tuple[Hashable, ...]
 

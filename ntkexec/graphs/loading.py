@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Int32
 
 from ntkexec.errors import GraphError, shown
-from ntkexec.graphs import formats, generators
+from ntkexec.graphs import generators
 from ntkexec.graphs.conversion import from_arrays, from_networkx
-from ntkexec.graphs.edge_arrays import EdgeArrays
-from ntkexec.graphs.formats import check_direction
 from ntkexec.graphs.graph import Graph
+from ntkexec.graphs.io import formats
+from ntkexec.graphs.io.edge_arrays import EdgeArrays
+from ntkexec.graphs.io.formats import check_direction
 from ntkexec.graphs.weights import check_scale, missing, whole_weights
 
 # What files and generators call the weights of edges.

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int32, Shaped
 
 from ntkexec.errors import GraphError, shown
-from ntkexec.graphs.suggest import did_you_mean
+from ntkexec.runtime.suggest import did_you_mean
 
 INT32 = np.iinfo(np.int32)
 # A weight of more decimals than this is no short decimal, but a float that was computed.

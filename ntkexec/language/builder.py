@@ -36,8 +36,8 @@ from ntkexec.language.values import (
     either,
     where,
 )
-from ntkexec.layout import OneHot
-from ntkexec.template import Program
+from ntkexec.program.layout import OneHot
+from ntkexec.program.program import Program
 
 
 class Builder(Fields):

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ntkexec import stages
 from ntkexec.errors import ProgramError
 from ntkexec.language import checks
 from ntkexec.language.logic import Impossible, Sum, Term, any_of, minimise
 from ntkexec.language.places import PHASE, Place
 from ntkexec.language.statements import Part, Statements
-from ntkexec.layout import Field, Flag, Layout, OneHot, Table
-from ntkexec.template import Program, Template, template
+from ntkexec.program.layout import Field, Flag, Layout, OneHot, Table
+from ntkexec.program.program import Program, Template, template
+from ntkexec.runtime import stages
 
 Labelled = list[tuple[Term, str]]
 """The products of a bit, each with its label."""

@@ -4,8 +4,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntkexec import files
 from ntkexec.errors import MissingExtraError, NtkexecError
+from ntkexec.runtime import files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

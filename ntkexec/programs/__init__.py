@@ -1,6 +1,7 @@
 """Programs: each module writes one algorithm as templates and says what goes in and comes out."""
 
-from ntkexec.programs import arithmetic, bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs import arithmetic
+from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
 from ntkexec.programs.instance import Algorithm, Instance
 from ntkexec.programs.local.examples import FAMILIES
 

@@ -9,8 +9,8 @@ from jaxtyping import Bool
 
 from ntkexec.executor import Until
 from ntkexec.graphs import Graph
-from ntkexec.message_passing import GraphsTuple
-from ntkexec.template import Program
+from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.program.program import Program
 
 Answer = Mapping[str, np.ndarray]
 """By field, the value at every node; -1 where a field has none, or `NONE` if it can be negative.

@@ -5,9 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ntkexec.encoding import encode
-from ntkexec.engines import decide
 from ntkexec.errors import NtkexecError
+from ntkexec.executor.encoding import encode
+from ntkexec.executor.protocol import decide
 from ntkexec.result import Result
 
 

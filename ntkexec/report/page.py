@@ -5,10 +5,10 @@ import os
 import pathlib
 from typing import Any
 
-from ntkexec import files
 from ntkexec.errors import NtkexecError
 from ntkexec.report.trace import Positions, trace_data
 from ntkexec.result import Result
+from ntkexec.runtime import files
 
 _FILES = pathlib.Path(__file__).parent
 

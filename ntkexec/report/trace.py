@@ -9,15 +9,15 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.encoding import encode
-from ntkexec.engines import Engine, decide
 from ntkexec.errors import NtkexecError
+from ntkexec.executor.encoding import encode
+from ntkexec.executor.protocol import Engine, decide
 from ntkexec.graphs import Graph
-from ntkexec.layout import Layout, Table
-from ntkexec.problem import LearningProblem
+from ntkexec.program.layout import Layout, Table
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Program
 from ntkexec.result import Result
 from ntkexec.summary import verdict
-from ntkexec.template import Program
 
 # A page with more is too large for a browser to be quick with.
 MAX_BITS = 2**28

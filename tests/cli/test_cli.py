@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 import ntkexec
-from ntkexec import compilation, pipeline
+from ntkexec import pipeline
 from ntkexec.cli import main
 from ntkexec.cli.app import ALGORITHM_NAMES, compile_sooner
 from ntkexec.ensemble import read_manifest
 from ntkexec.errors import NtkexecError
 from ntkexec.programs import ALGORITHMS
-from ntkexec.reference import flooding as reference
+from ntkexec.programs.reference import flooding as reference
+from ntkexec.runtime import compilation
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
 

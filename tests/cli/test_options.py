@@ -4,7 +4,7 @@ import contextlib
 import io
 
 import pytest
-from cli.option_fuzzer import command_lines
+from support.option_fuzzer import command_lines
 
 from ntkexec.cli import main
 

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from ntkexec import pipeline, stages
+from ntkexec import pipeline
 from ntkexec.cli import main, progress
+from ntkexec.runtime import stages
 
 RUN = ("run", "flooding", "path:3", "--engine", "kernel")
 

@@ -11,9 +11,10 @@ import jax
 import pytest
 
 import ntkexec
-from ntkexec import compilation, files, pipeline
+from ntkexec import pipeline
 from ntkexec.cli import main, status
 from ntkexec.errors import NtkexecError, clean
+from ntkexec.runtime import compilation, files
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
 RUN = ("run", "flooding", "path:3", "--engine", "kernel")

@@ -13,12 +13,13 @@ from ntkexec import ensemble, executor, pipeline
 from ntkexec.cli import main
 from ntkexec.complete import complete, executed
 from ntkexec.complete.executed import occurring_sets
-from ntkexec.encoding import encode
-from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, ensemble_engine, thresholds
+from ntkexec.engines.trained import ensemble_engine
+from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, thresholds
 from ntkexec.errors import CertificateError, EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.executor.encoding import encode
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Program, template
 from ntkexec.recheck.verification import main as recheck
-from ntkexec.template import Program, template
 
 SIZES = {"degree": 2, "slots": 4, "word": 1}
 

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
-from ensemble.examples import program
-from programs import matched_table
 from scipy import stats
+from support.ensembles import program
+from support.programs import matched_table
 
 from ntkexec import executor, pipeline
 from ntkexec.complexity import collect, random_instances
@@ -16,8 +16,8 @@ from ntkexec.complexity.cases import Cases, ComponentCases
 from ntkexec.complexity.margins import margins
 from ntkexec.ensemble import gaussian
 from ntkexec.errors import CertificateError, EnsembleError, GraphError, ProgramError
-from ntkexec.problem import LearningProblem
-from ntkexec.reachable import measured_bound
+from ntkexec.executor.reachable import measured_bound
+from ntkexec.program.problem import LearningProblem
 from ntkexec.vocabulary import CONVENTIONS
 
 

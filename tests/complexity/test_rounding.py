@@ -6,17 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.examples import MIXED, joint, member_outputs, train_at_once
 from ensemble.test_gaussian import encoded, random_sets
+from support.ensembles import MIXED, joint, member_outputs, train_at_once
 
-from ntkexec.complete import evaluation
 from ntkexec.complexity import collect, random_instances
 from ntkexec.complexity.rounding import float32_certificate
-from ntkexec.ensemble import Ensemble, EnsembleConfig, training
-from ntkexec.ensemble.engine import wide_stack
+from ntkexec.engines.trained import wide_stack
+from ntkexec.ensemble import Ensemble, EnsembleConfig, evaluation, training
 from ntkexec.ensemble.training import Chunk, network_for, plan_for, train_chunk
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
 
 PROBLEM = joint(MIXED)
 SETS = random_sets(7, 40)

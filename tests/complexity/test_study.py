@@ -8,10 +8,10 @@ import json
 
 import numpy as np
 import pytest
-from ensemble.examples import program, train_at_once
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from support.ensembles import program, train_at_once
 
 from ntkexec import executor
 from ntkexec.complexity import collect, random_instances, study, trends
@@ -20,11 +20,12 @@ from ntkexec.complexity.certainty import certainty, critical_members
 from ntkexec.complexity.margins import margins
 from ntkexec.complexity.sampling import EVERY_UP_TO, Prefixes, _numbers, exact_prefixes
 from ntkexec.complexity.study import median_interval, smallest_numbers
-from ntkexec.ensemble import Ensemble, EnsembleConfig, GaussianEnsemble, ensemble_engine, gaussian
+from ntkexec.engines.trained import ensemble_engine
+from ntkexec.ensemble import Ensemble, EnsembleConfig, GaussianEnsemble, gaussian
 from ntkexec.errors import EnsembleError
 from ntkexec.graphs import batch
-from ntkexec.intervals import clopper_pearson
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory.intervals import clopper_pearson
 
 GAUSSIAN = EnsembleConfig(members=20, draw="gaussian")
 

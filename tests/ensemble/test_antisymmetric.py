@@ -5,22 +5,17 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from ensemble.examples import (
-    MIXED,
-    equal_weights,
-    joint,
-    member_outputs,
-    program,
-    train_at_once,
-)
+from support.ensembles import MIXED, equal_weights, joint, member_outputs, program, train_at_once
 
 import ntkexec
-from ntkexec import ensemble, pipeline, predictor
+from ntkexec import ensemble, pipeline
+from ntkexec.engines import ensemble_engine
 from ntkexec.ensemble import EnsembleConfig, TwoLayerNetwork
 from ntkexec.ensemble.network import initial
 from ntkexec.ensemble.training import Chunk, plan_for, train_chunk
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory import predictor
 
 CONFIG = EnsembleConfig(members=3, width=128, draw="antisymmetric")
 
@@ -77,7 +72,7 @@ def test_they_are_stored_loaded_and_run_like_trained_ones(tmp_path):
     assert found.config.draw == "antisymmetric"
     assert all(equal_weights(a, b) for a, b in zip(trained.weights, found.weights))
     assert found.predicted_steps is not None
-    engine = ensemble.ensemble_engine(found, certificate)
+    engine = ensemble_engine(found, certificate)
     for stack, weights, wide in zip(problem.stacks, found.weights, engine.stacks):
         states = np.random.default_rng(0).random((5, stack.num_templates))
         for place in range(len(stack.components)):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ensemble.examples import MIXED, equal_weights, joint, train_at_once
+from support.ensembles import MIXED, equal_weights, joint, train_at_once
 
 import ntkexec
-from ntkexec.certificate import Certificate
 from ntkexec.ensemble import Ensemble, EnsembleConfig, load, thresholds, train
-from ntkexec.match_bound import state_bound
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.match_bound import state_bound
 
 PROBLEMS = {"joint": joint(MIXED, padding=1), "factored": LearningProblem(MIXED)}
 SCRIPT = """
@@ -50,8 +50,8 @@ def evaluate_here(folder):
     import jax
     import jax.numpy as jnp
 
-    from ntkexec.encoding import encode
-    from ntkexec.ensemble import ensemble_engine
+    from ntkexec.engines.trained import ensemble_engine
+    from ntkexec.executor.encoding import encode
 
     problem = PROBLEMS["joint"]
     networks = load(Path(folder) / "joint-linearised", problem)

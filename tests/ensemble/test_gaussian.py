@@ -8,15 +8,18 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.examples import MIXED, joint, member_outputs, program, train_at_once
 from scipy import stats
+from support.ensembles import MIXED, joint, member_outputs, program, train_at_once
 
 import ntkexec
-from ntkexec import executor, oracle, pipeline, predictor
-from ntkexec.ensemble import EnsembleConfig, GaussianEnsemble, draw, ensemble_engine, gaussian
+from ntkexec import executor, pipeline
+from ntkexec.engines import neural_tangents
+from ntkexec.engines.trained import ensemble_engine
+from ntkexec.ensemble import EnsembleConfig, GaussianEnsemble, draw, gaussian
 from ntkexec.errors import EnsembleError
-from ntkexec.precision import float64
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime.precision import float64
+from ntkexec.theory import predictor
 
 CONFIG = EnsembleConfig(members=4, draw="gaussian")
 
@@ -44,7 +47,7 @@ def test_the_covariance_is_that_of_neural_tangents(num_inputs, weight_std):
     sets = random_sets(9, 30)
     with float64():
         targets = jnp.eye(num_inputs)[:, :2]
-        oracles = oracle.predict(
+        oracles = neural_tangents.predict(
             targets, jnp.asarray(encoded(sets, num_inputs)), weight_std=weight_std
         )
         expected, means = np.asarray(oracles.covariance), np.asarray(oracles.mean)

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.examples import MIXED, joint, member_outputs
+from support.ensembles import MIXED, joint, member_outputs
 
 from ntkexec import _neural_tangents
 from ntkexec.ensemble import linearised
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, network_for, train_chunk
-from ntkexec.precision import float64
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime.precision import float64
 
 CONFIG = EnsembleConfig(
     members=2, width=128, draw="linearised", precision="float64", tolerance=1e-10

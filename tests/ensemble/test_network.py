@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntkexec import kernel
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
+from ntkexec.theory import kernel
 
 # Two float64 routes.
 FLOAT64 = 1e-12

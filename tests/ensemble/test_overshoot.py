@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
-from ensemble.examples import MIXED, joint, member_outputs, program, train_at_once
+from support.ensembles import MIXED, joint, member_outputs, program, train_at_once
 
 import ntkexec
 from ntkexec import ensemble
@@ -18,7 +18,7 @@ from ntkexec.ensemble.network import initial
 from ntkexec.ensemble.schedule import DESCENTS, schedule
 from ntkexec.ensemble.training import Chunk, train_chunk
 from ntkexec.errors import CertificateError, EnsembleError
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
 
 
 def by_hand(weights, target, plan, tolerance, most):
@@ -64,7 +64,7 @@ def targets(num_inputs, writers, outputs=1):
 def test_descent_and_its_peak_are_those_of_the_formula(
     descent, num_inputs, writers, outputs, width
 ):
-    with ntkexec.precision.float64():
+    with ntkexec.runtime.precision.float64():
         network = TwoLayerNetwork(num_inputs, width, outputs, dtype=jnp.float64)
         weights = initial(network, jax.random.key(1))
         plan = schedule(num_inputs, outputs, width, tolerance=1e-6, descent=descent)

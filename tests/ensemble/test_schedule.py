@@ -7,18 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.examples import joint, member_outputs
+from support.ensembles import joint, member_outputs
 
-from ntkexec import predictor
 from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import SAFETY, schedule, spectrum
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
-from ntkexec.kernel import NTK_GAP, NTK_ORTHOGONAL
-from ntkexec.layout import Flag, Layout
-from ntkexec.precision import float64
-from ntkexec.problem import LearningProblem
-from ntkexec.template import Program, template
+from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Program, template
+from ntkexec.runtime.precision import float64
+from ntkexec.theory import predictor
+from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL
 
 MEMBERS = 8
 SIGMAS = 4.5  # a true statement fails with probability 7e-6 at one comparison

@@ -11,13 +11,13 @@ error, and 1/32 of both together bounds the bias at width 8192.
 
 import numpy as np
 import pytest
-from ensemble.examples import member_outputs, program, train_at_once
 from scipy import stats
+from support.ensembles import member_outputs, program, train_at_once
 
-from ntkexec import predictor
 from ntkexec.ensemble.training import EnsembleConfig
-from ntkexec.kernel import NTK_ORTHOGONAL, nngp, ntk
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory import predictor
+from ntkexec.theory.kernel import NTK_ORTHOGONAL, nngp, ntk
 
 SIGMAS = 4.5
 TAIL = stats.norm.sf(SIGMAS)

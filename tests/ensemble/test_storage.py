@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ensemble.examples import EPS32, MIXED, equal_weights, joint, program
 from safetensors.numpy import load as parse
 from safetensors.numpy import save as write_tensors
+from support.ensembles import EPS32, MIXED, equal_weights, joint, program
 
 import ntkexec
-from ntkexec.certificate import Certificate
+from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import (
     EnsembleConfig,
     chunk_files,
-    ensemble_engine,
     load,
     read_manifest,
     storage,
@@ -32,8 +31,9 @@ from ntkexec.ensemble import (
 )
 from ntkexec.ensemble import thresholds as running
 from ntkexec.errors import EnsembleError
-from ntkexec.match_bound import state_bound
-from ntkexec.problem import LearningProblem
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.match_bound import state_bound
 
 PROBLEM = joint(program([[0], [1], [0, 1]]))
 CONFIG = EnsembleConfig(members=5, width=32)

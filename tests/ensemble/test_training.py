@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.examples import (
+from scipy import stats
+from support.ensembles import (
     EPS32,
     MIXED,
     all_chunks,
@@ -19,14 +20,13 @@ from ensemble.examples import (
     program,
     train_at_once,
 )
-from scipy import stats
 
 from ntkexec.ensemble import Ensemble, training
 from ntkexec.ensemble.descent import largest
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, chunks, join, train_chunk
 from ntkexec.errors import EnsembleError
-from ntkexec.problem import LearningProblem
-from ntkexec.programs import flooding
+from ntkexec.program.problem import LearningProblem
+from ntkexec.programs.graph import flooding
 
 CONFIG = EnsembleConfig(members=5, width=64)
 PROBLEMS = [LearningProblem(MIXED), joint(MIXED)]

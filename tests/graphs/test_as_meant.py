@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ntkexec.errors import GraphError, clean, shown
 from ntkexec.graphs import from_networkx, from_sparse, load, parse, read
-from ntkexec.graphs.content import MAX_BYTES
+from ntkexec.graphs.io.content import MAX_BYTES
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ntkexec.errors import ColouringError, GraphError
 from ntkexec.graphs import check_two_hop_colouring, two_hop_colouring
-from ntkexec.graphs.colouring import LARGEST_FIRST, STRATEGIES
+from ntkexec.graphs.colouring.greedy import LARGEST_FIRST, STRATEGIES
 
 ALL = (LARGEST_FIRST, *sorted(STRATEGIES))
 ATLAS = nx.graph_atlas_g()[1:209]  # every graph on one to six nodes

@@ -11,16 +11,16 @@ import random
 import re
 import zipfile
 
-import graph_readings
 import networkx as nx
 import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
+from support import graph_readings
 
 from ntkexec.errors import GraphError
-from ntkexec.graphs import generator_spec, generators, load, parse, read
-from ntkexec.graphs.formats import suffix_of
+from ntkexec.graphs import generators, load, parse, read
+from ntkexec.graphs.io.formats import suffix_of
 
 # What has gone wrong before, or could: names, numbers, marks and pieces of every format.
 TOKENS = [
@@ -455,7 +455,7 @@ def fuzz_specs(*, seed, number):
             num_made += 1
             assert nx.utils.graphs_equal(graph, parse(spec)), spec
             made = generators.GENERATORS[generators.name_of(spec)]
-            values = generator_spec.parse_arguments(made, spec.partition(":")[2])
+            values = spec.parse_arguments(made, spec.partition(":")[2])
             if "n" in values:
                 assert sorted(graph) == list(range(values["n"])), spec
             if made.name in ("random-bounded", "random-regular"):

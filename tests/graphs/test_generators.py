@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import from_networkx, parse
-from ntkexec.graphs.generators import GENERATORS, describe
-from ntkexec.graphs.samplers import with_uniform_weights
+from ntkexec.graphs.generators.named import GENERATORS, describe
+from ntkexec.graphs.generators.samplers import with_uniform_weights
 
 EXAMPLES = [generator.example for generator in describe()]
 

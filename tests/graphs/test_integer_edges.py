@@ -11,9 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ntkexec.errors import GraphError
-from ntkexec.graphs import formats, from_networkx, load, read
-from ntkexec.graphs.edge_list import parse_edge_list
-from ntkexec.graphs.integer_edges import read_integer_edges
+from ntkexec.graphs import from_networkx, load, read
+from ntkexec.graphs.io import formats
+from ntkexec.graphs.io.edge_list import parse_edge_list
+from ntkexec.graphs.io.integer_edges import read_integer_edges
 
 SIGNS_OF_TROUBLE = ("-", "+", "0", "x", "1.5", '"', "\x0b", "\x1c", "é", "#", ",", "\t", "\r")
 

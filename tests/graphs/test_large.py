@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ntkexec import graphs
 from ntkexec.errors import ColouringError, GraphError
-from ntkexec.graphs.colouring import check_colours, colour_edges
-from ntkexec.graphs.parallel_colouring import jones_plassmann
+from ntkexec.graphs.colouring.greedy import check_colours, colour_edges
+from ntkexec.graphs.colouring.parallel import jones_plassmann
 
 
 def edges_of(graph):

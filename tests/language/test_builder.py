@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from programs import MANY, expected_bits, fields_with_columns, valid_states
+from support.programs import MANY, expected_bits, fields_with_columns, valid_states
 
 from ntkexec import executor, graphs, pipeline
 from ntkexec.errors import LayoutError, ProgramError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from language.isolated import run
-from programs import MANY, expected_bits, matched_table, valid_states, written_table
+from support.isolated import run
+from support.programs import MANY, expected_bits, matched_table, valid_states, written_table
 
 from ntkexec.errors import LayoutError, ProgramError
 from ntkexec.language import Builder, Choice, Flag, OneHot, all_of, idioms

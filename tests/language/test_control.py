@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from language.isolated import run
-from programs import FEW, expected_bits
+from support.isolated import run
+from support.programs import FEW, expected_bits
 
-from ntkexec import executor, graphs, pipeline, program_report
+from ntkexec import executor, graphs, pipeline
 from ntkexec.errors import ProgramError
+from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.language import Builder, Flag, Sum, any_of, initial_states
-from ntkexec.message_passing import graphs_tuple
+from ntkexec.programs import program_report
 
 # Always.
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import MANY
+from support.programs import MANY
 
 from ntkexec.language import cubes
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of, literal, minimise

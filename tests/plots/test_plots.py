@@ -13,7 +13,7 @@ from ntkexec.errors import NtkexecError
 from ntkexec.plots import certificate as certificate_plot
 from ntkexec.plots import finite_width, scaling
 from ntkexec.plots import margins as margins_plot
-from ntkexec.programs import bfs
+from ntkexec.programs.graph import bfs
 
 
 @pytest.mark.parametrize("kind", ["joint", "factored"])

@@ -7,19 +7,19 @@ import re
 import numpy as np
 import pytest
 
-from ntkexec import predictor
 from ntkexec.check import COLOURS, Measurement, carry_out
 from ntkexec.cli import main
 from ntkexec.errors import NtkexecError
-from proofs_check import (
-    _intervals,
-    _networks,
-    _permutation_runs,
-    _statistics,
-    permutations,
+from ntkexec.theory import predictor
+from proofs_check import registry
+from proofs_check.fixtures import (
+    interval_arithmetic,
+    permutation_runs,
     programs,
-    registry,
+    statistics,
+    trained_networks,
 )
+from proofs_check.statements import permutations
 
 # Measurements that take more than about two seconds even at the scale `quick`; of each family of
 # statements something faster is in the default suite, here or in the tests of the library.
@@ -201,17 +201,17 @@ def test_the_list_names_every_check(capsys):
 
 
 def test_intervals_of_proportions_cover():
-    low, high = _statistics.proportion(0, 100)
+    low, high = statistics.proportion(0, 100)
     assert low == 0
     assert 0.1 < high < 0.2
-    assert _statistics.proportion(100, 100)[1] == 1
-    low, high = _statistics.proportion(50, 100, miss=0.05)
+    assert statistics.proportion(100, 100)[1] == 1
+    low, high = statistics.proportion(50, 100, miss=0.05)
     assert (round(low, 2), round(high, 2)) == (0.4, 0.6)
 
 
 def test_slopes_come_with_their_interval():
     x = np.log([1.0, 2, 4, 8])
-    found, (low, high) = _statistics.slope_with_errors(x, -0.5 * x, np.full(4, 0.01))
+    found, (low, high) = statistics.slope_with_errors(x, -0.5 * x, np.full(4, 0.01))
     assert found == pytest.approx(-0.5)
     assert low < -0.5 < high
 
@@ -223,7 +223,7 @@ def test_slopes_come_with_their_interval():
 def test_the_interval_of_an_absolute_value_leaves_out_0_only_where_the_value_does(
     interval, expected
 ):
-    assert _statistics.magnitude(interval) == expected
+    assert statistics.magnitude(interval) == expected
 
 
 def test_simultaneous_limits_hold_all_means_at_once():
@@ -231,7 +231,7 @@ def test_simultaneous_limits_hold_all_means_at_once():
     true = np.linspace(-0.3, 0.3, 50)
     missed = 0
     for _ in range(200):
-        _, (low, high), reach = _statistics.largest(
+        _, (low, high), reach = statistics.largest(
             rng.normal(size=(100, 50)) + true - 0.1, offset=0.1, miss=0.05
         )
         missed += not low <= 0.3 <= high
@@ -243,22 +243,22 @@ def test_simultaneous_limits_hold_all_means_at_once():
 def test_limits_of_distances_hold_for_all_distributions_at_once():
     rng = np.random.default_rng(1)
     normal = rng.normal(size=(2000, 30))
-    value, (low, high), reach = _statistics.largest_distance(normal)
+    value, (low, high), reach = statistics.largest_distance(normal)
     assert low == 0
     assert value < reach
     assert high == value + reach
     # One column of thirty that is another distribution: the sign alone, 0.34 away.
     normal[:, 7] = np.sign(normal[:, 7])
-    value, (low, _), _ = _statistics.largest_distance(normal)
+    value, (low, _), _ = statistics.largest_distance(normal)
     assert value == pytest.approx(0.341, abs=0.02)
     assert low > 0.2
 
 
 def test_limits_of_differences_are_those_of_the_worst_pair():
-    same = _statistics.largest_difference([(50, 100), (10, 100)], [(500, 1000), (100, 1000)])
+    same = statistics.largest_difference([(50, 100), (10, 100)], [(500, 1000), (100, 1000)])
     assert same[0] == 0
     assert same[1][0] == 0
-    worse = _statistics.largest_difference([(50, 100), (90, 100)], [(500, 1000), (100, 1000)])
+    worse = statistics.largest_difference([(50, 100), (90, 100)], [(500, 1000), (100, 1000)])
     assert worse[0] == pytest.approx(0.8)
     assert 0.4 < worse[1][0] < 0.8 < worse[1][1] < 1
 
@@ -269,7 +269,7 @@ def test_limits_of_differences_are_those_of_the_worst_pair():
 def test_linear_theory_explains_trained_networks(monkeypatch):
     # The control variate has the same initial weights as training: else it would explain nothing.
     monkeypatch.setattr(_networks, "FEW", {"quick": (60, 1024)})
-    found = _networks.trained.__wrapped__("quick")
+    found = trained_networks.trained.__wrapped__("quick")
     rest = found.outputs - found.mean - found.linear
     assert (rest.var(axis=0) / found.variance).mean() < 0.1
     # Its own variance is the limit's at every width.
@@ -278,13 +278,13 @@ def test_linear_theory_explains_trained_networks(monkeypatch):
 
 
 def test_an_inequality_is_proven_only_where_it_holds_everywhere():
-    iv = _intervals.context()
+    iv = interval_arithmetic.context()
     zero, one = iv.mpf(0), iv.mpf(1)
-    bound = _intervals.lower_bound(lambda u: u * u - u + iv.mpf(0.26), zero, one)
+    bound = interval_arithmetic.lower_bound(lambda u: u * u - u + iv.mpf(0.26), zero, one)
     assert 0.009 < bound <= 0.01
     # It touches 0 between the points of any grid that misses 1/2.
-    assert _intervals.lower_bound(lambda u: (u - one / 3) ** 2, zero, one) is None
-    assert _intervals.lower_bound(lambda u: u - 2, zero, one) is None
+    assert interval_arithmetic.lower_bound(lambda u: (u - one / 3) ** 2, zero, one) is None
+    assert interval_arithmetic.lower_bound(lambda u: u - 2, zero, one) is None
 
 
 def test_closed_forms_for_permutations_are_those_of_the_predictor():
@@ -306,9 +306,9 @@ def test_expected_sizes_for_permutations():
 
 @pytest.mark.parametrize("regime", permutations.REGIMES)
 def test_simulated_networks_have_the_covariance_of_the_limit(regime):
-    inputs = _permutation_runs.pairs(6)
-    same, one, none = _permutation_runs.covariances(6, regime)
-    root, part = _permutation_runs.root(inputs, same, one, none)
+    inputs = permutation_runs.pairs(6)
+    same, one, none = permutation_runs.covariances(6, regime)
+    root, part = permutation_runs.root(inputs, same, one, none)
     matrix = float(root) * np.eye(len(inputs)) + inputs @ part
     common = inputs @ inputs.T
     expected = np.select([common == 2, common == 1], [same, one], none)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from ntkexec import pipeline, report
-from ntkexec.encoding import encode
-from ntkexec.engines import decide
 from ntkexec.errors import NtkexecError
+from ntkexec.executor.encoding import encode
+from ntkexec.executor.protocol import decide
 
 ALGORITHMS = {
     "flooding": "petersen",

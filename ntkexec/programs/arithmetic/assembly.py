@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ntkexec.errors import ProgramError
-from ntkexec.graphs.suggest import did_you_mean
-from ntkexec.reference.sbn import Instruction
+from ntkexec.programs.reference.sbn import Instruction
+from ntkexec.runtime.suggest import did_you_mean
 
 HALT = "halt"
 SHIPPED = Path(__file__).parent / "sbn_programs"

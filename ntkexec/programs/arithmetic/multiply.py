@@ -15,9 +15,9 @@ from typing import Any
 from ntkexec.graphs import Graph
 from ntkexec.language import Number, initial_states
 from ntkexec.language.logic import FALSE
+from ntkexec.program.program import Program
 from ntkexec.programs.arithmetic import one_node
 from ntkexec.programs.instance import Algorithm, Instance
-from ntkexec.template import Program
 
 USAGE = "ntkexec run multiply 13 29 --bits 8"
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
+from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.language import Builder
-from ntkexec.message_passing import graphs_tuple
 
 MAX_BITS = 30
 """Products of two numbers of so many bits fit in the words of a layout."""

@@ -9,10 +9,10 @@ import numpy as np
 
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
-from ntkexec.layout import MAX_WORD_BITS, Layout, Word
+from ntkexec.program.layout import MAX_WORD_BITS, Layout, Word
+from ntkexec.program.program import Program, template
 from ntkexec.programs.arithmetic import one_node
 from ntkexec.programs.instance import Algorithm, Instance
-from ntkexec.template import Program, template
 
 USAGE = "ntkexec run permute 10110 4 2 0 1 3"
 

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec import limits
+from ntkexec.ensemble import limits
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.language import Choice, Number, Word, any_of, either, idioms, initial_states
 from ntkexec.language.logic import FALSE
+from ntkexec.program.program import Program
 from ntkexec.programs.arithmetic import assembly, one_node
 from ntkexec.programs.arithmetic.assembly import Assembly
 from ntkexec.programs.inputs import bits_for, sizes_for
 from ntkexec.programs.instance import Algorithm, Answer, Instance
-from ntkexec.reference import sbn as reference
-from ntkexec.template import Program
+from ntkexec.programs.reference import sbn as reference
 
 MAX_CYCLES = 100_000
 MAX_CHOICES = 2000

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool as BoolArray
 
-from ntkexec import limits
+from ntkexec.ensemble import limits
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Number, Slots, Sum, Word, either, initial_states
 from ntkexec.language.values import bits_of
-from ntkexec.layout import MAX_WORD_BITS, Code, Flag, Leaf
+from ntkexec.program.layout import MAX_WORD_BITS, Code, Flag, Leaf
+from ntkexec.program.program import Program
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Stage, Update
 from ntkexec.programs.local.exploration import Case, explore
 from ntkexec.programs.local.simulation import reverse_ports
@@ -38,7 +39,6 @@ from ntkexec.programs.local.types import (
     Tuple,
     Type,
 )
-from ntkexec.template import Program
 
 Argument = tuple[Type, Sequence[Sum]]
 """A type and the bits that hold a value of it."""

@@ -4,10 +4,10 @@ import dataclasses
 import math
 from typing import Any
 
-from ntkexec.certificate import Certificate
 from ntkexec.programs.local.algorithm import Fold
 from ntkexec.programs.local.compiler import Compiled, TableSize
 from ntkexec.programs.local.types import Optional
+from ntkexec.theory.certificate import Certificate
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,16 +9,16 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec import limits
+from ntkexec.ensemble import limits
 from ntkexec.errors import GraphError, ProgramError, shown
 from ntkexec.graphs import Graph
-from ntkexec.layout import INVALID
+from ntkexec.program.layout import INVALID
+from ntkexec.program.program import Program
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.local.algorithm import Local, Node
 from ntkexec.programs.local.compiler import Compiled, compile, least_literals
 from ntkexec.programs.local.simulation import nodes_of, simulate
-from ntkexec.template import Program
 
 Inputs = Sequence[Any] | None
 """The input of every node, by index; None if there are none."""

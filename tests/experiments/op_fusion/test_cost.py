@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_graphs import graphs
+from support.operator_graphs import graphs
 
 from experiments.op_fusion import cost as costs
 from experiments.op_fusion.cost import CostModel, windows

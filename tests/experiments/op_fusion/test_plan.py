@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_graphs import graphs
+from support.operator_graphs import graphs
 
 from experiments.op_fusion.cost import KB, CostModel
 from experiments.op_fusion.cuts import all_cuts, edge_cuts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_graphs import graphs
+from support.operator_graphs import graphs
 
 from experiments.op_fusion.cost import KB, CostModel, windows
 from experiments.op_fusion.exact import optimal_plan

@@ -9,7 +9,7 @@ from experiments.sgs import dependence as library
 from experiments.sgs.dependence import information, sharpened
 from experiments.shared.images import blurred_noise
 from ntkexec.errors import ExperimentError
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 # Compiled as a whole, which is much faster than operation by operation.
 OPTIONS = ("kernel_size", "padding", "dilation", "drop_zeros")

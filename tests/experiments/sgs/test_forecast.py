@@ -14,7 +14,7 @@ from experiments.sgs.forecast import Forecast, energy_of, forecast
 from experiments.sgs.layers import Network
 from experiments.shared.images import blurred_noise
 from ntkexec.errors import ExperimentError
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 MODEL = Network((4, 6), 3)
 CENTRE, CORNERS = np.zeros((3, 3)), np.zeros((3, 3))

@@ -21,7 +21,7 @@ from experiments.sgs.layers import (
 from experiments.sgs.training import fit
 from experiments.shared.images import shapes
 from ntkexec.errors import ExperimentError
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 
 def trained(module, images, growth=None):

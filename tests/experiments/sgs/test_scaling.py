@@ -31,7 +31,7 @@ from experiments.sgs.audit import _outputs_and_slopes
 from experiments.sgs.branches import sgd
 from experiments.sgs.exact import random_branches, random_loss, trajectories
 from ntkexec.errors import ExperimentError
-from ntkexec.precision import float64
+from ntkexec.runtime.precision import float64
 
 S = normalised(predicted_scaling(ACB))
 

@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 import pytest
-from language.isolated import every, measured, run
+from support.isolated import every, measured, run
 
 from ntkexec.errors import ProgramError
 from ntkexec.language import Builder, Number, equal, idioms, minimise

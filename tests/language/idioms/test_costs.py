@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from language.isolated import every, measured, run
+from support.isolated import every, measured, run
 
 from ntkexec.language import Builder, Flag, OneHot, Word, select
 from ntkexec.language.idioms import costs

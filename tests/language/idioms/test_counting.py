@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from language.isolated import every, measured, run
+from support.isolated import every, measured, run
 
 from ntkexec.errors import ProgramError
 from ntkexec.language import Builder, idioms

@@ -11,7 +11,7 @@ from ntkexec.programs import inputs as common
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Step, Update
 from ntkexec.programs.local.family import Family, Inputs, as_flag
 from ntkexec.programs.local.types import Bool, Optional, Range, Record
-from ntkexec.reference import local as reference
+from ntkexec.programs.reference import local as reference
 
 GENERATIONS = 8
 DENSITY = 3 / 8

@@ -11,7 +11,7 @@ from ntkexec.programs.local.algorithm import Fold, Local, Node
 from ntkexec.programs.local.family import Family, Inputs, as_flag
 from ntkexec.programs.local.graph_rounds import diameter, roots
 from ntkexec.programs.local.types import Bool, Optional, Range, Record
-from ntkexec.reference import local as reference
+from ntkexec.programs.reference import local as reference
 
 State = Record("State", side=Optional(Range(2)), odd=Bool())
 Message = Record("Message", side=Range(2), odd=Bool())

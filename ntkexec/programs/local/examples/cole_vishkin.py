@@ -21,8 +21,8 @@ from ntkexec.programs.local.algorithm import Fold, Local, Node, Step
 from ntkexec.programs.local.family import Family, identifier_bits
 from ntkexec.programs.local.graph_rounds import roots
 from ntkexec.programs.local.types import Identifier, Optional, Range, Record
-from ntkexec.reference import local as reference
-from ntkexec.reference.local import FINAL_ROUNDS
+from ntkexec.programs.reference import local as reference
+from ntkexec.programs.reference.local import FINAL_ROUNDS
 
 REMOVED = (3, 4, 5)
 MIN_WORD = 3

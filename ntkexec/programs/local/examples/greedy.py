@@ -10,7 +10,7 @@ from ntkexec.programs.local.algorithm import Fold, Local, Node, Step
 from ntkexec.programs.local.family import Family, as_flag
 from ntkexec.programs.local.graph_rounds import longest_descent
 from ntkexec.programs.local.types import Bool, Enum, Optional, Range, Record, Set
-from ntkexec.reference import local as reference
+from ntkexec.programs.reference import local as reference
 
 
 def _num_smaller(node: Node) -> int:

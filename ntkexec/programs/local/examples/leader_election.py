@@ -9,7 +9,7 @@ from ntkexec.programs.local.compiler import Received
 from ntkexec.programs.local.family import Family, as_flag, as_node, identifier_bits
 from ntkexec.programs.local.graph_rounds import from_smallest
 from ntkexec.programs.local.types import Identifier, Record
-from ntkexec.reference import local as reference
+from ntkexec.programs.reference import local as reference
 
 
 def build(*, degree: int, word: int) -> Local:

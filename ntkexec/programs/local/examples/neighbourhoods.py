@@ -11,7 +11,7 @@ from ntkexec.programs.local.compiler import Received
 from ntkexec.programs.local.family import Family, Inputs, as_flag, num_identifiers
 from ntkexec.programs.local.graph_rounds import diameter
 from ntkexec.programs.local.types import Bool, Range, Record, Set
-from ntkexec.reference import local as reference
+from ntkexec.programs.reference import local as reference
 
 
 def build_triangles(*, degree: int, word: int) -> Local:

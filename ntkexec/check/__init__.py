@@ -1,0 +1,31 @@
+"""Claims that measurements can refute, and their verdicts."""
+
+from ntkexec.check.claims import (
+    COLOURS,
+    ROUNDING,
+    VERDICTS,
+    Check,
+    Measurement,
+    Outcome,
+    Relation,
+    Scale,
+    Verdict,
+    carry_out,
+    counts,
+    in_words,
+)
+
+__all__ = [
+    "COLOURS",
+    "ROUNDING",
+    "VERDICTS",
+    "Check",
+    "Measurement",
+    "Outcome",
+    "Relation",
+    "Scale",
+    "Verdict",
+    "carry_out",
+    "counts",
+    "in_words",
+]

@@ -1,0 +1,28 @@
+"""The program itself as an engine: nothing is learned."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ntkexec.executor.encoding import Encoding, Matches, encoding
+from ntkexec.theory.certificate import Certificate
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class BooleanEngine:
+    """The program itself, a sum of products: nothing is learned. Its margins are 1/2."""
+
+    encoding: Encoding
+    thresholds: Float[Array, "k m"]
+
+    def means(self, matches: Matches) -> Float[Array, "k n"]:
+        return (matches.active > 0).astype(jnp.float32)
+
+
+def boolean_engine(certificate: Certificate) -> BooleanEngine:
+    """The specification as an engine, for comparison and for tracing."""
+    thresholds = jnp.full((certificate.problem.program.layout.num_bits, 1), 0.5, jnp.float32)
+    return BooleanEngine(encoding(certificate.problem), thresholds)

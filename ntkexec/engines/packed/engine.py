@@ -1,0 +1,128 @@
+"""The packed engines: they decide as a plain engine would, 32 nodes at a time."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from ntkexec.engines.packed.comparison import Comparison
+from ntkexec.engines.packed.execution import Moment, Prepared, prepare
+from ntkexec.engines.packed.plan import PackedProgram
+from ntkexec.engines.packed.reliance import certified_kernel
+from ntkexec.errors import ProgramError
+from ntkexec.executor import Execution, Options
+from ntkexec.executor.encoding import Encoding, Matches
+from ntkexec.executor.protocol import Engine
+from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.program.program import Program
+from ntkexec.theory.certificate import Certificate
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PackedEngine:
+    """Executes on packed states what a plain engine would decide number by number.
+
+    Args:
+        plain: the engine whose decisions these are.
+        packed: its program.
+        relies_on: what makes the two equal, in words.
+        devices: among which nodes are divided; None for one device.
+    """
+
+    plain: Engine
+    packed: PackedProgram
+    relies_on: str
+    devices: tuple[jax.Device, ...] | None = None
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.plain.encoding
+
+    @property
+    def thresholds(self) -> Float[Array, "k m"]:
+        return self.plain.thresholds
+
+    def means(self, matches: Matches) -> Float[Array, "k n"]:
+        return self.plain.means(matches)
+
+    def execute(self, program: Program, graphs: GraphsTuple, options: Options) -> Execution:
+        """The engine's own loop; see `executor.execute`.
+
+        With `verify` every bit of every step is compared with the plain engine's and the program's,
+        which costs what the plain engine costs.
+        """
+        if program != self.packed.program:
+            raise ProgramError(f"the engine executes {self.packed.program!r}, not {program!r}")
+        prepared = prepare(self.packed, graphs, devices=self.devices)
+        if options.until == "steps" and not options.verify and not options.trace:
+            now = prepared.run(options.num_steps)
+            return _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+        return self._step_by_step(prepared, graphs, options)
+
+    def _step_by_step(self, prepared: Prepared, graphs: GraphsTuple, options: Options) -> Execution:
+        layout, mask = self.packed.program.layout, options.node_mask
+        comparison = Comparison(self.plain, layout, mask) if options.verify else None
+        now, states = prepared.start, np.asarray(graphs.nodes, bool)
+        trace, round_start = [states], states
+        done = options.halt_bit is not None and bool(states[mask, options.halt_bit].all())
+        while now.step < options.num_steps and not done:
+            before = now
+            decided, now = prepared.step(before)
+            after = prepared.states(now.clock, now.rows)
+            if comparison is not None:
+                comparison.add(before.step, states, prepared.states(now.clock, decided))
+            if options.trace:
+                trace.append(after)
+            if options.halt_bit is not None:
+                done = bool(after[mask, options.halt_bit].all())
+            elif (
+                options.until == "fixed-point" and now.step % self.packed.program.round_length == 0
+            ):
+                done = np.array_equal(after[mask], round_start[mask])
+                round_start = after
+            states = after
+        return dataclasses.replace(
+            _execution(prepared, graphs, now, states),
+            stopped=options.until if done else "steps",
+            verification=None if comparison is None else comparison.result(),
+            trace=np.stack(trace) if options.trace else None,
+        )
+
+
+def _execution(
+    prepared: Prepared, graphs: GraphsTuple, now: Moment, states: Bool[np.ndarray, "n k"]
+) -> Execution:
+    return Execution(
+        graphs=graphs._replace(nodes=states),
+        steps=now.step,
+        stopped="steps",
+        collisions=now.collisions,
+        verification=None,
+        trace=None,
+        compile_seconds=now.compile_seconds,
+        run_seconds=now.run_seconds,
+    )
+
+
+def packed_kernel_engine(
+    certificate: Certificate, *, devices: Sequence[jax.Device] | None = None
+) -> PackedEngine:
+    """The infinite ensemble on packed states: `kernel`, bit for bit.
+
+    Args:
+        certificate: gives the learning problem, the thresholds and the bound on matches.
+        devices: see `PackedEngine`.
+
+    Raises:
+        CertificateError: the kernel does not decide as the program does within the certificate's
+            bound, so that there is arithmetic to be done.
+    """
+    plain, relies_on = certified_kernel(certificate)
+    return PackedEngine(
+        plain,
+        PackedProgram(certificate.problem.program),
+        relies_on,
+        None if devices is None else tuple(devices),
+    )

@@ -1,0 +1,338 @@
+"""Runs on packed states: from states and graph to rows and neighbours, and back."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Bool, Int32, UInt32
+
+from ntkexec.engines.packed.frontier import Frontier
+from ntkexec.engines.packed.indices import Indices, compress
+from ntkexec.engines.packed.neighbours import (
+    AXIS,
+    Neighbours,
+    Rows,
+    Tables,
+    by_word,
+    neighbour_table,
+    slot_masks,
+)
+from ntkexec.engines.packed.plan import Clock, Orbit, OwnSlots, PackedProgram
+from ntkexec.engines.packed.rows import FULL, WORD_BITS, num_words, pack, pack_row, unpack
+from ntkexec.engines.packed.sharding import (
+    ROW,
+    Border,
+    divide,
+    fetch,
+    place,
+    place_tables,
+    sharded_rings,
+    sharded_step,
+)
+from ntkexec.engines.packed.step import after_tail, run_rings, run_small, single_step
+from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.runtime import compilation
+
+# From so many turns and nodes on, it pays to leave out words in which nothing happens.
+FRONTIER_TURNS = 64
+FRONTIER_NODES = 1 << 18
+# Below so many nodes a call costs more than a step; the code then has all steps in it, for which a
+# turn must have few, since the steps left over are compiled with it.
+SMALL_NODES = 1 << 15
+LONGEST_SMALL_RING = 2
+# From so many nodes on, code is compiled for the very graph.
+SPECIALISED_NODES = 1 << 17
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """An execution between two steps.
+
+    Args:
+        step: how many were done.
+        clock: what the clock shows.
+        rows: the bits outside the clock that may be 1.
+        collisions: receptions so far in which two messages met.
+        compile_seconds: spent so far on compiling.
+        run_seconds: spent so far on running.
+    """
+
+    step: int
+    clock: Clock
+    rows: Rows
+    collisions: int = 0
+    compile_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """All that an execution on packed states needs.
+
+    Args:
+        packed: the program.
+        orbit: what the clock shows at each step.
+        neighbours: the graph.
+        start: before the first step.
+        num_nodes: n.
+        edges: senders and receivers.
+        mesh: the devices among which nodes are divided, or None for one.
+        border: what crosses from device to device, if there is a mesh.
+    """
+
+    packed: PackedProgram
+    orbit: Orbit
+    neighbours: Neighbours
+    start: Moment
+    num_nodes: int
+    edges: tuple[Int32[np.ndarray, "e"], Int32[np.ndarray, "e"]]
+    mesh: Mesh | None = None
+    border: Border | None = None
+
+    def run(self, num_steps: int) -> Moment:
+        """After `num_steps` steps, whole turns of the clock in one compiled loop."""
+        now, ring = self.start, self.orbit.ring
+        while now.step < min(num_steps, len(self.orbit.head)):
+            _, now = self.step(now)
+        turns, left = divmod(max(0, num_steps - now.step), len(ring))
+        tail = [self.orbit.at(step) for step in range(num_steps - left, num_steps)]
+        if self.num_nodes < SMALL_NODES and self.mesh is None and len(ring) <= LONGEST_SMALL_RING:
+            return self._small(now, turns, tuple(tail)) if turns or tail else now
+        if turns >= FRONTIER_TURNS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
+            now, turns = self.sparse_turns(now, turns)
+        if turns:
+            now = self._turn(now, turns)
+        while now.step < num_steps:
+            _, now = self.step(now)
+        return now
+
+    def _small(self, now: Moment, turns: int, tail: tuple[Clock, ...]) -> Moment:
+        """Turns of the clock and the steps that are left, in one call with few arrays."""
+        changing, fixed = self._division(now)
+        rows = [np.asarray(row) for row in (*changing.values(), *fixed.values())]
+        stack = np.array(rows, np.uint32).reshape(len(rows), *self.neighbours.valid.shape)
+        (stacked, met), *seconds = compilation.call(
+            run_small,
+            stack,
+            self.neighbours,
+            np.asarray(turns, np.int32),
+            packed=self.packed,
+            ring=self.orbit.ring,
+            tail=tail,
+            changing=tuple(changing),
+            fixed=tuple(fixed),
+        )
+        bits = after_tail(self.packed, tail, (*changing, *fixed))
+        found: Rows = dict(zip(bits, np.asarray(stacked), strict=True))
+        return self._after(now, turns * len(self.orbit.ring) + len(tail), found, met, seconds)
+
+    def sparse_turns(self, now: Moment, turns: int) -> tuple[Moment, int]:
+        """As many turns of the clock as only some nodes need take part in; see `frontier`.
+
+        Returns:
+            The moment after them, and how many turns are left.
+        """
+        changing, fixed = self._division(now)
+        if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
+            return now, turns
+        frontier = Frontier(
+            self.packed,
+            self.orbit.ring,
+            changing,
+            fixed,
+            self.neighbours,
+            self._hearers(),
+        )
+        left = turns
+        while left and (done := frontier.turn(left)):
+            left -= done
+        seconds = [frontier.compile_seconds, frontier.run_seconds]
+        steps = (turns - left) * len(self.orbit.ring)
+        return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left
+
+    def _hearers(self) -> Indices:
+        """By node those that hear it, in NumPy; for undirected edges those that it hears."""
+        senders, receivers = self.edges
+        order = np.argsort(senders, kind="stable")
+        if np.array_equal(senders[order], receivers) and np.array_equal(receivers[order], senders):
+            return jax.tree.map(np.asarray, self.neighbours.table)
+        table = neighbour_table(receivers[order], senders[order], self.num_nodes)
+        return compress(by_word(table), table.shape[1] - 1)
+
+    def step(self, now: Moment) -> tuple[Rows, Moment]:
+        """One step: what it decided, before messages were exchanged, and the moment after it."""
+        (decided, after, met), *seconds = self._call(
+            single_step, sharded_step, now.rows, self.neighbours, clock=now.clock
+        )
+        # What a step keeps does not go through the compiled function.
+        kept = self.packed.plan(frozenset(now.rows), now.clock).kept
+        held = {bit: row for bit, row in now.rows.items() if bit in kept}
+        return held | decided, self._after(now, 1, held | after, met, seconds)
+
+    def _division(self, now: Moment) -> tuple[Rows, Rows]:
+        """The rows that may be 1 when the ring begins: those that it may change, and the others."""
+        ring = self.orbit.ring
+        possible = self.packed.possible_when_ring_starts(frozenset(now.rows), ring)
+        nothing = self._place(np.zeros(self.neighbours.valid.shape, np.uint32), ROW)
+        rows = {bit: now.rows.get(bit, nothing) for bit in sorted(possible)}
+        kept = possible
+        for clock in ring:
+            plan = self.packed.plan(possible, clock)
+            kept, possible = kept & plan.kept, plan.possible
+        # Messages are exchanged even where the update keeps them.
+        fixed = {bit: row for bit, row in rows.items() if bit in kept and bit < self.packed.split}
+        return {bit: row for bit, row in rows.items() if bit not in fixed}, fixed
+
+    def _turn(self, now: Moment, turns: int) -> Moment:
+        ring = self.orbit.ring
+        changing, fixed = self._division(now)
+        (changing, met), *seconds = self._call(
+            run_rings,
+            sharded_rings,
+            changing,
+            fixed,
+            self.neighbours,
+            self._place(np.asarray(turns, np.int32), PartitionSpec()),
+            ring=ring,
+        )
+        return self._after(now, turns * len(ring), fixed | changing, met, seconds)
+
+    def _call(
+        self, local: Callable[..., Any], sharded: Callable[..., Any], *args: Any, **static: Any
+    ) -> tuple[Any, float, float]:
+        if self.mesh is None:
+            return compilation.call(local, *args, packed=self.packed, **static)
+        return compilation.call(sharded, *args, packed=self.packed, mesh=self.mesh, **static)
+
+    def _place(self, array: np.ndarray, spec: PartitionSpec) -> Array:
+        return jnp.asarray(array) if self.mesh is None else place(self.mesh, array, spec)
+
+    def bytes_sent(self, num_steps: int) -> int:
+        """What all devices together send in the first `num_steps` steps."""
+        if self.border is None:
+            return 0
+        possible, rows = frozenset(self.start.rows), 0
+        counted: dict[tuple[frozenset[int], Clock], tuple[int, frozenset[int]]] = {}
+        for step in range(num_steps):
+            key = possible, self.orbit.at(step)
+            if key not in counted:
+                after = self.packed.plan(*key).possible
+                counted[key] = self.payload_rows(after), after
+            sent, possible = counted[key]
+            rows += sent
+        return rows * self.border.bytes_a_row
+
+    def payload_rows(self, possible: frozenset[int]) -> int:
+        """Message bits that every node gathers from its neighbours, if these bits may be 1."""
+        own = self.packed.own
+        messages = {bit for bit in possible if bit >= self.packed.split}
+        if own is None or self.neighbours.slots is None:
+            return len(messages)
+        columns = zip(*own.bits, strict=True)
+        anywhere = messages - own.covered
+        return sum(not messages.isdisjoint(column) for column in columns) + len(anywhere)
+
+    def _after(
+        self, now: Moment, steps: int, rows: Rows, met: object, seconds: list[float]
+    ) -> Moment:
+        return Moment(
+            now.step + steps,
+            self.orbit.at(now.step + steps),
+            rows,
+            now.collisions + int(np.asarray(met)),
+            now.compile_seconds + seconds[0],
+            now.run_seconds + seconds[1],
+        )
+
+    def states(self, clock: Clock, rows: Rows) -> Bool[np.ndarray, "n k"]:
+        """Rows as the states of single nodes."""
+        packed = np.zeros((self.packed.num_bits, num_words(self.num_nodes)), np.uint32)
+        for bit, row in rows.items():
+            packed[bit] = fetch(row)[: packed.shape[1]]
+        for bit, value in clock:
+            packed[bit] = FULL if value else 0
+        return unpack(packed, self.num_nodes)
+
+
+def prepare(
+    packed: PackedProgram, graphs: GraphsTuple, *, devices: Sequence[jax.Device] | None = None
+) -> Prepared:
+    """States and graph of an execution in packed form, with all that can be proven of them.
+
+    Args:
+        packed: the program.
+        graphs: as for `executor.execute`.
+        devices: among which nodes are divided, perhaps those of several processes, each of which
+            then does the same; by default one device does it all.
+    """
+    num_nodes = len(graphs.nodes)
+    rows = pack(np.asarray(graphs.nodes, bool))
+    tables = _tables(packed.own, graphs, rows, num_nodes)
+    uniform = _uniform(rows, num_nodes)
+    # What is constant differs from graph to graph, a colour that nobody has for example. Small
+    # graphs rather share compiled code, large ones save the work.
+    shared = packed.constants if num_nodes < SPECIALISED_NODES else frozenset[int]()
+    orbit = packed.orbit({bit: value for bit, value in uniform.items() if bit not in shared})
+    shown = {bit for bit, _ in orbit.at(0)}
+    possible = [
+        bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
+    ]
+    edges = np.asarray(graphs.senders), np.asarray(graphs.receivers)
+    if devices is None:
+        place_row = np.asarray if num_nodes < SMALL_NODES else jnp.asarray
+        start: Rows = {bit: place_row(rows[bit]) for bit in possible}
+        # Bounded by the width, not by n, so that graphs of similar size share their code.
+        table = compress(tables.table, rows.shape[1] * WORD_BITS - 1)
+        neighbours = Neighbours(
+            jax.tree.map(jnp.asarray, table),
+            None if tables.slots is None else jnp.asarray(tables.slots),
+            jnp.asarray(tables.valid),
+        )
+        return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes, edges)
+    mesh = Mesh(np.asarray(devices), (AXIS,))
+    tables, border = divide(tables, num_nodes, len(devices))
+    fill = len(tables.valid) - rows.shape[1]
+    start = {bit: place(mesh, np.pad(rows[bit], (0, fill)), ROW) for bit in possible}
+    neighbours = place_tables(mesh, tables)
+    moment = Moment(0, orbit.at(0), start)
+    return Prepared(packed, orbit, neighbours, moment, num_nodes, edges, mesh, border)
+
+
+def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:
+    """The bits that have the same value at all nodes."""
+    full = pack_row(np.ones(num_nodes, bool))
+    return {
+        bit: bool(row[0] & 1)
+        for bit, row in enumerate(rows)
+        if np.array_equal(row, full if row[0] & 1 else np.zeros_like(full))
+    }
+
+
+def _tables(
+    own: OwnSlots | None, graphs: GraphsTuple, rows: UInt32[np.ndarray, "k w"], num_nodes: int
+) -> Tables:
+    table = neighbour_table(np.asarray(graphs.senders), np.asarray(graphs.receivers), num_nodes)
+    slots = None
+    if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
+        slots = slot_masks(table, guards, len(own.guards), num_nodes)
+    return Tables(
+        table=by_word(table),
+        slots=slots,
+        valid=pack_row(np.ones(num_nodes, bool)),
+    )
+
+
+def _guards(own: OwnSlots, rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> np.ndarray | None:
+    """Which guard every node fulfils, -1 for none; None if some node fulfils several."""
+    found = np.full(num_nodes, -1, np.int32)
+    for index, guard in enumerate(own.guards):
+        literals = [rows[bit] if value else ~rows[bit] for bit, value in guard]
+        fulfilled = unpack(np.bitwise_and.reduce(literals)[None], num_nodes)[:, 0]
+        if (found[fulfilled] >= 0).any():
+            return None
+        found[fulfilled] = index
+    return found

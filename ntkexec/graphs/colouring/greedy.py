@@ -1,0 +1,233 @@
+"""Two-hop colouring: the colour of a node is its slot in the messages of its neighbourhood."""
+
+import functools
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import networkx as nx
+import numpy as np
+from jaxtyping import Int, Int32
+
+from ntkexec.errors import ColouringError, GraphError, shown
+from ntkexec.graphs.colouring.parallel import jones_plassmann
+from ntkexec.graphs.nodes import ordered_nodes
+from ntkexec.runtime.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+# Orders in which nodes choose the smallest free colour, besides `LARGEST_FIRST`. DSATUR,
+# `saturation_largest_first`, often saves a colour, but it and `independent_set` take O(n^2): for
+# small graphs.
+STRATEGIES: dict[str, Callable[[nx.Graph, dict[int, int]], Iterable[int]]] = {
+    "smallest_last": nx.coloring.strategy_smallest_last,
+    "independent_set": nx.coloring.strategy_independent_set,
+    "connected_sequential_bfs": nx.coloring.strategy_connected_sequential_bfs,
+    "connected_sequential_dfs": nx.coloring.strategy_connected_sequential_dfs,
+    "saturation_largest_first": nx.coloring.strategy_saturation_largest_first,
+    "random_sequential": functools.partial(nx.coloring.strategy_random_sequential, seed=0),
+}
+
+LARGEST_FIRST = "largest_first"
+PARALLEL = "parallel"
+
+# Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,000 leaves.
+MAX_PAIRS = 30_000_000
+
+
+class _SharedEdgeGraph(nx.Graph):
+    """A graph whose edges share one empty attribute dictionary, which saves most of the memory."""
+
+    _no_attributes: ClassVar[dict[str, object]] = {}
+
+    def edge_attr_dict_factory(self) -> dict[str, object]:
+        return self._no_attributes
+
+
+def two_hop_colouring(graph: nx.Graph, strategy: str = "largest_first") -> dict[Hashable, int]:
+    """Colours for which every closed neighbourhood is rainbow: nodes within two hops differ.
+
+    Args:
+        graph: any networkx graph; the direction of edges, their multiplicity and self-loops do not
+            matter.
+        strategy: the order in which nodes choose the smallest free colour, `largest_first` or one of
+            `STRATEGIES`; `parallel` colours a million nodes in seconds.
+
+    Returns:
+        A colour for each node, in the order of identifiers (`nodes.ordered_nodes`), numbered from 0
+        without gaps; at most `D**2 + 1` of them if every node has at most `D` neighbours. The
+        same graph gets the same colours in every run, as `from_networkx` gives them.
+
+    Raises:
+        GraphError: the strategy is unknown, or the graph has too many pairs within two hops.
+    """
+    names = ordered_nodes(graph)
+    index = {name: i for i, name in enumerate(names)}
+    ends = np.fromiter((index[v] for u, w in graph.edges() for v in (u, w)), np.int64)
+    colours = colour_edges(len(names), ends[::2], ends[1::2], strategy)
+    return dict(zip(names, colours.tolist(), strict=True))
+
+
+def colour_edges(
+    num_nodes: int,
+    senders: Int[np.ndarray, "e"],
+    receivers: Int[np.ndarray, "e"],
+    strategy: str = "largest_first",
+) -> Int32[np.ndarray, "n"]:
+    """`two_hop_colouring` of a graph given as arrays.
+
+    Args:
+        num_nodes: number of nodes.
+        senders: one end of each edge; an edge may be given once or in both directions.
+        receivers: the other end.
+        strategy: `largest_first`, one of `STRATEGIES`, or `parallel`, for large graphs (`jones_plassmann`).
+
+    Raises:
+        GraphError: as `two_hop_colouring`.
+    """
+    if strategy == PARALLEL:
+        return jones_plassmann(num_nodes, senders, receivers)
+    if strategy == LARGEST_FIRST:
+        return _largest_first(num_nodes, senders, receivers)
+    if strategy not in STRATEGIES:
+        known = (LARGEST_FIRST, *STRATEGIES, PARALLEL)
+        raise GraphError(
+            f"strategy {shown(strategy)} is unknown; a two-hop colouring takes one of "
+            f"{', '.join(known)}{did_you_mean(str(strategy), known)}"
+        )
+    square = _SharedEdgeGraph()
+    square.add_nodes_from(range(num_nodes))
+    square.add_edges_from(_pairs_within_two_hops(num_nodes, senders, receivers))
+    colours = nx.greedy_color(square, STRATEGIES[strategy])
+    return np.fromiter((colours[node] for node in range(num_nodes)), np.int32, num_nodes)
+
+
+def check_two_hop_colouring(graph: nx.Graph, colours: Mapping[Hashable, int]) -> None:
+    """Raises unless nodes within two hops, in the underlying undirected graph, have other colours.
+
+    Args:
+        graph: any networkx graph.
+        colours: a colour for each node.
+
+    Raises:
+        ColouringError: names both nodes, the colour they share and where they meet, or the node
+            that has no colour.
+    """
+    for node in graph:
+        if node not in colours:
+            raise ColouringError(f"node {shown(node)} has no colour; every node needs one")
+    for centre in graph:
+        owner = {colours[centre]: centre}
+        for node in nx.all_neighbors(graph, centre):
+            other = owner.setdefault(colours[node], node)
+            if other != node:
+                meeting = (
+                    "are adjacent" if other == centre else f"are both neighbours of {shown(centre)}"
+                )
+                raise ColouringError(
+                    f"nodes {shown(other)} and {shown(node)} share colour {shown(colours[node])} "
+                    f"and {meeting}; "
+                    f"nodes within two hops must differ"
+                )
+
+
+def check_colours(
+    num_nodes: int,
+    senders: Int[np.ndarray, "e"],
+    receivers: Int[np.ndarray, "e"],
+    colours: Int[np.ndarray, "n"],
+) -> None:
+    """`check_two_hop_colouring` of a graph given as arrays, its nodes called by their identifiers.
+
+    Args:
+        num_nodes: number of nodes.
+        senders: one end of each edge, each edge in both directions or in one.
+        receivers: the other end.
+        colours: of every node.
+
+    Raises:
+        ColouringError: a colour is negative or missing, or nodes within two hops share one.
+    """
+    if len(colours) != num_nodes or (num_nodes and colours.min() < 0):
+        raise ColouringError(f"{num_nodes} nodes need as many colours, numbered from 0")
+    own = np.arange(num_nodes)
+    centres = np.concatenate([senders, receivers, own]).astype(np.int64)
+    members = np.concatenate([receivers, senders, own])
+    # An edge may be given twice: every member of a neighbourhood counts once.
+    seen = np.sort(centres * num_nodes + members)
+    seen = seen[np.append(True, np.diff(seen) > 0)[: len(seen)]]
+    centres, members = seen // num_nodes, seen % num_nodes
+    keys = centres * (int(colours.max(initial=0)) + 1) + colours[members]
+    order = np.argsort(keys, kind="stable")
+    equal = np.flatnonzero(np.diff(keys[order]) == 0)
+    if len(equal):
+        first, second = members[order[equal[0] : equal[0] + 2]]
+        raise ColouringError(
+            f"nodes {first} and {second}, both within one hop of {centres[order[equal[0]]]}, share "
+            f"colour {colours[first]}; nodes within two hops must differ"
+        )
+
+
+def _largest_first(
+    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
+) -> Int32[np.ndarray, "n"]:
+    """Nodes with most others within two hops choose first, among equals the smallest identifier.
+
+    What `networkx.greedy_color` gives on the square graph, of which only the degrees are formed.
+    """
+    adjacency = _adjacency(num_nodes, senders, receivers)
+    within = adjacency @ adjacency + adjacency
+    order = np.argsort(within.diagonal() - np.diff(within.indptr), kind="stable")
+    starts, members = adjacency.indptr.tolist(), adjacency.indices.tolist()
+    colours = [0] * num_nodes
+    # By node the colours of its closed neighbourhood, as bits of one integer.
+    taken = [0] * num_nodes
+    for node in order.tolist():
+        around = members[starts[node] : starts[node + 1]]
+        union = taken[node]
+        for other in around:
+            union |= taken[other]
+        bit = ~union & (union + 1)
+        colours[node] = bit.bit_length() - 1
+        taken[node] |= bit
+        for other in around:
+            taken[other] |= bit
+    return np.array(colours, np.int32)
+
+
+def _pairs_within_two_hops(
+    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
+) -> Iterable[tuple[int, int]]:
+    """Each unordered pair of distinct nodes at distance one or two, once."""
+    import scipy.sparse  # here, so that importing the package stays light
+
+    adjacency = _adjacency(num_nodes, senders, receivers)
+    square = scipy.sparse.triu(adjacency @ adjacency + adjacency, k=1, format="coo")
+    # In the order of rows, so that the colours do not depend on the order of the edges.
+    order = np.lexsort((square.col, square.row))
+    return zip(square.row[order].tolist(), square.col[order].tolist(), strict=True)
+
+
+def _adjacency(
+    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
+) -> "scipy.sparse.csr_array":
+    """The symmetric adjacency matrix, if its square can be held.
+
+    Raises:
+        GraphError: there are too many pairs within two hops.
+    """
+    import scipy.sparse
+
+    ends = (np.concatenate([senders, receivers]), np.concatenate([receivers, senders]))
+    # Booleans, since counts would overflow a small type and cost memory in a large one.
+    adjacency = scipy.sparse.csr_array(
+        (np.ones(len(ends[0]), bool), ends), shape=(num_nodes, num_nodes)
+    )
+    degrees = np.diff(adjacency.indptr).astype(np.int64)
+    bound = min(int(np.sum(degrees**2)), num_nodes**2)
+    if bound > MAX_PAIRS:
+        raise GraphError(
+            f"a graph of {num_nodes} nodes with largest degree {degrees.max()} has up to "
+            f"{bound} pairs within two hops; a two-hop colouring takes at most {MAX_PAIRS}"
+        )
+    return adjacency

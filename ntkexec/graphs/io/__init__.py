@@ -1,0 +1,1 @@
+"""Graph files of every format, read as arrays of edges."""

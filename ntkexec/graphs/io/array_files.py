@@ -1,0 +1,103 @@
+"""Matrices in NumPy's files, looked at before they are loaded: their headers say how large they are."""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ntkexec.errors import GraphError, clean, shown
+from ntkexec.graphs.io.adjacency import check_dtype, check_shape, from_matrix
+from ntkexec.graphs.io.content import check_size, place_of
+from ntkexec.graphs.io.edge_arrays import EdgeArrays
+
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+# What scipy.sparse.save_npz writes.
+_SPARSE = {"format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array"}
+_COORDINATES = {"coords"}
+
+
+def read_npy(path: Path, *, directed: bool | None = None) -> EdgeArrays:
+    """A dense adjacency matrix written by `numpy.save`."""
+    place = place_of(path)
+    with path.open("rb") as file:
+        shape, dtype = _header(file, place)
+        check_dtype(dtype, place)
+        check_shape(shape, place, is_dense=True)
+        expected = file.tell() + math.prod(shape) * dtype.itemsize
+        size = path.stat().st_size
+        if size != expected:
+            raise GraphError(
+                f"{place} has {size} bytes where its header speaks of {expected}; expected one array"
+            )
+        file.seek(0)
+        matrix = np.load(file, allow_pickle=False)
+    return from_matrix(matrix, place, directed=directed)
+
+
+def read_npz(path: Path, *, directed: bool | None = None) -> EdgeArrays:
+    """A matrix written by `scipy.sparse.save_npz`, or the single dense array of `numpy.savez`."""
+    import scipy.sparse
+
+    place = place_of(path)
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        names = [member.filename.removesuffix(".npy") for member in members]
+        check_size(sum(member.file_size for member in members), f"{place}, uncompressed,")
+        if "format" not in names and len(members) != 1:
+            shown_names = clean(", ".join(names), limit=100)
+            raise GraphError(
+                f"{place} holds {len(members)} arrays ({shown_names}); expected one adjacency matrix, "
+                f"dense or in the format of scipy.sparse.save_npz"
+            )
+        if len(members) > 1 and (odd := set(names) - _SPARSE - _COORDINATES):
+            raise GraphError(
+                f"{place} holds {shown(min(odd))}, which is no part of a sparse matrix"
+            )
+        if len(set(names)) != len(names):
+            raise GraphError(
+                f"{place} holds an array twice, of {clean(', '.join(names), limit=100)}"
+            )
+        sizes = {}
+        for member, name in zip(members, names, strict=True):
+            with archive.open(member) as file:
+                shape, dtype = _header(file, f"{name} of {place}")
+                expected = file.tell() + math.prod(shape) * dtype.itemsize
+            if member.file_size != expected and not dtype.hasobject:
+                raise GraphError(
+                    f"{name} of {place} has {member.file_size} bytes where its header speaks of "
+                    f"{expected}"
+                )
+            sizes[name] = math.prod(shape)
+        if "format" not in names:
+            check_dtype(dtype, place)
+            check_shape(shape, place, is_dense=True)
+            with archive.open(members[0]) as file:
+                matrix = np.lib.format.read_array(file, allow_pickle=False)
+            return from_matrix(matrix, place, directed=directed)
+        with archive.open("shape.npy") as file:
+            shape = tuple(np.lib.format.read_array(file, allow_pickle=False).tolist())
+    check_shape(shape, place, num_entries=sizes.get("data", 0))
+    sparse = scipy.sparse.load_npz(path)
+    check_shape(sparse.shape, place)
+    if hasattr(sparse, "check_format"):
+        # Indices outside the matrix would be read from foreign memory.
+        sparse.check_format(full_check=True)
+    return from_matrix(sparse, place, directed=directed)
+
+
+def _header(file: IO[bytes] | io.BufferedIOBase, place: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the .npy data that follows."""
+    version = np.lib.format.read_magic(file)
+    read_header = _READ_HEADER.get(version)
+    if read_header is None:
+        raise GraphError(f"{place} has .npy version {version}; expected a plain numeric array")
+    shape, _, dtype = read_header(file)
+    if min(shape, default=0) < 0:
+        raise GraphError(f"{place} has shape {shape}")
+    return shape, dtype

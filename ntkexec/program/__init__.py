@@ -1,0 +1,1 @@
+"""What a node does, as data: layouts, templates, programs, learning problems."""

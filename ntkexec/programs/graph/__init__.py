@@ -1,0 +1,1 @@
+"""Algorithms on graphs whose networks exchange messages: flooding, searches, shortest paths."""

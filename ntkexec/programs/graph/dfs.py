@@ -1,0 +1,256 @@
+"""Depth-first search: every node learns its parent, its discovery time and its finish time.
+
+A token walks through the source's component. Its holder passes it to the smallest neighbour that
+has not had it yet; if there is none, the holder finishes and passes the token back to its parent.
+Times are those of Cormen et al.: the source is discovered at 1, every discovery and every finish
+takes one tick, and the source finishes at 2n, if its component has n nodes.
+
+A round takes two steps and is one tick, so no time is sent: all nodes count rounds until they
+finish. At the end the source floods the flag `done`, one hop a round.
+
+A node announces itself in its own slot, but calls the next holder in the *next holder's* slot,
+where the called node recognises its colour. Only one node of a component has the token, so no two
+calls meet; with calls in the caller's slot the address would take slots^2 bits.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool
+from scipy.sparse import csgraph
+
+from ntkexec.ensemble import limits
+from ntkexec.errors import GraphError
+from ntkexec.graphs import Graph
+from ntkexec.graphs.ports import port_slots
+from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
+from ntkexec.program.program import Program
+from ntkexec.programs import inputs
+from ntkexec.programs.instance import Algorithm, Answer, Instance
+from ntkexec.programs.reference import dfs as reference
+
+STEPS_PER_ROUND = 2
+HALT = "done"
+
+
+@functools.cache
+def program(*, degree: int, slots: int, word: int) -> Program:
+    """The DFS program; the flag `HALT` is set at every node of the source's component at the end.
+
+    Args:
+        degree: D, most neighbours of a node.
+        slots: colours of the two-hop colouring.
+        word: bits of a time; a component of up to (2^word - 1) / 2 nodes can be searched.
+
+    Raises:
+        ProgramError: a size below its least, or a program beyond `limits`.
+    """
+    limits.check_program("dfs", num_literals, degree=degree, slots=slots, word=word)
+    p = Builder("dfs", slots=slots, degree=degree)
+    ports = p.ports()
+    root, visited, finished, done = (p.flag(name) for name in ("root", "visited", "finished", HALT))
+    parent = p.choice("parent", len(ports), exclusive=True)
+    discovery = p.word("discovery", word)
+    # Counts rounds, from 1, until the node finishes.
+    finish = p.word("finish", word)
+    gone = p.table("neighbour", len(ports), Flag("gone")).gone
+    called = p.flag("called", temporary=True)
+    caller = p.choice("caller", len(ports), temporary=True, exclusive=True)
+    inbox = p.message(Flag("here"), Flag("call"))
+
+    with p.phase("choose"):
+        p.assign(finish, finish + 1, when=~finished)
+        p.set(visited, when=called)
+        p.send(inbox.here, called)
+        with p.when(called & ~visited):
+            for bit, now in zip(discovery, finish, strict=True):
+                p.set(bit, when=now)
+            for port, this in enumerate(caller):
+                p.set(parent[port], when=this)
+        over = called & all_of(gone)
+        p.set(finished, when=over)
+        p.set(done, when=over & root)
+        # On to the first that is not gone, or else back to whom it came from at first.
+        firsts = idioms.priority([~one for one in gone])
+        for port, (first, before, now) in enumerate(zip(firsts, parent, caller, strict=True)):
+            following = (called & first) | (over & (before | (~visited & now)))
+            for slot in p.slots:
+                p.set(inbox[slot].call, when=following & ports[port].slot[slot])
+        p.set(done, when=any_of(inbox.here))
+    with p.phase("listen"):
+        p.set(called, when=any_of(inbox[slot].call & p.colour[slot] for slot in p.slots))
+        for port, this in enumerate(caller):
+            announced = p.at_port(port, inbox.here)
+            p.set(this, when=announced)
+            p.set(gone[port], when=announced)
+        # Heard in the phase "choose", where no announcement of a holder is under way.
+        p.send(inbox.here, done)
+    return p.compile()
+
+
+def num_templates(*, degree: int, slots: int, word: int) -> int:
+    """Templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = word * (word + 9) // 2
+    return inputs.place_bits(degree, slots) + 4 * (ports + 1) * slots + 3 * ports + counting + 8
+
+
+def num_literals(*, degree: int, slots: int, word: int) -> int:
+    """Conditions and outputs of all templates of `program`, as a formula."""
+    ports = max(1, degree)
+    counting = word * (5 * word + 31) // 2
+    calling = (4 * ports + 3) * slots.bit_length() * slots + ports * (5 * ports + 29) * slots // 2
+    kept = 2 * inputs.place_bits(degree, slots) + 12 * slots + 11 * ports
+    return kept + calling + counting + 20
+
+
+def num_state_bits(*, degree: int, slots: int, word: int) -> int:
+    """K of `program`, as a formula."""
+    return inputs.place_bits(degree, slots) + 2 * slots + 3 * max(1, degree) + 2 * word + 6
+
+
+def num_steps(num_nodes: int, eccentricity: int) -> int:
+    """Steps until all know that the search is over; the last times come 2 * eccentricity earlier.
+
+    Args:
+        num_nodes: nodes of the source's component: the token moves 2 (num_nodes - 1) times.
+        eccentricity: rounds that the flag `HALT` travels, the source's largest distance.
+    """
+    return STEPS_PER_ROUND * (2 * (num_nodes - 1) + eccentricity) + 1
+
+
+def instance(
+    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+) -> Instance:
+    """DFS on a graph, or on every graph of a batch at once.
+
+    Args:
+        graph: where; undirected.
+        sources: indices over the whole batch, at most one in every connected component. Nodes of
+            components without a source have no answer, and never set `HALT`.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+
+    Raises:
+        GraphError: no source, an unknown one, two that are connected, or a directed graph.
+        ProgramError: the graph or its times do not fit the given sizes.
+    """
+    inputs.check_sources(graph, sources)
+    inputs.check_undirected("dfs", graph)
+    extents = inputs.component_extents("dfs", graph, sources)
+    needed = {
+        "degree": graph.degree,
+        "slots": graph.num_colours,
+        "word": inputs.bits_for(2 * int(extents.nodes.max())),
+    }
+    sizes = inputs.sizes_for(graph, needed, parameters)
+    dfs = program(**sizes)
+    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    slots = port_slots(graph, max(1, sizes["degree"]))
+    values = {
+        "colour": graph.colours,
+        "port.slot": slots,
+        "root": is_source,
+        "called": is_source,
+        "finish": 1,
+        # A free port leads nowhere new.
+        "neighbour.gone": slots < 0,
+    }
+    return Instance(
+        parameters=sizes,
+        program=dfs,
+        graph=graph,
+        initial=initial_states(dfs, graph.num_nodes, values),
+        num_steps=max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
+        inputs={"sources": [graph.names[s] for s in sources]},
+        decode=functools.partial(answer, dfs, graph),
+        reference=lambda: inputs.as_columns(reference.dfs(inputs.index_graph(graph), sources)),
+        formats={"parent": lambda node: graph.names[node]},
+        halt=HALT,
+    )
+
+
+def forest_instance(graph: Graph, *, parameters: Mapping[str, int] | None = None) -> Instance:
+    """DFS of every component of a graph, or of every graph of a batch, in the order of identifiers.
+
+    The source of a component is its smallest node, and one clock runs through all components of a
+    graph, as in Cormen et al. No message passes between components, so the time at which a
+    component's turn comes is part of the input: its nodes begin to count there. All components are
+    searched at the same time.
+
+    Args:
+        graph: where; undirected.
+        parameters: sizes of the program, if they are given; by default the least that fit.
+
+    Raises:
+        GraphError: a graph without nodes, or a directed one.
+        ProgramError: the graph or its times do not fit the given sizes.
+    """
+    if graph.num_nodes == 0:
+        raise GraphError("a search needs at least one node")
+    inputs.check_undirected("dfs-forest", graph)
+    _, component = csgraph.connected_components(inputs.adjacency(graph), directed=False)
+    _, sources, members, count = np.unique(
+        component, return_index=True, return_inverse=True, return_counts=True
+    )
+    # Components are numbered by their smallest nodes; every graph of a batch has its own clock.
+    order = np.argsort(sources)
+    earlier = np.zeros(len(order), int)
+    earlier[order] = np.cumsum(count[order]) - count[order]
+    member = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)
+    starts = np.cumsum(graph.tuple.n_node) - graph.tuple.n_node
+    offset = 2 * (earlier[members] - starts[member])
+    needed = {
+        "degree": graph.degree,
+        "slots": graph.num_colours,
+        "word": inputs.bits_for(2 * int(np.max(graph.tuple.n_node))),
+    }
+    sizes = inputs.sizes_for(graph, needed, parameters)
+    single = instance(graph, sources=sources.tolist(), parameters=sizes)
+    fields = dict(single.program.layout.unpack(single.initial))
+    initial = single.program.layout.pack(graph.num_nodes, fields | {"finish": 1 + offset})
+    return dataclasses.replace(
+        single,
+        initial=initial,
+        inputs={},
+        reference=lambda: _forest_reference(graph),
+    )
+
+
+def _forest_reference(graph: Graph) -> Answer:
+    edges = inputs.index_graph(graph)
+    by_node: dict[Hashable, dict[str, Hashable]] = {}
+    for part in graph.node_ranges():
+        by_node |= reference.dfs_forest(edges.subgraph(range(part.start, part.stop)))
+    return inputs.as_columns(by_node)
+
+
+def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
+    """`parent` (an index), `discovery` and `finish`; -1 where a node has none (yet)."""
+    fields = dfs.layout.unpack(states, strict=False)
+    return {
+        "parent": inputs.parents(graph, fields["parent"], len(dfs.layout.bits("parent"))),
+        "discovery": np.where(fields["visited"], fields["discovery"], -1),
+        "finish": np.where(fields["finished"], fields["finish"], -1),
+    }
+
+
+sizes = functools.partial(inputs.degree_and_word, "dfs")
+prepare = functools.partial(inputs.from_sources, instance)
+ALGORITHM = Algorithm(
+    name="dfs",
+    summary="parent, discovery and finish time of every node in depth-first search",
+    sizes=sizes,
+    program=program,
+    prepare=prepare,
+    inputs=("source", "sources"),
+)
+FOREST = Algorithm(
+    name="dfs-forest",
+    summary="depth-first search of all components, one after the other by their smallest nodes",
+    sizes=functools.partial(inputs.degree_and_word, "dfs-forest"),
+    program=program,
+    prepare=forest_instance,
+    inputs=(),
+)

@@ -1,0 +1,1 @@
+"""The machine: compilation, precision, devices, files, memory, and what is being done."""

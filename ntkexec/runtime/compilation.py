@@ -1,0 +1,117 @@
+"""Ahead-of-time compilation that is timed apart from the run and done once per shape."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ntkexec.errors import NtkexecError
+from ntkexec.runtime import stages
+from ntkexec.runtime.memory import MEMORY_VARIABLE, max_memory
+
+# What is said of functions while they run.
+RUNNING = {"_run": "executing", "_train": "training"}
+
+CACHE_VARIABLE = "NTKEXEC_CACHE"
+
+# Compiled functions by function, static options, pytree structure and array shapes.
+_compiled: dict[Any, Any] = {}
+
+
+def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, float, float]:
+    """Compiles and calls `function(*args, **static)`, and waits for its result.
+
+    Args:
+        function: a jittable function; it must be a module-level one, since it is part of the key.
+        args: pytrees of arrays.
+        static: hashable options that are baked into the compiled code.
+
+    Returns:
+        The result, the seconds spent on compiling (0 if done before), and those spent running.
+    """
+    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        start = time.perf_counter()
+        result = jax.block_until_ready(function(*args, **static))
+        return result, 0.0, time.perf_counter() - start
+    leaves, structure = jax.tree.flatten(args)
+    shapes = tuple(str(jax.typeof(leaf)) for leaf in leaves)
+    key = (function, tuple(sorted(static.items())), structure, shapes)
+    compiled, compile_seconds = _compiled.get(key), 0.0
+    if compiled is None:
+        start = time.perf_counter()
+        jitted = jax.jit(function, static_argnames=tuple(static))
+        with stages.stage("compiling"):
+            compiled = jitted.lower(*args, **static).compile()
+        _check_memory(compiled)
+        _compiled[key] = compiled
+        compile_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    with stages.stage(RUNNING.get(function.__name__, "computing")):
+        result = jax.block_until_ready(compiled(*args))
+    return result, compile_seconds, time.perf_counter() - start
+
+
+# Any: JAX has no public type for compiled code.
+def _check_memory(compiled: Any) -> None:
+    """Raises NtkexecError if compiled code needs more memory than there is, before it runs."""
+    wanted, device = compiled.memory_analysis(), jax.local_devices()[0]
+    if wanted is None:  # not every device says
+        return
+    stats = device.memory_stats() or {}
+    there = min(max_memory(), stats.get("bytes_limit", 1 << 62))
+    needed = wanted.temp_size_in_bytes + wanted.output_size_in_bytes + wanted.argument_size_in_bytes
+    if needed > there:
+        raise NtkexecError(
+            f"this takes {needed / 1e9:,.3g} GB on one {device.platform}, and there are "
+            f"{there / 1e9:,.3g} GB ({MEMORY_VARIABLE} sets another limit); a smaller graph, width "
+            "or degree would fit"
+        )
+
+
+def clear() -> None:
+    """Forgets all compiled functions, so that the next calls compile again."""
+    _compiled.clear()
+    jax.clear_caches()
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path | None:
+    """Where compiled code is kept between processes, or None where nobody asked for that.
+
+    Args:
+        environment: `NTKEXEC_CACHE` is a folder, or 1 for the user's cache folder.
+    """
+    asked = environment.get(CACHE_VARIABLE, "")
+    if asked in ("", "0"):
+        return None
+    if asked != "1":
+        return Path(asked).expanduser()
+    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ntkexec"
+
+
+def keep_on_disk(folder: Path | None) -> None:
+    """Lets JAX store compiled code in a folder, and take it from there; None changes nothing.
+
+    Called by the command line, never at import: it is a setting of the whole process. JAX's own
+    format holds no pickle, but it is machine code: do not point it at a folder that others write.
+
+    Args:
+        folder: made if it is missing, readable by the user alone.
+
+    Raises:
+        NtkexecError: it is a file, or cannot be made.
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise NtkexecError(f"{CACHE_VARIABLE}: cannot keep code in {folder}: {reason}") from error
+    jax.config.update("jax_compilation_cache_dir", os.fspath(folder))
+    # Small programs are our common case: a second to compile, a hundredth to load.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

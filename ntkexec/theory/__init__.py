@@ -1,0 +1,1 @@
+"""Closed forms of the theory, without graphs: kernels, predictions, thresholds, certificates."""

@@ -1,0 +1,423 @@
+"""Certificates: when every bit of every step comes out right, with which thresholds, and how many
+networks that takes.
+
+A bit with w writers, a of them matched, has the mean a alpha + (w - a) beta (`predictor.mean`). A
+program is certified if every bit has its mean on the right side of its threshold
+(`ntkexec.theory.thresholds`) in all states that the bound on the matches admits. That speaks of the limit
+of infinite width; `ntkexec.theory.finite_width` says what is known of networks that are not as wide.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from ntkexec.errors import CertificateError, EnsembleError
+from ntkexec.program.problem import LearningProblem
+from ntkexec.theory import predictor
+from ntkexec.theory.match_bound import NEVER, MatchBound
+from ntkexec.theory.thresholds import BitMeans, bit_means, check_convention, threshold_table
+from ntkexec.vocabulary import CONVENTIONS, Convention, Draw
+
+MAX_PADDING = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Weakest:
+    """The decision that comes closest to its threshold: where the certificate is tight, or fails.
+
+    Args:
+        component: which learning problem.
+        bit: which bit.
+        bit_name: its name.
+        expected: whether the bit must be 1.
+        num_matches: m.
+        num_writers: w.
+        num_active: a.
+        mean: at infinite width.
+        threshold: which it must exceed, or not.
+        margin: distance to the threshold, negative on its wrong side.
+    """
+
+    component: int
+    bit: int
+    bit_name: str
+    expected: bool
+    num_matches: int
+    num_writers: int
+    num_active: int
+    mean: float
+    threshold: float
+    margin: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Certificate:
+    """Exactness of a learning problem in the infinite-width limit, under a bound on the matches.
+
+    It speaks of one kind of network: without biases, with this `weight_std` and draw.
+
+    Args:
+        problem: the program, divided among networks.
+        bound: which numbers of matches can occur.
+        weight_std: standard deviation of the networks' weights at initialisation.
+        convention: where the thresholds lie, see `ntkexec.theory.thresholds`.
+        draw: how the networks are drawn; `antisymmetric` ones have no spread in the limit.
+        given_thresholds: those of a stored ensemble, by bit and m, instead of the convention's.
+
+    Raises:
+        CertificateError: an unknown convention, a weight_std that is not positive, or thresholds
+            of another shape.
+    """
+
+    problem: LearningProblem
+    bound: MatchBound
+    weight_std: float = 1.0
+    convention: Convention = "bit"
+    draw: Draw = "trained"
+    given_thresholds: Float64[np.ndarray, "k m"] | None = None
+
+    def __post_init__(self) -> None:
+        check_convention(self.convention)
+        if not 0 < self.weight_std < math.inf:
+            raise CertificateError(f"weight_std must be positive, got {self.weight_std:g}")
+        shape = (self.problem.program.layout.num_bits, self.problem.max_matches + 1)
+        if self.given_thresholds is not None and np.shape(self.given_thresholds) != shape:
+            raise CertificateError(
+                f"thresholds by bit and number of matches have shape {shape}, not "
+                f"{np.shape(self.given_thresholds)}"
+            )
+
+    @functools.cached_property
+    def _means(self) -> BitMeans:
+        return bit_means(self.problem, self.bound)
+
+    @functools.cached_property
+    def thresholds(self) -> Float64[np.ndarray, "k m"]:
+        """The threshold by bit and number of matches m, float32 numbers: those that run."""
+        if self.given_thresholds is not None:
+            return np.asarray(self.given_thresholds, np.float32).astype(np.float64)
+        return threshold_table(self.problem, self.bound, self.convention)
+
+    @functools.cached_property
+    def convention_in_use(self) -> str:
+        """The convention's name, or `stored` where the given thresholds are not the convention's."""
+        own = threshold_table(self.problem, self.bound, self.convention)
+        return self.convention if np.array_equal(own, self.thresholds) else "stored"
+
+    @functools.cached_property
+    def one_margins(self) -> Float64[np.ndarray, "k m"]:
+        """How far the smallest mean of a 1 lies above the threshold; infinite where there is none."""
+        return self._means.one - self.thresholds
+
+    @functools.cached_property
+    def zero_margins(self) -> Float64[np.ndarray, "k m"]:
+        """How far the mean of a 0 lies below the threshold; infinite where there is none.
+
+        Without a match the output is 0 whatever the weights, and so is that of a bit that no network
+        learns. No margin describes that, unless a given threshold lies below 0.
+        """
+        margins = np.where(self._means.can_be_zero, self.thresholds - self._means.zero, np.inf)
+        still = np.where(self.thresholds >= 0, np.inf, self.thresholds)
+        margins[:, 0] = still[:, 0]
+        return np.where((self.problem.component_of_bit < 0)[:, None], still, margins)
+
+    @functools.cached_property
+    def variances(self) -> Float64[np.ndarray, "k m"]:
+        """Variance of one network's output over initialisations, by bit and m; 0 where none is."""
+        if self.draw == "antisymmetric":
+            return np.zeros_like(self.thresholds)
+        owner = self.problem.component_of_bit
+        m = np.arange(self.problem.max_matches + 1)
+        variance = predictor.variance(
+            m[None, :], self.problem.num_inputs[owner][:, None], weight_std=self.weight_std
+        )
+        return np.where((owner >= 0)[:, None], variance, 0.0)
+
+    @functools.cached_property
+    def weakest(self) -> Weakest:
+        """The decision that decides whether the program is certified."""
+        # Where both sides are as close, up to the rounding of thresholds, the 1 is told.
+        slack = np.spacing(np.float32(abs(self.thresholds).max()))
+        expected = bool(self.one_margins.min() <= self.zero_margins.min() + slack)
+        margins = self.one_margins if expected else self.zero_margins
+        bit, m = (int(i) for i in np.unravel_index(np.argmin(margins), margins.shape))
+        means = self._means.one if expected else self._means.zero
+        return Weakest(
+            component=int(self.problem.component_of_bit[bit]),
+            bit=bit,
+            bit_name=self.problem.program.layout.bit_names[bit],
+            expected=expected,
+            num_matches=m,
+            num_writers=int(self.problem.program.num_writers[bit]),
+            num_active=int(self.bound.min_active[bit, m]) if expected else 0,
+            mean=float(means[bit, m]),
+            threshold=float(self.thresholds[bit, m]),
+            margin=float(margins[bit, m]),
+        )
+
+    @property
+    def certified(self) -> bool:
+        """Whether every bit is on the right side of its threshold in the mean, at infinite width.
+
+        On the threshold a bit is 0, which is right for a 0 whose output is exactly there: that of
+        gaussian draws at a single match. Networks that are trained, or solved for, stop within a
+        tolerance of it, on either side.
+        """
+        exact = self.draw == "gaussian"
+        on_threshold = exact & (self.zero_margins == 0) & (self.variances == 0)
+        zeros = (self.zero_margins > 0) | on_threshold
+        return bool((self.one_margins > 0).all() and zeros.all())
+
+    @property
+    def smallest_margin(self) -> float:
+        """Smallest distance of a mean to its threshold; not positive if not certified."""
+        return float(min(self.one_margins.min(), self.zero_margins.min()))
+
+    @property
+    def max_matches(self) -> int:
+        """m_max, the largest over all components."""
+        return int(self.bound.max_matches.max())
+
+    @property
+    def capacity(self) -> float:
+        """C(m, n0) of the component and m of the weakest decision (`predictor.capacity`)."""
+        num_inputs = self.problem.num_inputs[self.weakest.component]
+        return float(predictor.capacity(self.weakest.num_matches, num_inputs))
+
+    @property
+    def threshold(self) -> float:
+        """The threshold of the weakest decision."""
+        return self.weakest.threshold
+
+    @functools.cached_property
+    def noise_to_margin(self) -> float:
+        """Largest variance of one network's output over its squared margin, over all decisions."""
+        margins = np.minimum(self.one_margins, self.zero_margins)
+        random = np.isfinite(margins) & (self.variances > 0)
+        hopeless = random & (margins <= 0)
+        ratio = np.divide(
+            self.variances, margins**2, where=random & ~hopeless, out=np.zeros(random.shape)
+        )
+        return float(np.where(hopeless, np.inf, ratio).max())
+
+    def ensemble_size(self, *, delta: float, num_decisions: int) -> int:
+        """Networks enough that all decisions are right with probability at least 1 - delta.
+
+        Args:
+            delta: probability of any error, in (0, 1).
+            num_decisions: how many bits are decided: bits times nodes times steps.
+
+        Raises:
+            CertificateError: not certified, or delta or num_decisions out of range.
+
+        Source: Gaussian tail exp(-N g^2 / (2 sigma^2)) and a union bound, infinite-width limit.
+        """
+        check_odds(delta, num_decisions)
+        self.require()
+        needed = 2 * self.noise_to_margin * math.log(num_decisions / delta)
+        return max(1, math.ceil(needed))
+
+    def failure_probability(self, *, num_members: int, num_decisions: int) -> float:
+        """The union bound turned round: probability of any error with `num_members` networks."""
+        if not self.certified:
+            return 1.0
+        if self.noise_to_margin == 0:
+            return 0.0
+        return min(1.0, num_decisions * math.exp(-num_members / (2 * self.noise_to_margin)))
+
+    def require_networks(self, *, weight_std: float, bias_std: float, draw: str) -> None:
+        """Raises EnsembleError unless the certificate speaks of such networks.
+
+        Args:
+            weight_std: of the networks.
+            bias_std: likewise; certificates are for networks without biases.
+            draw: how they were drawn.
+        """
+        if bias_std:
+            raise EnsembleError(
+                f"certificates are for networks without biases, but these have bias_std {bias_std:g}"
+            )
+        if weight_std != self.weight_std:
+            raise EnsembleError(
+                f"the certificate is for networks with weight_std {self.weight_std:g}, but these have "
+                f"weight_std {weight_std:g}; certify with the same"
+            )
+        # Both promise more than others keep: no spread in the limit, and an exact end of training.
+        if self.draw in ("antisymmetric", "gaussian") and draw != self.draw:
+            raise EnsembleError(
+                f"the certificate is for {self.draw} networks, but these are {draw}"
+            )
+
+    def conventions(self) -> dict[str, "Certificate"]:
+        """The same certificate under every convention for the thresholds, to be compared."""
+        return {
+            name: dataclasses.replace(self, convention=name, given_thresholds=None)
+            for name in CONVENTIONS
+        }
+
+    def covers(self, matches: np.ndarray) -> bool:
+        """Whether an execution stayed within the bound.
+
+        Args:
+            matches: largest number of matches seen in every component, shape (c,).
+        """
+        return bool((np.asarray(matches) <= self.bound.max_matches).all())
+
+    def curves(self) -> dict[str, Any]:
+        """What `ntkexec.plots.certificate` draws, as plain data.
+
+        Returns:
+            `curves`: by n0, as text, C(m, n0) for m = 2, 3, ... up to the largest that can occur;
+            `bits`: n0, m and the interference (w - a) / a with the fewest matched writers a that
+            are possible, for every bit and m, each triple once; `verdict`: one sentence. With one
+            threshold for all bits, a bit is certified where its interference is below the curve.
+        """
+        sizes = np.asarray(self.problem.num_inputs)
+        found = set()
+        for bit, owner in enumerate(self.problem.component_of_bit.tolist()):
+            for m in range(2, self.bound.min_active.shape[1]):
+                active = int(self.bound.min_active[bit, m])
+                if owner >= 0 and active != NEVER:
+                    writers = int(self.problem.program.num_writers[bit])
+                    found.add((int(sizes[owner]), m, (writers - active) / active))
+        used = sorted({n0 for n0, _, _ in found})
+        largest = {n0: max(m for size, m, _ in found if size == n0) for n0 in used}
+        return {
+            "curves": {
+                str(n0): [float(predictor.capacity(m, n0)) for m in range(2, largest[n0] + 1)]
+                for n0 in used
+            },
+            "bits": [{"n0": n0, "m": m, "collisions": y} for n0, m, y in sorted(found)],
+            "verdict": self.verdict(),
+        }
+
+    def require(self) -> None:
+        """Raises CertificateError, naming the bit and the m that fail, unless certified."""
+        if not self.certified:
+            raise CertificateError(self.verdict())
+
+    def verdict(self) -> str:
+        """One sentence: certified in the limit, or which bit fails at which m."""
+        tight = self.weakest
+        if self.certified:
+            return (
+                f"certified at infinite width: smallest margin {self.smallest_margin:.4f}, at "
+                f"{tight.bit_name}"
+            )
+        if self.given_thresholds is not None:
+            remedy = "the thresholds of this ensemble are not for these states"
+        elif self.convention == "bit":
+            remedy = "so many matches leave a margin below the rounding of float32"
+        else:
+            try:
+                needed = padding_needed(self)
+                remedy = f"padding with {needed} templates would certify it, and so would the "
+                remedy += "thresholds 'bit'"
+            except CertificateError as error:
+                remedy = f"{error}; the thresholds 'bit' would certify it"
+        if not tight.expected:
+            return (
+                f"not certified: bit {tight.bit_name}, when it is 0, has the mean {tight.mean:.4f} at "
+                f"m = {tight.num_matches} matches, not below its threshold {tight.threshold:.4f}; {remedy}"
+            )
+        return (
+            f"not certified: bit {tight.bit_name} has {tight.num_writers} writers, but at "
+            f"m = {tight.num_matches} matches and {tight.num_active} matched writer(s) its mean is "
+            f"{tight.mean:.4f}, not above its threshold {tight.threshold:.4f} (with one threshold for "
+            f"all bits, w - 1 < C = {self.capacity:.2f} is needed); {remedy}"
+        )
+
+    def __repr__(self) -> str:
+        problem = self.problem
+        told = "certified at infinite width" if self.certified else "not certified"
+        return (
+            f"Certificate({problem.program.name}, {problem.kind}, padding {problem.padding}, "
+            f"thresholds by {self.convention_in_use}: {told}, smallest margin {self.smallest_margin:.4f})"
+        )
+
+    def __str__(self) -> str:
+        problem, tight = self.problem, self.weakest
+        rows = [
+            ("program", repr(problem.program)),
+            ("networks", f"{problem.kind}: {len(problem.components)} learning problems"),
+            ("matches m", f"at most {self.max_matches}; {self.bound.basis}"),
+            (
+                "tightest bit",
+                f"{tight.bit_name} when it is {int(tight.expected)}: w = {tight.num_writers}, "
+                f"a >= {tight.num_active}",
+            ),
+            ("  at m, n0", f"{tight.num_matches}, {problem.num_inputs[tight.component]}"),
+            ("  C(m, n0)", f"{self.capacity:.2f}"),
+            ("  threshold", f"{self.threshold:.4f} (convention: {self.convention_in_use})"),
+            ("verdict", self.verdict()),
+        ]
+        return "\n".join(f"{name:<13} {value}" for name, value in rows)
+
+
+def check_odds(delta: float, num_decisions: int) -> None:
+    """Raises CertificateError unless 0 < delta < 1 and something is decided."""
+    if not 0 < delta < 1:
+        raise CertificateError(f"delta must lie between 0 and 1, got {delta}")
+    if num_decisions < 1:
+        raise CertificateError(f"at least one decision is needed, got {num_decisions}")
+    if not math.isfinite(num_decisions / delta):
+        raise CertificateError(f"delta {delta:g} is too small for {num_decisions} decisions")
+
+
+def _with_padding(certificate: Certificate, padding: int) -> Certificate:
+    return dataclasses.replace(
+        certificate, problem=dataclasses.replace(certificate.problem, padding=padding)
+    )
+
+
+def padding_needed(certificate: Certificate) -> int:
+    """The least padding with which the program is certified, by bisection.
+
+    Raises:
+        CertificateError: none up to a million helps.
+
+    Source: padding lemma: C(m, n0) grows without bound in n0 at fixed m.
+    """
+    high = 0
+    while not _with_padding(certificate, high).certified:
+        high = max(1, 2 * high)
+        if high > MAX_PADDING:
+            raise CertificateError(
+                f"no padding up to {MAX_PADDING} certifies {certificate.problem.program.name}"
+            )
+    low = high // 2
+    while low < high:
+        middle = (low + high) // 2
+        if _with_padding(certificate, middle).certified:
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+def padded(certificate: Certificate, *, delta: float, num_decisions: int) -> Certificate:
+    """The certificate with the padding that makes the ensemble cheapest.
+
+    Padding raises the margins, so fewer networks are needed, but each has more inputs and must be
+    wider in proportion. The cost that is minimised, over a geometric grid, is therefore networks
+    times inputs squared.
+    """
+    try:
+        least = padding_needed(certificate)
+    except CertificateError:
+        # Its sentence names the bit, and what would certify it.
+        raise CertificateError(certificate.verdict()) from None
+    base = max(1, int(certificate.problem.num_inputs.max()))
+    grid = {least, *(least + round(base * step / 4) for step in (1, 2, 4, 8, 16, 32, 64))}
+    if certificate.certified:
+        grid.add(certificate.problem.padding)
+
+    def cost(candidate: Certificate) -> int:
+        size = candidate.ensemble_size(delta=delta, num_decisions=num_decisions)
+        return size * int((candidate.problem.num_inputs**2).sum())
+
+    return min((_with_padding(certificate, p) for p in sorted(grid)), key=cost)

@@ -1,0 +1,1 @@
+"""Statements of the theory, a module for each family."""

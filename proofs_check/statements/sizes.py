@@ -1,0 +1,105 @@
+"""Sizes of the programs: counted, they are what their formulas say."""
+
+import functools
+import itertools
+from collections.abc import Iterator
+
+from ntkexec import pipeline
+from ntkexec.check import Check, Measurement, Scale
+from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+
+
+def compared(scale: Scale) -> Iterator[tuple[str, int, int]]:
+    """What is counted, the count, and the formula's value, over sizes of all programs."""
+    degrees: tuple[int, ...] = (1, 2, 3)
+    words: tuple[int, ...] = (1, 2, 4)
+    if scale != "quick":
+        degrees, words = (1, 2, 3, 4, 5), (1, 2, 3, 4, 6, 8)
+    for degree, word in itertools.product(degrees, words):
+        for slots in {degree + 1, degree**2 + 1}:
+            size = {"degree": degree, "slots": slots, "word": word}
+            for module in (bfs, bfs_queue, dfs, bellman_ford):
+                program = module.program(**size)
+                yield (
+                    f"{program.name} templates",
+                    program.num_templates,
+                    module.num_templates(**size),
+                )
+                yield f"{program.name} bits", program.layout.num_bits, module.num_state_bits(**size)
+                rounds = (
+                    bellman_ford.steps_per_round(word=word)
+                    if module is bellman_ford
+                    else module.STEPS_PER_ROUND
+                )
+                yield f"{program.name} round", program.round_length, rounds
+            flood = {"slots": slots, "message_bits": word, "arrival_bits": 3}
+            program = flooding.program(degree=degree, **flood)
+            yield "flooding templates", program.num_templates, flooding.num_templates(**flood)
+            yield "flooding bits", program.layout.num_bits, flooding.num_state_bits(**flood)
+
+
+def measure_sizes(scale: Scale, slip: int = 0) -> Measurement:
+    """Counts that differ from their formula."""
+    found = list(compared(scale))
+    wrong = [name for name, count, formula in found if count != formula + slip]
+    return Measurement(len(wrong), details={"compared": len(found), "wrong": wrong[:10]})
+
+
+def measure_steps(scale: Scale, slack: int = 0) -> Measurement:
+    """Paths on which the answer is not complete after the stated steps, or complete a round before.
+
+    Args:
+        scale: how long the paths are.
+        slack: steps left out, for counter-cases.
+    """
+    wrong = []
+    for name, length in itertools.product(("flooding", "bfs"), {"quick": (3,)}.get(scale, (2, 6))):
+        instance = pipeline.prepare(name, f"path:{length}")
+        early = instance.num_steps - instance.program.round_length
+        for steps, complete in ((instance.num_steps - slack, True), (early, False)):
+            result = _answer_after(instance, steps)
+            if result != complete:
+                wrong.append(f"{name} on path:{length} after {steps} steps")
+    return Measurement(len(wrong), details={"wrong": wrong})
+
+
+def _answer_after(instance: pipeline.Instance, steps: int) -> bool:
+    """Whether the program's answer equals the reference after so many steps."""
+    from ntkexec import executor
+    from ntkexec.engines.boolean import boolean_engine
+
+    certificate = pipeline.certify(instance.program, num_decisions=1)
+    execution = executor.execute(
+        boolean_engine(certificate),
+        instance.program,
+        instance.graphs,
+        num_steps=steps,
+        verify=False,
+    )
+    answer, expected = instance.decode(execution.states), instance.reference()
+    return all((answer[field] == expected[field]).all() for field in expected)
+
+
+CHECKS = (
+    Check(
+        name="sizes",
+        claim="templates, state bits and steps a round are formulas in D, slots and word",
+        source="docstrings of ntkexec.programs",
+        how="counts that differ from their formula, over a grid of sizes of five programs",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_sizes,
+        broken=functools.partial(measure_sizes, slip=1),
+    ),
+    Check(
+        name="steps",
+        claim="flooding and BFS are complete after 2 steps a hop (BFS: and 1), and not a round earlier",
+        formula=r"T_{\text{flood}} = 2 \,\text{ecc}, \quad T_{\text{BFS}} = 2 \,\text{ecc} + 1",
+        source="a round moves the frontier by one hop",
+        how="paths whose answer is incomplete at the stated step, or complete a round before",
+        bound=0,
+        bound_from="the claim is exact",
+        measure=measure_steps,
+        broken=functools.partial(measure_steps, slack=3),
+    ),
+)

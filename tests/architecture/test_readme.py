@@ -1,0 +1,69 @@
+"""What the README promises, a command keeps."""
+
+import itertools
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import networkx as nx
+import pytest
+
+from ntkexec.cli import main
+
+README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+# The commands of a line build on each other.
+LINES = [
+    re.findall(r"`((?:ntkexec|python -m ntkexec\.\w+) [^`]+)`", line)
+    for line in README.splitlines()
+]
+TOUR = [found for line in LINES if (found := [c for c in line if "GRAPH" not in c])]
+NOT_CERTIFIED = (
+    "ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint --threshold shared"
+)
+
+
+# What takes minutes is tried with less to do.
+QUICKER = {
+    "ntkexec check": "ntkexec check gram-spectrum",
+    "ntkexec experiment run sgs --html sgs.html": "ntkexec experiment list",
+    "ntkexec complexity flooding --degree 2 --word 1 --plot complexity.png": "ntkexec complexity "
+    "flooding --degree 2 --word 1 --graphs 10 --nodes 4..6 --repeat 3 --plot complexity.png",
+}
+
+
+def test_the_tour_has_been_found():
+    commands = set(itertools.chain(*TOUR))
+    assert len(TOUR) >= 15
+    assert {NOT_CERTIFIED, "python -m ntkexec.recheck proof.json bfs-d2"} <= commands
+    assert QUICKER.keys() <= commands
+
+
+def carried_out(command):
+    program, *words = shlex.split(command)
+    if program == "python":
+        return subprocess.run([sys.executable, *words], check=False).returncode
+    return main(words)
+
+
+@pytest.mark.parametrize("commands", TOUR, ids=" and ".join)
+def test_every_command_of_the_tour_works(commands, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nx.write_graphml(nx.Graph([("a", "b"), ("b", "c"), ("a", "d")]), "graph.graphml")
+    for command in commands:
+        status = carried_out(QUICKER.get(command, command))
+        assert status == (1 if command == NOT_CERTIFIED else 0), capsys.readouterr().err
+
+
+def test_the_first_command_is_exact(capsys):
+    (command,) = re.findall(r"&& (ntkexec run .*)", README)
+    assert main(shlex.split(command)[1:]) == 0
+    assert "EXACT: all 34 nodes equal the reference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_the_python_of_the_readme_runs(block):
+    names = {}
+    exec(block, names)
+    assert names["result"].by_node()[7] == {"informed": True, "message": "1011", "arrival": 2}

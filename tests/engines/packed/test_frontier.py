@@ -1,0 +1,171 @@
+"""Leaving out the nodes at which nothing happens changes nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntkexec import graphs, pipeline
+from ntkexec.engines.packed import execution, frontier
+from ntkexec.engines.packed.execution import prepare
+from ntkexec.engines.packed.frontier import Waiting
+from ntkexec.engines.packed.plan import PackedProgram
+from ntkexec.language import Builder, Flag, all_of, initial_states
+
+
+def both(packed, inputs, num_steps):
+    """States after turns on some words and after turns on all, and how many turns were sparse."""
+    prepared = prepare(packed, inputs)
+    turns = num_steps // len(prepared.orbit.ring)
+    some, left = prepared.sparse_turns(prepared.start, turns)
+    every = prepared.run(some.step)
+    one, other = (prepared.states(now.clock, now.rows) for now in (some, every))
+    assert some.collisions == every.collisions
+    return one, other, turns - left
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "random-bounded:n=150,d=3,seed=1,connected=0",
+        "gnp:n=120,p=0.015,directed=1,seed=0",
+    ],
+)
+def test_breadth_first_search_is_the_same_on_some_words(spec):
+    instance = pipeline.prepare("bfs", spec)
+    one, other, turns = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
+    assert np.array_equal(one, other)
+    assert turns == instance.num_steps // instance.program.round_length
+
+
+def test_only_the_frontier_is_carried_out(monkeypatch):
+    instance = pipeline.prepare("bfs", "path:2000")
+    seen = []
+    turn = frontier.Frontier.turn
+
+    def counted(self, most):
+        before = self.words
+        done = turn(self, most)
+        seen.append((done, self.words - before))
+        return done
+
+    monkeypatch.setattr(frontier.Frontier, "turn", counted)
+    one, other, turns = both(PackedProgram(instance.program), instance.graphs, 300)
+    assert np.array_equal(one, other)
+    # The wave is one node wide, so it touches at most two of 63 words in several turns.
+    assert turns == sum(done for done, _ in seen) == 300 // instance.program.round_length
+    assert len(seen) == -(-turns // frontier.MAX_TURNS)
+    assert all(words <= 2 * done for done, words in seen)
+
+
+def test_messages_that_travel_further_than_expected_would_be_missed(monkeypatch):
+    instance = pipeline.prepare("bfs", "grid:11x13")
+    monkeypatch.setattr(frontier, "_exchanges", lambda *_: 0)
+    one, other, _ = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
+    assert not np.array_equal(one, other)
+
+
+def test_a_long_search_uses_it_by_itself(monkeypatch):
+    monkeypatch.setattr(execution, "FRONTIER_NODES", 1)
+    monkeypatch.setattr(execution, "SMALL_NODES", 0)
+    instance = pipeline.prepare("bfs", "path:70")
+    prepared = prepare(PackedProgram(instance.program), instance.graphs)
+    used = []
+    turn = frontier.Frontier.turn
+    monkeypatch.setattr(
+        frontier.Frontier,
+        "turn",
+        lambda self, most: used.append(done := turn(self, most)) or done,
+    )
+    now = prepared.run(instance.num_steps)
+    answer = instance.decode(prepared.states(now.clock, now.rows))
+    assert answer["distance"].tolist() == list(range(70))
+    assert sum(used) == 69
+
+
+def two_hops():
+    """A flag that travels two hops a round, and a counter that depends on the colour."""
+    p = Builder("two-hops", slots=5, degree=2)
+    here, heard = p.flag("here"), p.flag("heard")
+    inbox = p.message(Flag("call"))
+    for name, source in (("first", here), ("second", heard)):
+        with p.phase(f"send {name}"):
+            p.send(inbox.call, source)
+            p.clear(source)
+        with p.phase(f"take {name}"):
+            for slot in p.slots:
+                p.set(heard if source is here else here, when=inbox[slot].call & ~p.colour[slot])
+    return p.compile()
+
+
+def test_a_round_may_carry_messages_several_hops():
+    program = two_hops()
+    graph = graphs.load("path:200")
+    values = {"colour": graph.colours, "here": np.arange(200) == 100}
+    inputs = graph.tuple._replace(nodes=initial_states(program, 200, values))
+    one, other, turns = both(PackedProgram(program), inputs, 40)
+    assert np.array_equal(one, other)
+    assert turns == 10
+    assert other[:, program.layout.bit("here")].sum() > 1
+
+
+def test_waiting_nodes_must_all_do_the_same():
+    p = Builder("own-pace", slots=3, degree=2)
+    mine, count = p.flag("mine"), p.word("count", 3)
+    with p.phase("one"), p.when(mine):
+        p.assign(count, count + 1)
+    with p.phase("two"):
+        p.assign(count, count)
+    program = p.compile()
+    packed = PackedProgram(program)
+    mine = program.layout.bit("mine")
+    ring = packed.orbit({bit: False for bit in program.layout.bits("phase")}).ring
+    assert len(ring) == 2
+    assert Waiting(packed, ring, frozenset([mine])).next(frozenset()) is None
+    # If nobody differs there is nothing to wait for: the flag is then like any other bit.
+    assert Waiting(packed, ring, frozenset()).next(frozenset()) == frozenset()
+    low = program.layout.bit("count")
+    assert Waiting(packed, ring, frozenset()).next(frozenset([mine])) == {mine, low}
+
+
+@st.composite
+def waves(draw):
+    """A random program of two phases, which sends and reacts, on a path where one node differs."""
+    p = Builder("wave", slots=3, degree=2)
+    flags = [p.flag(name) for name in "abc"]
+    inbox = p.message(Flag("call"))
+
+    def guard():
+        chosen = draw(st.lists(st.sampled_from(flags), min_size=1, max_size=2, unique_by=id))
+        return all_of(flag if draw(st.integers(0, 3)) else ~flag for flag in chosen)
+
+    with p.phase("send"):
+        p.send(inbox.call, guard())
+        p.clear(flags[draw(st.integers(0, 2))], when=guard())
+    with p.phase("take"):
+        target = draw(st.integers(0, 2))
+        for slot in p.slots:
+            p.set(flags[target], when=inbox[slot].call & ~p.colour[slot])
+        other = draw(st.sampled_from([i for i in range(3) if i != target]))
+        p.set(flags[other], when=guard())
+    program = p.compile()
+    graph = graphs.load("path:100")
+    here = np.arange(100) == draw(st.integers(0, 99))
+    values = {"colour": graph.colours} | {name: here & draw(st.booleans()) for name in "abc"}
+    return program, graph.tuple._replace(nodes=initial_states(program, 100, values))
+
+
+def test_random_waves_are_the_same_on_some_words():
+    turns = []
+
+    @given(waves(), st.integers(1, 9))
+    @settings(max_examples=15, deadline=None, derandomize=True, database=None)
+    def check(wave, rounds):
+        program, inputs = wave
+        one, other, done = both(PackedProgram(program), inputs, 2 * rounds)
+        assert np.array_equal(one, other)
+        turns.append(done)
+
+    check()
+    # In some nobody may wait, since waiting nodes would send; most are waves that spread or die.
+    assert sum(done > 0 for done in turns) > len(turns) / 3

@@ -1,0 +1,91 @@
+"""The listed match sets are those of all states, no more and no fewer."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from support.programs import (
+    FEW,
+    MANY,
+    TYPE_CHECKED_STRATEGIES,
+    all_states,
+    is_valid,
+    matched_table,
+    programs,
+)
+
+from ntkexec.errors import CertificateError
+from ntkexec.program import match_sets
+from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
+from ntkexec.program.match_sets import as_matrix
+from ntkexec.program.program import template
+from ntkexec.recheck.program import mask, possible_sets
+
+pytestmark = TYPE_CHECKED_STRATEGIES
+
+
+def brute_force(program, states):
+    matched = matched_table(program, states)
+    return set((matched @ (1 << np.arange(matched.shape[1], dtype=object))).tolist())
+
+
+def independently(program, invariants):
+    assumed = [(one.bound, tuple(map(mask, one.groups))) for one in invariants]
+    return possible_sets([dict(t.condition) for t in program.templates], assumed)
+
+
+@MANY
+@given(programs())
+def test_over_all_states_they_are_those_of_every_assignment_of_the_bits(program):
+    expected = brute_force(program, all_states(program.layout.num_bits))
+    found = match_sets(program.templates).tolist()
+    assert found == sorted(expected)
+    assert independently(program, ()) == expected
+
+
+@MANY
+@given(programs())
+def test_over_valid_states_they_are_those_of_every_valid_state(program):
+    states = all_states(program.layout.num_bits)
+    valid = states[[is_valid(program.layout, state) for state in states]]
+    expected = brute_force(program, valid)
+    found = match_sets(program.templates, program.layout.invariants).tolist()
+    assert found == sorted(expected)
+    assert independently(program, program.layout.invariants) == expected
+
+
+@FEW
+@given(programs(max_templates=6))
+def test_as_a_matrix_every_row_is_a_set(program):
+    masks = match_sets(program.templates)
+    matrix = as_matrix(masks, program.num_templates)
+    assert (matrix @ (1 << np.arange(program.num_templates))).tolist() == masks.tolist()
+
+
+def test_overlapping_invariants_are_both_counted():
+    fields = (Flag("full"), OneHot("choice", 2))
+    layout = Layout((), (Table("inbox", 3, fields, occupied=1),))
+    entries = [template({b: 1}, [b]) for b in range(layout.num_bits)]
+    found = as_matrix(match_sets(entries, layout.invariants), 9).reshape(-1, 3, 3)
+    assert len(found) == 1 + 3 * (2 * 3 - 1)
+    assert (found.any(axis=2).sum(axis=1) <= 1).all()
+    assert (found[..., 1:].sum(axis=2) <= 1).all()
+
+
+def test_too_many_sets_are_refused():
+    layout = Layout((Word("state", 12),))
+    entries = [template({b: 1}, [b]) for b in range(layout.num_bits)]
+    assert len(match_sets(entries, limit=4096)) == 4096
+    with pytest.raises(CertificateError, match="12 templates over 12 bits are too many"):
+        match_sets(entries, limit=4095)
+
+
+def test_too_many_templates_are_refused():
+    entries = [template({0: 1, b: 1}, [b]) for b in range(1, 66)]
+    with pytest.raises(CertificateError, match="up to 64 templates can be listed, not of 65"):
+        match_sets(entries)
+    # Of a one-hot field no two bits are set, so of bit 0 and another never both.
+    one_hot = Layout((OneHot("one", 66),)).invariants
+    assert match_sets([template({b: 1}, [b]) for b in range(64)], one_hot).tolist() == [
+        0,
+        *(1 << b for b in range(64)),
+    ]

@@ -1,0 +1,287 @@
+"""Breadth-first search in queue order by learned networks: its meaning, its sizes, its steps."""
+
+import functools
+import itertools
+import re
+
+import networkx as nx
+import numpy as np
+import pytest
+from support.tours import halting_step
+
+import ntkexec
+from ntkexec import ensemble, executor, graphs, pipeline
+from ntkexec.ensemble import EnsembleConfig
+from ntkexec.errors import GraphError, ProgramError
+from ntkexec.programs.graph import bfs, bfs_queue
+from ntkexec.programs.reference import bfs_queue as reference
+
+# Enough for every random graph below: degree up to 4, 12 colours, components of up to 12 nodes.
+SIZES = {"degree": 4, "slots": 12, "word": 4}
+
+
+@functools.cache
+def engine_for(name, program):
+    """An engine for a program; the ensemble as the certificate asks for."""
+    decisions = 10**8
+    certificate = pipeline.certify(program, num_decisions=decisions)
+    networks = None
+    if name == "ensemble":
+        members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
+        width = pipeline.default_width(certificate)
+        networks = ensemble.train(certificate.problem, EnsembleConfig(members=members, width=width))
+    return pipeline.make_engine(name, certificate, networks), certificate
+
+
+def run(instance, *, engine="kernel", num_steps=None, until="halt"):
+    chosen, _ = engine_for(engine, instance.program)
+    return executor.execute(
+        chosen,
+        instance.program,
+        instance.graphs,
+        num_steps=instance.num_steps if num_steps is None else num_steps,
+        until=until,
+        halt=bfs_queue.HALT if until == "halt" else None,
+    )
+
+
+def is_right(instance, found):
+    answer, expected = instance.decode(found.states), instance.reference()
+    assert answer.keys() == expected.keys() == {"distance", "parent", "order"}
+    return all(np.array_equal(answer[field], expected[field]) for field in expected)
+
+
+def assert_exact(graph, sources, *, engine="kernel", sizes=None):
+    """Runs until all know that it is over; compares with reference and program, every bit."""
+    instance = bfs_queue.instance(graph, sources=sources, parameters=sizes)
+    found = run(instance, engine=engine)
+    assert found.stopped == "halt"
+    assert is_right(instance, found)
+    assert found.verification.wrong_bits == 0
+    assert found.collisions == 0
+    certificate = engine_for(engine, instance.program)[1]
+    assert certificate.certified
+    assert certificate.covers(found.verification.largest_matches)
+    return instance, found
+
+
+def batch_of(copies):
+    """A batch of (graph, source), and the sources as indices into it."""
+    batch = graphs.batch([graphs.from_networkx(graph) for graph, _ in copies])
+    starts = [part.start for part in batch.node_ranges()]
+    return batch, [start + source for start, (_, source) in zip(starts, copies)]
+
+
+def random_copies(number, *, max_nodes, degree, seed):
+    """Random graphs of bounded degree with a source each; every second need not be connected."""
+    rng = np.random.default_rng(seed)
+    for index in range(number):
+        n, connected = int(rng.integers(1, max_nodes + 1)), bool(index % 2)
+        graph = graphs.generators.samplers.random_bounded(n, degree, rng, connected=connected)
+        yield graph, int(rng.integers(n))
+
+
+@functools.cache
+def atlas_copies(num_graphs):
+    """The first connected graphs of the atlas, from every source."""
+    atlas = [graph for graph in nx.graph_atlas_g()[1:num_graphs] if nx.is_connected(graph)]
+    return [(graph, source) for graph in atlas for source in graph]
+
+
+UP_TO_SIX = 209
+NAMED = {
+    "grid": nx.convert_node_labels_to_integers(nx.grid_2d_graph(4, 5)),
+    "path": nx.path_graph(10),
+    "star": nx.star_graph(9),
+    "complete": nx.complete_graph(5),
+    "cycle": nx.cycle_graph(9),
+    "tree": nx.balanced_tree(2, 3),
+    "lollipop": nx.lollipop_graph(5, 6),
+    "karate": nx.convert_node_labels_to_integers(nx.karate_club_graph()),
+    "node": nx.empty_graph(1),
+}
+
+
+# The reference.
+
+
+def expected_of_networkx(graph, source):
+    """Distance, parent and order, -1 where there is none, as networkx has them."""
+    distance = nx.single_source_shortest_path_length(graph, source)
+    parent = dict(nx.bfs_predecessors(graph, source, sort_neighbors=sorted))
+    edges = nx.bfs_edges(graph, source, sort_neighbors=sorted)
+    order = {node: place for place, node in enumerate([source, *(v for _, v in edges)])}
+    fields = {"distance": distance, "parent": parent, "order": order}
+    return {v: {field: found.get(v, -1) for field, found in fields.items()} for v in graph}
+
+
+def test_the_reference_agrees_with_networkx():
+    copies = [
+        *atlas_copies(UP_TO_SIX),
+        *random_copies(300, max_nodes=14, degree=4, seed=0),
+        *((graph, source) for graph in NAMED.values() for source in graph),
+    ]
+    for graph, source in copies:
+        assert reference.bfs_queue(graph, [source]) == expected_of_networkx(graph, source)
+
+
+def test_parents_are_not_those_of_the_smallest_identifier():
+    # 1 and 2 are on the same level, and 2 is met first, by way of 3.
+    graph = nx.Graph([(0, 3), (0, 4), (3, 2), (4, 1), (1, 5), (2, 5)])
+    loaded = graphs.from_networkx(graph)
+    instance, found = assert_exact(loaded, [0])
+    nodes = sorted(graph)
+    answer = {field: dict(zip(nodes, v)) for field, v in instance.decode(found.states).items()}
+    assert answer["order"] == {0: 0, 3: 1, 4: 2, 2: 3, 1: 4, 5: 5}
+    assert answer["parent"][5] == 2
+    assert pipeline.run("bfs", loaded, engine="kernel", source=0).answer["parent"][5] == 1
+    assert bfs.instance(loaded, sources=[0]).reference()["parent"][5] == 1
+
+
+# Sizes.
+
+
+def test_templates_and_state_bits_are_those_of_the_formulas():
+    grid = [*itertools.product((0, 1, 2, 3), (1, 2, 5, 7), (1, 2, 3)), (4, 17, 6), (7, 8, 4)]
+    for degree, slots, word in grid:
+        sizes = {"degree": degree, "slots": slots, "word": word}
+        program = bfs_queue.program(**sizes)
+        assert program.num_templates == bfs_queue.num_templates(**sizes), sizes
+        assert program.layout.num_bits == bfs_queue.num_state_bits(**sizes), sizes
+        assert program.round_length == bfs_queue.STEPS_PER_ROUND
+
+
+def test_sizes_without_a_graph():
+    given = {"degree": 3, "slots": None, "word": 4, "arrival_bits": None}
+    assert bfs_queue.sizes(**given) == {"degree": 3, "slots": 10, "word": 4}
+    with pytest.raises(ProgramError, match="needs --degree and --word"):
+        bfs_queue.sizes(**given | {"word": None})
+
+
+@pytest.mark.parametrize(("name", "least"), [("degree", 2), ("slots", 3), ("word", 4)])
+def test_a_size_that_is_too_small_is_refused_with_the_one_that_fits(name, least):
+    graph = graphs.load("path:8")
+    fitting = {"degree": 2, "slots": 3, "word": 4}
+    assert dict(bfs_queue.instance(graph, sources=[3]).parameters) == fitting
+    message = f"needs {name} of at least {least}, the program has {least - 1}"
+    with pytest.raises(ProgramError, match=re.escape(message)):
+        bfs_queue.instance(graph, sources=[3], parameters=fitting | {name: least - 1})
+
+
+def test_the_word_counts_the_component_and_not_the_graph():
+    # 7 visits fit in 3 bits, 8 do not.
+    for copies, word in (([7, 7], 3), ([7, 8], 4)):
+        graph = nx.disjoint_union_all(map(nx.path_graph, copies))
+        instance, _ = assert_exact(graphs.from_networkx(graph), [0, 7])
+        assert instance.parameters["word"] == word
+
+
+# Exactness.
+
+
+def test_it_is_exact_on_all_connected_graphs_up_to_six_nodes_from_every_source():
+    copies = atlas_copies(UP_TO_SIX)
+    assert len({id(graph) for graph, _ in copies}) == 143  # OEIS A001349: 1 + 1 + 2 + 6 + 21 + 112
+    assert_exact(*batch_of(copies))
+
+
+@pytest.mark.slow
+def test_it_is_exact_on_all_connected_graphs_of_seven_nodes_from_every_source():
+    copies = [one for one in atlas_copies(1253) if len(one[0]) == 7]
+    assert len(copies) == 7 * 853
+    assert_exact(*batch_of(copies))
+
+
+def test_it_is_exact_on_five_hundred_random_graphs():
+    copies = [c for d in (2, 3, 4) for c in random_copies(167, max_nodes=12, degree=d, seed=d)]
+    connected = sum(nx.is_connected(graph) for graph, _ in copies)
+    assert 200 < connected < len(copies) - 50
+    assert_exact(*batch_of(copies), sizes=SIZES)
+
+
+@pytest.mark.slow
+def test_a_trained_ensemble_is_exact_on_twenty_random_graphs():
+    copies = [c for d in (2, 3) for c in random_copies(10, max_nodes=7, degree=d, seed=10 + d)]
+    instance, _ = assert_exact(*batch_of(copies), engine="ensemble")
+    assert instance.parameters["degree"] == 3
+
+
+def test_one_call_by_name():
+    result = ntkexec.run("bfs-queue", nx.karate_club_graph(), engine="kernel", source=33)
+    assert result.exact
+    assert result.answer["order"][33] == 0
+    assert sorted(result.answer["order"]) == [*range(34)]
+
+
+# Steps.
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_it_halts_at_the_stated_step_which_the_bound_allows(name):
+    graph = NAMED[name]
+    source = len(graph) // 2
+    instance, found = assert_exact(graphs.from_networkx(graph), [source])
+    assert found.steps == halting_step(graph, source) <= instance.num_steps
+    assert instance.num_steps == bfs_queue.max_steps(len(graph), nx.eccentricity(graph, source))
+    # It is not so that all know of the end before.
+    early = run(instance, num_steps=found.steps - 1)
+    assert early.stopped == "steps"
+    assert not early.states[:, instance.program.layout.bit(bfs_queue.HALT)].all()
+
+
+def test_what_is_found_stays():
+    instance = bfs_queue.instance(graphs.from_networkx(NAMED["grid"]), sources=[7])
+    found = run(instance, until="steps")
+    assert found.steps == instance.num_steps > run(instance).steps
+    assert is_right(instance, found)
+
+
+def test_the_steps_are_those_of_the_search_tree_on_all_small_graphs():
+    copies = atlas_copies(UP_TO_SIX)
+    batch, sources = batch_of(copies)
+    instance = bfs_queue.instance(batch, sources=sources)
+    _, certificate = engine_for("kernel", instance.program)
+    engine = pipeline.make_engine("boolean", certificate)
+    trace = executor.execute(
+        engine, instance.program, instance.graphs, num_steps=instance.num_steps, trace=True
+    ).trace[:, :, instance.program.layout.bit(bfs_queue.HALT)]
+    for part, (graph, source) in zip(batch.node_ranges(), copies):
+        all_done = trace[:, part.start : part.stop].all(axis=1)
+        due = halting_step(graph, source)
+        assert due <= bfs_queue.max_steps(len(graph), nx.eccentricity(graph, source))
+        assert np.array_equal(all_done, np.arange(len(all_done)) >= due)
+
+
+def test_the_bound_on_the_steps_is_reached_by_paths_only_from_their_ends():
+    # Every tour but the last ends short of the far end of a path.
+    for length in (1, 2):
+        path = nx.path_graph(length)
+        assert halting_step(path, 0) == bfs_queue.max_steps(length, length - 1)
+    path = nx.path_graph(6)
+    assert halting_step(path, 0) < bfs_queue.max_steps(6, 5)
+
+
+# What is refused.
+
+
+def test_directed_graphs_are_refused():
+    graph = graphs.from_networkx(nx.DiGraph([(0, 1), (1, 2)]))
+    with pytest.raises(GraphError, match="is directed"):
+        bfs_queue.instance(graph, sources=[0])
+
+
+def test_two_sources_in_one_component_are_refused_by_name():
+    graph = graphs.from_networkx(nx.Graph([("a", "b"), ("c", "d"), ("d", "e")]))
+    both, _ = assert_exact(graph, [graph.index("a"), graph.index("d")])
+    assert both.inputs == {"sources": ["a", "d"]}
+    with pytest.raises(GraphError, match="'c' and 'e' are connected"):
+        bfs_queue.prepare(graph, sources=["c", "a", "e"])
+    with pytest.raises(GraphError, match="at least one source"):
+        bfs_queue.prepare(graph, sources=[])
+
+
+def test_components_without_a_source_are_not_waited_for():
+    graph = nx.disjoint_union(nx.path_graph(3), nx.path_graph(2))
+    instance, found = assert_exact(graphs.from_networkx(graph), [1])
+    assert found.steps == halting_step(nx.path_graph(3), 1)
+    assert instance.decode(found.states)["order"].tolist() == [1, 0, 2, -1, -1]

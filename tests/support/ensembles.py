@@ -1,0 +1,87 @@
+"""Small learning problems and weights that several tests of ensembles share."""
+
+import numpy as np
+
+from ntkexec.ensemble.training import Chunk, Weights, chunks, join, train_chunk
+from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.problem import LearningProblem
+from ntkexec.program.program import Program, template
+
+EPS32 = float(np.finfo(np.float32).eps)
+
+
+def program(outputs, *, conditions=None, unwritten=0):
+    """Template i matches if bit i is 1, and writes the flags `outputs[i]`.
+
+    Args:
+        outputs: by template, which flags it writes.
+        conditions: by template, other conditions than {i: 1}; their bits lie before the flags.
+        unwritten: flags that nothing writes.
+    """
+    size, flags = len(outputs), 1 + max(max(written) for written in outputs)
+    layout = Layout(
+        (
+            *(Flag(f"x{i}") for i in range(size)),
+            *(Flag(f"f{i}") for i in range(flags)),
+            *(Flag(f"unused{i}") for i in range(unwritten)),
+        )
+    )
+    conditions = conditions or [{i: 1} for i in range(size)]
+    return Program(
+        "example",
+        layout,
+        tuple(
+            template(when, [size + flag for flag in written], f"t{i}")
+            for i, (when, written) in enumerate(zip(conditions, outputs))
+        ),
+    )
+
+
+# Bits with 2, 2, 1, 2 and 1 writers, one template among them shared: stacks of two sizes.
+MIXED = program([[0], [0, 1], [1], [2], [3], [3], [4]], unwritten=1)
+
+
+def train_at_once(problem, config):
+    """Weights by stack, every chunk trained with the default budget."""
+    return tuple(
+        join([train_chunk(problem, config, c) for c in chunks(problem, config) if c.stack == index])
+        for index in range(len(problem.stacks))
+    )
+
+
+def member_outputs(weights, config, member, component, inputs):
+    """Outputs of one network in float64, by rows of `inputs`; the formula, in NumPy."""
+    hidden = weights.hidden[member, component].astype(np.float64)
+    output = weights.output[member, component].astype(np.float64)
+    before = config.weight_std * inputs @ hidden / np.sqrt(len(hidden))
+    if weights.hidden_bias is not None:
+        before += config.bias_std * weights.hidden_bias[member, component]
+    after = config.weight_std * np.maximum(before, 0) @ output / np.sqrt(len(output))
+    if weights.hidden_shift is not None:
+        shift = weights.hidden_shift[member, component].astype(np.float64)
+        moved = config.weight_std * inputs @ shift / np.sqrt(len(hidden))
+        if weights.hidden_bias_shift is not None:
+            moved += config.bias_std * weights.hidden_bias_shift[member, component]
+        initial = weights.initial_output[member, component].astype(np.float64)
+        after += config.weight_std * (moved * (before > 0)) @ initial / np.sqrt(len(output))
+    if weights.output_bias is not None:
+        after += config.bias_std * weights.output_bias[member, component]
+    return after
+
+
+def all_chunks(problem, members):
+    return [Chunk(stack, 0, members) for stack in range(len(problem.stacks))]
+
+
+def equal_weights(first: Weights, second: Weights):
+    """Bit for bit."""
+    for a, b in zip(first, second, strict=True):
+        if (a is None) != (b is None):
+            return False
+        if a is not None and (a.dtype != b.dtype or not np.array_equal(a, b)):
+            return False
+    return True
+
+
+def joint(example, **options):
+    return LearningProblem(example, "joint", **options)
