@@ -19,7 +19,7 @@ from ntkexec.ensemble.evaluation import Networks, networks_of
 from ntkexec.ensemble.thresholds import shared_by
 from ntkexec.errors import CertificateError
 from ntkexec.program.layout import AtMost
-from ntkexec.program.match_sets import MAX_SETS, as_matrix, match_sets
+from ntkexec.program.match_sets import MAX_SETS, all_match_sets, as_matrix
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Component
 from ntkexec.program.promises import promises_kept
@@ -259,7 +259,7 @@ def _listed_sets(
 ) -> Bool[np.ndarray, "s t"]:
     entries = [problem.program.templates[t] for t in component.templates]
     try:
-        return as_matrix(match_sets(entries, invariants, limit=limit), len(entries))
+        return as_matrix(all_match_sets(entries, invariants, limit=limit), len(entries))
     except CertificateError as error:
         bit = problem.program.layout.bit_names[component.bits[0]]
         hint = "; name a graph to cover instead" if problem.kind == "joint" else ""

@@ -13,7 +13,7 @@ MAX_TEMPLATES = 64
 MAX_SETS = 1 << 20
 
 
-def match_sets(
+def all_match_sets(
     templates: Sequence[Template], invariants: Sequence[AtMost] = (), *, limit: int = MAX_SETS
 ) -> UInt64[np.ndarray, "s"]:
     """Every set of templates that is exactly the set matched by some state, as bit masks.

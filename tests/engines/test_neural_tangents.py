@@ -56,7 +56,7 @@ def test_the_import_brings_no_tensorflow_makes_no_noise_and_leaves_jax_as_it_was
     found = run(
         "import sys, jax.core, jax.interpreters.ad as ad\n"
         "before = set(vars(jax.core)) | set(vars(ad))\n"
-        "from ntkexec import _neural_tangents, oracle\n"
+        "from ntkexec import _neural_tangents\nfrom ntkexec.engines import neural_tangents\n"
         "assert 'neural_tangents' not in sys.modules\n"
         "package = _neural_tangents.load()\n"
         "assert package is _neural_tangents.load() is sys.modules['neural_tangents']\n"
@@ -303,7 +303,7 @@ def test_the_compiled_loop_traces_the_oracle_a_fixed_number_of_times(monkeypatch
     certified = certificate(random_program(0, 5), "factored", 1)
     traces = []
     inner = neural_tangents._predict_fn
-    monkeypatch.setattr(oracle, "_predict_fn", lambda *args: traces.append(args) or inner(*args))
+    monkeypatch.setattr(neural_tangents, "_predict_fn", lambda *args: traces.append(args) or inner(*args))
     with precision.float64():
         engine = oracle_engine(certified)
         decision = jax.jit(lambda e, s: decide(e, encode(e.encoding, s)))

@@ -12,7 +12,7 @@ from support.ensembles import EPS32, MIXED, joint, member_outputs, train_at_once
 from support.programs import FEW, TYPE_CHECKED_STRATEGIES, matched_table, programs
 
 from ntkexec.engines import trained
-from ntkexec.engines.trained import ensemble_engine
+from ntkexec.engines.trained import ensemble_engine, uncertified_engine
 from ntkexec.ensemble import Ensemble, EnsembleConfig
 from ntkexec.ensemble.training import Weights
 from ntkexec.errors import EnsembleError
@@ -71,7 +71,7 @@ def one_by_one(ensemble, states):
 def by_engine(ensemble, states):
     problem = ensemble.problem
     thresholds = np.ones((problem.program.layout.num_bits, problem.max_matches + 1))
-    update = trained.uncertified_engine(ensemble, thresholds)
+    update = uncertified_engine(ensemble, thresholds)
     return np.asarray(update.means(encode(update.encoding, jnp.asarray(states.T))))
 
 
@@ -182,7 +182,7 @@ def test_a_trained_ensemble_decides_every_bit_of_every_state_as_the_program():
     decision = jax.jit(decide)(update, matches)
     np.testing.assert_array_equal(np.asarray(decision.bits), expected)
     # The twin: untrained networks do not.
-    untrained = trained.uncertified_engine(random_ensemble(problem), certificate.thresholds)
+    untrained = uncertified_engine(random_ensemble(problem), certificate.thresholds)
     assert (np.asarray(jax.jit(decide)(untrained, matches).bits) != expected).any()
 
 

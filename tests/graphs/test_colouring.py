@@ -132,7 +132,7 @@ def test_the_order_in_which_edges_were_added_does_not_matter(graph, random):
 
 def test_the_colours_do_not_depend_on_the_hash_seed_of_the_process():
     program = (
-        "from ntkexec.graphs import *; from ntkexec.graphs.colouring import STRATEGIES;"
+        "from ntkexec.graphs import *; from ntkexec.graphs.colouring.greedy import STRATEGIES;"
         "print([two_hop_colouring(parse('davis'), s) for s in ('largest_first', *STRATEGIES)])"
     )
     outputs = {

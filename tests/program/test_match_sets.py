@@ -14,9 +14,8 @@ from support.programs import (
 )
 
 from ntkexec.errors import CertificateError
-from ntkexec.program import match_sets
 from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
-from ntkexec.program.match_sets import as_matrix
+from ntkexec.program.match_sets import all_match_sets, as_matrix
 from ntkexec.program.program import template
 from ntkexec.recheck.program import mask, possible_sets
 
@@ -37,7 +36,7 @@ def independently(program, invariants):
 @given(programs())
 def test_over_all_states_they_are_those_of_every_assignment_of_the_bits(program):
     expected = brute_force(program, all_states(program.layout.num_bits))
-    found = match_sets(program.templates).tolist()
+    found = all_match_sets(program.templates).tolist()
     assert found == sorted(expected)
     assert independently(program, ()) == expected
 
@@ -48,7 +47,7 @@ def test_over_valid_states_they_are_those_of_every_valid_state(program):
     states = all_states(program.layout.num_bits)
     valid = states[[is_valid(program.layout, state) for state in states]]
     expected = brute_force(program, valid)
-    found = match_sets(program.templates, program.layout.invariants).tolist()
+    found = all_match_sets(program.templates, program.layout.invariants).tolist()
     assert found == sorted(expected)
     assert independently(program, program.layout.invariants) == expected
 
@@ -56,7 +55,7 @@ def test_over_valid_states_they_are_those_of_every_valid_state(program):
 @FEW
 @given(programs(max_templates=6))
 def test_as_a_matrix_every_row_is_a_set(program):
-    masks = match_sets(program.templates)
+    masks = all_match_sets(program.templates)
     matrix = as_matrix(masks, program.num_templates)
     assert (matrix @ (1 << np.arange(program.num_templates))).tolist() == masks.tolist()
 
@@ -65,7 +64,7 @@ def test_overlapping_invariants_are_both_counted():
     fields = (Flag("full"), OneHot("choice", 2))
     layout = Layout((), (Table("inbox", 3, fields, occupied=1),))
     entries = [template({b: 1}, [b]) for b in range(layout.num_bits)]
-    found = as_matrix(match_sets(entries, layout.invariants), 9).reshape(-1, 3, 3)
+    found = as_matrix(all_match_sets(entries, layout.invariants), 9).reshape(-1, 3, 3)
     assert len(found) == 1 + 3 * (2 * 3 - 1)
     assert (found.any(axis=2).sum(axis=1) <= 1).all()
     assert (found[..., 1:].sum(axis=2) <= 1).all()
@@ -74,18 +73,18 @@ def test_overlapping_invariants_are_both_counted():
 def test_too_many_sets_are_refused():
     layout = Layout((Word("state", 12),))
     entries = [template({b: 1}, [b]) for b in range(layout.num_bits)]
-    assert len(match_sets(entries, limit=4096)) == 4096
+    assert len(all_match_sets(entries, limit=4096)) == 4096
     with pytest.raises(CertificateError, match="12 templates over 12 bits are too many"):
-        match_sets(entries, limit=4095)
+        all_match_sets(entries, limit=4095)
 
 
 def test_too_many_templates_are_refused():
     entries = [template({0: 1, b: 1}, [b]) for b in range(1, 66)]
     with pytest.raises(CertificateError, match="up to 64 templates can be listed, not of 65"):
-        match_sets(entries)
+        all_match_sets(entries)
     # Of a one-hot field no two bits are set, so of bit 0 and another never both.
     one_hot = Layout((OneHot("one", 66),)).invariants
-    assert match_sets([template({b: 1}, [b]) for b in range(64)], one_hot).tolist() == [
+    assert all_match_sets([template({b: 1}, [b]) for b in range(64)], one_hot).tolist() == [
         0,
         *(1 << b for b in range(64)),
     ]
