@@ -303,7 +303,9 @@ def test_the_compiled_loop_traces_the_oracle_a_fixed_number_of_times(monkeypatch
     certified = certificate(random_program(0, 5), "factored", 1)
     traces = []
     inner = neural_tangents._predict_fn
-    monkeypatch.setattr(neural_tangents, "_predict_fn", lambda *args: traces.append(args) or inner(*args))
+    monkeypatch.setattr(
+        neural_tangents, "_predict_fn", lambda *args: traces.append(args) or inner(*args)
+    )
     with precision.float64():
         engine = oracle_engine(certified)
         decision = jax.jit(lambda e, s: decide(e, encode(e.encoding, s)))
