@@ -20,6 +20,7 @@ from support import graph_readings
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import generators, load, parse, read
+from ntkexec.graphs.generators import spec as spec_module
 from ntkexec.graphs.io.formats import suffix_of
 
 # What has gone wrong before, or could: names, numbers, marks and pieces of every format.
@@ -455,7 +456,7 @@ def fuzz_specs(*, seed, number):
             num_made += 1
             assert nx.utils.graphs_equal(graph, parse(spec)), spec
             made = generators.GENERATORS[generators.name_of(spec)]
-            values = spec.parse_arguments(made, spec.partition(":")[2])
+            values = spec_module.parse_arguments(made, spec.partition(":")[2])
             if "n" in values:
                 assert sorted(graph) == list(range(values["n"])), spec
             if made.name in ("random-bounded", "random-regular"):
@@ -470,7 +471,7 @@ def fuzz_specs(*, seed, number):
 @pytest.fixture
 def small(monkeypatch):
     """Graphs of a hundred nodes or so only, that thousands can be made."""
-    monkeypatch.setattr(generator_spec, "MAX_SIZE", 500)
+    monkeypatch.setattr(spec_module, "MAX_SIZE", 500)
 
 
 def test_a_damaged_spec_is_a_graph_or_refused(small):

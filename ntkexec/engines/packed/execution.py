@@ -128,7 +128,9 @@ class Prepared:
         )
         bits = after_tail(self.packed, tail, (*changing, *fixed))
         found: Rows = dict(zip(bits, np.asarray(stacked), strict=True))
-        return self._after(now, turns * len(self.orbit.ring) + len(tail), found, met, seconds)
+        return self._after(
+            now, turns * len(self.orbit.ring) + len(tail), found, _total(met), seconds
+        )
 
     def sparse_turns(self, now: Moment, turns: int) -> tuple[Moment, int]:
         """As many turns of the clock as only some nodes need take part in; see `frontier`.
@@ -171,7 +173,7 @@ class Prepared:
         # What a step keeps does not go through the compiled function.
         kept = self.packed.plan(frozenset(now.rows), now.clock).kept
         held = {bit: row for bit, row in now.rows.items() if bit in kept}
-        return held | decided, self._after(now, 1, held | after, met, seconds)
+        return held | decided, self._after(now, 1, held | after, _total(met), seconds)
 
     def _division(self, now: Moment) -> tuple[Rows, Rows]:
         """The rows that may be 1 when the ring begins: those that it may change, and the others."""
@@ -199,7 +201,7 @@ class Prepared:
             self._place(np.asarray(turns, np.int32), PartitionSpec()),
             ring=ring,
         )
-        return self._after(now, turns * len(ring), fixed | changing, met, seconds)
+        return self._after(now, turns * len(ring), fixed | changing, _total(met), seconds)
 
     def _call(
         self, local: Callable[..., Any], sharded: Callable[..., Any], *args: Any, **static: Any
@@ -236,14 +238,12 @@ class Prepared:
         anywhere = messages - own.covered
         return sum(not messages.isdisjoint(column) for column in columns) + len(anywhere)
 
-    def _after(
-        self, now: Moment, steps: int, rows: Rows, met: object, seconds: list[float]
-    ) -> Moment:
+    def _after(self, now: Moment, steps: int, rows: Rows, met: int, seconds: list[float]) -> Moment:
         return Moment(
             now.step + steps,
             self.orbit.at(now.step + steps),
             rows,
-            now.collisions + int(np.asarray(met)),
+            now.collisions + met,
             now.compile_seconds + seconds[0],
             now.run_seconds + seconds[1],
         )
@@ -336,3 +336,7 @@ def _guards(own: OwnSlots, rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> n
             return None
         found[fulfilled] = index
     return found
+
+
+def _total(by_device: Array) -> int:
+    return int(fetch(by_device).sum())

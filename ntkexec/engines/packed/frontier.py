@@ -100,8 +100,8 @@ class Window:
     words: Int32[Array, "a"]
     silence: UInt32[Array, "w"]
 
-    def extend(self, row: UInt32[Array, "a"]) -> UInt32[Array, "w"]:
-        return self.silence.at[self.words].set(row, mode="drop")
+    def extend(self, rows: Sequence[UInt32[Array, "a"]]) -> list[UInt32[Array, "w"]]:
+        return [self.silence.at[self.words].set(row, mode="drop") for row in rows]
 
 
 class Turned(NamedTuple):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -35,14 +36,18 @@ class Neighbours:
     valid: UInt32[Array, "w"]
     halo: "Hears | None" = None
 
-    def listen(self, row: UInt32[Array, "w"]) -> UInt32[Array, "d w"]:
-        """For every port the packed bits of the nodes there, unless nobody sends anything.
+    def listen(self, rows: Sequence[UInt32[Array, "w"]]) -> list[UInt32[Array, "d w"]]:
+        """For every row and port the packed bits of the nodes there."""
+        audible = rows if self.halo is None else self.halo.extend(rows)
+        return [self._gathered(row) for row in audible]
+
+    def _gathered(self, audible: UInt32[Array, "v"]) -> UInt32[Array, "d w"]:
+        """One row, unless nobody sends anything.
 
         The condition also makes XLA write the row down; fused into the gather, it would be
         calculated anew for every bit (8 times slower at a million nodes).
         """
-        audible = row if self.halo is None else self.halo.extend(row)
-        silence = jnp.zeros((self.table.ports, row.shape[0]), row.dtype)
+        silence = jnp.zeros((self.table.ports, self.valid.shape[0]), audible.dtype)
         return jax.lax.cond(
             (audible != 0).any(),
             lambda row, table: gather(row, table.expand()),
@@ -58,9 +63,9 @@ class Neighbours:
 
 
 class Hears(Protocol):
-    """From a row that holds some nodes to one in which all that are heard have a place."""
+    """From rows that hold some nodes to rows in which all that are heard have a place."""
 
-    def extend(self, row: UInt32[Array, "w"]) -> UInt32[Array, "v"]: ...
+    def extend(self, rows: Sequence[UInt32[Array, "w"]]) -> list[UInt32[Array, "v"]]: ...
 
 
 AXIS = "nodes"
@@ -78,12 +83,24 @@ class Halo:
 
     table: Int32[Array, "p q h b"]
 
-    def extend(self, row: UInt32[Array, "w"]) -> UInt32[Array, "v"]:
-        """A device's words, then what every device sent to it, then a silent word."""
-        silent = jnp.zeros(1, row.dtype)
-        sent = gather(jnp.concatenate([row, silent]), self.table[0])
-        received = jax.lax.all_to_all(sent, AXIS, split_axis=0, concat_axis=0, tiled=True)
-        return jnp.concatenate([row, received.reshape(-1), silent])
+    def extend(self, rows: Sequence[UInt32[Array, "w"]]) -> list[UInt32[Array, "v"]]:
+        """A device's words, then what every device sent to it, then a silent word.
+
+        All rows travel at once. One by one they would be exchanges that do not depend on each
+        other, and on a CPU with more devices than cores the threads of two such exchanges wait for
+        each other without end.
+        """
+        if not rows:
+            return []
+        silent = jnp.zeros(1, rows[0].dtype)
+        sent = [gather(jnp.concatenate([row, silent]), self.table[0]) for row in rows]
+        received = jax.lax.all_to_all(
+            jnp.stack(sent, axis=1), AXIS, split_axis=0, concat_axis=0, tiled=True
+        )
+        return [
+            jnp.concatenate([row, received[:, index].reshape(-1), silent])
+            for index, row in enumerate(rows)
+        ]
 
 
 class Tables(NamedTuple):
@@ -164,37 +181,43 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
     Returns:
         The rows, and at how many nodes two contributions met.
     """
-    held: Rows = {}
+    slotted: list[dict[int, int]] = []
     if neighbours.slots is not None and own is not None:
-        held = _to_own_slots(neighbours, neighbours.slots, own, sent)
-    anywhere = {bit: row for bit, row in sent.items() if bit not in held}
+        slotted = [
+            written
+            for place in range(own.payload)
+            if (written := {g: b[place] for g, b in enumerate(own.bits) if b[place] in sent})
+        ]
+    in_slots = {bit for written in slotted for bit in written.values()}
+    anywhere = {bit: row & neighbours.valid for bit, row in sent.items() if bit not in in_slots}
+    payloads = [
+        functools.reduce(jnp.bitwise_or, [sent[bit] for bit in written.values()])
+        for written in slotted
+    ]
+    heard = neighbours.listen([*payloads, *anywhere.values()])
+    held: Rows = {}
+    if neighbours.slots is not None:
+        for written, ports in zip(slotted, heard, strict=False):
+            held |= _to_own_slots(neighbours.slots, written, sent, ports)
     if not anywhere:
         return held, jnp.zeros((), jnp.int32)
     met = jnp.zeros_like(neighbours.valid)
-    for bit, row in anywhere.items():
-        union = row & neighbours.valid
-        for heard in neighbours.listen(union):
-            met |= union & heard
-            union |= heard
+    for (bit, union), ports in zip(anywhere.items(), heard[len(slotted) :], strict=True):
+        for contribution in ports:
+            met |= union & contribution
+            union |= contribution
         held[bit] = union
     return held, jax.lax.population_count(met & neighbours.valid).sum(dtype=jnp.int32)
 
 
 def _to_own_slots(
-    neighbours: Neighbours, slots: UInt32[Array, "d g w"], own: OwnSlots, sent: Rows
+    slots: UInt32[Array, "d g w"], written: dict[int, int], sent: Rows, ports: UInt32[Array, "d w"]
 ) -> Rows:
+    """One bit of the payload, in the slot of every guard: the own row and what its holders say."""
     held: Rows = {}
-    for place in range(own.payload):
-        written = [(g, bits[place]) for g, bits in enumerate(own.bits) if bits[place] in sent]
-        if not written:
-            continue
-        payload = sent[written[0][1]]
-        for _, bit in written[1:]:
-            payload = payload | sent[bit]
-        heard = neighbours.listen(payload)
-        for guard, bit in written:
-            row = sent[bit]
-            for port in range(len(heard)):
-                row = row | (heard[port] & _holds(slots[port], guard))
-            held[bit] = row
+    for guard, bit in written.items():
+        row = sent[bit]
+        for port in range(len(ports)):
+            row = row | (ports[port] & _holds(slots[port], guard))
+        held[bit] = row
     return held

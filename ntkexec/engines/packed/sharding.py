@@ -130,18 +130,23 @@ def sharded_rings(
     packed: PackedProgram,
     ring: tuple[Clock, ...],
     mesh: Mesh,
-) -> tuple[Rows, Int[Array, ""]]:
-    """`run_rings` on every device of the mesh."""
+) -> tuple[Rows, Int[Array, "d"]]:
+    """`run_rings` on every device of the mesh; collisions by device.
+
+    They are not summed here: where nothing can collide they are a constant, whose sum over devices
+    would be exchanged beside the border's words, and the threads of a CPU with more devices than
+    cores would wait for each other without end.
+    """
 
     def local(*args: Any) -> tuple[Rows, Array]:
         rows, met = run_rings(*args, packed=packed, ring=ring)
-        return rows, jax.lax.psum(met, AXIS)
+        return rows, met[None]
 
     return jax.shard_map(
         local,
         mesh=mesh,
         in_specs=(ROW, ROW, _specs(neighbours), PartitionSpec()),
-        out_specs=(ROW, PartitionSpec()),
+        out_specs=(ROW, ROW),
         check_vma=False,
     )(changing, fixed, neighbours, num_rings)
 
@@ -149,17 +154,17 @@ def sharded_rings(
 def sharded_step(
     rows: Rows, neighbours: Neighbours, *, packed: PackedProgram, clock: Clock, mesh: Mesh
 ) -> Stepped:
-    """`single_step` on every device of the mesh."""
+    """`single_step` on every device of the mesh; collisions by device, as in `sharded_rings`."""
 
     def local(*args: Any) -> Stepped:
         done = single_step(*args, packed=packed, clock=clock)
-        return done._replace(collisions=jax.lax.psum(done.collisions, AXIS))
+        return done._replace(collisions=done.collisions[None])
 
     return jax.shard_map(
         local,
         mesh=mesh,
         in_specs=(ROW, _specs(neighbours)),
-        out_specs=Stepped(cast(Any, ROW), cast(Any, ROW), cast(Any, PartitionSpec())),
+        out_specs=Stepped(cast(Any, ROW), cast(Any, ROW), cast(Any, ROW)),
         check_vma=False,
     )(rows, neighbours)
 
