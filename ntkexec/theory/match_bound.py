@@ -9,9 +9,9 @@ from jaxtyping import Bool, Int
 from scipy import optimize, sparse
 
 from ntkexec.errors import CertificateError
+from ntkexec.program.invariants import NOTHING, Invariants
 from ntkexec.program.problem import LearningProblem, structural_counts
-from ntkexec.program.program import Template
-from ntkexec.program.promises import Places, invariant_places, promises_kept
+from ntkexec.program.templates import Template
 
 NEVER = np.iinfo(np.int32).max
 """Marks, in `MatchBound.min_active`, a combination that does not occur."""
@@ -53,13 +53,12 @@ def state_bound(
             of the bits.
         time_limit: seconds for one component.
     """
-    invariants = promises_kept(problem.program) if only_valid else ()
-    places = invariant_places(invariants)
+    invariants = problem.program.kept_invariants if only_valid else NOTHING
     # Slots of a table make components of one shape, often thousands: one programme serves them all.
     known: dict[_Shape, tuple[int, bool]] = {}
     found = []
     for component in problem.components:
-        shape = _shape_of([problem.program.templates[t] for t in component.templates], places)
+        shape = _shape_of([problem.program.templates[t] for t in component.templates], invariants)
         if shape not in known:
             known[shape] = _largest_compatible_set(shape, time_limit)
         found.append(known[shape])
@@ -103,16 +102,12 @@ class _Shape(NamedTuple):
     at_most: tuple[tuple[int, tuple[tuple[int, ...], ...]], ...]
 
 
-def _shape_of(templates: Sequence[Template], places: Places) -> _Shape:
-    """The shape of a component; a group that nothing reads, or a bound that cannot bind, is left out."""
+def _shape_of(templates: Sequence[Template], invariants: Invariants) -> _Shape:
+    """The shape of a component."""
     place: dict[int, int] = {}
     for template in templates:
         for bit, _ in template.condition:
             place.setdefault(bit, len(place))
-    groups: dict[tuple[int, int], dict[int, list[int]]] = {}
-    for bit, own in place.items():
-        for invariant, group, bound in places.get(bit, ()):
-            groups.setdefault((invariant, bound), {}).setdefault(group, []).append(own)
     return _Shape(
         tuple(
             tuple((place[bit], bool(value)) for bit, value in template.condition)
@@ -120,9 +115,8 @@ def _shape_of(templates: Sequence[Template], places: Places) -> _Shape:
         ),
         tuple(
             sorted(
-                (bound, tuple(sorted(tuple(sorted(group)) for group in parts.values())))
-                for (_, bound), parts in groups.items()
-                if len(parts) > bound
+                (one.bound, tuple(sorted(tuple(sorted(place[b] for b in g)) for g in one.groups)))
+                for one in invariants.among(place)
             )
         ),
     )

@@ -18,7 +18,8 @@ from support.programs import (
 )
 
 from ntkexec.errors import LayoutError
-from ntkexec.program.layout import INVALID, MAX_WORD_BITS, Code, Flag, Layout, OneHot, Table, Word
+from ntkexec.program.fields import INVALID, MAX_WORD_BITS, Code, Flag, OneHot, Table, Word
+from ntkexec.program.layout import Layout
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

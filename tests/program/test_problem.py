@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
 
 from ntkexec.errors import ProgramError
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem, ragged_to_padded
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 
-import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,8 +14,10 @@ from hypothesis import strategies as st
 from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
 
 from ntkexec.errors import ProgramError
-from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
-from ntkexec.program.program import Program, template
+from ntkexec.program.fields import Flag, OneHot, Table, Word
+from ntkexec.program.layout import Layout
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
 
 pytestmark = TYPE_CHECKED_STRATEGIES
@@ -191,31 +192,6 @@ def test_counts_and_training_set_are_those_of_a_loop(drawn):
     np.testing.assert_array_equal(inputs, np.eye(len(drawn.templates)))
     np.testing.assert_array_equal(targets, written)
     assert inputs.dtype == targets.dtype == np.float32
-
-
-@MANY
-@given(programs())
-def test_components_are_those_of_the_graph_that_joins_templates_to_their_outputs(drawn):
-    graph = nx.Graph()
-    for index, entry in enumerate(drawn.templates):
-        graph.add_edges_from((("template", index), ("bit", bit)) for bit in entry.outputs)
-    expected = {
-        tuple(
-            tuple(sorted(number for kind, number in part if kind == wanted))
-            for wanted in ("template", "bit")
-        )
-        for part in nx.connected_components(graph)
-    }
-    assert {(c.templates, c.bits) for c in drawn.components} == expected
-    firsts = [component.templates[0] for component in drawn.components]
-    assert firsts == sorted(firsts)
-
-
-def test_components_join_templates_through_a_chain_of_shared_outputs():
-    chain = program(template({0: 1}, [0]), template({1: 1}, [2]), template({2: 1}, [0, 1, 2]))
-    assert [c.templates for c in chain.components] == [(0, 1, 2)]
-    apart = program(template({0: 1}, [0]), template({1: 1}, [2]), template({2: 1}, [0, 1]))
-    assert [(c.templates, c.bits) for c in apart.components] == [((0, 2), (0, 1)), ((1,), (2,))]
 
 
 @MANY

@@ -26,9 +26,11 @@ from ntkexec.engines.kernel import kernel_engine
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
-from ntkexec.program.layout import Flag, Layout, Word
+from ntkexec.program.fields import Flag, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.theory import kernel, predictor
 from ntkexec.theory.certificate import Certificate, padded, padding_needed
 from ntkexec.theory.match_bound import given_bound, state_bound

@@ -17,10 +17,11 @@ from support.programs import (
 )
 
 from ntkexec.errors import CertificateError
-from ntkexec.program.layout import Flag, Layout, OneHot, Table
+from ntkexec.program.fields import Flag, OneHot, Table
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem
-from ntkexec.program.program import Program, template
-from ntkexec.program.promises import promises_kept
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
 from ntkexec.theory.match_bound import NEVER, given_bound, state_bound
 from proofs_check.fixtures.programs import collision_program
@@ -54,7 +55,7 @@ def violations(problem, bound, states):
 def states_that_keep(program):
     """States that keep what the program provably keeps of its layout's promises."""
     states = all_states(program.layout.num_bits)
-    return states[keeps(promises_kept(program), states)]
+    return states[keeps(program.kept_invariants, states)]
 
 
 @MANY

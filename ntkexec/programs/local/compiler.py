@@ -24,7 +24,7 @@ from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Number, Slots, Sum, Word, either, initial_states
 from ntkexec.language.values import bits_of
-from ntkexec.program.layout import MAX_WORD_BITS, Code, Flag, Leaf
+from ntkexec.program.fields import MAX_WORD_BITS, Code, Flag, Leaf
 from ntkexec.program.program import Program
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Stage, Update
 from ntkexec.programs.local.exploration import Case, explore

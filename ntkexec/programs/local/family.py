@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from ntkexec.ensemble import limits
 from ntkexec.errors import GraphError, ProgramError, shown
 from ntkexec.graphs import Graph
-from ntkexec.program.layout import INVALID
+from ntkexec.program.fields import INVALID
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Algorithm, Answer, Instance
