@@ -1,14 +1,22 @@
-"""Only what every step preserves is assumed of states."""
+"""What invariants allow, and that only what every step preserves is assumed of states."""
 
+import itertools
+
+import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support.programs import (
+    FEW,
     MANY,
     TYPE_CHECKED_STRATEGIES,
     all_states,
     expected_bits,
     keeps,
+    layouts,
+    matched_table,
     programs,
+    valid_states,
 )
 
 from ntkexec import pipeline
@@ -18,6 +26,43 @@ from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 
 pytestmark = TYPE_CHECKED_STRATEGIES
+
+
+@FEW
+@given(layouts(max_bits=8))
+def test_ones_break_an_invariant_exactly_if_no_valid_state_has_them(layout):
+    states, valid = all_states(layout.num_bits), valid_states(layout)
+    for state in states:
+        ones = np.flatnonzero(state).tolist()
+        broken = layout.invariants.broken_by(ones)
+        assert (broken is None) == valid[:, ones].all(axis=1).any()
+        if broken is not None:
+            assert not keeps([broken], state[None]).any()
+            first = layout.invariants.index(broken)
+            assert keeps(layout.invariants[:first], state[None]).all()
+
+
+@MANY
+@given(programs(max_bits=8))
+def test_templates_are_compatible_exactly_if_some_valid_state_matches_both(program):
+    matched = matched_table(program, valid_states(program.layout)).astype(int)
+    together = matched.T @ matched > 0
+    for (i, one), (j, other) in itertools.product(enumerate(program.templates), repeat=2):
+        assert program.layout.invariants.compatible(one, other) == together[i, j]
+
+
+@MANY
+@given(layouts(max_bits=8), st.sets(st.integers(0, 7)))
+def test_what_is_left_among_some_bits_says_the_same_of_states_without_others(layout, bits):
+    left = layout.invariants.among(bits)
+    states = all_states(layout.num_bits)
+    others = [bit for bit in range(layout.num_bits) if bit not in bits]
+    states = states[~states[:, others].any(axis=1)]
+    np.testing.assert_array_equal(keeps(left, states), keeps(layout.invariants, states))
+    # Nothing superfluous is left: every group can hold a 1, and every bound can be broken.
+    for one in left:
+        assert len(one.groups) > one.bound
+        assert all(group and bits.issuperset(group) for group in one.groups)
 
 
 @MANY

@@ -90,6 +90,7 @@ def test_targets_are_the_training_set_restricted_to_the_component(problem):
         for target, index in zip(targets, stack.components, strict=True):
             part = problem.components[index]
             where = np.ix_(part.templates, part.bits)
+            np.testing.assert_array_equal(problem.writes(index), full[where])
             rows, columns = len(part.templates), len(part.bits)
             np.testing.assert_array_equal(target[:rows, :columns], full[where])
             assert not target[rows:].any()

@@ -185,6 +185,7 @@ def test_the_digest_is_the_same_in_every_process():
 def test_counts_and_training_set_are_those_of_a_loop(drawn):
     written = written_table(drawn)
     assert drawn.num_templates == len(drawn.templates)
+    assert drawn.writers == tuple(tuple(np.flatnonzero(column)) for column in written.T)
     np.testing.assert_array_equal(drawn.num_writers, written.sum(axis=0))
     conditions = sum(len(entry.condition) for entry in drawn.templates)
     assert drawn.num_nonzeros == conditions + written.sum()
