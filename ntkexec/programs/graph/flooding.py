@@ -12,9 +12,9 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import LayoutError, ProgramError
 from ntkexec.graphs import Graph
+from ntkexec.program import limits
 from ntkexec.program.fields import Flag, OneHot, Table, Word
 from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
