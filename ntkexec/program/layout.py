@@ -210,6 +210,21 @@ class Layout:
                     leaf.check(values[path])
         return values
 
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """For a table: each field with its slots, its kind, its bits, and whether it is exchanged."""
+        return [
+            (
+                f"{field.name}[{field.slots}].{leaf.name}"
+                if isinstance(field, Table)
+                else leaf.name,
+                leaf.kind,
+                str(leaf.num_bits),
+                "yes" if index >= len(self.computation) else "no",
+            )
+            for index, field in enumerate(self.computation + self.messages)
+            for leaf in (field.fields if isinstance(field, Table) else (field,))
+        ]
+
     def to_json(self) -> str:
         """A canonical text of the layout, the basis of stable hashes."""
         rooms = {"computation": self.computation, "messages": self.messages}

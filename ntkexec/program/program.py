@@ -8,15 +8,20 @@ only if some matched template writes it.
 import dataclasses
 import functools
 import hashlib
+import html
 import json
 
 import numpy as np
 from jaxtyping import Float
 
 from ntkexec.errors import ProgramError
+from ntkexec.program.facts import as_html
 from ntkexec.program.invariants import Invariants, kept_by
 from ntkexec.program.layout import Layout
 from ntkexec.program.templates import Template
+
+SHOWN_IN_NOTEBOOKS = 12
+"""Templates, of many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +138,34 @@ class Program:
         """All templates, one a line, for whoever wants to check them by hand."""
         width = len(str(self.num_templates - 1))
         return "\n".join(f"{i:>{width}}  {self.describe(i)}" for i in range(self.num_templates))
+
+    def _sizes(self) -> list[tuple[str, str]]:
+        """Its sizes, as names and values for a table."""
+        layout = self.layout
+        most = int(np.argmax(self.num_writers))
+        return [
+            (
+                "templates",
+                f"{self.num_templates}, with {self.num_nonzeros:,} conditions and outputs",
+            ),
+            ("state", f"{layout.num_bits} bits, {layout.num_message_bits} of them messages"),
+            ("steps", f"{self.round_length} a round"),
+            (
+                "writers w",
+                f"at most {self.num_writers[most]} for one bit, first {layout.bit_names[most]}",
+            ),
+        ]
+
+    def _repr_html_(self) -> str:
+        shown = self.templates[:SHOWN_IN_NOTEBOOKS]
+        missing = self.num_templates - len(shown)
+        more = f"<p>... and {missing} more: <code>program.listing()</code></p>" if missing else ""
+        return (
+            f"<p><b>{html.escape(self.name)}</b></p>{as_html(self._sizes())}"
+            + as_html(self.layout.rows(), head=("field", "kind", "bits", "exchanged"))
+            + as_html(((self.describe(index),) for index in range(len(shown))), head=("template",))
+            + more
+        )
 
     def __repr__(self) -> str:
         return (

@@ -63,7 +63,7 @@ def coefficients(num_matches: Numbers, num_templates: Numbers) -> Coefficients:
 
 
 def mean(
-    num_matches: Numbers, num_templates: Numbers, num_writers: Numbers, num_active: Numbers
+    num_matches: Numbers, num_templates: Numbers, num_writers: Numbers, num_matched_writers: Numbers
 ) -> Numbers:
     """Mean over initialisations of the trained network's output at one bit.
 
@@ -71,10 +71,10 @@ def mean(
         num_matches: m, matched templates.
         num_templates: n0, training pairs, padding included.
         num_writers: w, templates that write the bit.
-        num_active: a, those of them that are matched.
+        num_matched_writers: a, those of them that are matched.
     """
     alpha, beta = coefficients(num_matches, num_templates)
-    return num_active * alpha + (num_writers - num_active) * beta
+    return num_matched_writers * alpha + (num_writers - num_matched_writers) * beta
 
 
 def variance(num_matches: Numbers, num_templates: Numbers, *, weight_std: float = 1.0) -> Numbers:
@@ -145,9 +145,9 @@ def covariance(
 
 
 def capacity(num_matches: Numbers, num_templates: Numbers) -> Numbers:
-    """C(m, n0) = alpha / |beta|: a bit is safe at one active writer if w - 1 < C. Infinite at m <= 1.
+    """C(m, n0) = alpha / |beta|: a bit is safe at one matched writer if w - 1 < C. Infinite at m <= 1.
 
-    With more active writers, a, it is (w - a) / a < C. C falls with m and grows with n0, about
+    With more matched writers, a, it is (w - a) / a < C. C falls with m and grows with n0, about
     (n0 - m) / m where n0 - m is far above sqrt(m); exactly, C + 1 = (n0 + lambda/c) / (m - lambda/Delta).
     """
     alpha, beta = coefficients(num_matches, num_templates)

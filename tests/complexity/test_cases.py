@@ -86,7 +86,7 @@ def test_their_certificate_is_the_measured_one():
         )
         np.testing.assert_array_equal(found.bound.max_matches, expected.max_matches)
         # A bit without any writer has no 1, and either no entry.
-        np.testing.assert_array_equal(found.bound.min_active, expected.min_active)
+        np.testing.assert_array_equal(found.bound.min_matched_writers, expected.min_matched_writers)
         learned = problem.component_of_bit >= 0
         np.testing.assert_array_equal(
             found.bound.can_be_zero[learned], expected.can_be_zero[learned]

@@ -1,6 +1,7 @@
 """Templates and programs: canonical form, validation, identity and parts."""
 
 import dataclasses
+import html.parser
 import os
 import random
 import re
@@ -217,6 +218,53 @@ def test_describe_reads_as_the_docstring_says():
     assert p.describe(1) == "always -> tick"
     assert "2 templates" in repr(p)
     assert "'p'" in repr(p)
+
+
+class Cells(html.parser.HTMLParser):
+    """The text of every cell of a page, by table and row."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tables, self.inside = [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside &= tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self.inside:
+            self.tables[-1][-1][-1] += data
+
+
+def test_a_notebook_shows_sizes_fields_and_the_first_templates():
+    entries = [template({0: 1, 1: i & 1, 2: i >> 1 & 1, 3: i >> 2 & 1}, [1]) for i in range(8)]
+    entries += [template({0: 0, 1: i & 1, 2: i >> 1 & 1, 3: i >> 2 & 1}, [0, 1]) for i in range(8)]
+    layout = Layout((Flag("a"), Word("w", 3)), (Table("inbox", 2, (OneHot("choice", 2),)),))
+    drawn = Program("<script>", layout, tuple(entries))
+    page = drawn._repr_html_()
+    assert "<script>" not in page
+    sizes, fields, listed = Cells(page).tables
+    assert sizes[0] == ["templates", "16, with 88 conditions and outputs"]
+    assert sizes[1] == ["state", "8 bits, 4 of them messages"]
+    assert sizes[3] == ["writers w", "at most 16 for one bit, first w[0]"]
+    assert fields[1:] == [
+        ["a", "flag", "1", "no"],
+        ["w", "word", "3", "no"],
+        ["inbox[2].choice", "one-hot", "2", "yes"],
+    ]
+    assert [row for (row,) in listed[1:]] == [drawn.describe(i) for i in range(12)]
+    assert "... and 4 more" in page
+    # The twin: a program that is shown whole does not say that something is missing.
+    assert "more" not in program(template({0: 1}, [1]))._repr_html_()
 
 
 # Known defects: strict, so that whoever repairs one is told to drop the mark.
