@@ -26,7 +26,7 @@ SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
-class LeastLeft:
+class TightestDecision:
     """The decision whose margin loses the largest part to the bias.
 
     Args:
@@ -123,7 +123,7 @@ class AtWidth:
         return np.minimum(self.certificate.one_margins, self.certificate.zero_margins)
 
     @functools.cached_property
-    def tightest(self) -> LeastLeft:
+    def tightest(self) -> TightestDecision:
         """Where the bias takes most of the margin.
 
         Raises:
@@ -136,7 +136,7 @@ class AtWidth:
         np.divide(self.biases, self._margins, where=decided & ~lost, out=ratio)
         bit, m = (int(i) for i in np.unravel_index(np.argmax(ratio), ratio.shape))
         problem = self.certificate.problem
-        return LeastLeft(
+        return TightestDecision(
             bit_name=problem.program.layout.bit_names[bit],
             num_matches=m,
             num_inputs=int(problem.num_inputs[problem.component_of_bit[bit]]),

@@ -31,7 +31,7 @@ from ntkexec.vocabulary import CONVENTIONS, Convention, Draw
 
 
 @dataclasses.dataclass(frozen=True)
-class Weakest:
+class WeakestDecision:
     """The decision that comes closest to its threshold: where the certificate is tight, or fails.
 
     Args:
@@ -143,7 +143,7 @@ class Certificate:
         return np.where((owner >= 0)[:, None], variance, 0.0)
 
     @functools.cached_property
-    def weakest(self) -> Weakest:
+    def weakest(self) -> WeakestDecision:
         """The decision that decides whether the program is certified."""
         # Where both sides are as close, up to the rounding of thresholds, the 1 is told.
         slack = np.spacing(np.float32(abs(self.thresholds).max()))
@@ -151,7 +151,7 @@ class Certificate:
         margins = self.one_margins if expected else self.zero_margins
         bit, m = (int(i) for i in np.unravel_index(np.argmin(margins), margins.shape))
         means = self._means.one if expected else self._means.zero
-        return Weakest(
+        return WeakestDecision(
             component=int(self.problem.component_of_bit[bit]),
             bit=bit,
             bit_name=self.problem.program.layout.bit_names[bit],

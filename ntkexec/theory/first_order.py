@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 64
 GROUPS = 8
 
 
-class Descends(Protocol):
+class DescentPlan(Protocol):
     """Learning rate, momentum and weight of the error's mean, as a `Schedule` has them."""
 
     @property
@@ -98,7 +98,7 @@ def predicted_bias(
     targets: Float64[np.ndarray, "n0 o"],
     matched: np.ndarray,
     width: int,
-    plan: Descends,
+    plan: DescentPlan,
     *,
     weight_std: float = 1.0,
     tolerance: float = 1e-4,
@@ -218,7 +218,7 @@ def _follow(
     groups: list[_Units],
     y: np.ndarray,
     width: int,
-    plan: Descends,
+    plan: DescentPlan,
     power: float,
     tolerance: float,
     max_steps: int,

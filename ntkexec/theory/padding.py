@@ -8,7 +8,7 @@ from ntkexec.program.problem import LearningProblem
 MAX_PADDING = 1 << 20
 
 
-class Padable(Protocol):
+class PaddableCertificate(Protocol):
     """What the search for a padding asks of a certificate."""
 
     @property
@@ -20,10 +20,10 @@ class Padable(Protocol):
     def verdict(self) -> str: ...
 
 
-C = TypeVar("C", bound=Padable)
+C = TypeVar("C", bound=PaddableCertificate)
 
 
-def padding_needed(certificate: Padable) -> int:
+def padding_needed(certificate: PaddableCertificate) -> int:
     """The least padding with which the program is certified, by bisection.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Mean and variance of the trained network's output, in closed form, for an encoded state.
+"""Mean and variance of the trained network's output, in closed form, at a match set.
 
-A state that matches m of n0 templates is encoded as the vector with 1/sqrt(m) at the matched ones.
+A set of m of n0 templates is encoded as the vector with 1/sqrt(m) at the matched ones.
 Every function takes arrays (NumPy or JAX) or whole numbers and works in the given precision;
 `num_matches` = 0, where the network's output is 0 whatever its weights, is included.
 """
@@ -27,7 +27,7 @@ def _as_float(number: Numbers) -> Numbers:
 
 
 def matched_cosine(num_matches: Numbers) -> Numbers:
-    """Cosine 1/sqrt(m) between an encoded state and the basis vector of a matched template."""
+    """Cosine 1/sqrt(m) between a match set and the basis vector of a matched template."""
     m = _as_float(num_matches)
     xp = m.__array_namespace__()
     return 1 / xp.sqrt(xp.maximum(m, xp.ones_like(m)))
@@ -106,18 +106,18 @@ def covariance(
     *,
     weight_std: float = 1.0,
 ) -> Numbers:
-    """Covariance over initialisations of one trained network's output at two encoded states.
+    """Covariance over initialisations of one trained network's output at two match sets.
 
     The same for every bit; different bits are independent.
 
     Args:
-        num_matches: m, templates that the first state matches.
-        other_matches: m' likewise of the second.
-        common: templates that both match.
+        num_matches: m, templates in the first match set.
+        other_matches: m' likewise in the second.
+        common: templates in both.
         num_templates: n0, training pairs, padding included.
         weight_std: standard deviation of the weights at initialisation.
 
-    Source: as for `variance`, which is the case of equal states. Before training the outputs are a
+    Source: as for `variance`, to which it comes down at equal match sets. Before training the outputs are a
         Gaussian process with covariance K; after it they are f0(x) - v(x) f0(X) up to the mean,
         v alpha at the matched templates and beta at the others.
     """
