@@ -2,7 +2,7 @@
 
 `python -m benchmarks.finite_width` measures the pieces that docs/finite_width.json lacks and writes
 docs/finite_width.md from all of them, so that it goes on where it was stopped. The cells of seed 0 are
-what the constants of `ntkexec.theory.finite_width` are fitted to; those of seed 1, never looked at for that,
+what the constants of `ntkexec.theory.bias_fit` are fitted to; those of seed 1, never looked at for that,
 confirm them.
 """
 
@@ -24,7 +24,7 @@ from ntkexec.ensemble import Descent
 from ntkexec.ensemble.schedule import DESCENTS, schedule
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import files
-from ntkexec.theory import finite_width
+from ntkexec.theory import first_order
 from proofs_check.fixtures.width_cells import TOLERANCE, measure, measure_program
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
@@ -111,7 +111,7 @@ def carry_out_program(algorithm: str) -> dict[str, Any]:
     found = measure_program(target, sets, width, members=16)
     num_inputs, num_outputs = target.shape
     plan = schedule(num_inputs, num_outputs, width, tolerance=TOLERANCE)
-    predicted = finite_width.predicted_bias(target, sets, width, plan, units=16_000)
+    predicted = first_order.predicted_bias(target, sets, width, plan, units=16_000)
     bias = predicted.bias[:, target.sum(axis=0) > 0]
     worst = np.unravel_index(np.argmax(found.share), found.share.shape)
     return {

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.complexity_page import table
-from ntkexec.theory.finite_width import FITS
+from ntkexec.theory.bias_fit import FITS
 
 INTRODUCTION = """# Finite width: what the closed forms leave out
 
@@ -270,7 +270,7 @@ standard errors from 0, which favours large biases: powers describe this range, 
         "\n## A bound, fitted",
         """
 |bias| <= C sqrt(n0 m / h) in every cell, two standard errors included, for networks of one output
-and weights of standard deviation 1: `finite_width.bias_bound`. **A fit, not a theorem**; outside
+and weights of standard deviation 1: `bias_fit.bias_bound`. **A fit, not a theorem**; outside
 this range, and for fewer than 4 hidden units a template, the function says *not covered*. C was
 fitted on seed 0 and holds on the fresh seed 1.
 """,
@@ -285,11 +285,11 @@ spread. C here is the largest |bias| and two standard errors over sqrt(n0 m / h)
         *variants(rows),
         "\n## Predicted without training",
         """
-`finite_width.predicted_bias` moves freshly drawn units along the residuals of infinite width
+`first_order.predicted_bias` moves freshly drawn units along the residuals of infinite width
 under the same schedule, evaluates them, and repairs the training points by the linear response.
 It needs seconds, any number of outputs and any match sets. It is of first order: trust it where
 it says so (|bias| < 0.2, and units that move by less than 1, squared, in any one direction:
-`finite_width.coherent_movement`). There the slope of measured on predicted biases was 0.7 to 1;
+`first_order.coherent_movement`). There the slope of measured on predicted biases was 0.7 to 1;
 beyond, it overestimates mixed targets up to twofold and underestimates the heavy ball's
 overshoot.
 

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from ntkexec.executor import execute
     from ntkexec.graphs import Graph, load
     from ntkexec.pipeline import prepare, run
-    from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
+    from ntkexec.program.fields import Flag, OneHot, Table, Word
+    from ntkexec.program.layout import Layout
     from ntkexec.program.problem import LearningProblem
-    from ntkexec.program.program import Program, Template, template
+    from ntkexec.program.program import Program
+    from ntkexec.program.templates import Template, template
     from ntkexec.result import Result
     from ntkexec.theory.certificate import Certificate
 
@@ -23,23 +25,23 @@ _HOMES = {
     "Certificate": "theory.certificate",
     "Ensemble": "ensemble",
     "EnsembleConfig": "ensemble",
-    "Flag": "program.layout",
+    "Flag": "program.fields",
     "Graph": "graphs",
     "Layout": "program.layout",
     "LearningProblem": "program.problem",
     "NtkexecError": "errors",
-    "OneHot": "program.layout",
+    "OneHot": "program.fields",
     "Program": "program.program",
     "Result": "result",
-    "Table": "program.layout",
-    "Template": "program.program",
-    "Word": "program.layout",
+    "Table": "program.fields",
+    "Template": "program.templates",
+    "Word": "program.fields",
     "certify": "certifying",
     "execute": "executor",
     "load": "graphs",
     "prepare": "pipeline",
     "run": "pipeline",
-    "template": "program.program",
+    "template": "program.templates",
 }
 
 __all__ = [

@@ -13,8 +13,10 @@ from ntkexec.program.program import Program
 from ntkexec.programs import Instance
 from ntkexec.runtime import stages
 from ntkexec.theory.at_width import AtWidth
-from ntkexec.theory.certificate import Certificate, check_odds, padded
+from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import MatchBound, given_bound, state_bound
+from ntkexec.theory.padding import padded
+from ntkexec.theory.union_bound import check_odds
 from ntkexec.vocabulary import CONVENTIONS, Convention
 
 MIN_WIDTH = 1024

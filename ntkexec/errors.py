@@ -3,6 +3,9 @@
 Each message gives the value, the rule and the place.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 def clean(text: str, *, limit: int = 300) -> str:
     """Text from a file, a name or a server, fit to be shown in one line of a message.
@@ -31,6 +34,20 @@ def clean(text: str, *, limit: int = 300) -> str:
 def shown(value: object, *, limit: int = 80) -> str:
     """A value as Python writes it, for a message: in quotes if it is text, on one line, cut."""
     return clean(repr(value), limit=limit)
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """A clause that names the candidates nearest to a word, or nothing if none is near.
+
+    Args:
+        word: what the user wrote.
+        candidates: what would have been valid.
+
+    Returns:
+        For example `"; did you mean 'karate'?"`, or `""`.
+    """
+    near = difflib.get_close_matches(word, list(candidates), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(shown, near))}?" if near else ""
 
 
 class NtkexecError(ValueError):

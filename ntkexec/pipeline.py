@@ -28,12 +28,11 @@ from ntkexec.ensemble import (
     Progress,
     limits,
 )
-from ntkexec.errors import EnsembleError, NtkexecError
+from ntkexec.errors import EnsembleError, NtkexecError, did_you_mean
 from ntkexec.graphs import Graph, load
 from ntkexec.program.problem import Kind, LearningProblem
 from ntkexec.programs import ALGORITHMS, Algorithm, Instance
 from ntkexec.result import EngineName, Result
-from ntkexec.runtime.suggest import did_you_mean
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
 from ntkexec.vocabulary import Convention

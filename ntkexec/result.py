@@ -13,7 +13,7 @@ from ntkexec.engines.packed import PackedEngine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.executor import Diagnosis, Execution
 from ntkexec.executor.protocol import Engine
-from ntkexec.program.layout import INVALID, Word
+from ntkexec.program.fields import INVALID, Word
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.programs.instance import Answer, Instance

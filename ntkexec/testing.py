@@ -18,9 +18,11 @@ import numpy as np
 from ntkexec import ensemble, executor, pipeline
 from ntkexec.errors import MissingExtraError
 from ntkexec.executor import Execution
-from ntkexec.program.layout import Code, Flag, Layout, Leaf, OneHot, Table, Word
+from ntkexec.program.fields import Code, Flag, Leaf, OneHot, Table, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import Kind
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs import Instance
 from ntkexec.result import EngineName
 
@@ -150,11 +152,8 @@ def programs(
     )
     outputs: dict[tuple[tuple[int, bool], ...], set[int]] = {}
     for condition, then in entries:
-        ones = {bit for bit, value in condition.items() if value}
-        if all(
-            sum(not ones.isdisjoint(group) for group in invariant.groups) <= invariant.bound
-            for invariant in layout.invariants
-        ):
+        ones = (bit for bit, value in condition.items() if value)
+        if layout.invariants.broken_by(ones) is None:
             outputs.setdefault(tuple(sorted(condition.items())), set()).update(then)
     templates = [template(when, then, f"t{i}") for i, (when, then) in enumerate(outputs.items())]
     if not templates:

@@ -6,8 +6,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ntkexec.check import Check, Outcome, Scale, carry_out
-from ntkexec.errors import NtkexecError
-from ntkexec.runtime.suggest import did_you_mean
+from ntkexec.errors import NtkexecError, did_you_mean
 from proofs_check import statements
 
 

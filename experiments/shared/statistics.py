@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from ntkexec.check import Measurement
+from ntkexec.check.intervals import clopper_pearson, student_reach
 from ntkexec.errors import ExperimentError
-from ntkexec.theory.intervals import clopper_pearson
 
 LEVEL = 0.95
 ROUNDING = 64 * float(np.finfo(float).eps)
@@ -60,8 +59,7 @@ def mean(values: Sequence[float], *, resolution: float = 0.0, level: float = LEV
     if sample.ndim != 1 or sample.size < 2:
         raise TooFewError(f"an interval needs at least two seeds, got {sample.size}")
     centre = float(sample.mean())
-    quantile = float(stats.t.ppf((1 + level) / 2, sample.size - 1))
-    half = quantile * float(sample.std(ddof=1)) / sample.size**0.5
+    half = float(student_reach(sample, miss=1 - level))
     half = max(half, resolution / sample.size, ROUNDING * max(1.0, float(np.abs(sample).max())))
     return Estimate(centre, centre - half, centre + half, int(sample.size))
 

@@ -21,6 +21,7 @@ from ntkexec.program.problem import LearningProblem
 from ntkexec.programs import program_report
 from ntkexec.result import certificate_data, ensemble_data, finite_width_data, program_data
 from ntkexec.runtime import compilation, files, stages
+from ntkexec.theory.interference import interference_curves
 
 MAX_BOUND = 2**31 - 1
 MAX_PADDING = 2**24
@@ -171,7 +172,7 @@ def certify(
         certificate = pipeline.certify(found.program(**parameters), **options)
         finite = None if limit else pipeline.at_width(certificate, width, descent)
     if plot is not None:
-        style.save(certificate_plot.certificate(certificate.curves()), plot)
+        style.save(certificate_plot.certificate(interference_curves(certificate)), plot)
     delta, num_decisions = options["delta"], options["num_decisions"]
     if as_json:
         data = {

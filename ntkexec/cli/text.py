@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
-from ntkexec.program.layout import Field, Table
+from ntkexec.program.fields import Field, Table
 from ntkexec.program.program import Program
 from ntkexec.programs.program_report import ProgramReport
 from ntkexec.theory.at_width import AtWidth

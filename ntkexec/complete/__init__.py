@@ -3,7 +3,6 @@
 from ntkexec.complete.certificate import CompleteCertificate, Listed, Tightest, complete
 from ntkexec.complete.executed import Executed, executed
 from ntkexec.complete.storage import to_data, write
-from ntkexec.program.promises import promises_kept
 
 __all__ = [
     "CompleteCertificate",
@@ -12,7 +11,6 @@ __all__ = [
     "Tightest",
     "complete",
     "executed",
-    "promises_kept",
     "to_data",
     "write",
 ]

@@ -18,11 +18,9 @@ from ntkexec.ensemble import Ensemble, evaluation
 from ntkexec.ensemble.evaluation import Networks, networks_of
 from ntkexec.ensemble.thresholds import shared_by
 from ntkexec.errors import CertificateError
-from ntkexec.program.layout import AtMost
+from ntkexec.program.invariants import NOTHING, AtMost, Invariants
 from ntkexec.program.match_sets import MAX_SETS, all_match_sets, as_matrix
-from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Component
-from ntkexec.program.promises import promises_kept
+from ntkexec.program.problem import Component, LearningProblem
 from ntkexec.theory import rounding
 from ntkexec.theory.certificate import Certificate
 
@@ -206,7 +204,7 @@ def complete(
     _check_unlearned(problem, thresholds)
     start = time.perf_counter()
     program = problem.program
-    invariants = () if all_states or executions else promises_kept(program)
+    invariants = NOTHING if all_states or executions else program.kept_invariants
     occurring = None
     if executions:
         occurring = occurring_sets(program, executions)
@@ -255,7 +253,7 @@ def _check_unlearned(problem: LearningProblem, thresholds: Float32[np.ndarray, "
 
 
 def _listed_sets(
-    problem: LearningProblem, component: Component, invariants: Sequence[AtMost], limit: int
+    problem: LearningProblem, component: Component, invariants: Invariants, limit: int
 ) -> Bool[np.ndarray, "s t"]:
     entries = [problem.program.templates[t] for t in component.templates]
     try:
@@ -283,13 +281,7 @@ def decisions(
         thresholds: those that run, by bit and number of matches.
     """
     component, program = problem.components[index], problem.program
-    writes = np.array(
-        [
-            [bit in program.templates[t].outputs for bit in component.bits]
-            for t in component.templates
-        ]
-    )
-    expected = matched.astype(int) @ writes.astype(int) > 0
+    expected = matched.astype(int) @ problem.writes(index).astype(int) > 0
     # Float32 numbers, so that comparing with them is exact.
     threshold = thresholds[list(component.bits)][:, matched.sum(axis=1)].T.astype(np.float64)
     sums = evaluation.sums(networks, matched)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from ntkexec.complete.executed import Executed
-from ntkexec.program.layout import AtMost, Layout, Table
+from ntkexec.program.fields import Table
+from ntkexec.program.invariants import AtMost
+from ntkexec.program.layout import Layout
 
 
 def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[Executed]) -> str:

@@ -209,6 +209,6 @@ def _component_cases(problem: LearningProblem, index: int, found: set[bytes]) ->
     packed = np.frombuffer(b"".join(sorted(found)), np.uint8).reshape(len(found), -1)
     return ComponentCases(
         np.unpackbits(packed, axis=1, count=size).astype(bool),
-        gaussian.writes(problem, index),
+        problem.writes(index),
         int(problem.num_inputs[index]),
     )

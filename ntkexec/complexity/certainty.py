@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from ntkexec.check.intervals import clopper_pearson
 from ntkexec.complexity.margins import Margins
 from ntkexec.complexity.sampling import Prefixes, noise_root, standardised
-from ntkexec.theory.intervals import clopper_pearson
 
 CONFIDENCE = 0.95
 

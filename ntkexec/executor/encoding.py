@@ -103,10 +103,6 @@ def encoding(problem: LearningProblem) -> Encoding:
     """The index arrays of a learning problem."""
     program = problem.program
     num_bits, num_templates = program.layout.num_bits, program.num_templates
-    writers: list[list[int]] = [[] for _ in range(num_bits)]
-    for index, entry in enumerate(program.templates):
-        for bit in entry.outputs:
-            writers[bit].append(index)
     owner = problem.component_of_bit
     conditions = [entry.condition for entry in program.templates]
     return Encoding(
@@ -117,7 +113,7 @@ def encoding(problem: LearningProblem) -> Encoding:
             ragged_to_padded([[int(v) for _, v in c] for c in conditions], 1).astype(bool)
         ),
         component_templates=groups([c.templates for c in problem.components], num_templates),
-        writers=groups(writers, num_templates),
+        writers=groups(program.writers, num_templates),
         num_writers=jnp.asarray(program.num_writers, jnp.int32),
         component_of_bit=jnp.asarray(
             np.where(owner < 0, len(problem.components), owner), jnp.int32

@@ -5,8 +5,7 @@ from collections.abc import Hashable, Sequence
 
 import networkx as nx
 
-from ntkexec.errors import GraphError, shown
-from ntkexec.runtime.suggest import did_you_mean
+from ntkexec.errors import GraphError, did_you_mean, shown
 
 # Names compared when suggesting the nearest one; difflib takes a second for 50,000.
 MAX_COMPARED = 10_000

@@ -10,8 +10,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int32, Shaped
 
-from ntkexec.errors import GraphError, shown
-from ntkexec.runtime.suggest import did_you_mean
+from ntkexec.errors import GraphError, did_you_mean, shown
 
 INT32 = np.iinfo(np.int32)
 # A weight of more decimals than this is no short decimal, but a float that was computed.

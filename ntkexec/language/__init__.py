@@ -6,7 +6,7 @@ from ntkexec.language.fields import Record, Slots
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of, minimise
 from ntkexec.language.places import Place
 from ntkexec.language.values import Choice, Number, either, equal, select
-from ntkexec.program.layout import Flag, OneHot, Word
+from ntkexec.program.fields import Flag, OneHot, Word
 
 __all__ = [
     "FALSE",

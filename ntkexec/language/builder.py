@@ -36,7 +36,7 @@ from ntkexec.language.values import (
     either,
     where,
 )
-from ntkexec.program.layout import OneHot
+from ntkexec.program.fields import OneHot
 from ntkexec.program.program import Program
 
 

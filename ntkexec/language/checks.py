@@ -7,7 +7,8 @@ from ntkexec.errors import ProgramError
 from ntkexec.language.logic import FALSE, Impossible, Sum, Term, literal
 from ntkexec.language.places import Place
 from ntkexec.language.statements import ALWAYS, Part, Statements, in_words
-from ntkexec.program.layout import Layout, OneHot
+from ntkexec.program.fields import OneHot
+from ntkexec.program.layout import Layout
 
 
 def check_exclusive(

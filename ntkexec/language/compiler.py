@@ -11,8 +11,10 @@ from ntkexec.language import checks
 from ntkexec.language.logic import Impossible, Sum, Term, any_of, minimise
 from ntkexec.language.places import PHASE, Place
 from ntkexec.language.statements import Part, Statements
-from ntkexec.program.layout import Field, Flag, Layout, OneHot, Table
-from ntkexec.program.program import Program, Template, template
+from ntkexec.program.fields import Field, Flag, OneHot, Table
+from ntkexec.program.layout import Layout
+from ntkexec.program.program import Program
+from ntkexec.program.templates import Template, template
 from ntkexec.runtime import stages
 
 Labelled = list[tuple[Term, str]]
@@ -189,21 +191,11 @@ def _columns_by_place(layout: Layout) -> Columns:
 
 def _impossible(layout: Layout, columns: Columns) -> Impossible:
     """Whether a product breaks an invariant of the layout: a one-hot field, occupied slots."""
-    of_column: dict[int, list[tuple[int, int]]] = {}
-    for number, invariant in enumerate(layout.invariants):
-        for group, bits in enumerate(invariant.groups):
-            for bit in bits:
-                of_column.setdefault(bit, []).append((number, group))
-    groups = {place: of_column[column] for place, column in columns.items() if column in of_column}
+    broken_by = layout.invariants.broken_by
 
     def impossible(term: Term) -> bool:
-        found = {
-            pair for place, value in term if value and place in groups for pair in groups[place]
-        }
-        if len(found) < 2:
-            return False
-        occupied = Counter(number for number, _ in found)
-        return any(count > layout.invariants[n].bound for n, count in occupied.items())
+        ones = (columns[place] for place, value in term if value and place in columns)
+        return broken_by(ones) is not None
 
     return impossible
 

@@ -11,7 +11,7 @@ from ntkexec.errors import ProgramError
 from ntkexec.language.logic import Sum, literal
 from ntkexec.language.places import PHASE, TURN, Place
 from ntkexec.language.values import Choice, Number, Value
-from ntkexec.program.layout import Code, Field, Flag, Leaf, OneHot, Table, Word
+from ntkexec.program.fields import Code, Field, Flag, Leaf, OneHot, Table, Word
 
 COLOUR, PORT = "colour", "port"
 _RESERVED = re.compile(rf"{PHASE}|{TURN}\d+")

@@ -17,7 +17,7 @@ from ntkexec.language.logic import (
     minimise,
 )
 from ntkexec.language.places import PHASE, Place
-from ntkexec.program.layout import Field
+from ntkexec.program.fields import Field
 
 ALWAYS = -1
 """Stands for all phases in a statement."""

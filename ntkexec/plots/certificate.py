@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Any: a certificate as plain data, `Certificate.curves()`.
+# Any: a certificate as plain data, `ntkexec.theory.interference`.
 def certificate(record: Mapping[str, Any]) -> "Figure":
     """C(m, n0) over the matches m, and the interference of every bit.
 
@@ -23,7 +23,7 @@ def certificate(record: Mapping[str, Any]) -> "Figure":
     for n0, curve in record["curves"].items():
         matches = range(2, len(curve) + 2)
         axes.plot(matches, curve, color=colours[n0], label=f"C(m, {n0})")
-        points = [(b["m"], b["collisions"]) for b in record["bits"] if str(b["n0"]) == n0]
+        points = [(b["m"], b["interference"]) for b in record["bits"] if str(b["n0"]) == n0]
         if points:
             where, height = zip(*points, strict=True)
             axes.scatter(where, height, color=colours[n0], s=18, zorder=3)

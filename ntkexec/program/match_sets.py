@@ -6,15 +6,15 @@ import numpy as np
 from jaxtyping import Bool, UInt64
 
 from ntkexec.errors import CertificateError
-from ntkexec.program.layout import AtMost
-from ntkexec.program.program import Template
+from ntkexec.program.invariants import NOTHING, Invariants
+from ntkexec.program.templates import Template
 
 MAX_TEMPLATES = 64
 MAX_SETS = 1 << 20
 
 
 def all_match_sets(
-    templates: Sequence[Template], invariants: Sequence[AtMost] = (), *, limit: int = MAX_SETS
+    templates: Sequence[Template], invariants: Invariants = NOTHING, *, limit: int = MAX_SETS
 ) -> UInt64[np.ndarray, "s"]:
     """Every set of templates that is exactly the set matched by some state, as bit masks.
 
@@ -38,7 +38,12 @@ def all_match_sets(
             f"match sets of up to {MAX_TEMPLATES} templates can be listed, not of {len(templates)}"
         )
     read = {bit for entry in templates for bit, _ in entry.condition}
-    counters = _counters(invariants, read)
+    # One with more than 64 groups would not fit a mask and is left out, which only lists more.
+    counters = [
+        (one.bound, {bit: g for g, group in enumerate(one.groups) for bit in group})
+        for one in invariants.among(read)
+        if len(one.groups) <= MAX_TEMPLATES
+    ]
     order = _order(templates, counters)
     kills = {bit: [0, 0] for bit in read}
     for index, entry in enumerate(templates):
@@ -75,20 +80,6 @@ def all_match_sets(
                 f"to list: more than {limit:,} positions"
             )
     return np.unique(positions[:, 0])
-
-
-def _counters(invariants: Sequence[AtMost], read: set[int]) -> list[tuple[int, dict[int, int]]]:
-    """Of each invariant that can bind here its bound, and the group of every bit that is read.
-
-    One with more than 64 groups would not fit a mask and is left out, which only lists more.
-    """
-    found = []
-    for invariant in invariants:
-        rows = [[bit for bit in group if bit in read] for group in invariant.groups]
-        rows = [row for row in rows if row]
-        if invariant.bound < len(rows) <= MAX_TEMPLATES:
-            found.append((invariant.bound, {bit: g for g, row in enumerate(rows) for bit in row}))
-    return found
 
 
 def _order(

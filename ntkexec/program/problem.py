@@ -11,12 +11,21 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Bool
 
 from ntkexec.errors import ProgramError
-from ntkexec.program.program import Component, Program
+from ntkexec.program.program import Program
 
 Kind = Literal["joint", "factored"]
 KINDS: tuple[Kind, ...] = ("joint", "factored")
+
+
+@dataclasses.dataclass(frozen=True)
+class Component:
+    """What one network learns: templates, and bits that they write."""
+
+    templates: tuple[int, ...]
+    bits: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +73,8 @@ class LearningProblem:
     def components(self) -> tuple[Component, ...]:
         """What each network learns; factored, one component for every bit that is written."""
         if self.kind == "factored":
-            writers: dict[int, list[int]] = {}
-            for index, entry in enumerate(self.program.templates):
-                for bit in entry.outputs:
-                    writers.setdefault(bit, []).append(index)
-            return tuple(Component(tuple(writers[bit]), (bit,)) for bit in sorted(writers))
+            writers = enumerate(self.program.writers)
+            return tuple(Component(templates, (bit,)) for bit, templates in writers if templates)
         all_templates = tuple(range(self.program.num_templates))
         return (Component(all_templates, tuple(range(self.program.layout.num_bits))),)
 
@@ -138,6 +144,15 @@ class LearningProblem:
                 start += stack.num_outputs
         return np.where(rows < 0, start, rows)
 
+    def writes(self, index: int) -> Bool[np.ndarray, "s o"]:
+        """Which of a component's templates, one a row, writes which of its bits."""
+        component = self.components[index]
+        templates = np.array(component.templates)
+        writes = np.zeros((len(templates), len(component.bits)), bool)
+        for column, bit in enumerate(component.bits):
+            writes[np.searchsorted(templates, self.program.writers[bit]), column] = True
+        return writes
+
     def targets(self, stack: Stack) -> np.ndarray:
         """Training targets of a stack, shape (components, n0, outputs), float32.
 
@@ -145,11 +160,8 @@ class LearningProblem:
         """
         targets = np.zeros((len(stack.components), stack.num_inputs, stack.num_outputs), np.float32)
         for target, index in zip(targets, stack.components, strict=True):
-            component = self.components[index]
-            column = {bit: position for position, bit in enumerate(component.bits)}
-            for row, template in enumerate(component.templates):
-                for bit in column.keys() & self.program.templates[template].outputs:
-                    target[row, column[bit]] = 1
+            writes = self.writes(index)
+            target[: writes.shape[0], : writes.shape[1]] = writes
         return targets
 
 

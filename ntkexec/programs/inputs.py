@@ -10,7 +10,7 @@ from scipy.sparse import csgraph, csr_array
 
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs import Graph, in_neighbours
-from ntkexec.program.layout import INVALID
+from ntkexec.program.fields import INVALID
 from ntkexec.programs.instance import Instance
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ntkexec.language.places import PHASE
-from ntkexec.program.layout import Flag
+from ntkexec.program.fields import Flag
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.theory.match_bound import state_bound

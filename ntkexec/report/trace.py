@@ -13,7 +13,8 @@ from ntkexec.errors import NtkexecError
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import Engine, decide
 from ntkexec.graphs import Graph
-from ntkexec.program.layout import Layout, Table
+from ntkexec.program.fields import Table
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.result import Result

@@ -1,7 +1,7 @@
 """What a certificate says of networks of a finite width.
 
 A certificate speaks of the limit of infinite width. At a finite width the mean of trained networks
-is off by a bias that no ensemble averages away. Where `ntkexec.theory.finite_width` bounds it, margins are
+is off by a bias that no ensemble averages away. Where `ntkexec.theory.bias_fit` bounds it, margins are
 judged without it, and the ensemble size counts what is left; where it does not, that is said, and
 nothing is claimed.
 """
@@ -9,14 +9,14 @@ nothing is claimed.
 import dataclasses
 import functools
 import math
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from ntkexec.errors import CertificateError
-from ntkexec.theory import finite_width
-from ntkexec.theory.certificate import Certificate, check_odds
+from ntkexec.theory.bias_fit import BiasBound, WidthNeeded, bias_bound, width_needed
+from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.union_bound import check_odds, largest_ratio, networks_needed
 
 TOLERANCE = 1e-4
 """Residual at which training stops: at a single match, that is the bias."""
@@ -26,7 +26,7 @@ SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
-class LeastLeft:
+class TightestDecision:
     """The decision whose margin loses the largest part to the bias.
 
     Args:
@@ -70,9 +70,9 @@ class AtWidth:
                 f"training stops at a residual of {self.tolerance:g}, in the fit at {TOLERANCE:g}"
             )
         for (n0, m), outputs in self._kinds.items():
-            found = self._bound(n0, m, outputs)
-            if not found.covered:
-                return found.source.removeprefix("not covered: ")
+            bound = self._bound(n0, m, outputs)
+            if not bound.covered:
+                return bound.source.removeprefix("not covered: ")
         return ""
 
     @property
@@ -85,16 +85,16 @@ class AtWidth:
         """By n0 and m that can occur, the most outputs of such a network."""
         problem = self.certificate.problem
         largest = self.certificate.bound.max_matches.tolist()
-        found: dict[tuple[int, int], int] = {}
+        kinds: dict[tuple[int, int], int] = {}
         for component, n0, most in zip(
             problem.components, problem.num_inputs.tolist(), largest, strict=True
         ):
             for m in range(1, most + 1):
-                found[n0, m] = max(found.get((n0, m), 0), len(component.bits))
-        return found
+                kinds[n0, m] = max(kinds.get((n0, m), 0), len(component.bits))
+        return kinds
 
-    def _bound(self, num_inputs: int, num_matches: int, num_outputs: int) -> Any:
-        return finite_width.bias_bound(
+    def _bound(self, num_inputs: int, num_matches: int, num_outputs: int) -> BiasBound:
+        return bias_bound(
             num_inputs,
             num_matches,
             self.width,
@@ -123,7 +123,7 @@ class AtWidth:
         return np.minimum(self.certificate.one_margins, self.certificate.zero_margins)
 
     @functools.cached_property
-    def tightest(self) -> LeastLeft:
+    def tightest(self) -> TightestDecision:
         """Where the bias takes most of the margin.
 
         Raises:
@@ -136,7 +136,7 @@ class AtWidth:
         np.divide(self.biases, self._margins, where=decided & ~lost, out=ratio)
         bit, m = (int(i) for i in np.unravel_index(np.argmax(ratio), ratio.shape))
         problem = self.certificate.problem
-        return LeastLeft(
+        return TightestDecision(
             bit_name=problem.program.layout.bit_names[bit],
             num_matches=m,
             num_inputs=int(problem.num_inputs[problem.component_of_bit[bit]]),
@@ -159,11 +159,8 @@ class AtWidth:
 
         The spread is that of infinite width.
         """
-        variances = self.certificate.variances
         left = self._margins - np.nan_to_num(self.biases)
-        random = np.isfinite(left) & (variances > 0)
-        ratio = np.divide(variances, left**2, where=random & (left > 0), out=np.zeros(random.shape))
-        return float(np.where(random & (left <= 0), np.inf, ratio).max())
+        return largest_ratio(self.certificate.variances, left)
 
     def ensemble_size(self, *, delta: float, num_decisions: int) -> int:
         """Networks enough that all decisions are right with probability at least 1 - delta.
@@ -177,11 +174,11 @@ class AtWidth:
         if not self.covered:
             return self.certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
         self.require()
-        return max(1, math.ceil(2 * self.noise_to_margin * math.log(num_decisions / delta)))
+        return networks_needed(self.noise_to_margin, delta=delta, num_decisions=num_decisions)
 
-    def width_needed(self, share: float = SHARE) -> finite_width.WidthNeeded:
+    def width_needed(self, share: float = SHARE) -> WidthNeeded:
         """The width at which the bias takes at most this share of every margin, by the same fit."""
-        needed = finite_width.WidthNeeded(1, True, "nothing is decided")
+        needed = WidthNeeded(1, True, "nothing is decided")
         problem = self.certificate.problem
         least: dict[tuple[int, int, int], float] = {}
         for component, n0 in zip(problem.components, problem.num_inputs.tolist(), strict=True):
@@ -193,7 +190,7 @@ class AtWidth:
             # At a single match a network interpolates, whatever its width.
             if m < 2:
                 continue
-            found = finite_width.width_needed(
+            at_least = width_needed(
                 n0,
                 m,
                 share * margin,
@@ -201,8 +198,8 @@ class AtWidth:
                 num_outputs=num_outputs,
                 weight_std=self.certificate.weight_std,
             )
-            if (not found.covered, found.value) > (not needed.covered, needed.value):
-                needed = found
+            if (not at_least.covered, at_least.value) > (not needed.covered, needed.value):
+                needed = at_least
         return needed
 
     def require(self) -> None:

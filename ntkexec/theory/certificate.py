@@ -4,29 +4,34 @@ networks that takes.
 A bit with w writers, a of them matched, has the mean a alpha + (w - a) beta (`predictor.mean`). A
 program is certified if every bit has its mean on the right side of its threshold
 (`ntkexec.theory.thresholds`) in all states that the bound on the matches admits. That speaks of the limit
-of infinite width; `ntkexec.theory.finite_width` says what is known of networks that are not as wide.
+of infinite width; `ntkexec.theory.at_width` says what is known of networks that are not as wide.
 """
 
 import dataclasses
 import functools
 import math
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from ntkexec.errors import CertificateError, EnsembleError
+from ntkexec.program.facts import as_html, as_text
 from ntkexec.program.problem import LearningProblem
 from ntkexec.theory import predictor
-from ntkexec.theory.match_bound import NEVER, MatchBound
+from ntkexec.theory.match_bound import MatchBound
+from ntkexec.theory.padding import padding_needed
 from ntkexec.theory.thresholds import BitMeans, bit_means, check_convention, threshold_table
+from ntkexec.theory.union_bound import (
+    check_odds,
+    failure_probability,
+    largest_ratio,
+    networks_needed,
+)
 from ntkexec.vocabulary import CONVENTIONS, Convention, Draw
-
-MAX_PADDING = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Weakest:
+class WeakestDecision:
     """The decision that comes closest to its threshold: where the certificate is tight, or fails.
 
     Args:
@@ -36,7 +41,7 @@ class Weakest:
         expected: whether the bit must be 1.
         num_matches: m.
         num_writers: w.
-        num_active: a.
+        num_matched_writers: a.
         mean: at infinite width.
         threshold: which it must exceed, or not.
         margin: distance to the threshold, negative on its wrong side.
@@ -48,7 +53,7 @@ class Weakest:
     expected: bool
     num_matches: int
     num_writers: int
-    num_active: int
+    num_matched_writers: int
     mean: float
     threshold: float
     margin: float
@@ -138,7 +143,7 @@ class Certificate:
         return np.where((owner >= 0)[:, None], variance, 0.0)
 
     @functools.cached_property
-    def weakest(self) -> Weakest:
+    def weakest(self) -> WeakestDecision:
         """The decision that decides whether the program is certified."""
         # Where both sides are as close, up to the rounding of thresholds, the 1 is told.
         slack = np.spacing(np.float32(abs(self.thresholds).max()))
@@ -146,14 +151,14 @@ class Certificate:
         margins = self.one_margins if expected else self.zero_margins
         bit, m = (int(i) for i in np.unravel_index(np.argmin(margins), margins.shape))
         means = self._means.one if expected else self._means.zero
-        return Weakest(
+        return WeakestDecision(
             component=int(self.problem.component_of_bit[bit]),
             bit=bit,
             bit_name=self.problem.program.layout.bit_names[bit],
             expected=expected,
             num_matches=m,
             num_writers=int(self.problem.program.num_writers[bit]),
-            num_active=int(self.bound.min_active[bit, m]) if expected else 0,
+            num_matched_writers=int(self.bound.min_matched_writers[bit, m]) if expected else 0,
             mean=float(means[bit, m]),
             threshold=float(self.thresholds[bit, m]),
             margin=float(margins[bit, m]),
@@ -196,13 +201,7 @@ class Certificate:
     @functools.cached_property
     def noise_to_margin(self) -> float:
         """Largest variance of one network's output over its squared margin, over all decisions."""
-        margins = np.minimum(self.one_margins, self.zero_margins)
-        random = np.isfinite(margins) & (self.variances > 0)
-        hopeless = random & (margins <= 0)
-        ratio = np.divide(
-            self.variances, margins**2, where=random & ~hopeless, out=np.zeros(random.shape)
-        )
-        return float(np.where(hopeless, np.inf, ratio).max())
+        return largest_ratio(self.variances, np.minimum(self.one_margins, self.zero_margins))
 
     def ensemble_size(self, *, delta: float, num_decisions: int) -> int:
         """Networks enough that all decisions are right with probability at least 1 - delta.
@@ -218,16 +217,15 @@ class Certificate:
         """
         check_odds(delta, num_decisions)
         self.require()
-        needed = 2 * self.noise_to_margin * math.log(num_decisions / delta)
-        return max(1, math.ceil(needed))
+        return networks_needed(self.noise_to_margin, delta=delta, num_decisions=num_decisions)
 
     def failure_probability(self, *, num_members: int, num_decisions: int) -> float:
         """The union bound turned round: probability of any error with `num_members` networks."""
         if not self.certified:
             return 1.0
-        if self.noise_to_margin == 0:
-            return 0.0
-        return min(1.0, num_decisions * math.exp(-num_members / (2 * self.noise_to_margin)))
+        return failure_probability(
+            self.noise_to_margin, num_members=num_members, num_decisions=num_decisions
+        )
 
     def require_networks(self, *, weight_std: float, bias_std: float, draw: str) -> None:
         """Raises EnsembleError unless the certificate speaks of such networks.
@@ -252,6 +250,10 @@ class Certificate:
                 f"the certificate is for {self.draw} networks, but these are {draw}"
             )
 
+    def with_padding(self, padding: int) -> "Certificate":
+        """The certificate of the same problem with another padding."""
+        return dataclasses.replace(self, problem=dataclasses.replace(self.problem, padding=padding))
+
     def conventions(self) -> dict[str, "Certificate"]:
         """The same certificate under every convention for the thresholds, to be compared."""
         return {
@@ -266,34 +268,6 @@ class Certificate:
             matches: largest number of matches seen in every component, shape (c,).
         """
         return bool((np.asarray(matches) <= self.bound.max_matches).all())
-
-    def curves(self) -> dict[str, Any]:
-        """What `ntkexec.plots.certificate` draws, as plain data.
-
-        Returns:
-            `curves`: by n0, as text, C(m, n0) for m = 2, 3, ... up to the largest that can occur;
-            `bits`: n0, m and the interference (w - a) / a with the fewest matched writers a that
-            are possible, for every bit and m, each triple once; `verdict`: one sentence. With one
-            threshold for all bits, a bit is certified where its interference is below the curve.
-        """
-        sizes = np.asarray(self.problem.num_inputs)
-        found = set()
-        for bit, owner in enumerate(self.problem.component_of_bit.tolist()):
-            for m in range(2, self.bound.min_active.shape[1]):
-                active = int(self.bound.min_active[bit, m])
-                if owner >= 0 and active != NEVER:
-                    writers = int(self.problem.program.num_writers[bit])
-                    found.add((int(sizes[owner]), m, (writers - active) / active))
-        used = sorted({n0 for n0, _, _ in found})
-        largest = {n0: max(m for size, m, _ in found if size == n0) for n0 in used}
-        return {
-            "curves": {
-                str(n0): [float(predictor.capacity(m, n0)) for m in range(2, largest[n0] + 1)]
-                for n0 in used
-            },
-            "bits": [{"n0": n0, "m": m, "collisions": y} for n0, m, y in sorted(found)],
-            "verdict": self.verdict(),
-        }
 
     def require(self) -> None:
         """Raises CertificateError, naming the bit and the m that fail, unless certified."""
@@ -326,7 +300,7 @@ class Certificate:
             )
         return (
             f"not certified: bit {tight.bit_name} has {tight.num_writers} writers, but at "
-            f"m = {tight.num_matches} matches and {tight.num_active} matched writer(s) its mean is "
+            f"m = {tight.num_matches} matches and {tight.num_matched_writers} matched writer(s) its mean is "
             f"{tight.mean:.4f}, not above its threshold {tight.threshold:.4f} (with one threshold for "
             f"all bits, w - 1 < C = {self.capacity:.2f} is needed); {remedy}"
         )
@@ -339,85 +313,26 @@ class Certificate:
             f"thresholds by {self.convention_in_use}: {told}, smallest margin {self.smallest_margin:.4f})"
         )
 
-    def __str__(self) -> str:
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values, for a table."""
         problem, tight = self.problem, self.weakest
-        rows = [
+        return [
             ("program", repr(problem.program)),
             ("networks", f"{problem.kind}: {len(problem.components)} learning problems"),
             ("matches m", f"at most {self.max_matches}; {self.bound.basis}"),
             (
                 "tightest bit",
                 f"{tight.bit_name} when it is {int(tight.expected)}: w = {tight.num_writers}, "
-                f"a >= {tight.num_active}",
+                f"a >= {tight.num_matched_writers}",
             ),
             ("  at m, n0", f"{tight.num_matches}, {problem.num_inputs[tight.component]}"),
             ("  C(m, n0)", f"{self.capacity:.2f}"),
             ("  threshold", f"{self.threshold:.4f} (convention: {self.convention_in_use})"),
             ("verdict", self.verdict()),
         ]
-        return "\n".join(f"{name:<13} {value}" for name, value in rows)
 
+    def __str__(self) -> str:
+        return as_text(self.rows())
 
-def check_odds(delta: float, num_decisions: int) -> None:
-    """Raises CertificateError unless 0 < delta < 1 and something is decided."""
-    if not 0 < delta < 1:
-        raise CertificateError(f"delta must lie between 0 and 1, got {delta}")
-    if num_decisions < 1:
-        raise CertificateError(f"at least one decision is needed, got {num_decisions}")
-    if not math.isfinite(num_decisions / delta):
-        raise CertificateError(f"delta {delta:g} is too small for {num_decisions} decisions")
-
-
-def _with_padding(certificate: Certificate, padding: int) -> Certificate:
-    return dataclasses.replace(
-        certificate, problem=dataclasses.replace(certificate.problem, padding=padding)
-    )
-
-
-def padding_needed(certificate: Certificate) -> int:
-    """The least padding with which the program is certified, by bisection.
-
-    Raises:
-        CertificateError: none up to a million helps.
-
-    Source: padding lemma: C(m, n0) grows without bound in n0 at fixed m.
-    """
-    high = 0
-    while not _with_padding(certificate, high).certified:
-        high = max(1, 2 * high)
-        if high > MAX_PADDING:
-            raise CertificateError(
-                f"no padding up to {MAX_PADDING} certifies {certificate.problem.program.name}"
-            )
-    low = high // 2
-    while low < high:
-        middle = (low + high) // 2
-        if _with_padding(certificate, middle).certified:
-            high = middle
-        else:
-            low = middle + 1
-    return high
-
-
-def padded(certificate: Certificate, *, delta: float, num_decisions: int) -> Certificate:
-    """The certificate with the padding that makes the ensemble cheapest.
-
-    Padding raises the margins, so fewer networks are needed, but each has more inputs and must be
-    wider in proportion. The cost that is minimised, over a geometric grid, is therefore networks
-    times inputs squared.
-    """
-    try:
-        least = padding_needed(certificate)
-    except CertificateError:
-        # Its sentence names the bit, and what would certify it.
-        raise CertificateError(certificate.verdict()) from None
-    base = max(1, int(certificate.problem.num_inputs.max()))
-    grid = {least, *(least + round(base * step / 4) for step in (1, 2, 4, 8, 16, 32, 64))}
-    if certificate.certified:
-        grid.add(certificate.problem.padding)
-
-    def cost(candidate: Certificate) -> int:
-        size = candidate.ensemble_size(delta=delta, num_decisions=num_decisions)
-        return size * int((candidate.problem.num_inputs**2).sum())
-
-    return min((_with_padding(certificate, p) for p in sorted(grid)), key=cost)
+    def _repr_html_(self) -> str:
+        return as_html(self.rows())

@@ -9,12 +9,12 @@ from jaxtyping import Bool, Int
 from scipy import optimize, sparse
 
 from ntkexec.errors import CertificateError
+from ntkexec.program.invariants import NOTHING, Invariants
 from ntkexec.program.problem import LearningProblem, structural_counts
-from ntkexec.program.program import Template
-from ntkexec.program.promises import Places, invariant_places, promises_kept
+from ntkexec.program.templates import Template
 
 NEVER = np.iinfo(np.int32).max
-"""Marks, in `MatchBound.min_active`, a combination that does not occur."""
+"""Marks, in `MatchBound.min_matched_writers`, a combination that does not occur."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class MatchBound:
 
     Args:
         max_matches: m_max of every component; shape (c,).
-        min_active: for every bit and every m, the fewest matched writers that a 1 can have when
+        min_matched_writers: for every bit and every m, the fewest matched writers that a 1 can have when
             its component has m matches, or `NEVER`; shape (k, largest m + 1).
         can_be_zero: for every bit and every m, whether the bit can be 0 then; shape as before.
         basis: how the bound was obtained, in words.
@@ -31,7 +31,7 @@ class MatchBound:
     """
 
     max_matches: Int[np.ndarray, "c"]
-    min_active: Int[np.ndarray, "k m"]
+    min_matched_writers: Int[np.ndarray, "k m"]
     can_be_zero: Bool[np.ndarray, "k m"]
     basis: str
     given: bool = False
@@ -53,18 +53,17 @@ def state_bound(
             of the bits.
         time_limit: seconds for one component.
     """
-    invariants = promises_kept(problem.program) if only_valid else ()
-    places = invariant_places(invariants)
+    invariants = problem.program.kept_invariants if only_valid else NOTHING
     # Slots of a table make components of one shape, often thousands: one programme serves them all.
     known: dict[_Shape, tuple[int, bool]] = {}
-    found = []
+    largest = []
     for component in problem.components:
-        shape = _shape_of([problem.program.templates[t] for t in component.templates], places)
+        shape = _shape_of([problem.program.templates[t] for t in component.templates], invariants)
         if shape not in known:
             known[shape] = _largest_compatible_set(shape, time_limit)
-        found.append(known[shape])
-    exact = all(proven for _, proven in found)
-    max_matches = np.array([size for size, _ in found])
+        largest.append(known[shape])
+    exact = all(proven for _, proven in largest)
+    max_matches = np.array([size for size, _ in largest])
     kept = " and ".join(sorted({i.reason for i in invariants}))
     assumption = f" where {kept}, which every step keeps" if kept else ""
     method = "integer programming" if exact else "upper bound of integer programming"
@@ -77,8 +76,8 @@ def given_bound(problem: LearningProblem, max_matches: int) -> MatchBound:
         raise CertificateError(f"a bound on the matches is at least 1, got {max_matches}")
     sizes = np.array([len(c.templates) for c in problem.components])
     basis = f"given: m <= {max_matches}"
-    found = _bound_from_counts(problem, np.minimum(sizes, max_matches), basis)
-    return dataclasses.replace(found, given=True)
+    bound = _bound_from_counts(problem, np.minimum(sizes, max_matches), basis)
+    return dataclasses.replace(bound, given=True)
 
 
 def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis: str) -> MatchBound:
@@ -88,8 +87,8 @@ def _bound_from_counts(problem: LearningProblem, max_matches: np.ndarray, basis:
     m = np.arange(problem.max_matches + 1)
     within = m <= max_matches[owner][:, None]
     can_be_one = within & (m >= 1) & (writers > 0)[:, None]
-    min_active = np.where(can_be_one, np.maximum(1, fewest), NEVER)
-    return MatchBound(max_matches, min_active, within & can_be_zero, basis)
+    min_matched_writers = np.where(can_be_one, np.maximum(1, fewest), NEVER)
+    return MatchBound(max_matches, min_matched_writers, within & can_be_zero, basis)
 
 
 class _Shape(NamedTuple):
@@ -103,16 +102,12 @@ class _Shape(NamedTuple):
     at_most: tuple[tuple[int, tuple[tuple[int, ...], ...]], ...]
 
 
-def _shape_of(templates: Sequence[Template], places: Places) -> _Shape:
-    """The shape of a component; a group that nothing reads, or a bound that cannot bind, is left out."""
+def _shape_of(templates: Sequence[Template], invariants: Invariants) -> _Shape:
+    """The shape of a component."""
     place: dict[int, int] = {}
     for template in templates:
         for bit, _ in template.condition:
             place.setdefault(bit, len(place))
-    groups: dict[tuple[int, int], dict[int, list[int]]] = {}
-    for bit, own in place.items():
-        for invariant, group, bound in places.get(bit, ()):
-            groups.setdefault((invariant, bound), {}).setdefault(group, []).append(own)
     return _Shape(
         tuple(
             tuple((place[bit], bool(value)) for bit, value in template.condition)
@@ -120,9 +115,8 @@ def _shape_of(templates: Sequence[Template], places: Places) -> _Shape:
         ),
         tuple(
             sorted(
-                (bound, tuple(sorted(tuple(sorted(group)) for group in parts.values())))
-                for (_, bound), parts in groups.items()
-                if len(parts) > bound
+                (one.bound, tuple(sorted(tuple(sorted(place[b] for b in g)) for g in one.groups)))
+                for one in invariants.among(place)
             )
         ),
     )

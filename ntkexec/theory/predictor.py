@@ -1,6 +1,6 @@
-"""Mean and variance of the trained network's output, in closed form, for an encoded state.
+"""Mean and variance of the trained network's output, in closed form, at a match set.
 
-A state that matches m of n0 templates is encoded as the vector with 1/sqrt(m) at the matched ones.
+A set of m of n0 templates is encoded as the vector with 1/sqrt(m) at the matched ones.
 Every function takes arrays (NumPy or JAX) or whole numbers and works in the given precision;
 `num_matches` = 0, where the network's output is 0 whatever its weights, is included.
 """
@@ -27,7 +27,7 @@ def _as_float(number: Numbers) -> Numbers:
 
 
 def matched_cosine(num_matches: Numbers) -> Numbers:
-    """Cosine 1/sqrt(m) between an encoded state and the basis vector of a matched template."""
+    """Cosine 1/sqrt(m) between a match set and the basis vector of a matched template."""
     m = _as_float(num_matches)
     xp = m.__array_namespace__()
     return 1 / xp.sqrt(xp.maximum(m, xp.ones_like(m)))
@@ -63,7 +63,7 @@ def coefficients(num_matches: Numbers, num_templates: Numbers) -> Coefficients:
 
 
 def mean(
-    num_matches: Numbers, num_templates: Numbers, num_writers: Numbers, num_active: Numbers
+    num_matches: Numbers, num_templates: Numbers, num_writers: Numbers, num_matched_writers: Numbers
 ) -> Numbers:
     """Mean over initialisations of the trained network's output at one bit.
 
@@ -71,10 +71,10 @@ def mean(
         num_matches: m, matched templates.
         num_templates: n0, training pairs, padding included.
         num_writers: w, templates that write the bit.
-        num_active: a, those of them that are matched.
+        num_matched_writers: a, those of them that are matched.
     """
     alpha, beta = coefficients(num_matches, num_templates)
-    return num_active * alpha + (num_writers - num_active) * beta
+    return num_matched_writers * alpha + (num_writers - num_matched_writers) * beta
 
 
 def variance(num_matches: Numbers, num_templates: Numbers, *, weight_std: float = 1.0) -> Numbers:
@@ -106,18 +106,18 @@ def covariance(
     *,
     weight_std: float = 1.0,
 ) -> Numbers:
-    """Covariance over initialisations of one trained network's output at two encoded states.
+    """Covariance over initialisations of one trained network's output at two match sets.
 
     The same for every bit; different bits are independent.
 
     Args:
-        num_matches: m, templates that the first state matches.
-        other_matches: m' likewise of the second.
-        common: templates that both match.
+        num_matches: m, templates in the first match set.
+        other_matches: m' likewise in the second.
+        common: templates in both.
         num_templates: n0, training pairs, padding included.
         weight_std: standard deviation of the weights at initialisation.
 
-    Source: as for `variance`, which is the case of equal states. Before training the outputs are a
+    Source: as for `variance`, to which it comes down at equal match sets. Before training the outputs are a
         Gaussian process with covariance K; after it they are f0(x) - v(x) f0(X) up to the mean,
         v alpha at the matched templates and beta at the others.
     """
@@ -145,9 +145,9 @@ def covariance(
 
 
 def capacity(num_matches: Numbers, num_templates: Numbers) -> Numbers:
-    """C(m, n0) = alpha / |beta|: a bit is safe at one active writer if w - 1 < C. Infinite at m <= 1.
+    """C(m, n0) = alpha / |beta|: a bit is safe at one matched writer if w - 1 < C. Infinite at m <= 1.
 
-    With more active writers, a, it is (w - a) / a < C. C falls with m and grows with n0, about
+    With more matched writers, a, it is (w - a) / a < C. C falls with m and grows with n0, about
     (n0 - m) / m where n0 - m is far above sqrt(m); exactly, C + 1 = (n0 + lambda/c) / (m - lambda/Delta).
     """
     alpha, beta = coefficients(num_matches, num_templates)

@@ -64,8 +64,8 @@ def bit_means(problem: LearningProblem, bound: MatchBound) -> BitMeans:
     m = np.arange(problem.max_matches + 1)
     alpha, beta = predictor.coefficients(m[None, :], problem.num_inputs[owner][:, None])
     gap, zero = alpha - beta, writers * beta
-    possible = bound.min_active != NEVER
-    one = np.where(possible, zero + bound.min_active * gap, np.inf)
+    possible = bound.min_matched_writers != NEVER
+    one = np.where(possible, zero + bound.min_matched_writers * gap, np.inf)
     can_be_zero = bound.can_be_zero & (owner >= 0)[:, None]
     return BitMeans(zero, gap, one, can_be_zero)
 
@@ -84,14 +84,14 @@ def threshold_table(
         CertificateError: an unknown convention.
     """
     check_convention(convention)
-    found = bit_means(problem, bound)
+    means = bit_means(problem, bound)
     if convention == "zero":
-        exact = np.zeros_like(found.zero)
+        exact = np.zeros_like(means.zero)
     elif convention == "shared":
-        exact = _shared(problem, found)
+        exact = _shared(problem, means)
     else:
         fewest, can_be_zero = structural_counts(problem)
-        middle = found.zero + np.maximum(fewest, 1) * found.gap / 2
+        middle = means.zero + np.maximum(fewest, 1) * means.gap / 2
         exact = np.where(can_be_zero, middle, np.minimum(middle, 0))
     exact[:, 0] = WITHOUT_MATCH
     # A bit that no network learns has the output 0.
@@ -99,11 +99,11 @@ def threshold_table(
     return exact.astype(np.float32).astype(np.float64)
 
 
-def _shared(problem: LearningProblem, found: BitMeans) -> Float64[np.ndarray, "k m"]:
+def _shared(problem: LearningProblem, means: BitMeans) -> Float64[np.ndarray, "k m"]:
     """Half the smallest mean of a 1 of the component, never below 0; of a sole writer without one."""
     owner = problem.component_of_bit
     smallest = np.full((len(problem.components) + 1, problem.max_matches + 1), np.inf)
-    np.minimum.at(smallest, owner[owner >= 0], found.one[owner >= 0])
+    np.minimum.at(smallest, owner[owner >= 0], means.one[owner >= 0])
     m = np.arange(problem.max_matches + 1)
     sole, _ = predictor.coefficients(m[None, :], np.append(problem.num_inputs, 1)[:, None])
     return np.maximum(np.where(np.isinf(smallest), sole, smallest) / 2, 0.0)[owner]

@@ -10,8 +10,9 @@ import numpy as np
 
 from ntkexec import pipeline
 from ntkexec.check import Check, Measurement, Scale
-from ntkexec.program.layout import Word
-from ntkexec.program.program import Program, template
+from ntkexec.program.fields import Word
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.instance import Instance
 from ntkexec.theory import kernel, predictor
 from proofs_check.fixtures import threshold_tables

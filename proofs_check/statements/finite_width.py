@@ -15,7 +15,7 @@ from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
 from ntkexec.ensemble.schedule import schedule
 from ntkexec.runtime.precision import float64
-from ntkexec.theory import finite_width
+from ntkexec.theory import bias_fit, first_order
 from proofs_check.fixtures import plots, statistics, width_cells
 
 MORE: dict[Scale, int] = {"quick": 1, "standard": 3, "full": 12}
@@ -75,7 +75,7 @@ def measure_bound(scale: Scale, descent: Descent = "auto") -> Measurement:
     ]
     z = stats.norm.isf(statistics.FALSE_ALARM / 2 / len(cells))
     bounds = np.array(
-        [finite_width.bias_bound(c.num_inputs, c.num_matches, c.width, "auto").value for c in cells]
+        [bias_fit.bias_bound(c.num_inputs, c.num_matches, c.width, "auto").value for c in cells]
     )
     parts = np.array([abs(c.bias) for c in cells]) / bounds
     reach = z * np.array([c.error for c in cells]) / bounds
@@ -130,8 +130,8 @@ def measure_prediction(scale: Scale, sign: float = 1.0) -> Measurement:
         ]
         plan = schedule(n0, 1, width, tolerance=width_cells.TOLERANCE, descent=descent)
         target = width_cells.targets(n0, writers, 1)
-        found = finite_width.predicted_bias(target, np.concatenate(sets), width, plan, units=8000)
-        if not found.trusted and descent == "auto" and finite_width.movement(target, width) < 1:
+        found = first_order.predicted_bias(target, np.concatenate(sets), width, plan, units=8000)
+        if not found.trusted and descent == "auto" and first_order.movement(target, width) < 1:
             return Measurement(math.nan, details={"reason": found.reason})
         predicted += (sign * found.bias).reshape(len(cells), -1).mean(axis=1).tolist()
         measured += [c.bias for c in cells]

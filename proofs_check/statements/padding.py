@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from ntkexec.check import Check, Measurement, Scale
-from ntkexec.theory.certificate import padding_needed
+from ntkexec.theory.padding import padding_needed
 from proofs_check.statements.interference import certificate_of, edge_cases, wrong_bits
 
 

@@ -18,7 +18,8 @@ from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, thresholds
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.encoding import encode
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.recheck.verification import main as recheck
 
 SIZES = {"degree": 2, "slots": 4, "word": 1}

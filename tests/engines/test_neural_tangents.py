@@ -19,9 +19,11 @@ from ntkexec.errors import MissingExtraError, ProgramError
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
 from ntkexec.graphs.message_passing import graphs_tuple
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
 from ntkexec.runtime import precision
 from ntkexec.theory.certificate import Certificate

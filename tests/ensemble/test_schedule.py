@@ -13,9 +13,11 @@ from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import SAFETY, schedule, spectrum
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.runtime.precision import float64
 from ntkexec.theory import predictor
 from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL

@@ -12,9 +12,11 @@ from ntkexec.engines.boolean import boolean_engine
 from ntkexec.engines.kernel import kernel_engine
 from ntkexec.executor.encoding import encode, encoding
 from ntkexec.executor.protocol import decide
-from ntkexec.program.layout import Flag, Layout, Word
+from ntkexec.program.fields import Flag, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import given_bound
 

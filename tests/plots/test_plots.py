@@ -14,6 +14,7 @@ from ntkexec.plots import certificate as certificate_plot
 from ntkexec.plots import finite_width, scaling
 from ntkexec.plots import margins as margins_plot
 from ntkexec.programs.graph import bfs
+from ntkexec.theory.interference import interference_curves
 
 
 @pytest.mark.parametrize("kind", ["joint", "factored"])
@@ -23,9 +24,10 @@ def test_a_program_is_certified_if_and_only_if_all_bits_lie_below_their_curve(ki
     found = pipeline.certify(
         program, kind=kind, padding=padding, num_decisions=1000, threshold="shared"
     )
-    record = found.curves()
+    record = interference_curves(found)
     below = [
-        bit["collisions"] < record["curves"][str(bit["n0"])][bit["m"] - 2] for bit in record["bits"]
+        bit["interference"] < record["curves"][str(bit["n0"])][bit["m"] - 2]
+        for bit in record["bits"]
     ]
     assert all(below) == found.certified
     assert found.conventions()["bit"].certified

@@ -14,9 +14,10 @@ from support.programs import (
 )
 
 from ntkexec.errors import CertificateError
-from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
+from ntkexec.program.fields import Flag, OneHot, Table, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.match_sets import all_match_sets, as_matrix
-from ntkexec.program.program import template
+from ntkexec.program.templates import template
 from ntkexec.recheck.program import mask, possible_sets
 
 pytestmark = TYPE_CHECKED_STRATEGIES

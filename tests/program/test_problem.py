@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
 
 from ntkexec.errors import ProgramError
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem, ragged_to_padded
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 
@@ -88,6 +90,7 @@ def test_targets_are_the_training_set_restricted_to_the_component(problem):
         for target, index in zip(targets, stack.components, strict=True):
             part = problem.components[index]
             where = np.ix_(part.templates, part.bits)
+            np.testing.assert_array_equal(problem.writes(index), full[where])
             rows, columns = len(part.templates), len(part.bits)
             np.testing.assert_array_equal(target[:rows, :columns], full[where])
             assert not target[rows:].any()

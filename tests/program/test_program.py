@@ -1,13 +1,13 @@
 """Templates and programs: canonical form, validation, identity and parts."""
 
 import dataclasses
+import html.parser
 import os
 import random
 import re
 import subprocess
 import sys
 
-import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
 
 from ntkexec.errors import ProgramError
-from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
-from ntkexec.program.program import Program, template
+from ntkexec.program.fields import Flag, OneHot, Table, Word
+from ntkexec.program.layout import Layout
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
 
 pytestmark = TYPE_CHECKED_STRATEGIES
@@ -184,6 +186,7 @@ def test_the_digest_is_the_same_in_every_process():
 def test_counts_and_training_set_are_those_of_a_loop(drawn):
     written = written_table(drawn)
     assert drawn.num_templates == len(drawn.templates)
+    assert drawn.writers == tuple(tuple(np.flatnonzero(column)) for column in written.T)
     np.testing.assert_array_equal(drawn.num_writers, written.sum(axis=0))
     conditions = sum(len(entry.condition) for entry in drawn.templates)
     assert drawn.num_nonzeros == conditions + written.sum()
@@ -191,31 +194,6 @@ def test_counts_and_training_set_are_those_of_a_loop(drawn):
     np.testing.assert_array_equal(inputs, np.eye(len(drawn.templates)))
     np.testing.assert_array_equal(targets, written)
     assert inputs.dtype == targets.dtype == np.float32
-
-
-@MANY
-@given(programs())
-def test_components_are_those_of_the_graph_that_joins_templates_to_their_outputs(drawn):
-    graph = nx.Graph()
-    for index, entry in enumerate(drawn.templates):
-        graph.add_edges_from((("template", index), ("bit", bit)) for bit in entry.outputs)
-    expected = {
-        tuple(
-            tuple(sorted(number for kind, number in part if kind == wanted))
-            for wanted in ("template", "bit")
-        )
-        for part in nx.connected_components(graph)
-    }
-    assert {(c.templates, c.bits) for c in drawn.components} == expected
-    firsts = [component.templates[0] for component in drawn.components]
-    assert firsts == sorted(firsts)
-
-
-def test_components_join_templates_through_a_chain_of_shared_outputs():
-    chain = program(template({0: 1}, [0]), template({1: 1}, [2]), template({2: 1}, [0, 1, 2]))
-    assert [c.templates for c in chain.components] == [(0, 1, 2)]
-    apart = program(template({0: 1}, [0]), template({1: 1}, [2]), template({2: 1}, [0, 1]))
-    assert [(c.templates, c.bits) for c in apart.components] == [((0, 2), (0, 1)), ((1,), (2,))]
 
 
 @MANY
@@ -240,6 +218,53 @@ def test_describe_reads_as_the_docstring_says():
     assert p.describe(1) == "always -> tick"
     assert "2 templates" in repr(p)
     assert "'p'" in repr(p)
+
+
+class Cells(html.parser.HTMLParser):
+    """The text of every cell of a page, by table and row."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tables, self.inside = [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside &= tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self.inside:
+            self.tables[-1][-1][-1] += data
+
+
+def test_a_notebook_shows_sizes_fields_and_the_first_templates():
+    entries = [template({0: 1, 1: i & 1, 2: i >> 1 & 1, 3: i >> 2 & 1}, [1]) for i in range(8)]
+    entries += [template({0: 0, 1: i & 1, 2: i >> 1 & 1, 3: i >> 2 & 1}, [0, 1]) for i in range(8)]
+    layout = Layout((Flag("a"), Word("w", 3)), (Table("inbox", 2, (OneHot("choice", 2),)),))
+    drawn = Program("<script>", layout, tuple(entries))
+    page = drawn._repr_html_()
+    assert "<script>" not in page
+    sizes, fields, listed = Cells(page).tables
+    assert sizes[0] == ["templates", "16, with 88 conditions and outputs"]
+    assert sizes[1] == ["state", "8 bits, 4 of them messages"]
+    assert sizes[3] == ["writers w", "at most 16 for one bit, first w[0]"]
+    assert fields[1:] == [
+        ["a", "flag", "1", "no"],
+        ["w", "word", "3", "no"],
+        ["inbox[2].choice", "one-hot", "2", "yes"],
+    ]
+    assert [row for (row,) in listed[1:]] == [drawn.describe(i) for i in range(12)]
+    assert "... and 4 more" in page
+    # The twin: a program that is shown whole does not say that something is missing.
+    assert "more" not in program(template({0: 1}, [1]))._repr_html_()
 
 
 # Known defects: strict, so that whoever repairs one is told to drop the mark.

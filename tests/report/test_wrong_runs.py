@@ -7,7 +7,7 @@ import pytest
 
 from ntkexec import pipeline, report
 from ntkexec.cli import main
-from ntkexec.program.layout import INVALID
+from ntkexec.program.fields import INVALID
 from ntkexec.programs import ALGORITHMS
 
 ARITHMETIC = ("permute", "add", "multiply", "sbn")

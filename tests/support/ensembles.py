@@ -3,9 +3,11 @@
 import numpy as np
 
 from ntkexec.ensemble.training import Chunk, Weights, chunks, join, train_chunk
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 
 EPS32 = float(np.finfo(np.float32).eps)
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ntkexec.errors import LayoutError
 from ntkexec.graphs import Graph
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs import Instance
 
 ALL, NONE = ~np.uint64(0), np.uint64(0)

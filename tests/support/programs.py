@@ -12,9 +12,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ntkexec.program.layout import Code, Layout, OneHot, Table
+from ntkexec.program.fields import Code, OneHot, Table
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, Template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import Template
 from ntkexec.testing import layouts, programs
 
 __all__ = ["layouts", "programs"]  # and what is defined here

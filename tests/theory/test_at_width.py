@@ -22,10 +22,11 @@ from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
 from ntkexec.program.problem import KINDS, LearningProblem
 from ntkexec.programs.graph import flooding
-from ntkexec.theory import finite_width
+from ntkexec.theory import bias_fit
 from ntkexec.theory.at_width import SHARE, TOLERANCE, AtWidth
-from ntkexec.theory.certificate import Certificate, padded
+from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import state_bound
+from ntkexec.theory.padding import padded
 from ntkexec.vocabulary import CONVENTIONS
 from proofs_check.fixtures.programs import collision_program
 
@@ -45,7 +46,7 @@ def test_the_biases_are_those_of_the_fit_at_every_number_of_matches():
     assert found.covered
     n0 = int(HUB.num_inputs[HUB.component_of_bit[TARGET]])
     for m in range(2, 61):
-        expected = finite_width.bias_bound(n0, m, 1024, "auto").value
+        expected = bias_fit.bias_bound(n0, m, 1024, "auto").value
         assert found.biases[TARGET, m] == max(expected, TOLERANCE)
     assert found.biases[TARGET, 1] == TOLERANCE
     assert found.biases[TARGET, 0] == 0

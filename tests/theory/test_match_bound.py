@@ -17,10 +17,11 @@ from support.programs import (
 )
 
 from ntkexec.errors import CertificateError
-from ntkexec.program.layout import Flag, Layout, OneHot, Table
+from ntkexec.program.fields import Flag, OneHot, Table
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem
-from ntkexec.program.program import Program, template
-from ntkexec.program.promises import promises_kept
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
 from ntkexec.theory.match_bound import NEVER, given_bound, state_bound
 from proofs_check.fixtures.programs import collision_program
@@ -45,7 +46,7 @@ def violations(problem, bound, states):
     found = []
     for bit, owner in enumerate(problem.component_of_bit.tolist()):
         for m, a in {*zip(count[:, owner].tolist(), active[:, bit].tolist(), strict=True)}:
-            allowed = bound.min_active[bit, m]
+            allowed = bound.min_matched_writers[bit, m]
             if a and (m > bound.max_matches[owner] or allowed == NEVER or a < allowed):
                 found.append((bit, m, a))
     return found
@@ -54,7 +55,7 @@ def violations(problem, bound, states):
 def states_that_keep(program):
     """States that keep what the program provably keeps of its layout's promises."""
     states = all_states(program.layout.num_bits)
-    return states[keeps(promises_kept(program), states)]
+    return states[keeps(program.kept_invariants, states)]
 
 
 @MANY
@@ -137,7 +138,7 @@ def test_the_bound_is_attained_in_the_worst_state(writers, others):
     bound = state_bound(problem)
     target = problem.program.layout.bit("target")
     assert bound.max_matches.tolist() == [others + 1]
-    assert bound.min_active[target].tolist() == [
+    assert bound.min_matched_writers[target].tolist() == [
         NEVER,
         *[1] * (others + 1),
         *[NEVER] * (writers - 1),
@@ -154,9 +155,9 @@ def test_matches_outside_the_writers_leave_the_rest_to_the_writers():
     templates = [template({i: 1}, [4]) for i in range(3)] + [template({3: 1}, [3])]
     problem = LearningProblem(Program("p", layout, tuple(templates)), "joint")
     bound = state_bound(problem)
-    assert bound.min_active[4].tolist() == [NEVER, 1, 1, 2, 3]
-    assert bound.min_active[3].tolist() == [NEVER, 1, 1, 1, 1]
-    assert (bound.min_active[:3] == NEVER).all()
+    assert bound.min_matched_writers[4].tolist() == [NEVER, 1, 1, 2, 3]
+    assert bound.min_matched_writers[3].tolist() == [NEVER, 1, 1, 1, 1]
+    assert (bound.min_matched_writers[:3] == NEVER).all()
 
 
 def test_invariants_lower_the_bound_and_are_named():

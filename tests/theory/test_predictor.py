@@ -207,7 +207,7 @@ def test_jax_arrays_give_the_same_under_jit():
         lambda m: predictor.coefficients(m, 21),
         lambda m: predictor.variance(m, 21, weight_std=1.5),
         lambda m: predictor.capacity(m, 21),
-        functools.partial(predictor.mean, num_templates=21, num_writers=3, num_active=1),
+        functools.partial(predictor.mean, num_templates=21, num_writers=3, num_matched_writers=1),
     )
     for function in functions:
         with precision.float64():

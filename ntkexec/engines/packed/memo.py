@@ -18,9 +18,8 @@ from ntkexec.engines.packed.plan import Correction, PackedProgram
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble, evaluation
 from ntkexec.errors import EnsembleError
-from ntkexec.program.layout import AtMost
-from ntkexec.program.program import Template
-from ntkexec.program.promises import promises_kept
+from ntkexec.program.invariants import AtMost
+from ntkexec.program.templates import Template
 from ntkexec.theory.certificate import Certificate
 
 MAX_SETS = 1 << 20
@@ -62,7 +61,7 @@ def memo_engine(networks: Ensemble | GaussianEnsemble, certificate: Certificate)
         )
     assert isinstance(networks, Ensemble)
     table = tabulate(networks, np.asarray(plain.thresholds, np.float64))
-    invariants = sorted({found.reason for found in promises_kept(networks.problem.program)})
+    invariants = sorted({found.reason for found in networks.problem.program.kept_invariants})
     where = f" where {' and '.join(invariants)}" if invariants else ""
     return PackedEngine(
         plain,
@@ -84,7 +83,7 @@ def tabulate(networks: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> Table:
         EnsembleError: see `memo_engine`.
     """
     problem = networks.problem
-    invariants = promises_kept(problem.program)
+    invariants = problem.program.kept_invariants
     num_sets, corrections, margin, error = 0, list[Correction](), np.inf, 0.0
     for stack, weights in zip(problem.stacks, networks.weights, strict=True):
         for position, index in enumerate(stack.components):
@@ -102,7 +101,7 @@ def tabulate(networks: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> Table:
                 sets,
             )
             for column, bit in enumerate(component.bits):
-                writes = np.array([bit in entry.outputs for entry in templates])
+                writes = problem.writes(index)[:, column]
                 means, errors = found.mean[:, column], found.error[:, column]
                 margins = means - thresholds[bit, sets.sum(axis=1)]
                 margin = min(margin, float(np.abs(margins[errors != 0]).min(initial=np.inf)))

@@ -16,7 +16,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ntkexec.program.layout import Table
+from ntkexec.program.fields import Table
 from ntkexec.program.program import Program
 
 # The clock may show this many different readings, or two rounds of them: all are compiled.
@@ -170,14 +170,6 @@ class PackedProgram:
         return self.program.layout.num_computation_bits
 
     @functools.cached_property
-    def _writers(self) -> list[list[int]]:
-        writers: list[list[int]] = [[] for _ in range(self.num_bits)]
-        for index, entry in enumerate(self.program.templates):
-            for bit in entry.outputs:
-                writers[bit].append(index)
-        return writers
-
-    @functools.cached_property
     def _corrected(self) -> frozenset[int]:
         return frozenset(correction.bit for correction in self.corrections)
 
@@ -188,7 +180,7 @@ class PackedProgram:
         return frozenset(
             bit
             for bit in range(self.split)
-            if [templates[t].condition for t in self._writers[bit]] == [((bit, True),)]
+            if [templates[t].condition for t in self.program.writers[bit]] == [((bit, True),)]
             and bit not in self._corrected
         )
 
@@ -245,7 +237,9 @@ class PackedProgram:
             outside = {
                 bit
                 for bit in closed
-                if any(not self._reads(template) <= closed for template in self._writers[bit])
+                if any(
+                    not self._reads(template) <= closed for template in self.program.writers[bit]
+                )
             }
             if not outside:
                 break
@@ -270,7 +264,7 @@ class PackedProgram:
         """The bit and all that its future depends on."""
         found, left = {bit}, [bit]
         while left:
-            for template in self._writers[left.pop()]:
+            for template in self.program.writers[left.pop()]:
                 new = self._reads(template) - found
                 found |= new
                 left += new
@@ -285,7 +279,7 @@ class PackedProgram:
             values = {
                 bit: any(
                     all(values[b] == v for b, v in templates[t].condition)
-                    for t in self._writers[bit]
+                    for t in self.program.writers[bit]
                 )
                 for bit in values
             }
@@ -304,7 +298,9 @@ class PackedProgram:
             return None
         guarded: dict[frozenset[tuple[int, bool]], list[int]] = {}
         for slot in self._message_slots:
-            required = {bit: self._always_required(bit) for bit in slot if self._writers[bit]}
+            required = {
+                bit: self._always_required(bit) for bit in slot if self.program.writers[bit]
+            }
             written = [bit for bit, guard in required.items() if guard]
             guard = frozenset.intersection(*(required[bit] for bit in written)) if written else None
             if guard:
@@ -329,7 +325,7 @@ class PackedProgram:
 
     def _always_required(self, bit: int) -> frozenset[tuple[int, bool]]:
         """What all writers of a bit require of constant bits."""
-        conditions = (self.program.templates[t].condition for t in self._writers[bit])
+        conditions = (self.program.templates[t].condition for t in self.program.writers[bit])
         return frozenset.intersection(
             *(frozenset(entry for entry in c if entry[0] in self.constants) for c in conditions)
         )

@@ -8,10 +8,9 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Int, Int32
 
-from ntkexec.errors import ColouringError, GraphError, shown
+from ntkexec.errors import ColouringError, GraphError, did_you_mean, shown
 from ntkexec.graphs.colouring.parallel import jones_plassmann
 from ntkexec.graphs.nodes import ordered_nodes
-from ntkexec.runtime.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import scipy.sparse

@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 
-from ntkexec.errors import GraphError, shown
+from ntkexec.errors import GraphError, did_you_mean, shown
 from ntkexec.graphs.generators import samplers
 from ntkexec.graphs.generators.spec import (
     DIRECTED,
@@ -13,7 +13,6 @@ from ntkexec.graphs.generators.spec import (
     check_size,
     parse_arguments,
 )
-from ntkexec.runtime.suggest import did_you_mean
 
 
 def parse(spec: str) -> nx.Graph:

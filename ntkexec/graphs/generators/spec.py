@@ -8,8 +8,7 @@ from typing import Literal
 import networkx as nx
 import numpy as np
 
-from ntkexec.errors import GraphError, shown
-from ntkexec.runtime.suggest import did_you_mean
+from ntkexec.errors import GraphError, did_you_mean, shown
 
 # Nodes plus edges; networkx needs some 10 GB for as many.
 MAX_SIZE = 20_000_000

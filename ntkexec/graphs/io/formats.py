@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import networkx as nx
 
-from ntkexec.errors import GraphError, clean, shown
+from ntkexec.errors import GraphError, clean, did_you_mean, shown
 from ntkexec.graphs.io.array_files import read_npy, read_npz
 from ntkexec.graphs.io.content import check_file, content, place_of, text_of
 from ntkexec.graphs.io.edge_arrays import EdgeArrays
@@ -20,7 +20,6 @@ from ntkexec.graphs.io.graphml import parse_graphml
 from ntkexec.graphs.io.integer_edges import read_integer_edges
 from ntkexec.graphs.io.matrix_market import read_mtx
 from ntkexec.graphs.io.node_link import parse_node_link
-from ntkexec.runtime.suggest import did_you_mean
 
 LOG = logging.getLogger("ntkexec")
 Read = TypeVar("Read")

@@ -17,9 +17,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ntkexec.errors import ProgramError
+from ntkexec.errors import ProgramError, did_you_mean
 from ntkexec.programs.reference.sbn import Instruction
-from ntkexec.runtime.suggest import did_you_mean
 
 HALT = "halt"
 SHIPPED = Path(__file__).parent / "sbn_programs"

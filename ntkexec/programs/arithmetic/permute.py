@@ -9,8 +9,10 @@ import numpy as np
 
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
-from ntkexec.program.layout import MAX_WORD_BITS, Layout, Word
-from ntkexec.program.program import Program, template
+from ntkexec.program.fields import MAX_WORD_BITS, Word
+from ntkexec.program.layout import Layout
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs.arithmetic import one_node
 from ntkexec.programs.instance import Algorithm, Instance
 

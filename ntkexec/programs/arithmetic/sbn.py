@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.language import Choice, Number, Word, any_of, either, idioms, initial_states
 from ntkexec.language.logic import FALSE
+from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs.arithmetic import assembly, one_node
 from ntkexec.programs.arithmetic.assembly import Assembly

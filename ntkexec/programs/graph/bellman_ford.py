@@ -22,12 +22,12 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import clean
 from ntkexec.graphs import Graph
 from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.graphs.ports import in_neighbours, port_slots
 from ntkexec.language import Builder, Choice, Flag, Sum, Word, any_of, either, initial_states
+from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance

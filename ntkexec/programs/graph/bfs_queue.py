@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.ensemble import limits
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import (
@@ -34,6 +33,7 @@ from ntkexec.language import (
     idioms,
     initial_states,
 )
+from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance

@@ -21,11 +21,11 @@ import numpy as np
 from jaxtyping import Bool
 from scipy.sparse import csgraph
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
+from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance

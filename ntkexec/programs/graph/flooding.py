@@ -12,11 +12,13 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import LayoutError, ProgramError
 from ntkexec.graphs import Graph
-from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
-from ntkexec.program.program import Program, Template, template
+from ntkexec.program import limits
+from ntkexec.program.fields import Flag, OneHot, Table, Word
+from ntkexec.program.layout import Layout
+from ntkexec.program.program import Program
+from ntkexec.program.templates import Template, template
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import flooding as reference

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool as BoolArray
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_slots
 from ntkexec.language import Builder, Number, Slots, Sum, Word, either, initial_states
 from ntkexec.language.values import bits_of
-from ntkexec.program.layout import MAX_WORD_BITS, Code, Flag, Leaf
+from ntkexec.program import limits
+from ntkexec.program.fields import MAX_WORD_BITS, Code, Flag, Leaf
 from ntkexec.program.program import Program
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Stage, Update
 from ntkexec.programs.local.exploration import Case, explore

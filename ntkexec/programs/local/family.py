@@ -9,10 +9,10 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.ensemble import limits
 from ntkexec.errors import GraphError, ProgramError, shown
 from ntkexec.graphs import Graph
-from ntkexec.program.layout import INVALID
+from ntkexec.program import limits
+from ntkexec.program.fields import INVALID
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Algorithm, Answer, Instance

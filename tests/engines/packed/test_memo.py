@@ -14,9 +14,11 @@ from ntkexec.engines.packed import memo, memo_engine
 from ntkexec.ensemble import EnsembleConfig, evaluation
 from ntkexec.errors import EnsembleError
 from ntkexec.graphs import message_passing
-from ntkexec.program.layout import Flag, Layout, OneHot, Word
+from ntkexec.program.fields import Flag, OneHot, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 
 
 def trained(program, *, members=1, width=64, kind="factored", seed=0, threshold="bit"):

@@ -19,9 +19,11 @@ from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.reliance import kernel_is_union
 from ntkexec.errors import CertificateError, ProgramError
 from ntkexec.graphs import message_passing
-from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
+from ntkexec.program.fields import Flag, OneHot, Table, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, template
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
 from ntkexec.programs import ALGORITHMS
 from ntkexec.programs.graph import bfs
 from ntkexec.theory.certificate import Certificate

@@ -1,4 +1,4 @@
-"""The bias of finite networks: identities of the theory, and against trained networks."""
+"""The bias of finite networks to first order: identities, and against trained networks."""
 
 import dataclasses
 import math
@@ -13,10 +13,10 @@ from ntkexec.complexity import collect
 from ntkexec.ensemble import TwoLayerNetwork
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
-from ntkexec.ensemble.schedule import DESCENTS, schedule
+from ntkexec.ensemble.schedule import schedule
 from ntkexec.errors import CertificateError
 from ntkexec.program.problem import LearningProblem
-from ntkexec.theory import finite_width, kernel, predictor
+from ntkexec.theory import first_order, kernel
 from proofs_check.fixtures import width_cells as measured
 
 # Movement.
@@ -30,9 +30,9 @@ def test_the_movement_is_that_of_the_dense_inverse(num_inputs, writers, outputs,
     y = measured.targets(num_inputs, writers, outputs)
     gram = weight_std**4 * kernel.ntk(np.eye(num_inputs)) / num_inputs
     dense = np.trace(y.T @ np.linalg.solve(gram, y)) / 300
-    assert finite_width.movement(y, 300, weight_std=weight_std) == pytest.approx(dense, rel=1e-12)
+    assert first_order.movement(y, 300, weight_std=weight_std) == pytest.approx(dense, rel=1e-12)
     one_way = np.linalg.norm(y.T @ np.linalg.solve(gram, y), 2) / 300
-    found = finite_width.coherent_movement(y, 300, weight_std=weight_std)
+    found = first_order.coherent_movement(y, 300, weight_std=weight_std)
     assert found == pytest.approx(one_way, rel=1e-12)
     assert (found == pytest.approx(dense)) == (outputs == 1)
 
@@ -48,7 +48,7 @@ def test_the_weights_of_a_trained_network_move_that_far():
         end = descend(network, start, target, plan, tolerance=1e-4, max_steps=200).weights
         change = jax.tree.map(lambda a, b: float(((a - b) ** 2).sum()), start, end)
         moved.append(sum(jax.tree.leaves(change)) / 2048)
-    assert np.mean(moved) == pytest.approx(finite_width.movement(target, 2048), rel=0.15)
+    assert np.mean(moved) == pytest.approx(first_order.movement(target, 2048), rel=0.15)
 
 
 # The prediction.
@@ -72,7 +72,7 @@ def predicted(cells, *, seed=0, units=16_000, **changes):
         measured.match_sets(c.num_inputs, c.writers, c.num_matches, c.num_active, 6, 0)
         for c in cells
     ]
-    found = finite_width.predicted_bias(
+    found = first_order.predicted_bias(
         measured.targets(one.num_inputs, one.writers, one.outputs),
         np.concatenate(sets),
         one.width,
@@ -115,7 +115,7 @@ def test_for_a_joint_program_it_needs_no_training_either():
     sets = sets[sets.sum(axis=1) > 1]
     (target,) = problem.targets(problem.stacks[0])
     plan = schedule(*target.shape, 2048, tolerance=1e-4)
-    found = finite_width.predicted_bias(target, sets, 2048, plan, units=16_000)
+    found = first_order.predicted_bias(target, sets, 2048, plan, units=16_000)
     assert found.trusted
     # Trained, with twelve networks.
     truth = measured.measure_program(target, sets, 2048, members=12)
@@ -133,7 +133,7 @@ def test_it_sees_what_the_descent_does():
     for descent in ("heavy-ball", "auto"):
         plan = schedule(64, 1, 4096, tolerance=1e-4, descent=descent)
         full = np.ones((1, 64))
-        found = finite_width.predicted_bias(np.ones((64, 1)), full, 4096, plan, units=8000)
+        found = first_order.predicted_bias(np.ones((64, 1)), full, 4096, plan, units=8000)
         values[descent] = found.bias[0, 0]
     assert values["heavy-ball"] < -0.2
     assert abs(values["auto"]) < 0.02
@@ -143,19 +143,19 @@ def test_training_pairs_and_the_empty_set_have_none():
     sets = np.concatenate([np.eye(16), np.zeros((1, 16))])
     plan = schedule(16, 2, 512, tolerance=1e-4)
     y = measured.targets(16, 5, 2)
-    found = finite_width.predicted_bias(y, sets, 512, plan, units=1600)
+    found = first_order.predicted_bias(y, sets, 512, plan, units=1600)
     assert np.abs(found.bias).max() < 1e-12
     # The twin: two matches have one.
     sets = np.eye(16)[:1] + np.eye(16)[15:]
-    assert np.abs(finite_width.predicted_bias(y, sets, 512, plan, units=1600).bias).max() > 1e-3
+    assert np.abs(first_order.predicted_bias(y, sets, 512, plan, units=1600).bias).max() > 1e-3
 
 
 def test_the_weights_enter_by_the_exact_identity():
     # f(s, y) = s^2 f(1, y / s^2), with the step scaled.
     y, sets = measured.targets(8, 5, 2), np.ones((1, 8))
     wide = Plan(learning_rate=0.5 / 2**4)
-    scaled = finite_width.predicted_bias(y, sets, 300, wide, weight_std=2.0, units=1600)
-    plain = finite_width.predicted_bias(y / 4, sets, 300, Plan(0.5), tolerance=1e-4 / 4, units=1600)
+    scaled = first_order.predicted_bias(y, sets, 300, wide, weight_std=2.0, units=1600)
+    plain = first_order.predicted_bias(y / 4, sets, 300, Plan(0.5), tolerance=1e-4 / 4, units=1600)
     np.testing.assert_allclose(scaled.bias, 4 * plain.bias, rtol=1e-9)
 
 
@@ -163,7 +163,7 @@ def test_a_seed_gives_the_same_numbers_and_another_ones_within_the_error():
     y, sets = measured.targets(16, 12, 1), measured.match_sets(16, 12, 4, 1, 3, 0)
     plan = schedule(16, 1, 512, tolerance=1e-4)
     first, again, other = (
-        finite_width.predicted_bias(y, sets, 512, plan, units=8000, seed=s) for s in (0, 0, 1)
+        first_order.predicted_bias(y, sets, 512, plan, units=8000, seed=s) for s in (0, 0, 1)
     )
     np.testing.assert_array_equal(first.bias, again.bias)
     assert (first.bias != other.bias).all()
@@ -174,12 +174,12 @@ def test_a_seed_gives_the_same_numbers_and_another_ones_within_the_error():
 def test_too_narrow_a_network_is_not_trusted_and_says_so():
     full = np.ones((1, 64))
     plan = schedule(64, 1, 512, tolerance=1e-4, descent="heavy-ball")
-    found = finite_width.predicted_bias(np.ones((64, 1)), full, 512, plan, units=1600)
+    found = first_order.predicted_bias(np.ones((64, 1)), full, 512, plan, units=1600)
     assert not found.trusted
     assert found.reason.startswith("too narrow: a bias of 0.")
     half = measured.targets(64, 32, 1)
     plan = schedule(64, 1, 512, tolerance=1e-4)
-    found = finite_width.predicted_bias(half, full, 512, plan, units=1600)
+    found = first_order.predicted_bias(half, full, 512, plan, units=1600)
     assert not found.trusted
     assert found.reason.startswith("too narrow: the units move by 2.6, squared")
 
@@ -200,89 +200,4 @@ def test_a_wrong_question_is_refused(changes, message):
     given = {"targets": np.ones((8, 1)), "matched": np.ones((1, 8)), "width": 64, "plan": Plan(1.0)}
     given |= changes
     with pytest.raises(CertificateError, match=message):
-        finite_width.predicted_bias(**given)
-
-
-# The fitted bound.
-
-
-@pytest.mark.parametrize("descent", DESCENTS)
-def test_the_bound_covers_networks_that_it_was_not_fitted_to(descent):
-    for num_inputs, writers in ((16, 12), (64, 64)):
-        for cell in measured.measure(
-            num_inputs, writers, 1024, (2, 8, 16), descent=descent, members=12, seed=77
-        ):
-            found = finite_width.bias_bound(num_inputs, cell.num_matches, 1024, descent)
-            assert found.covered
-            assert abs(cell.bias) - 4 * cell.error < found.value
-            assert found.value == pytest.approx(
-                finite_width.FITS[descent][0].constant
-                * math.sqrt(num_inputs * cell.num_matches / 1024)
-            )
-            assert "not a theorem" in found.source
-    # The twin: a network of many outputs, where it would be false, is not covered by it.
-    found = finite_width.bias_bound(64, 16, 1024, descent, num_outputs=2)
-    assert not found.covered
-    assert math.isnan(found.value)
-
-
-@pytest.mark.parametrize(
-    "changes, reason",
-    [
-        ({"num_outputs": 16}, "networks of 16 outputs"),
-        ({"weight_std": 1.5}, "weight_std 1.5"),
-        ({"num_inputs": 512}, "512 templates, the fit is over 2 to 256"),
-        ({"width": 100}, "width 100, the fit is over 512 to 8192"),
-        ({"width": 512, "num_inputs": 200}, "at least 4 for each template"),
-        ({"width": 1 << 20}, "width 1048576"),
-    ],
-    ids=str,
-)
-def test_outside_its_range_the_bound_says_nothing(changes, reason):
-    given = {"num_inputs": 64, "num_matches": 8, "width": 1024, "descent": "auto"} | changes
-    found = finite_width.bias_bound(**given)
-    assert not found.covered
-    assert math.isnan(found.value)
-    assert found.source.startswith("not covered: ")
-    assert reason in found.source
-
-
-def test_without_interference_there_is_no_bias_at_any_width():
-    for matches in (0, 1):
-        found = finite_width.bias_bound(4096, matches, 3, "auto", num_outputs=90)
-        assert (found.value, found.covered) == (0.0, True)
-
-
-@pytest.mark.parametrize("num_inputs, num_matches", [(8, 2), (64, 63), (128, 16)])
-@pytest.mark.parametrize("share", [0.05, 0.2])
-def test_the_width_needed_is_the_least_that_the_bound_allows(num_inputs, num_matches, share):
-    alpha, beta = predictor.coefficients(num_matches, num_inputs)
-    bias = share * float(alpha - beta)
-    found = finite_width.width_needed(num_inputs, num_matches, bias, "auto")
-    if found.covered:
-        bound = finite_width.bias_bound(num_inputs, num_matches, found.value, "auto")
-        assert bound.covered
-        assert bound.value <= bias
-        less = found.value - 1
-        assert less < max(512, 4 * num_inputs) or (
-            finite_width.bias_bound(num_inputs, num_matches, less, "auto").value > bias
-        )
-    else:
-        assert found.value > 8192
-        assert "not covered: width" in found.source
-    other = finite_width.width_needed(num_inputs, num_matches, bias, "auto", num_outputs=4)
-    assert (other.value, other.covered) == (0, False)
-
-
-@pytest.mark.parametrize(
-    "call, message",
-    [
-        (lambda: finite_width.width_needed(8, 2, 0.0, "auto"), "must be positive, not 0"),
-        (lambda: finite_width.width_needed(8, 2, math.nan, "auto"), "must be positive, not nan"),
-        (lambda: finite_width.bias_bound(8, 9, 512, "auto"), "9 of 8 templates cannot match"),
-        (lambda: finite_width.bias_bound(8, 2, 512, "steep"), "descent is auto, .* not 'steep'"),
-    ],
-)
-def test_nonsense_is_refused_by_name(call, message):
-    with pytest.raises(CertificateError, match=message):
-        call()
+        first_order.predicted_bias(**given)
