@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Hashable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +20,7 @@ from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
-
-EngineName = Literal[
-    "ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "linear", "boolean"
-]
+from ntkexec.vocabulary import EngineName
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -19,10 +19,9 @@ from ntkexec import ensemble, executor, pipeline
 from ntkexec.errors import MissingExtraError
 from ntkexec.executor import Execution
 from ntkexec.program.layout import Code, Flag, Layout, Leaf, OneHot, Table, Word
-from ntkexec.program.problem import Kind
 from ntkexec.program.program import Program, template
 from ntkexec.programs import Instance
-from ntkexec.result import EngineName
+from ntkexec.vocabulary import EngineName, Kind
 
 try:
     from hypothesis import strategies as st

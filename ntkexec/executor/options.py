@@ -1,12 +1,11 @@
 """How a program is to be executed."""
 
 import dataclasses
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
 
-Until = Literal["steps", "fixed-point", "halt"]
+from ntkexec.vocabulary import Until
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,15 +8,12 @@ templates are few, and whenever one of them matches the bit is 1: nothing interf
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from ntkexec.errors import ProgramError
 from ntkexec.program.program import Component, Program
-
-Kind = Literal["joint", "factored"]
-KINDS: tuple[Kind, ...] = ("joint", "factored")
+from ntkexec.vocabulary import KINDS, Kind
 
 
 @dataclasses.dataclass(frozen=True)

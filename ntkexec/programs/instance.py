@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.executor import Until
 from ntkexec.graphs import Graph
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
+from ntkexec.vocabulary import Until
 
 Answer = Mapping[str, np.ndarray]
 """By field, the value at every node; -1 where a field has none, or `NONE` if it can be negative.

@@ -13,10 +13,11 @@ from ntkexec.complexity import collect
 from ntkexec.ensemble import TwoLayerNetwork
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
-from ntkexec.ensemble.schedule import DESCENTS, schedule
+from ntkexec.ensemble.schedule import schedule
 from ntkexec.errors import CertificateError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.theory import finite_width, kernel, predictor
+from ntkexec.vocabulary import DESCENTS
 from proofs_check.fixtures import width_cells as measured
 
 # Movement.
