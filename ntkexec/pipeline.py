@@ -31,7 +31,7 @@ from ntkexec.ensemble import (
 from ntkexec.errors import EnsembleError, NtkexecError
 from ntkexec.graphs import Graph, load
 from ntkexec.program.problem import Kind, LearningProblem
-from ntkexec.programs import ALGORITHMS, Algorithm, Instance
+from ntkexec.programs import Instance, find_algorithm
 from ntkexec.result import EngineName, Result
 from ntkexec.runtime.suggest import did_you_mean
 from ntkexec.theory.at_width import AtWidth
@@ -58,20 +58,6 @@ PACKED: tuple[EngineName, ...] = ("kernel-packed", "ensemble-memo")
 TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
 # What `run` takes where nothing is asked for; a trained ensemble is not asked for it.
 DEFAULTS = {"kind": "factored", "padding": "auto", "draw": "trained", "descent": "auto", "seed": 0}
-
-
-def find_algorithm(name: str) -> Algorithm:
-    """The algorithm of a name.
-
-    Raises:
-        NtkexecError: there is none; suggests the nearest name.
-    """
-    if name not in ALGORITHMS:
-        known = ", ".join(ALGORITHMS)
-        raise NtkexecError(
-            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}"
-        )
-    return ALGORITHMS[name]
 
 
 def prepare(
