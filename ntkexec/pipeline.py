@@ -4,11 +4,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import networkx as nx
 
-from ntkexec import engines, ensemble, executor
+from ntkexec import ensemble, executor
 from ntkexec.certifying import (
     at_width,
     bound_for,
@@ -17,8 +17,7 @@ from ntkexec.certifying import (
     default_width,
     ensemble_config,
 )
-from ntkexec.engines.packed import memo_engine, packed_kernel_engine
-from ntkexec.engines.packed.plan import compile_seconds, pays
+from ntkexec.engines import ENGINE_SPECS, EngineSpec, find_engine, make_engine
 from ntkexec.ensemble import (
     Descent,
     Draw,
@@ -33,9 +32,7 @@ from ntkexec.graphs import Graph, load
 from ntkexec.program.problem import Kind, LearningProblem
 from ntkexec.programs import Instance, find_algorithm
 from ntkexec.result import EngineName, Result
-from ntkexec.runtime.suggest import did_you_mean
 from ntkexec.theory.at_width import AtWidth
-from ntkexec.theory.certificate import Certificate
 from ntkexec.vocabulary import Convention
 
 __all__ = [
@@ -52,10 +49,6 @@ __all__ = [
 ]
 
 LOG = logging.getLogger("ntkexec")
-ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-# They hold a bit of a node in a bit, and need a small part of what the others do.
-PACKED: tuple[EngineName, ...] = ("kernel-packed", "ensemble-memo")
-TRAINED: tuple[EngineName, ...] = ("ensemble", "ensemble-memo")
 # What `run` takes where nothing is asked for; a trained ensemble is not asked for it.
 DEFAULTS = {"kind": "factored", "padding": "auto", "draw": "trained", "descent": "auto", "seed": 0}
 
@@ -170,26 +163,20 @@ def run(
         >>> run("flooding", "karate", engine="kernel", source=0, message="1011").exact
         True
     """
-    if engine not in ENGINES:
-        raise NtkexecError(
-            f"no engine {engine!r}; there is {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
-        )
+    chosen = find_engine(engine)
     manifest = None
     if trained is not None:
         asked = {"kind": kind, "padding": padding, "width": width, "draw": draw, "descent": descent}
         manifest = _manifest(
-            trained, algorithm, engine, asked | {"seed": seed, "weight_std": weight_std}
+            trained, algorithm, chosen, asked | {"seed": seed, "weight_std": weight_std}
         )
     instance = prepare(
         algorithm, graph, parameters=None if manifest is None else manifest.parameters, **inputs
     )
-    if engine == "kernel-packed" and not _packing_pays(instance):
-        LOG.warning(
-            "kernel-packed would compile for about %.0f s; kernel, which decides the same, is taken",
-            compile_seconds(instance.program),
-        )
-        engine = "kernel"
-    if engine not in PACKED:
+    chosen = chosen.for_size(
+        instance.program, num_nodes=instance.graph.num_nodes, num_steps=instance.num_steps
+    )
+    if not chosen.packed:
         limits.check_execution(
             num_nodes=instance.graph.num_nodes,
             num_bits=instance.program.layout.num_bits,
@@ -221,12 +208,12 @@ def run(
             networks = networks.first(members)
         certificate = certify_stored(networks, manifest, threshold=threshold, **what)
     LOG.info("%s", certificate.verdict())
-    if engine != "linear":
+    if chosen.certified:
         certificate.require()
     if isinstance(networks, Ensemble):
         config = networks.config
         AtWidth(certificate, config.width, config.descent, config.tolerance).require()
-    if engine in TRAINED and networks is None:
+    if chosen.trained and networks is None:
         start = time.perf_counter()
         config = ensemble_config(
             at_width(certificate, width, descent),
@@ -238,7 +225,7 @@ def run(
         networks = ensemble.draw(certificate.problem, config, report=report)
         train_seconds = time.perf_counter() - start
         LOG.info("networks ready after %.2f s", train_seconds)
-    update = make_engine(engine, certificate, networks)
+    update = make_engine(chosen.name, certificate, networks)
     until = instance.until if until is None else until
     if until == "halt" and instance.halt is None:
         raise NtkexecError(f"{algorithm} has no halt flag; it can run until steps or fixed-point")
@@ -261,7 +248,7 @@ def run(
     found = execution.verification
     return Result(
         instance=instance,
-        engine=engine,
+        engine=chosen.name,
         certificate=certificate,
         delta=delta,
         ensemble=networks,
@@ -274,23 +261,18 @@ def run(
     )
 
 
-def _packing_pays(instance: Instance) -> bool:
-    size = {"num_nodes": instance.graph.num_nodes, "num_steps": instance.num_steps}
-    return pays(instance.program, **size)
-
-
 def _manifest(
-    folder: str | os.PathLike[str], algorithm: str, engine: EngineName, asked: Mapping[str, Any]
+    folder: str | os.PathLike[str], algorithm: str, engine: EngineSpec, asked: Mapping[str, Any]
 ) -> Manifest:
     """What a trained ensemble says of itself, if it is one that can be run so.
 
     Raises:
         EnsembleError: an engine without networks, another algorithm, or another kind of network.
     """
-    if engine not in TRAINED:
+    if not engine.trained:
+        suited = " or ".join(repr(name) for name, spec in ENGINE_SPECS.items() if spec.trained)
         raise EnsembleError(
-            f"a trained ensemble goes with the engine {' or '.join(map(repr, TRAINED))}, "
-            f"not {engine!r}"
+            f"a trained ensemble goes with the engine {suited}, not {engine.name!r}"
         )
     manifest = ensemble.read_manifest(folder)
     if manifest.algorithm != algorithm:
@@ -302,37 +284,3 @@ def _manifest(
         if value not in (None, DEFAULTS.get(name), stored[name]):
             raise EnsembleError(f"the ensemble in {folder} has {name} {stored[name]}, not {value}")
     return manifest
-
-
-def make_engine(
-    name: EngineName, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
-) -> executor.Engine:
-    """The engine of a name.
-
-    Args:
-        name: one of `ENGINES`.
-        certificate: gives the learning problem and the thresholds.
-        networks: the trained networks, for `ensemble` and `ensemble-memo`.
-
-    Raises:
-        CertificateError: `kernel-packed` with a certificate that does not cover its bound.
-        EnsembleError: networks are missing, or `ensemble-memo` cannot tabulate them.
-    """
-    if name in TRAINED:
-        if networks is None:
-            raise EnsembleError(f"the engine {name!r} needs trained networks")
-        if name == "ensemble-memo":
-            return memo_engine(networks, certificate)
-        return engines.ensemble_engine(networks, certificate)
-    if name == "kernel-packed":
-        return packed_kernel_engine(certificate)
-    if name == "oracle":
-        # Imported here: the oracle needs neural-tangents, an extra.
-        from ntkexec.engines.neural_tangents import oracle_engine
-
-        return oracle_engine(certificate)
-    if name == "kernel":
-        return engines.kernel_engine(certificate)
-    if name == "linear":
-        return engines.linear_engine(certificate.problem)
-    return engines.boolean_engine(certificate)
