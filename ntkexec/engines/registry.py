@@ -11,7 +11,7 @@ from ntkexec.engines.neural_tangents import oracle_engine
 from ntkexec.engines.packed import memo_engine, packed_kernel_engine
 from ntkexec.engines.packed.plan import compile_seconds, pays
 from ntkexec.engines.trained import ensemble_engine
-from ntkexec.ensemble import Ensemble, GaussianEnsemble
+from ntkexec.ensemble import Ensemble, GaussianEnsemble, limits
 from ntkexec.errors import EnsembleError, NtkexecError
 from ntkexec.executor.protocol import Engine
 from ntkexec.program.program import Program
@@ -78,18 +78,41 @@ class EngineSpec:
             raise EnsembleError(f"the engine {self.name!r} needs trained networks")
         return self.build(networks, certificate)
 
-    def for_size(self, program: Program, *, num_nodes: int, num_steps: int) -> "EngineSpec":
-        """This engine, or one that decides the same where preparing this one does not pay."""
+    def require_trained(self) -> None:
+        """Raises EnsembleError unless it runs trained networks, such as those of a stored ensemble."""
+        if not self.trained:
+            suited = " or ".join(repr(name) for name, spec in ENGINE_SPECS.items() if spec.trained)
+            raise EnsembleError(
+                f"a trained ensemble goes with the engine {suited}, not {self.name!r}"
+            )
+
+    def suited(
+        self, program: Program, *, num_nodes: int, num_steps: int, trace: bool
+    ) -> "EngineSpec":
+        """This engine, or one that decides the same where preparing this one does not pay.
+
+        Raises:
+            ProgramError: an execution of this size does not fit into memory.
+        """
         slow = self.preparation
-        if slow is None or slow.pays(program, num_nodes=num_nodes, num_steps=num_steps):
-            return self
-        LOG.warning(
-            "%s would compile for about %.0f s; %s, which decides the same, is taken",
-            self.name,
-            slow.seconds(program),
-            slow.otherwise,
-        )
-        return ENGINE_SPECS[slow.otherwise]
+        if slow is not None and not slow.pays(program, num_nodes=num_nodes, num_steps=num_steps):
+            LOG.warning(
+                "%s would compile for about %.0f s; %s, which decides the same, is taken",
+                self.name,
+                slow.seconds(program),
+                slow.otherwise,
+            )
+            return ENGINE_SPECS[slow.otherwise].suited(
+                program, num_nodes=num_nodes, num_steps=num_steps, trace=trace
+            )
+        if not self.packed:
+            limits.check_execution(
+                num_nodes=num_nodes,
+                num_bits=program.layout.num_bits,
+                num_templates=program.num_templates,
+                trace_steps=num_steps if trace else None,
+            )
+        return self
 
 
 ENGINE_SPECS: dict[str, EngineSpec] = {

@@ -9,6 +9,21 @@ from ntkexec.vocabulary import Until
 
 
 @dataclasses.dataclass(frozen=True)
+class Executing:
+    """How an instance is executed, as far as it does not say so itself.
+
+    Args:
+        until: what ends the run, see `execute`; by default what suits the algorithm.
+        verify: compare every step with the program's own Boolean update.
+        trace: keep all states.
+    """
+
+    until: Until | None = None
+    verify: bool = True
+    trace: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Options:
     """How to execute: the checked arguments of `execute`.
 
