@@ -21,10 +21,11 @@ from benchmarks import finite_width_page
 from ntkexec import pipeline
 from ntkexec.complexity import collect
 from ntkexec.ensemble import Descent
-from ntkexec.ensemble.schedule import DESCENTS, schedule
+from ntkexec.ensemble.schedule import schedule
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import files
 from ntkexec.theory import first_order
+from ntkexec.vocabulary import DESCENTS
 from proofs_check.fixtures.width_cells import TOLERANCE, measure, measure_program
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"

@@ -1,27 +1,52 @@
-"""Certificates for programs and instances, and the networks that they ask for."""
+"""Certificates for programs, for instances and for stored ensembles."""
 
-import math
-from typing import Any, Literal
+import dataclasses
+from typing import Any
 
 import numpy as np
 
-from ntkexec.ensemble import Descent, Draw, Ensemble, EnsembleConfig, Manifest, limits
+from ntkexec.ensemble import Ensemble, Manifest
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.reachable import measured_bound
-from ntkexec.program.problem import Kind, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.programs import Instance
-from ntkexec.runtime import stages
-from ntkexec.theory.at_width import AtWidth
+from ntkexec.runtime import keywords, stages
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import MatchBound, given_bound, state_bound
 from ntkexec.theory.padding import padded
 from ntkexec.theory.union_bound import check_odds
-from ntkexec.vocabulary import CONVENTIONS, Convention
+from ntkexec.vocabulary import CONVENTIONS, Convention, Draw, Kind, Padding
 
-MIN_WIDTH = 1024
-# A network's kernel is close to its limit if it is much wider than its training set is large.
-WIDTH_PER_TEMPLATE = 16
+
+@dataclasses.dataclass(frozen=True)
+class Certifying:
+    """How a program is certified: of which networks the certificate speaks, and for which states.
+
+    Args:
+        kind: one network for all templates (`joint`), or one for every bit (`factored`).
+        bound: what bounds the matches, see `bound_for`. By default all valid states; for a joint
+            network on an instance, whose many templates make that bound slow and loose, the states
+            that occur.
+        padding: padding templates for every network; `auto` takes none for a factored program or
+            thresholds by bit, which are certified without, and else what makes the ensemble cheapest.
+        threshold: convention of the thresholds, see `ntkexec.theory.thresholds`; by default `bit`, or
+            that of a stored ensemble.
+        weight_std: standard deviation of the networks' weights at initialisation; by default 1, or
+            that of a stored ensemble.
+        draw: whether networks are trained, linearised, or gaussian; see `EnsembleConfig`.
+        delta: probability of any wrong bit in all decisions, by a union bound with the spread of
+            infinite width and margins that are less the bias of the networks' width, where it is
+            known. The padding `auto` and the number of networks are chosen for it.
+    """
+
+    kind: Kind = "factored"
+    bound: str | int | None = None
+    padding: Padding = "auto"
+    threshold: Convention | None = None
+    weight_std: float | None = None
+    draw: Draw = "trained"
+    delta: float = 1e-3
 
 
 def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | None) -> MatchBound:
@@ -48,143 +73,102 @@ def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | N
     return measured_bound(problem, graphs, num_steps=instance.num_steps, label=label)
 
 
+@keywords.shows_fields_of(Certifying)
 @stages.stage("certifying")
 def certify(
     program: Program,
+    certifying: Certifying | None = None,
     *,
-    kind: Kind = "factored",
-    bound: str | int | None = None,
-    padding: int | Literal["auto"] = "auto",
-    delta: float = 1e-3,
     num_decisions: int,
     instance: Instance | None = None,
-    threshold: Convention = "bit",
-    weight_std: float = 1.0,
-    draw: Draw = "trained",
     given_thresholds: np.ndarray | None = None,
+    **fields: Any,
 ) -> Certificate:
     """The certificate of a program.
 
     Args:
         program: what is to be learned.
-        kind: one network for all templates, or one for every bit.
-        bound: see `bound_for`. By default all valid states; for a joint network on an instance,
-            whose many templates make that bound slow and loose, the states that occur.
-        padding: padding templates for every network; `auto` takes none for a factored program or
-            thresholds by bit, which are certified without, and else what makes the ensemble cheapest.
-        delta: probability of an error to choose it for.
+        certifying: how it is certified; by default as `Certifying` says.
         num_decisions: how many bits are decided.
         instance: what is executed, for the bound `graph`.
-        threshold: convention of the thresholds, see `ntkexec.theory.thresholds`.
-        weight_std: standard deviation of the networks' weights at initialisation.
-        draw: how they are drawn; see `EnsembleConfig`.
         given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
+        fields: single fields of `Certifying`, such as `kind` and `delta`.
 
     Raises:
         CertificateError: delta or num_decisions out of range, or see `bound_for`.
     """
-    check_odds(delta, num_decisions)
-    if bound is None:
-        bound = "graph" if kind == "joint" and instance is not None else "states"
-    problem = LearningProblem(program, kind, 0 if padding == "auto" else padding)
+    asked = dataclasses.replace(certifying or Certifying(), **fields)
+    check_odds(asked.delta, num_decisions)
+    joint_run = asked.kind == "joint" and instance is not None
+    bound = ("graph" if joint_run else "states") if asked.bound is None else asked.bound
+    problem = LearningProblem(program, asked.kind, 0 if asked.padding == "auto" else asked.padding)
     certificate = Certificate(
         problem,
         bound_for(problem, bound, instance),
-        weight_std=weight_std,
-        convention=threshold,
-        draw=draw,
+        weight_std=1.0 if asked.weight_std is None else asked.weight_std,
+        convention="bit" if asked.threshold is None else asked.threshold,
+        draw=asked.draw,
         given_thresholds=given_thresholds,
     )
-    without = certificate.certified and (kind == "factored" or threshold == "bit")
-    if padding == "auto" and not without:
-        return padded(certificate, delta=delta, num_decisions=num_decisions)
+    without = certificate.certified and (
+        asked.kind == "factored" or certificate.convention == "bit"
+    )
+    if asked.padding == "auto" and not without:
+        return padded(certificate, delta=asked.delta, num_decisions=num_decisions)
     return certificate
 
 
+def certify_instance(
+    instance: Instance, certifying: Certifying | None = None, **fields: Any
+) -> Certificate:
+    """The certificate of an instance's program, for as many decisions as it takes.
+
+    Args:
+        instance: what is executed.
+        certifying: how it is certified; by default as `Certifying` says.
+        fields: single fields of it, and other arguments of `certify`.
+
+    Raises:
+        CertificateError: as for `certify`.
+    """
+    return certify(
+        instance.program,
+        certifying,
+        num_decisions=instance.num_decisions,
+        instance=instance,
+        **fields,
+    )
+
+
 def certify_stored(
-    networks: Ensemble, manifest: Manifest, *, threshold: Convention | None = None, **options: Any
+    networks: Ensemble, manifest: Manifest, instance: Instance, certifying: Certifying
 ) -> Certificate:
     """The certificate of a stored ensemble, for its kind of network and the thresholds it runs with.
 
     Args:
         networks: the ensemble.
         manifest: what it says of itself.
-        threshold: the convention that is asked for, if any.
-        options: bound, delta, num_decisions and instance, as for `certify`.
+        instance: what is executed.
+        certifying: gives bound and delta, and the convention that is asked for, if any.
 
     Raises:
         EnsembleError: another convention is asked for than the one it was stored with.
         CertificateError: as for `certify`.
     """
     stored = manifest.convention
-    if threshold is not None and threshold != stored:
+    if certifying.threshold not in (None, stored):
         raise EnsembleError(
             f"the ensemble runs with the thresholds {stored!r} that it was stored with, not "
-            f"{threshold!r}"
+            f"{certifying.threshold!r}"
         )
     problem, config = networks.problem, networks.config
-    return certify(
-        problem.program,
+    return certify_instance(
+        instance,
+        certifying,
         kind=problem.kind,
         padding=problem.padding,
         threshold=stored if stored in CONVENTIONS else "bit",
         weight_std=config.weight_std,
         draw=config.draw,
         given_thresholds=networks.thresholds,
-        **options,
     )
-
-
-def default_width(certificate: Certificate, descent: Descent = "auto") -> int:
-    """The width that training uses if none is asked for.
-
-    It grows with the problem's size, and is at least what keeps the bias of a finite width small
-    against every margin, where that is known; see `ntkexec.theory.at_width`.
-    """
-    problem = certificate.problem
-    largest = max(max(s.num_inputs, s.num_outputs) for s in problem.stacks)
-    width = MIN_WIDTH * math.ceil(WIDTH_PER_TEMPLATE * largest / MIN_WIDTH)
-    needed = AtWidth(certificate, width, descent).width_needed()
-    if needed.covered and needed.value > width:
-        width = MIN_WIDTH * math.ceil(needed.value / MIN_WIDTH)
-    return width
-
-
-def at_width(
-    certificate: Certificate, width: int | None = None, descent: Descent = "auto"
-) -> AtWidth:
-    """What a certificate says of networks of a width, by default `default_width`.
-
-    Raises:
-        EnsembleError: a width below 1.
-    """
-    if width is not None and width < 1:
-        raise EnsembleError(f"width must be at least 1, got {width}")
-    if width is None:
-        width = default_width(certificate, descent)
-    return AtWidth(certificate, width, descent)
-
-
-def ensemble_config(
-    finite: AtWidth, *, members: int | None, seed: int, delta: float, num_decisions: int
-) -> EnsembleConfig:
-    """How to draw networks of that width: as many as are asked for, or what delta needs.
-
-    Raises:
-        CertificateError: the bias of that width eats a margin.
-    """
-    certificate = finite.certificate
-    if members is None:
-        members = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
-    else:
-        finite.require()
-    config = EnsembleConfig(
-        members=members,
-        width=finite.width,
-        weight_std=certificate.weight_std,
-        seed=seed,
-        draw=certificate.draw,
-        descent=finite.descent,  # type: ignore[arg-type]
-    )
-    limits.check_ensemble(certificate.problem, config)
-    return config

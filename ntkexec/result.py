@@ -4,14 +4,15 @@ import dataclasses
 import functools
 import math
 from collections.abc import Hashable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ntkexec import summary
 from ntkexec.engines.packed import PackedEngine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
-from ntkexec.executor import Diagnosis, Execution
+from ntkexec.ensemble.sizing import at_width_of
+from ntkexec.executor import Diagnosis, Execution, diagnose
 from ntkexec.executor.protocol import Engine
 from ntkexec.program.fields import INVALID, Word
 from ntkexec.program.problem import LearningProblem
@@ -20,10 +21,7 @@ from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
-
-EngineName = Literal[
-    "ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "linear", "boolean"
-]
+from ntkexec.vocabulary import EngineName
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -37,9 +35,6 @@ class Result:
         delta: probability of an error that the ensemble size was chosen for.
         ensemble: the trained networks, or None if the engine has none.
         execution: states, steps and verification.
-        answer: by field, the value at every node.
-        expected: the same, from the reference.
-        diagnosis: the first wrong bit, if a verified step went wrong.
         train_seconds: time spent on training.
         update: the learned update that was executed.
     """
@@ -50,11 +45,24 @@ class Result:
     delta: float
     ensemble: Ensemble | GaussianEnsemble | None
     execution: Execution
-    answer: Answer
-    expected: Answer
-    diagnosis: Diagnosis | None
     train_seconds: float
     update: Engine
+
+    @functools.cached_property
+    def answer(self) -> Answer:
+        """By field, the value at every node."""
+        return self.instance.decode(self.execution.states)
+
+    @functools.cached_property
+    def expected(self) -> Answer:
+        """The same, from the reference."""
+        return self.instance.reference()
+
+    @functools.cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """The first wrong bit, if a verified step went wrong."""
+        found = self.execution.verification
+        return None if found is None else diagnose(self.update, self.instance.program, found)
 
     @property
     def relies_on(self) -> str | None:
@@ -88,10 +96,7 @@ class Result:
     @functools.cached_property
     def finite_width(self) -> AtWidth | None:
         """What the certificate says of networks of this width; None for the limit itself."""
-        if self.ensemble is None or isinstance(self.ensemble, GaussianEnsemble):
-            return None
-        config = self.ensemble.config
-        return AtWidth(self.certificate, config.width, config.descent, config.tolerance)
+        return at_width_of(self.certificate, self.ensemble)
 
     def __repr__(self) -> str:
         instance = self.instance

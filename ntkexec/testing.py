@@ -15,16 +15,18 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from ntkexec import ensemble, executor, pipeline
+from ntkexec import executor
+from ntkexec.certifying import certify_instance
+from ntkexec.engines import find_engine
+from ntkexec.ensemble.sizing import Ensembling, networks_for
 from ntkexec.errors import MissingExtraError
 from ntkexec.executor import Execution
 from ntkexec.program.fields import Code, Flag, Leaf, OneHot, Table, Word
 from ntkexec.program.layout import Layout
-from ntkexec.program.problem import Kind
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.programs import Instance
-from ntkexec.result import EngineName
+from ntkexec.vocabulary import EngineName, Kind
 
 try:
     from hypothesis import strategies as st
@@ -168,7 +170,7 @@ def assert_exact(
 
     Args:
         instance: a program on a graph or a batch, with its reference.
-        engine: `ensemble` trains networks as the certificate asks for.
+        engine: one that needs networks trains them, as the certificate asks for.
         kind: of the learning problem.
         seed: of the initial weights.
 
@@ -180,29 +182,16 @@ def assert_exact(
             messages that met; or more matches than the certificate covers.
         CertificateError: the program is not certified.
     """
-    certificate = pipeline.certify(
-        instance.program, kind=kind, num_decisions=instance.num_decisions, instance=instance
-    )
+    chosen = find_engine(engine)
+    certificate = certify_instance(instance, kind=kind, delta=DELTA)
     certificate.require()
     networks = None
-    if engine == "ensemble":
-        config = pipeline.ensemble_config(
-            pipeline.at_width(certificate),
-            members=None,
-            seed=seed,
-            delta=DELTA,
-            num_decisions=instance.num_decisions,
+    if chosen.trained:
+        networks = networks_for(
+            certificate, Ensembling(seed=seed), delta=DELTA, num_decisions=instance.num_decisions
         )
-        networks = ensemble.train(certificate.problem, config)
-    update = pipeline.make_engine(engine, certificate, networks)
-    found = executor.execute(
-        update,
-        instance.program,
-        instance.graphs,
-        num_steps=instance.num_steps,
-        until=instance.until,
-        halt=instance.halt if instance.until == "halt" else None,
-    )
+    update = chosen.make(certificate, networks)
+    found = instance.execute(update)
     checked = found.verification
     assert checked is not None
     if not checked.exact:

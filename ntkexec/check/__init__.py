@@ -8,12 +8,12 @@ from ntkexec.check.claims import (
     Measurement,
     Outcome,
     Relation,
-    Scale,
     Verdict,
     carry_out,
     counts,
     in_words,
 )
+from ntkexec.vocabulary import Scale
 
 __all__ = [
     "COLOURS",

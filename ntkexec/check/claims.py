@@ -22,8 +22,6 @@ COLOURS: Mapping[Verdict, str] = {
 }
 """Green, red, amber and grey, on pages and terminals; dark enough to be read on white."""
 Relation = Literal["at most", "at least"]
-Scale = Literal["quick", "standard", "full"]
-"""How much work a measurement may do; the claim and its bound stay the same."""
 
 Subject = TypeVar("Subject", contravariant=True)
 

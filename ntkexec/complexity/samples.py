@@ -5,7 +5,7 @@ import numpy as np
 from ntkexec.errors import GraphError
 from ntkexec.graphs import from_networkx
 from ntkexec.graphs.generators.samplers import random_bounded, with_uniform_weights
-from ntkexec.pipeline import find_algorithm
+from ntkexec.programs import find_algorithm
 from ntkexec.programs.inputs import bits_for
 from ntkexec.programs.instance import Instance
 

@@ -1,13 +1,14 @@
 """Ensembles of trained two-layer networks: drawn, trained, stored, and run as an update engine."""
 
-from ntkexec.ensemble.config import DRAWS, Draw, EnsembleConfig
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
+from ntkexec.ensemble.loading import StoredEnsemble, find_stored, load, read_manifest
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.schedule import Descent
-from ntkexec.ensemble.storage import draw, load, read_manifest, train
+from ntkexec.ensemble.storage import draw, train
 from ntkexec.ensemble.stored import Manifest
 from ntkexec.ensemble.trained import Ensemble
 from ntkexec.ensemble.training import Progress
+from ntkexec.vocabulary import DRAWS, Descent, Draw
 
 __all__ = [
     "DRAWS",
@@ -18,8 +19,10 @@ __all__ = [
     "GaussianEnsemble",
     "Manifest",
     "Progress",
+    "StoredEnsemble",
     "TwoLayerNetwork",
     "draw",
+    "find_stored",
     "load",
     "read_manifest",
     "train",

@@ -3,9 +3,8 @@
 import dataclasses
 import math
 
-from ntkexec.ensemble.schedule import DESCENTS, Descent
 from ntkexec.errors import EnsembleError
-from ntkexec.vocabulary import DRAWS, Draw
+from ntkexec.vocabulary import DESCENTS, DRAWS, Descent, Draw
 
 
 @dataclasses.dataclass(frozen=True)

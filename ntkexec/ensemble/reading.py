@@ -33,7 +33,7 @@ from ntkexec.ensemble.stored import (
 )
 from ntkexec.ensemble.training import Chunk
 from ntkexec.errors import EnsembleError
-from ntkexec.program.problem import KINDS
+from ntkexec.vocabulary import KINDS
 
 # Bytes of a description, and of what a file of tensors holds besides the tensors.
 MAX_TEXT, MAX_HEADER = 64 << 20, 1 << 20

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
 from ntkexec.theory.kernel import arccosine_0, arccosine_1
+from ntkexec.vocabulary import Descent
 
 # The edges below are limits for large widths; a finite network may stick out a little.
 SAFETY = 1.1
@@ -14,9 +15,6 @@ SAFETY = 1.1
 # Of the automatic descent: the step, as a part of one that ends an error at the bulk's upper edge,
 # what a step is multiplied by when the loss has grown, and when not, up to the first.
 GENTLE, BACK_OFF, RECOVERY = 0.7, 0.7, 1.05
-
-Descent = Literal["auto", "plain", "heavy-ball", "whitened"]
-DESCENTS: tuple[Descent, ...] = get_args(Descent)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,6 @@ file must hold is in `ntkexec.ensemble.stored`.
 """
 
 import dataclasses
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,9 +19,8 @@ from safetensors.numpy import save as serialise_tensors
 from ntkexec.ensemble.chunk_files import read_chunk, to_bytes
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
+from ntkexec.ensemble.loading import assemble, load, read_manifest
 from ntkexec.ensemble.reading import (
-    check_chunks,
-    parse_manifest,
     parse_plan,
     read_json,
     read_regular,
@@ -48,7 +46,6 @@ from ntkexec.ensemble.training import (
     Chunk,
     Progress,
     Weights,
-    join,
     train_all,
 )
 from ntkexec.errors import EnsembleError
@@ -116,7 +113,7 @@ def train(
     running = None if thresholds is None else np.asarray(thresholds, np.float32)
     if directory is None:
         pieces = dict(train_all(problem, config, report=report, budget=budget))
-        return _assemble(problem, config, pieces, running)
+        return assemble(problem, config, pieces, running)
     if running is None:
         raise EnsembleError("a stored ensemble has the thresholds with it that it runs with")
     table = _threshold_bytes(problem, running)
@@ -157,7 +154,7 @@ def train(
         found_pieces[chunk] = weights
     own = {field.name: getattr(plan, field.name) for field in dataclasses.fields(Plan)}
     _write(folder / MANIFEST, as_json(Manifest(**own, files=tuple(files)).to_data()))
-    return _assemble(problem, config, found_pieces, running)
+    return assemble(problem, config, found_pieces, running)
 
 
 def draw(
@@ -193,85 +190,6 @@ def draw(
             "same seed, or store linearised or trained networks"
         )
     return GaussianEnsemble(problem, config)
-
-
-def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
-    """What the ensemble in a folder says of itself.
-
-    Raises:
-        EnsembleError: no such folder, training unfinished, or not an ensemble of this format.
-    """
-    folder = Path(directory)
-    path = folder / MANIFEST
-    if not folder.is_dir():
-        raise EnsembleError(f"there is no folder {folder}")
-    if not os.path.lexists(path):
-        if (folder / PLAN).exists():
-            done = len(list(folder.glob("stack-*.safetensors")))
-            raise EnsembleError(
-                f"the training in {folder} is unfinished ({done} chunks done); run the same train "
-                "command again to continue it"
-            )
-        raise EnsembleError(f"{folder} holds no ensemble: {MANIFEST} is missing")
-    manifest = parse_manifest(read_json(path), path)
-    for name, size in manifest.parameters.items():
-        # Every size but the number of a permutation is one of things that have thresholds.
-        if not 0 <= size <= manifest.thresholds.bytes and name != "permutation":
-            raise EnsembleError(f"{path} is damaged: {name} {size} is none of this ensemble's size")
-    return manifest
-
-
-def load(directory: str | os.PathLike[str], problem: LearningProblem) -> Ensemble:
-    """Loads a stored ensemble, with the thresholds that it runs with.
-
-    Args:
-        directory: the folder that `train` wrote.
-        problem: what it must have learned.
-
-    Raises:
-        EnsembleError: the folder is missing, unfinished, damaged, holds anything that its plan does
-            not say, or was trained for another program, kind or padding; says which.
-    """
-    folder = Path(directory)
-    manifest = read_manifest(folder)
-    program = problem.program
-    for field, wanted in (
-        ("algorithm", program.name),
-        ("program", program.digest),
-        ("kind", problem.kind),
-        ("padding", problem.padding),
-    ):
-        found = getattr(manifest, field)
-        if found != wanted:
-            raise EnsembleError(
-                f"the ensemble in {folder} was trained for {field} {found}, but {wanted} is needed"
-                f" (its {manifest.algorithm} has {_words(manifest.parameters)})"
-            )
-    check_chunks(manifest.files, len(problem.stacks), manifest.config.members)
-    _, table = read_tensors(folder / THRESHOLDS, threshold_tensor(problem), manifest.thresholds)
-    pieces = {}
-    for entry in manifest.files:
-        chunk = entry.chunk
-        assert chunk is not None
-        stack = problem.stacks[chunk.stack]
-        pieces[chunk] = read_chunk(folder / entry.name, manifest, stack, chunk, entry)
-    return _assemble(problem, manifest.config, pieces, table["thresholds"])
-
-
-def _assemble(
-    problem: LearningProblem,
-    config: EnsembleConfig,
-    pieces: Mapping[Chunk, Weights],
-    thresholds: Float32[np.ndarray, "k m"] | None,
-) -> Ensemble:
-    stacks = []
-    for index in range(len(problem.stacks)):
-        parts = [pieces[chunk] for chunk in sorted(pieces) if chunk.stack == index]
-        stacks.append(join(parts))
-    found = Ensemble(problem, config, tuple(stacks), thresholds)
-    if found.overshoot:
-        logging.getLogger("ntkexec").warning("%s", found.overshoot)
-    return found
 
 
 def _claim(folder: Path, plan: Plan, table: bytes, *, finished: bool) -> None:
@@ -344,10 +262,6 @@ def _threshold_bytes(problem: LearningProblem, table: Float32[np.ndarray, "k m"]
             f"these have shape {table.shape}"
         )
     return serialise_tensors({name: np.ascontiguousarray(table)})
-
-
-def _words(parameters: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in parameters.items()) or "no sizes stored"
 
 
 def _write(path: Path, content: bytes) -> None:

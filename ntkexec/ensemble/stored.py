@@ -19,7 +19,8 @@ import numpy as np
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.training import Chunk
 from ntkexec.errors import EnsembleError
-from ntkexec.program.problem import Kind, LearningProblem, Stack
+from ntkexec.program.problem import LearningProblem, Stack
+from ntkexec.vocabulary import Kind
 
 FORMAT = "ntkexec-ensemble/2"
 PLAN, MANIFEST, THRESHOLDS = "plan.json", "ensemble.json", "thresholds.safetensors"

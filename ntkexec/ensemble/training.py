@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
 from ntkexec.ensemble import linearised
-from ntkexec.ensemble.config import Draw, EnsembleConfig
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import TwoLayerNetwork, initial
 from ntkexec.ensemble.schedule import Schedule, schedule
@@ -20,6 +20,7 @@ from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem, Stack
 from ntkexec.runtime import compilation, devices
 from ntkexec.runtime.precision import float64
+from ntkexec.vocabulary import Draw
 
 CHUNK_BYTES = 512 << 20
 # Of the weights: the result, the current ones, momentum, gradient, and activations, which on the

@@ -3,15 +3,17 @@
 from ntkexec.executor.diagnosis import Diagnosis, diagnose
 from ntkexec.executor.execution import Execution
 from ntkexec.executor.loop import OwnLoop, exchange_bits, execute
-from ntkexec.executor.options import Options, Until
+from ntkexec.executor.options import Executing, Options
 from ntkexec.executor.protocol import Decision, Engine, decide
 from ntkexec.executor.verification import NO_STEP, Verification
+from ntkexec.vocabulary import Until
 
 __all__ = [
     "NO_STEP",
     "Decision",
     "Diagnosis",
     "Engine",
+    "Executing",
     "Execution",
     "Options",
     "OwnLoop",

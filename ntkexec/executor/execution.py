@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.executor.options import Until
 from ntkexec.executor.verification import Verification
 from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.vocabulary import Until
 
 
 @dataclasses.dataclass(frozen=True)

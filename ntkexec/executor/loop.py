@@ -14,12 +14,13 @@ from jaxtyping import Array, Bool, Int
 from ntkexec.errors import ProgramError
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.execution import Execution
-from ntkexec.executor.options import Options, Until
+from ntkexec.executor.options import Options
 from ntkexec.executor.protocol import Engine, decide
 from ntkexec.executor.verification import NO_STEP, Comparison, finished, nothing_compared
 from ntkexec.graphs.message_passing import GraphsTuple, exchange
 from ntkexec.program.program import Program
 from ntkexec.runtime import compilation
+from ntkexec.vocabulary import UNTILS, Until
 
 
 class _Carry(NamedTuple):
@@ -82,7 +83,7 @@ def execute(
         raise ProgramError(f"the number of steps cannot be negative, got {num_steps}")
     if num_steps >= NO_STEP:
         raise ProgramError(f"at most {NO_STEP - 1:,} steps can be counted, not {num_steps:,}")
-    if until not in ("steps", "fixed-point", "halt"):
+    if until not in UNTILS:
         raise ProgramError(f"until is steps, fixed-point or halt, not {until!r}")
     if until == "halt" and halt is None:
         halt = program.halt

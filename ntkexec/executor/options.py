@@ -1,12 +1,26 @@
 """How a program is to be executed."""
 
 import dataclasses
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
 
-Until = Literal["steps", "fixed-point", "halt"]
+from ntkexec.vocabulary import Until
+
+
+@dataclasses.dataclass(frozen=True)
+class Executing:
+    """How an instance is executed, as far as it does not say so itself.
+
+    Args:
+        until: what ends the run, see `execute`; by default what suits the algorithm.
+        verify: compare every step with the program's own Boolean update.
+        trace: keep all states.
+    """
+
+    until: Until | None = None
+    verify: bool = True
+    trace: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

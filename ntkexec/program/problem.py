@@ -8,16 +8,13 @@ templates are few, and whenever one of them matches the bit is 1: nothing interf
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import ProgramError
 from ntkexec.program.program import Program
-
-Kind = Literal["joint", "factored"]
-KINDS: tuple[Kind, ...] = ("joint", "factored")
+from ntkexec.vocabulary import KINDS, Kind
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,16 +1,21 @@
 """An algorithm on a given graph with given inputs: all that is needed to run and to judge it."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.executor import Until
+from ntkexec.errors import NtkexecError
+from ntkexec.executor import Engine, Executing, Execution, execute
 from ntkexec.graphs import Graph
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
+from ntkexec.vocabulary import Until
+
+LOG = logging.getLogger("ntkexec")
 
 Answer = Mapping[str, np.ndarray]
 """By field, the value at every node; -1 where a field has none, or `NONE` if it can be negative.
@@ -64,6 +69,40 @@ class Instance:
         """Bits times nodes times steps, over which a union bound is taken; at least 1."""
         written = int((self.program.num_writers > 0).sum())
         return max(1, written * self.graph.num_nodes * self.num_steps)
+
+    def execute(self, engine: Engine, executing: Executing | None = None) -> Execution:
+        """Runs the instance with a learned update.
+
+        Args:
+            engine: evaluates the learned function.
+            executing: until when, and what is kept; by default as `Executing` says.
+
+        Raises:
+            NtkexecError: it is to run until all nodes halt, and has no halt flag.
+        """
+        asked = executing or Executing()
+        until = self.until if asked.until is None else asked.until
+        if until == "halt" and self.halt is None:
+            raise NtkexecError(
+                f"{self.program.name} has no halt flag; it can run until steps or fixed-point"
+            )
+        execution = execute(
+            engine,
+            self.program,
+            self.graphs,
+            num_steps=self.num_steps,
+            until=until,
+            halt=self.halt if until == "halt" else None,
+            verify=asked.verify,
+            trace=asked.trace,
+        )
+        LOG.info(
+            "%d steps in %.3f s, compiled in %.2f s",
+            execution.steps,
+            execution.run_seconds,
+            execution.compile_seconds,
+        )
+        return execution
 
 
 @dataclasses.dataclass(frozen=True)

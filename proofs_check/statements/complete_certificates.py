@@ -9,6 +9,7 @@ from ntkexec import ensemble, pipeline
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.complete import complete
 from ntkexec.ensemble import Ensemble, evaluation
+from ntkexec.theory.certificate import Certificate
 
 SIZES: dict[Scale, tuple[int, int]] = {"quick": (1, 2), "standard": (3, 4), "full": (4, 6)}
 ALGORITHMS = ("flooding", "bfs", "dfs", "bellman-ford")
@@ -16,7 +17,7 @@ DELTA, DECISIONS = 1e-3, 10**6
 
 
 @functools.cache
-def trained(name: str, degree: int, word: int) -> tuple[Ensemble, pipeline.Certificate]:
+def trained(name: str, degree: int, word: int) -> tuple[Ensemble, Certificate]:
     """A factored ensemble of the size and width that the certificate asks for."""
     algorithm = pipeline.find_algorithm(name)
     program = algorithm.program(**algorithm.sizes(degree=degree, word=word))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ntkexec import pipeline
 from ntkexec.check import Check, Measurement, Scale
+from ntkexec.programs import Instance
 from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
 
 
@@ -63,7 +64,7 @@ def measure_steps(scale: Scale, slack: int = 0) -> Measurement:
     return Measurement(len(wrong), details={"wrong": wrong})
 
 
-def _answer_after(instance: pipeline.Instance, steps: int) -> bool:
+def _answer_after(instance: Instance, steps: int) -> bool:
     """Whether the program's answer equals the reference after so many steps."""
     from ntkexec import executor
     from ntkexec.engines.boolean import boolean_engine

@@ -15,10 +15,11 @@ from ntkexec import ensemble
 from ntkexec.ensemble import EnsembleConfig, TwoLayerNetwork
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
-from ntkexec.ensemble.schedule import DESCENTS, schedule
+from ntkexec.ensemble.schedule import schedule
 from ntkexec.ensemble.training import Chunk, train_chunk
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
+from ntkexec.vocabulary import DESCENTS
 
 
 def by_hand(weights, target, plan, tolerance, most):

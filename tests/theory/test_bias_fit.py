@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from ntkexec.ensemble.schedule import DESCENTS
 from ntkexec.errors import CertificateError
 from ntkexec.theory import bias_fit, predictor
+from ntkexec.vocabulary import DESCENTS
 from proofs_check.fixtures import width_cells as measured
 
 

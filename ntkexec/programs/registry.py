@@ -1,0 +1,87 @@
+"""All algorithms by name, and ready to run on a graph."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import networkx as nx
+
+from ntkexec.errors import NtkexecError, did_you_mean
+from ntkexec.graphs import Graph, load
+from ntkexec.programs import arithmetic
+from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs.instance import Algorithm, Instance
+from ntkexec.programs.local.examples import FAMILIES
+
+ALGORITHMS: dict[str, Algorithm] = {
+    algorithm.name: algorithm
+    for algorithm in (
+        flooding.ALGORITHM,
+        bfs.ALGORITHM,
+        bfs_queue.ALGORITHM,
+        dfs.ALGORITHM,
+        dfs.FOREST,
+        bellman_ford.ALGORITHM,
+        *(family.algorithm() for family in FAMILIES),
+        *arithmetic.ALGORITHMS,
+    )
+}
+"""In the order in which they are listed."""
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """The algorithm of a name.
+
+    Raises:
+        NtkexecError: there is none; suggests the nearest name.
+    """
+    if name not in ALGORITHMS:
+        known = ", ".join(ALGORITHMS)
+        raise NtkexecError(
+            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}"
+        )
+    return ALGORITHMS[name]
+
+
+def prepare(
+    algorithm: str,
+    graph: Graph | nx.Graph | str | os.PathLike[str],
+    *,
+    parameters: Mapping[str, int] | None = None,
+    weights: str | None = None,
+    weight_scale: int = 1,
+    directed: bool | None = None,
+    **inputs: Any,
+) -> Instance:
+    """An algorithm on a graph, ready to run.
+
+    Args:
+        algorithm: a name in `ALGORITHMS`.
+        graph: a graph, a file, or a generator such as `grid:8x8`.
+        parameters: sizes of the program, if given.
+        weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
+        weight_scale, directed: how to read the graph, see `ntkexec.graphs.load`; not for a `Graph`.
+        inputs: what the algorithm asks, `Algorithm.inputs`; None is as good as left out.
+
+    Raises:
+        NtkexecError: an unknown algorithm or input, or an input that does not fit.
+    """
+    found = find_algorithm(algorithm)
+    given = {name: value for name, value in inputs.items() if value is not None}
+    if unknown := given.keys() - set(found.inputs):
+        takes = f"the inputs {', '.join(found.inputs)}" if found.inputs else "no inputs"
+        raise NtkexecError(f"{algorithm} takes {takes}, not {min(unknown)!r}")
+    if weights is not None and not found.weighted:
+        raise NtkexecError(f"{algorithm} reads no weights, but {weights!r} was given")
+    if isinstance(graph, Graph):
+        if weights is not None:
+            raise NtkexecError(
+                f"weights {weights!r} are chosen when a graph is loaded; this one is"
+            )
+        if weight_scale != 1 or directed is not None:
+            raise NtkexecError(
+                "weight_scale and directed say how a graph is loaded; this one is loaded already"
+            )
+    else:
+        graph = load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
+    return found.prepare(graph, parameters=parameters, **given)
