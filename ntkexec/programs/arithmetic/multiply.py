@@ -61,11 +61,6 @@ def program(*, bits: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, bits: int) -> int:
-    """Templates of `program`, as a formula."""
-    return 4 if bits == 1 else 19 * bits - 21
-
-
 def num_steps(*, bits: int) -> int:
     """Steps until the product is there: a first row, l additions, l more to use the carries up.
 

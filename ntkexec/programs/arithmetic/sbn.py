@@ -97,12 +97,6 @@ def steps_per_cycle(*, word: int) -> int:
     return word + 4
 
 
-def num_templates(*, word: int, cells: int, code: int) -> int:
-    """Templates of `program`, as a formula."""
-    instruction = 2 * bits_for(cells - 1) + bits_for(code)
-    return 2 * code * instruction + 5 * code + cells * (5 * word + 3) + 10 * word + 4
-
-
 def num_literals(*, word: int, cells: int, code: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     address, place = bits_for(cells - 1), bits_for(code)

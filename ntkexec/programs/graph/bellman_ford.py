@@ -132,15 +132,6 @@ def _beaten(live: Sequence[Sum], smaller: Mapping[tuple[int, int], Sum]) -> list
     ]
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    # With one port, what beats the neighbour's sum is a single product.
-    compared = ports * (5 * ports + 27) // 2 - int(ports == 1)
-    numbers = (5 * ports + 4) * word
-    return inputs.place_bits(degree, slots) + (ports + 1) * slots + compared + numbers + 11
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -148,13 +139,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     numbers = (16 * ports + 11) * word
     heard = (ports + 1) * (slots.bit_length() + 2) * slots
     return 2 * inputs.place_bits(degree, slots) + heard + compared + numbers + 23
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    ports = max(1, degree)
-    compared = ports * (ports + 15) // 2
-    return inputs.place_bits(degree, slots) + slots + compared + 2 * (ports + 1) * word + 12
 
 
 def steps_per_round(*, word: int) -> int:

@@ -58,13 +58,6 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    counting = word * (word + 5) // 2
-    return inputs.place_bits(degree, slots) + (ports + 2) * slots + 2 * ports + counting + 3
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -72,11 +65,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     heard = (ports + 1) * slots.bit_length() * slots + (3 * ports + 7) * slots
     choosing = ports * (ports + 11) // 2
     return 2 * inputs.place_bits(degree, slots) + heard + choosing + counting + 7
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    return inputs.place_bits(degree, slots) + slots + 2 * max(1, degree) + word + 3
 
 
 def num_steps(rounds: int) -> int:

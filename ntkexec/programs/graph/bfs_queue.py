@@ -132,14 +132,6 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    heard = (3 * ports + 3 * word + 10) * slots
-    counting = ports * (ports + 37) // 2 + word * (word + 10)
-    return inputs.place_bits(degree, slots) + heard + counting + 25
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -147,12 +139,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     by_place = (3 * ports + 2 * word + 5) * slots.bit_length() * slots
     heard = (11 * ports + 14 * word + 34) * slots
     return 2 * inputs.place_bits(degree, slots) + by_place + heard + counting + 81
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    ports = max(1, degree)
-    return inputs.place_bits(degree, slots) + (word + 4) * slots + 5 * ports + 3 * word + 16
 
 
 def instance(

@@ -90,13 +90,6 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    counting = word * (word + 9) // 2
-    return inputs.place_bits(degree, slots) + 4 * (ports + 1) * slots + 3 * ports + counting + 8
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -104,11 +97,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     calling = (4 * ports + 3) * slots.bit_length() * slots + ports * (5 * ports + 29) * slots // 2
     kept = 2 * inputs.place_bits(degree, slots) + 12 * slots + 11 * ports
     return kept + calling + counting + 20
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    return inputs.place_bits(degree, slots) + 2 * slots + 3 * max(1, degree) + 2 * word + 6
 
 
 def num_steps(num_nodes: int, eccentricity: int) -> int:

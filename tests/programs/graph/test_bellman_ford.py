@@ -281,17 +281,6 @@ def test_a_negative_cycle_never_comes_to_rest():
     assert answer["negative_cycle"].all()
 
 
-@pytest.mark.parametrize("word", [1, 2, 5])
-@pytest.mark.parametrize("slots", [1, 7])
-@pytest.mark.parametrize("degree", [1, 2, 3, 4])
-def test_sizes_follow_their_formulas(degree, slots, word):
-    sizes = {"degree": degree, "slots": slots, "word": word}
-    program = bellman_ford.program(**sizes)
-    assert program.num_templates == bellman_ford.num_templates(**sizes)
-    assert program.layout.num_bits == bellman_ford.num_state_bits(**sizes)
-    assert program.round_length == bellman_ford.steps_per_round(word=word)
-
-
 def test_the_word_counts_from_the_smallest_number():
     graph = nx.DiGraph()
     graph.add_weighted_edges_from([(0, 1, -5), (1, 2, 9)])

@@ -1,7 +1,6 @@
 """Breadth-first search in queue order by learned networks: its meaning, its sizes, its steps."""
 
 import functools
-import itertools
 import re
 
 import networkx as nx
@@ -139,16 +138,6 @@ def test_parents_are_not_those_of_the_smallest_identifier():
 
 
 # Sizes.
-
-
-def test_templates_and_state_bits_are_those_of_the_formulas():
-    grid = [*itertools.product((0, 1, 2, 3), (1, 2, 5, 7), (1, 2, 3)), (4, 17, 6), (7, 8, 4)]
-    for degree, slots, word in grid:
-        sizes = {"degree": degree, "slots": slots, "word": word}
-        program = bfs_queue.program(**sizes)
-        assert program.num_templates == bfs_queue.num_templates(**sizes), sizes
-        assert program.layout.num_bits == bfs_queue.num_state_bits(**sizes), sizes
-        assert program.round_length == bfs_queue.STEPS_PER_ROUND
 
 
 def test_sizes_without_a_graph():

@@ -1,7 +1,6 @@
 """Depth-first search by learned networks: its meaning, its sizes, what it refuses, its exactness."""
 
 import functools
-import itertools
 import re
 
 import networkx as nx
@@ -115,16 +114,6 @@ def test_times_of_a_small_graph_that_can_be_checked_by_eye():
 
 
 # Sizes.
-
-
-def test_templates_and_state_bits_are_those_of_the_formulas():
-    grid = [*itertools.product((0, 1, 2, 3, 4), (1, 2, 5, 7), (1, 2, 3, 6)), (3, 10, 6), (7, 8, 4)]
-    for degree, slots, word in grid:
-        sizes = {"degree": degree, "slots": slots, "word": word}
-        program = dfs.program(**sizes)
-        assert program.num_templates == dfs.num_templates(**sizes), sizes
-        assert program.layout.num_bits == dfs.num_state_bits(**sizes), sizes
-        assert program.round_length == dfs.STEPS_PER_ROUND
 
 
 def test_sizes_without_a_graph():
