@@ -11,3 +11,29 @@ Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 
 DRAWS: tuple[Draw, ...] = get_args(Draw)
+
+ALGORITHM_NAMES = (
+    "flooding",
+    "bfs",
+    "bfs-queue",
+    "dfs",
+    "dfs-forest",
+    "bellman-ford",
+    "leader-election",
+    "components",
+    "spanning-tree",
+    "bipartite",
+    "eccentricity",
+    "neighbourhood-size",
+    "triangles",
+    "greedy-colouring",
+    "independent-set",
+    "cole-vishkin",
+    "rule-110",
+    "life",
+    "permute",
+    "add",
+    "multiply",
+    "sbn",
+)
+"""Those of `ntkexec.programs.ALGORITHMS`, in their order."""

@@ -87,7 +87,7 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 ALGORITHM = Algorithm(
     name="add",
     summary="sum of two binary numbers, on one node",
-    sizes=one_node.sizes_of_words("add"),
+    sizing=one_node.sizes_of_words("add"),
     program=program,
     prepare=prepare,
     inputs=("a", "b", "bits"),

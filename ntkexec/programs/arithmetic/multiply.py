@@ -114,7 +114,7 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 ALGORITHM = Algorithm(
     name="multiply",
     summary="product of two binary numbers, on one node",
-    sizes=one_node.sizes_of_words("multiply"),
+    sizing=one_node.sizes_of_words("multiply"),
     program=program,
     prepare=prepare,
     inputs=("a", "b", "bits"),

@@ -202,6 +202,8 @@ def instance(
         decode=functools.partial(answer, bellman_ford, heard, low),
         reference=functools.partial(expected, graph, sources),
         formats={"parent": lambda node: graph.names[node], "negative_cycle": bool},
+        colour_by="distance",
+        shown_where={"distance": "reached"},
         signed=frozenset({"distance"}),
         # A round in which nothing changes leaves nothing to change; a negative cycle never rests.
         until="fixed-point",
@@ -327,11 +329,10 @@ def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_s
     return inputs.from_sources(instance, graph, **options)
 
 
-sizes = functools.partial(inputs.degree_and_word, "bellman-ford")
 ALGORITHM = Algorithm(
     name="bellman-ford",
     summary="distance and parent of every node in a graph with weights, negative ones too",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "bellman-ford"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),

@@ -109,6 +109,8 @@ def instance(
         decode=functools.partial(answer, bfs, graph),
         reference=lambda: inputs.as_columns(reference.bfs(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
+        colour_by="distance",
+        shown_where={"distance": "reached"},
     )
 
 
@@ -121,12 +123,11 @@ def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     }
 
 
-sizes = functools.partial(inputs.degree_and_word, "bfs")
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs",
     summary="distance and parent of every node in breadth-first search",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "bfs"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),

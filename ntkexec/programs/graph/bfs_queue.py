@@ -59,6 +59,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     p = Builder("bfs-queue", slots=slots, degree=degree)
     ports = p.ports()
     root, reached, visited, done = (p.flag(name) for name in ("root", "reached", "visited", HALT))
+    p.halt = done
     parent = p.choice("parent", len(ports), exclusive=True)
     distance, order, count = (p.word(name, word) for name in ("distance", "order", "count"))
     # A child whose branch found something new on the last tour; where the token is still to go on
@@ -187,7 +188,8 @@ def instance(
             reference.bfs_queue(inputs.index_graph(graph), sources)
         ),
         formats={"parent": lambda node: graph.names[node]},
-        halt=HALT,
+        colour_by="distance",
+        shown_where={"distance": "reached", "order": "visited"},
         until="halt",
     )
 
@@ -234,12 +236,11 @@ def max_steps(num_nodes: int, eccentricity: int) -> int:
     return num_steps(rounds, eccentricity)
 
 
-sizes = functools.partial(inputs.degree_and_word, "bfs-queue")
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs-queue",
     summary="distance, parent and order of visits of every node in breadth-first search with a queue",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "bfs-queue"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),

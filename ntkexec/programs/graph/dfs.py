@@ -51,6 +51,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     p = Builder("dfs", slots=slots, degree=degree)
     ports = p.ports()
     root, visited, finished, done = (p.flag(name) for name in ("root", "visited", "finished", HALT))
+    p.halt = done
     parent = p.choice("parent", len(ports), exclusive=True)
     discovery = p.word("discovery", word)
     # Counts rounds, from 1, until the node finishes.
@@ -155,7 +156,8 @@ def instance(
         decode=functools.partial(answer, dfs, graph),
         reference=lambda: inputs.as_columns(reference.dfs(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
-        halt=HALT,
+        colour_by="finished",
+        shown_where={"discovery": "visited", "finish": "finished"},
     )
 
 
@@ -224,12 +226,11 @@ def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     }
 
 
-sizes = functools.partial(inputs.degree_and_word, "dfs")
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="dfs",
     summary="parent, discovery and finish time of every node in depth-first search",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "dfs"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
@@ -237,7 +238,7 @@ ALGORITHM = Algorithm(
 FOREST = Algorithm(
     name="dfs-forest",
     summary="depth-first search of all components, one after the other by their smallest nodes",
-    sizes=functools.partial(inputs.degree_and_word, "dfs-forest"),
+    sizing=functools.partial(inputs.degree_and_word, "dfs-forest"),
     program=program,
     prepare=forest_instance,
     inputs=(),

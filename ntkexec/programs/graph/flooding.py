@@ -159,6 +159,8 @@ def instance(
         decode=functools.partial(answer, flooding),
         reference=expected,
         formats={"informed": bool, "message": lambda value: format(value, f"0{len(message)}b")},
+        colour_by="arrival",
+        shown_where={"arrival": "informed", "message": "informed"},
     )
 
 
@@ -205,8 +207,8 @@ DEFAULT_ARRIVAL_BITS = 4
 
 def sizes(
     *,
-    degree: int | None,
-    word: int | None,
+    degree: int | None = None,
+    word: int | None = None,
     slots: int | None = None,
     arrival_bits: int | None = None,
 ) -> dict[str, int]:
@@ -234,8 +236,9 @@ def sizes(
 ALGORITHM = Algorithm(
     name="flooding",
     summary="every node learns the sources' message",
-    sizes=sizes,
+    sizing=sizes,
     program=program,
     prepare=prepare,
     inputs=("source", "sources", "message"),
+    own_sizes={"arrival_bits": lambda num_nodes: inputs.bits_for(num_nodes - 1)},
 )

@@ -333,11 +333,6 @@ def test_inputs_that_make_no_sense_are_refused():
         bellman_ford.instance(graph, sources=[3])
     with pytest.raises(GraphError, match="either source or sources"):
         bellman_ford.prepare(graph, source=0, sources=[1])
-    with pytest.raises(ProgramError, match="--degree and --word"):
-        bellman_ford.sizes(degree=3, word=None)
-    with pytest.raises(ProgramError, match="no arrival time"):
-        bellman_ford.sizes(degree=3, word=4, arrival_bits=2)
-    assert bellman_ford.sizes(degree=3, word=4) == {"degree": 3, "slots": 10, "word": 4}
 
 
 def test_nodes_go_by_name():

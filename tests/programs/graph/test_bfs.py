@@ -257,13 +257,3 @@ def test_sources_must_be_nodes():
             bfs.instance(GRID, sources=[0, wrong])
     with pytest.raises(GraphError, match="either source or sources"):
         bfs.prepare(GRID, source=0, sources=[0])
-
-
-def test_sizes_without_a_graph():
-    assert bfs.sizes(degree=3, word=4) == {"degree": 3, "slots": 10, "word": 4}
-    assert bfs.sizes(degree=3, word=4, slots=5)["slots"] == 5
-    for degree, word in [(None, 4), (3, None)]:
-        with pytest.raises(ProgramError, match="needs --degree and --word"):
-            bfs.sizes(degree=degree, word=word)
-    with pytest.raises(ProgramError, match="no arrival time"):
-        bfs.sizes(degree=3, word=4, arrival_bits=2)

@@ -140,13 +140,6 @@ def test_parents_are_not_those_of_the_smallest_identifier():
 # Sizes.
 
 
-def test_sizes_without_a_graph():
-    given = {"degree": 3, "slots": None, "word": 4, "arrival_bits": None}
-    assert bfs_queue.sizes(**given) == {"degree": 3, "slots": 10, "word": 4}
-    with pytest.raises(ProgramError, match="needs --degree and --word"):
-        bfs_queue.sizes(**given | {"word": None})
-
-
 @pytest.mark.parametrize(("name", "least"), [("degree", 2), ("slots", 3), ("word", 4)])
 def test_a_size_that_is_too_small_is_refused_with_the_one_that_fits(name, least):
     graph = graphs.load("path:8")

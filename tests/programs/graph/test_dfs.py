@@ -116,16 +116,6 @@ def test_times_of_a_small_graph_that_can_be_checked_by_eye():
 # Sizes.
 
 
-def test_sizes_without_a_graph():
-    given = {"degree": 3, "slots": None, "word": 4, "arrival_bits": None}
-    assert dfs.sizes(**given) == {"degree": 3, "slots": 10, "word": 4}
-    assert dfs.sizes(**given | {"slots": 5})["slots"] == 5
-    with pytest.raises(ProgramError, match="needs --degree and --word"):
-        dfs.sizes(**given | {"word": None})
-    with pytest.raises(ProgramError, match="no arrival time"):
-        dfs.sizes(**given | {"arrival_bits": 2})
-
-
 @pytest.mark.parametrize(("name", "least"), [("degree", 2), ("slots", 3), ("word", 4)])
 def test_a_size_that_is_too_small_is_refused_with_the_one_that_fits(name, least):
     graph = graphs.load("path:7")
