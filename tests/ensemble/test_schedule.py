@@ -103,15 +103,13 @@ def test_at_infinite_width_the_edges_are_those_of_the_train_gram(num_inputs, wei
 def test_the_edges_scale_with_the_weights_as_real_spectra_do():
     plain, scaled = extremes(4, 2, 256), extremes(4, 2, 256, weight_std=1.5)
     np.testing.assert_allclose(scaled, 1.5**4 * plain, rtol=1e-4)  # float32
-    assert spectrum(4, 2, 256, 1.5) == pytest.approx(
-        [1.5**4 * edge for edge in spectrum(4, 2, 256, 1.0)]
-    )
+    assert edges(4, 2, 256, 1.5) == pytest.approx([1.5**4 * edge for edge in edges(4, 2, 256, 1.0)])
 
 
 @pytest.mark.parametrize("width", [1, 3, 16])
 def test_a_schedule_is_finite_and_stable_even_where_the_edge_collapses(width):
     plan = schedule(64, 64, width, tolerance=1e-4, descent="heavy-ball")
-    _, largest = spectrum(64, 64, width, 1.0)
+    largest = edges(64, 64, width, 1.0).largest
     # Heavy ball is stable for learning_rate * eigenvalue < 2 (1 + momentum).
     assert 0 < plan.learning_rate * largest < 2 * (1 + plan.momentum)
     assert 0 < plan.momentum < 1
