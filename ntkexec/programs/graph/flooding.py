@@ -146,7 +146,7 @@ def instance(
     }
 
     def expected() -> Answer:
-        found = reference.flooding(inputs.index_graph(graph), sources, message.value)
+        found = reference.expected(inputs.index_graph(graph), sources, message.value)
         return inputs.as_columns(found)
 
     return Instance(
