@@ -78,13 +78,13 @@ def expected(before: dict[str, np.ndarray], slots: int, size: int) -> dict[str, 
             "phase": np.ones_like(informed),
             "inbox.full": own,
             "inbox.message": own * message[:, None],
+            "arrival": np.where(informed, arrival, (arrival + 1) % size),
         }
     heard = before["inbox.full"].any(axis=1)
     return before | {
         "phase": np.zeros_like(informed),
         "informed": informed | heard,
         "message": np.maximum(message, before["inbox.message"].max(axis=1)),
-        "arrival": np.where(informed, arrival, (arrival + 1) % size),
         "inbox.full": np.zeros_like(own),
         "inbox.message": np.zeros(own.shape, int),
     }

@@ -1,8 +1,8 @@
 """Message flooding: every node learns the sources' message, and in which round it arrives.
 
 A round takes two steps. In the *send* step every node that has the message writes it into the slot
-of its own colour; aggregation carries it to the neighbours. In the *receive* step a node takes over
-what any slot holds. A node that does not have the message counts the rounds it waits.
+of its own colour, which aggregation carries to the neighbours, and every other node counts a round.
+In the *receive* step a node takes over what any slot holds.
 """
 
 import dataclasses
@@ -55,10 +55,11 @@ def program(*, degree: int, slots: int, message_bits: int, arrival_bits: int) ->
         p.send(inbox.full, informed)
         # 0 where it has not come.
         p.send(inbox.message, message)
+        # Not while messages are heard: a state then matches more templates than any other.
+        p.assign(arrival, arrival + 1, when=~informed)
     with p.phase("receive"):
         p.set(informed, when=any_of(inbox.full))
         p.assign(message, either([message, *inbox.message]))
-        p.assign(arrival, arrival + 1, when=~informed)
     return p.compile()
 
 

@@ -164,10 +164,10 @@ def test_a_colouring_that_repeats_within_two_hops_makes_messages_meet():
 @pytest.mark.parametrize("value", range(8))
 def test_arrival_counts_on_from_every_number(value):
     program = small_program(arrival_bits=3)
-    waiting = program.layout.pack(1, {"phase": 1, "arrival": value, "colour": 1})
+    waiting = program.layout.pack(1, {"phase": 0, "arrival": value, "colour": 1})
     after = program.layout.unpack(naive_step(program, nx.empty_graph(1), waiting))
     assert after["arrival"].tolist() == [(value + 1) % 8]
-    for kept in ({"phase": 0}, {"phase": 1, "informed": 1}):
+    for kept in ({"phase": 1}, {"phase": 0, "informed": 1}):
         states = program.layout.pack(1, {"arrival": value, "colour": 1} | kept)
         after = program.layout.unpack(naive_step(program, nx.empty_graph(1), states))
         assert after["arrival"].tolist() == [value]
