@@ -93,7 +93,7 @@ def tricky():
 def test_a_name_cannot_end_or_hide_the_script():
     data = report.trace_data(tricky())
     page = report.to_html(data)
-    assert page.count("</script>") == 2
+    assert page.count("</script>") == 3
     start = page.index('type="application/json">') + len('type="application/json">')
     held = page[start : page.index("</script>", start)]
     assert "<" not in held
