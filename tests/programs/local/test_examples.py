@@ -7,6 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from support.instances import exact_answer
+from support.simulated import simulated
 
 from ntkexec import graphs, pipeline
 from ntkexec.errors import GraphError, ProgramError
@@ -22,8 +23,6 @@ from ntkexec.programs.local.examples import (
     neighbourhoods,
     spanning_tree,
 )
-from ntkexec.programs.local.family import outputs
-from ntkexec.programs.local.simulation import nodes_of
 from ntkexec.testing import assert_exact
 
 SMALL = [graph for graph in nx.graph_atlas_g()[1:] if len(graph) <= 5]
@@ -56,15 +55,6 @@ def test_trained_networks_are_exact(family):
     result = pipeline.run(family.name, "cycle:9", engine="ensemble", delta=1e-3)
     assert result.exact
     assert result.execution.verification.exact
-
-
-def simulated(family, graph, instance):
-    """The answer by the algorithm's own functions."""
-    compiled = family.compiled(**instance.parameters)
-    given = None if family.node_inputs is None else family.node_inputs(graph)
-    rounds = instance.num_steps // compiled.steps_per_round
-    states = simulate(compiled.algorithm, graph, rounds=rounds, inputs=given)
-    return outputs(compiled.algorithm, nodes_of(graph, given), states)
 
 
 @pytest.mark.parametrize("family", GENERAL, ids=lambda family: family.name)
