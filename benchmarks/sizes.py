@@ -96,7 +96,7 @@ def one(algorithm: str, degree: int, word: int) -> dict[str, Any]:
         "public_templates": published,
     }
     for name, slots in (("used", max(colours)), ("D^2+1", degree**2 + 1)):
-        templates = ours.num_templates(degree=degree, slots=slots, word=word)
+        templates = ours.program(degree=degree, slots=slots, word=word).num_templates
         row[f"templates_{name}"] = templates
         row[f"fewer_{name}"] = published / templates
     return row | {

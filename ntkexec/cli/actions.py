@@ -18,7 +18,7 @@ from ntkexec.plots import certificate as certificate_plot
 from ntkexec.plots import margins as margins_plot
 from ntkexec.plots import style
 from ntkexec.program.problem import LearningProblem
-from ntkexec.programs import program_report
+from ntkexec.programs.sizes import sizes_of
 from ntkexec.result import certificate_data, ensemble_data, finite_width_data, program_data
 from ntkexec.runtime import compilation, files, stages
 from ntkexec.theory.interference import interference_curves
@@ -197,7 +197,7 @@ def show(
     parameters = found.sizes(**sizes)
     with stages_shown(), stages.stage(f"counting the matches of {algorithm}"):
         program = found.program(**parameters)
-        counts = program_report.report(program)
+        counts = sizes_of(program)
     if as_json:
         data = {
             "algorithm": algorithm,

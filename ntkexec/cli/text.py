@@ -7,7 +7,7 @@ from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.program.fields import Field, Table
 from ntkexec.program.program import Program
-from ntkexec.programs.program_report import ProgramReport
+from ntkexec.programs.sizes import ProgramSizes
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
 
@@ -40,7 +40,7 @@ def probability(delta: float) -> str:
 
 def program(
     found: Program,
-    counts: ProgramReport,
+    counts: ProgramSizes,
     about: str,
     parameters: Mapping[str, int],
     *,

@@ -59,10 +59,8 @@ def random_instances(
         word = (
             1 if takes_message else bits_for(heaviest) + 1 if found.weighted else bits_for(2 * high)
         )
-    sizes = {"degree": degree, "word": word}
-    if takes_message:
-        sizes["arrival_bits"] = bits_for(high - 1)
-    parameters = found.sizes(**sizes)
+    own = {name: least(high) for name, least in found.own_sizes.items()}
+    parameters = found.sizes(degree=degree, word=word, **own)
     rng = np.random.default_rng(seed)
     instances = []
     for index in range(num_graphs):

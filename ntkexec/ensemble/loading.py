@@ -129,9 +129,11 @@ def load(directory: str | os.PathLike[str], problem: LearningProblem) -> Ensembl
     ):
         found = getattr(manifest, field)
         if found != wanted:
+            changed = "; its templates have changed since, or are of other sizes: train it again"
             raise EnsembleError(
                 f"the ensemble in {folder} was trained for {field} {found}, but {wanted} is needed"
                 f" (its {manifest.algorithm} has {_words(manifest.parameters)})"
+                f"{changed if field == 'program' else ''}"
             )
     check_chunks(manifest.files, len(problem.stacks), manifest.config.members)
     _, table = read_tensors(folder / THRESHOLDS, threshold_tensor(problem), manifest.thresholds)

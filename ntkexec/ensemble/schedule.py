@@ -84,14 +84,6 @@ def edges(
     )
 
 
-def spectrum(
-    num_inputs: int, num_outputs: int, width: int, weight_std: float, bias_std: float = 0.0
-) -> tuple[float, float]:
-    """Smallest and largest eigenvalue of the network's own NTK on the standard basis; see `edges`."""
-    found = edges(num_inputs, num_outputs, width, weight_std, bias_std)
-    return found.smallest, found.largest
-
-
 def schedule(
     num_inputs: int,
     num_outputs: int,

@@ -163,10 +163,9 @@ def parents(graph: Graph, ports: Int[np.ndarray, "n"], degree: int) -> Int[np.nd
 def degree_and_word(
     algorithm: str,
     *,
-    degree: int | None,
-    word: int | None,
+    degree: int | None = None,
+    word: int | None = None,
     slots: int | None = None,
-    arrival_bits: int | None = None,
 ) -> dict[str, int]:
     """The sizes of a program with numbers of one length, for every graph of a degree.
 
@@ -175,34 +174,30 @@ def degree_and_word(
         degree: D, most neighbours of a node.
         word: bits of its numbers.
         slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
-        arrival_bits: not a size of these programs.
 
     Raises:
-        ProgramError: degree or word is missing, or arrival_bits is given.
+        ProgramError: degree or word is missing.
     """
     if degree is None or word is None:
         raise ProgramError(f"{algorithm} without a graph needs --degree and --word")
-    if arrival_bits is not None:
-        raise ProgramError(f"{algorithm} has no arrival time; its numbers have --word bits")
     return {"degree": degree, "slots": degree**2 + 1 if slots is None else slots, "word": word}
 
 
 def degree_only(
     algorithm: str,
     *,
-    degree: int | None,
+    degree: int | None = None,
     word: int | None = None,
     slots: int | None = None,
-    arrival_bits: int | None = None,
 ) -> dict[str, int]:
     """The sizes of a program without numbers: as `degree_and_word`, with a word of one bit.
 
     Raises:
-        ProgramError: degree is missing, or another size is given.
+        ProgramError: degree is missing, or a word is given.
     """
     if degree is None:
         raise ProgramError(f"{algorithm} without a graph needs --degree")
-    if word is not None or arrival_bits is not None:
+    if word is not None:
         raise ProgramError(f"{algorithm} has no numbers; only --degree and --slots are its sizes")
     return degree_and_word(algorithm, degree=degree, word=1, slots=slots)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import NtkexecError, ProgramError
 from ntkexec.executor import Engine, Executing, Execution, execute
 from ntkexec.graphs import Graph
 from ntkexec.graphs.message_passing import GraphsTuple
@@ -38,9 +38,10 @@ class Instance:
         decode: reads the answer off final states.
         reference: computes the answer independently of the program.
         formats: by field, how to show a value that is there.
-        halt: name of a flag that is set at every node when the answer is complete, if there is one.
         until: when to stop, unless the user says otherwise; see `executor.execute`.
         signed: fields whose values can be negative, with `NONE` for none.
+        colour_by: the field that pictures colour nodes by at first; by default any.
+        shown_where: by field, the flag without which its value means nothing.
         num_inputs: how many different inputs of its size the program computes on, where that is
             a number: in arithmetic.
     """
@@ -55,14 +56,20 @@ class Instance:
     reference: Callable[[], Answer]
     formats: Mapping[str, Callable[[int], object]] = dataclasses.field(default_factory=dict)
     signed: frozenset[str] = frozenset()
-    halt: str | None = None
     until: Until = "steps"
+    colour_by: str | None = None
+    shown_where: Mapping[str, str] = dataclasses.field(default_factory=dict)
     num_inputs: int | None = None
 
     @property
     def graphs(self) -> GraphsTuple:
         """The graph with the initial states as nodes."""
         return self.graph.tuple._replace(nodes=self.initial)
+
+    @property
+    def halt(self) -> str | None:
+        """The program's halt flag, which is set at every node when the answer is complete."""
+        return self.program.halt
 
     @property
     def num_decisions(self) -> int:
@@ -112,22 +119,42 @@ class Algorithm:
     Args:
         name: as users write it.
         summary: one line.
-        sizes: `sizes(*, degree, word, slots, ...)` turns what users give, None where they give
-            nothing, into the program's sizes.
+        sizing: `sizing(degree=, word=, slots=, ...)`, of which users may leave out any, gives the
+            sizes of the program for all graphs of a degree; see `sizes`.
         program: builds the program from its sizes.
         prepare: `prepare(graph, *, parameters, **inputs)` gives an instance on a single graph;
             inputs speak of nodes by name, and may be left out.
         inputs: names of the inputs.
         weighted: whether it reads the weights of edges.
+        own_sizes: what users may give beside degree, word and slots, by name what it must be on
+            graphs of so many nodes.
         operands: `operands(words, bits)` turns what stands on the command line instead of a graph
             into a graph and inputs; None where there is a graph.
     """
 
     name: str
     summary: str
-    sizes: Callable[..., dict[str, int]]
+    sizing: Callable[..., dict[str, int]]
     program: Callable[..., Program]
     prepare: Callable[..., Instance]
     inputs: tuple[str, ...]
     weighted: bool = False
+    own_sizes: Mapping[str, Callable[[int], int]] = dataclasses.field(default_factory=dict)
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
+
+    def sizes(self, **given: int | None) -> dict[str, int]:
+        """The sizes of the program without a graph, for all of a degree.
+
+        Args:
+            given: `degree`, `word`, `slots` and `own_sizes`, by name; None is as good as left out.
+
+        Raises:
+            ProgramError: a size that is not the program's, or too few.
+        """
+        asked = {name: value for name, value in given.items() if value is not None}
+        for name in asked.keys() - {"degree", "word", "slots"} - self.own_sizes.keys():
+            words = name.split("_")
+            raise ProgramError(
+                f"{self.name} has no {' '.join(words)}; leave --{'-'.join(words)} out"
+            )
+        return self.sizing(**asked)

@@ -1,4 +1,4 @@
-"""The page of a run: data, style and script in one file."""
+"""The page of a run: data, style and scripts in one file."""
 
 import json
 import os
@@ -30,7 +30,8 @@ def to_html(data: dict[str, Any]) -> str:
     page = (_FILES / "viewer.html").read_text(encoding="utf-8")
     for mark, content in (
         ("/*STYLE*/", (_FILES / "viewer.css").read_text(encoding="utf-8")),
-        ("/*SCRIPT*/", (_FILES / "viewer.js").read_text(encoding="utf-8")),
+        ("/*RUN*/", (_FILES / "run.js").read_text(encoding="utf-8")),
+        ("/*VIEWER*/", (_FILES / "viewer.js").read_text(encoding="utf-8")),
         ("/*DATA*/", text),
     ):
         page = page.replace(mark, content)

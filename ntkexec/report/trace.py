@@ -26,17 +26,6 @@ MAX_NODES = 3000
 # Up to so many nodes are laid out by the distances between them, which looks best.
 MAX_DISTANCES = 150
 CHUNK = 4096
-# What a node is coloured by at first: the first of these fields that the program has.
-TELLING = ("arrival", "distance", "finished", "visited", "informed", "reached")
-# Fields that mean something only where a flag is set.
-SHOWN_WHERE = {
-    "arrival": "informed",
-    "message": "informed",
-    "distance": "reached",
-    "discovery": "visited",
-    "finish": "finished",
-    "order": "visited",
-}
 
 Positions = Mapping[Hashable, tuple[float, float]]
 
@@ -75,7 +64,7 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         "verdict": verdict(result),
         "certificate": str(result.certificate),
         "graph": _graph(instance.graph, positions),
-        "layout": _layout(instance.program.layout),
+        "layout": _layout(instance.program.layout, instance.shown_where),
         "program": _program(instance.program),
         "problems": _problems(result.update, problem, trace),
         "thresholds": np.round(np.asarray(result.update.thresholds, float), 6).tolist(),
@@ -89,7 +78,7 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         ],
         "wrong_nodes": [int(v) for v in result.wrong_nodes],
         "expected_fields": sorted(expected),
-        "colour_by": next((f for f in TELLING if f in instance.program.layout.paths), None),
+        "colour_by": instance.colour_by,
     }
 
 
@@ -132,7 +121,7 @@ def _given(graph: Graph, positions: Positions) -> np.ndarray:
     return np.array([positions[name] for name in graph.names], float)
 
 
-def _layout(layout: Layout) -> dict[str, Any]:
+def _layout(layout: Layout, shown_where: Mapping[str, str]) -> dict[str, Any]:
     fields = []
     for room, found in (("state", layout.computation), ("message", layout.messages)):
         for field in found:
@@ -149,7 +138,7 @@ def _layout(layout: Layout) -> dict[str, Any]:
                         "signed": bool(getattr(leaf, "signed", False)),
                         "size": getattr(leaf, "size", None),
                         "table": table,
-                        "shown_where": SHOWN_WHERE.get(path),
+                        "shown_where": shown_where.get(path),
                         "columns": [list(layout.bits(path, slot=slot)) for slot in slots],
                     }
                 )

@@ -53,7 +53,7 @@ def measure_flooding(scale: Scale, late: int = 0) -> Measurement:
         right = fields["informed"] == informed
         right &= fields["message"] == np.where(informed, message, 0)
         right &= fields["arrival"] == np.minimum(distance, r) % size
-        right &= ~fields["receiving"] & ~fields["inbox.full"].any(axis=1)
+        right &= ~fields["phase"] & ~fields["inbox.full"].any(axis=1)
         right &= ~fields["inbox.message"].any(axis=1)
         wrong += int((~right).sum())
     return Measurement(wrong, details={"nodes": len(distance), "steps": instance.num_steps})

@@ -55,11 +55,11 @@ def worlds(sizes: dict[str, int]) -> Iterator[dict[str, np.ndarray]]:
         for chosen in itertools.combinations(range(slots), number)
     ]
     for message in range(1 << sizes["message_bits"]):
-        for receiving, full in ((False, [sets[0]]), (True, sets)):
+        for phase, full in ((False, [sets[0]]), (True, sets)):
             grid = itertools.product(range(slots), (False, True), range(size), full)
             colour, informed, arrival, filled = map(np.array, zip(*grid, strict=True))
             yield {
-                "receiving": np.full(len(colour), receiving),
+                "phase": np.full(len(colour), phase),
                 "colour": colour,
                 "informed": informed,
                 "message": message * informed,
@@ -73,18 +73,18 @@ def expected(before: dict[str, np.ndarray], slots: int, size: int) -> dict[str, 
     """What the step of the induction says: the state of the node, and what it sends in its slot."""
     informed, arrival, message = before["informed"], before["arrival"], before["message"]
     own = (np.arange(slots) == before["colour"][:, None]) & informed[:, None]
-    if not before["receiving"][0]:
+    if not before["phase"][0]:
         return before | {
-            "receiving": np.ones_like(informed),
+            "phase": np.ones_like(informed),
             "inbox.full": own,
             "inbox.message": own * message[:, None],
+            "arrival": np.where(informed, arrival, (arrival + 1) % size),
         }
     heard = before["inbox.full"].any(axis=1)
     return before | {
-        "receiving": np.zeros_like(informed),
+        "phase": np.zeros_like(informed),
         "informed": informed | heard,
         "message": np.maximum(message, before["inbox.message"].max(axis=1)),
-        "arrival": np.where(informed, arrival, (arrival + 1) % size),
         "inbox.full": np.zeros_like(own),
         "inbox.message": np.zeros(own.shape, int),
     }

@@ -20,7 +20,7 @@ from ntkexec.runtime.precision import float64
 from ntkexec.theory import kernel
 from proofs_check.fixtures import plots
 
-SIZES = ((4, 20), (12, 46), (15, 100), (27, 206))
+SIZES = ((4, 20), (13, 44), (15, 100), (27, 206))
 """(m, n0) of joint programs: small, flooding at D = 2, BFS at D = 3, Bellman-Ford at D = 3."""
 
 

@@ -19,8 +19,8 @@ from ntkexec.errors import MissingExtraError, ProgramError
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
 from ntkexec.graphs.message_passing import graphs_tuple
+from ntkexec.language import initial_states
 from ntkexec.program.fields import Flag
-from ntkexec.program.layout import Layout
 from ntkexec.program.problem import KINDS, LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
@@ -282,7 +282,8 @@ def test_flooding_on_a_cycle_is_exact_with_the_oracle_engine(kind, dtype):
     node = np.arange(5)
     senders = np.concatenate([node, (node + 1) % 5])
     receivers = np.concatenate([(node + 1) % 5, node])
-    states = flooding.initial_states(program, node, [0], flooding.Message.parse("10"))
+    values = {"colour": node, "informed": node == 0, "message": 2 * (node == 0)}
+    states = initial_states(program, 5, values)
     graphs = graphs_tuple(senders, receivers, 5, nodes=states)
     with scope(dtype):
         executions = [

@@ -11,7 +11,7 @@ from support.ensembles import joint, member_outputs
 
 from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.schedule import SAFETY, schedule, spectrum
+from ntkexec.ensemble.schedule import SAFETY, edges, schedule
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
@@ -56,18 +56,18 @@ def sampling_error(width, members):
     return math.sqrt(3 / width / members)
 
 
-def sticks_out(edges, eigenvalues, width):
-    """By how many standard errors the mean extreme eigenvalues lie outside the edges."""
+def sticks_out(outer, eigenvalues, width):
+    """By how many standard errors the mean extreme eigenvalues lie outside the outer edges."""
     error = sampling_error(width, MEMBERS)
-    below = (1 - eigenvalues[0].mean() / edges[0]) / error
-    above = (eigenvalues[1].mean() / edges[1] - 1) / error
+    below = (1 - eigenvalues[0].mean() / outer[0]) / error
+    above = (eigenvalues[1].mean() / outer[1] - 1) / error
     return max(below, above)
 
 
 @pytest.mark.parametrize("num_inputs, num_outputs, width", SHAPES)
 def test_the_edges_contain_the_spectrum_of_real_networks(num_inputs, num_outputs, width):
     eigenvalues = extremes(num_inputs, num_outputs, width)
-    smallest, largest = spectrum(num_inputs, num_outputs, width, 1.0)
+    smallest, _, largest = edges(num_inputs, num_outputs, width, 1.0)
     assert sticks_out((smallest, largest), eigenvalues, width) < SIGMAS
     # Every single network too, with the safety factor of the schedule and the spread of one.
     allowance = SAFETY * (1 + SIGMAS * sampling_error(width, 1))
@@ -77,25 +77,25 @@ def test_the_edges_contain_the_spectrum_of_real_networks(num_inputs, num_outputs
 
 def test_the_limits_of_infinite_width_do_not_contain_it():
     narrow, infinite = 256, 10**30
-    edges = spectrum(16, 8, infinite, 1.0)
-    assert sticks_out(edges, extremes(16, 8, narrow), narrow) > SIGMAS
+    smallest, _, largest = edges(16, 8, infinite, 1.0)
+    assert sticks_out((smallest, largest), extremes(16, 8, narrow), narrow) > SIGMAS
 
 
 def test_edges_without_the_spread_by_the_hidden_weights_do_not_contain_it():
-    edges = spectrum(16, 0, 256, 1.0)
-    assert sticks_out(edges, extremes(16, 8, 256), 256) > SIGMAS
+    smallest, _, largest = edges(16, 0, 256, 1.0)
+    assert sticks_out((smallest, largest), extremes(16, 8, 256), 256) > SIGMAS
 
 
 def test_edges_that_ignore_the_mean_activation_do_not_contain_it():
-    smallest, largest = spectrum(16, 1, 2048, 1.0)
-    edges = (smallest, largest - NTK_ORTHOGONAL)
-    assert sticks_out(edges, extremes(16, 1, 2048), 2048) > SIGMAS
+    smallest, _, largest = edges(16, 1, 2048, 1.0)
+    lower = (smallest, largest - NTK_ORTHOGONAL)
+    assert sticks_out(lower, extremes(16, 1, 2048), 2048) > SIGMAS
 
 
 @pytest.mark.parametrize("num_inputs", [1, 2, 21, 300])
 @pytest.mark.parametrize("weight_std", [0.5, 1.0, 2.0])
 def test_at_infinite_width_the_edges_are_those_of_the_train_gram(num_inputs, weight_std):
-    smallest, largest = spectrum(num_inputs, 7, 10**30, weight_std)
+    smallest, _, largest = edges(num_inputs, 7, 10**30, weight_std)
     scale = weight_std**4 / num_inputs
     # The spread at that width is sqrt(600 / 1e30) < 1e-13.
     assert smallest == pytest.approx(scale * NTK_GAP, rel=1e-12)
@@ -105,15 +105,13 @@ def test_at_infinite_width_the_edges_are_those_of_the_train_gram(num_inputs, wei
 def test_the_edges_scale_with_the_weights_as_real_spectra_do():
     plain, scaled = extremes(4, 2, 256), extremes(4, 2, 256, weight_std=1.5)
     np.testing.assert_allclose(scaled, 1.5**4 * plain, rtol=1e-4)  # float32
-    assert spectrum(4, 2, 256, 1.5) == pytest.approx(
-        [1.5**4 * edge for edge in spectrum(4, 2, 256, 1.0)]
-    )
+    assert edges(4, 2, 256, 1.5) == pytest.approx([1.5**4 * edge for edge in edges(4, 2, 256, 1.0)])
 
 
 @pytest.mark.parametrize("width", [1, 3, 16])
 def test_a_schedule_is_finite_and_stable_even_where_the_edge_collapses(width):
     plan = schedule(64, 64, width, tolerance=1e-4, descent="heavy-ball")
-    _, largest = spectrum(64, 64, width, 1.0)
+    largest = edges(64, 64, width, 1.0).largest
     # Heavy ball is stable for learning_rate * eigenvalue < 2 (1 + momentum).
     assert 0 < plan.learning_rate * largest < 2 * (1 + plan.momentum)
     assert 0 < plan.momentum < 1

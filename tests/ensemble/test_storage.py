@@ -220,7 +220,11 @@ def test_a_manifest_that_was_edited_is_refused(folder, edit):
 @pytest.mark.parametrize(
     "other, message",
     [
-        (joint(program([[0], [1], [1]])), r"trained for program [0-9a-f]{64}, but [0-9a-f]{64} is"),
+        (
+            joint(program([[0], [1], [1]])),
+            r"trained for program [0-9a-f]{64}, but [0-9a-f]{64} is needed \(its example has size 3\);"
+            r" its templates have changed since, or are of other sizes: train it again",
+        ),
         (LearningProblem(PROBLEM.program), r"trained for kind joint, but factored is needed"),
         (joint(PROBLEM.program, padding=2), r"trained for padding 0, but 2 is needed"),
         (

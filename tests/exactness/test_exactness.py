@@ -190,7 +190,8 @@ def test_a_message_of_zeros_is_not_silence():
 def test_a_wrong_colouring_is_noticed_by_the_executor():
     graph = graphs.load("path:3")
     instance = flooding.instance(graph, sources=[0, 2], message=MESSAGE, parameters=SIZES)
-    clash = flooding.initial_states(instance.program, np.zeros(3, int), [0, 2], MESSAGE)
+    fields = instance.program.layout.unpack(instance.initial)
+    clash = instance.program.layout.pack(3, fields | {"colour": 0})
     engine, _ = engine_for("kernel", tuple(SIZES.items()))
     found = executor.execute(
         engine, instance.program, instance.graphs._replace(nodes=clash), num_steps=4

@@ -13,7 +13,7 @@ from ntkexec import executor, graphs, pipeline
 from ntkexec.errors import ProgramError
 from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.language import Builder, Flag, Sum, any_of, initial_states
-from ntkexec.programs import program_report
+from ntkexec.programs.sizes import sizes_of
 
 # Always.
 
@@ -184,7 +184,7 @@ def test_minimum_in_a_loop_needs_no_more_phases_than_its_body():
             for one, number in zip(live, numbers):
                 p.clear(one, when=zero_seen & top(number))
     program = p.compile()
-    found = program_report.report(program)
+    found = sizes_of(program)
     assert (found.phases, found.steps) == (2, 2 * length)
     x, y = np.array(list(itertools.product(range(8), repeat=2))).T
     found = run(program, {"number0": x, "number1": y, "live.set": True}, learned=True)

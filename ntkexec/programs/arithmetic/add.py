@@ -37,11 +37,6 @@ def program(*, bits: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, bits: int) -> int:
-    """Templates of `program`, as a formula."""
-    return 3 * bits + 2
-
-
 def num_steps(*, bits: int) -> int:
     """Steps until the sum is there; after step t the t lowest bits carry nothing."""
     return bits + 1
@@ -92,7 +87,7 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 ALGORITHM = Algorithm(
     name="add",
     summary="sum of two binary numbers, on one node",
-    sizes=one_node.sizes_of_words("add"),
+    sizing=one_node.sizes_of_words("add"),
     program=program,
     prepare=prepare,
     inputs=("a", "b", "bits"),

@@ -61,11 +61,6 @@ def program(*, bits: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, bits: int) -> int:
-    """Templates of `program`, as a formula."""
-    return 4 if bits == 1 else 19 * bits - 21
-
-
 def num_steps(*, bits: int) -> int:
     """Steps until the product is there: a first row, l additions, l more to use the carries up.
 
@@ -119,7 +114,7 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 ALGORITHM = Algorithm(
     name="multiply",
     summary="product of two binary numbers, on one node",
-    sizes=one_node.sizes_of_words("multiply"),
+    sizing=one_node.sizes_of_words("multiply"),
     program=program,
     prepare=prepare,
     inputs=("a", "b", "bits"),

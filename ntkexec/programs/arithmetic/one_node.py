@@ -93,13 +93,9 @@ def sizes_of_words(algorithm: str) -> Callable[..., dict[str, int]]:
     """Turns the sizes that users give into those of a program without a graph."""
 
     def sizes(
-        *,
-        degree: int | None,
-        word: int | None,
-        slots: int | None = None,
-        arrival_bits: int | None = None,
+        *, degree: int | None = None, word: int | None = None, slots: int | None = None
     ) -> dict[str, int]:
-        if degree or slots is not None or arrival_bits is not None:
+        if degree or slots is not None:
             raise ProgramError(f"{algorithm} runs on one node; only --degree 0 and --word fit")
         if word is None:
             raise ProgramError(f"{algorithm} without numbers needs --word, their bits")

@@ -131,16 +131,16 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
     return graph, {"values": int(text[::-1], 2), "permutation": moves}
 
 
-def sizes(*, word: int | None, **others: int | None) -> dict[str, int]:
+def sizes(**given: int) -> dict[str, int]:
     """The sizes without a permutation: the one that turns the bits round stands for all."""
-    bits = one_node.sizes_of_words("permute")(word=word, **others)["bits"]
+    bits = one_node.sizes_of_words("permute")(**given)["bits"]
     return {"bits": bits, "permutation": math.factorial(bits) - 1}
 
 
 ALGORITHM = Algorithm(
     name="permute",
     summary="a permutation of bits, on one node",
-    sizes=sizes,
+    sizing=sizes,
     program=program,
     prepare=prepare,
     inputs=("values", "permutation"),

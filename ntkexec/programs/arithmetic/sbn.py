@@ -97,12 +97,6 @@ def steps_per_cycle(*, word: int) -> int:
     return word + 4
 
 
-def num_templates(*, word: int, cells: int, code: int) -> int:
-    """Templates of `program`, as a formula."""
-    instruction = 2 * bits_for(cells - 1) + bits_for(code)
-    return 2 * code * instruction + 5 * code + cells * (5 * word + 3) + 10 * word + 4
-
-
 def num_literals(*, word: int, cells: int, code: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     address, place = bits_for(cells - 1), bits_for(code)
@@ -218,16 +212,16 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 DEFAULT_CELLS, DEFAULT_CODE = 16, 64
 
 
-def machine_sizes(*, word: int | None, **others: int | None) -> dict[str, int]:
+def machine_sizes(**given: int) -> dict[str, int]:
     """The sizes of a machine without a program."""
-    bits = one_node.sizes_of_words("sbn")(word=word, **others)["bits"]
+    bits = one_node.sizes_of_words("sbn")(**given)["bits"]
     return {"word": bits, "cells": DEFAULT_CELLS, "code": DEFAULT_CODE}
 
 
 ALGORITHM = Algorithm(
     name="sbn",
     summary="a machine that subtracts and branches if negative, on one node",
-    sizes=machine_sizes,
+    sizing=machine_sizes,
     program=program,
     prepare=prepare,
     inputs=("programs", "bits"),

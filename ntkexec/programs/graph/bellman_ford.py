@@ -132,15 +132,6 @@ def _beaten(live: Sequence[Sum], smaller: Mapping[tuple[int, int], Sum]) -> list
     ]
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    # With one port, what beats the neighbour's sum is a single product.
-    compared = ports * (5 * ports + 27) // 2 - int(ports == 1)
-    numbers = (5 * ports + 4) * word
-    return inputs.place_bits(degree, slots) + (ports + 1) * slots + compared + numbers + 11
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -148,13 +139,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     numbers = (16 * ports + 11) * word
     heard = (ports + 1) * (slots.bit_length() + 2) * slots
     return 2 * inputs.place_bits(degree, slots) + heard + compared + numbers + 23
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    ports = max(1, degree)
-    compared = ports * (ports + 15) // 2
-    return inputs.place_bits(degree, slots) + slots + compared + 2 * (ports + 1) * word + 12
 
 
 def steps_per_round(*, word: int) -> int:
@@ -218,6 +202,8 @@ def instance(
         decode=functools.partial(answer, bellman_ford, heard, low),
         reference=functools.partial(expected, graph, sources),
         formats={"parent": lambda node: graph.names[node], "negative_cycle": bool},
+        colour_by="distance",
+        shown_where={"distance": "reached"},
         signed=frozenset({"distance"}),
         # A round in which nothing changes leaves nothing to change; a negative cycle never rests.
         until="fixed-point",
@@ -313,7 +299,7 @@ def expected(graph: Graph, sources: Sequence[int]) -> Answer:
     for part in graph.node_ranges():
         nodes = range(part.start, part.stop)
         own = [node for node in nodes if node in starts]
-        by_node |= reference.bellman_ford(arcs.subgraph(nodes), own)
+        by_node |= reference.expected(arcs.subgraph(nodes), own)
     return inputs.as_columns(by_node)
 
 
@@ -343,11 +329,10 @@ def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_s
     return inputs.from_sources(instance, graph, **options)
 
 
-sizes = functools.partial(inputs.degree_and_word, "bellman-ford")
 ALGORITHM = Algorithm(
     name="bellman-ford",
     summary="distance and parent of every node in a graph with weights, negative ones too",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "bellman-ford"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),

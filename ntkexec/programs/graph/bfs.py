@@ -58,13 +58,6 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    counting = word * (word + 5) // 2
-    return inputs.place_bits(degree, slots) + (ports + 2) * slots + 2 * ports + counting + 3
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -72,11 +65,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     heard = (ports + 1) * slots.bit_length() * slots + (3 * ports + 7) * slots
     choosing = ports * (ports + 11) // 2
     return 2 * inputs.place_bits(degree, slots) + heard + choosing + counting + 7
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    return inputs.place_bits(degree, slots) + slots + 2 * max(1, degree) + word + 3
 
 
 def num_steps(rounds: int) -> int:
@@ -119,8 +107,10 @@ def instance(
         num_steps=num_steps(rounds),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, bfs, graph),
-        reference=lambda: inputs.as_columns(reference.bfs(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
+        colour_by="distance",
+        shown_where={"distance": "reached"},
     )
 
 
@@ -133,12 +123,11 @@ def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     }
 
 
-sizes = functools.partial(inputs.degree_and_word, "bfs")
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs",
     summary="distance and parent of every node in breadth-first search",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "bfs"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),

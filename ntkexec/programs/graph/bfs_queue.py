@@ -59,6 +59,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     p = Builder("bfs-queue", slots=slots, degree=degree)
     ports = p.ports()
     root, reached, visited, done = (p.flag(name) for name in ("root", "reached", "visited", HALT))
+    p.halt = done
     parent = p.choice("parent", len(ports), exclusive=True)
     distance, order, count = (p.word(name, word) for name in ("distance", "order", "count"))
     # A child whose branch found something new on the last tour; where the token is still to go on
@@ -132,14 +133,6 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    heard = (3 * ports + 3 * word + 10) * slots
-    counting = ports * (ports + 37) // 2 + word * (word + 10)
-    return inputs.place_bits(degree, slots) + heard + counting + 25
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -147,12 +140,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     by_place = (3 * ports + 2 * word + 5) * slots.bit_length() * slots
     heard = (11 * ports + 14 * word + 34) * slots
     return 2 * inputs.place_bits(degree, slots) + by_place + heard + counting + 81
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    ports = max(1, degree)
-    return inputs.place_bits(degree, slots) + (word + 4) * slots + 5 * ports + 3 * word + 16
 
 
 def instance(
@@ -197,11 +184,10 @@ def instance(
         num_steps=max(map(max_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, search, graph),
-        reference=lambda: inputs.as_columns(
-            reference.bfs_queue(inputs.index_graph(graph), sources)
-        ),
+        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
-        halt=HALT,
+        colour_by="distance",
+        shown_where={"distance": "reached", "order": "visited"},
         until="halt",
     )
 
@@ -248,12 +234,11 @@ def max_steps(num_nodes: int, eccentricity: int) -> int:
     return num_steps(rounds, eccentricity)
 
 
-sizes = functools.partial(inputs.degree_and_word, "bfs-queue")
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs-queue",
     summary="distance, parent and order of visits of every node in breadth-first search with a queue",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "bfs-queue"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),

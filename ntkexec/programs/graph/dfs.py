@@ -51,6 +51,7 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     p = Builder("dfs", slots=slots, degree=degree)
     ports = p.ports()
     root, visited, finished, done = (p.flag(name) for name in ("root", "visited", "finished", HALT))
+    p.halt = done
     parent = p.choice("parent", len(ports), exclusive=True)
     discovery = p.word("discovery", word)
     # Counts rounds, from 1, until the node finishes.
@@ -90,13 +91,6 @@ def program(*, degree: int, slots: int, word: int) -> Program:
     return p.compile()
 
 
-def num_templates(*, degree: int, slots: int, word: int) -> int:
-    """Templates of `program`, as a formula."""
-    ports = max(1, degree)
-    counting = word * (word + 9) // 2
-    return inputs.place_bits(degree, slots) + 4 * (ports + 1) * slots + 3 * ports + counting + 8
-
-
 def num_literals(*, degree: int, slots: int, word: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
     ports = max(1, degree)
@@ -104,11 +98,6 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
     calling = (4 * ports + 3) * slots.bit_length() * slots + ports * (5 * ports + 29) * slots // 2
     kept = 2 * inputs.place_bits(degree, slots) + 12 * slots + 11 * ports
     return kept + calling + counting + 20
-
-
-def num_state_bits(*, degree: int, slots: int, word: int) -> int:
-    """K of `program`, as a formula."""
-    return inputs.place_bits(degree, slots) + 2 * slots + 3 * max(1, degree) + 2 * word + 6
 
 
 def num_steps(num_nodes: int, eccentricity: int) -> int:
@@ -165,9 +154,10 @@ def instance(
         num_steps=max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, dfs, graph),
-        reference=lambda: inputs.as_columns(reference.dfs(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
-        halt=HALT,
+        colour_by="finished",
+        shown_where={"discovery": "visited", "finish": "finished"},
     )
 
 
@@ -222,7 +212,7 @@ def _forest_reference(graph: Graph) -> Answer:
     edges = inputs.index_graph(graph)
     by_node: dict[Hashable, dict[str, Hashable]] = {}
     for part in graph.node_ranges():
-        by_node |= reference.dfs_forest(edges.subgraph(range(part.start, part.stop)))
+        by_node |= reference.expected_forest(edges.subgraph(range(part.start, part.stop)))
     return inputs.as_columns(by_node)
 
 
@@ -236,12 +226,11 @@ def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     }
 
 
-sizes = functools.partial(inputs.degree_and_word, "dfs")
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="dfs",
     summary="parent, discovery and finish time of every node in depth-first search",
-    sizes=sizes,
+    sizing=functools.partial(inputs.degree_and_word, "dfs"),
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
@@ -249,7 +238,7 @@ ALGORITHM = Algorithm(
 FOREST = Algorithm(
     name="dfs-forest",
     summary="depth-first search of all components, one after the other by their smallest nodes",
-    sizes=functools.partial(inputs.degree_and_word, "dfs-forest"),
+    sizing=functools.partial(inputs.degree_and_word, "dfs-forest"),
     program=program,
     prepare=forest_instance,
     inputs=(),

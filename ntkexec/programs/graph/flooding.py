@@ -1,8 +1,8 @@
 """Message flooding: every node learns the sources' message, and in which round it arrives.
 
 A round takes two steps. In the *send* step every node that has the message writes it into the slot
-of its own colour; aggregation carries it to the neighbours. In the *receive* step a node takes over
-what any slot holds. A node that does not have the message counts the rounds it waits.
+of its own colour, which aggregation carries to the neighbours, and every other node counts a round.
+In the *receive* step a node takes over what any slot holds.
 """
 
 import dataclasses
@@ -12,13 +12,11 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.errors import LayoutError, ProgramError
+from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
+from ntkexec.language import Builder, Flag, Word, any_of, either, initial_states
 from ntkexec.program import limits
-from ntkexec.program.fields import Flag, OneHot, Table, Word
-from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
-from ntkexec.program.templates import Template, template
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import flooding as reference
@@ -47,98 +45,30 @@ def program(*, degree: int, slots: int, message_bits: int, arrival_bits: int) ->
         message_bits=message_bits,
         arrival_bits=arrival_bits,
     )
-    layout = Layout(
-        computation=(
-            Flag("receiving"),
-            OneHot("colour", slots),
-            Flag("informed"),
-            Word("message", message_bits),
-            Word("arrival", arrival_bits),
-        ),
-        messages=(
-            Table(
-                "inbox",
-                slots,
-                (Flag("full"), Word("message", message_bits)),
-                occupied=min(degree + 1, slots),
-            ),
-        ),
-    )
-    templates = [
-        *_clock(layout),
-        *_keep(layout),
-        *_send(layout, message_bits),
-        *_receive(layout, slots, message_bits),
-        *_count_rounds(layout, arrival_bits),
-    ]
-    return Program("flooding", layout, tuple(templates), round_length=STEPS_PER_ROUND)
+    p = Builder("flooding", slots=slots, degree=degree)
+    informed = p.flag("informed")
+    message = p.word("message", message_bits)
+    arrival = p.word("arrival", arrival_bits)
+    inbox = p.message(Flag("full"), Word("message", message_bits))
 
-
-def _clock(layout: Layout) -> list[Template]:
-    receiving = layout.bit("receiving")
-    return [template({receiving: 0}, [receiving], "alternate")]
-
-
-def _keep(layout: Layout) -> list[Template]:
-    kept = [*layout.bits("colour"), layout.bit("informed"), *layout.bits("message")]
-    return [template({bit: 1}, [bit], "keep") for bit in kept]
-
-
-def _send(layout: Layout, message_bits: int) -> list[Template]:
-    templates = []
-    for slot, colour in enumerate(layout.bits("colour")):
-        mine = {layout.bit("receiving"): 0, colour: 1}
-        full = layout.bit("inbox.full", slot=slot)
-        templates.append(template(mine | {layout.bit("informed"): 1}, [full], "send"))
-        for b in range(message_bits):
-            out = layout.bit("inbox.message", b, slot=slot)
-            templates.append(template(mine | {layout.bit("message", b): 1}, [out], "send"))
-    return templates
-
-
-def _receive(layout: Layout, slots: int, message_bits: int) -> list[Template]:
-    receiving = {layout.bit("receiving"): 1}
-    templates = []
-    for slot in range(slots):
-        full = layout.bit("inbox.full", slot=slot)
-        templates.append(template(receiving | {full: 1}, [layout.bit("informed")], "receive"))
-        for b in range(message_bits):
-            came = layout.bit("inbox.message", b, slot=slot)
-            templates.append(template(receiving | {came: 1}, [layout.bit("message", b)], "receive"))
-    return templates
-
-
-def _count_rounds(layout: Layout, arrival_bits: int) -> list[Template]:
-    receiving, informed = layout.bit("receiving"), layout.bit("informed")
-    waiting = {receiving: 1, informed: 0}
-    bits = layout.bits("arrival")
-    templates = []
-    for b in range(arrival_bits):
-        templates.append(template({receiving: 0, bits[b]: 1}, [bits[b]], "keep"))
-        templates.append(template({receiving: 1, informed: 1, bits[b]: 1}, [bits[b]], "keep"))
-        # Adding one flips bit b exactly if all lower bits are 1.
-        carry = {lower: 1 for lower in bits[:b]}
-        templates.append(template(waiting | {bits[b]: 0} | carry, [bits[b]], "count"))
-        for lower in bits[:b]:
-            templates.append(template(waiting | {bits[b]: 1, lower: 0}, [bits[b]], "count"))
-    return templates
-
-
-def num_templates(*, slots: int, message_bits: int, arrival_bits: int) -> int:
-    """Templates of `program`, as a formula; the degree does not enter but through the slots."""
-    flood = 1 + slots + (1 + message_bits) * (1 + 2 * slots)
-    return flood + 3 * arrival_bits + arrival_bits * (arrival_bits - 1) // 2
+    with p.phase("send"):
+        p.send(inbox.full, informed)
+        # 0 where it has not come.
+        p.send(inbox.message, message)
+        # Not while messages are heard: a state then matches more templates than any other.
+        p.assign(arrival, arrival + 1, when=~informed)
+    with p.phase("receive"):
+        p.set(informed, when=any_of(inbox.full))
+        p.assign(message, either([message, *inbox.message]))
+    return p.compile()
 
 
 def num_literals(*, degree: int, slots: int, message_bits: int, arrival_bits: int) -> int:
     """Conditions and outputs of all templates of `program`, as a formula."""
-    flood = 7 * slots * message_bits + 9 * slots + 2 * message_bits
-    return flood + arrival_bits * (3 * arrival_bits + 8) + 4
-
-
-def num_state_bits(*, slots: int, message_bits: int, arrival_bits: int) -> int:
-    """K of `program`, as a formula."""
-    return 1 + slots + (1 + message_bits) * (1 + slots) + arrival_bits
+    place = slots.bit_length()
+    kept = 2 * (place + 1 + message_bits)
+    counting = arrival_bits * (5 * arrival_bits + 17) // 2
+    return 2 + kept + (place + 6) * slots * (1 + message_bits) + counting
 
 
 def num_steps(rounds: int) -> int:
@@ -209,47 +139,30 @@ def instance(
         )
     sizes = inputs.sizes_for(graph, needed, parameters)
     flooding = program(**sizes)
+    informed = np.isin(np.arange(graph.num_nodes), sources)
+    values = {
+        "colour": graph.colours,
+        "informed": informed,
+        "message": informed * message.value,
+    }
 
     def expected() -> Answer:
-        found = reference.flooding(inputs.index_graph(graph), sources, message.value)
+        found = reference.expected(inputs.index_graph(graph), sources, message.value)
         return inputs.as_columns(found)
 
     return Instance(
         parameters=sizes,
         program=flooding,
         graph=graph,
-        initial=initial_states(flooding, graph.colours, sources, message),
+        initial=initial_states(flooding, graph.num_nodes, values),
         num_steps=num_steps(rounds),
         inputs={"sources": [graph.names[s] for s in sources], "message": str(message)},
         decode=functools.partial(answer, flooding),
         reference=expected,
         formats={"informed": bool, "message": lambda value: format(value, f"0{len(message)}b")},
+        colour_by="arrival",
+        shown_where={"arrival": "informed", "message": "informed"},
     )
-
-
-def initial_states(
-    flooding: Program, colours: np.ndarray, sources: Sequence[int], message: Message
-) -> Bool[np.ndarray, "n k"]:
-    """The states before the first step.
-
-    Args:
-        flooding: the program.
-        colours: colour of every node in a two-hop colouring, shape (n,).
-        sources: indices of the nodes that hold the message.
-        message: what they hold.
-
-    Raises:
-        LayoutError: more colours than slots, or a message of another length.
-    """
-    if len(message) != len(flooding.layout.bits("message")):
-        raise LayoutError(
-            f"message {message} has {len(message)} bits, the program takes "
-            f"{len(flooding.layout.bits('message'))}"
-        )
-    informed = np.zeros(len(colours), bool)
-    informed[list(sources)] = True
-    values = {"colour": colours, "informed": informed, "message": informed * message.value}
-    return flooding.layout.pack(len(colours), values)
 
 
 def answer(flooding: Program, states: Bool[np.ndarray, "n k"]) -> Answer:
@@ -295,8 +208,8 @@ DEFAULT_ARRIVAL_BITS = 4
 
 def sizes(
     *,
-    degree: int | None,
-    word: int | None,
+    degree: int | None = None,
+    word: int | None = None,
     slots: int | None = None,
     arrival_bits: int | None = None,
 ) -> dict[str, int]:
@@ -324,8 +237,9 @@ def sizes(
 ALGORITHM = Algorithm(
     name="flooding",
     summary="every node learns the sources' message",
-    sizes=sizes,
+    sizing=sizes,
     program=program,
     prepare=prepare,
     inputs=("source", "sources", "message"),
+    own_sizes={"arrival_bits": lambda num_nodes: inputs.bits_for(num_nodes - 1)},
 )

@@ -1,8 +1,8 @@
 """Any algorithm of the LOCAL model, written in Python, as a certified program."""
 
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Step, Update
-from ntkexec.programs.local.compiler import Compiled, Received, TableSize, compile
-from ntkexec.programs.local.cost import Cost, cost
+from ntkexec.programs.local.compiler import Compiled, compile
+from ntkexec.programs.local.costs import Cost, cost
 from ntkexec.programs.local.family import (
     Family,
     as_flag,
@@ -12,6 +12,7 @@ from ntkexec.programs.local.family import (
     num_identifiers,
 )
 from ntkexec.programs.local.simulation import simulate
+from ntkexec.programs.local.synchroniser import Received, TableSize
 from ntkexec.programs.local.types import Bool, Enum, Identifier, Optional, Range, Record, Set, Tuple
 
 __all__ = [

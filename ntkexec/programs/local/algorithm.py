@@ -52,7 +52,7 @@ class Update:
     Args:
         function: what the stage computes; compiled from its table if there is no body.
         body: the same in the instruction language, `body(p, state, received)`: writes phases that
-            assign to the fields of `state`; see `ntkexec.programs.local.compiler.Received`.
+            assign to the fields of `state`; see `ntkexec.programs.local.Received`.
     """
 
     function: Callable[..., Any]

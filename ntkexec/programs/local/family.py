@@ -132,7 +132,7 @@ class Family:
         return Algorithm(
             name=self.name,
             summary=self.summary,
-            sizes=functools.partial(sizes, self.name),
+            sizing=functools.partial(sizes, self.name),
             program=self.program,
             prepare=self.prepare,
             inputs=self.inputs,

@@ -7,51 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.instances import exact_answer, is_right, run
 from support.programs import MANY
 
-from ntkexec import ensemble, executor, pipeline
-from ntkexec.ensemble import EnsembleConfig
 from ntkexec.errors import ProgramError
 from ntkexec.program.program import Program
 from ntkexec.programs import arithmetic
 from ntkexec.programs.arithmetic import add, multiply, permute
+from proofs_check.fixtures.size_formulas import FORMULAS
 
 # Nodes that are executed together; their states and matches take some 50 MB.
 CHUNK = 1 << 16
 
 EXACT = {add: lambda a, b: {"sum": a + b}, multiply: lambda a, b: {"product": a * b}}
-
-
-def engine_for(instance, name="kernel", kind="factored", decisions=10**9):
-    certificate = pipeline.certify(
-        instance.program, kind=kind, num_decisions=decisions, instance=instance
-    )
-    assert certificate.certified
-    networks = None
-    if name == "ensemble":
-        config = EnsembleConfig(
-            members=certificate.ensemble_size(delta=1e-3, num_decisions=decisions),
-            width=pipeline.default_width(certificate),
-        )
-        networks = ensemble.train(certificate.problem, config)
-    return pipeline.make_engine(name, certificate, networks)
-
-
-def wrong(engine, instance, expected, num_steps=None):
-    """How many nodes have another answer than expected."""
-    found = executor.execute(
-        engine,
-        instance.program,
-        instance.graphs,
-        num_steps=instance.num_steps if num_steps is None else num_steps,
-    )
-    answer, reference = instance.decode(found.states), instance.reference()
-    assert answer.keys() == expected.keys() == reference.keys()
-    bad = np.zeros(len(found.states), bool)
-    for field, values in expected.items():
-        assert np.array_equal(values, reference[field])
-        bad |= answer[field] != values
-    return int(bad.sum()), found.verification.wrong_bits
 
 
 def all_pairs(bits):
@@ -66,16 +34,24 @@ def pairs_instance(module, a, b, bits):
     return module.prepare(graph, a=a, b=b, bits=bits)
 
 
+def assert_equals(instance, expected, **options):
+    """Runs an instance, and compares with the program, with its reference and with what is expected."""
+    answer, reference = exact_answer(instance, **options), instance.reference()
+    assert answer.keys() == expected.keys() == reference.keys()
+    for field, values in expected.items():
+        assert np.array_equal(answer[field], values)
+        assert np.array_equal(reference[field], values)
+
+
 def assert_exact_on_all_pairs(module, bits, **options):
-    engine, checked = None, 0
+    checked = 0
     for a, b in all_pairs(bits):
         instance = pairs_instance(module, a, b, bits)
-        engine = engine or engine_for(instance, **options)
-        assert wrong(engine, instance, EXACT[module](a, b)) == (0, 0)
+        assert_equals(instance, EXACT[module](a, b), **options)
         checked += len(a)
     assert checked == instance.num_inputs == 4**bits
     examples = instance.program.num_templates
-    assert examples == module.num_templates(bits=bits)
+    assert examples == FORMULAS[module.ALGORITHM.name].templates(bits=bits)
     print(f"{module.__name__}: {bits} bits, {examples} examples, exact on {checked:,} inputs")
 
 
@@ -93,7 +69,7 @@ def test_exact_on_all_pairs_up_to_ten_bits(module, bits):
 
 
 def test_a_trained_ensemble_adds_all_pairs_of_two_bits():
-    assert_exact_on_all_pairs(add, 2, name="ensemble")
+    assert_exact_on_all_pairs(add, 2, engine="ensemble")
 
 
 @pytest.mark.slow
@@ -101,20 +77,14 @@ def test_a_trained_ensemble_adds_all_pairs_of_two_bits():
 @pytest.mark.parametrize("module", EXACT, ids=lambda module: module.__name__)
 @pytest.mark.parametrize("bits", range(1, 6))
 def test_a_trained_ensemble_is_exact_on_all_pairs_up_to_five_bits(module, bits, kind):
-    assert_exact_on_all_pairs(module, bits, name="ensemble", kind=kind)
+    assert_exact_on_all_pairs(module, bits, engine="ensemble", kind=kind)
 
 
 @pytest.mark.parametrize("module", EXACT, ids=lambda module: module.__name__)
 def test_one_step_less_is_too_few(module):
     a, b = next(all_pairs(3))
     instance = pairs_instance(module, a, b, 3)
-    short = wrong(
-        engine_for(instance, "boolean"),
-        instance,
-        EXACT[module](a, b),
-        num_steps=instance.num_steps - 1,
-    )
-    assert short[0] > 0
+    assert not is_right(instance, run(instance, num_steps=instance.num_steps - 1))
 
 
 @pytest.mark.parametrize("module", EXACT, ids=lambda module: module.__name__)
@@ -146,10 +116,9 @@ def step(program, states):
 def test_examples_grow_with_the_logarithm_of_the_inputs():
     for bits in (1, 2, 3, 5, 8, 13, 30):
         for module, growth in ((add, 3), (multiply, 19)):
-            examples = module.program(bits=bits).num_templates
-            assert (
-                examples == module.num_templates(bits=bits) <= growth * math.log2(4**bits) / 2 + 2
-            )
+            examples = FORMULAS[module.ALGORITHM.name].templates(bits=bits)
+            assert examples == module.program(bits=bits).num_templates
+            assert examples <= growth * math.log2(4**bits) / 2 + 2
 
 
 # Permutations.
@@ -169,15 +138,12 @@ def assert_permutes_all(moves, **options):
         for place, to in enumerate(moves):
             moved[to] = text[place]
         expected.append(int("".join(moved)[::-1], 2))
-    assert wrong(engine_for(instance, **options), instance, {"permuted": np.array(expected)}) == (
-        0,
-        0,
-    )
+    assert_equals(instance, {"permuted": np.array(expected)}, **options)
 
 
 def test_all_permutations_of_three_bits_are_exact_on_all_inputs():
     for moves in itertools.permutations(range(3)):
-        assert_permutes_all(moves, name="boolean")
+        assert_permutes_all(moves, engine="boolean")
 
 
 @pytest.mark.parametrize("kind", ["factored", "joint"])
@@ -197,7 +163,7 @@ def test_random_permutations_are_exact_on_all_inputs(bits):
 @pytest.mark.parametrize("bits", range(1, 6))
 def test_one_network_for_all_bits_permutes_all_inputs_up_to_five_bits(bits):
     moves = np.random.default_rng(bits).permutation(bits).tolist()
-    assert_permutes_all(moves, name="ensemble", kind="joint")
+    assert_permutes_all(moves, engine="ensemble", kind="joint")
 
 
 @given(st.integers(1, 12).flatmap(lambda n: st.permutations(range(n))))

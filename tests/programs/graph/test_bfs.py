@@ -2,31 +2,17 @@
 their definition, on all small graphs, many random ones and the classical ones.
 """
 
-import functools
 import itertools
 
 import networkx as nx
 import numpy as np
 import pytest
+from support import instances
+from support.instances import batch_of, connected_atlas
 
-from ntkexec import ensemble, executor, graphs, pipeline
-from ntkexec.ensemble import EnsembleConfig
+from ntkexec import graphs, pipeline, testing
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.programs.graph import bfs
-
-
-@functools.cache
-def engine_for(name, sizes):
-    """An engine for the program of the given sizes; the ensemble as the certificate asks for."""
-    decisions = 10**8
-    certificate = pipeline.certify(bfs.program(**dict(sizes)), num_decisions=decisions)
-    networks = None
-    if name == "ensemble":
-        members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
-        width = pipeline.default_width(certificate)
-        config = EnsembleConfig(members=members, width=width)
-        networks = ensemble.train(certificate.problem, config)
-    return pipeline.make_engine(name, certificate, networks), certificate
 
 
 def expected(graph, sources):
@@ -43,59 +29,32 @@ def expected(graph, sources):
     return [(distance.get(node, -1), parent.get(node, -1)) for node in range(len(graph))]
 
 
-def assert_exact(cases, *, name="kernel", sizes=None):
+def assert_exact(cases, *, engine="kernel", sizes=None):
     """Runs BFS on all cases at once, pairs of a networkx graph and its sources."""
-    loaded = {id(graph): graphs.from_networkx(graph) for graph, _ in cases}
-    batch = graphs.batch([loaded[id(graph)] for graph, _ in cases])
-    starts = [part.start for part in batch.node_ranges()]
-    sources = [start + s for start, (_, found) in zip(starts, cases) for s in found]
+    batch, sources = batch_of(cases)
     instance = bfs.instance(batch, sources=sources, parameters=sizes)
-    engine, certificate = engine_for(name, tuple(instance.parameters.items()))
-    found = executor.execute(
-        engine, instance.program, instance.graphs, num_steps=instance.num_steps
-    )
+    found = testing.assert_exact(instance, engine=engine)
     answer = instance.decode(found.states)
-    for start, (graph, its_sources) in zip(starts, cases):
+    for place, (graph, its_sources) in zip(batch.node_ranges(), cases):
         rows = np.array(expected(graph, its_sources))
-        part = slice(start, start + len(graph))
+        part = slice(place.start, place.stop)
         assert np.array_equal(answer["distance"][part], rows[:, 0])
-        parents = np.where(rows[:, 1] < 0, -1, rows[:, 1] + start)
+        parents = np.where(rows[:, 1] < 0, -1, rows[:, 1] + place.start)
         assert np.array_equal(answer["parent"][part], parents)
-    reference = instance.reference()
-    assert reference.keys() == answer.keys()
-    assert all(np.array_equal(answer[field], reference[field]) for field in answer)
-    assert found.verification.wrong_bits == 0, executor.diagnose(
-        engine, instance.program, found.verification
-    )
-    assert found.collisions == 0
-    assert certificate.certified
-    assert certificate.covers(found.verification.largest_matches)
     # Two steps a round, and a round for every hop of the farthest node that is reached.
     assert found.steps == instance.num_steps == 2 * max(answer["distance"]) + 1
     return instance
 
 
 def from_every_source(networkx_graphs):
-    return [(graph, [source]) for graph in networkx_graphs for source in graph]
-
-
-def connected_atlas(max_nodes, degree=6):
-    return [
-        graph
-        for graph in nx.graph_atlas_g()[1:]
-        if len(graph) <= max_nodes
-        and nx.is_connected(graph)
-        and max(dict(graph.degree).values()) <= degree
-    ]
+    return [(graph, [source]) for graph, source in instances.from_every_source(networkx_graphs)]
 
 
 # Graphs.
 
 
 def test_bfs_is_exact_on_all_connected_graphs_up_to_seven_nodes_from_every_source():
-    every = connected_atlas(7)
-    assert len(every) == 1 + 1 + 2 + 6 + 21 + 112 + 853  # OEIS A001349
-    assert_exact(from_every_source(every))
+    assert_exact(from_every_source(connected_atlas(7)))
 
 
 def test_bfs_is_exact_on_all_labelled_trees_with_six_nodes():
@@ -170,7 +129,7 @@ def test_bfs_is_exact_on_les_miserables():
 
 def test_a_trained_ensemble_is_exact_on_a_hundred_random_graphs():
     cases = list(random_cases(3, 100, degrees=(2, 3), max_nodes=10))
-    instance = assert_exact(cases, name="ensemble")
+    instance = assert_exact(cases, engine="ensemble")
     assert instance.parameters["degree"] == 3
 
 
@@ -209,13 +168,9 @@ def test_the_source_is_the_first_node_unless_it_is_given():
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("word", [1, 2, 3, 4, 6])
-def test_the_size_of_the_program_is_a_formula(degree, word):
+def test_no_bit_has_more_writers_than_slots_or_a_word_and_two(degree, word):
     for slots in {degree + 1, degree**2 + 1}:
-        sizes = {"degree": degree, "slots": slots, "word": word}
-        program = bfs.program(**sizes)
-        assert program.num_templates == bfs.num_templates(**sizes)
-        assert program.layout.num_bits == bfs.num_state_bits(**sizes)
-        assert program.round_length == bfs.STEPS_PER_ROUND == 2
+        program = bfs.program(degree=degree, slots=slots, word=word)
         assert program.num_writers.max() == max(slots, word + 2, 3)
 
 
@@ -261,13 +216,3 @@ def test_sources_must_be_nodes():
             bfs.instance(GRID, sources=[0, wrong])
     with pytest.raises(GraphError, match="either source or sources"):
         bfs.prepare(GRID, source=0, sources=[0])
-
-
-def test_sizes_without_a_graph():
-    assert bfs.sizes(degree=3, word=4) == {"degree": 3, "slots": 10, "word": 4}
-    assert bfs.sizes(degree=3, word=4, slots=5)["slots"] == 5
-    for degree, word in [(None, 4), (3, None)]:
-        with pytest.raises(ProgramError, match="needs --degree and --word"):
-            bfs.sizes(degree=degree, word=word)
-    with pytest.raises(ProgramError, match="no arrival time"):
-        bfs.sizes(degree=3, word=4, arrival_bits=2)

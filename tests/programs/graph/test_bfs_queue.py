@@ -1,17 +1,23 @@
 """Breadth-first search in queue order by learned networks: its meaning, its sizes, its steps."""
 
-import functools
-import itertools
 import re
 
 import networkx as nx
 import numpy as np
 import pytest
+from support.instances import (
+    batch_of,
+    connected_atlas,
+    from_every_source,
+    is_right,
+    kernel_engine_for,
+    random_copies,
+    run,
+)
 from support.tours import halting_step
 
 import ntkexec
-from ntkexec import ensemble, executor, graphs, pipeline
-from ntkexec.ensemble import EnsembleConfig
+from ntkexec import executor, graphs, pipeline, testing
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.programs.graph import bfs, bfs_queue
 from ntkexec.programs.reference import bfs_queue as reference
@@ -20,75 +26,14 @@ from ntkexec.programs.reference import bfs_queue as reference
 SIZES = {"degree": 4, "slots": 12, "word": 4}
 
 
-@functools.cache
-def engine_for(name, program):
-    """An engine for a program; the ensemble as the certificate asks for."""
-    decisions = 10**8
-    certificate = pipeline.certify(program, num_decisions=decisions)
-    networks = None
-    if name == "ensemble":
-        members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
-        width = pipeline.default_width(certificate)
-        networks = ensemble.train(certificate.problem, EnsembleConfig(members=members, width=width))
-    return pipeline.make_engine(name, certificate, networks), certificate
-
-
-def run(instance, *, engine="kernel", num_steps=None, until="halt"):
-    chosen, _ = engine_for(engine, instance.program)
-    return executor.execute(
-        chosen,
-        instance.program,
-        instance.graphs,
-        num_steps=instance.num_steps if num_steps is None else num_steps,
-        until=until,
-        halt=bfs_queue.HALT if until == "halt" else None,
-    )
-
-
-def is_right(instance, found):
-    answer, expected = instance.decode(found.states), instance.reference()
-    assert answer.keys() == expected.keys() == {"distance", "parent", "order"}
-    return all(np.array_equal(answer[field], expected[field]) for field in expected)
-
-
 def assert_exact(graph, sources, *, engine="kernel", sizes=None):
-    """Runs until all know that it is over; compares with reference and program, every bit."""
+    """Runs until all know that it is over; the instance, and its exact execution."""
     instance = bfs_queue.instance(graph, sources=sources, parameters=sizes)
-    found = run(instance, engine=engine)
+    found = testing.assert_exact(instance, engine=engine)
     assert found.stopped == "halt"
-    assert is_right(instance, found)
-    assert found.verification.wrong_bits == 0
-    assert found.collisions == 0
-    certificate = engine_for(engine, instance.program)[1]
-    assert certificate.certified
-    assert certificate.covers(found.verification.largest_matches)
     return instance, found
 
 
-def batch_of(copies):
-    """A batch of (graph, source), and the sources as indices into it."""
-    batch = graphs.batch([graphs.from_networkx(graph) for graph, _ in copies])
-    starts = [part.start for part in batch.node_ranges()]
-    return batch, [start + source for start, (_, source) in zip(starts, copies)]
-
-
-def random_copies(number, *, max_nodes, degree, seed):
-    """Random graphs of bounded degree with a source each; every second need not be connected."""
-    rng = np.random.default_rng(seed)
-    for index in range(number):
-        n, connected = int(rng.integers(1, max_nodes + 1)), bool(index % 2)
-        graph = graphs.generators.samplers.random_bounded(n, degree, rng, connected=connected)
-        yield graph, int(rng.integers(n))
-
-
-@functools.cache
-def atlas_copies(num_graphs):
-    """The first connected graphs of the atlas, from every source."""
-    atlas = [graph for graph in nx.graph_atlas_g()[1:num_graphs] if nx.is_connected(graph)]
-    return [(graph, source) for graph in atlas for source in graph]
-
-
-UP_TO_SIX = 209
 NAMED = {
     "grid": nx.convert_node_labels_to_integers(nx.grid_2d_graph(4, 5)),
     "path": nx.path_graph(10),
@@ -117,12 +62,12 @@ def expected_of_networkx(graph, source):
 
 def test_the_reference_agrees_with_networkx():
     copies = [
-        *atlas_copies(UP_TO_SIX),
+        *from_every_source(connected_atlas(6)),
         *random_copies(300, max_nodes=14, degree=4, seed=0),
         *((graph, source) for graph in NAMED.values() for source in graph),
     ]
     for graph, source in copies:
-        assert reference.bfs_queue(graph, [source]) == expected_of_networkx(graph, source)
+        assert reference.expected(graph, [source]) == expected_of_networkx(graph, source)
 
 
 def test_parents_are_not_those_of_the_smallest_identifier():
@@ -139,23 +84,6 @@ def test_parents_are_not_those_of_the_smallest_identifier():
 
 
 # Sizes.
-
-
-def test_templates_and_state_bits_are_those_of_the_formulas():
-    grid = [*itertools.product((0, 1, 2, 3), (1, 2, 5, 7), (1, 2, 3)), (4, 17, 6), (7, 8, 4)]
-    for degree, slots, word in grid:
-        sizes = {"degree": degree, "slots": slots, "word": word}
-        program = bfs_queue.program(**sizes)
-        assert program.num_templates == bfs_queue.num_templates(**sizes), sizes
-        assert program.layout.num_bits == bfs_queue.num_state_bits(**sizes), sizes
-        assert program.round_length == bfs_queue.STEPS_PER_ROUND
-
-
-def test_sizes_without_a_graph():
-    given = {"degree": 3, "slots": None, "word": 4, "arrival_bits": None}
-    assert bfs_queue.sizes(**given) == {"degree": 3, "slots": 10, "word": 4}
-    with pytest.raises(ProgramError, match="needs --degree and --word"):
-        bfs_queue.sizes(**given | {"word": None})
 
 
 @pytest.mark.parametrize(("name", "least"), [("degree", 2), ("slots", 3), ("word", 4)])
@@ -180,15 +108,12 @@ def test_the_word_counts_the_component_and_not_the_graph():
 
 
 def test_it_is_exact_on_all_connected_graphs_up_to_six_nodes_from_every_source():
-    copies = atlas_copies(UP_TO_SIX)
-    assert len({id(graph) for graph, _ in copies}) == 143  # OEIS A001349: 1 + 1 + 2 + 6 + 21 + 112
-    assert_exact(*batch_of(copies))
+    assert_exact(*batch_of(from_every_source(connected_atlas(6))))
 
 
 @pytest.mark.slow
 def test_it_is_exact_on_all_connected_graphs_of_seven_nodes_from_every_source():
-    copies = [one for one in atlas_copies(1253) if len(one[0]) == 7]
-    assert len(copies) == 7 * 853
+    copies = from_every_source([graph for graph in connected_atlas(7) if len(graph) == 7])
     assert_exact(*batch_of(copies))
 
 
@@ -224,26 +149,28 @@ def test_it_halts_at_the_stated_step_which_the_bound_allows(name):
     assert found.steps == halting_step(graph, source) <= instance.num_steps
     assert instance.num_steps == bfs_queue.max_steps(len(graph), nx.eccentricity(graph, source))
     # It is not so that all know of the end before.
-    early = run(instance, num_steps=found.steps - 1)
+    early = run(instance, num_steps=found.steps - 1, until="halt")
     assert early.stopped == "steps"
     assert not early.states[:, instance.program.layout.bit(bfs_queue.HALT)].all()
 
 
 def test_what_is_found_stays():
     instance = bfs_queue.instance(graphs.from_networkx(NAMED["grid"]), sources=[7])
-    found = run(instance, until="steps")
-    assert found.steps == instance.num_steps > run(instance).steps
+    found = run(instance)
+    assert found.steps == instance.num_steps > run(instance, until="halt").steps
     assert is_right(instance, found)
 
 
 def test_the_steps_are_those_of_the_search_tree_on_all_small_graphs():
-    copies = atlas_copies(UP_TO_SIX)
+    copies = from_every_source(connected_atlas(6))
     batch, sources = batch_of(copies)
     instance = bfs_queue.instance(batch, sources=sources)
-    _, certificate = engine_for("kernel", instance.program)
-    engine = pipeline.make_engine("boolean", certificate)
     trace = executor.execute(
-        engine, instance.program, instance.graphs, num_steps=instance.num_steps, trace=True
+        kernel_engine_for(instance.program),
+        instance.program,
+        instance.graphs,
+        num_steps=instance.num_steps,
+        trace=True,
     ).trace[:, :, instance.program.layout.bit(bfs_queue.HALT)]
     for part, (graph, source) in zip(batch.node_ranges(), copies):
         all_done = trace[:, part.start : part.stop].all(axis=1)

@@ -1,15 +1,21 @@
 """Depth-first search by learned networks: its meaning, its sizes, what it refuses, its exactness."""
 
-import functools
-import itertools
+import dataclasses
 import re
 
 import networkx as nx
 import numpy as np
 import pytest
+from support.instances import (
+    batch_of,
+    connected_atlas,
+    from_every_source,
+    is_right,
+    random_copies,
+    run,
+)
 
-from ntkexec import ensemble, executor, graphs, pipeline
-from ntkexec.ensemble import EnsembleConfig
+from ntkexec import graphs, pipeline, testing
 from ntkexec.errors import GraphError, NtkexecError, ProgramError
 from ntkexec.programs.graph import dfs
 from ntkexec.programs.reference import dfs as reference
@@ -18,76 +24,22 @@ from ntkexec.programs.reference import dfs as reference
 SIZES = {"degree": 4, "slots": 12, "word": 5}
 
 
-@functools.cache
-def engine_for(name, program):
-    """An engine for a program; the ensemble as the certificate asks for."""
-    decisions = 10**8
-    certificate = pipeline.certify(program, num_decisions=decisions)
-    networks = None
-    if name == "ensemble":
-        members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
-        width = pipeline.default_width(certificate)
-        networks = ensemble.train(certificate.problem, EnsembleConfig(members=members, width=width))
-    return pipeline.make_engine(name, certificate, networks), certificate
-
-
-def run(instance, *, engine="kernel", num_steps=None, **options):
-    chosen, _ = engine_for(engine, instance.program)
-    steps = instance.num_steps if num_steps is None else num_steps
-    return executor.execute(chosen, instance.program, instance.graphs, num_steps=steps, **options)
-
-
-def is_right(instance, found):
-    answer, expected = instance.decode(found.states), instance.reference()
-    assert answer.keys() == expected.keys()
-    return all(np.array_equal(answer[field], expected[field]) for field in expected)
-
-
-def assert_exact(graph, sources, *, engine="kernel", sizes=None, **options):
-    """Executes DFS and compares every node with the reference, every bit with the program."""
+def assert_exact(graph, sources, *, engine="kernel", sizes=None):
+    """The instance of DFS, and its exact execution."""
     instance = dfs.instance(graph, sources=sources, parameters=sizes)
-    found = run(instance, engine=engine, **options)
-    assert is_right(instance, found)
-    assert found.verification.wrong_bits == 0
-    assert found.collisions == 0
-    assert engine_for(engine, instance.program)[1].covers(found.verification.largest_matches)
-    return instance, found
-
-
-def batch_of(copies):
-    """A batch of (graph, source), and the sources as indices into it."""
-    batch = graphs.batch([graphs.from_networkx(graph) for graph, _ in copies])
-    starts = [part.start for part in batch.node_ranges()]
-    return batch, [start + source for start, (_, source) in zip(starts, copies, strict=True)]
-
-
-def random_copies(number, *, max_nodes, degree, seed):
-    """Random graphs of bounded degree with a source each; every second need not be connected."""
-    rng = np.random.default_rng(seed)
-    for index in range(number):
-        n, connected = rng.integers(1, max_nodes + 1), index % 2
-        graph = graphs.generators.samplers.random_bounded(
-            int(n), degree, rng, connected=bool(connected)
-        )
-        yield graph, int(rng.integers(n))
-
-
-@functools.cache
-def atlas_copies():
-    """Every connected graph of one to six nodes, from every source."""
-    atlas = [graph for graph in nx.graph_atlas_g()[1:209] if nx.is_connected(graph)]
-    # OEIS A001349: 1, 1, 2, 6, 21, 112.
-    assert len(atlas) == 143
-    return [(graph, source) for graph in atlas for source in graph]
+    return instance, testing.assert_exact(instance, engine=engine)
 
 
 # The reference.
 
 
 def test_the_reference_agrees_with_networkx():
-    copies = [*atlas_copies(), *random_copies(300, max_nodes=14, degree=4, seed=0)]
+    copies = [
+        *from_every_source(connected_atlas(6)),
+        *random_copies(300, max_nodes=14, degree=4, seed=0),
+    ]
     for graph, source in copies:
-        found = reference.dfs(graph, [source])
+        found = reference.expected(graph, [source])
         parents = nx.dfs_predecessors(graph, source, sort_neighbors=sorted)
         assert {v: f["parent"] for v, f in found.items() if f["parent"] != -1} == parents
         edges = nx.dfs_labeled_edges(graph, source, sort_neighbors=sorted)
@@ -117,26 +69,6 @@ def test_times_of_a_small_graph_that_can_be_checked_by_eye():
 # Sizes.
 
 
-def test_templates_and_state_bits_are_those_of_the_formulas():
-    grid = [*itertools.product((0, 1, 2, 3, 4), (1, 2, 5, 7), (1, 2, 3, 6)), (3, 10, 6), (7, 8, 4)]
-    for degree, slots, word in grid:
-        sizes = {"degree": degree, "slots": slots, "word": word}
-        program = dfs.program(**sizes)
-        assert program.num_templates == dfs.num_templates(**sizes), sizes
-        assert program.layout.num_bits == dfs.num_state_bits(**sizes), sizes
-        assert program.round_length == dfs.STEPS_PER_ROUND
-
-
-def test_sizes_without_a_graph():
-    given = {"degree": 3, "slots": None, "word": 4, "arrival_bits": None}
-    assert dfs.sizes(**given) == {"degree": 3, "slots": 10, "word": 4}
-    assert dfs.sizes(**given | {"slots": 5})["slots"] == 5
-    with pytest.raises(ProgramError, match="needs --degree and --word"):
-        dfs.sizes(**given | {"word": None})
-    with pytest.raises(ProgramError, match="no arrival time"):
-        dfs.sizes(**given | {"arrival_bits": 2})
-
-
 @pytest.mark.parametrize(("name", "least"), [("degree", 2), ("slots", 3), ("word", 4)])
 def test_a_size_that_is_too_small_is_refused_with_the_one_that_fits(name, least):
     graph = graphs.load("path:7")
@@ -162,7 +94,7 @@ def test_all_components_are_searched_with_one_clock():
     copies = [*random_copies(300, max_nodes=14, degree=4, seed=5), (nx.empty_graph(3), 0)]
     batch, _ = batch_of(copies)
     instance = dfs.forest_instance(batch)
-    assert is_right(instance, run(instance))
+    testing.assert_exact(instance)
     expected = instance.reference()
     for part, (graph, _) in zip(batch.node_ranges(), copies, strict=True):
         found = {f: expected[f][part.start : part.stop] for f in expected}
@@ -204,7 +136,7 @@ def test_two_sources_in_one_component_are_refused_by_name():
 
 
 def test_dfs_is_exact_on_all_connected_graphs_up_to_six_nodes_from_every_source():
-    assert_exact(*batch_of(atlas_copies()))
+    assert_exact(*batch_of(from_every_source(connected_atlas(6))))
 
 
 def test_dfs_is_exact_on_a_thousand_random_graphs():
@@ -232,7 +164,7 @@ def test_dfs_halts_at_the_stated_step_and_had_the_times_before(name):
     instance, found = assert_exact(loaded, [source])
     eccentricity = nx.eccentricity(graph, source)
     assert instance.num_steps == dfs.num_steps(len(graph), eccentricity)
-    halted = run(instance, num_steps=10**4, until="halt", halt=dfs.HALT)
+    halted = run(instance, num_steps=10**4, until="halt")
     assert (halted.stopped, halted.steps) == ("halt", instance.num_steps)
     assert np.array_equal(halted.states, found.states)
     # All times stand before the flag travels, and not one step sooner.
@@ -243,7 +175,8 @@ def test_dfs_halts_at_the_stated_step_and_had_the_times_before(name):
 
 def test_a_component_without_a_source_never_halts():
     graph = nx.disjoint_union(nx.path_graph(3), nx.path_graph(2))
-    instance, found = assert_exact(graphs.from_networkx(graph), [1], until="halt", halt=dfs.HALT)
+    instance = dfs.instance(graphs.from_networkx(graph), sources=[1])
+    found = testing.assert_exact(dataclasses.replace(instance, until="halt"))
     assert found.stopped == "steps"
     done = instance.program.layout.unpack(found.states)[dfs.HALT]
     assert done.tolist() == [True] * 3 + [False] * 2

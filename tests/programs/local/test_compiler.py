@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.programs import FEW, expected_bits
 
-from ntkexec import executor, graphs, pipeline
+from ntkexec import graphs, pipeline, testing
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.programs import local
 from ntkexec.programs.local import Bool, Fold, Local, Optional, Range, Record, Set, Step, Update
@@ -302,12 +302,5 @@ def test_sets_of_more_elements_than_a_word_has_bits_fit():
 def test_the_learned_networks_run_an_algorithm_of_ones_own():
     algorithm = simple(stages=(Fold(lambda s, m: s._replace(n=min(2, s.n + (m == 0)))),))
     prepared = instance(algorithm, rounds=1)
-    certificate = pipeline.certify(prepared.program, num_decisions=prepared.num_decisions)
-    found = executor.execute(
-        pipeline.make_engine("kernel", certificate),
-        prepared.program,
-        prepared.graphs,
-        num_steps=prepared.num_steps,
-    )
-    assert found.verification.exact
+    found = testing.assert_exact(prepared)
     assert prepared.decode(found.states)["n"].tolist() == [1, 2, 1]

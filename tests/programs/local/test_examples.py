@@ -6,8 +6,10 @@ import dataclasses
 import networkx as nx
 import numpy as np
 import pytest
+from support.instances import exact_answer
+from support.simulated import simulated
 
-from ntkexec import executor, graphs, pipeline
+from ntkexec import graphs, pipeline
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.programs import ALGORITHMS
 from ntkexec.programs.local import simulate
@@ -21,8 +23,7 @@ from ntkexec.programs.local.examples import (
     neighbourhoods,
     spanning_tree,
 )
-from ntkexec.programs.local.family import outputs
-from ntkexec.programs.local.simulation import nodes_of
+from ntkexec.testing import assert_exact
 
 SMALL = [graph for graph in nx.graph_atlas_g()[1:] if len(graph) <= 5]
 
@@ -41,29 +42,6 @@ SPECIAL = (cole_vishkin.FAMILY, automata.RULE_110)
 GENERAL = [family for family in FAMILIES if family not in SPECIAL]
 
 
-def execute(instance):
-    certificate = pipeline.certify(instance.program, num_decisions=instance.num_decisions)
-    assert certificate.certified
-    found = executor.execute(
-        pipeline.make_engine("kernel", certificate),
-        instance.program,
-        instance.graphs,
-        num_steps=instance.num_steps,
-    )
-    assert found.verification.exact
-    assert found.collisions == 0
-    assert certificate.covers(found.verification.largest_matches)
-    return instance.decode(found.states)
-
-
-def assert_exact(instance):
-    answer, expected = execute(instance), instance.reference()
-    assert answer.keys() == expected.keys()
-    for field in answer:
-        assert np.array_equal(answer[field], expected[field]), field
-    return answer
-
-
 @pytest.mark.parametrize("family", GENERAL, ids=lambda family: family.name)
 def test_exact_on_all_graphs_up_to_five_nodes_and_on_random_ones(family):
     assert len(SMALL) == 1 + 2 + 4 + 11 + 34  # OEIS A000088
@@ -77,15 +55,6 @@ def test_trained_networks_are_exact(family):
     result = pipeline.run(family.name, "cycle:9", engine="ensemble", delta=1e-3)
     assert result.exact
     assert result.execution.verification.exact
-
-
-def simulated(family, graph, instance):
-    """The answer by the algorithm's own functions."""
-    compiled = family.compiled(**instance.parameters)
-    given = None if family.node_inputs is None else family.node_inputs(graph)
-    rounds = instance.num_steps // compiled.steps_per_round
-    states = simulate(compiled.algorithm, graph, rounds=rounds, inputs=given)
-    return outputs(compiled.algorithm, nodes_of(graph, given), states)
 
 
 @pytest.mark.parametrize("family", GENERAL, ids=lambda family: family.name)
@@ -125,7 +94,7 @@ def trees_and_rings():
 
 def test_three_colours_are_exact_and_proper_on_trees_and_rings():
     graph = trees_and_rings()
-    answer = assert_exact(cole_vishkin.FAMILY.prepare(graph))
+    answer = exact_answer(cole_vishkin.FAMILY.prepare(graph))
     colour = answer["colour"]
     assert set(colour.tolist()) <= {0, 1, 2}
     assert (colour[graph.tuple.senders] != colour[graph.tuple.receivers]).all()
@@ -158,7 +127,7 @@ def test_rule_110_is_exact_on_paths_and_rings():
     inputs = automata.row(graph)
     inputs = [(index in alive, left, right) for index, (_, left, right) in enumerate(inputs)]
     family = dataclasses.replace(automata.RULE_110, node_inputs=lambda graph: inputs)
-    answer = assert_exact(family.prepare(graph, rounds=6))
+    answer = exact_answer(family.prepare(graph, rounds=6))
     assert np.array_equal(answer["alive"], simulated_for(family, graph, inputs, 6))
 
 
@@ -178,7 +147,7 @@ def test_life_on_a_torus_is_life():
     graph = graphs.load(king_torus(7, 7))
     glider = [(0, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
     sources = [7 * r + c for r, c in glider]
-    answer = assert_exact(automata.LIFE.prepare(graph, sources=sources, rounds=4))
+    answer = exact_answer(automata.LIFE.prepare(graph, sources=sources, rounds=4))
     assert np.flatnonzero(answer["alive"]).tolist() == sorted(
         7 * (r + 1) + c + 1 for r, c in glider
     )
@@ -230,7 +199,7 @@ def test_graphs_and_inputs_that_do_not_fit_are_refused():
 
 def test_a_component_without_a_root_has_no_sides():
     graph = graphs.load(nx.disjoint_union(nx.path_graph(3), nx.path_graph(2)))
-    answer = assert_exact(bipartite.FAMILY.prepare(graph, source=1))
+    answer = exact_answer(bipartite.FAMILY.prepare(graph, source=1))
     assert answer["bipartite"].tolist() == [1, 1, 1, -1, -1]
     assert answer["side"].tolist() == [1, 0, 1, -1, -1]
 

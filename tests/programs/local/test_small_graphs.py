@@ -9,13 +9,11 @@ import itertools
 import networkx as nx
 import numpy as np
 import pytest
+from support.simulated import simulated
 
-from ntkexec import executor, graphs, pipeline
+from ntkexec import graphs, pipeline, testing
 from ntkexec.errors import NtkexecError
-from ntkexec.programs.local import simulate
 from ntkexec.programs.local.examples import FAMILIES, automata, cole_vishkin
-from ntkexec.programs.local.family import outputs
-from ntkexec.programs.local.simulation import nodes_of
 
 
 def labelled(largest):
@@ -37,14 +35,6 @@ def accepted(family):
             yield graph, family.prepare(graph)
         except NtkexecError:
             continue
-
-
-def simulated(family, graph, instance):
-    local = family.compiled(**instance.parameters)
-    inputs = None if family.node_inputs is None else family.node_inputs(graph)
-    rounds = instance.num_steps // local.steps_per_round
-    states = simulate(local.algorithm, graph, rounds=rounds, inputs=inputs)
-    return outputs(local.algorithm, nodes_of(graph, inputs), states)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -69,19 +59,7 @@ def test_functions_and_reference_agree(family):
 )
 def test_learned_means_are_exact(family):
     batch = graphs.batch([graph for graph, _ in accepted(family)])
-    instance = family.prepare(batch)
-    certificate = pipeline.certify(instance.program, num_decisions=instance.num_decisions)
-    found = executor.execute(
-        pipeline.make_engine("kernel", certificate),
-        instance.program,
-        instance.graphs,
-        num_steps=instance.num_steps,
-    )
-    assert found.verification.exact
-    assert found.collisions == 0
-    answer, expected = instance.decode(found.states), instance.reference()
-    for field in expected:
-        assert np.array_equal(answer[field], expected[field]), field
+    testing.assert_exact(family.prepare(batch))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

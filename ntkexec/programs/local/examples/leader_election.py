@@ -5,9 +5,9 @@ from typing import Any
 
 from ntkexec.language import Builder, Number, any_of, either, idioms
 from ntkexec.programs.local.algorithm import Local, Node, Update
-from ntkexec.programs.local.compiler import Received
 from ntkexec.programs.local.family import Family, as_flag, as_node, identifier_bits
 from ntkexec.programs.local.graph_rounds import from_smallest
+from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Record
 from ntkexec.programs.reference import local as reference
 

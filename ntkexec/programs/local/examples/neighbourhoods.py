@@ -7,9 +7,9 @@ from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Flag, any_of
 from ntkexec.programs.inputs import bits_for
 from ntkexec.programs.local.algorithm import Local, Update
-from ntkexec.programs.local.compiler import Received
 from ntkexec.programs.local.family import Family, Inputs, as_flag, num_identifiers
 from ntkexec.programs.local.graph_rounds import diameter
+from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Bool, Range, Record, Set
 from ntkexec.programs.reference import local as reference
 

@@ -11,9 +11,9 @@ from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Number, any_of, either, idioms
 from ntkexec.programs.inputs import bits_for
 from ntkexec.programs.local.algorithm import Local, Node, Update
-from ntkexec.programs.local.compiler import Received
 from ntkexec.programs.local.family import Family, as_node, num_identifiers
 from ntkexec.programs.local.graph_rounds import from_smallest
+from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
 

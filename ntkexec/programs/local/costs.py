@@ -5,7 +5,8 @@ import math
 from typing import Any
 
 from ntkexec.programs.local.algorithm import Fold
-from ntkexec.programs.local.compiler import Compiled, TableSize
+from ntkexec.programs.local.compiler import Compiled
+from ntkexec.programs.local.synchroniser import TableSize
 from ntkexec.programs.local.types import Optional
 from ntkexec.theory.certificate import Certificate
 

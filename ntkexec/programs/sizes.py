@@ -13,7 +13,7 @@ from ntkexec.theory.match_bound import state_bound
 
 
 @dataclasses.dataclass(frozen=True)
-class ProgramReport:
+class ProgramSizes:
     """The counts of a program, the same for every graph.
 
     Args:
@@ -65,7 +65,7 @@ class ProgramReport:
         ]
 
     def to_data(self) -> dict[str, Any]:
-        """The report as plain data."""
+        """The sizes as plain data."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class ProgramReport:
         return "\n".join(f"{name:<11} {value}" for name, value in rows)
 
 
-def report(program: Program, *, time_limit: float = 10.0) -> ProgramReport:
+def sizes_of(program: Program, *, time_limit: float = 10.0) -> ProgramSizes:
     """The counts of a program; m by integer programming.
 
     Args:
@@ -85,7 +85,7 @@ def report(program: Program, *, time_limit: float = 10.0) -> ProgramReport:
         for kind in ("joint", "factored")
     )
     layout, writers = program.layout, program.num_writers
-    return ProgramReport(
+    return ProgramSizes(
         name=program.name,
         templates=program.num_templates,
         nonzeros=program.num_nonzeros,

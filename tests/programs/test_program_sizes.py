@@ -17,14 +17,14 @@ from support.programs import (
 from ntkexec.cli import main
 from ntkexec.language import Builder, Flag
 from ntkexec.programs.graph import bfs
-from ntkexec.programs.program_report import report
+from ntkexec.programs.sizes import sizes_of
 
 
 @TYPE_CHECKED_STRATEGIES
 @FEW
 @given(programs(max_bits=8))
 def test_a_report_counts_what_all_valid_states_show(program):
-    found = report(program)
+    found = sizes_of(program)
     states = valid_states(program.layout)
     matched, written = matched_table(program, states).astype(int), written_table(program)
     assert found.joint_matches == matched.sum(axis=1).max()
@@ -46,7 +46,7 @@ def test_a_report_tells_phases_from_steps_and_names_the_halt_flag():
         p.send(inbox.noise)
     with p.phase("end"):
         p.set(done)
-    found = report(p.compile())
+    found = sizes_of(p.compile())
     assert (found.phases, found.steps, found.message_bits, found.halt) == (2, 4, 2, "done")
     assert "steps       4 a round, 2 phases" in str(found)
     assert "halt flag   done" in str(found)
@@ -56,7 +56,7 @@ def test_a_report_tells_phases_from_steps_and_names_the_halt_flag():
 def test_show_prints_w_and_m(options, capsys):
     assert main(["show", "bfs", "--degree", "2", "--word", "3", "--slots", "5", *options]) == 0
     printed = capsys.readouterr().out
-    found = report(bfs.program(degree=2, slots=5, word=3))
+    found = sizes_of(bfs.program(degree=2, slots=5, word=3))
     if options:
         assert json.loads(printed)["report"] == found.to_data()
     else:

@@ -1,0 +1,73 @@
+"""What every algorithm says of itself: its name, its sizes without a graph, and how a page shows it."""
+
+import pytest
+
+from ntkexec import pipeline
+from ntkexec.errors import ProgramError
+from ntkexec.programs import ALGORITHMS, arithmetic
+from ntkexec.programs.local.examples import FAMILIES
+from ntkexec.programs.local.family import one_bit
+from ntkexec.vocabulary import ALGORITHM_NAMES
+
+ON_ONE_NODE = {algorithm.name for algorithm in arithmetic.ALGORITHMS}
+WITHOUT_NUMBERS = {family.name for family in FAMILIES if family.word is one_bit}
+
+
+def test_the_names_that_are_completed_are_those_of_the_algorithms():
+    assert list(ALGORITHM_NAMES) == list(ALGORITHMS)
+
+
+def without_a_graph(name):
+    """A degree and a word, as far as the algorithm has them."""
+    if name in ON_ONE_NODE:
+        return {"degree": 0, "word": 4}
+    if name in WITHOUT_NUMBERS:
+        return {"degree": 3}
+    return {"degree": 3, "word": 4}
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_program_has_sizes_for_all_graphs_of_a_degree(name):
+    algorithm, given = ALGORITHMS[name], without_a_graph(name)
+    sizes = algorithm.sizes(**given)
+    assert sizes == algorithm.sizes(**{"slots": None, "word": None, "arrival_bits": None} | given)
+    missing = "needs --word" if name in ON_ONE_NODE else "needs --degree"
+    with pytest.raises(ProgramError, match=f"{name} without .* {missing}"):
+        algorithm.sizes()
+    if name in ON_ONE_NODE:
+        with pytest.raises(ProgramError, match="runs on one node; only --degree 0 and --word fit"):
+            algorithm.sizes(degree=1, word=4)
+    else:
+        assert sizes["slots"] == 10
+        assert sizes.get("word", 4) == (1 if name in WITHOUT_NUMBERS else 4)
+        assert algorithm.sizes(**given, slots=5)["slots"] == 5
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_NUMBERS))
+def test_a_word_is_refused_where_there_are_no_numbers(name):
+    with pytest.raises(
+        ProgramError, match="has no numbers; only --degree and --slots are its sizes"
+    ):
+        ALGORITHMS[name].sizes(degree=3, word=4)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_size_of_another_algorithm_is_refused(name):
+    algorithm, given = ALGORITHMS[name], without_a_graph(name)
+    if algorithm.own_sizes:
+        assert name == "flooding"
+        assert algorithm.sizes(**given, arrival_bits=7)["arrival_bits"] == 7
+        return
+    message = f"{name} has no arrival bits; leave --arrival-bits out"
+    with pytest.raises(ProgramError, match=message):
+        algorithm.sizes(**given, arrival_bits=7)
+
+
+@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - ON_ONE_NODE))
+def test_a_page_shows_fields_that_the_program_has(name):
+    found = pipeline.prepare(name, "path:3")
+    paths = found.program.layout.paths
+    assert found.colour_by is None or found.colour_by in paths
+    for field, flag in found.shown_where.items():
+        assert field in paths
+        assert found.program.layout.leaves[flag].kind == "flag"
