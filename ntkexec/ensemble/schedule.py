@@ -94,7 +94,7 @@ def spectrum(
     return found.smallest, found.largest
 
 
-def schedule(
+def schedule_for(
     num_inputs: int,
     num_outputs: int,
     width: int,

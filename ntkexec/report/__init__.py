@@ -1,6 +1,6 @@
 """Pages that show a run: one self-contained HTML file, no network."""
 
-from ntkexec.report.margins import margins
+from ntkexec.report.decisions import margins
 from ntkexec.report.page import save, to_html
 from ntkexec.report.trace import trace_data
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
+from support.programs import MANY, TYPE_CHECKED_STRATEGIES, small_programs, written_table
 
 from ntkexec.errors import ProgramError
 from ntkexec.program.layout import Flag, Layout, OneHot, Table, Word
@@ -137,7 +137,7 @@ def mutations(original):
 
 
 @MANY
-@given(programs(max_templates=4))
+@given(small_programs(max_templates=4))
 def test_the_digest_changes_with_every_single_change(original):
     digests = {original.digest}
     for before, other, after in mutations(original):
@@ -180,7 +180,7 @@ def test_the_digest_is_the_same_in_every_process():
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_counts_and_training_set_are_those_of_a_loop(drawn):
     written = written_table(drawn)
     assert drawn.num_templates == len(drawn.templates)
@@ -194,7 +194,7 @@ def test_counts_and_training_set_are_those_of_a_loop(drawn):
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_components_are_those_of_the_graph_that_joins_templates_to_their_outputs(drawn):
     graph = nx.Graph()
     for index, entry in enumerate(drawn.templates):
@@ -219,7 +219,7 @@ def test_components_join_templates_through_a_chain_of_shared_outputs():
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_the_listing_has_one_line_for_every_template(drawn):
     lines = drawn.listing().splitlines()
     assert len(lines) == drawn.num_templates

@@ -8,7 +8,7 @@ from support.programs import (
     all_states,
     expected_bits,
     keeps,
-    programs,
+    small_programs,
 )
 
 from ntkexec import pipeline
@@ -20,7 +20,7 @@ pytestmark = TYPE_CHECKED_STRATEGIES
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_no_step_leads_out_of_what_is_promises_kept(program):
     invariants = promises_kept(program)
     states = all_states(program.layout.num_bits)

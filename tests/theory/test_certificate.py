@@ -16,8 +16,8 @@ from support.programs import (
     TYPE_CHECKED_STRATEGIES,
     expected_bits,
     matched_table,
-    programs,
     regression,
+    small_programs,
     valid_states,
 )
 
@@ -42,8 +42,10 @@ TWO_ROUTES = 1e-11
 # Means are sums of at most 40 float32 numbers below 1, each rounded a few times.
 FLOAT32 = 1e-5
 
-CROWDED = programs(max_bits=6, min_templates=8, max_templates=40, max_condition=2, max_written=3)
-ANY_PROGRAM = st.one_of(programs(), CROWDED)
+CROWDED = small_programs(
+    max_bits=6, min_templates=8, max_templates=40, max_condition=2, max_written=3
+)
+ANY_PROGRAM = st.one_of(small_programs(), CROWDED)
 PROBLEMS = st.builds(LearningProblem, ANY_PROGRAM, st.sampled_from(KINDS), st.sampled_from((0, 3)))
 
 # By m: the most writers with which `collision_program` is certified without padding, from

@@ -313,7 +313,7 @@ def expected(graph: Graph, sources: Sequence[int]) -> Answer:
     for part in graph.node_ranges():
         nodes = range(part.start, part.stop)
         own = [node for node in nodes if node in starts]
-        by_node |= reference.bellman_ford(arcs.subgraph(nodes), own)
+        by_node |= reference.expected(arcs.subgraph(nodes), own)
     return inputs.as_columns(by_node)
 
 

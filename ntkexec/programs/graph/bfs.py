@@ -119,7 +119,7 @@ def instance(
         num_steps=num_steps(rounds),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, bfs, graph),
-        reference=lambda: inputs.as_columns(reference.bfs(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
     )
 

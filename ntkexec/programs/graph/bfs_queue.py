@@ -197,9 +197,7 @@ def instance(
         num_steps=max(map(max_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, search, graph),
-        reference=lambda: inputs.as_columns(
-            reference.bfs_queue(inputs.index_graph(graph), sources)
-        ),
+        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
         halt=HALT,
         until="halt",

@@ -165,7 +165,7 @@ def instance(
         num_steps=max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, dfs, graph),
-        reference=lambda: inputs.as_columns(reference.dfs(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
         formats={"parent": lambda node: graph.names[node]},
         halt=HALT,
     )
@@ -222,7 +222,7 @@ def _forest_reference(graph: Graph) -> Answer:
     edges = inputs.index_graph(graph)
     by_node: dict[Hashable, dict[str, Hashable]] = {}
     for part in graph.node_ranges():
-        by_node |= reference.dfs_forest(edges.subgraph(range(part.start, part.stop)))
+        by_node |= reference.expected_forest(edges.subgraph(range(part.start, part.stop)))
     return inputs.as_columns(by_node)
 
 

@@ -209,7 +209,7 @@ def instance(
     flooding = program(**sizes)
 
     def expected() -> Answer:
-        found = reference.flooding(inputs.index_graph(graph), sources, message.value)
+        found = reference.expected(inputs.index_graph(graph), sources, message.value)
         return inputs.as_columns(found)
 
     return Instance(

@@ -2,7 +2,6 @@
 
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Step, Update
 from ntkexec.programs.local.compiler import Compiled, Received, TableSize, compile
-from ntkexec.programs.local.cost import Cost, cost
 from ntkexec.programs.local.family import (
     Family,
     as_flag,
@@ -12,6 +11,7 @@ from ntkexec.programs.local.family import (
     num_identifiers,
 )
 from ntkexec.programs.local.simulation import simulate
+from ntkexec.programs.local.sizes import Cost, cost
 from ntkexec.programs.local.types import Bool, Enum, Identifier, Optional, Range, Record, Set, Tuple
 
 __all__ = [

@@ -7,7 +7,7 @@ import networkx as nx
 from ntkexec.programs.reference import NONE
 
 
-def bellman_ford(
+def expected(
     graph: nx.Graph, sources: Iterable[Hashable], *, weight: str = "weight"
 ) -> dict[Hashable, dict[str, Hashable]]:
     """Distance from the nearest source by weight, and parent.

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 import networkx as nx
 
 
-def bfs(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
+def expected(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
     """Distance from the nearest source, and parent.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 import networkx as nx
 
 
-def bfs_queue(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
+def expected(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
     """Distance, parent and place in the order of visits, each source with a queue of its own.
 
     Args:

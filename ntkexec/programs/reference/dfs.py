@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator
 import networkx as nx
 
 
-def dfs(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
+def expected(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
     """Parent, discovery and finish time, each source by its own clock.
 
     Args:
@@ -26,7 +26,7 @@ def dfs(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str
     return answer
 
 
-def dfs_forest(graph: nx.Graph) -> dict[Hashable, dict[str, Hashable]]:
+def expected_forest(graph: nx.Graph) -> dict[Hashable, dict[str, Hashable]]:
     """Parent, discovery and finish time, with one clock for the whole graph.
 
     The sources are all nodes that are not found yet when their turn comes, smallest first.

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 import networkx as nx
 
 
-def flooding(
+def expected(
     graph: nx.Graph, sources: Iterable[Hashable], message: int
 ) -> dict[Hashable, dict[str, int]]:
     """What every node knows when the flood has passed.

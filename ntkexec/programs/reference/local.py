@@ -9,7 +9,7 @@ from typing import Any
 
 import networkx as nx
 
-from ntkexec.programs.reference.bfs import bfs
+from ntkexec.programs.reference import bfs
 
 Inputs = Sequence[Any] | None
 ByNode = Mapping[Any, Mapping[str, Any]]
@@ -43,7 +43,7 @@ def spanning_tree(graph: nx.Graph, inputs: Inputs = None, rounds: int = 0) -> By
             "distance": row["distance"],
             "parent": row["parent"],
         }
-        for node, row in bfs(graph, roots).items()
+        for node, row in bfs.expected(graph, roots).items()
     }
 
 

@@ -194,7 +194,7 @@ def test_the_reference_agrees_with_networkx(family):
     rng = np.random.default_rng(3)
     for graph in map(lambda g: FAMILIES[family](g, rng), random_graphs(300, 4, seed=3)):
         source = int(rng.integers(len(graph)))
-        found, wanted = reference.bellman_ford(graph, [source]), networkx_distances(graph, source)
+        found, wanted = reference.expected(graph, [source]), networkx_distances(graph, source)
         assert {row["negative_cycle"] for row in found.values()} == {int(wanted is None)}
         distances = {v: row["distance"] for v, row in found.items() if row["distance"] != NONE}
         assert distances == (wanted or {})

@@ -122,7 +122,7 @@ def test_the_reference_agrees_with_networkx():
         *((graph, source) for graph in NAMED.values() for source in graph),
     ]
     for graph, source in copies:
-        assert reference.bfs_queue(graph, [source]) == expected_of_networkx(graph, source)
+        assert reference.expected(graph, [source]) == expected_of_networkx(graph, source)
 
 
 def test_parents_are_not_those_of_the_smallest_identifier():

@@ -87,7 +87,7 @@ def atlas_copies():
 def test_the_reference_agrees_with_networkx():
     copies = [*atlas_copies(), *random_copies(300, max_nodes=14, degree=4, seed=0)]
     for graph, source in copies:
-        found = reference.dfs(graph, [source])
+        found = reference.expected(graph, [source])
         parents = nx.dfs_predecessors(graph, source, sort_neighbors=sorted)
         assert {v: f["parent"] for v, f in found.items() if f["parent"] != -1} == parents
         edges = nx.dfs_labeled_edges(graph, source, sort_neighbors=sorted)
