@@ -48,7 +48,7 @@ class Row(NamedTuple):
     verified: bool
 
 
-def certified(name: str, folder: pathlib.Path) -> Row:
+def one(name: str, folder: pathlib.Path) -> Row:
     """Trains, certifies and rechecks the ensemble of an algorithm that the certificate asks for."""
     algorithm = pipeline.find_algorithm(name)
     sizes: dict[str, Any] = algorithm.sizes(**SIZES[name])
@@ -104,7 +104,7 @@ def main() -> None:
     rows = []
     for name in SIZES:
         with tempfile.TemporaryDirectory() as there:
-            rows.append(certified(name, pathlib.Path(there) / "ensemble"))
+            rows.append(one(name, pathlib.Path(there) / "ensemble"))
         print(json.dumps(rows[-1]._asdict()), flush=True)
     text = forgeries.PAGE.read_text(encoding="utf-8")
     files.write(forgeries.PAGE, forgeries.page(text, table(rows), (BEGIN, END)).encode())

@@ -19,11 +19,11 @@ import numpy as np
 from ntkexec import ensemble, pipeline
 from ntkexec.cli.complexity import run_studies
 from ntkexec.complexity import collect, random_instances, trends
-from ntkexec.complexity.bounds import bounds
+from ntkexec.complexity.bounds import bounds_of
 from ntkexec.complexity.cases import Cases
-from ntkexec.complexity.margins import margins
+from ntkexec.complexity.margins import margins_of
 from ntkexec.complexity.sampling import exact_prefixes
-from ntkexec.complexity.study import members_needed, smallest_numbers
+from ntkexec.complexity.studies import members_needed, smallest_numbers
 from ntkexec.ensemble import EnsembleConfig
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import files
@@ -176,7 +176,7 @@ def conventions(algorithm: str) -> dict[str, Any]:
         cases = joint_cases(algorithm, degree)
         problem = cases.problem
         for convention in reversed(CONVENTIONS):
-            found = margins(cases, convention)
+            found = margins_of(cases, convention)
             row: dict[str, Any] = {
                 "degree": degree,
                 "n0": int(problem.num_inputs.max()),
@@ -185,7 +185,7 @@ def conventions(algorithm: str) -> dict[str, Any]:
                 "certified": found.right_in_the_mean,
             }
             if found.right_in_the_mean:
-                row |= bounds(found, delta=DELTA).to_data()
+                row |= bounds_of(found, delta=DELTA).to_data()
             if found.right_in_the_mean and convention != "zero":
                 for draw, repeat in (("gaussian", 200), ("trained", TRIALS)):
                     members = (

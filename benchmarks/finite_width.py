@@ -21,7 +21,7 @@ from benchmarks import finite_width_page
 from ntkexec import pipeline
 from ntkexec.complexity import collect
 from ntkexec.ensemble import Descent
-from ntkexec.ensemble.schedule import schedule
+from ntkexec.ensemble.schedule import schedule_for
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import files
 from ntkexec.theory import first_order
@@ -111,7 +111,7 @@ def carry_out_program(algorithm: str) -> dict[str, Any]:
     width = pipeline.default_width(cases.certificate())
     found = measure_program(target, sets, width, members=16)
     num_inputs, num_outputs = target.shape
-    plan = schedule(num_inputs, num_outputs, width, tolerance=TOLERANCE)
+    plan = schedule_for(num_inputs, num_outputs, width, tolerance=TOLERANCE)
     predicted = first_order.predicted_bias(target, sets, width, plan, units=16_000)
     bias = predicted.bias[:, target.sum(axis=0) > 0]
     worst = np.unravel_index(np.argmax(found.share), found.share.shape)

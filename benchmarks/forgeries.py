@@ -24,7 +24,8 @@ import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 
-from benchmarks.mutants import LEVELS, MUTATORS, OF_THE_PROOF, Bundle, read_bundle, sign
+from benchmarks.bundle import Bundle, read_bundle, sign
+from benchmarks.mutants import LEVELS, MUTATORS, OF_THE_PROOF
 from ntkexec import complete, ensemble, executor, pipeline
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import EnsembleConfig, thresholds

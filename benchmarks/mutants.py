@@ -1,11 +1,8 @@
-"""Mutations of a certificate and of the ensemble that it is for, and how well a forger can seal them."""
+"""Mutations of a certificate and of the ensemble that it is for."""
 
 import copy
-import dataclasses
-import json
 import os
 import pathlib
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +10,9 @@ import numpy as np
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
-from ntkexec.ensemble.chunk_files import NO_DIGEST
-from ntkexec.ensemble.stored import MANIFEST, PLAN, THRESHOLDS, as_json, sha256
+from benchmarks.bundle import PROOF, Bundle
+from ntkexec.ensemble.stored import MANIFEST, THRESHOLDS
 
-PROOF = "proof.json"
 VALUES: tuple[Any, ...] = (
     *(0, 1, -1, 2, 3, 10**9, -(10**9), 0.5, 1e30, 1e-30, "", "x", "../x", "-1", "f" * 40),
     *(None, True, False, [], {}, [0], [[]]),
@@ -27,111 +23,24 @@ NAMES = (
 )
 
 
-@dataclasses.dataclass
-class Bundle:
-    """A certificate and the files of its ensemble, to be tampered with.
-
-    Args:
-        proof: the certificate, as data or, once damaged beyond that, as bytes.
-        manifest: likewise `ensemble.json`.
-        files: the others by name.
-        after: what is done to the folder after it was written.
-    """
-
-    proof: Any
-    manifest: Any
-    files: dict[str, bytes]
-    after: list[Callable[[pathlib.Path], None]] = dataclasses.field(default_factory=list)
-
-    def copy(self) -> "Bundle":
-        """One to be changed without this one."""
-        return copy.deepcopy(self)
-
-    def write(self, folder: pathlib.Path) -> pathlib.Path:
-        """Writes the folder anew, and the certificate beside it, whose path is returned."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name, content in self.files.items():
-            (folder / name).write_bytes(content)
-        (folder / MANIFEST).write_bytes(_bytes(self.manifest))
-        path = folder.parent / PROOF
-        path.write_bytes(_bytes(self.proof))
-        for change in self.after:
-            change(folder)
-        return path
-
-
-def read_bundle(proof: Any, folder: pathlib.Path) -> Bundle:
-    """What was written honestly."""
-    found = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    manifest = json.loads(found.pop(MANIFEST))
-    return Bundle(json.loads(json.dumps(proof)), manifest, found)
-
-
-def _bytes(data: Any) -> bytes:
-    return data if isinstance(data, bytes) else as_json(data)
-
-
-def sign(bundle: Bundle) -> None:
-    """Makes all sizes, digests and stamps, and what the proof says of the folder, fit."""
-    manifest, proof = bundle.manifest, bundle.proof
-    program = proof["program"]
-    content = {key: program[key] for key in ("layout", "templates", "round_length")}
-    digest = sha256(json.dumps(content, sort_keys=True).encode())
-    if digest != program["digest"]:
-        program["digest"] = manifest["program"] = digest
-    table = bundle.files[THRESHOLDS]
-    manifest["thresholds"] |= {"bytes": len(table), "sha256": sha256(table)}
-    plan = {key: value for key, value in manifest.items() if key != "files"}
-    bundle.files[PLAN] = as_json(plan)
-    for entry in manifest["files"]:
-        stack, first, last = entry["chunk"]
-        stamp = f"{sha256(bundle.files[PLAN])} stack {stack} members {first}-{last}"
-        tensors = parse_tensors(bundle.files[entry["name"]])
-        blank = serialise_tensors(tensors, metadata={"plan": f"{stamp} {NO_DIGEST}"})
-        content_ = blank.replace(NO_DIGEST.encode(), sha256(blank).encode(), 1)
-        bundle.files[entry["name"]] = content_
-        entry |= {"bytes": len(content_), "sha256": sha256(content_)}
-    proof["ensemble"] = sha256(as_json(manifest))
-    for name in ("algorithm", "parameters", "kind", "padding", "convention"):
-        proof[name] = manifest[name]
-    for name in ("members", "width", "weight_std", "draw"):
-        proof[name] = manifest["config"][name]
-
-
-# What is changed. Each takes the generator and the bundle.
+# Each takes the generator and the bundle, which it changes.
 
 
 def flip_a_bit(rng: np.random.Generator, bundle: Bundle) -> None:
     """One bit of any file, the first bytes more often."""
     name = str(rng.choice([*sorted(bundle.files), MANIFEST, PROOF]))
-    content = bytearray(_content(bundle, name))
+    content = bytearray(bundle.content(name))
     place = int(rng.integers(len(content) if rng.random() < 0.7 else min(400, len(content))))
     content[place] ^= 1 << int(rng.integers(8))
-    _put(bundle, name, bytes(content))
+    bundle.put(name, bytes(content))
 
 
 def cut_or_extend(rng: np.random.Generator, bundle: Bundle) -> None:
     """Any file, shorter or longer."""
     name = str(rng.choice([*sorted(bundle.files), MANIFEST, PROOF]))
-    content = _content(bundle, name)
+    content = bundle.content(name)
     cut = int(rng.integers(len(content)))
-    _put(bundle, name, content[:cut] if rng.random() < 0.7 else content + content[:cut])
-
-
-def _content(bundle: Bundle, name: str) -> bytes:
-    if name in (MANIFEST, PROOF):
-        return _bytes(bundle.manifest if name == MANIFEST else bundle.proof)
-    return bundle.files[name]
-
-
-def _put(bundle: Bundle, name: str, content: bytes) -> None:
-    if name == MANIFEST:
-        bundle.manifest = content
-    elif name == PROOF:
-        bundle.proof = content
-    else:
-        bundle.files[name] = content
+    bundle.put(name, content[:cut] if rng.random() < 0.7 else content + content[:cut])
 
 
 def edit_the_proof(rng: np.random.Generator, bundle: Bundle) -> None:

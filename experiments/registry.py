@@ -35,6 +35,6 @@ def find(slug: str) -> Experiment[Any]:
     return found
 
 
-def page(slug: str) -> Path:
+def page_of(slug: str) -> Path:
     """The README of an experiment."""
     return Path(experiments.__path__[0]) / slug.replace("-", "_") / "README.md"

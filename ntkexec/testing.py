@@ -124,7 +124,7 @@ def layouts(draw: st.DrawFn, max_bits: int = 10) -> Layout:
 
 
 @st.composite
-def programs(
+def small_programs(
     draw: st.DrawFn,
     max_bits: int = 10,
     min_templates: int = 1,

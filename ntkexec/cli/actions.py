@@ -148,7 +148,7 @@ def run(
     if html is not None:
         report.save(result, html)
     if plot is not None:
-        style.save(margins_plot.margins(report.margins(result)), plot)
+        style.save(margins_plot.plot(report.margins(result)), plot)
     return result.exact
 
 
@@ -172,7 +172,7 @@ def certify(
         certificate = pipeline.certify(found.program(**parameters), **options)
         finite = None if limit else pipeline.at_width(certificate, width, descent)
     if plot is not None:
-        style.save(certificate_plot.certificate(interference_curves(certificate)), plot)
+        style.save(certificate_plot.plot(interference_curves(certificate)), plot)
     delta, num_decisions = options["delta"], options["num_decisions"]
     if as_json:
         data = {

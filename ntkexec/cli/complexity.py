@@ -124,8 +124,8 @@ def complexity(
     import json as encoder
 
     from ntkexec.complexity import trends
+    from ntkexec.plots import complexity as complexity_plot
     from ntkexec.plots import style
-    from ntkexec.plots.complexity import complexity as complexity_figure
     from ntkexec.runtime import compilation
 
     compilation.keep_on_disk(compilation.cache_folder(os.environ))
@@ -162,11 +162,11 @@ def complexity(
     records = [study.to_data() for study in studies]
     if plot is not None:
         size = found[0].size if found else "n0"
-        style.save(complexity_figure(records, size), plot)
+        style.save(complexity_plot.plot(records, size), plot)
     if certainty is not None:
-        from ntkexec.plots.certainty import certainty as certainty_figure
+        from ntkexec.plots import certainty as certainty_plot
 
-        style.save(certainty_figure(records[-1]), certainty)
+        style.save(certainty_plot.plot(records[-1]), certainty)
     if json:
         data = {"studies": records, "trends": [t.to_data() for t in found]}
         print(encoder.dumps(data | {"refused": [one._asdict() for one in refused]}))

@@ -2,10 +2,10 @@
 
 from ntkexec.complexity.bounds import Bounds
 from ntkexec.complexity.cases import Cases, collect
-from ntkexec.complexity.certainty import Certainty, certainty
+from ntkexec.complexity.growth import Trend, trends
+from ntkexec.complexity.probability import Certainty, certainty
 from ntkexec.complexity.samples import random_instances
-from ntkexec.complexity.study import Study, study
-from ntkexec.complexity.trends import Trend, trends
+from ntkexec.complexity.studies import Study, study
 
 __all__ = [
     "Bounds",

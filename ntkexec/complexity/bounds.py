@@ -55,7 +55,7 @@ def published(num_templates: int, num_steps: int, *, total: int | None = None) -
     return math.ceil(8 * num_templates * (math.log(terms) + num_templates * math.log(2)))
 
 
-def bounds(margins: Margins, *, delta: float) -> Bounds:
+def bounds_of(margins: Margins, *, delta: float) -> Bounds:
     """All bounds.
 
     Args:

@@ -125,7 +125,7 @@ class Margins:
         return high
 
 
-def margins(
+def margins_of(
     cases: Cases,
     convention: Convention = "bit",
     *,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ntkexec.complexity.cases import Cases
-from ntkexec.complexity.margins import margins
+from ntkexec.complexity.margins import margins_of
 from ntkexec.ensemble import Ensemble, evaluation
 from ntkexec.errors import EnsembleError
 from ntkexec.theory.rounding import Products
@@ -71,7 +71,7 @@ def float32_certificate(
         raise EnsembleError(
             "the ensemble and the encoded states are of different learning problems"
         )
-    found = margins(cases, convention)
+    found = margins_of(cases, convention)
     distances, slack, largest = [], [], 0.0
     for stack, weights in zip(cases.problem.stacks, ensemble.weights, strict=True):
         for place, index in enumerate(stack.components):

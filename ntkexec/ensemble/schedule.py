@@ -84,7 +84,7 @@ def edges(
     )
 
 
-def schedule(
+def schedule_for(
     num_inputs: int,
     num_outputs: int,
     width: int,

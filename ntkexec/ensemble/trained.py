@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float32
 
-from ntkexec.ensemble import alarm
+from ntkexec.ensemble import regime
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.training import WEIGHT_FIELDS, Weights, plan_for
 from ntkexec.errors import EnsembleError
@@ -70,13 +70,13 @@ class Ensemble:
 
     @property
     def peak(self) -> float | None:
-        """How high outputs that are to be 1 rose in training; see `alarm.peak`."""
-        return alarm.peak(self.weights)
+        """How high outputs that are to be 1 rose in training; see `regime.peak`."""
+        return regime.peak(self.weights)
 
     @property
     def overshoot(self) -> str | None:
         """What was wrong with the training, in a sentence; None if nothing was."""
-        return alarm.alarm(self.problem, self.config, self.weights)
+        return regime.alarm(self.problem, self.config, self.weights)
 
     @property
     def num_parameters(self) -> int:

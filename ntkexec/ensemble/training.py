@@ -15,7 +15,7 @@ from ntkexec.ensemble import linearised
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import TwoLayerNetwork, initial
-from ntkexec.ensemble.schedule import Schedule, schedule
+from ntkexec.ensemble.schedule import Schedule, schedule_for
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem, Stack
 from ntkexec.runtime import compilation, devices
@@ -125,7 +125,7 @@ def _other_descent(config: EnsembleConfig) -> str:
 
 def plan_for(config: EnsembleConfig, stack: Stack) -> Schedule:
     """Step size, momentum and predicted number of steps for the networks of a stack."""
-    return schedule(
+    return schedule_for(
         stack.num_inputs,
         stack.num_outputs,
         config.independent_units,

@@ -1,1 +1,1 @@
-"""Plots: one module a kind; a function takes saved records, computes nothing, returns a figure."""
+"""Plots: one module a kind; its `plot` takes saved records, computes nothing, returns a figure."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # Any: a study as plain data, `Study.to_data()`.
-def certainty(record: Mapping[str, Any]) -> "Figure":
+def plot(record: Mapping[str, Any]) -> "Figure":
     """Probability that all executions are exact, by number of networks.
 
     Args:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 # Any: a certificate as plain data, `ntkexec.theory.interference`.
-def certificate(record: Mapping[str, Any]) -> "Figure":
+def plot(record: Mapping[str, Any]) -> "Figure":
     """C(m, n0) over the matches m, and the interference of every bit.
 
     Args:

@@ -48,7 +48,7 @@ def size_of(record: Record, size: str) -> float:
     return float(values[size] or np.nan)
 
 
-def complexity(records: Sequence[Record], size: str = "n0") -> "Figure":
+def plot(records: Sequence[Record], size: str = "n0") -> "Figure":
     """The smallest number of networks over repetitions, against a size.
 
     Args:

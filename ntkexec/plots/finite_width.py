@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # Any: details of the check `kernel-finite-width` as plain data.
-def finite_width(record: Mapping[str, Any]) -> "Figure":
+def plot(record: Mapping[str, Any]) -> "Figure":
     """Error of the kernels of finite networks over their width, beside the claimed law.
 
     Args:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 # Any: the margins as plain data, `ntkexec.report.margins`.
-def margins(record: Mapping[str, Any]) -> "Figure":
+def plot(record: Mapping[str, Any]) -> "Figure":
     """Mean minus threshold over the steps: the range of bits that should be 1, and of the others.
 
     Args:

@@ -24,7 +24,7 @@ def multiplications(scale: Scale) -> Iterator[tuple[Instance, int]]:
     yield _on_all_pairs(multiply.prepare, bits), 19 * bits - 21
 
 
-def permutations(scale: Scale) -> Iterator[tuple[Instance, int]]:
+def permuted_strings(scale: Scale) -> Iterator[tuple[Instance, int]]:
     """Permutations of all strings of bits, and how many examples the claim allows."""
     # All of them, of few bits, and some of many.
     bits = {"quick": 3, "standard": 4, "full": 5}[scale]
@@ -128,7 +128,7 @@ CHECKS = (
         r"\#\text{examples} = k = \log_2 \#\text{inputs}",
         "permute in ntkexec.programs.arithmetic",
         "all permutations of 3 (quick), 4 or 5 bits and three of 10 bits, on all strings",
-        permutations,
+        permuted_strings,
         1,
     ),
     _check(

@@ -4,7 +4,7 @@ from typing import Any
 
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.complexity import collect, random_instances
-from ntkexec.complexity.margins import margins
+from ntkexec.complexity.margins import margins_of
 from ntkexec.complexity.sampling import exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
 from ntkexec.program.problem import LearningProblem
@@ -49,9 +49,9 @@ def measure(scale: Scale, convention: Convention = "bit") -> Measurement:
             seed=0,
         )
         cases = collect(LearningProblem(instances[0].program, "joint"), instances)
-        members = margins(cases, "bit").members_for(DELTA)
+        members = margins_of(cases, "bit").members_for(DELTA)
         config = EnsembleConfig(members=members, width=width, seed=1)
-        prefixes = exact_prefixes(margins(cases, convention), config, repeat)
+        prefixes = exact_prefixes(margins_of(cases, convention), config, repeat)
         failed = int((~prefixes.exact[:, -1]).sum())
         wrong += failed
         row: dict[str, Any] = {

@@ -17,7 +17,7 @@ DELTA, DECISIONS = 1e-3, 10**6
 
 
 @functools.cache
-def trained(name: str, degree: int, word: int) -> tuple[Ensemble, Certificate]:
+def ensemble_for(name: str, degree: int, word: int) -> tuple[Ensemble, Certificate]:
     """A factored ensemble of the size and width that the certificate asks for."""
     algorithm = pipeline.find_algorithm(name)
     program = algorithm.program(**algorithm.sizes(degree=degree, word=word))
@@ -44,7 +44,7 @@ def measure_exact(scale: Scale, factor: float = 1.0) -> Measurement:
     names = ("bfs",) if scale == "quick" else ALGORITHMS
     table, bad = {}, 0
     for name in names:
-        networks, certificate = trained(name, degree, word)
+        networks, certificate = ensemble_for(name, degree, word)
         weights = tuple(w._replace(output=w.output * np.float32(factor)) for w in networks.weights)
         found = complete(Ensemble(networks.problem, networks.config, weights), certificate)
         bad += found.wrong + found.unsure
@@ -61,7 +61,7 @@ def measure_exact(scale: Scale, factor: float = 1.0) -> Measurement:
 
 def measure_rounding(scale: Scale, tighten: float = 1.0) -> Measurement:
     """Largest ratio of a float32 evaluation's error to its bound, over all match sets of BFS."""
-    networks, certificate = trained("bfs", *SIZES["quick" if scale == "quick" else "standard"])
+    networks, certificate = ensemble_for("bfs", *SIZES["quick" if scale == "quick" else "standard"])
     found = complete(networks, certificate)
     worst = 0.0
     problem = networks.problem

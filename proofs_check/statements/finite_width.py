@@ -13,7 +13,7 @@ from ntkexec.check import Check, Measurement, Scale
 from ntkexec.ensemble import Descent, TwoLayerNetwork
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
-from ntkexec.ensemble.schedule import schedule
+from ntkexec.ensemble.schedule import schedule_for
 from ntkexec.runtime.precision import float64
 from ntkexec.theory import bias_fit, first_order
 from proofs_check.fixtures import plots, statistics, width_cells
@@ -128,7 +128,7 @@ def measure_prediction(scale: Scale, sign: float = 1.0) -> Measurement:
         sets = [
             width_cells.match_sets(n0, writers, c.num_matches, c.num_active, 6, 0) for c in cells
         ]
-        plan = schedule(n0, 1, width, tolerance=width_cells.TOLERANCE, descent=descent)
+        plan = schedule_for(n0, 1, width, tolerance=width_cells.TOLERANCE, descent=descent)
         target = width_cells.targets(n0, writers, 1)
         found = first_order.predicted_bias(target, np.concatenate(sets), width, plan, units=8000)
         if not found.trusted and descent == "auto" and first_order.movement(target, width) < 1:
@@ -168,7 +168,7 @@ def measure_identity(scale: Scale, power: float = 2.0) -> Measurement:
             sides = []
             for weight_std, scale_of_target in ((s, 1.0), (1.0, s**-power)):
                 network = TwoLayerNetwork(12, 64, 2, weight_std, dtype=jnp.float64)
-                plan = schedule(12, 2, 64, weight_std=weight_std, tolerance=1e-6)
+                plan = schedule_for(12, 2, 64, weight_std=weight_std, tolerance=1e-6)
                 trained = descend(
                     network,
                     initial(network, jax.random.key(seed)),

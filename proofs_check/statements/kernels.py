@@ -13,7 +13,7 @@ from scipy import integrate
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.engines import neural_tangents
 from ntkexec.ensemble import TwoLayerNetwork
-from ntkexec.plots.finite_width import finite_width
+from ntkexec.plots import finite_width
 from ntkexec.runtime.precision import float64
 from ntkexec.theory import kernel
 from proofs_check.fixtures import statistics
@@ -96,7 +96,7 @@ def measure_width(scale: Scale, offset: float = 0.0) -> Measurement:
 
 def plot_width(found: Measurement) -> Any:
     """Error over width, with the claimed slope and the fitted one."""
-    return finite_width(found.details)
+    return finite_width.plot(found.details)
 
 
 CHECKS = (

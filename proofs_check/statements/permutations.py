@@ -41,7 +41,7 @@ class Moments(NamedTuple):
     variance: Float64[np.ndarray, "m"]
 
 
-def moments(bits: int, ones: np.ndarray, regime: Regime) -> Moments:
+def moments_of(bits: int, ones: np.ndarray, regime: Regime) -> Moments:
     """Closed forms for inputs of `bits` bits with so many ones.
 
     Those of `ntkexec.theory.predictor` with the kernel of what learns; before training the covariance is the
@@ -87,14 +87,14 @@ def least(good: Callable[[int], bool]) -> int:
 def one_input(bits: int, regime: Regime, delta: float = DELTA) -> int:
     """The least N with which any single input comes out right with probability 1 - delta or more."""
     ones = np.arange(2, bits + 1)
-    of = moments(bits, ones, regime)
+    of = moments_of(bits, ones, regime)
     return least(lambda n: _log_wrong(n, bits, ones, of).max() <= math.log(delta))
 
 
 def all_inputs(bits: int, regime: Regime, delta: float = DELTA) -> int:
     """The least N with which all 2^k inputs do, by the union bound over inputs and bits."""
     ones = np.arange(2, bits + 1)
-    of = moments(bits, ones, regime)
+    of = moments_of(bits, ones, regime)
     number = special.gammaln(bits + 1) - special.gammaln(ones + 1)
     number -= special.gammaln(bits - ones + 1)
     return least(
@@ -104,7 +104,7 @@ def all_inputs(bits: int, regime: Regime, delta: float = DELTA) -> int:
 
 def expected_size(bits: int, regime: Regime, share: float = 0.9) -> int:
     """The least N with which the expected share of right inputs with two ones is so large."""
-    one, zero, variance = (float(part[0]) for part in moments(bits, np.array([2]), regime))
+    one, zero, variance = (float(part[0]) for part in moments_of(bits, np.array([2]), regime))
 
     def enough(size: int) -> bool:
         root = math.sqrt(size / variance)
@@ -192,7 +192,7 @@ def measure_published(scale: Scale, regime: Regime = "nngp") -> Measurement:
         for k, published in sizes.items():
             if k > largest:
                 continue
-            one, zero, _ = moments(k, np.array([2]), regime)
+            one, zero, _ = moments_of(k, np.array([2]), regime)
             simulated = np.log(
                 permutation_runs.first_numbers(
                     k, regime, (float(one[0]), float(zero[0])), share, runs=runs, rng=rng
@@ -240,7 +240,7 @@ def measure_trained(scale: Scale, lazy: bool = False) -> Measurement:
         jax.random.key(8), bits=BITS, width=width, steps=STEPS, members=members, lazy=lazy
     )
     zeros = np.asarray(outputs, float)[:, permutation_runs.pairs(BITS) == 0]
-    expected = {r: float(moments(BITS, np.array([2]), r).zero[0]) for r in REGIMES}
+    expected = {r: float(moments_of(BITS, np.array([2]), r).zero[0]) for r in REGIMES}
     found, interval = statistics.mean(zeros.mean(axis=1) / expected["nngp"] - 1)
     return Measurement(
         abs(found),

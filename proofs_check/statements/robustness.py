@@ -15,7 +15,7 @@ from ntkexec.ensemble import TwoLayerNetwork, evaluation
 from ntkexec.theory import kernel, predictor, rounding
 from proofs_check.fixtures import plots, statistics, trained_networks
 from proofs_check.statements import concentration
-from proofs_check.statements.complete_certificates import trained as trained_program
+from proofs_check.statements.complete_certificates import ensemble_for
 from proofs_check.statements.descent import edge
 
 # Coarse products.
@@ -30,7 +30,7 @@ def measure_products(scale: Scale, believe: bool = False) -> Measurement:
         scale: size of the program.
         believe: compare with the bound for float32, for counter-cases.
     """
-    networks, _ = trained_program("bfs", *((1, 2) if scale == "quick" else (3, 4)))
+    networks, _ = ensemble_for("bfs", *((1, 2) if scale == "quick" else (3, 4)))
     worst = 0.0
     for stack, weights in zip(networks.problem.stacks, networks.weights, strict=True):
         for place, index in enumerate(stack.components):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import measure, report, roofline, scale
+from benchmarks import exactness_page, families, measure, report, roofline, scale
 from ntkexec import pipeline
 from ntkexec.engines.packed.execution import prepare
 from ntkexec.engines.packed.plan import PackedProgram
@@ -58,6 +58,15 @@ def test_parents_are_the_smallest_neighbours_of_the_previous_level():
     senders, receivers = np.append(edges, edges[:, ::-1], axis=0).T
     distance = np.array([0, 1, 1, 2, -1])
     assert scale._parents(distance, senders, receivers).tolist() == [-1, 0, 0, 1, -1]
+
+
+def test_the_page_of_wrong_answers_is_written_as_it_was_read():
+    text = exactness_page.PAGE.read_text(encoding="utf-8")
+    lines = exactness_page.recorded(text)
+    assert exactness_page.page(lines) == text
+    absent = families.plan()[0]
+    del lines[absent]
+    assert f"Not recorded yet: {', '.join(absent.head)}." in exactness_page.page(lines)
 
 
 @pytest.mark.slow

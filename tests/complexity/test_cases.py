@@ -11,9 +11,9 @@ from support.programs import matched_table
 
 from ntkexec import executor, pipeline
 from ntkexec.complexity import collect, random_instances
-from ntkexec.complexity.bounds import bounds
+from ntkexec.complexity.bounds import bounds_of
 from ntkexec.complexity.cases import Cases, ComponentCases
-from ntkexec.complexity.margins import margins
+from ntkexec.complexity.margins import margins_of
 from ntkexec.errors import CertificateError, EnsembleError, GraphError, ProgramError
 from ntkexec.executor.reachable import measured_bound
 from ntkexec.program.problem import LearningProblem
@@ -141,7 +141,7 @@ def cases():
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_the_margins_are_distances_of_the_means_to_their_thresholds(cases, convention):
-    found = margins(cases, convention)
+    found = margins_of(cases, convention)
     (part,), (states,) = found.components, cases.components
     ones = states.active > 0
     if convention == "zero":
@@ -159,7 +159,7 @@ def test_the_margins_are_distances_of_the_means_to_their_thresholds(cases, conve
 
 
 def test_the_union_bound_is_the_sum_of_the_tails_and_its_members_are_least(cases):
-    found = margins(cases)
+    found = margins_of(cases)
     for n in (1, 5, 50):
         by_hand = sum(0.5 * math.erfc(z * math.sqrt(n / 2)) for z in found.z)
         assert found.union_bound(n) == pytest.approx(min(1, by_hand))
@@ -174,8 +174,8 @@ def test_the_union_bound_is_the_sum_of_the_tails_and_its_members_are_least(cases
 
 
 def test_the_bounds_are_ordered_and_are_their_formulas(cases):
-    found = margins(cases)
-    some = bounds(found, delta=1e-3)
+    found = margins_of(cases)
+    some = bounds_of(found, delta=1e-3)
     n0 = cases.problem.program.num_templates
     log_terms = math.log(cases.num_decisions / 1e-3)
     assert some.theory == math.ceil(8 * n0 * log_terms)
@@ -191,20 +191,20 @@ def test_the_bounds_are_ordered_and_are_their_formulas(cases):
     assert 1 <= some.union <= some.certificate
     assert some.numerical < some.theory < some.published
     assert stats.norm.sf(found.z * math.sqrt(some.union)).sum() <= 1e-3
-    shared, zero = (bounds(margins(cases, name), delta=1e-3) for name in ("shared", "zero"))
+    shared, zero = (bounds_of(margins_of(cases, name), delta=1e-3) for name in ("shared", "zero"))
     assert some.union < shared.union < zero.union <= zero.certificate
 
 
 def test_the_spread_of_weights_is_the_fourth_power_in_every_margin(cases):
-    one, double = margins(cases), margins(cases, weight_std=2.0)
+    one, double = margins_of(cases), margins_of(cases, weight_std=2.0)
     np.testing.assert_allclose(double.z, one.z / 4, rtol=1e-12)
-    assert bounds(double, delta=1e-3).certificate > bounds(one, delta=1e-3).certificate
+    assert bounds_of(double, delta=1e-3).certificate > bounds_of(one, delta=1e-3).certificate
 
 
 def test_the_ratio_of_noise_to_mean_falls_with_padding():
     instances = few(num_graphs=10)
     ratios = [
-        margins(
+        margins_of(
             collect(LearningProblem(instances[0].program, "joint", p), instances), "shared"
         ).noise_ratio
         for p in (0, 20, 40, 80)
@@ -220,11 +220,11 @@ def test_a_program_that_is_wrong_in_the_mean_has_no_number_of_networks():
     cases = Cases(problem, (ComponentCases(matched, problem.writes(0), 20),), 1, 1, 1, 1)
     assert not cases.certificate("shared").certified
     assert cases.certificate().certified
-    found = margins(cases, "shared")
+    found = margins_of(cases, "shared")
     assert not found.right_in_the_mean
     assert found.noise_ratio == math.inf
     with pytest.raises(CertificateError, match="some mean is on the wrong side"):
         found.members_for(0.1)
-    assert bounds(found, delta=0.1).union is None
+    assert bounds_of(found, delta=0.1).union is None
     with pytest.raises(CertificateError, match="not 'half'"):
-        margins(cases, "half")
+        margins_of(cases, "half")

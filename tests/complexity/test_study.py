@@ -16,10 +16,10 @@ from support.ensembles import program, train_at_once
 from ntkexec import executor
 from ntkexec.complexity import collect, random_instances, study, trends
 from ntkexec.complexity.cases import Cases, ComponentCases
-from ntkexec.complexity.certainty import certainty, critical_members
-from ntkexec.complexity.margins import margins
+from ntkexec.complexity.margins import margins_of
+from ntkexec.complexity.probability import certainty, critical_members
 from ntkexec.complexity.sampling import EVERY_UP_TO, Prefixes, _numbers, exact_prefixes
-from ntkexec.complexity.study import median_interval, smallest_numbers
+from ntkexec.complexity.studies import median_interval, smallest_numbers
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import Ensemble, EnsembleConfig, GaussianEnsemble, gaussian
 from ntkexec.errors import EnsembleError
@@ -47,7 +47,7 @@ def test_a_prefix_is_exact_if_and_only_if_the_executor_makes_no_mistake(flooding
     graphs = batch([instance.graph for instance in instances]).tuple
     graphs = graphs._replace(nodes=np.concatenate([instance.initial for instance in instances]))
     config = EnsembleConfig(members=5, width=512, draw=draw)
-    found = exact_prefixes(margins(cases, "shared"), config, 1)
+    found = exact_prefixes(margins_of(cases, "shared"), config, 1)
     assert found.numbers.tolist() == [1, 2, 3, 4, 5]
     problem, certificate = cases.problem, cases.certificate("shared")
     whole = Ensemble(problem, config, train_at_once(problem, config))
@@ -64,13 +64,13 @@ def test_a_prefix_is_exact_if_and_only_if_the_executor_makes_no_mistake(flooding
 def test_repetitions_have_members_of_their_own(flooding):
     _, cases = flooding
     config = EnsembleConfig(members=3, width=256, draw="linearised")
-    twice = exact_prefixes(margins(cases, "shared"), config, 2)
-    once = exact_prefixes(margins(cases, "shared"), dataclasses.replace(config, members=6), 1)
+    twice = exact_prefixes(margins_of(cases, "shared"), config, 2)
+    once = exact_prefixes(margins_of(cases, "shared"), dataclasses.replace(config, members=6), 1)
     # Repetition 0 has the members 0 to 2 of an ensemble of 6.
     np.testing.assert_array_equal(twice.exact[0], once.exact[0, :3])
-    gaussian_draws = exact_prefixes(margins(cases, "shared"), GAUSSIAN, 6).exact
+    gaussian_draws = exact_prefixes(margins_of(cases, "shared"), GAUSSIAN, 6).exact
     assert len({row.tobytes() for row in gaussian_draws}) > 1
-    again = exact_prefixes(margins(cases, "shared"), GAUSSIAN, 6).exact
+    again = exact_prefixes(margins_of(cases, "shared"), GAUSSIAN, 6).exact
     np.testing.assert_array_equal(gaussian_draws, again)
 
 
@@ -85,7 +85,7 @@ def test_gaussian_prefixes_are_those_of_gaussian_ensembles_member_by_member(floo
     # The same law by two routes: sums of noise, and members as functions. Each of 5 comparisons
     # is passed by a true statement but for 7e-6.
     _, cases = flooding
-    found, (part,) = margins(cases, "shared"), margins(cases, "shared").components
+    found, (part,) = margins_of(cases, "shared"), margins_of(cases, "shared").components
     repeat, few = 120, dataclasses.replace(GAUSSIAN, members=5)
     naive = np.zeros((repeat, few.members), bool)
     for r in range(repeat):
@@ -103,7 +103,7 @@ def test_gaussian_prefixes_are_those_of_gaussian_ensembles_member_by_member(floo
 
 def test_the_prediction_is_the_measured_frequency(flooding):
     _, cases = flooding
-    found, repeat = margins(cases, "shared"), 300
+    found, repeat = margins_of(cases, "shared"), 300
     measured = exact_prefixes(found, GAUSSIAN, repeat)
     curve = certainty(found, measured, seed=1, simulations=repeat)
     assert frequencies_agree(np.array(curve.predicted), np.array(curve.measured), repeat)
@@ -126,7 +126,7 @@ def one_state_each(num_components=3):
 
 
 def test_where_decisions_are_independent_the_probability_is_the_product():
-    found = margins(one_state_each())
+    found = margins_of(one_state_each())
     simulations = 4000
     critical = critical_members(found, simulations, seed=0)
     for n in (0.005, 0.02, 0.05):
@@ -240,14 +240,14 @@ def test_networks_needed_and_noise_fall_with_padding_and_the_trend_says_so():
 def test_what_cannot_be_measured_is_refused(flooding, config, rule, repeat, message):
     _, cases = flooding
     with pytest.raises(EnsembleError, match=message):
-        exact_prefixes(margins(cases, rule), config, repeat)
+        exact_prefixes(margins_of(cases, rule), config, repeat)
 
 
 def test_zero_thresholds_need_many_more_networks_at_infinite_width(flooding):
     _, cases = flooding
     config = dataclasses.replace(GAUSSIAN, members=1500)
-    zero = exact_prefixes(margins(cases, "zero"), config, 10)
-    half = exact_prefixes(margins(cases, "shared"), config, 10)
+    zero = exact_prefixes(margins_of(cases, "zero"), config, 10)
+    half = exact_prefixes(margins_of(cases, "shared"), config, 10)
     first_zero, _ = smallest_numbers(zero)
     first_half, _ = smallest_numbers(half)
     assert min(n or 9999 for n in first_zero) > 5 * max(first_half)
@@ -257,16 +257,16 @@ def test_too_many_states_are_refused_with_what_would_help(flooding, monkeypatch)
     _, cases = flooding
     monkeypatch.setattr(gaussian, "MAX_STATES", 3)
     with pytest.raises(EnsembleError, match="use fewer graphs, a factored ensemble"):
-        exact_prefixes(margins(cases, "shared"), GAUSSIAN, 1)
+        exact_prefixes(margins_of(cases, "shared"), GAUSSIAN, 1)
 
 
 def test_antisymmetric_networks_are_compared_with_a_limit_that_has_no_spread(flooding):
     _, cases = flooding
-    found = margins(cases, draw="antisymmetric")
+    found = margins_of(cases, draw="antisymmetric")
     assert not len(found.z)
     assert found.right_in_the_mean
     assert found.members_for(1e-9) == 1
     config = EnsembleConfig(members=2, width=256, draw="antisymmetric")
     assert exact_prefixes(found, config, 1).numbers.tolist() == [1, 2]
     with pytest.raises(EnsembleError, match="margins are those of trained networks"):
-        exact_prefixes(margins(cases), config, 1)
+        exact_prefixes(margins_of(cases), config, 1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ensembles import EPS32, MIXED, joint, member_outputs, train_at_once
-from support.programs import FEW, TYPE_CHECKED_STRATEGIES, matched_table, programs
+from support.programs import FEW, TYPE_CHECKED_STRATEGIES, matched_table, small_programs
 
 from ntkexec.engines import trained
 from ntkexec.engines.trained import ensemble_engine, uncertified_engine
@@ -108,7 +108,7 @@ def test_the_means_are_the_average_of_the_members_one_by_one(problem, bias_std):
 @TYPE_CHECKED_STRATEGIES
 @settings(FEW, max_examples=10)  # each is compiled
 @given(
-    program=programs(max_bits=8, max_templates=6),
+    program=small_programs(max_bits=8, max_templates=6),
     kind=st.sampled_from(["joint", "factored"]),
     padding=st.integers(0, 3),
     bias_std=st.sampled_from([0.0, 0.5]),

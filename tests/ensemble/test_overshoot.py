@@ -15,7 +15,7 @@ from ntkexec import ensemble
 from ntkexec.ensemble import EnsembleConfig, TwoLayerNetwork
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
-from ntkexec.ensemble.schedule import schedule
+from ntkexec.ensemble.schedule import schedule_for
 from ntkexec.ensemble.training import Chunk, train_chunk
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
@@ -68,7 +68,7 @@ def test_descent_and_its_peak_are_those_of_the_formula(
     with ntkexec.runtime.precision.float64():
         network = TwoLayerNetwork(num_inputs, width, outputs, dtype=jnp.float64)
         weights = initial(network, jax.random.key(1))
-        plan = schedule(num_inputs, outputs, width, tolerance=1e-6, descent=descent)
+        plan = schedule_for(num_inputs, outputs, width, tolerance=1e-6, descent=descent)
         target = targets(num_inputs, writers, outputs)
         found = jax.jit(
             lambda w: descend(network, w, jnp.asarray(target), plan, tolerance=1e-6, max_steps=300)

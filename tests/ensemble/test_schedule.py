@@ -11,7 +11,7 @@ from support.ensembles import joint, member_outputs
 
 from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.schedule import SAFETY, edges, schedule
+from ntkexec.ensemble.schedule import SAFETY, edges, schedule_for
 from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
@@ -110,7 +110,7 @@ def test_the_edges_scale_with_the_weights_as_real_spectra_do():
 
 @pytest.mark.parametrize("width", [1, 3, 16])
 def test_a_schedule_is_finite_and_stable_even_where_the_edge_collapses(width):
-    plan = schedule(64, 64, width, tolerance=1e-4, descent="heavy-ball")
+    plan = schedule_for(64, 64, width, tolerance=1e-4, descent="heavy-ball")
     largest = edges(64, 64, width, 1.0).largest
     # Heavy ball is stable for learning_rate * eigenvalue < 2 (1 + momentum).
     assert 0 < plan.learning_rate * largest < 2 * (1 + plan.momentum)
@@ -135,7 +135,7 @@ CONFIG = EnsembleConfig(members=4, width=1024, descent="heavy-ball")
 def plan_and_steps(num_inputs, **changes):
     config = dataclasses.replace(CONFIG, **changes)
     weights = train_chunk(problem(num_inputs), config, Chunk(0, 0, config.members))
-    plan = schedule(
+    plan = schedule_for(
         num_inputs,
         3,
         config.width,
@@ -165,7 +165,7 @@ def test_it_does_so_for_other_weights_at_initialisation(weight_std):
 
 def test_a_prediction_for_a_problem_four_times_as_large_is_outside_the_factor():
     # The number of steps grows with the root of the condition number.
-    plan = schedule(16 * 64, 3, 16 * 1024, tolerance=1e-4, descent="heavy-ball")
+    plan = schedule_for(16 * 64, 3, 16 * 1024, tolerance=1e-4, descent="heavy-ball")
     _, steps = plan_and_steps(16)
     assert not plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
 
@@ -176,7 +176,7 @@ def test_momentum_takes_about_the_root_of_the_steps_of_plain_gradient_descent(nu
     config = dataclasses.replace(CONFIG, descent="plain")
     without = train_chunk(problem(num_inputs), config, Chunk(0, 0, CONFIG.members)).steps.max()
     fast, slow = (
-        schedule(num_inputs, 3, CONFIG.width, tolerance=CONFIG.tolerance, descent=descent)
+        schedule_for(num_inputs, 3, CONFIG.width, tolerance=CONFIG.tolerance, descent=descent)
         for descent in ("heavy-ball", "plain")
     )
     assert slow.momentum == 0 < fast.momentum
@@ -203,7 +203,7 @@ def test_the_loss_falls_at_the_predicted_rate(descent, slack, num_outputs):
     # The heavy ball has one rate for the whole spectrum; without momentum the rate is that of the
     # smallest eigenvalue, which lies above the edge by the safety factor and its own spread.
     with float64():
-        plan = schedule(64, num_outputs, 4096, tolerance=1e-8, descent=descent)
+        plan = schedule_for(64, num_outputs, 4096, tolerance=1e-8, descent=descent)
         network = TwoLayerNetwork(64, 4096, num_outputs, dtype=jnp.float64)
         weights = network.init(jax.random.key(0), method="on_basis")
         targets = np.random.default_rng(0).random((64, num_outputs)) < 0.2
@@ -215,7 +215,7 @@ def test_the_loss_falls_at_the_predicted_rate(descent, slack, num_outputs):
     slope = np.polyfit(second_half, curve[second_half], 1)[0] / 2
     assert slack[0] < slope / math.log(plan.rate) < slack[1]
     # The twin: the rate of a problem eight times as large.
-    other = schedule(512, num_outputs, 4096, tolerance=1e-8, descent=descent)
+    other = schedule_for(512, num_outputs, 4096, tolerance=1e-8, descent=descent)
     assert not slack[0] < slope / math.log(other.rate) < slack[1]
 
 
@@ -232,7 +232,7 @@ def test_whitening_takes_fewer_steps_to_the_same_function_whatever_the_size():
         for descent in ("heavy-ball", "whitened"):
             changed = dataclasses.replace(config, descent=descent)
             weights = train_chunk(learning_problem, changed, Chunk(0, 0, 4))
-            plan = schedule(num_inputs, outputs, 4096, tolerance=1e-5, descent=descent)
+            plan = schedule_for(num_inputs, outputs, 4096, tolerance=1e-5, descent=descent)
             taken = int(weights.steps.max())
             assert plan.predicted_steps / FACTOR <= taken <= FACTOR * plan.predicted_steps
             steps[descent, num_inputs] = taken

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.programs import FEW, TYPE_CHECKED_STRATEGIES, all_states, is_matched, programs
+from support.programs import FEW, TYPE_CHECKED_STRATEGIES, all_states, is_matched, small_programs
 
 from ntkexec.engines.boolean import boolean_engine
 from ntkexec.engines.kernel import kernel_engine
@@ -47,7 +47,7 @@ def encode_naively(problem, states):
 
 
 @settings(FEW, max_examples=12)  # every example compiles its own shape
-@given(programs(), st.sampled_from(KINDS), st.integers(0, 2), st.data())
+@given(small_programs(), st.sampled_from(KINDS), st.integers(0, 2), st.data())
 def test_matches_are_those_of_a_loop_over_nodes_and_templates(drawn, kind, padding, data):
     bits = drawn.layout.num_bits
     rows = st.lists(st.booleans(), min_size=bits, max_size=bits)

@@ -39,7 +39,7 @@ def tiny(experiment, folder):
 
 
 def test_the_page_names_the_paper_and_tells_what_was_and_was_not_done(whole):
-    text = registry.page(whole.slug).read_text()
+    text = registry.page_of(whole.slug).read_text()
     for section in SECTIONS:
         assert section in text, section
     assert (whole.paper.arxiv or whole.paper.title) in text

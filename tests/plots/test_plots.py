@@ -31,7 +31,7 @@ def test_a_program_is_certified_if_and_only_if_all_bits_lie_below_their_curve(ki
     ]
     assert all(below) == found.certified
     assert found.conventions()["bit"].certified
-    (axes,) = certificate_plot.certificate(record).axes
+    (axes,) = certificate_plot.plot(record).axes
     assert len(axes.lines) == len(record["curves"])
     assert sum(len(points.get_offsets()) for points in axes.collections) == len(record["bits"])
 
@@ -44,7 +44,7 @@ def test_margins_are_those_of_the_verification():
     )
     assert smallest == pytest.approx(result.execution.verification.smallest_margin)
     assert record["wrong"] == [0] * result.execution.steps
-    (axes,) = margins_plot.margins(record).axes
+    (axes,) = margins_plot.plot(record).axes
     assert "no mistakes" in axes.get_title()
 
 
@@ -53,7 +53,7 @@ def test_mistakes_are_counted_and_drawn():
     update = dataclasses.replace(result.update, thresholds=result.update.thresholds + 2)
     record = report.margins(dataclasses.replace(result, update=update))
     assert min(record["wrong"]) > 0
-    (axes,) = margins_plot.margins(record).axes
+    (axes,) = margins_plot.plot(record).axes
     assert f"{sum(record['wrong'])} mistakes" in axes.get_title()
     with pytest.raises(NtkexecError, match="trace=True"):
         report.margins(pipeline.run("bfs", "path:4", engine="kernel"))
@@ -89,12 +89,12 @@ def test_verbose_tells_what_was_done_on_stderr_only(capsys):
 def test_the_law_of_finite_width_is_a_line_through_the_centre_of_the_points():
     widths = [8, 32, 128]
     record = {"width": widths, "error": [3 * w**-0.5 for w in widths], "slope": -0.5}
-    figure = finite_width.finite_width(record)
+    figure = finite_width.plot(record)
     measured, claimed, fitted = figure.axes[0].lines
     assert measured.get_xdata().tolist() == widths
     for line in (claimed, fitted):
         np.testing.assert_allclose(line.get_ydata(), record["error"])
-    figure = finite_width.finite_width(record | {"slope": 0.0})
+    figure = finite_width.plot(record | {"slope": 0.0})
     assert np.ptp(figure.axes[0].lines[2].get_ydata()) == pytest.approx(0)
 
 

@@ -15,7 +15,7 @@ from support.programs import (
     keeps,
     layouts,
     matched_table,
-    programs,
+    small_programs,
     valid_states,
 )
 
@@ -43,7 +43,7 @@ def test_ones_break_an_invariant_exactly_if_no_valid_state_has_them(layout):
 
 
 @MANY
-@given(programs(max_bits=8))
+@given(small_programs(max_bits=8))
 def test_templates_are_compatible_exactly_if_some_valid_state_matches_both(program):
     matched = matched_table(program, valid_states(program.layout)).astype(int)
     together = matched.T @ matched > 0
@@ -66,7 +66,7 @@ def test_what_is_left_among_some_bits_says_the_same_of_states_without_others(lay
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_no_step_leads_out_of_what_is_kept(program):
     invariants = program.kept_invariants
     states = all_states(program.layout.num_bits)

@@ -10,7 +10,7 @@ from support.programs import (
     all_states,
     is_valid,
     matched_table,
-    programs,
+    small_programs,
 )
 
 from ntkexec.errors import CertificateError
@@ -34,7 +34,7 @@ def independently(program, invariants):
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_over_all_states_they_are_those_of_every_assignment_of_the_bits(program):
     expected = brute_force(program, all_states(program.layout.num_bits))
     found = all_match_sets(program.templates).tolist()
@@ -43,7 +43,7 @@ def test_over_all_states_they_are_those_of_every_assignment_of_the_bits(program)
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_over_valid_states_they_are_those_of_every_valid_state(program):
     states = all_states(program.layout.num_bits)
     valid = states[[is_valid(program.layout, state) for state in states]]
@@ -54,7 +54,7 @@ def test_over_valid_states_they_are_those_of_every_valid_state(program):
 
 
 @FEW
-@given(programs(max_templates=6))
+@given(small_programs(max_templates=6))
 def test_as_a_matrix_every_row_is_a_set(program):
     masks = all_match_sets(program.templates)
     matrix = as_matrix(masks, program.num_templates)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
+from support.programs import MANY, TYPE_CHECKED_STRATEGIES, small_programs, written_table
 
 from ntkexec.errors import ProgramError
 from ntkexec.program.fields import Flag
@@ -16,7 +16,10 @@ from ntkexec.program.templates import template
 pytestmark = TYPE_CHECKED_STRATEGIES
 
 PROBLEMS = st.builds(
-    LearningProblem, programs(max_templates=12), st.sampled_from(KINDS), st.sampled_from((0, 1, 5))
+    LearningProblem,
+    small_programs(max_templates=12),
+    st.sampled_from(KINDS),
+    st.sampled_from((0, 1, 5)),
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.programs import MANY, TYPE_CHECKED_STRATEGIES, programs, written_table
+from support.programs import MANY, TYPE_CHECKED_STRATEGIES, small_programs, written_table
 
 from ntkexec.errors import ProgramError
 from ntkexec.program.fields import Flag, OneHot, Table, Word
@@ -139,7 +139,7 @@ def mutations(original):
 
 
 @MANY
-@given(programs(max_templates=4))
+@given(small_programs(max_templates=4))
 def test_the_digest_changes_with_every_single_change(original):
     digests = {original.digest}
     for before, other, after in mutations(original):
@@ -182,7 +182,7 @@ def test_the_digest_is_the_same_in_every_process():
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_counts_and_training_set_are_those_of_a_loop(drawn):
     written = written_table(drawn)
     assert drawn.num_templates == len(drawn.templates)
@@ -197,7 +197,7 @@ def test_counts_and_training_set_are_those_of_a_loop(drawn):
 
 
 @MANY
-@given(programs())
+@given(small_programs())
 def test_the_listing_has_one_line_for_every_template(drawn):
     lines = drawn.listing().splitlines()
     assert len(lines) == drawn.num_templates

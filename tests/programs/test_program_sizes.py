@@ -9,7 +9,7 @@ from support.programs import (
     FEW,
     TYPE_CHECKED_STRATEGIES,
     matched_table,
-    programs,
+    small_programs,
     valid_states,
     written_table,
 )
@@ -22,7 +22,7 @@ from ntkexec.programs.sizes import sizes_of
 
 @TYPE_CHECKED_STRATEGIES
 @FEW
-@given(programs(max_bits=8))
+@given(small_programs(max_bits=8))
 def test_a_report_counts_what_all_valid_states_show(program):
     found = sizes_of(program)
     states = valid_states(program.layout)

@@ -289,7 +289,7 @@ def test_an_inequality_is_proven_only_where_it_holds_everywhere():
 
 def test_closed_forms_for_permutations_are_those_of_the_predictor():
     ones = np.arange(2, 12)
-    found = permutations.moments(12, ones, "ntk")
+    found = permutations.moments_of(12, ones, "ntk")
     np.testing.assert_allclose(found.one, predictor.mean(ones, 12, 1, 1), rtol=1e-12)
     np.testing.assert_allclose(found.zero, predictor.mean(ones, 12, 1, 0), rtol=1e-12)
     np.testing.assert_allclose(found.variance, predictor.variance(ones, 12), rtol=1e-9)

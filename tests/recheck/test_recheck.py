@@ -14,8 +14,9 @@ import pytest
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialise_tensors
 
+from benchmarks.bundle import sign
 from benchmarks.forgeries import KINDS, campaign, judge, make_case, page, table
-from benchmarks.mutants import LEVELS, MUTATORS, sign
+from benchmarks.mutants import LEVELS, MUTATORS
 from ntkexec import complete, ensemble, pipeline
 from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.errors import CertificateError

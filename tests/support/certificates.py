@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from support.programs import (
     matched_table,
-    programs,
+    small_programs,
 )
 
 from ntkexec.executor.encoding import encode
@@ -21,8 +21,10 @@ TWO_ROUTES = 1e-11
 # Means are sums of at most 40 float32 numbers below 1, each rounded a few times.
 FLOAT32 = 1e-5
 
-CROWDED = programs(max_bits=6, min_templates=8, max_templates=40, max_condition=2, max_written=3)
-ANY_PROGRAM = st.one_of(programs(), CROWDED)
+CROWDED = small_programs(
+    max_bits=6, min_templates=8, max_templates=40, max_condition=2, max_written=3
+)
+ANY_PROGRAM = st.one_of(small_programs(), CROWDED)
 PROBLEMS = st.builds(LearningProblem, ANY_PROGRAM, st.sampled_from(KINDS), st.sampled_from((0, 3)))
 
 # By m: the most writers with which `collision_program` is certified without padding, from

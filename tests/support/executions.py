@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 from hypothesis import strategies as st
-from support.programs import programs
+from support.programs import small_programs
 
 from ntkexec.graphs import message_passing
 
@@ -13,7 +13,7 @@ NODES = 35
 @st.composite
 def executions(draw):
     """A random program, graph and states, on one number of nodes."""
-    program = draw(programs(max_bits=8, min_templates=3))
+    program = draw(small_programs(max_bits=8, min_templates=3))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     states = rng.random((NODES, program.layout.num_bits)) < draw(st.sampled_from([0.0, 0.1, 0.5]))
     if draw(st.booleans()):

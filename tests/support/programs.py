@@ -17,9 +17,9 @@ from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import Template
-from ntkexec.testing import layouts, programs
+from ntkexec.testing import layouts, small_programs
 
-__all__ = ["layouts", "programs"]  # and what is defined here
+__all__ = ["layouts", "small_programs"]  # and what is defined here
 
 # Derandomised: every run checks the same examples, so a failure in CI is one on every machine.
 MANY = settings(max_examples=100, deadline=None, derandomize=True, database=None)

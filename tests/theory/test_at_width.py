@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ensembles import program, train_at_once
-from support.programs import FEW, TYPE_CHECKED_STRATEGIES, expected_bits, programs, valid_states
+from support.programs import (
+    FEW,
+    TYPE_CHECKED_STRATEGIES,
+    expected_bits,
+    small_programs,
+    valid_states,
+)
 
 import ntkexec
 from ntkexec import pipeline
@@ -147,7 +153,7 @@ def test_thresholds_at_zero_vouch_for_no_finite_joint_network():
 
 @settings(FEW, max_examples=12)  # each trains networks of its own shape
 @given(
-    example=programs(max_bits=6, min_templates=2, max_templates=12, max_condition=2),
+    example=small_programs(max_bits=6, min_templates=2, max_templates=12, max_condition=2),
     kind=st.sampled_from(KINDS),
     convention=st.sampled_from(CONVENTIONS),
     width=st.sampled_from((16, 64, 512, 1024)),

@@ -13,7 +13,7 @@ from ntkexec.complexity import collect
 from ntkexec.ensemble import TwoLayerNetwork
 from ntkexec.ensemble.descent import descend
 from ntkexec.ensemble.network import initial
-from ntkexec.ensemble.schedule import schedule
+from ntkexec.ensemble.schedule import schedule_for
 from ntkexec.errors import CertificateError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.theory import first_order, kernel
@@ -41,7 +41,7 @@ def test_the_weights_of_a_trained_network_move_that_far():
     # From an untrained output of 0, as the formula has it.
     target = measured.targets(32, 24, 2)
     network = TwoLayerNetwork(32, 2048, 2)
-    plan = schedule(32, 2, 1024, tolerance=1e-4)
+    plan = schedule_for(32, 2, 1024, tolerance=1e-4)
     moved = []
     for seed in range(3):
         start = initial(network, jax.random.key(seed), antisymmetric=True)
@@ -64,7 +64,7 @@ class Plan:
 def predicted(cells, *, seed=0, units=16_000, **changes):
     """Prediction and its error for the cells of one measurement, averaged over their match sets."""
     one = cells[0]
-    plan = schedule(
+    plan = schedule_for(
         one.num_inputs, one.outputs, one.width, tolerance=1e-4, descent=one.descent,
         weight_std=one.weight_std,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_for_a_joint_program_it_needs_no_training_either():
     sets = (part.encoded() > 0).astype(float)
     sets = sets[sets.sum(axis=1) > 1]
     (target,) = problem.targets(problem.stacks[0])
-    plan = schedule(*target.shape, 2048, tolerance=1e-4)
+    plan = schedule_for(*target.shape, 2048, tolerance=1e-4)
     found = first_order.predicted_bias(target, sets, 2048, plan, units=16_000)
     assert found.trusted
     # Trained, with twelve networks.
@@ -131,7 +131,7 @@ def test_it_sees_what_the_descent_does():
     # All want a 1: the heavy ball overshoots and pulls the full match down; the default does not.
     values = {}
     for descent in ("heavy-ball", "auto"):
-        plan = schedule(64, 1, 4096, tolerance=1e-4, descent=descent)
+        plan = schedule_for(64, 1, 4096, tolerance=1e-4, descent=descent)
         full = np.ones((1, 64))
         found = first_order.predicted_bias(np.ones((64, 1)), full, 4096, plan, units=8000)
         values[descent] = found.bias[0, 0]
@@ -141,7 +141,7 @@ def test_it_sees_what_the_descent_does():
 
 def test_training_pairs_and_the_empty_set_have_none():
     sets = np.concatenate([np.eye(16), np.zeros((1, 16))])
-    plan = schedule(16, 2, 512, tolerance=1e-4)
+    plan = schedule_for(16, 2, 512, tolerance=1e-4)
     y = measured.targets(16, 5, 2)
     found = first_order.predicted_bias(y, sets, 512, plan, units=1600)
     assert np.abs(found.bias).max() < 1e-12
@@ -161,7 +161,7 @@ def test_the_weights_enter_by_the_exact_identity():
 
 def test_a_seed_gives_the_same_numbers_and_another_ones_within_the_error():
     y, sets = measured.targets(16, 12, 1), measured.match_sets(16, 12, 4, 1, 3, 0)
-    plan = schedule(16, 1, 512, tolerance=1e-4)
+    plan = schedule_for(16, 1, 512, tolerance=1e-4)
     first, again, other = (
         first_order.predicted_bias(y, sets, 512, plan, units=8000, seed=s) for s in (0, 0, 1)
     )
@@ -173,12 +173,12 @@ def test_a_seed_gives_the_same_numbers_and_another_ones_within_the_error():
 
 def test_too_narrow_a_network_is_not_trusted_and_says_so():
     full = np.ones((1, 64))
-    plan = schedule(64, 1, 512, tolerance=1e-4, descent="heavy-ball")
+    plan = schedule_for(64, 1, 512, tolerance=1e-4, descent="heavy-ball")
     found = first_order.predicted_bias(np.ones((64, 1)), full, 512, plan, units=1600)
     assert not found.trusted
     assert found.reason.startswith("too narrow: a bias of 0.")
     half = measured.targets(64, 32, 1)
-    plan = schedule(64, 1, 512, tolerance=1e-4)
+    plan = schedule_for(64, 1, 512, tolerance=1e-4)
     found = first_order.predicted_bias(half, full, 512, plan, units=1600)
     assert not found.trusted
     assert found.reason.startswith("too narrow: the units move by 2.6, squared")

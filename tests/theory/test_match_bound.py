@@ -11,7 +11,7 @@ from support.programs import (
     expected_bits,
     keeps,
     matched_table,
-    programs,
+    small_programs,
     valid_states,
     written_table,
 )
@@ -28,7 +28,7 @@ from proofs_check.fixtures.programs import collision_program
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 
-PROBLEMS = st.builds(LearningProblem, programs(max_templates=12), st.sampled_from(KINDS))
+PROBLEMS = st.builds(LearningProblem, small_programs(max_templates=12), st.sampled_from(KINDS))
 
 
 def counts(problem, states):

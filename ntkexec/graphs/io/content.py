@@ -48,7 +48,7 @@ def check_size(num_bytes: int, place: str) -> None:
         raise GraphError(f"{place} holds {num_bytes} bytes; at most {MAX_BYTES} are read")
 
 
-def content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """What a file holds, uncompressed if its name ends in .gz.
 
     Raises:

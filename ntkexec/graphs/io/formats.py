@@ -12,7 +12,7 @@ import networkx as nx
 
 from ntkexec.errors import GraphError, clean, did_you_mean, shown
 from ntkexec.graphs.io.array_files import read_npy, read_npz
-from ntkexec.graphs.io.content import check_file, content, place_of, text_of
+from ntkexec.graphs.io.content import check_file, content_of, place_of, text_of
 from ntkexec.graphs.io.edge_arrays import EdgeArrays
 from ntkexec.graphs.io.edge_list import parse_edge_list, with_integer_names
 from ntkexec.graphs.io.gml import parse_gml
@@ -129,7 +129,7 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 
 def _read_edge_list(path: Path, directed: bool | None) -> nx.Graph:
-    place, text = place_of(path), text_of(content(path), place_of(path))
+    place, text = place_of(path), text_of(content_of(path), place_of(path))
     graph = parse_edge_list(
         text, place, directed=bool(directed), commas=suffix_of(path).startswith(".csv")
     )
@@ -138,7 +138,7 @@ def _read_edge_list(path: Path, directed: bool | None) -> nx.Graph:
 
 
 def _read_integer_edges(path: Path, directed: bool | None) -> EdgeArrays | None:
-    data = content(path).removeprefix(codecs.BOM_UTF8)
+    data = content_of(path).removeprefix(codecs.BOM_UTF8)
     edges = read_integer_edges(data, directed=bool(directed))
     if edges is not None:
         _say_direction(data[:_HEADER_LENGTH].decode("latin-1"), directed, place_of(path))
@@ -167,17 +167,17 @@ def _only_by_networkx(path: Path, directed: bool | None) -> None:
 
 
 def _read_graphml(path: Path, directed: bool | None) -> nx.Graph:
-    return with_integer_names(parse_graphml(content(path), place_of(path)))
+    return with_integer_names(parse_graphml(content_of(path), place_of(path)))
 
 
 def _read_gml(path: Path, directed: bool | None) -> nx.Graph:
     place = place_of(path)
-    return with_integer_names(parse_gml(text_of(content(path), place), place))
+    return with_integer_names(parse_gml(text_of(content_of(path), place), place))
 
 
 def _read_node_link(path: Path, directed: bool | None) -> nx.Graph:
     place = place_of(path)
-    return parse_node_link(text_of(content(path), place), place)
+    return parse_node_link(text_of(content_of(path), place), place)
 
 
 def _read_mtx(path: Path, directed: bool | None) -> EdgeArrays:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.io.adjacency import check_shape, from_matrix
-from ntkexec.graphs.io.content import content, place_of
+from ntkexec.graphs.io.content import content_of, place_of
 from ntkexec.graphs.io.edge_arrays import EdgeArrays
 
 _PLACE = rb"[0-9]+[ \t]+[0-9]+"
@@ -28,7 +28,7 @@ def read_mtx(path: Path, *, directed: bool | None = None) -> EdgeArrays:
     """
     import scipy.io
 
-    place, data = place_of(path), content(path)
+    place, data = place_of(path), content_of(path)
     num_rows, num_columns, num_entries, layout, kind, symmetry = scipy.io.mminfo(io.BytesIO(data))
     is_dense = layout == "array"
     check_shape(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from support.programs import is_matched, matched_table, programs, valid_states
+from support.programs import is_matched, matched_table, small_programs, valid_states
 
 from ntkexec import ensemble, executor, pipeline
 from ntkexec.engines.packed import memo, memo_engine
@@ -102,7 +102,7 @@ def test_a_run_equals_the_plain_ensembles():
     )
 
 
-@given(programs(max_bits=8))
+@given(small_programs(max_bits=8))
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 def test_every_valid_states_matches_are_among_the_sets(program):
     for component in LearningProblem(program).components:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ntkexec.complexity.study import Study, as_floats
+from ntkexec.complexity.studies import Study, as_floats
 
 SIZES: Mapping[str, Callable[[Study], float | None]] = {
     "n0": lambda s: s.num_inputs,

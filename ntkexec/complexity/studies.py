@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ntkexec.complexity.bounds import Bounds, bounds
+from ntkexec.complexity.bounds import Bounds, bounds_of
 from ntkexec.complexity.cases import Cases
-from ntkexec.complexity.certainty import CONFIDENCE, Certainty, certainty
-from ntkexec.complexity.margins import Margins, margins
+from ntkexec.complexity.margins import Margins, margins_of
+from ntkexec.complexity.probability import CONFIDENCE, Certainty, certainty
 from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
 from ntkexec.vocabulary import Convention
@@ -177,7 +177,7 @@ def study(
         CertificateError: no number of networks is enough.
         EnsembleError: see `exact_prefixes`.
     """
-    found = margins(cases, convention, weight_std=config.weight_std, draw=config.draw)
+    found = margins_of(cases, convention, weight_std=config.weight_std, draw=config.draw)
     largest = members_needed(found, delta) if members is None else members
     start = time.perf_counter()
     prefixes = exact_prefixes(
@@ -207,7 +207,7 @@ def study(
         else math.inf,
         members=largest,
         delta=delta,
-        bounds=bounds(found, delta=delta),
+        bounds=bounds_of(found, delta=delta),
         first=first,
         stable=stable,
         certainty=certainty(found, prefixes, seed=config.seed),
