@@ -132,7 +132,7 @@ def test_sizes_are_filled_up_to_powers_of_two_by_hand():
 
 def test_a_kind_that_does_not_exist_is_refused():
     # A TypeError where the type-checking hook is on, since the annotation lists the kinds.
-    with pytest.raises((ProgramError, TypeError), match=r"'both'(?s:.*)joint(?s:.*)factored"):
+    with pytest.raises((ProgramError, TypeError), match=r"'both'(?s:.*)factored(?s:.*)joint"):
         LearningProblem(several_sizes(1), "both")
 
 
