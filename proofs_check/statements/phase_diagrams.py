@@ -13,7 +13,7 @@ from ntkexec.errors import NtkexecError
 from ntkexec.theory import kernel, predictor
 from proofs_check.fixtures import plots, statistics, threshold_tables, trained_networks
 from proofs_check.statements import concentration
-from proofs_check.statements.complete_certificates import trained as trained_bfs
+from proofs_check.statements.complete_certificates import ensemble_for
 
 # Collisions.
 
@@ -123,7 +123,7 @@ def measure_precision(scale: Scale, believe: bool = False) -> Measurement:
         scale: size of the program.
         believe: take every precision for safe, for counter-cases.
     """
-    networks, certificate = trained_bfs("bfs", 1, 2)
+    networks, certificate = ensemble_for("bfs", 1, 2)
     # Half-way thresholds, or those at 0 that factored problems have, leave margins that no precision
     # uses up.
     thresholds = TIGHT * threshold_tables.table(threshold_tables.as_shared(certificate))
@@ -132,23 +132,19 @@ def measure_precision(scale: Scale, believe: bool = False) -> Measurement:
     wrong_at, safe_at, broken = [], [], 0
     for kept in bits_kept:
         wrong = unsafe = 0
-        for stack, weights in zip(problem.stacks, networks.weights, strict=True):
-            for place, index in enumerate(stack.components):
-                count = len(problem.components[index].templates)
-                matched = (np.arange(1, 1 << count)[:, None] >> np.arange(count)) & 1 == 1
-                members = evaluation.Networks(
-                    weights.hidden[:, place], weights.output[:, place], 1.0
-                )
-                (bit,) = problem.components[index].bits
-                limit = thresholds[bit][matched.sum(axis=1)][:, None]
-                mean = evaluation.sums(members, matched).mean
-                try:
-                    _, error = evaluation.evaluate(members, matched, roundoff=2.0**-kept)
-                    unsafe += int((mean - limit <= error).sum())
-                except NtkexecError:
-                    unsafe += len(matched)
-                off = np.abs(_rounded(members, matched, kept) - mean)
-                wrong += int((off >= np.abs(mean - limit)).sum())
+        for index, component in enumerate(problem.components):
+            count = len(component.templates)
+            matched = (np.arange(1, 1 << count)[:, None] >> np.arange(count)) & 1 == 1
+            members = evaluation.networks_of(networks, index)
+            (bit,) = component.bits
+            limit = thresholds[bit][matched.sum(axis=1)][:, None]
+            exact = evaluation.evaluate(members, matched)
+            try:
+                unsafe += int((exact.mean - limit <= exact.error(2.0**-kept)).sum())
+            except NtkexecError:
+                unsafe += len(matched)
+            off = np.abs(_rounded(members, matched, kept) - exact.mean)
+            wrong += int((off >= np.abs(exact.mean - limit)).sum())
         wrong_at.append(wrong)
         safe_at.append(unsafe == 0 or believe)
         broken += wrong if safe_at[-1] else 0

@@ -44,7 +44,9 @@ def in_float32(weights, config, order, products=jnp.float32):
 def test_the_error_of_float32_stays_within_the_bound_in_any_order(draw):
     config = EnsembleConfig(members=3, width=256, draw=draw, weight_std=1.5)
     weights = train_chunk(PROBLEM, config, Chunk(0, 0, 3))
-    means, bound = evaluation.evaluate(evaluation.networks_of(weights, config, 0), SETS)
+    members = evaluation.networks_of(Ensemble(PROBLEM, config, (weights,)), 0)
+    found = evaluation.evaluate(members, SETS)
+    means, bound = found.mean, found.error()
     one_by_one = [member_outputs(weights, config, i, 0, STATES) for i in range(3)]
     np.testing.assert_allclose(means, np.mean(one_by_one, axis=0), atol=1e-13)
     rng = np.random.default_rng(0)

@@ -16,14 +16,15 @@ from ntkexec.engines.gaussian import GaussianEngine
 from ntkexec.engines.packed.engine import PackedEngine
 from ntkexec.engines.packed.plan import Correction, PackedProgram
 from ntkexec.engines.trained import ensemble_engine
-from ntkexec.ensemble import Ensemble, GaussianEnsemble, evaluation
-from ntkexec.errors import EnsembleError
+from ntkexec.ensemble import Ensemble, GaussianEnsemble
+from ntkexec.ensemble.decisions import decisions_of
+from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.layout import AtMost
+from ntkexec.program.match_sets import MAX_SETS, all_match_sets
 from ntkexec.program.program import Template
 from ntkexec.program.promises import promises_kept
 from ntkexec.theory.certificate import Certificate
 
-MAX_SETS = 1 << 20
 MAX_CORRECTIONS = 256
 
 
@@ -86,43 +87,36 @@ def tabulate(networks: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> Table:
     problem = networks.problem
     invariants = promises_kept(problem.program)
     num_sets, corrections, margin, error = 0, list[Correction](), np.inf, 0.0
-    for stack, weights in zip(problem.stacks, networks.weights, strict=True):
-        for position, index in enumerate(stack.components):
-            component = problem.components[index]
-            templates = [problem.program.templates[t] for t in component.templates]
-            sets = matching_sets(templates, invariants)
-            if sets is None:
-                raise EnsembleError(
-                    f"a {problem.kind} learning problem of {len(templates)} templates has more than "
-                    f"{MAX_SETS:,} sets of matches; use the engine 'ensemble'"
-                )
-            num_sets += len(sets)
-            found = evaluation.evaluate(
-                evaluation.networks_of(weights, networks.config, position, len(component.bits)),
-                sets,
+    for index, component in enumerate(problem.components):
+        templates = [problem.program.templates[t] for t in component.templates]
+        try:
+            sets = all_match_sets(templates, invariants, limit=MAX_SETS)
+        except CertificateError:
+            raise EnsembleError(
+                f"a {problem.kind} learning problem of {len(templates)} templates has more than "
+                f"{MAX_SETS:,} sets of matches; use the engine 'ensemble'"
+            ) from None
+        num_sets += len(sets)
+        decided = decisions_of(networks, index, sets, thresholds)
+        distances, errors = np.abs(decided.distance), decided.evaluation.error()
+        margin, error = min(margin, float(distances.min())), max(error, float(errors.max()))
+        # What is no number is no margin.
+        unsure = ~(distances > errors)
+        if unsure.any():
+            column = int(np.flatnonzero(unsure.any(axis=0))[0])
+            raise EnsembleError(
+                f"the networks decide {problem.program.layout.bit_names[component.bits[column]]} by a "
+                f"margin of {distances[:, column].min():.1e}, within the rounding error of float32; "
+                "use the engine 'ensemble', or more networks"
             )
-            for column, bit in enumerate(component.bits):
-                writes = np.array([bit in entry.outputs for entry in templates])
-                means, errors = found.mean[:, column], found.error[:, column]
-                margins = means - thresholds[bit, sets.sum(axis=1)]
-                margin = min(margin, float(np.abs(margins[errors != 0]).min(initial=np.inf)))
-                error = max(error, float(errors.max()))
-                # An exact 0 is decided whatever its margin; nan is no margin.
-                if not ((np.abs(margins) > errors) | (errors == 0)).all():
-                    raise EnsembleError(
-                        f"the networks decide {problem.program.layout.bit_names[bit]} by a margin of "
-                        f"{np.abs(margins).min():.1e}, within the rounding error of float32; "
-                        "use the engine 'ensemble', or more networks"
-                    )
-                wrong = (margins > 0) != sets[:, writes].any(axis=1)
-                corrections += [
-                    Correction(
-                        bit,
-                        tuple(t for t, on in zip(component.templates, row, strict=True) if on),
-                        tuple(t for t, on in zip(component.templates, row, strict=True) if not on),
-                    )
-                    for row in sets[wrong][: MAX_CORRECTIONS + 1]
-                ]
+        corrections += [
+            Correction(
+                component.bits[column],
+                tuple(t for t, on in zip(component.templates, sets[row], strict=True) if on),
+                tuple(t for t, on in zip(component.templates, sets[row], strict=True) if not on),
+            )
+            for column, row in np.argwhere(~decided.right.T)[: MAX_CORRECTIONS + 1].tolist()
+        ]
         if len(corrections) > MAX_CORRECTIONS:
             raise EnsembleError(
                 f"the networks decide more than {MAX_CORRECTIONS} sets of matches wrong; use the "
