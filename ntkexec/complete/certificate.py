@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from ntkexec.complete.executed import Executed, occurring_sets
+from ntkexec.complete.runs import ProgramRun, sets_on
 from ntkexec.complete.scope import scope
 from ntkexec.ensemble import Ensemble
 from ntkexec.ensemble.decisions import decisions_of
@@ -54,7 +54,7 @@ class Tightest:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Listed:
+class ComponentDecisions:
     """All possible match sets of one component, and what the ensemble makes of them.
 
     Args:
@@ -101,8 +101,8 @@ class CompleteCertificate:
 
     ensemble: Ensemble
     invariants: tuple[AtMost, ...]
-    components: tuple[Listed, ...]
-    executions: tuple[Executed, ...] = ()
+    components: tuple[ComponentDecisions, ...]
+    executions: tuple[ProgramRun, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -176,7 +176,7 @@ def complete(
     certificate: Certificate | None = None,
     *,
     all_states: bool = False,
-    executions: Sequence[Executed] = (),
+    executions: Sequence[ProgramRun] = (),
     limit: int = MAX_SETS,
     report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> CompleteCertificate:
@@ -205,15 +205,12 @@ def complete(
     thresholds = _running(ensemble, certificate)
     _check_unlearned(problem, thresholds)
     start = time.perf_counter()
-    program = problem.program
-    invariants = () if all_states or executions else promises_kept(program)
-    occurring = None
-    if executions:
-        occurring = occurring_sets(program, executions)
+    invariants = () if all_states or executions else promises_kept(problem.program)
+    occurring = sets_on(problem, executions) if executions else None
     listed = []
     for index, component in enumerate(problem.components):
         if occurring is not None:
-            matched = np.unique(occurring[:, list(component.templates)], axis=0)
+            matched = occurring[index]
         else:
             matched = _listed_sets(problem, component, invariants, limit)
         listed.append(judged(ensemble, index, matched, thresholds))
@@ -268,7 +265,7 @@ def judged(
     index: int,
     matched: Bool[np.ndarray, "s t"],
     thresholds: Float32[np.ndarray, "k m"],
-) -> Listed:
+) -> ComponentDecisions:
     """The decisions of one component on its match sets.
 
     Args:
@@ -295,7 +292,7 @@ def judged(
         margin=float(distance[row, column]),
         rounding=float(error[row, column]),
     )
-    return Listed(
+    return ComponentDecisions(
         component=component,
         num_inputs=int(problem.num_inputs[index]),
         matched=matched,

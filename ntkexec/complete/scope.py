@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from ntkexec.complete.executed import Executed
+from ntkexec.complete.runs import ProgramRun
 from ntkexec.program.layout import AtMost, Layout, Table
 
 
-def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[Executed]) -> str:
+def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[ProgramRun]) -> str:
     """For what the decisions are all that there are.
 
     Args:
@@ -28,6 +28,6 @@ def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[Exe
     return f"every graph{graphs}, from all states{kept}"
 
 
-def size(run: Executed) -> str:
+def size(run: ProgramRun) -> str:
     """How large an execution is."""
     return f"nodes: {len(run.initial)}, directed edges: {len(run.senders)}, steps: {run.num_steps}"

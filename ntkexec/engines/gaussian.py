@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ntkexec.ensemble.gaussian import GaussianEnsemble
-from ntkexec.executor.encoding import Encoding, Matches, encoding
+from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.theory.certificate import Certificate
 
 # Compiled code carries a number in place of the ensemble, so that all draws share it.
@@ -48,7 +48,7 @@ def gaussian_engine(ensemble: GaussianEnsemble, certificate: Certificate) -> Gau
     number = next(_next_number)
     _ensembles[number] = ensemble
     return GaussianEngine(
-        encoding(certificate.problem),
+        index_arrays(certificate.problem),
         jnp.asarray(certificate.thresholds),
         jnp.asarray(number, jnp.int32),
     )

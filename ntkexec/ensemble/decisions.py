@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from ntkexec.ensemble.evaluation import Evaluation, evaluate, networks_of
-from ntkexec.ensemble.gaussian import writes
 from ntkexec.ensemble.trained import Ensemble
 
 
@@ -59,5 +58,5 @@ def decisions_of(
     return Decisions(
         evaluation=evaluate(networks_of(ensemble, index), matched),
         thresholds=thresholds[bits][:, matched.sum(axis=1)].T.astype(np.float64),
-        expected=matched.astype(int) @ writes(ensemble.problem, index).astype(int) > 0,
+        expected=matched.astype(int) @ ensemble.problem.writes(index).astype(int) > 0,
     )

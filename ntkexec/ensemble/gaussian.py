@@ -151,17 +151,6 @@ class ComponentDraw:
         return rng.standard_normal(self._noise.shape[1:])
 
 
-def writes(problem: LearningProblem, component: int) -> Bool[np.ndarray, "s o"]:
-    """Which of a component's templates writes which of its bits."""
-    part = problem.components[component]
-    column = {bit: i for i, bit in enumerate(part.bits)}
-    table = np.zeros((len(part.templates), len(part.bits)), bool)
-    for row, index in enumerate(part.templates):
-        written = column.keys() & problem.program.templates[index].outputs
-        table[row, [column[bit] for bit in written]] = True
-    return table
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianEnsemble:
     """N networks of infinite width for every component of a learning problem.
@@ -184,7 +173,7 @@ class GaussianEnsemble:
                 f"a gaussian ensemble has draw 'gaussian', not {self.config.draw!r}"
             )
         draws = tuple(
-            ComponentDraw(i, self.config, writes(self.problem, i), int(num_inputs))
+            ComponentDraw(i, self.config, self.problem.writes(i), int(num_inputs))
             for i, num_inputs in enumerate(self.problem.num_inputs)
         )
         object.__setattr__(self, "components", draws)

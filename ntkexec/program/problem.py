@@ -145,12 +145,15 @@ class LearningProblem:
         """
         targets = np.zeros((len(stack.components), stack.num_inputs, stack.num_outputs), np.float32)
         for target, index in zip(targets, stack.components, strict=True):
-            component = self.components[index]
-            column = {bit: position for position, bit in enumerate(component.bits)}
-            for row, template in enumerate(component.templates):
-                for bit in column.keys() & self.program.templates[template].outputs:
-                    target[row, column[bit]] = 1
+            written = self.writes(index)
+            target[: written.shape[0], : written.shape[1]] = written
         return targets
+
+    def writes(self, index: int) -> np.ndarray:
+        """Which templates of a component write which of its bits; bool of shape (templates, bits)."""
+        component = self.components[index]
+        outputs = [self.program.templates[template].outputs for template in component.templates]
+        return np.array([[bit in written for bit in component.bits] for written in outputs], bool)
 
 
 def structural_counts(problem: LearningProblem) -> tuple[np.ndarray, np.ndarray]:

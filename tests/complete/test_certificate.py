@@ -5,20 +5,17 @@ import json
 import shutil
 
 import jax.numpy as jnp
-import networkx as nx
 import numpy as np
 import pytest
 
 from ntkexec import ensemble, executor, pipeline
 from ntkexec.cli import main
-from ntkexec.complete import complete, executed
-from ntkexec.complete.executed import occurring_sets
+from ntkexec.complete import ProgramRun, complete
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, thresholds
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.encoding import encode
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program, template
 from ntkexec.recheck.verification import main as recheck
 
 SIZES = {"degree": 2, "slots": 4, "word": 1}
@@ -245,7 +242,7 @@ def joint():
 
 def test_a_joint_ensemble_is_certified_on_a_graph(joint):
     instance, trained, certificate = joint
-    judged = complete(trained, certificate, executions=[executed(instance)])
+    judged = complete(trained, certificate, executions=[ProgramRun.of(instance)])
     assert judged.exact
     steps = instance.num_steps
     assert judged.verdict() == (
@@ -269,15 +266,6 @@ def test_the_match_sets_of_a_joint_ensemble_over_all_states_are_too_many(joint):
     _, trained, certificate = joint
     with pytest.raises(CertificateError, match=r"too many to list.*name a graph to cover instead"):
         complete(trained, certificate, limit=1000)
-
-
-def test_a_template_without_conditions_always_matches():
-    program = Program(
-        "p", pipeline.find_algorithm("bfs").program(**SIZES).layout, (template({}, [0]),)
-    )
-    instance = pipeline.prepare("bfs", nx.path_graph(2), parameters=SIZES)
-    run = executed(instance)._replace(initial=np.zeros((2, program.layout.num_bits), bool))
-    assert occurring_sets(program, [run]).tolist() == [[True]]
 
 
 @pytest.fixture

@@ -121,8 +121,7 @@ def one_state_each(num_components=3):
     """Independent decisions: one state in every component, two of two templates matched."""
     problem = LearningProblem(program([[i // 2] for i in range(2 * num_components)]))
     states = tuple(
-        ComponentCases(np.ones((1, 2), bool), gaussian.writes(problem, i), 2)
-        for i in range(num_components)
+        ComponentCases(np.ones((1, 2), bool), problem.writes(i), 2) for i in range(num_components)
     )
     return Cases(problem, states, 1, 1, 1, 1)
 

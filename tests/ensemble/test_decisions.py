@@ -10,7 +10,7 @@ from ntkexec.complete import complete
 from ntkexec.complexity.cases import Cases, ComponentCases
 from ntkexec.complexity.rounding import float32_certificate
 from ntkexec.engines.packed.memo import tabulate
-from ntkexec.ensemble import Ensemble, EnsembleConfig, gaussian
+from ntkexec.ensemble import Ensemble, EnsembleConfig
 from ntkexec.ensemble.decisions import decisions_of
 from ntkexec.ensemble.evaluation import evaluate, networks_of
 from ntkexec.ensemble.thresholds import running
@@ -33,7 +33,7 @@ def trained(draw, weight_std):
 
 def cases_of(sets):
     components = (
-        ComponentCases(matched, gaussian.writes(PROBLEM, index), int(PROBLEM.num_inputs[index]))
+        ComponentCases(matched, PROBLEM.writes(index), int(PROBLEM.num_inputs[index]))
         for index, matched in enumerate(sets)
     )
     return Cases(PROBLEM, tuple(components), 1, 1, 1, 1)

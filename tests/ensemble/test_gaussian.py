@@ -98,7 +98,7 @@ def test_the_draws_have_the_closed_form_mean_and_covariance_however_they_are_ask
     sets = random_sets(6, 40)[:12]
     found = members_at(PROBLEM, sets, batches=batches)
     written = PROBLEM.program.num_writers > 0
-    means = gaussian.state_means(sets, gaussian.writes(PROBLEM, 0)[:, written], 9)
+    means = gaussian.state_means(sets, PROBLEM.writes(0)[:, written], 9)
     covariance = gaussian.state_covariance(sets, sets, 9)
     noise = found - means[:, None]
     scale = np.sqrt(np.maximum(covariance.diagonal(), 1e-300))

@@ -67,6 +67,20 @@ def test_overlapping_invariants_are_both_counted():
     assert (found[..., 1:].sum(axis=2) <= 1).all()
 
 
+def test_sets_leave_out_what_cannot_be():
+    layout = Layout((OneHot("choice", 3), Word("free", 2), Flag("out")))
+    choice, free, out = layout.bits("choice"), layout.bits("free"), layout.bit("out")
+    entries = [
+        *(template({bit: 1}, [out]) for bit in choice),
+        template({free[0]: 1}, [out]),
+        template({free[0]: 0, free[1]: 1}, [out]),
+    ]
+    # None or one of three choices, and nothing or one of two that contradict each other.
+    assert len(all_match_sets(entries, layout.invariants)) == 4 * 3
+    # Without the invariant any of the choices may hold at once.
+    assert len(all_match_sets(entries)) == 8 * 3
+
+
 def test_too_many_sets_are_refused():
     layout = Layout((Word("state", 12),))
     entries = [template({b: 1}, [b]) for b in range(layout.num_bits)]

@@ -7,10 +7,9 @@ union of the matched templates is their decision; every other set becomes a corr
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ntkexec.engines.gaussian import GaussianEngine
 from ntkexec.engines.packed.engine import PackedEngine
@@ -19,9 +18,7 @@ from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.ensemble.decisions import decisions_of
 from ntkexec.errors import CertificateError, EnsembleError
-from ntkexec.program.layout import AtMost
 from ntkexec.program.match_sets import MAX_SETS, all_match_sets
-from ntkexec.program.program import Template
 from ntkexec.program.promises import promises_kept
 from ntkexec.theory.certificate import Certificate
 
@@ -123,41 +120,3 @@ def tabulate(networks: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> Table:
                 "engine 'ensemble', or more networks"
             )
     return Table(num_sets, tuple(corrections), margin, error)
-
-
-def matching_sets(
-    templates: Sequence[Template], invariants: Sequence[AtMost]
-) -> Bool[np.ndarray, "p t"] | None:
-    """All sets of templates that some valid state may match, perhaps more; None if too many.
-
-    A set is left out if two of its conditions contradict each other, or if what they require to be
-    1 breaks an invariant.
-    """
-    read = sorted({bit for entry in templates for bit, _ in entry.condition})
-    column = {bit: index for index, bit in enumerate(read)}
-    groups = [
-        (found.bound, [[column[b] for b in group if b in column] for group in found.groups])
-        for found in invariants
-    ]
-    relevant = [
-        (bound, [group for group in found if group])
-        for bound, found in groups
-        if sum(map(bool, found)) > bound
-    ]
-    sets = np.zeros((1, len(templates)), bool)
-    ones, zeros = np.zeros((2, 1, len(read)), bool)
-    for index, entry in enumerate(templates):
-        on = [column[bit] for bit, value in entry.condition if value]
-        off = [column[bit] for bit, value in entry.condition if not value]
-        fits = ~(zeros[:, on].any(axis=1) | ones[:, off].any(axis=1))
-        new_sets, new_ones, new_zeros = sets[fits], ones[fits], zeros[fits]
-        new_sets[:, index], new_ones[:, on], new_zeros[:, off] = True, True, True
-        for bound, found in relevant:
-            occupied = sum(new_ones[:, group].any(axis=1).astype(int) for group in found)
-            valid = occupied <= bound
-            new_sets, new_ones, new_zeros = new_sets[valid], new_ones[valid], new_zeros[valid]
-        if len(sets) + len(new_sets) > MAX_SETS:
-            return None
-        sets = np.concatenate([sets, new_sets])
-        ones, zeros = np.concatenate([ones, new_ones]), np.concatenate([zeros, new_zeros])
-    return sets

@@ -6,17 +6,13 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.programs import is_matched, matched_table, programs, valid_states
 
 from ntkexec import ensemble, executor, pipeline
 from ntkexec.engines.packed import memo, memo_engine
 from ntkexec.ensemble import EnsembleConfig, decisions, evaluation
 from ntkexec.errors import EnsembleError
 from ntkexec.graphs import message_passing
-from ntkexec.program.layout import Flag, Layout, OneHot, Word
-from ntkexec.program.match_sets import all_match_sets
-from ntkexec.program.problem import LearningProblem
+from ntkexec.program.layout import Flag, Layout, Word
 from ntkexec.program.program import Program, template
 
 
@@ -99,41 +95,6 @@ def test_a_run_equals_the_plain_ensembles():
     assert plain.verification.smallest_margin == pytest.approx(
         packed.verification.smallest_margin, rel=1e-3
     )
-
-
-@given(programs(max_bits=8))
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
-def test_every_valid_states_matches_are_among_the_sets(program):
-    for component in LearningProblem(program).components:
-        templates = [program.templates[t] for t in component.templates]
-        sets = memo.matching_sets(templates, program.layout.invariants)
-        assert len(np.unique(sets, axis=0)) == len(sets)
-        listed = all_match_sets(templates, program.layout.invariants)
-        assert {tuple(row) for row in listed} <= {tuple(row) for row in sets}
-        occur = matched_table(program, valid_states(program.layout))[:, list(component.templates)]
-        assert {tuple(row) for row in occur} <= {tuple(row) for row in sets}
-
-
-def test_sets_leave_out_what_cannot_be():
-    layout = Layout((OneHot("choice", 3), Word("free", 2), Flag("out")))
-    choice, free, out = layout.bits("choice"), layout.bits("free"), layout.bit("out")
-    program = Program(
-        "sets",
-        layout,
-        (
-            *(template({bit: 1}, [out]) for bit in choice),
-            template({free[0]: 1}, [out]),
-            template({free[0]: 0, free[1]: 1}, [out]),
-        ),
-    )
-    sets = memo.matching_sets(program.templates, layout.invariants)
-    # None or one of three choices, and nothing or one of two that contradict each other.
-    assert len(sets) == 4 * 3
-    # Without the invariant any of the choices may hold at once.
-    assert len(memo.matching_sets(program.templates, ())) == 8 * 3
-    state = [True, False, False, True, False, False]
-    matched = tuple(is_matched(entry, state) for entry in program.templates)
-    assert matched in {tuple(row) for row in sets.tolist()}
 
 
 def test_rounding_in_float32_stays_within_the_bound():
