@@ -2,25 +2,18 @@
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
-from jaxtyping import Array, Bool, Int
 from support.programs import matched_table, written_table
 
 from ntkexec import pipeline
-from ntkexec.executor import exchange_bits, reachable
-from ntkexec.executor.encoding import Encoding, encode, index_arrays
-from ntkexec.executor.protocol import count_of_bits
+from ntkexec.executor import reachable
 from ntkexec.executor.reachable import bound_of_sets, measured_bound, occurring_sets
 from ntkexec.graphs import message_passing
-from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.problem import KINDS, LearningProblem
 from ntkexec.program.program import Program, template
-from ntkexec.runtime import compilation
-from ntkexec.theory.match_bound import NEVER, MatchBound
+from ntkexec.theory.match_bound import NEVER
 
 RUNS = [
     ("flooding", nx.path_graph(5), {"message": "1"}),
@@ -127,82 +120,3 @@ def test_a_template_without_conditions_always_matches():
     run = dataclasses.replace(run, initial=np.zeros((2, program.layout.num_bits), bool))
     (sets,) = occurring_sets(LearningProblem(program), run.graphs, num_steps=3)
     assert sets.tolist() == [[True]]
-
-
-# The former compiled reduction, to which the bound is compared once more.
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name, graph, inputs", RUNS, ids=str)
-def test_the_bound_is_what_it_was(name, graph, inputs, kind):
-    run = prepared(name, graph, inputs)
-    problem = LearningProblem(run.program, kind)
-    options = {"num_steps": run.num_steps, "label": "it"}
-    new, old = (f(problem, run.graphs, **options) for f in (measured_bound, formerly))
-    learned = problem.component_of_bit >= 0
-    np.testing.assert_array_equal(new.max_matches, old.max_matches)
-    np.testing.assert_array_equal(new.min_active[learned], old.min_active[learned])
-    np.testing.assert_array_equal(new.can_be_zero[learned], old.can_be_zero[learned])
-    assert new.basis == old.basis
-
-
-def formerly(
-    problem: LearningProblem, graphs: GraphsTuple, *, num_steps: int, label: str
-) -> MatchBound:
-    """The numbers of matches that occur when the program runs on given graphs.
-
-    Since a correct execution visits exactly these states, a certificate on this basis is complete
-    for these graphs and initial states, and says nothing of others.
-
-    Args:
-        problem: templates divided among networks.
-        graphs: the graphs; `nodes` are the initial states, (n, k).
-        num_steps: steps of the execution.
-        label: what to call the graphs in the bound's basis.
-    """
-    (largest, fewest, zeros), _, _ = compilation.call(
-        _measure,
-        index_arrays(problem),
-        graphs._replace(nodes=jnp.asarray(graphs.nodes, bool)),
-        jnp.asarray(num_steps, jnp.int32),
-        num_counts=problem.max_matches + 1,
-        num_computation_bits=problem.program.layout.num_computation_bits,
-    )
-    # A component that is never matched still gets the threshold of a single match.
-    return MatchBound(
-        np.maximum(np.asarray(largest), 1),
-        np.asarray(fewest),
-        np.asarray(zeros),
-        f"measured on {label}, {num_steps} steps",
-    )
-
-
-def _measure(
-    arrays: Encoding,
-    graphs: GraphsTuple,
-    num_steps: Int[Array, ""],
-    *,
-    num_counts: int,
-    num_computation_bits: int,
-) -> tuple[Int[Array, "c"], Int[Array, "k m"], Bool[Array, "k m"]]:
-    num_bits = arrays.num_writers.shape[0]
-
-    def step(_: Array, carry: tuple[Array, Array, Array, Array]) -> tuple[Array, ...]:
-        states, largest, fewest, zeros = carry
-        matches = encode(arrays, states)
-        active = matches.active.astype(jnp.int32)
-        place = (jnp.arange(num_bits)[:, None], count_of_bits(arrays, matches))
-        fewest = fewest.at[place].min(jnp.where(active > 0, active, NEVER))
-        zeros = zeros.at[place].max(active == 0)
-        largest = jnp.maximum(largest, matches.count.max(axis=1).astype(jnp.int32))
-        after, _ = exchange_bits(graphs, matches.active > 0, num_computation_bits)
-        return after, largest, fewest, zeros
-
-    start = (
-        graphs.nodes.T,
-        jnp.zeros(arrays.num_components, jnp.int32),
-        jnp.full((num_bits, num_counts), NEVER, jnp.int32),
-        jnp.zeros((num_bits, num_counts), bool),
-    )
-    _, largest, fewest, zeros = jax.lax.fori_loop(0, num_steps, step, start)
-    return largest, fewest, zeros
