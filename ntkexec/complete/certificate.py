@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from ntkexec.complete.runs import ProgramRun, sets_on
-from ntkexec.complete.scope import scope
+from ntkexec.complete.scope import scope_of
 from ntkexec.ensemble import Ensemble
 from ntkexec.ensemble.decisions import decisions_of
 from ntkexec.ensemble.thresholds import shared_by
@@ -152,7 +152,7 @@ class CompleteCertificate:
     @property
     def scope(self) -> str:
         """For what the listed decisions are all that there are."""
-        return scope(self.problem.program.layout, self.invariants, self.executions)
+        return scope_of(self.problem.program.layout, self.invariants, self.executions)
 
     def verdict(self) -> str:
         """One sentence: exact, and on what; or what is missing."""

@@ -6,7 +6,7 @@ from ntkexec.complete.runs import ProgramRun
 from ntkexec.program.layout import AtMost, Layout, Table
 
 
-def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[ProgramRun]) -> str:
+def scope_of(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[ProgramRun]) -> str:
     """For what the decisions are all that there are.
 
     Args:

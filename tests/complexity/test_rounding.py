@@ -6,8 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.test_gaussian import encoded, random_sets
-from support.ensembles import MIXED, joint, member_outputs, train_at_once
+from support.ensembles import (
+    MIXED,
+    encoded,
+    joint,
+    member_outputs,
+    random_sets,
+    train_at_once,
+)
 
 from ntkexec.complexity import collect, random_instances
 from ntkexec.complexity.rounding import float32_certificate

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from engines.test_trained import by_engine
-from support.ensembles import MIXED, train_at_once
+from support.ensembles import MIXED, by_engine, train_at_once
 
 from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, evaluation
 from ntkexec.ensemble.evaluation import Networks, evaluate
