@@ -24,7 +24,7 @@ from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.margins import margins_of
 from ntkexec.complexity.sampling import exact_prefixes
 from ntkexec.complexity.studies import members_needed, smallest_numbers
-from ntkexec.ensemble import EnsembleConfig
+from ntkexec.ensemble import EnsembleConfig, evaluation
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import files
 from ntkexec.vocabulary import CONVENTIONS
@@ -149,7 +149,11 @@ def linear(cases: Cases) -> int:
     for part in cases.components:
         weights = np.linalg.lstsq(np.eye(len(part.writes)), part.writes.astype(float))[0]
         half = 0.5 / np.sqrt(np.maximum(part.count, 1))
-        wrong += int(((part.encoded() @ weights > half[:, None]) != (part.active > 0)).sum())
+        wrong += int(
+            (
+                (evaluation.encoded(part.matched) @ weights > half[:, None]) != (part.active > 0)
+            ).sum()
+        )
     return wrong
 
 

@@ -105,7 +105,7 @@ def carry_out_program(algorithm: str) -> dict[str, Any]:
     problem = LearningProblem(instance.program, "joint")
     cases = collect(problem, [instance])
     (part,) = cases.components
-    sets = (part.encoded() > 0).astype(float)
+    sets = part.matched.astype(float)
     sets = sets[sets.sum(axis=1) > 1]
     (target,) = problem.targets(problem.stacks[0])
     width = pipeline.default_width(cases.certificate())

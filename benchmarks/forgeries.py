@@ -88,7 +88,7 @@ class Case:
     certificate: Certificate
     graphs: GraphsTuple
     num_steps: int
-    executions: tuple[complete.Executed, ...]
+    executions: tuple[complete.ProgramRun, ...]
 
 
 def small_graphs(limit: int = 4) -> list[nx.Graph]:
@@ -110,11 +110,11 @@ def make_case(kind: Kind, folder: pathlib.Path) -> Case:
         for graph in small_graphs()
         for source in graph
     ]
-    program, runs = instances[0].program, tuple[complete.Executed, ...]()
+    program, runs = instances[0].program, tuple[complete.ProgramRun, ...]()
     instance = None
     if kind.graph is not None:
         instance = pipeline.prepare("bfs", kind.graph, parameters=SIZES)
-        runs = (complete.executed(instance),)
+        runs = (complete.ProgramRun.of(instance),)
     certificate = pipeline.certify(program, kind=kind.kind, num_decisions=1000, instance=instance)
     networks = ensemble.train(
         certificate.problem,

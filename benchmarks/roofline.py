@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import measure
 from ntkexec import graphs, pipeline
-from ntkexec.engines.packed.execution import Prepared, prepare
+from ntkexec.engines.packed.execution import PackedExecution, prepare
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.programs.graph import bfs
 
@@ -52,7 +52,7 @@ def run() -> dict[str, Any]:
     }
 
 
-def count(prepared: Prepared) -> dict[str, int]:
+def count(prepared: PackedExecution) -> dict[str, int]:
     """What a turn must move and calculate, from the program and the graph alone."""
     packed, ring = prepared.packed, prepared.orbit.ring
     possible = packed.possible_when_ring_starts(frozenset(prepared.start.rows), ring)

@@ -52,7 +52,7 @@ def certify(
         found = complete.complete(
             networks,
             all_states=all_states,
-            executions=() if instance is None else (complete.executed(instance),),
+            executions=() if instance is None else (complete.ProgramRun.of(instance),),
             report=lambda done, total: bar.update(task, completed=done, total=total),
         )
     data = complete.to_data(found, manifest, folder)

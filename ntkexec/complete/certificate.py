@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from ntkexec.complete.executed import Executed, occurring_sets
-from ntkexec.complete.scope import scope
-from ntkexec.ensemble import Ensemble, evaluation
-from ntkexec.ensemble.evaluation import Networks, networks_of
+from ntkexec.complete.runs import ProgramRun, sets_on
+from ntkexec.complete.scope import scope_of
+from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble.decisions import decisions_of
 from ntkexec.ensemble.thresholds import shared_by
 from ntkexec.errors import CertificateError
 from ntkexec.program.invariants import NOTHING, AtMost, Invariants
-from ntkexec.program.match_sets import MAX_SETS, all_match_sets, as_matrix
+from ntkexec.program.match_sets import MAX_SETS, all_match_sets
 from ntkexec.program.problem import Component, LearningProblem
 from ntkexec.theory import rounding
 from ntkexec.theory.certificate import Certificate
@@ -52,7 +52,7 @@ class Tightest:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Listed:
+class ComponentDecisions:
     """All possible match sets of one component, and what the ensemble makes of them.
 
     Args:
@@ -99,8 +99,8 @@ class CompleteCertificate:
 
     ensemble: Ensemble
     invariants: tuple[AtMost, ...]
-    components: tuple[Listed, ...]
-    executions: tuple[Executed, ...] = ()
+    components: tuple[ComponentDecisions, ...]
+    executions: tuple[ProgramRun, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -150,7 +150,7 @@ class CompleteCertificate:
     @property
     def scope(self) -> str:
         """For what the listed decisions are all that there are."""
-        return scope(self.problem.program.layout, self.invariants, self.executions)
+        return scope_of(self.problem.program.layout, self.invariants, self.executions)
 
     def verdict(self) -> str:
         """One sentence: exact, and on what; or what is missing."""
@@ -174,7 +174,7 @@ def complete(
     certificate: Certificate | None = None,
     *,
     all_states: bool = False,
-    executions: Sequence[Executed] = (),
+    executions: Sequence[ProgramRun] = (),
     limit: int = MAX_SETS,
     report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> CompleteCertificate:
@@ -203,26 +203,20 @@ def complete(
     thresholds = _running(ensemble, certificate)
     _check_unlearned(problem, thresholds)
     start = time.perf_counter()
-    program = problem.program
-    invariants = NOTHING if all_states or executions else program.kept_invariants
-    occurring = None
-    if executions:
-        occurring = occurring_sets(program, executions)
-    listed: dict[int, Listed] = {}
-    for stack, weights in zip(problem.stacks, ensemble.weights, strict=True):
-        for place, index in enumerate(stack.components):
-            component = problem.components[index]
-            if occurring is not None:
-                matched = np.unique(occurring[:, list(component.templates)], axis=0)
-            else:
-                matched = _listed_sets(problem, component, invariants, limit)
-            networks = networks_of(weights, config, place, len(component.bits))
-            listed[index] = decisions(problem, index, matched, networks, thresholds)
-            report(len(listed), len(problem.components))
+    invariants = NOTHING if all_states or executions else problem.program.kept_invariants
+    occurring = sets_on(problem, executions) if executions else None
+    listed = []
+    for index, component in enumerate(problem.components):
+        if occurring is not None:
+            matched = occurring[index]
+        else:
+            matched = _listed_sets(problem, component, invariants, limit)
+        listed.append(judged(ensemble, index, matched, thresholds))
+        report(len(listed), len(problem.components))
     return CompleteCertificate(
         ensemble,
         invariants,
-        tuple(listed[index] for index in range(len(problem.components))),
+        tuple(listed),
         tuple(executions),
         time.perf_counter() - start,
     )
@@ -257,41 +251,33 @@ def _listed_sets(
 ) -> Bool[np.ndarray, "s t"]:
     entries = [problem.program.templates[t] for t in component.templates]
     try:
-        return as_matrix(all_match_sets(entries, invariants, limit=limit), len(entries))
+        return all_match_sets(entries, invariants, limit=limit)
     except CertificateError as error:
         bit = problem.program.layout.bit_names[component.bits[0]]
         hint = "; name a graph to cover instead" if problem.kind == "joint" else ""
         raise CertificateError(f"bit {bit}: {error}{hint}") from None
 
 
-def decisions(
-    problem: LearningProblem,
+def judged(
+    ensemble: Ensemble,
     index: int,
     matched: Bool[np.ndarray, "s t"],
-    networks: Networks,
     thresholds: Float32[np.ndarray, "k m"],
-) -> Listed:
+) -> ComponentDecisions:
     """The decisions of one component on its match sets.
 
     Args:
-        problem: the learning problem.
+        ensemble: the networks.
         index: which component.
         matched: its match sets.
-        networks: its members.
         thresholds: those that run, by bit and number of matches.
     """
-    component, program = problem.components[index], problem.program
-    expected = matched.astype(int) @ problem.writes(index).astype(int) > 0
-    # Float32 numbers, so that comparing with them is exact.
-    threshold = thresholds[list(component.bits)][:, matched.sum(axis=1)].T.astype(np.float64)
-    sums = evaluation.sums(networks, matched)
-    errors = {name: sums.error_with(name) for name in rounding.PRODUCTS}
-    mean, error = sums.mean, errors["float32"]
-    distance = np.where(expected, mean - threshold, threshold - mean)
-    # Without a match every term is exactly 0, and what does not exceed its threshold is a 0.
-    idle = ~matched.any(axis=1, keepdims=True)
-    distance = np.where(idle & ~expected & (threshold >= 0), np.inf, distance)
-    right, left = distance > 0, distance - error
+    problem, program = ensemble.problem, ensemble.problem.program
+    component = problem.components[index]
+    decided = decisions_of(ensemble, index, matched, thresholds)
+    errors = {name: decided.evaluation.error_with(name) for name in rounding.PRODUCTS}
+    error, distance = errors["float32"], decided.distance
+    left = distance - error
     # Not a number is neither right nor wide enough.
     row, column = np.unravel_index(np.argmin(np.nan_to_num(left, nan=-np.inf)), left.shape)
     tightest = Tightest(
@@ -299,18 +285,18 @@ def decisions(
         matched=tuple(
             program.describe(component.templates[t]) for t in np.flatnonzero(matched[row])
         ),
-        mean=float(mean[row, column]),
-        threshold=float(threshold[row, column]),
+        mean=float(decided.evaluation.mean[row, column]),
+        threshold=float(decided.thresholds[row, column]),
         margin=float(distance[row, column]),
         rounding=float(error[row, column]),
     )
-    return Listed(
+    return ComponentDecisions(
         component=component,
         num_inputs=int(problem.num_inputs[index]),
         matched=matched,
-        thresholds=threshold,
-        wrong=int((~right).sum()),
-        unsure=int((right & ~(left > 0)).sum()),
+        thresholds=decided.thresholds,
+        wrong=int((~decided.right).sum()),
+        unsure=int((decided.right & ~(left > 0)).sum()),
         smallest_margin=float(distance.min()),
         largest_rounding=float(error.max()),
         tightest=tightest,

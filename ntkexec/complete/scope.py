@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from ntkexec.complete.executed import Executed
-from ntkexec.program.fields import Table
-from ntkexec.program.invariants import AtMost
-from ntkexec.program.layout import Layout
+from ntkexec.complete.runs import ProgramRun
+from ntkexec.program.layout import AtMost, Layout, Table
 
 
-def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[Executed]) -> str:
+def scope_of(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[ProgramRun]) -> str:
     """For what the decisions are all that there are.
 
     Args:
@@ -30,6 +28,6 @@ def scope(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[Exe
     return f"every graph{graphs}, from all states{kept}"
 
 
-def size(run: Executed) -> str:
+def size(run: ProgramRun) -> str:
     """How large an execution is."""
     return f"nodes: {len(run.initial)}, directed edges: {len(run.senders)}, steps: {run.num_steps}"

@@ -22,19 +22,19 @@ from ntkexec.runtime import files
 FORMAT = "ntkexec-complete/2"
 
 
-def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dict[str, Any]:
+def to_data(certificate: CompleteCertificate, manifest: Manifest, folder: Path) -> dict[str, Any]:
     """The certificate as plain data.
 
     Args:
-        found: the certificate.
+        certificate: what was proven.
         manifest: of the ensemble.
         folder: where its weights are; the digest of its manifest, which has all others, is taken
             over.
     """
-    program, config = found.problem.program, manifest.config
+    program, config = certificate.problem.program, manifest.config
     lists: dict[tuple[str, ...], int] = {}
     components = []
-    for one in found.components:
+    for one in certificate.components:
         rows = tuple(_hex(row) for row in one.matched)
         components.append(
             {
@@ -47,9 +47,9 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
         )
     return {
         "format": FORMAT,
-        "claim": found.verdict(),
-        "exact": found.exact,
-        "decisions": found.num_decisions,
+        "claim": certificate.verdict(),
+        "exact": certificate.exact,
+        "decisions": certificate.num_decisions,
         "ensemble": sha256(read_regular(folder / MANIFEST, MAX_TEXT)),
         "algorithm": manifest.algorithm,
         "parameters": manifest.parameters,
@@ -71,7 +71,7 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
         },
         "invariants": [
             {"bound": one.bound, "groups": [list(g) for g in one.groups]}
-            for one in found.invariants
+            for one in certificate.invariants
         ],
         "executions": [
             {
@@ -80,7 +80,7 @@ def to_data(found: CompleteCertificate, manifest: Manifest, folder: Path) -> dic
                 "initial": [_hex(row) for row in one.initial],
                 "num_steps": one.num_steps,
             }
-            for one in found.executions
+            for one in certificate.executions
         ],
         "match_sets": [list(rows) for rows in lists],
         "components": components,

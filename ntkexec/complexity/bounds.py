@@ -6,6 +6,7 @@ import math
 from scipy import stats
 
 from ntkexec.complexity.margins import Margins
+from ntkexec.complexity.records import BoundsRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,16 @@ class Bounds:
     union: int | None
     lower: int | None
 
-    def to_data(self) -> dict[str, int | None]:
-        return dataclasses.asdict(self)
+    def to_data(self) -> BoundsRecord:
+        """As plain data, for JSON."""
+        return BoundsRecord(
+            published=self.published,
+            theory=self.theory,
+            numerical=self.numerical,
+            certificate=self.certificate,
+            union=self.union,
+            lower=self.lower,
+        )
 
 
 def published(num_templates: int, num_steps: int, *, total: int | None = None) -> int:

@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from ntkexec.complexity.records import TrendRecord
 from ntkexec.complexity.studies import Study, as_floats
 
 SIZES: Mapping[str, Callable[[Study], float | None]] = {
@@ -38,11 +38,15 @@ class Trend:
     interval: tuple[float, float]
     noise_exponent: float
 
-    def to_data(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {
-            "values": list(self.values),
-            "interval": list(self.interval),
-        }
+    def to_data(self) -> TrendRecord:
+        """As plain data, for JSON."""
+        return TrendRecord(
+            size=self.size,
+            values=list(self.values),
+            exponent=self.exponent,
+            interval=list(self.interval),
+            noise_exponent=self.noise_exponent,
+        )
 
 
 def trends(studies: Sequence[Study]) -> tuple[Trend, ...]:

@@ -1,13 +1,13 @@
 """The probability that N networks execute a program exactly: predicted, bounded and measured."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from ntkexec.check.intervals import clopper_pearson
 from ntkexec.complexity.margins import Margins
+from ntkexec.complexity.records import CertaintyRecord
 from ntkexec.complexity.sampling import Prefixes, noise_root, standardised
 
 CONFIDENCE = 0.95
@@ -38,12 +38,19 @@ class Certainty:
     simulations: int
     repeat: int
 
-    def to_data(self) -> dict[str, Any]:
-        return {field: _plain(value) for field, value in dataclasses.asdict(self).items()}
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    def to_data(self) -> CertaintyRecord:
+        """As plain data, for JSON."""
+        return CertaintyRecord(
+            members=list(self.members),
+            predicted=list(self.predicted),
+            union=list(self.union),
+            independent=list(self.independent),
+            measured=list(self.measured),
+            low=list(self.low),
+            high=list(self.high),
+            simulations=self.simulations,
+            repeat=self.repeat,
+        )
 
 
 def critical_members(margins: Margins, simulations: int, *, seed: int) -> Float64[np.ndarray, "s"]:

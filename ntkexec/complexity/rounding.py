@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ntkexec.complexity.cases import Cases
-from ntkexec.complexity.margins import margins_of
-from ntkexec.ensemble import Ensemble, evaluation
+from ntkexec.ensemble import Ensemble
+from ntkexec.ensemble.decisions import decisions_of
+from ntkexec.ensemble.thresholds import running
 from ntkexec.errors import EnsembleError
 from ntkexec.theory.rounding import Products
 from ntkexec.vocabulary import Convention
@@ -71,23 +72,14 @@ def float32_certificate(
         raise EnsembleError(
             "the ensemble and the encoded states are of different learning problems"
         )
-    found = margins_of(cases, convention)
+    thresholds = running(cases.certificate(convention))
     distances, slack, largest = [], [], 0.0
-    for stack, weights in zip(cases.problem.stacks, ensemble.weights, strict=True):
-        for place, index in enumerate(stack.components):
-            part = found.components[index]
-            networks = evaluation.networks_of(weights, ensemble.config, place, part.signs.shape[1])
-            sums = evaluation.sums(networks, part.cases.matched)
-            bound = sums.error_with(products)
-            # Those that run: float32 numbers, so that comparing with them is exact.
-            thresholds = part.thresholds
-            distance = part.signs * (sums.mean - thresholds)
-            # Without a match, and without biases, the output is exactly 0 and its bit 0.
-            certain = (bound == 0) & (thresholds >= 0)
-            distance = np.where(certain & (part.signs < 0), np.inf, distance)
-            distances.append(distance.ravel())
-            slack.append((np.abs(distance) - bound).ravel())
-            largest = max(largest, float(bound.max(initial=0)))
+    for index, part in enumerate(cases.components):
+        decided = decisions_of(ensemble, index, part.matched, thresholds)
+        bound = decided.evaluation.error_with(products)
+        distances.append(decided.distance.ravel())
+        slack.append((np.abs(decided.distance) - bound).ravel())
+        largest = max(largest, float(bound.max(initial=0)))
     distance, slacks = np.concatenate(distances), np.concatenate(slack)
     return Float32Certificate(
         products=products,

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ntkexec.complexity.margins import ComponentMargins, Margins
 from ntkexec.engines.trained import WideStack, wide_stack
-from ntkexec.ensemble import EnsembleConfig, gaussian
+from ntkexec.ensemble import EnsembleConfig, evaluation, gaussian
 from ntkexec.ensemble.training import CHUNK_BYTES, Weights, chunks, train_chunk
 from ntkexec.errors import EnsembleError
 from ntkexec.runtime import compilation
@@ -179,7 +179,7 @@ def _networks(
         parts = [margins.components[c] for c in stack.components]
         states = np.zeros((len(parts), max(len(p.thresholds) for p in parts), stack.num_templates))
         for row, part in zip(states, parts, strict=True):
-            encoded = part.cases.encoded()
+            encoded = evaluation.encoded(part.cases.matched)
             row[: len(encoded), : encoded.shape[1]] = encoded
         weights = train_chunk(problem, work, chunk)
         for position, member in enumerate(range(chunk.first_member, chunk.last_member)):

@@ -4,7 +4,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -13,8 +12,10 @@ from ntkexec.complexity.bounds import Bounds, bounds_of
 from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.margins import Margins, margins_of
 from ntkexec.complexity.probability import CONFIDENCE, Certainty, certainty
+from ntkexec.complexity.records import StudyRecord
 from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
+from ntkexec.runtime.tables import html_table
 from ntkexec.vocabulary import Convention
 
 # More than the union bound, so that next to no repetition ends without an answer.
@@ -22,7 +23,7 @@ HEADROOM = 1.5
 FEWEST_MEMBERS = 8
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Study:
     """How many networks executed a program exactly on all graphs, over repetitions.
 
@@ -87,21 +88,58 @@ class Study:
         """Quantile of the stable N over repetitions."""
         return float(np.quantile(as_floats(self.stable), q, method="inverted_cdf"))
 
-    def to_data(self) -> dict[str, Any]:
+    def to_data(self) -> StudyRecord:
         """The study as plain data, for JSON; numbers that are not finite are None."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return StudyRecord(
+            algorithm=self.algorithm,
+            parameters=dict(self.parameters),
+            kind=self.kind,
+            draw=self.draw,
+            width=self.width,
+            threshold=self.threshold,
+            weight_std=self.weight_std,
+            num_inputs=self.num_inputs,
+            max_matches=self.max_matches,
+            num_graphs=self.num_graphs,
+            num_nodes=self.num_nodes,
+            num_steps=self.num_steps,
+            num_states=self.num_states,
+            noise_ratio=_finite(self.noise_ratio),
+            smallest_margin=self.smallest_margin,
+            members=self.members,
+            delta=self.delta,
+            bounds=self.bounds.to_data(),
+            first=list(self.first),
+            stable=list(self.stable),
+            certainty=self.certainty.to_data(),
+            seconds=self.seconds,
+            median=_finite(self.median),
+            quantile_99=_finite(self.quantile(0.99)),
+            median_interval=[_finite(bound) for bound in self.median_interval],
+        )
+
+    def __repr__(self) -> str:
+        width = "" if self.width is None else f", width {self.width}"
+        return (
+            f"Study({self.algorithm}, {self.kind}, {self.draw}{width}, thresholds {self.threshold}: "
+            f"{len(self.stable)} repetitions on {self.num_graphs:,} graphs, median N {self.median:g})"
+        )
+
+    def _repr_html_(self) -> str:
         low, high = self.median_interval
-        return fields | {
-            "parameters": dict(self.parameters),
-            "bounds": self.bounds.to_data(),
-            "certainty": self.certainty.to_data(),
-            "first": list(self.first),
-            "stable": list(self.stable),
-            "noise_ratio": _finite(self.noise_ratio),
-            "median": _finite(self.median),
-            "quantile_99": _finite(self.quantile(0.99)),
-            "median_interval": [_finite(low), _finite(high)],
+        rows = {
+            "sizes": " ".join(f"{name} {size}" for name, size in self.parameters.items()),
+            "networks": f"{self.kind}, {self.draw}, thresholds {self.threshold}"
+            + ("" if self.width is None else f", width {self.width}"),
+            "executions": f"{self.num_graphs:,} graphs, {self.num_nodes:,} nodes, "
+            f"at most {self.num_steps} steps",
+            "N measured": f"{self.median:g} ({low:g} to {high:g}) in {len(self.stable)} repetitions",
+            **{
+                f"N by {name}": "none is enough" if bound is None else f"{bound:,}"
+                for name, bound in dataclasses.asdict(self.bounds).items()
+            },
         }
+        return html_table(f"Study of {self.algorithm}", rows)
 
 
 def _finite(value: float) -> float | None:

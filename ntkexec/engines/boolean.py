@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntkexec.executor.encoding import Encoding, Matches, encoding
+from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.theory.certificate import Certificate
 
 
@@ -25,4 +25,4 @@ class BooleanEngine:
 def boolean_engine(certificate: Certificate) -> BooleanEngine:
     """The specification as an engine, for comparison and for tracing."""
     thresholds = jnp.full((certificate.problem.program.layout.num_bits, 1), 0.5, jnp.float32)
-    return BooleanEngine(encoding(certificate.problem), thresholds)
+    return BooleanEngine(index_arrays(certificate.problem), thresholds)

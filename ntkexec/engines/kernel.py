@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntkexec.executor.encoding import Encoding, Matches, encoding, lookup
+from ntkexec.executor.encoding import Encoding, Matches, index_arrays, lookup
 from ntkexec.executor.protocol import count_of_bits
 from ntkexec.theory import predictor
 from ntkexec.theory.certificate import Certificate
@@ -43,7 +43,7 @@ def kernel_engine(certificate: Certificate) -> KernelEngine:
         m[None, :], problem.num_inputs[problem.component_of_bit][:, None]
     )
     return KernelEngine(
-        encoding=encoding(problem),
+        encoding=index_arrays(problem),
         thresholds=jnp.asarray(certificate.thresholds),
         background=jnp.asarray(writers * beta),
         excess=jnp.asarray(alpha - beta),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntkexec.executor.encoding import Encoding, Matches, encoding
+from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.executor.protocol import count_of_bits
 from ntkexec.program.problem import LearningProblem
 
@@ -35,4 +35,4 @@ def linear_engine(problem: LearningProblem) -> LinearEngine:
     """The linear read-out, with thresholds half-way between its 0 and its smallest 1 at each m."""
     m = np.maximum(np.arange(problem.max_matches + 1), 1)
     half = np.broadcast_to(0.5 / np.sqrt(m), (problem.program.layout.num_bits, len(m)))
-    return LinearEngine(encoding(problem), jnp.asarray(half, float))
+    return LinearEngine(index_arrays(problem), jnp.asarray(half, float))

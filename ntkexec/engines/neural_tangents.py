@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from ntkexec import _neural_tangents
 from ntkexec.errors import ProgramError
-from ntkexec.executor.encoding import Encoding, Matches, encoding
+from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.program.problem import LearningProblem, Stack
 from ntkexec.theory.certificate import Certificate
 
@@ -215,7 +215,7 @@ def oracle_engine(certificate: Certificate, *, num_hidden_layers: int = 1) -> Or
     _kernel_fn(weight_std=1.0, bias_std=0.0, num_hidden_layers=num_hidden_layers)
     problem = certificate.problem
     return OracleEngine(
-        encoding=encoding(problem),
+        encoding=index_arrays(problem),
         thresholds=jnp.asarray(certificate.thresholds),
         stacks=tuple(_stack_arrays(problem, stack) for stack in problem.stacks),
         row_of_bit=jnp.asarray(problem.row_of_bit, jnp.int32),

@@ -15,7 +15,7 @@ from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.trained import Ensemble
 from ntkexec.ensemble.training import Weights
 from ntkexec.errors import EnsembleError
-from ntkexec.executor.encoding import Encoding, Matches, encoding
+from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.program.problem import LearningProblem, Stack
 from ntkexec.runtime import devices
 from ntkexec.theory.certificate import Certificate
@@ -147,7 +147,7 @@ def uncertified_engine(ensemble: Ensemble, thresholds: Float[np.ndarray, "k m"])
     """Any networks with any thresholds, by bit and number of matches: nothing vouches for them."""
     problem = ensemble.problem
     return EnsembleEngine(
-        encoding=encoding(problem),
+        encoding=index_arrays(problem),
         thresholds=jnp.asarray(thresholds),
         stacks=tuple(
             wide_stack(ensemble.config, weights, problem, stack)

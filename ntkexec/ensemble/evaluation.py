@@ -1,11 +1,12 @@
 """Trained networks on listed match sets, with a bound on the error of any float32 evaluation.
 
 The one evaluation that certificates, tables and studies of precision share. Networks of every draw
-are evaluated in float64 from the stored weights, by the formula that `ntkexec.ensemble.engine` runs;
+are evaluated in float64 from the stored weights, by the formula that `ntkexec.engines.trained` runs;
 `ntkexec.theory.rounding` says how far a float32 evaluation can be from the exact value, and where numbers
 could leave the range of float32 the bound is infinite.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import Weights
+from ntkexec.ensemble.trained import Ensemble
 from ntkexec.theory.rounding import (
     FLOAT32,
     FLOAT64,
@@ -57,17 +57,20 @@ class Networks(NamedTuple):
     initial_output: np.ndarray | None = None
 
 
-def networks_of(
-    weights: Weights, config: EnsembleConfig, place: int, num_outputs: int | None = None
-) -> Networks:
-    """The members of one component of a stack.
+def networks_of(ensemble: Ensemble, index: int) -> Networks:
+    """The members of one component, as they were trained: the scales of their draw among it.
 
     Args:
-        weights: of the stack.
-        config: how they were drawn.
-        place: the component's place in the stack.
-        num_outputs: its bits; those of the stack's largest component if not given.
+        ensemble: the networks.
+        index: which component of its learning problem.
     """
+    problem, config = ensemble.problem, ensemble.config
+    weights, place = next(
+        (weights, stack.components.index(index))
+        for stack, weights in zip(problem.stacks, ensemble.weights, strict=True)
+        if index in stack.components
+    )
+    num_outputs = len(problem.components[index].bits)
 
     def own(name: str) -> np.ndarray | None:
         array = getattr(weights, name)
@@ -76,19 +79,8 @@ def networks_of(
         mine = array[:, place]
         return mine[..., :num_outputs] if "output" in name else mine
 
-    found = {name: own(name) for name in Networks._fields if not name.endswith("_std")}
-    return Networks(weight_std=config.weight_std, bias_std=config.bias_std, **found)  # type: ignore[arg-type]
-
-
-class Means(NamedTuple):
-    """Outputs of the ensemble for match sets, (sets, outputs) both.
-
-    mean: the mean of the members.
-    error: how far a float32 evaluation can be from the exact mean, and this one's own error.
-    """
-
-    mean: Float64[np.ndarray, "s o"]
-    error: Float64[np.ndarray, "s o"]
+    arrays = {name: own(name) for name in Networks._fields if not name.endswith("_std")}
+    return Networks(weight_std=config.weight_std, bias_std=config.bias_std, **arrays)  # type: ignore[arg-type]
 
 
 class _Parts(NamedTuple):
@@ -100,16 +92,19 @@ class _Parts(NamedTuple):
     underflow: np.ndarray
 
 
-class Sums(NamedTuple):
-    """An evaluation in float64, and what bounds on the error of coarser ones are made of.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Means in float64, and what bounds on the error of coarser evaluations are made of.
 
-    mean: the mean of the members; (sets, outputs), as the others.
-    of_hidden, of_output: sums of absolute values to which the errors of the two layers are
-        relative; 0 without a match, where every term is exactly 0.
-    underflow: what operations that underflow add at most; infinite where one could overflow.
-    inner, outer: operations that a term passes through in the first layer, by set, and in the second.
-    flips: of linearised networks, given the relative errors of the first layer by set, what the
-        units add that those could switch on or off; None for others.
+    Args:
+        mean: the mean of the members; (sets, outputs), as the others.
+        of_hidden, of_output: sums of absolute values to which the errors of the two layers are
+            relative; 0 without a match, where every term is exactly 0.
+        underflow: what operations that underflow add at most; infinite where one could overflow.
+        inner, outer: operations that a term passes through in the first layer, by set, and in the
+            second.
+        flips: of linearised networks, given the relative errors of the first layer by set, what the
+            units add that those could switch on or off; None for others.
     """
 
     mean: Float64[np.ndarray, "s o"]
@@ -146,8 +141,13 @@ class Sums(NamedTuple):
         """The same where products of matrices are taken in this way."""
         return self.error(SUMS[products], PRODUCTS[products])
 
+    @property
+    def certain(self) -> Bool[np.ndarray, "s o"]:
+        """Where every term is exactly 0, in whatever arithmetic: without a match or biases."""
+        return self.underflow == 0
 
-def sums(networks: Networks, matched: Bool[np.ndarray, "s t"]) -> Sums:
+
+def evaluate(networks: Networks, matched: Bool[np.ndarray, "s t"]) -> Evaluation:
     """Mean outputs of the ensemble on match sets, and what bounds their errors.
 
     A sum rounds each of its terms at most as often as it has terms; before the ReLU those are the
@@ -189,21 +189,9 @@ def sums(networks: Networks, matched: Bool[np.ndarray, "s t"]) -> Sums:
         return total
 
     gated = networks.hidden_shift is not None
-    return Sums(mean, found.of_hidden, of_output, lost, inner, outer, flips if gated else None)
-
-
-def evaluate(
-    networks: Networks, matched: Bool[np.ndarray, "s t"], *, roundoff: float = FLOAT32
-) -> Means:
-    """Mean outputs of the ensemble on match sets, with a bound on the rounding error.
-
-    Args:
-        networks: the members; inputs beyond the t-th are padding and always 0.
-        matched: which templates match, one set a row.
-        roundoff: of the evaluation that is bounded.
-    """
-    found = sums(networks, matched)
-    return Means(found.mean, found.error(roundoff))
+    return Evaluation(
+        mean, found.of_hidden, of_output, lost, inner, outer, flips if gated else None
+    )
 
 
 class _Units(NamedTuple):

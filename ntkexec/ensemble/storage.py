@@ -10,7 +10,6 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -18,17 +17,14 @@ from safetensors.numpy import save as serialise_tensors
 
 from ntkexec.ensemble.chunk_files import read_chunk, to_bytes
 from ntkexec.ensemble.config import EnsembleConfig
+from ntkexec.ensemble.folders import claim, require_same, write
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.loading import assemble, load, read_manifest
 from ntkexec.ensemble.reading import (
-    parse_plan,
-    read_json,
-    read_regular,
     read_tensors,
 )
 from ntkexec.ensemble.stored import (
     MANIFEST,
-    PLAN,
     THRESHOLDS,
     Entry,
     Manifest,
@@ -51,7 +47,6 @@ from ntkexec.ensemble.training import (
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import devices
-from ntkexec.runtime import files as atomic
 
 
 def plan_of(
@@ -127,11 +122,11 @@ def train(
         budget=budget,
     )
     finished = devices.agree((folder / MANIFEST).exists())
-    _claim(folder, plan, table, finished=finished)
+    claim(folder, plan, table, finished=finished)
     if finished:
         # Checks the digests: training again must not vouch for files that were damaged since.
         found = load(folder, problem)
-        _require_same(folder, MANIFEST, read_manifest(folder).plan, plan, finished=True)
+        require_same(folder, MANIFEST, read_manifest(folder).plan, plan, finished=True)
         return found
     found_pieces: dict[Chunk, Weights] = {}
     files: list[Entry] = []
@@ -147,13 +142,13 @@ def train(
     ):
         path = folder / chunk_name(chunk)
         if not path.exists():
-            _write(path, to_bytes(weights, plan.stamp(chunk)))
+            write(path, to_bytes(weights, plan.stamp(chunk)))
         wanted = tensors_of(config, problem.stacks[chunk.stack], len(weights.residual))
         content, _ = read_tensors(path, wanted)
         files.append(Entry(path.name, len(content), sha256(content), chunk))
         found_pieces[chunk] = weights
     own = {field.name: getattr(plan, field.name) for field in dataclasses.fields(Plan)}
-    _write(folder / MANIFEST, as_json(Manifest(**own, files=tuple(files)).to_data()))
+    write(folder / MANIFEST, as_json(Manifest(**own, files=tuple(files)).to_data()))
     return assemble(problem, config, found_pieces, running)
 
 
@@ -192,68 +187,6 @@ def draw(
     return GaussianEnsemble(problem, config)
 
 
-def _claim(folder: Path, plan: Plan, table: bytes, *, finished: bool) -> None:
-    """Makes the folder ready for this plan, or continues there if it is the same plan."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob("*.part"):
-            # What a killed training was writing; nothing ever reads it.
-            leftover.unlink()
-        strangers = [entry.name for entry in folder.iterdir() if not _is_ours(entry.name)]
-    except OSError as error:
-        raise EnsembleError(f"cannot store an ensemble in {folder}: {error.strerror}") from error
-    if strangers:
-        raise EnsembleError(
-            f"{folder} holds other files ({strangers[0]}); give an empty or new folder"
-        )
-    path = folder / PLAN
-    if os.path.lexists(path):
-        _require_same(folder, PLAN, parse_plan(read_json(path), path), plan, finished=finished)
-    else:
-        _write(path, as_json(plan.to_data()))
-    if not os.path.lexists(folder / THRESHOLDS):
-        _write(folder / THRESHOLDS, table)
-    elif read_regular(folder / THRESHOLDS, len(table)) != table:
-        raise EnsembleError(f"{folder / THRESHOLDS} is damaged: it is not what {PLAN} says")
-
-
-def _require_same(folder: Path, name: str, found: Plan, plan: Plan, *, finished: bool) -> None:
-    """Raises EnsembleError, naming the first difference, unless two plans are the same.
-
-    A finished ensemble may have been made with another JAX.
-    """
-    theirs, ours = (_flat(one.to_data()) for one in (found, plan))
-    for key in sorted(theirs.keys() | ours.keys()):
-        there, here = theirs.get(key), ours.get(key)
-        if there == here or (finished and key.startswith("made_with.")):
-            continue
-        if key.startswith("made_with."):
-            raise EnsembleError(
-                f"the training in {folder} was begun with {key.removeprefix('made_with.')} {there}, "
-                f"and this is {here}: its members would not be those of one training; continue it "
-                "with the same, or give another folder"
-            )
-        raise EnsembleError(
-            f"{folder} holds another training ({name} differs: {key} is {there!r:.40}, not "
-            f"{here!r:.40}); continue it with its own options, or give another folder"
-        )
-
-
-def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested fields by their path."""
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        inner = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else None
-        flat |= {key: value} if inner is None else inner
-    return flat
-
-
-def _is_ours(name: str) -> bool:
-    return name in (PLAN, MANIFEST, THRESHOLDS) or (
-        name.startswith("stack-") and name.endswith(".safetensors")
-    )
-
-
 def _threshold_bytes(problem: LearningProblem, table: Float32[np.ndarray, "k m"]) -> bytes:
     ((name, wanted),) = threshold_tensor(problem).items()
     if table.shape != wanted.shape or not np.isfinite(table).all():
@@ -262,10 +195,3 @@ def _threshold_bytes(problem: LearningProblem, table: Float32[np.ndarray, "k m"]
             f"these have shape {table.shape}"
         )
     return serialise_tensors({name: np.ascontiguousarray(table)})
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        atomic.write(path, content)
-    except OSError as error:
-        raise EnsembleError(f"cannot write {path}: {error.strerror}") from error

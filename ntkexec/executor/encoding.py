@@ -99,7 +99,7 @@ def groups(rows: Sequence[Sequence[int]], fill: int) -> Groups:
     return Groups(tuple(jnp.asarray(matrix) for matrix in matrices), jnp.asarray(order, jnp.int32))
 
 
-def encoding(problem: LearningProblem) -> Encoding:
+def index_arrays(problem: LearningProblem) -> Encoding:
     """The index arrays of a learning problem."""
     program = problem.program
     num_bits, num_templates = program.layout.num_bits, program.num_templates

@@ -7,10 +7,11 @@ from jaxtyping import Bool
 
 from ntkexec.executor.verification import Verification
 from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.runtime.tables import html_table
 from ntkexec.vocabulary import Until
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Execution:
     """The outcome of a run.
 
@@ -38,3 +39,26 @@ class Execution:
     @property
     def states(self) -> Bool[np.ndarray, "n k"]:
         return self.graphs.nodes
+
+    def __repr__(self) -> str:
+        return f"Execution({', '.join(self._facts().values())})"
+
+    def _repr_html_(self) -> str:
+        return html_table("Execution", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        """What it came to, in words."""
+        facts = {
+            "nodes": f"{len(self.states):,} nodes",
+            "steps": f"{self.steps:,} steps, stopped by {self.stopped}",
+        }
+        if self.collisions:
+            facts["collisions"] = f"void: {self.collisions:,} receptions in which two messages met"
+        facts["verification"] = "not verified"
+        if (found := self.verification) is not None:
+            first = f", first at step {found.first_wrong_step}" if found.wrong_bits else ""
+            facts["verification"] = (
+                f"{found.wrong_bits:,} wrong bits{first}, smallest margin {found.smallest_margin:.4f}"
+            )
+        facts["time"] = f"{self.run_seconds:.3g} s, compiled in {self.compile_seconds:.3g} s"
+        return facts

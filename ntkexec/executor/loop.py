@@ -16,7 +16,13 @@ from ntkexec.executor.encoding import encode
 from ntkexec.executor.execution import Execution
 from ntkexec.executor.options import Options
 from ntkexec.executor.protocol import Engine, decide
-from ntkexec.executor.verification import NO_STEP, Comparison, finished, nothing_compared
+from ntkexec.executor.verification import (
+    NO_STEP,
+    Comparison,
+    check_step,
+    finished,
+    nothing_compared,
+)
 from ntkexec.graphs.message_passing import GraphsTuple, exchange
 from ntkexec.program.program import Program
 from ntkexec.runtime import compilation
@@ -39,7 +45,7 @@ class _Carry(NamedTuple):
 
 @runtime_checkable
 class OwnLoop(Protocol):
-    """An engine that executes by itself, since it holds the states in another form."""
+    """An engine that executes by itself: it holds states in another form, or decides outside XLA."""
 
     def execute(self, program: Program, graphs: GraphsTuple, options: Options) -> Execution:
         """As `execute`, which has checked the arguments."""
@@ -160,22 +166,8 @@ def _run(
         after, met = exchange_bits(graphs, decision.bits, num_computation_bits)
         verification = carry.verification
         if verification is not None:
-            wrong = (decision.bits != (matches.active > 0)) & mask[None]
-            any_wrong = wrong.any()
-            first = any_wrong & (verification.first_wrong_step == NO_STEP)
-            margins = jnp.abs(decision.means - decision.thresholds)
-            margins = jnp.where(mask[None], margins, jnp.inf)
-            verification = Comparison(
-                wrong_bits=verification.wrong_bits + wrong.sum(dtype=jnp.int32),
-                wrong_nodes=verification.wrong_nodes | wrong.any(axis=0),
-                first_wrong_step=jnp.where(first, carry.step, verification.first_wrong_step),
-                snapshot=jnp.where(first, carry.states, verification.snapshot),
-                smallest_margin=jnp.minimum(verification.smallest_margin, margins.min()),
-                largest_matches=jnp.maximum(
-                    verification.largest_matches,
-                    jnp.where(mask[None], matches.count, 0).max(axis=1).astype(jnp.int32),
-                ),
-            )
+            check = check_step(matches, decision, mask)
+            verification = verification.after(carry.step, carry.states, check)
         done, round_start = carry.done, carry.round_start
         if until == "halt":
             done = (after[halt_bit] | ~mask).all()

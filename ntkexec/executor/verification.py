@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ntkexec.executor.protocol import Engine
+from ntkexec.executor.encoding import Matches
+from ntkexec.executor.protocol import Decision, Engine
 
 NO_STEP = np.iinfo(np.int32).max
 
@@ -38,6 +39,42 @@ class Verification:
         return self.wrong_bits == 0
 
 
+class StepCheck(NamedTuple):
+    """One step of some nodes against the program.
+
+    wrong: bits that the program would have decided otherwise.
+    smallest_margin: smallest distance of a mean to its threshold.
+    largest_matches: largest m of every component.
+    """
+
+    wrong: Bool[Array, "k n"]
+    smallest_margin: Float[Array, ""]
+    largest_matches: Int[Array, "c"]
+
+
+def check_step(
+    matches: Matches,
+    decision: Decision,
+    mask: Bool[Array, "n"],
+    bits: Bool[Array, "k n"] | None = None,
+) -> StepCheck:
+    """Compares what was decided with what the matched templates write.
+
+    Args:
+        matches: of the states before the step.
+        decision: what an engine makes of them.
+        mask: False at nodes that do not count.
+        bits: what was decided, if not by this engine.
+    """
+    margins = jnp.abs(decision.means - decision.thresholds)
+    decided = decision.bits if bits is None else bits
+    return StepCheck(
+        wrong=(decided != (matches.active > 0)) & mask[None],
+        smallest_margin=jnp.where(mask[None], margins, jnp.inf).min(),
+        largest_matches=jnp.where(mask[None], matches.count, 0).max(axis=1).astype(jnp.int32),
+    )
+
+
 class Comparison(NamedTuple):
     """Running comparison with the program; the snapshot is the state before the first wrong step."""
 
@@ -47,6 +84,20 @@ class Comparison(NamedTuple):
     snapshot: Bool[Array, "k n"]
     smallest_margin: Float[Array, ""]
     largest_matches: Int[Array, "c"]
+
+    def after(
+        self, step: Int[Array, ""], states: Bool[Array, "k n"], check: StepCheck
+    ) -> "Comparison":
+        """With one more step, whose states before it are given."""
+        first = check.wrong.any() & (self.first_wrong_step == NO_STEP)
+        return Comparison(
+            wrong_bits=self.wrong_bits + check.wrong.sum(dtype=jnp.int32),
+            wrong_nodes=self.wrong_nodes | check.wrong.any(axis=0),
+            first_wrong_step=jnp.where(first, step, self.first_wrong_step),
+            snapshot=jnp.where(first, states, self.snapshot),
+            smallest_margin=jnp.minimum(self.smallest_margin, check.smallest_margin),
+            largest_matches=jnp.maximum(self.largest_matches, check.largest_matches),
+        )
 
 
 def nothing_compared(engine: Engine, states: Bool[Array, "k n"]) -> Comparison:
@@ -61,15 +112,15 @@ def nothing_compared(engine: Engine, states: Bool[Array, "k n"]) -> Comparison:
     )
 
 
-def finished(found: Comparison) -> Verification:
+def finished(comparison: Comparison) -> Verification:
     """The comparison after the last step, on the host."""
-    first = int(found.first_wrong_step)
+    first = int(comparison.first_wrong_step)
     wrong = first != NO_STEP
     return Verification(
-        wrong_bits=int(found.wrong_bits),
-        wrong_nodes=np.asarray(found.wrong_nodes),
+        wrong_bits=int(comparison.wrong_bits),
+        wrong_nodes=np.asarray(comparison.wrong_nodes),
         first_wrong_step=first if wrong else None,
-        snapshot=np.asarray(found.snapshot).T if wrong else None,
-        smallest_margin=float(found.smallest_margin),
-        largest_matches=np.asarray(found.largest_matches),
+        snapshot=np.asarray(comparison.snapshot).T if wrong else None,
+        smallest_margin=float(comparison.smallest_margin),
+        largest_matches=np.asarray(comparison.largest_matches),
     )

@@ -1,6 +1,5 @@
 """How certain an execution is, from too few networks to enough."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +9,10 @@ from ntkexec.plots.style import COLOURS, GREY, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ntkexec.complexity.records import BoundName, StudyRecord
 
-# Any: a study as plain data, `Study.to_data()`.
-def plot(record: Mapping[str, Any]) -> "Figure":
+
+def plot(record: "StudyRecord") -> "Figure":
     """Probability that all executions are exact, by number of networks.
 
     Args:
@@ -47,7 +47,8 @@ def plot(record: Mapping[str, Any]) -> "Figure":
         members, found["independent"], ":", color=COLOURS[2], label="if decisions were independent"
     )
     axes.plot(members, found["union"], "--", color=GREY, label="union bound (at least)")
-    for name, line in (("certificate", "-."), ("numerical", (0, (1, 1)))):
+    lines: list[tuple[BoundName, Any]] = [("certificate", "-."), ("numerical", (0, (1, 1)))]
+    for name, line in lines:
         bound = record["bounds"][name]
         if bound is not None:
             axes.axvline(

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BOUNDS: Mapping[str, tuple[str, Any]] = {
+    from ntkexec.complexity.records import BoundName, StudyRecord
+
+BOUNDS: "Mapping[BoundName, tuple[str, Any]]" = {
     "published": ("published: 8 n0 log(2 n0 T I), I = 2^n0", (0, (5, 1))),
     "theory": ("theory: 8 n0 log(D/δ), δ = {delta:g}", "-"),
     "certificate": ("certificate N(δ), δ = {delta:g}", "-."),
@@ -28,14 +30,10 @@ SIZES = {
 
 
 # What depends on n0 alone, and so is the same for all kinds, draws and thresholds of a size.
-OF_SIZE = ("published", "theory")
+OF_SIZE: "tuple[BoundName, ...]" = ("published", "theory")
 
 
-# Any: a study as plain data, `Study.to_data()`.
-Record = Mapping[str, Any]
-
-
-def size_of(record: Record, size: str) -> float:
+def size_of(record: "StudyRecord", size: str) -> float:
     """The size of a study by which it is plotted."""
     parameters = record["parameters"]
     values = {
@@ -48,7 +46,7 @@ def size_of(record: Record, size: str) -> float:
     return float(values[size] or np.nan)
 
 
-def plot(records: Sequence[Record], size: str = "n0") -> "Figure":
+def plot(records: "Sequence[StudyRecord]", size: str = "n0") -> "Figure":
     """The smallest number of networks over repetitions, against a size.
 
     Args:
@@ -58,7 +56,7 @@ def plot(records: Sequence[Record], size: str = "n0") -> "Figure":
     """
     figure = new_figure(9.5, 5.2)
     axes = figure.subplots()
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, str], list[StudyRecord]] = {}
     for record in records:
         key = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
         groups.setdefault(key, []).append(record)
@@ -93,7 +91,7 @@ def plot(records: Sequence[Record], size: str = "n0") -> "Figure":
     return figure
 
 
-def _group(axes: "Axes", group: Sequence[Record], size: str, colour: str, name: str) -> None:
+def _group(axes: "Axes", group: "Sequence[StudyRecord]", size: str, colour: str, name: str) -> None:
     x = np.array([size_of(record, size) for record in group])
     spread = 0.012 * (x.max() - x.min() or x.max())
     for position, record in zip(x, group, strict=True):
@@ -119,17 +117,17 @@ def _group(axes: "Axes", group: Sequence[Record], size: str, colour: str, name: 
 
 def _bounds(
     axes: "Axes",
-    group: Sequence[Record],
+    group: "Sequence[StudyRecord]",
     size: str,
-    names: Sequence[str],
+    names: "Sequence[BoundName]",
     colour: str,
     of: str,
 ) -> None:
     x = np.array([size_of(record, size) for record in group])
     for name in names:
         label, line = BOUNDS[name]
-        values = [record["bounds"].get(name) for record in group]
-        if any(value is None for value in values):
+        values = [value for record in group if (value := record["bounds"][name]) is not None]
+        if len(values) < len(group):
             continue
         axes.plot(
             x,

@@ -15,20 +15,20 @@ MAX_SETS = 1 << 20
 
 def all_match_sets(
     templates: Sequence[Template], invariants: Invariants = NOTHING, *, limit: int = MAX_SETS
-) -> UInt64[np.ndarray, "s"]:
-    """Every set of templates that is exactly the set matched by some state, as bit masks.
+) -> Bool[np.ndarray, "s t"]:
+    """Every set of templates that is exactly the set matched by some state, one a row.
 
     One condition bit after another is given both values; what is carried along is only which
     templates can still match and how far each invariant is used up, and equal such positions are
     joined. So the work grows with the number of sets and not with the number of states.
 
     Args:
-        templates: those of a component; template i is bit i of a mask.
+        templates: those of a component, in the order of the columns.
         invariants: what is assumed of states; none for all states whatsoever.
         limit: most positions to carry along.
 
     Returns:
-        The masks, increasing.
+        The sets, increasing if the first template is the lowest bit of a number.
 
     Raises:
         CertificateError: more than 64 templates, or more positions than the limit.
@@ -79,7 +79,7 @@ def all_match_sets(
                 f"the match sets of {len(templates)} templates over {len(read)} bits are too many "
                 f"to list: more than {limit:,} positions"
             )
-    return np.unique(positions[:, 0])
+    return _as_matrix(np.unique(positions[:, 0]), len(templates))
 
 
 def _order(
@@ -98,7 +98,7 @@ def _order(
     return sorted(readers, key=lambda bit: (-readers[bit], place.get(bit, (-1, 0)), bit))
 
 
-def as_matrix(masks: UInt64[np.ndarray, "s"], num_templates: int) -> Bool[np.ndarray, "s t"]:
+def _as_matrix(masks: UInt64[np.ndarray, "s"], num_templates: int) -> Bool[np.ndarray, "s t"]:
     """The masks as rows of template by template."""
     places = np.arange(num_templates, dtype=np.uint64)
     return (masks[:, None] >> places[None]) & np.uint64(1) == 1

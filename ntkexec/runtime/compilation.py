@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,17 @@ RUNNING = {"_run": "executing", "_train": "training"}
 
 CACHE_VARIABLE = "NTKEXEC_CACHE"
 
-# Compiled functions by function, static options, pytree structure and array shapes.
-_compiled: dict[Any, Any] = {}
+MAX_COMPILED = 256
+"""Compiled functions that are kept; the one that was not called for longest makes room.
+
+A long execution on packed states calls a few dozen in turn.
+"""
+
+# Settings of JAX on which compiled code depends, or where it runs.
+SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_device")
+
+# The least recently called first.
+_compiled: dict[Hashable, Any] = {}
 
 
 def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, float, float]:
@@ -36,22 +45,38 @@ def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, 
         start = time.perf_counter()
         result = jax.block_until_ready(function(*args, **static))
         return result, 0.0, time.perf_counter() - start
-    leaves, structure = jax.tree.flatten(args)
-    shapes = tuple(str(jax.typeof(leaf)) for leaf in leaves)
-    key = (function, tuple(sorted(static.items())), structure, shapes)
-    compiled, compile_seconds = _compiled.get(key), 0.0
+    key = _key(function, args, static)
+    compiled, compile_seconds = _compiled.pop(key, None), 0.0
     if compiled is None:
         start = time.perf_counter()
         jitted = jax.jit(function, static_argnames=tuple(static))
         with stages.stage("compiling"):
             compiled = jitted.lower(*args, **static).compile()
         _check_memory(compiled)
-        _compiled[key] = compiled
         compile_seconds = time.perf_counter() - start
+    _compiled[key] = compiled
+    while len(_compiled) > MAX_COMPILED:
+        del _compiled[next(iter(_compiled))]
     start = time.perf_counter()
     with stages.stage(RUNNING.get(function.__name__, "computing")):
         result = jax.block_until_ready(compiled(*args))
     return result, compile_seconds, time.perf_counter() - start
+
+
+def _key(
+    function: Callable[..., Any], args: tuple[Any, ...], static: Mapping[str, Any]
+) -> Hashable:
+    """All that compiled code depends on: equal keys may share it, and others may not."""
+    leaves, structure = jax.tree.flatten(args)
+    settings = tuple(getattr(jax.config, name) for name in SETTINGS)
+    options = tuple((name, type(value), value) for name, value in sorted(static.items()))
+    return function, options, structure, tuple(map(_kind, leaves)), settings
+
+
+def _kind(leaf: Any) -> Hashable:
+    """Shape, dtype and weak type of a leaf, and where it must stay: None if anywhere will do."""
+    committed = isinstance(leaf, jax.Array) and leaf.committed
+    return jax.typeof(leaf), leaf.sharding if committed else None
 
 
 # Any: JAX has no public type for compiled code.

@@ -64,15 +64,12 @@ def measure_rounding(scale: Scale, tighten: float = 1.0) -> Measurement:
     networks, certificate = ensemble_for("bfs", *SIZES["quick" if scale == "quick" else "standard"])
     found = complete(networks, certificate)
     worst = 0.0
-    problem = networks.problem
-    for stack, weights in zip(problem.stacks, networks.weights, strict=True):
-        for place, index in enumerate(stack.components):
-            matched = found.components[index].matched
-            members = evaluation.Networks(weights.hidden[:, place], weights.output[:, place], 1.0)
-            mean, error = evaluation.evaluate(members, matched)
-            off = np.abs(_in_float32(members, matched) - mean)
-            some = error > 0
-            worst = max(worst, float((off[some] * tighten / error[some]).max(initial=0)))
+    for index, component in enumerate(found.components):
+        members, matched = evaluation.networks_of(networks, index), component.matched
+        exact = evaluation.evaluate(members, matched)
+        error, off = exact.error(), np.abs(_in_float32(members, matched) - exact.mean)
+        some = error > 0
+        worst = max(worst, float((off[some] * tighten / error[some]).max(initial=0)))
     return Measurement(worst)
 
 

@@ -132,23 +132,19 @@ def measure_precision(scale: Scale, believe: bool = False) -> Measurement:
     wrong_at, safe_at, broken = [], [], 0
     for kept in bits_kept:
         wrong = unsafe = 0
-        for stack, weights in zip(problem.stacks, networks.weights, strict=True):
-            for place, index in enumerate(stack.components):
-                count = len(problem.components[index].templates)
-                matched = (np.arange(1, 1 << count)[:, None] >> np.arange(count)) & 1 == 1
-                members = evaluation.Networks(
-                    weights.hidden[:, place], weights.output[:, place], 1.0
-                )
-                (bit,) = problem.components[index].bits
-                limit = thresholds[bit][matched.sum(axis=1)][:, None]
-                mean = evaluation.sums(members, matched).mean
-                try:
-                    _, error = evaluation.evaluate(members, matched, roundoff=2.0**-kept)
-                    unsafe += int((mean - limit <= error).sum())
-                except NtkexecError:
-                    unsafe += len(matched)
-                off = np.abs(_rounded(members, matched, kept) - mean)
-                wrong += int((off >= np.abs(mean - limit)).sum())
+        for index, component in enumerate(problem.components):
+            count = len(component.templates)
+            matched = (np.arange(1, 1 << count)[:, None] >> np.arange(count)) & 1 == 1
+            members = evaluation.networks_of(networks, index)
+            (bit,) = component.bits
+            limit = thresholds[bit][matched.sum(axis=1)][:, None]
+            exact = evaluation.evaluate(members, matched)
+            try:
+                unsafe += int((exact.mean - limit <= exact.error(2.0**-kept)).sum())
+            except NtkexecError:
+                unsafe += len(matched)
+            off = np.abs(_rounded(members, matched, kept) - exact.mean)
+            wrong += int((off >= np.abs(exact.mean - limit)).sum())
         wrong_at.append(wrong)
         safe_at.append(unsafe == 0 or believe)
         broken += wrong if safe_at[-1] else 0

@@ -32,15 +32,14 @@ def measure_products(scale: Scale, believe: bool = False) -> Measurement:
     """
     networks, _ = ensemble_for("bfs", *((1, 2) if scale == "quick" else (3, 4)))
     worst = 0.0
-    for stack, weights in zip(networks.problem.stacks, networks.weights, strict=True):
-        for place, index in enumerate(stack.components):
-            count = len(networks.problem.components[index].templates)
-            matched = (np.arange(1, 1 << min(count, 10))[:, None] >> np.arange(count)) & 1 == 1
-            members = evaluation.Networks(weights.hidden[:, place], weights.output[:, place], 1.0)
-            found = evaluation.sums(members, matched)
-            off = np.abs(_in_bfloat16(members, matched) - found.mean)
-            factors = 0.0 if believe else rounding.PRODUCTS["bfloat16"]
-            worst = max(worst, float((off / found.error(factors=factors)).max()))
+    for index, component in enumerate(networks.problem.components):
+        count = len(component.templates)
+        matched = (np.arange(1, 1 << min(count, 10))[:, None] >> np.arange(count)) & 1 == 1
+        members = evaluation.networks_of(networks, index)
+        found = evaluation.evaluate(members, matched)
+        off = np.abs(_in_bfloat16(members, matched) - found.mean)
+        factors = 0.0 if believe else rounding.PRODUCTS["bfloat16"]
+        worst = max(worst, float((off / found.error(factors=factors)).max()))
     return Measurement(worst)
 
 

@@ -2,48 +2,18 @@
 
 import dataclasses
 import json
-import shutil
 
 import jax.numpy as jnp
-import networkx as nx
 import numpy as np
 import pytest
 
 from ntkexec import ensemble, executor, pipeline
-from ntkexec.cli import main
-from ntkexec.complete import complete, executed
-from ntkexec.complete.executed import occurring_sets
+from ntkexec.complete import ProgramRun, complete
 from ntkexec.engines.trained import ensemble_engine
-from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, thresholds
+from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.encoding import encode
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program
-from ntkexec.program.templates import template
-from ntkexec.recheck.verification import main as recheck
-
-SIZES = {"degree": 2, "slots": 4, "word": 1}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A trained BFS ensemble."""
-    return tmp_path_factory.mktemp("trained") / "bfs"
-
-
-@pytest.fixture(scope="module")
-def bfs(folder):
-    program = pipeline.find_algorithm("bfs").program(**SIZES)
-    certificate = pipeline.certify(program, num_decisions=1)
-    config = EnsembleConfig(members=4, width=128, seed=3)
-    trained = ensemble.train(
-        certificate.problem,
-        config,
-        directory=folder,
-        parameters=SIZES,
-        thresholds=thresholds.running(certificate),
-    )
-    return trained, certificate
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +216,7 @@ def joint():
 
 def test_a_joint_ensemble_is_certified_on_a_graph(joint):
     instance, trained, certificate = joint
-    judged = complete(trained, certificate, executions=[executed(instance)])
+    judged = complete(trained, certificate, executions=[ProgramRun.of(instance)])
     assert judged.exact
     steps = instance.num_steps
     assert judged.verdict() == (
@@ -270,86 +240,3 @@ def test_the_match_sets_of_a_joint_ensemble_over_all_states_are_too_many(joint):
     _, trained, certificate = joint
     with pytest.raises(CertificateError, match=r"too many to list.*name a graph to cover instead"):
         complete(trained, certificate, limit=1000)
-
-
-def test_a_template_without_conditions_always_matches():
-    program = Program(
-        "p", pipeline.find_algorithm("bfs").program(**SIZES).layout, (template({}, [0]),)
-    )
-    instance = pipeline.prepare("bfs", nx.path_graph(2), parameters=SIZES)
-    run = executed(instance)._replace(initial=np.zeros((2, program.layout.num_bits), bool))
-    assert occurring_sets(program, [run]).tolist() == [[True]]
-
-
-@pytest.fixture
-def stored(folder, bfs, tmp_path):
-    """Its ensemble, to be certified by the command."""
-    shutil.copytree(folder, tmp_path / "bfs")
-    return tmp_path / "bfs"
-
-
-# The command.
-
-
-def test_the_command_certifies_and_stores(stored, tmp_path, capsys):
-    out = tmp_path / "out.json"
-    assert main(["certify", "bfs", "--ensemble", str(stored), "--out", str(out)]) == 0
-    shown = capsys.readouterr().out
-    assert "EXACT on every graph with degree at most 2" in shown
-    assert recheck([str(out), str(stored)]) == 0
-    assert main(["certify", "bfs", "--ensemble", str(stored), "--json"]) == 0
-    capsys.readouterr()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["dfs", "--ensemble", "FOLDER"], "learned bfs, not dfs"),
-        (["bfs", "--ensemble", "FOLDER", "--degree", "3"], "has its sizes"),
-        (["bfs", "--ensemble", "FOLDER", "--out", "FOLDER/c.json"], "beside it"),
-        (["bfs", "--ensemble", "FOLDER", "--graph", "path:3", "--all-states"], "exclude"),
-        (["bfs", "--degree", "2", "--word", "2", "--all-states"], "go with --ensemble"),
-        (["bfs"], "needs --degree and --word"),
-    ],
-)
-def test_bad_input_is_refused_in_one_line(stored, capsys, arguments, message):
-    filled = [a.replace("FOLDER", str(stored)) for a in arguments]
-    assert main(["certify", *filled]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ({"degree": 2, "slots": 4, "word": 1, "depth": 1}, "bfs does not have the sizes degree"),
-        ({"degree": 2}, "bfs does not have the sizes degree"),
-        (
-            {"degree": 10**9, "slots": 4, "word": 1},
-            "degree 1000000000 is none of this ensemble's size",
-        ),
-        ({"degree": -1, "slots": 4, "word": 1}, "degree -1 is none of this ensemble's size"),
-        ({"degree": 2, "slots": 4, "word": 2}, "was trained for program"),
-        ({"degree": "2", "slots": 4, "word": 1}, "parameters.degree is '2', not of type int"),
-    ],
-)
-def test_sizes_that_are_not_the_ensembles_are_refused_at_once(stored, capsys, sizes, message):
-    path = stored / "ensemble.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"parameters": sizes}))
-    assert main(["certify", "bfs", "--ensemble", str(stored)]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-
-
-def test_a_joint_ensemble_is_certified_on_a_graph_with_its_own_message(tmp_path, capsys):
-    folder = str(tmp_path / "joint")
-    words = ["flooding", "path:3", "--message", "1", "--ensemble-kind", "joint"]
-    assert main(["train", *words, "--members", "12", "--width", "1024", "--out", folder]) == 0
-    judge = ["certify", "flooding", "--ensemble", folder, "--graph", "path:3"]
-    capsys.readouterr()
-    assert main([*judge, "--message", "1", "--source", "1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["exact"] is True
-    assert main(judge) == 2  # the default message has other bits
-    assert main(["certify", "flooding", "--degree", "2", "--word", "1", "--message", "1"]) == 2

@@ -6,8 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensemble.test_gaussian import encoded, random_sets
-from support.ensembles import MIXED, joint, member_outputs, train_at_once
+from support.ensembles import (
+    MIXED,
+    encoded,
+    joint,
+    member_outputs,
+    random_sets,
+    train_at_once,
+)
 
 from ntkexec.complexity import collect, random_instances
 from ntkexec.complexity.rounding import float32_certificate
@@ -44,7 +50,9 @@ def in_float32(weights, config, order, products=jnp.float32):
 def test_the_error_of_float32_stays_within_the_bound_in_any_order(draw):
     config = EnsembleConfig(members=3, width=256, draw=draw, weight_std=1.5)
     weights = train_chunk(PROBLEM, config, Chunk(0, 0, 3))
-    means, bound = evaluation.evaluate(evaluation.networks_of(weights, config, 0), SETS)
+    members = evaluation.networks_of(Ensemble(PROBLEM, config, (weights,)), 0)
+    found = evaluation.evaluate(members, SETS)
+    means, bound = found.mean, found.error()
     one_by_one = [member_outputs(weights, config, i, 0, STATES) for i in range(3)]
     np.testing.assert_allclose(means, np.mean(one_by_one, axis=0), atol=1e-13)
     rng = np.random.default_rng(0)

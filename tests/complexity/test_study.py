@@ -196,6 +196,24 @@ def test_a_study_says_what_was_measured_and_the_bounds_hold():
     assert data["bounds"]["lower"] <= found.bounds.union
     assert data["stable"] == list(found.stable)
     assert len(data["certainty"]["measured"]) == len(data["certainty"]["members"])
+    # Fields in their order, and what follows from them.
+    names = [field.name for field in dataclasses.fields(found)]
+    assert list(data) == [*names, "median", "quantile_99", "median_interval"]
+    for name in ("bounds", "certainty"):
+        fields = dataclasses.asdict(getattr(found, name))
+        assert list(data[name]) == list(fields)
+        assert data[name] == json.loads(json.dumps(fields))
+
+
+def test_a_study_shows_itself_in_a_line_and_as_a_table():
+    found = dataclasses.replace(small_study(), algorithm="<i>")
+    assert repr(found) == (
+        f"Study(<i>, joint, gaussian, thresholds bit: 40 repetitions on 6 graphs, "
+        f"median N {found.median:g})"
+    )
+    page = found._repr_html_()
+    assert "<b>Study of &lt;i&gt;</b>" in page
+    assert f"<th>N by lower</th><td>{found.bounds.lower:,}</td>" in page
 
 
 def test_a_study_with_too_few_members_says_so():

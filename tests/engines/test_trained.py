@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.ensembles import EPS32, MIXED, joint, member_outputs, train_at_once
+from support.ensembles import (
+    EPS32,
+    MIXED,
+    by_engine,
+    joint,
+    member_outputs,
+    train_at_once,
+)
 from support.programs import FEW, TYPE_CHECKED_STRATEGIES, matched_table, small_programs
 
 from ntkexec.engines import trained
@@ -66,13 +73,6 @@ def one_by_one(ensemble, states):
             mean = np.mean(outputs, axis=0)[:, : len(component.bits)]
             means[list(component.bits)] = mean.T
     return means
-
-
-def by_engine(ensemble, states):
-    problem = ensemble.problem
-    thresholds = np.ones((problem.program.layout.num_bits, problem.max_matches + 1))
-    update = uncertified_engine(ensemble, thresholds)
-    return np.asarray(update.means(encode(update.encoding, jnp.asarray(states.T))))
 
 
 # Float32 sums of some hundred terms of size up to 10.

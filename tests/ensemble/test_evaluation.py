@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from engines.test_trained import by_engine
-from support.ensembles import MIXED, train_at_once
+from support.ensembles import MIXED, by_engine, train_at_once
 
 from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig, evaluation
 from ntkexec.ensemble.evaluation import Networks, evaluate
@@ -45,17 +44,17 @@ def test_float32_sums_in_any_order_stay_within_the_bound(seed):
     found = evaluate(nets, ALL_SETS)
     order = np.random.default_rng(seed).permutation(3 * 64)
     off = np.abs(naively(nets, ALL_SETS, np.float32, order) - found.mean)
-    assert (off <= found.error).all()
-    assert off.max() > found.error.max() / 1000  # the bound is no wild guess
+    assert (off <= found.error()).all()
+    assert off.max() > found.error().max() / 1000  # the bound is no wild guess
 
 
 def test_half_precision_breaks_the_bound_for_float32():
     nets = networks()
     found = evaluate(nets, ALL_SETS)
     half = naively(nets, ALL_SETS, np.float16, range(3 * 64))
-    assert (np.abs(half - found.mean) > found.error).any()
-    wider = evaluate(nets, ALL_SETS, roundoff=2.0**-11)
-    assert (np.abs(half - wider.mean) <= wider.error).all()
+    assert (np.abs(half - found.mean) > found.error()).any()
+    wider = evaluate(nets, ALL_SETS)
+    assert (np.abs(half - wider.mean) <= wider.error(2.0**-11)).all()
 
 
 def test_the_mean_is_that_of_the_members():
@@ -68,7 +67,7 @@ def test_the_mean_is_that_of_the_members():
 def test_without_a_match_the_output_is_0_and_certain():
     found = evaluate(networks(), ALL_SETS[:1])
     assert not found.mean.any()
-    assert not found.error.any()
+    assert not found.error().any()
 
 
 def test_padding_inputs_do_not_enter():
@@ -98,7 +97,7 @@ def test_products_of_rounded_factors_stay_within_their_bound(products, kind):
     """Factors in bfloat16, sums in float32: what matrix units do."""
     nets = networks()
     members, num_inputs, width = nets.hidden.shape
-    found = evaluation.sums(nets, ALL_SETS)
+    found = evaluate(nets, ALL_SETS)
     first = jnp.concatenate(list(nets.hidden), axis=1) * np.float32(1.3 / num_inputs**0.5)
     second = jnp.concatenate(list(nets.output)) * np.float32(1.3 / width**0.5 / members)
     x = ALL_SETS / np.sqrt(np.maximum(ALL_SETS.sum(axis=1, keepdims=True), 1))
@@ -130,11 +129,10 @@ def trained(draw, **options):
 def by_component(networks, states):
     """Means and errors of every component's bit, by the evaluation of certificates."""
     matched = states[:, : PROBLEM.program.num_templates]
-    for stack, weights in zip(PROBLEM.stacks, networks.weights, strict=True):
-        for place, index in enumerate(stack.components):
-            component = PROBLEM.components[index]
-            own = evaluation.networks_of(weights, networks.config, place, len(component.bits))
-            yield component.bits[0], *evaluate(own, matched[:, list(component.templates)])
+    for index, component in enumerate(PROBLEM.components):
+        own = matched[:, list(component.templates)]
+        found = evaluate(evaluation.networks_of(networks, index), own)
+        yield component.bits[0], found.mean, found.error()
 
 
 ALL_STATES = np.zeros((128, MIXED.layout.num_bits), bool)
@@ -174,8 +172,8 @@ def test_a_linearised_unit_on_the_edge_may_fall_on_either_side():
     )
     both, one = np.array([[True, True]]), np.array([[True, False]])
     passes_on = 8 * np.sqrt(2) / np.sqrt(2)
-    assert evaluate(nets, both).error.item() > passes_on
-    assert evaluate(nets, one).error.item() < 1e-4
+    assert evaluate(nets, both).error().item() > passes_on
+    assert evaluate(nets, one).error().item() < 1e-4
 
 
 @pytest.mark.parametrize("weight_std", [1e25, 1e200, 1e-40, 1e-200])
@@ -183,11 +181,11 @@ def test_what_leaves_the_range_of_float32_has_no_bound(weight_std):
     """Run in float32, such networks give infinities, nan or nothing."""
     nets = networks()._replace(weight_std=weight_std)
     with np.errstate(over="ignore", invalid="ignore"):
-        error = evaluate(nets, ALL_SETS).error
+        error = evaluate(nets, ALL_SETS).error()
     assert not error[0].any()
     assert not np.isfinite(error[1:]).any()
     # The twin: far from both ends there is one.
-    assert np.isfinite(evaluate(nets._replace(weight_std=1e5), ALL_SETS).error).all()
+    assert np.isfinite(evaluate(nets._replace(weight_std=1e5), ALL_SETS).error()).all()
 
 
 @pytest.mark.parametrize("drop", ["truncated", "rounded"])
@@ -208,7 +206,7 @@ def test_factors_that_lose_13_bits_stay_within_the_bound_for_tf32(drop):
     first = np.concatenate(list(nets.hidden), axis=1) * (1.3 / num_inputs**0.5)
     second = np.concatenate(list(nets.output)) * (1.3 / width**0.5 / members)
     active = tf32(np.maximum(tf32(evaluation.encoded(ALL_SETS)) @ tf32(first), 0))
-    found = evaluation.sums(nets, ALL_SETS)
+    found = evaluate(nets, ALL_SETS)
     off = np.abs(active @ tf32(second) - found.mean)
     assert (off <= found.error_with("tf32")).all()
     assert (off > found.error()).any()

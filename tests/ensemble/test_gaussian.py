@@ -9,7 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from support.ensembles import MIXED, joint, member_outputs, program, train_at_once
+from support.ensembles import (
+    MIXED,
+    encoded,
+    joint,
+    member_outputs,
+    program,
+    random_sets,
+    train_at_once,
+)
 
 import ntkexec
 from ntkexec import executor, pipeline
@@ -22,20 +30,6 @@ from ntkexec.runtime.precision import float64
 from ntkexec.theory import predictor
 
 CONFIG = EnsembleConfig(members=4, draw="gaussian")
-
-
-def random_sets(num_templates, num, seed=0):
-    """Distinct non-empty sets of matched templates."""
-    rng = np.random.default_rng(seed)
-    sets = rng.random((num, num_templates)) < rng.random((num, 1))
-    sets[~sets.any(axis=1), 0] = True
-    return np.unique(sets, axis=0)
-
-
-def encoded(sets, num_inputs):
-    x = np.zeros((len(sets), num_inputs))
-    x[:, : sets.shape[1]] = sets / np.sqrt(sets.sum(axis=1, keepdims=True))
-    return x
 
 
 # The closed form.

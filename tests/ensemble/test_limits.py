@@ -9,7 +9,7 @@ import pytest
 from ntkexec import pipeline
 from ntkexec.ensemble import EnsembleConfig, limits
 from ntkexec.errors import EnsembleError, NtkexecError, ProgramError
-from ntkexec.executor.encoding import encoding
+from ntkexec.executor.encoding import index_arrays
 from ntkexec.program.problem import LearningProblem
 from ntkexec.programs.graph import bfs
 from ntkexec.runtime import compilation, memory
@@ -74,7 +74,7 @@ def test_one_bit_with_many_writers_does_not_lengthen_the_lists_of_all_others():
     sizes = []
     for leaves in (300, 600):
         program = pipeline.prepare("flooding", nx.star_graph(leaves), message="1").program
-        arrays = jax.tree.leaves(encoding(LearningProblem(program)))
+        arrays = jax.tree.leaves(index_arrays(LearningProblem(program)))
         sizes.append(sum(array.nbytes for array in arrays))
         # As rectangles, as long as the longest list.
         dense = 2 * 4 * program.layout.num_bits * int(program.num_writers.max())

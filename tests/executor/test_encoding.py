@@ -10,7 +10,7 @@ from support.programs import FEW, TYPE_CHECKED_STRATEGIES, all_states, is_matche
 
 from ntkexec.engines.boolean import boolean_engine
 from ntkexec.engines.kernel import kernel_engine
-from ntkexec.executor.encoding import encode, encoding
+from ntkexec.executor.encoding import encode, index_arrays
 from ntkexec.executor.protocol import decide
 from ntkexec.program.fields import Flag, Word
 from ntkexec.program.layout import Layout
@@ -24,7 +24,7 @@ pytestmark = TYPE_CHECKED_STRATEGIES
 
 
 def encode_states(problem, states):
-    matches = jax.jit(encode)(encoding(problem), jnp.asarray(states.T))
+    matches = jax.jit(encode)(index_arrays(problem), jnp.asarray(states.T))
     return {name: np.asarray(getattr(matches, name)) for name in ("matched", "count", "active")}
 
 
@@ -114,6 +114,6 @@ def test_counts_beyond_a_byte_do_not_overflow(size):
 def test_a_bit_that_nothing_writes_belongs_to_no_component_of_a_factored_problem():
     layout = Layout((Flag("a"), Flag("b"), Flag("c")))
     program = Program("p", layout, (template({0: 1}, [0]), template({1: 1}, [2])))
-    arrays = encoding(LearningProblem(program))
+    arrays = index_arrays(LearningProblem(program))
     assert np.asarray(arrays.component_of_bit).tolist() == [0, 2, 1]
     assert np.asarray(arrays.num_writers).tolist() == [1, 0, 1]

@@ -1,7 +1,9 @@
 """Small learning problems and weights that several tests of ensembles share."""
 
+import jax.numpy as jnp
 import numpy as np
 
+from ntkexec.engines.trained import uncertified_engine
 from ntkexec.ensemble.training import Chunk, Weights, chunks, join, train_chunk
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
@@ -87,3 +89,26 @@ def equal_weights(first: Weights, second: Weights):
 
 def joint(example, **options):
     return LearningProblem(example, "joint", **options)
+
+
+def random_sets(num_templates, num, seed=0):
+    """Distinct non-empty sets of matched templates."""
+    rng = np.random.default_rng(seed)
+    sets = rng.random((num, num_templates)) < rng.random((num, 1))
+    sets[~sets.any(axis=1), 0] = True
+    return np.unique(sets, axis=0)
+
+
+def encoded(sets, num_inputs):
+    """The sets as networks of so many inputs read them."""
+    x = np.zeros((len(sets), num_inputs))
+    x[:, : sets.shape[1]] = sets / np.sqrt(sets.sum(axis=1, keepdims=True))
+    return x
+
+
+def by_engine(ensemble, states):
+    """Means of all bits, bit-major, as they run."""
+    problem = ensemble.problem
+    thresholds = np.ones((problem.program.layout.num_bits, problem.max_matches + 1))
+    update = uncertified_engine(ensemble, thresholds)
+    return np.asarray(update.means(encode(update.encoding, jnp.asarray(states.T))))

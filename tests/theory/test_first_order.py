@@ -111,7 +111,7 @@ def test_for_a_joint_program_it_needs_no_training_either():
     instance = pipeline.prepare("flooding", nx.random_regular_graph(3, 12, seed=0))
     problem = LearningProblem(instance.program, "joint")
     (part,) = collect(problem, [instance]).components
-    sets = (part.encoded() > 0).astype(float)
+    sets = part.matched.astype(float)
     sets = sets[sets.sum(axis=1) > 1]
     (target,) = problem.targets(problem.stacks[0])
     plan = schedule_for(*target.shape, 2048, tolerance=1e-4)

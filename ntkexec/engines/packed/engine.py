@@ -7,14 +7,16 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ntkexec.engines.packed.comparison import Comparison
-from ntkexec.engines.packed.execution import Moment, Prepared, prepare
+from ntkexec.engines.packed.comparison import check_packed_step
+from ntkexec.engines.packed.execution import PackedExecution, PackedState, prepare
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.reliance import certified_kernel
 from ntkexec.errors import ProgramError
 from ntkexec.executor import Execution, Options
 from ntkexec.executor.encoding import Encoding, Matches
 from ntkexec.executor.protocol import Engine
+from ntkexec.executor.stepping import step_by_step
+from ntkexec.executor.verification import StepCheck
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
 from ntkexec.theory.certificate import Certificate
@@ -61,38 +63,43 @@ class PackedEngine:
             return _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
         return self._step_by_step(prepared, graphs, options)
 
-    def _step_by_step(self, prepared: Prepared, graphs: GraphsTuple, options: Options) -> Execution:
-        layout, mask = self.packed.program.layout, options.node_mask
-        comparison = Comparison(self.plain, layout, mask) if options.verify else None
-        now, states = prepared.start, np.asarray(graphs.nodes, bool)
-        trace, round_start = [states], states
-        done = options.halt_bit is not None and bool(states[mask, options.halt_bit].all())
-        while now.step < options.num_steps and not done:
-            before = now
-            decided, now = prepared.step(before)
+    def _step_by_step(
+        self, prepared: PackedExecution, graphs: GraphsTuple, options: Options
+    ) -> Execution:
+        program, now = self.packed.program, prepared.start
+
+        def advance(
+            step: int, states: Bool[np.ndarray, "n k"]
+        ) -> tuple[Bool[np.ndarray, "n k"], StepCheck | None]:
+            nonlocal now
+            decided, now = prepared.step(now)
             after = prepared.states(now.clock, now.rows)
-            if comparison is not None:
-                comparison.add(before.step, states, prepared.states(now.clock, decided))
-            if options.trace:
-                trace.append(after)
-            if options.halt_bit is not None:
-                done = bool(after[mask, options.halt_bit].all())
-            elif (
-                options.until == "fixed-point" and now.step % self.packed.program.round_length == 0
-            ):
-                done = np.array_equal(after[mask], round_start[mask])
-                round_start = after
-            states = after
+            if not options.verify:
+                return after, None
+            bits = prepared.states(now.clock, decided)
+            mask, layout = options.node_mask, program.layout
+            return after, check_packed_step(self.plain, layout, mask, step, states, bits)
+
+        walk = step_by_step(
+            self.plain,
+            np.asarray(graphs.nodes, bool),
+            options,
+            advance,
+            round_length=program.round_length,
+        )
         return dataclasses.replace(
-            _execution(prepared, graphs, now, states),
-            stopped=options.until if done else "steps",
-            verification=None if comparison is None else comparison.result(),
-            trace=np.stack(trace) if options.trace else None,
+            _execution(prepared, graphs, now, walk.states),
+            stopped=walk.stopped,
+            verification=walk.verification,
+            trace=walk.trace,
         )
 
 
 def _execution(
-    prepared: Prepared, graphs: GraphsTuple, now: Moment, states: Bool[np.ndarray, "n k"]
+    prepared: PackedExecution,
+    graphs: GraphsTuple,
+    now: PackedState,
+    states: Bool[np.ndarray, "n k"],
 ) -> Execution:
     return Execution(
         graphs=graphs._replace(nodes=states),

@@ -49,7 +49,7 @@ SPECIALISED_NODES = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
-class Moment:
+class PackedState:
     """An execution between two steps.
 
     Args:
@@ -70,7 +70,7 @@ class Moment:
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class PackedExecution:
     """All that an execution on packed states needs.
 
     Args:
@@ -87,13 +87,13 @@ class Prepared:
     packed: PackedProgram
     orbit: Orbit
     neighbours: Neighbours
-    start: Moment
+    start: PackedState
     num_nodes: int
     edges: tuple[Int32[np.ndarray, "e"], Int32[np.ndarray, "e"]]
     mesh: Mesh | None = None
     border: Border | None = None
 
-    def run(self, num_steps: int) -> Moment:
+    def run(self, num_steps: int) -> PackedState:
         """After `num_steps` steps, whole turns of the clock in one compiled loop."""
         now, ring = self.start, self.orbit.ring
         while now.step < min(num_steps, len(self.orbit.head)):
@@ -110,7 +110,7 @@ class Prepared:
             _, now = self.step(now)
         return now
 
-    def _small(self, now: Moment, turns: int, tail: tuple[Clock, ...]) -> Moment:
+    def _small(self, now: PackedState, turns: int, tail: tuple[Clock, ...]) -> PackedState:
         """Turns of the clock and the steps that are left, in one call with few arrays."""
         changing, fixed = self._division(now)
         rows = [np.asarray(row) for row in (*changing.values(), *fixed.values())]
@@ -132,11 +132,11 @@ class Prepared:
             now, turns * len(self.orbit.ring) + len(tail), found, _total(met), seconds
         )
 
-    def sparse_turns(self, now: Moment, turns: int) -> tuple[Moment, int]:
+    def sparse_turns(self, now: PackedState, turns: int) -> tuple[PackedState, int]:
         """As many turns of the clock as only some nodes need take part in; see `frontier`.
 
         Returns:
-            The moment after them, and how many turns are left.
+            The state after them, and how many turns are left.
         """
         changing, fixed = self._division(now)
         if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
@@ -165,8 +165,8 @@ class Prepared:
         table = neighbour_table(receivers[order], senders[order], self.num_nodes)
         return compress(by_word(table), table.shape[1] - 1)
 
-    def step(self, now: Moment) -> tuple[Rows, Moment]:
-        """One step: what it decided, before messages were exchanged, and the moment after it."""
+    def step(self, now: PackedState) -> tuple[Rows, PackedState]:
+        """One step: what it decided, before messages were exchanged, and the state after it."""
         (decided, after, met), *seconds = self._call(
             single_step, sharded_step, now.rows, self.neighbours, clock=now.clock
         )
@@ -175,7 +175,7 @@ class Prepared:
         held = {bit: row for bit, row in now.rows.items() if bit in kept}
         return held | decided, self._after(now, 1, held | after, _total(met), seconds)
 
-    def _division(self, now: Moment) -> tuple[Rows, Rows]:
+    def _division(self, now: PackedState) -> tuple[Rows, Rows]:
         """The rows that may be 1 when the ring begins: those that it may change, and the others."""
         ring = self.orbit.ring
         possible = self.packed.possible_when_ring_starts(frozenset(now.rows), ring)
@@ -189,7 +189,7 @@ class Prepared:
         fixed = {bit: row for bit, row in rows.items() if bit in kept and bit < self.packed.split}
         return {bit: row for bit, row in rows.items() if bit not in fixed}, fixed
 
-    def _turn(self, now: Moment, turns: int) -> Moment:
+    def _turn(self, now: PackedState, turns: int) -> PackedState:
         ring = self.orbit.ring
         changing, fixed = self._division(now)
         (changing, met), *seconds = self._call(
@@ -238,8 +238,10 @@ class Prepared:
         anywhere = messages - own.covered
         return sum(not messages.isdisjoint(column) for column in columns) + len(anywhere)
 
-    def _after(self, now: Moment, steps: int, rows: Rows, met: int, seconds: list[float]) -> Moment:
-        return Moment(
+    def _after(
+        self, now: PackedState, steps: int, rows: Rows, met: int, seconds: list[float]
+    ) -> PackedState:
+        return PackedState(
             now.step + steps,
             self.orbit.at(now.step + steps),
             rows,
@@ -260,7 +262,7 @@ class Prepared:
 
 def prepare(
     packed: PackedProgram, graphs: GraphsTuple, *, devices: Sequence[jax.Device] | None = None
-) -> Prepared:
+) -> PackedExecution:
     """States and graph of an execution in packed form, with all that can be proven of them.
 
     Args:
@@ -292,14 +294,16 @@ def prepare(
             None if tables.slots is None else jnp.asarray(tables.slots),
             jnp.asarray(tables.valid),
         )
-        return Prepared(packed, orbit, neighbours, Moment(0, orbit.at(0), start), num_nodes, edges)
+        return PackedExecution(
+            packed, orbit, neighbours, PackedState(0, orbit.at(0), start), num_nodes, edges
+        )
     mesh = Mesh(np.asarray(devices), (AXIS,))
     tables, border = divide(tables, num_nodes, len(devices))
     fill = len(tables.valid) - rows.shape[1]
     start = {bit: place(mesh, np.pad(rows[bit], (0, fill)), ROW) for bit in possible}
     neighbours = place_tables(mesh, tables)
-    moment = Moment(0, orbit.at(0), start)
-    return Prepared(packed, orbit, neighbours, moment, num_nodes, edges, mesh, border)
+    state = PackedState(0, orbit.at(0), start)
+    return PackedExecution(packed, orbit, neighbours, state, num_nodes, edges, mesh, border)
 
 
 def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:

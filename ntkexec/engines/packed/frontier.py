@@ -24,7 +24,7 @@ from ntkexec.engines.packed.indices import Indices
 from ntkexec.engines.packed.neighbours import Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
 from ntkexec.engines.packed.rows import FULL, WORD_BITS
-from ntkexec.engines.packed.step import step
+from ntkexec.engines.packed.step import advance
 from ntkexec.runtime import compilation
 
 # Turns in one window, and words that it may always grow by.
@@ -104,7 +104,7 @@ class Window:
         return [self.silence.at[self.words].set(row, mode="drop") for row in rows]
 
 
-class Turned(NamedTuple):
+class WindowResult(NamedTuple):
     """What a turn did to the words of a window.
 
     changing: all words of the rows that may change; (rows, w).
@@ -136,7 +136,7 @@ def turn_window(
     ring: tuple[Clock, ...],
     changing_bits: tuple[int, ...],
     fixed_bits: tuple[int, ...],
-) -> Turned:
+) -> WindowResult:
     """Turns of the clock on some words.
 
     Args:
@@ -171,11 +171,11 @@ def turn_window(
     constant: Rows = dict(zip(fixed_bits, pick(fixed), strict=True))
     nothing = jnp.zeros_like(wait)
 
-    def once(_: Array, carry: _Turning) -> _Turning:
+    def once(_: Array, carry: _WindowState) -> _WindowState:
         rows: Rows = dict(zip(changing_bits, carry.rows, strict=True)) | constant
         spoke, collisions = nothing, carry.collisions
         for clock in ring:
-            done = step(packed, rows, clock, here)
+            done = advance(packed, rows, clock, here)
             for bit, row in done.rows.items():
                 # What is held contains what was sent.
                 if bit >= packed.split:
@@ -183,13 +183,13 @@ def turn_window(
             rows, collisions = done.rows, collisions + done.collisions
         new = jnp.stack([rows.get(bit, nothing) for bit in changing_bits])
         moved = _any(new ^ carry.rows)
-        return _Turning(new, carry.moved | moved, ~(moved | spoke), collisions)
+        return _WindowState(new, carry.moved | moved, ~(moved | spoke), collisions)
 
-    start = _Turning(old, nothing, nothing, jnp.zeros((), jnp.int32))
+    start = _WindowState(old, nothing, nothing, jnp.zeros((), jnp.int32))
     new, moved, quiet, collisions = jax.lax.fori_loop(0, num_turns, once, start)
     waits = ~_any(new ^ after[:, None]) & valid
     rests = (rest & ~moved) | quiet
-    return Turned(
+    return WindowResult(
         changing.at[:, words].set(new, mode="drop"),
         waiting.at[words].set(waits, mode="drop"),
         resting.at[words].set(rests, mode="drop"),
@@ -198,7 +198,7 @@ def turn_window(
     )
 
 
-class _Turning(NamedTuple):
+class _WindowState(NamedTuple):
     """A window between two turns: its rows, who changed so far, who was quiet in the last turn."""
 
     rows: UInt32[Array, "k a"]

@@ -7,22 +7,20 @@ union of the matched templates is their decision; every other set becomes a corr
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ntkexec.engines.gaussian import GaussianEngine
 from ntkexec.engines.packed.engine import PackedEngine
 from ntkexec.engines.packed.plan import Correction, PackedProgram
 from ntkexec.engines.trained import ensemble_engine
-from ntkexec.ensemble import Ensemble, GaussianEnsemble, evaluation
-from ntkexec.errors import EnsembleError
-from ntkexec.program.invariants import AtMost
-from ntkexec.program.templates import Template
+from ntkexec.ensemble import Ensemble, GaussianEnsemble
+from ntkexec.ensemble.decisions import decisions_of
+from ntkexec.errors import CertificateError, EnsembleError
+from ntkexec.program.match_sets import MAX_SETS, all_match_sets
 from ntkexec.theory.certificate import Certificate
 
-MAX_SETS = 1 << 20
 MAX_CORRECTIONS = 256
 
 
@@ -85,84 +83,39 @@ def tabulate(networks: Ensemble, thresholds: Float[np.ndarray, "k m"]) -> Table:
     problem = networks.problem
     invariants = problem.program.kept_invariants
     num_sets, corrections, margin, error = 0, list[Correction](), np.inf, 0.0
-    for stack, weights in zip(problem.stacks, networks.weights, strict=True):
-        for position, index in enumerate(stack.components):
-            component = problem.components[index]
-            templates = [problem.program.templates[t] for t in component.templates]
-            sets = matching_sets(templates, invariants)
-            if sets is None:
-                raise EnsembleError(
-                    f"a {problem.kind} learning problem of {len(templates)} templates has more than "
-                    f"{MAX_SETS:,} sets of matches; use the engine 'ensemble'"
-                )
-            num_sets += len(sets)
-            found = evaluation.evaluate(
-                evaluation.networks_of(weights, networks.config, position, len(component.bits)),
-                sets,
+    for index, component in enumerate(problem.components):
+        templates = [problem.program.templates[t] for t in component.templates]
+        try:
+            sets = all_match_sets(templates, invariants, limit=MAX_SETS)
+        except CertificateError:
+            raise EnsembleError(
+                f"a {problem.kind} learning problem of {len(templates)} templates has more than "
+                f"{MAX_SETS:,} sets of matches; use the engine 'ensemble'"
+            ) from None
+        num_sets += len(sets)
+        decided = decisions_of(networks, index, sets, thresholds)
+        distances, errors = np.abs(decided.distance), decided.evaluation.error()
+        margin, error = min(margin, float(distances.min())), max(error, float(errors.max()))
+        # What is no number is no margin.
+        unsure = ~(distances > errors)
+        if unsure.any():
+            column = int(np.flatnonzero(unsure.any(axis=0))[0])
+            raise EnsembleError(
+                f"the networks decide {problem.program.layout.bit_names[component.bits[column]]} by a "
+                f"margin of {distances[:, column].min():.1e}, within the rounding error of float32; "
+                "use the engine 'ensemble', or more networks"
             )
-            for column, bit in enumerate(component.bits):
-                writes = problem.writes(index)[:, column]
-                means, errors = found.mean[:, column], found.error[:, column]
-                margins = means - thresholds[bit, sets.sum(axis=1)]
-                margin = min(margin, float(np.abs(margins[errors != 0]).min(initial=np.inf)))
-                error = max(error, float(errors.max()))
-                # An exact 0 is decided whatever its margin; nan is no margin.
-                if not ((np.abs(margins) > errors) | (errors == 0)).all():
-                    raise EnsembleError(
-                        f"the networks decide {problem.program.layout.bit_names[bit]} by a margin of "
-                        f"{np.abs(margins).min():.1e}, within the rounding error of float32; "
-                        "use the engine 'ensemble', or more networks"
-                    )
-                wrong = (margins > 0) != sets[:, writes].any(axis=1)
-                corrections += [
-                    Correction(
-                        bit,
-                        tuple(t for t, on in zip(component.templates, row, strict=True) if on),
-                        tuple(t for t, on in zip(component.templates, row, strict=True) if not on),
-                    )
-                    for row in sets[wrong][: MAX_CORRECTIONS + 1]
-                ]
+        corrections += [
+            Correction(
+                component.bits[column],
+                tuple(t for t, on in zip(component.templates, sets[row], strict=True) if on),
+                tuple(t for t, on in zip(component.templates, sets[row], strict=True) if not on),
+            )
+            for column, row in np.argwhere(~decided.right.T)[: MAX_CORRECTIONS + 1].tolist()
+        ]
         if len(corrections) > MAX_CORRECTIONS:
             raise EnsembleError(
                 f"the networks decide more than {MAX_CORRECTIONS} sets of matches wrong; use the "
                 "engine 'ensemble', or more networks"
             )
     return Table(num_sets, tuple(corrections), margin, error)
-
-
-def matching_sets(
-    templates: Sequence[Template], invariants: Sequence[AtMost]
-) -> Bool[np.ndarray, "p t"] | None:
-    """All sets of templates that some valid state may match, perhaps more; None if too many.
-
-    A set is left out if two of its conditions contradict each other, or if what they require to be
-    1 breaks an invariant.
-    """
-    read = sorted({bit for entry in templates for bit, _ in entry.condition})
-    column = {bit: index for index, bit in enumerate(read)}
-    groups = [
-        (found.bound, [[column[b] for b in group if b in column] for group in found.groups])
-        for found in invariants
-    ]
-    relevant = [
-        (bound, [group for group in found if group])
-        for bound, found in groups
-        if sum(map(bool, found)) > bound
-    ]
-    sets = np.zeros((1, len(templates)), bool)
-    ones, zeros = np.zeros((2, 1, len(read)), bool)
-    for index, entry in enumerate(templates):
-        on = [column[bit] for bit, value in entry.condition if value]
-        off = [column[bit] for bit, value in entry.condition if not value]
-        fits = ~(zeros[:, on].any(axis=1) | ones[:, off].any(axis=1))
-        new_sets, new_ones, new_zeros = sets[fits], ones[fits], zeros[fits]
-        new_sets[:, index], new_ones[:, on], new_zeros[:, off] = True, True, True
-        for bound, found in relevant:
-            occupied = sum(new_ones[:, group].any(axis=1).astype(int) for group in found)
-            valid = occupied <= bound
-            new_sets, new_ones, new_zeros = new_sets[valid], new_ones[valid], new_zeros[valid]
-        if len(sets) + len(new_sets) > MAX_SETS:
-            return None
-        sets = np.concatenate([sets, new_sets])
-        ones, zeros = np.concatenate([ones, new_ones]), np.concatenate([zeros, new_zeros])
-    return sets

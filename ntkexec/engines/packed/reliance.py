@@ -6,9 +6,10 @@ from jaxtyping import Bool
 from ntkexec.engines.kernel import KernelEngine, kernel_engine
 from ntkexec.errors import CertificateError
 from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.rounding import FLOAT32, relative_error
 
-# Rounding of a * excess + background, compared with a threshold: three operations in float32.
-ROUNDING = 4 * float(np.finfo(np.float32).eps)
+# Of a * excess + background, compared with a threshold: three operations.
+ROUNDING = relative_error(3, FLOAT32)
 
 
 def kernel_is_union(engine: KernelEngine, certificate: Certificate) -> str:

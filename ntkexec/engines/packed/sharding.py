@@ -16,7 +16,7 @@ from ntkexec.engines.packed.indices import compress
 from ntkexec.engines.packed.neighbours import AXIS, Halo, Neighbours, Rows, Tables
 from ntkexec.engines.packed.plan import Clock, PackedProgram
 from ntkexec.engines.packed.rows import WORD_BITS
-from ntkexec.engines.packed.step import Stepped, run_rings, single_step
+from ntkexec.engines.packed.step import StepResult, run_rings, single_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,10 +153,10 @@ def sharded_rings(
 
 def sharded_step(
     rows: Rows, neighbours: Neighbours, *, packed: PackedProgram, clock: Clock, mesh: Mesh
-) -> Stepped:
-    """`single_step` on every device of the mesh; collisions by device, as in `sharded_rings`."""
+) -> StepResult:
+    """`single_step` on every device of the mesh."""
 
-    def local(*args: Any) -> Stepped:
+    def local(*args: Any) -> StepResult:
         done = single_step(*args, packed=packed, clock=clock)
         return done._replace(collisions=done.collisions[None])
 
@@ -164,7 +164,7 @@ def sharded_step(
         local,
         mesh=mesh,
         in_specs=(ROW, _specs(neighbours)),
-        out_specs=Stepped(cast(Any, ROW), cast(Any, ROW), cast(Any, ROW)),
+        out_specs=StepResult(cast(Any, ROW), cast(Any, ROW), cast(Any, PartitionSpec())),
         check_vma=False,
     )(rows, neighbours)
 

@@ -11,7 +11,7 @@ from ntkexec.engines.packed.neighbours import Neighbours, Rows, exchange
 from ntkexec.engines.packed.plan import Clock, PackedProgram, StepPlan
 
 
-class Stepped(NamedTuple):
+class StepResult(NamedTuple):
     """What a step did.
 
     decided: the update, before messages are exchanged; a row that it keeps is the very same array.
@@ -24,7 +24,7 @@ class Stepped(NamedTuple):
     collisions: Int[Array, ""]
 
 
-def step(packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbours) -> Stepped:
+def advance(packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbours) -> StepResult:
     """One step of all nodes.
 
     Args:
@@ -36,9 +36,9 @@ def step(packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbours
     decided = _update(packed.plan(frozenset(rows), clock), rows, neighbours.valid)
     sent = {bit: row for bit, row in decided.items() if bit >= packed.split}
     if not sent:
-        return Stepped(decided, decided, jnp.zeros((), jnp.int32))
+        return StepResult(decided, decided, jnp.zeros((), jnp.int32))
     held, met = exchange(neighbours, packed.own, sent)
-    return Stepped(decided, decided | held, met)
+    return StepResult(decided, decided | held, met)
 
 
 def run_rings(
@@ -68,7 +68,7 @@ def run_rings(
         now, collisions = carry
         rows = now | fixed
         for clock in ring:
-            done = step(packed, rows, clock, neighbours)
+            done = advance(packed, rows, clock, neighbours)
             rows, collisions = done.rows, collisions + done.collisions
         nothing = jnp.zeros_like(neighbours.valid)
         return {bit: rows.get(bit, nothing) for bit in now}, collisions
@@ -114,7 +114,7 @@ def run_small(
     )
     now = now | constant
     for clock in tail:
-        done = step(packed, now, clock, neighbours)
+        done = advance(packed, now, clock, neighbours)
         now, collisions = done.rows, collisions + done.collisions
     bits = after_tail(packed, tail, changing + fixed)
     nothing = jnp.zeros_like(neighbours.valid)
@@ -134,11 +134,11 @@ def after_tail(
 
 def single_step(
     rows: Rows, neighbours: Neighbours, *, packed: PackedProgram, clock: Clock
-) -> Stepped:
-    """`step`, only with the rows that it does not keep."""
+) -> StepResult:
+    """`advance`, only with the rows that it does not keep."""
     kept = packed.plan(frozenset(rows), clock).kept
-    decided, after, met = step(packed, rows, clock, neighbours)
-    return Stepped(
+    decided, after, met = advance(packed, rows, clock, neighbours)
+    return StepResult(
         {bit: row for bit, row in decided.items() if bit not in kept},
         {bit: row for bit, row in after.items() if bit not in kept or bit >= packed.split},
         met,

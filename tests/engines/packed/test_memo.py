@@ -6,17 +6,14 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from support.programs import is_matched, matched_table, small_programs, valid_states
 
 from ntkexec import ensemble, executor, pipeline
 from ntkexec.engines.packed import memo, memo_engine
-from ntkexec.ensemble import EnsembleConfig, evaluation
+from ntkexec.ensemble import EnsembleConfig, decisions, evaluation
 from ntkexec.errors import EnsembleError
 from ntkexec.graphs import message_passing
-from ntkexec.program.fields import Flag, OneHot, Word
-from ntkexec.program.layout import Layout
-from ntkexec.program.problem import LearningProblem
+from ntkexec.program.fields import Word
+from ntkexec.program.layout import Flag, Layout
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 
@@ -102,51 +99,17 @@ def test_a_run_equals_the_plain_ensembles():
     )
 
 
-@given(small_programs(max_bits=8))
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
-def test_every_valid_states_matches_are_among_the_sets(program):
-    for component in LearningProblem(program).components:
-        templates = [program.templates[t] for t in component.templates]
-        sets = memo.matching_sets(templates, program.layout.invariants)
-        assert len(np.unique(sets, axis=0)) == len(sets)
-        occur = matched_table(program, valid_states(program.layout))[:, list(component.templates)]
-        assert {tuple(row) for row in occur} <= {tuple(row) for row in sets}
-
-
-def test_sets_leave_out_what_cannot_be():
-    layout = Layout((OneHot("choice", 3), Word("free", 2), Flag("out")))
-    choice, free, out = layout.bits("choice"), layout.bits("free"), layout.bit("out")
-    program = Program(
-        "sets",
-        layout,
-        (
-            *(template({bit: 1}, [out]) for bit in choice),
-            template({free[0]: 1}, [out]),
-            template({free[0]: 0, free[1]: 1}, [out]),
-        ),
-    )
-    sets = memo.matching_sets(program.templates, layout.invariants)
-    # None or one of three choices, and nothing or one of two that contradict each other.
-    assert len(sets) == 4 * 3
-    # Without the invariant any of the choices may hold at once.
-    assert len(memo.matching_sets(program.templates, ())) == 8 * 3
-    state = [True, False, False, True, False, False]
-    matched = tuple(is_matched(entry, state) for entry in program.templates)
-    assert matched in {tuple(row) for row in sets.tolist()}
-
-
 def test_rounding_in_float32_stays_within_the_bound():
     program = unions(5)
     certificate, networks = trained(program, width=128)
     plain = pipeline.make_engine("ensemble", certificate, networks)
-    problem, config = certificate.problem, networks.config
-    broken = []
-    for stack, wide, weights in zip(problem.stacks, plain.stacks, networks.weights):
+    problem, broken = certificate.problem, []
+    for stack, wide in zip(problem.stacks, plain.stacks):
         for position, index in enumerate(stack.components):
             size = len(problem.components[index].templates)
             sets = np.array(list(itertools.product((False, True), repeat=size)))[1:]
-            of_place = evaluation.networks_of(weights, config, position, 1)
-            means, errors = (part[:, 0] for part in evaluation.evaluate(of_place, sets))
+            exact = evaluation.evaluate(evaluation.networks_of(networks, index), sets)
+            means, errors = exact.mean[:, 0], exact.error()[:, 0]
             inputs = np.float32(sets) / np.sqrt(np.float32(np.maximum(sets.sum(1), 1)))[:, None]
             hidden = np.asarray(wide.hidden[position, :size])
             rounded = np.maximum(inputs @ hidden, 0) @ np.asarray(wide.output[position, :, 0])
@@ -160,14 +123,14 @@ def test_rounding_in_float32_stays_within_the_bound():
 
 def test_means_that_are_no_numbers_are_refused(monkeypatch):
     certificate, networks = trained(unions(3), width=64)
-    honest = evaluation.evaluate
+    honest = decisions.evaluate
 
     def spoilt(*arguments):
-        means, errors = honest(*arguments)
-        rows = np.arange(len(means))[:, None]
-        return evaluation.Means(np.where(rows == 1, np.nan, means), errors)
+        found = honest(*arguments)
+        rows = np.arange(len(found.mean))[:, None]
+        return dataclasses.replace(found, mean=np.where(rows == 1, np.nan, found.mean))
 
-    monkeypatch.setattr(evaluation, "evaluate", spoilt)
+    monkeypatch.setattr(decisions, "evaluate", spoilt)
     with pytest.raises(EnsembleError, match="margin of nan"):
         pipeline.make_engine("ensemble-memo", certificate, networks)
 
