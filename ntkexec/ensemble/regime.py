@@ -22,7 +22,7 @@ def peak(weights: Sequence[Weights]) -> float | None:
     return max(found) if found else None
 
 
-def warning(
+def alarm(
     problem: LearningProblem, config: EnsembleConfig, weights: Sequence[Weights]
 ) -> str | None:
     """What was wrong with the training, in a sentence; None if nothing was.

@@ -76,7 +76,7 @@ class Ensemble:
     @property
     def overshoot(self) -> str | None:
         """What was wrong with the training, in a sentence; None if nothing was."""
-        return regime.warning(self.problem, self.config, self.weights)
+        return regime.alarm(self.problem, self.config, self.weights)
 
     @property
     def num_parameters(self) -> int:

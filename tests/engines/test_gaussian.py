@@ -108,3 +108,13 @@ def test_compiled_code_cannot_ask(prepared):
     with pytest.raises(jax.errors.TracerArrayConversionError):
         jax.jit(engine.means)(matches)
     engine.means(matches)
+
+
+def test_the_first_mistake_of_too_few_draws_is_explained(prepared):
+    instance, certificate = prepared
+    engines = (engine_of(certificate, members=1, seed=seed) for seed in range(20))
+    runs = ((engine, run(engine, instance)) for engine in engines)
+    engine, found = next(pair for pair in runs if not pair[1].verification.exact)
+    told = executor.diagnose(engine, instance.program, found.verification)
+    assert told.step == found.verification.first_wrong_step
+    assert (told.mean > told.threshold) != told.expected
