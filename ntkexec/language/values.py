@@ -141,7 +141,7 @@ def constant_like(value: Value, number: int) -> Value:
 
 
 def either(values: Sequence[Value]) -> Value:
-    """Bit by bit the union of values of one shape, at most one of which is not 0 at a time."""
+    """Bit by bit the union of values of one shape, of which those that are not 0 at a time are equal."""
     columns = zip(*(bits_of(value) for value in values), strict=True)
     joined = tuple(any_of(column) for column in columns)
     first = values[0]

@@ -75,7 +75,7 @@ def test_float32_is_certified_and_bfloat16_only_where_margins_are_large(kind, me
     )
     problem = LearningProblem(instances[0].program, kind)
     cases = collect(problem, instances)
-    config = EnsembleConfig(members=members, width=512, seed=1)
+    config = EnsembleConfig(members=members, width=512, seed=2)
     networks = Ensemble(problem, config, train_at_once(problem, config))
     found = [
         float32_certificate(networks, cases, products=p, convention="shared")
