@@ -28,13 +28,13 @@ def to_html(data: dict[str, Any]) -> str:
     # "</script" would end the script that holds the data, and after "<!--<script" nothing would.
     text = text.replace("<", "\\u003c")
     page = (_FILES / "viewer.html").read_text(encoding="utf-8")
-    for mark, content in (
-        ("/*STYLE*/", (_FILES / "viewer.css").read_text(encoding="utf-8")),
-        ("/*SCRIPT*/", (_FILES / "viewer.js").read_text(encoding="utf-8")),
-        ("/*DATA*/", text),
+    for mark, name in (
+        ("/*STYLE*/", "viewer.css"),
+        ("/*READING*/", "reading.js"),
+        ("/*VIEWER*/", "viewer.js"),
     ):
-        page = page.replace(mark, content)
-    return page
+        page = page.replace(mark, (_FILES / name).read_text(encoding="utf-8"))
+    return page.replace("/*DATA*/", text)
 
 
 def save(

@@ -1,391 +1,282 @@
-"use strict";
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const el = (id) => document.getElementById(id);
-  const { graph, layout, program, problems, thresholds, trace } = data;
-  const numNodes = graph.names.length, numBits = layout.bit_names.length;
-  const packed = Uint8Array.from(atob(trace.bits), (c) => c.charCodeAt(0));
-  const BLUE = "#0072b2", ORANGE = "#e69f00", BAD = "#d55e00";
-  const SVG = "http://www.w3.org/2000/svg";
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let step = 0, selected = 0, timer = null, shownField = null;
+// What the page shows of it, and what the reader does.
 
-  // States, matches and means.
+const el = (id) => document.getElementById(id);
+const BLUE = "#0072b2", ORANGE = "#e69f00", BAD = "#d55e00";
+const SVG = "http://www.w3.org/2000/svg";
+const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+let step = 0, selected = 0, timer = null, shownField = null;
 
-  function state(at, node) {
-    const bits = new Uint8Array(numBits), start = (at * numNodes + node) * numBits;
-    for (let b = 0; b < numBits; b++) {
-      const place = start + b;
-      bits[b] = (packed[place >> 3] >> (place & 7)) & 1;
-    }
-    return bits;
-  }
+// The picture.
 
-  const matchedIn = (bits) => program.templates.map((t) => t.when.every(([b, v]) => bits[b] === v));
-
-  // What the networks make of a state: for every bit mean, threshold, decision, and what is right.
-  function evaluate(bits) {
-    const matched = matchedIn(bits);
-    const right = new Uint8Array(numBits);
-    program.templates.forEach((t, i) => { if (matched[i]) for (const b of t.then) right[b] = 1; });
-    const mean = new Float32Array(numBits), threshold = new Float32Array(numBits);
-    const count = new Int32Array(numBits);
-    for (const problem of problems) {
-      let pattern = "", m = 0;
-      for (const t of problem.templates) { pattern += matched[t] ? "1" : "0"; m += matched[t]; }
-      const means = problem.means[pattern];
-      problem.bits.forEach((b, i) => { mean[b] = means ? means[i] : NaN; count[b] = m; });
-    }
-    const learned = new Set(problems.flatMap((p) => p.bits));
-    for (let b = 0; b < numBits; b++) {
-      const row = thresholds[b];
-      // A bit that nothing writes belongs to no learning problem; its mean is 0.
-      threshold[b] = row[learned.has(b) ? Math.min(count[b], row.length - 1) : 0];
-    }
-    return { matched, right, mean, threshold, becomes: (b) => (mean[b] > threshold[b] ? 1 : 0) };
-  }
-
-  const memo = new Map();
-  function evaluated(at, node) {
-    const bits = state(at, node), key = bits.join("");
-    if (!memo.has(key)) memo.set(key, evaluate(bits));
-    return memo.get(key);
-  }
-
-  // Fields in words.
-
-  function decode(field, columns, bits) {
-    const on = columns.map((c) => bits[c]);
-    if (field.kind === "flag") return on[0];
-    if (field.kind === "one-hot") {
-      const set = on.flatMap((b, i) => (b ? [i] : []));
-      return set.length ? set.join("+") : "–";
-    }
-    let value = on.reduce((sum, b, i) => sum + b * 2 ** i, 0);
-    // A code above its size stands for nothing; only a wrong step makes one.
-    if (field.kind === "code") return value > field.size ? `${value - 1}?` : value ? value - 1 : "–";
-    if (field.signed && on[on.length - 1]) value -= 2 ** on.length;
-    return value;
-  }
-
-  const show = (field, bits) => {
-    const values = field.columns.map((columns) => decode(field, columns, bits));
-    if (field.kind === "flag") return field.table
-      ? values.flatMap((v, i) => (v ? [i] : [])).join(", ") || "–" : values[0] ? "yes" : "no";
-    if (!field.table) return String(values[0]);
-    return values.flatMap((v, i) => (v === "–" ? [] : [`${i}: ${v}`])).join("  ") || "–";
-  };
-
-  // Colours: cividis for numbers, two Okabe-Ito colours for flags; all safe for the colour-blind.
-  const CIVIDIS = [[0, 34, 78], [53, 69, 108], [102, 105, 112], [148, 142, 119], [200, 184, 102], [254, 232, 56]];
-  function scale(x) {
-    const at = Math.max(0, Math.min(1, x)) * (CIVIDIS.length - 1), i = Math.min(CIVIDIS.length - 2, Math.floor(at));
-    const rgb = CIVIDIS[i].map((c, k) => Math.round(c + (CIVIDIS[i + 1][k] - c) * (at - i)));
-    return rgb;
-  }
-  const css = (rgb) => `rgb(${rgb.join(",")})`;
-  const inkOn = (rgb) => (rgb[0] * 0.3 + rgb[1] * 0.59 + rgb[2] * 0.11 > 140 ? "#000" : "#fff");
-  // The value, or null where the node has none: a field may count only where a flag is set.
-  function valueOf(field, bits) {
-    const gate = field.shown_where && layout.fields.find((f) => f.path === field.shown_where);
-    if (gate && !bits[gate.columns[0][0]]) return null;
-    const value = decode(field, field.columns[0], bits);
-    return typeof value === "number" || /^\d+$/.test(value) ? Number(value) : null;
-  }
-  const plain = layout.fields.filter((f) => !f.table && f.room === "state");
-  const ranges = new Map();
-  function range(field) {
-    if (!ranges.has(field.path)) {
-      let low = Infinity, high = -Infinity;
-      for (let t = 0; t <= trace.steps; t++) for (let v = 0; v < numNodes; v++) {
-        const value = valueOf(field, state(t, v));
-        if (value !== null) { low = Math.min(low, value); high = Math.max(high, value); }
-      }
-      ranges.set(field.path, [low, high]);
-    }
-    return ranges.get(field.path);
-  }
-  function colour(field, bits) {
-    const value = valueOf(field, bits);
-    if (field.kind === "flag") return value ? [0, 114, 178] : [240, 228, 200];
-    if (value === null) return [235, 237, 240];
-    if (field.kind === "one-hot") return scale(value / Math.max(1, field.columns[0].length - 1));
-    const [low, high] = range(field);
-    return high > low ? scale((value - low) / (high - low)) : scale(0.5);
-  }
-
-  // The picture.
-
-  const radius = Math.max(6, Math.min(19, 220 / Math.sqrt(numNodes)));
-  const place = (v) => [50 + 900 * graph.places[v][0], 50 + 660 * (1 - graph.places[v][1])];
-  const make = (name, attributes, parent) => {
-    const node = document.createElementNS(SVG, name);
-    for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v);
-    parent.appendChild(node);
-    return node;
-  };
-  const svg = el("graph");
-  if (graph.directed) {
-    const marker = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" }, make("defs", {}, svg));
-    make("path", { d: "M0 0 8 4 0 8z", fill: "#6b7480" }, marker);
-  }
-  const edgeLayer = make("g", {}, svg), messageLayer = make("g", {}, svg), nodeLayer = make("g", {}, svg);
-  const edges = graph.arcs.map(([u, v]) => {
-    const [[x1, y1], [x2, y2]] = [place(u), place(v)];
-    const length = Math.hypot(x2 - x1, y2 - y1) || 1, cut = graph.directed ? radius / length : 0;
-    const line = { class: "edge", x1, y1, x2: x2 - (x2 - x1) * cut, y2: y2 - (y2 - y1) * cut };
-    if (graph.directed) line["marker-end"] = "url(#arrow)";
-    return make("line", line, edgeLayer);
+const radius = Math.max(6, Math.min(19, 220 / Math.sqrt(numNodes)));
+const place = (v) => [50 + 900 * graph.places[v][0], 50 + 660 * (1 - graph.places[v][1])];
+const make = (name, attributes, parent) => {
+  const node = document.createElementNS(SVG, name);
+  for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v);
+  parent.appendChild(node);
+  return node;
+};
+const svg = el("graph");
+if (graph.directed) {
+  const marker = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" }, make("defs", {}, svg));
+  make("path", { d: "M0 0 8 4 0 8z", fill: "#6b7480" }, marker);
+}
+const edgeLayer = make("g", {}, svg), messageLayer = make("g", {}, svg), nodeLayer = make("g", {}, svg);
+const edges = graph.arcs.map(([u, v]) => {
+  const [[x1, y1], [x2, y2]] = [place(u), place(v)];
+  const length = Math.hypot(x2 - x1, y2 - y1) || 1, cut = graph.directed ? radius / length : 0;
+  const line = { class: "edge", x1, y1, x2: x2 - (x2 - x1) * cut, y2: y2 - (y2 - y1) * cut };
+  if (graph.directed) line["marker-end"] = "url(#arrow)";
+  return make("line", line, edgeLayer);
+});
+// Weights where there is room; of two arcs against each other, each nearer to its own head.
+if (graph.weights && graph.arcs.length <= 120) graph.arcs.forEach(([u, v], i) => {
+  const [[x1, y1], [x2, y2]] = [place(u), place(v)], part = graph.directed ? 0.62 : 0.5;
+  const at = { class: "weight", x: x1 + (x2 - x1) * part, y: y1 + (y2 - y1) * part, dy: "0.35em" };
+  make("text", at, edgeLayer).textContent = graph.weights[i];
+});
+const nodes = graph.names.map((name, v) => {
+  const [x, y] = place(v);
+  const group = make("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${x} ${y})`, "data-node": v }, nodeLayer);
+  const circle = make("circle", { r: radius }, group);
+  const text = make("text", { dy: numNodes > 80 ? -radius - 2 : "0.35em" }, group);
+  if (numNodes <= 150) text.textContent = name.length > 12 ? name.slice(0, 11) + "…" : name;
+  const inside = text.textContent.length * 7 < 2 * radius;
+  if (!inside) text.setAttribute("dy", -radius - 4);
+  group.addEventListener("click", () => select(v));
+  group.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") { select(v); event.preventDefault(); }
   });
-  // Weights where there is room; of two arcs against each other, each nearer to its own head.
-  if (graph.weights && graph.arcs.length <= 120) graph.arcs.forEach(([u, v], i) => {
-    const [[x1, y1], [x2, y2]] = [place(u), place(v)], part = graph.directed ? 0.62 : 0.5;
-    const at = { class: "weight", x: x1 + (x2 - x1) * part, y: y1 + (y2 - y1) * part, dy: "0.35em" };
-    make("text", at, edgeLayer).textContent = graph.weights[i];
-  });
-  const nodes = graph.names.map((name, v) => {
-    const [x, y] = place(v);
-    const group = make("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${x} ${y})`, "data-node": v }, nodeLayer);
-    const circle = make("circle", { r: radius }, group);
-    const text = make("text", { dy: numNodes > 80 ? -radius - 2 : "0.35em" }, group);
-    if (numNodes <= 150) text.textContent = name.length > 12 ? name.slice(0, 11) + "…" : name;
-    const inside = text.textContent.length * 7 < 2 * radius;
-    if (!inside) text.setAttribute("dy", -radius - 4);
-    group.addEventListener("click", () => select(v));
-    group.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") { select(v); event.preventDefault(); }
-    });
-    return { group, circle, text, inside };
-  });
+  return { group, circle, text, inside };
+});
 
-  // Messages that a node sent in the step before this state.
-  const sends = (at, node) => {
-    if (at === 0) return false;
-    const found = evaluated(at - 1, node);
-    for (let b = layout.num_computation_bits; b < numBits; b++) if (found.becomes(b)) return true;
-    return false;
-  };
+// Messages that a node sent in the step before this state.
+const sends = (at, node) => {
+  if (at === 0) return false;
+  const found = evaluated(at - 1, node);
+  for (let b = layout.num_computation_bits; b < numBits; b++) if (found.becomes(b)) return true;
+  return false;
+};
 
-  function drawMessages(moving) {
-    messageLayer.replaceChildren();
-    const senders = graph.names.map((_, v) => sends(step, v));
-    graph.arcs.forEach(([u, v], i) => {
-      const ways = graph.directed ? [[u, v]] : [[u, v], [v, u]];
-      let active = false;
-      for (const [from, to] of ways) if (senders[from]) {
-        active = true;
-        const [[x1, y1], [x2, y2]] = [place(from), place(to)];
-        const at = (s) => [x1 + (x2 - x1) * s, y1 + (y2 - y1) * s];
-        const [cx, cy] = at(0.7);
-        const dot = make("circle", { class: "message", r: Math.max(3, radius / 3), cx, cy }, messageLayer);
-        if (moving && !calm && numNodes <= 200) {
-          const time = Number(el("speed").value) * 0.6;
-          const [sx, sy] = at(0.15);
-          dot.animate([{ cx: sx + "px", cy: sy + "px" }, { cx: cx + "px", cy: cy + "px" }], { duration: time });
-        }
+function drawMessages(moving) {
+  messageLayer.replaceChildren();
+  const senders = graph.names.map((_, v) => sends(step, v));
+  graph.arcs.forEach(([u, v], i) => {
+    const ways = graph.directed ? [[u, v]] : [[u, v], [v, u]];
+    let active = false;
+    for (const [from, to] of ways) if (senders[from]) {
+      active = true;
+      const [[x1, y1], [x2, y2]] = [place(from), place(to)];
+      const at = (s) => [x1 + (x2 - x1) * s, y1 + (y2 - y1) * s];
+      const [cx, cy] = at(0.7);
+      const dot = make("circle", { class: "message", r: Math.max(3, radius / 3), cx, cy }, messageLayer);
+      if (moving && !calm && numNodes <= 200) {
+        const time = Number(el("speed").value) * 0.6;
+        const [sx, sy] = at(0.15);
+        dot.animate([{ cx: sx + "px", cy: sy + "px" }, { cx: cx + "px", cy: cy + "px" }], { duration: time });
       }
-      edges[i].setAttribute("class", active ? "edge active" : "edge");
-    });
-  }
-
-  function drawGraph() {
-    graph.names.forEach((name, v) => {
-      const bits = state(step, v), { group, circle, text, inside } = nodes[v];
-      const rgb = shownField ? colour(shownField, bits) : [240, 240, 240];
-      circle.setAttribute("fill", css(rgb));
-      text.setAttribute("fill", inside ? inkOn(rgb) : "#1b1f24");
-      let wrong = step === trace.steps && data.wrong_nodes.includes(v);
-      if (step < trace.steps) {
-        const found = evaluated(step, v);
-        for (let b = 0; b < numBits && !wrong; b++) wrong = found.becomes(b) !== found.right[b];
-      }
-      group.setAttribute("class", `node${v === selected ? " selected" : ""}${wrong ? " wrong" : ""}`);
-      group.setAttribute("aria-pressed", v === selected);
-      const value = shownField ? `, ${shownField.path} ${show(shownField, bits)}` : "";
-      group.setAttribute("aria-label", `node ${name}${value}${wrong ? ", wrong" : ""}`);
-    });
-  }
-
-  function drawLegend() {
-    const legend = el("legend");
-    legend.replaceChildren();
-    if (!shownField) return;
-    const entry = (rgb, label) => {
-      const key = document.createElement("span"), swatch = document.createElement("span");
-      key.className = "key"; swatch.className = "swatch"; swatch.style.background = css(rgb);
-      key.append(swatch, `${label} `);
-      legend.append(key);
-    };
-    legend.append(`${shownField.path}: `);
-    if (shownField.kind === "flag") { entry([0, 114, 178], "yes"); entry([240, 228, 200], "no"); return; }
-    let low = 0, high = shownField.columns[0].length - 1;
-    if (shownField.kind !== "one-hot") [low, high] = range(shownField);
-    for (let i = 0; i <= Math.min(5, high - low); i++) {
-      const value = Math.round(low + ((high - low) * i) / Math.max(1, Math.min(5, high - low)));
-      entry(high > low ? scale((value - low) / (high - low)) : scale(0.5), value);
     }
-    if (shownField.kind !== "word" || shownField.shown_where) entry([235, 237, 240], "none");
-  }
+    edges[i].setAttribute("class", active ? "edge active" : "edge");
+  });
+}
 
-  // The panel.
+function drawGraph() {
+  graph.names.forEach((name, v) => {
+    const bits = state(step, v), { group, circle, text, inside } = nodes[v];
+    const rgb = shownField ? colour(shownField, bits) : [240, 240, 240];
+    circle.setAttribute("fill", css(rgb));
+    text.setAttribute("fill", inside ? inkOn(rgb) : "#1b1f24");
+    let wrong = step === trace.steps && data.wrong_nodes.includes(v);
+    if (step < trace.steps) {
+      const found = evaluated(step, v);
+      for (let b = 0; b < numBits && !wrong; b++) wrong = found.becomes(b) !== found.right[b];
+    }
+    group.setAttribute("class", `node${v === selected ? " selected" : ""}${wrong ? " wrong" : ""}`);
+    group.setAttribute("aria-pressed", v === selected);
+    const value = shownField ? `, ${shownField.path} ${show(shownField, bits)}` : "";
+    group.setAttribute("aria-label", `node ${name}${value}${wrong ? ", wrong" : ""}`);
+  });
+}
 
-  const row = (cells, name) => {
-    const tr = document.createElement("tr");
-    if (name) tr.className = name;
-    for (const cell of cells) tr.appendChild(document.createElement("td")).textContent = cell;
-    return tr;
+function drawLegend() {
+  const legend = el("legend");
+  legend.replaceChildren();
+  if (!shownField) return;
+  const entry = (rgb, label) => {
+    const key = document.createElement("span"), swatch = document.createElement("span");
+    key.className = "key"; swatch.className = "swatch"; swatch.style.background = css(rgb);
+    key.append(swatch, `${label} `);
+    legend.append(key);
   };
-
-  function drawPanel() {
-    const bits = state(step, selected), before = step ? state(step - 1, selected) : null;
-    el("name").textContent = `Node ${graph.names[selected]} (colour ${graph.colours[selected]})`;
-    const answer = Object.entries(data.answer[selected]).map(([k, v]) => `${k} ${v ?? "none"}`);
-    el("answer").textContent = `In the end: ${answer.join(", ")}${data.wrong_nodes.includes(selected) ? " (wrong)" : ""}.`;
-    el("fields").tBodies[0].replaceChildren(...layout.fields.map((field) => {
-      const now = show(field, bits), old = before ? show(field, before) : "";
-      return row([field.path, now, old], before && now !== old ? "changed" : "");
-    }));
-    const found = evaluated(step, selected);
-    const listed = program.templates.flatMap((t, i) => (found.matched[i] ? [[i, t.text]] : []));
-    el("count").textContent = `(${listed.length} of ${program.templates.length})`;
-    el("templates").replaceChildren(...listed.map(([i, text]) => {
-      const item = document.createElement("li"), index = document.createElement("span");
-      index.className = "index"; index.textContent = `${i} `;
-      item.append(index, text);
-      return item;
-    }));
-    if (el("means").open) {
-      el("bits").tBodies[0].replaceChildren(...layout.bit_names.map((name, b) => {
-        const margin = found.mean[b] - found.threshold[b];
-        const cells = [name, found.mean[b].toFixed(4), found.threshold[b].toFixed(4), margin.toFixed(4), found.becomes(b)];
-        return row(cells, found.becomes(b) !== found.right[b] ? "mistake" : "");
-      }));
-    }
+  legend.append(`${shownField.path}: `);
+  if (shownField.kind === "flag") { entry([0, 114, 178], "yes"); entry([240, 228, 200], "no"); return; }
+  let low = 0, high = shownField.columns[0].length - 1;
+  if (shownField.kind !== "one-hot") [low, high] = range(shownField);
+  for (let i = 0; i <= Math.min(5, high - low); i++) {
+    const value = Math.round(low + ((high - low) * i) / Math.max(1, Math.min(5, high - low)));
+    entry(high > low ? scale((value - low) / (high - low)) : scale(0.5), value);
   }
+  if (shownField.kind !== "word" || shownField.shown_where) entry([235, 237, 240], "none");
+}
 
-  // The strip of margins.
+// The panel.
 
-  function drawStrip() {
-    const canvas = el("strip"), pen = canvas.getContext("2d");
-    const [width, height, left, bottom] = [canvas.width, canvas.height, 60, 46];
-    pen.clearRect(0, 0, width, height);
-    if (step === trace.steps) {
-      pen.fillStyle = "#5b6470"; pen.font = "18px system-ui";
-      pen.fillText("The run is over: this state is the answer, nothing is predicted from it.", left, height / 2);
-      el("summary").textContent = data.verdict;
-      return;
-    }
-    let smallest = Infinity, mistakes = 0, reach = 0.6;
-    const all = graph.names.map((_, v) => evaluated(step, v));
-    for (const found of all) for (let b = 0; b < numBits; b++) {
+const row = (cells, name) => {
+  const tr = document.createElement("tr");
+  if (name) tr.className = name;
+  for (const cell of cells) tr.appendChild(document.createElement("td")).textContent = cell;
+  return tr;
+};
+
+function drawPanel() {
+  const bits = state(step, selected), before = step ? state(step - 1, selected) : null;
+  el("name").textContent = `Node ${graph.names[selected]} (colour ${graph.colours[selected]})`;
+  const answer = Object.entries(data.answer[selected]).map(([k, v]) => `${k} ${v ?? "none"}`);
+  el("answer").textContent = `In the end: ${answer.join(", ")}${data.wrong_nodes.includes(selected) ? " (wrong)" : ""}.`;
+  el("fields").tBodies[0].replaceChildren(...layout.fields.map((field) => {
+    const now = show(field, bits), old = before ? show(field, before) : "";
+    return row([field.path, now, old], before && now !== old ? "changed" : "");
+  }));
+  const found = evaluated(step, selected);
+  const listed = program.templates.flatMap((t, i) => (found.matched[i] ? [[i, t.text]] : []));
+  el("count").textContent = `(${listed.length} of ${program.templates.length})`;
+  el("templates").replaceChildren(...listed.map(([i, text]) => {
+    const item = document.createElement("li"), index = document.createElement("span");
+    index.className = "index"; index.textContent = `${i} `;
+    item.append(index, text);
+    return item;
+  }));
+  if (el("means").open) {
+    el("bits").tBodies[0].replaceChildren(...layout.bit_names.map((name, b) => {
       const margin = found.mean[b] - found.threshold[b];
-      smallest = Math.min(smallest, Math.abs(margin));
-      reach = Math.max(reach, Math.abs(margin));
-      mistakes += found.becomes(b) !== found.right[b];
-    }
-    const x = (b) => left + ((b + 0.5) / numBits) * (width - left - 10);
-    const y = (margin) => (height - bottom) / 2 - (margin / reach) * ((height - bottom) / 2 - 10);
-    pen.font = "12px system-ui"; pen.fillStyle = "#5b6470";
-    const unit = reach > 1.5 ? Math.floor(reach) : reach > 1 ? 1 : 0.5;
-    for (const tick of [-unit, 0, unit]) {
-      pen.fillText(tick ? tick.toFixed(1) : "threshold", tick ? 30 : 2, y(tick) + 4);
-      pen.strokeStyle = tick ? "#eef1f4" : "#1b1f24";
-      pen.beginPath(); pen.moveTo(left, y(tick)); pen.lineTo(width, y(tick)); pen.stroke();
-    }
-    let last = -Infinity, level = 0;
-    for (const field of layout.fields) {
-      const at = x(Math.min(...field.columns.flat()));
-      pen.strokeStyle = "#e3e7ec";
-      pen.beginPath(); pen.moveTo(at - 3, 0); pen.lineTo(at - 3, height - bottom); pen.stroke();
-      level = at - last < 90 ? (level + 1) % 3 : 0;
-      last = at;
-      pen.fillText(field.path, at, height - bottom + 14 + 14 * level);
-    }
-    const size = numNodes > 100 ? 2 : 4;
-    all.forEach((found, v) => {
-      const shift = numNodes > 1 ? (v / (numNodes - 1) - 0.5) * Math.min(8, (width - left) / numBits / 1.5) : 0;
-      for (let b = 0; b < numBits; b++) {
-        const margin = found.mean[b] - found.threshold[b];
-        pen.fillStyle = found.right[b] ? BLUE : ORANGE;
-        pen.fillRect(x(b) + shift - size / 2, y(margin) - size / 2, size, size);
-        if (found.becomes(b) !== found.right[b]) {
-          pen.strokeStyle = BAD; pen.lineWidth = 2.5;
-          pen.beginPath();
-          for (const [dx, dy] of [[5, 5], [5, -5]]) {
-            pen.moveTo(x(b) + shift - dx, y(margin) - dy); pen.lineTo(x(b) + shift + dx, y(margin) + dy);
-          }
-          pen.stroke(); pen.lineWidth = 1;
+      const cells = [name, found.mean[b].toFixed(4), found.threshold[b].toFixed(4), margin.toFixed(4), found.becomes(b)];
+      return row(cells, found.becomes(b) !== found.right[b] ? "mistake" : "");
+    }));
+  }
+}
+
+// The strip of margins.
+
+function drawStrip() {
+  const canvas = el("strip"), pen = canvas.getContext("2d");
+  const [width, height, left, bottom] = [canvas.width, canvas.height, 60, 46];
+  pen.clearRect(0, 0, width, height);
+  if (step === trace.steps) {
+    pen.fillStyle = "#5b6470"; pen.font = "18px system-ui";
+    pen.fillText("The run is over: this state is the answer, nothing is predicted from it.", left, height / 2);
+    el("summary").textContent = data.verdict;
+    return;
+  }
+  let smallest = Infinity, mistakes = 0, reach = 0.6;
+  const all = graph.names.map((_, v) => evaluated(step, v));
+  for (const found of all) for (let b = 0; b < numBits; b++) {
+    const margin = found.mean[b] - found.threshold[b];
+    smallest = Math.min(smallest, Math.abs(margin));
+    reach = Math.max(reach, Math.abs(margin));
+    mistakes += found.becomes(b) !== found.right[b];
+  }
+  const x = (b) => left + ((b + 0.5) / numBits) * (width - left - 10);
+  const y = (margin) => (height - bottom) / 2 - (margin / reach) * ((height - bottom) / 2 - 10);
+  pen.font = "12px system-ui"; pen.fillStyle = "#5b6470";
+  const unit = reach > 1.5 ? Math.floor(reach) : reach > 1 ? 1 : 0.5;
+  for (const tick of [-unit, 0, unit]) {
+    pen.fillText(tick ? tick.toFixed(1) : "threshold", tick ? 30 : 2, y(tick) + 4);
+    pen.strokeStyle = tick ? "#eef1f4" : "#1b1f24";
+    pen.beginPath(); pen.moveTo(left, y(tick)); pen.lineTo(width, y(tick)); pen.stroke();
+  }
+  let last = -Infinity, level = 0;
+  for (const field of layout.fields) {
+    const at = x(Math.min(...field.columns.flat()));
+    pen.strokeStyle = "#e3e7ec";
+    pen.beginPath(); pen.moveTo(at - 3, 0); pen.lineTo(at - 3, height - bottom); pen.stroke();
+    level = at - last < 90 ? (level + 1) % 3 : 0;
+    last = at;
+    pen.fillText(field.path, at, height - bottom + 14 + 14 * level);
+  }
+  const size = numNodes > 100 ? 2 : 4;
+  all.forEach((found, v) => {
+    const shift = numNodes > 1 ? (v / (numNodes - 1) - 0.5) * Math.min(8, (width - left) / numBits / 1.5) : 0;
+    for (let b = 0; b < numBits; b++) {
+      const margin = found.mean[b] - found.threshold[b];
+      pen.fillStyle = found.right[b] ? BLUE : ORANGE;
+      pen.fillRect(x(b) + shift - size / 2, y(margin) - size / 2, size, size);
+      if (found.becomes(b) !== found.right[b]) {
+        pen.strokeStyle = BAD; pen.lineWidth = 2.5;
+        pen.beginPath();
+        for (const [dx, dy] of [[5, 5], [5, -5]]) {
+          pen.moveTo(x(b) + shift - dx, y(margin) - dy); pen.lineTo(x(b) + shift + dx, y(margin) + dy);
         }
-        if (v === selected) {
-          pen.strokeStyle = "#000";
-          pen.beginPath(); pen.arc(x(b) + shift, y(margin), 5, 0, 7); pen.stroke();
-        }
+        pen.stroke(); pen.lineWidth = 1;
       }
-    });
-    el("summary").textContent = `${(numNodes * numBits).toLocaleString("en")} bits: ${mistakes ? mistakes + " wrong" : "all right"}; `
-      + `smallest distance to a threshold ${smallest.toFixed(4)}.`;
-  }
-
-  // Control.
-
-  const phase = layout.fields.find((f) => f.path === "phase");
-  function draw(moving) {
-    const clock = phase ? `, phase ${decode(phase, phase.columns[0], state(step, selected))}` : "";
-    el("step").textContent = `step ${step} of ${trace.steps}${clock}`;
-    el("slider").value = step;
-    el("slider").setAttribute("aria-valuetext", el("step").textContent);
-    drawGraph(); drawMessages(moving); drawPanel(); drawStrip();
-  }
-  function go(to) {
-    const target = Math.max(0, Math.min(trace.steps, to)), moving = target === step + 1;
-    step = target;
-    draw(moving);
-  }
-  function select(v) { selected = v; draw(false); }
-  function play(on) {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    el("play").setAttribute("aria-pressed", on);
-    el("play").textContent = on ? "⏸ Pause" : "▶ Play";
-    el("play").setAttribute("aria-label", on ? "Pause" : "Play");
-    if (!on) return;
-    if (step === trace.steps) go(0);
-    const tick = () => {
-      if (step === trace.steps) { play(false); return; }
-      go(step + 1);
-      timer = setTimeout(tick, Number(el("speed").value));
-    };
-    timer = setTimeout(tick, Number(el("speed").value) / 2);
-  }
-  el("slider").max = trace.steps;
-  el("slider").addEventListener("input", (event) => { play(false); go(Number(event.target.value)); });
-  const stop = (to) => () => { play(false); go(to()); };
-  el("first").onclick = stop(() => 0);
-  el("back").onclick = stop(() => step - 1);
-  el("next").onclick = stop(() => step + 1);
-  el("last").onclick = stop(() => trace.steps);
-  el("play").onclick = () => play(!timer);
-  el("means").addEventListener("toggle", drawPanel);
-  document.addEventListener("keydown", (event) => {
-    if (["SELECT", "SUMMARY"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const onButton = event.target.tagName === "BUTTON", onSlider = event.target === el("slider");
-    const keys = { ArrowLeft: () => go(step - 1), ArrowRight: () => go(step + 1), Home: () => go(0), End: () => go(trace.steps) };
-    if (keys[event.key] && !onSlider) { play(false); keys[event.key](); event.preventDefault(); }
-    else if (event.key === " " && !onButton) { play(!timer); event.preventDefault(); }
+      if (v === selected) {
+        pen.strokeStyle = "#000";
+        pen.beginPath(); pen.arc(x(b) + shift, y(margin), 5, 0, 7); pen.stroke();
+      }
+    }
   });
-  for (const field of plain) el("field").add(new Option(field.path, field.path));
-  shownField = plain.find((f) => f.path === data.colour_by) || plain.find((f) => !["phase", "colour"].includes(f.path)) || plain[0];
-  el("field").value = shownField.path;
-  el("field").onchange = (event) => {
-    shownField = plain.find((f) => f.path === event.target.value);
-    drawLegend(); draw(false);
+  el("summary").textContent = `${(numNodes * numBits).toLocaleString("en")} bits: ${mistakes ? mistakes + " wrong" : "all right"}; `
+    + `smallest distance to a threshold ${smallest.toFixed(4)}.`;
+}
+
+// Control.
+
+const phase = layout.fields.find((f) => f.path === "phase");
+function draw(moving) {
+  const clock = phase ? `, phase ${decode(phase, phase.columns[0], state(step, selected))}` : "";
+  el("step").textContent = `step ${step} of ${trace.steps}${clock}`;
+  el("slider").value = step;
+  el("slider").setAttribute("aria-valuetext", el("step").textContent);
+  drawGraph(); drawMessages(moving); drawPanel(); drawStrip();
+}
+function go(to) {
+  const target = Math.max(0, Math.min(trace.steps, to)), moving = target === step + 1;
+  step = target;
+  draw(moving);
+}
+function select(v) { selected = v; draw(false); }
+function play(on) {
+  if (timer) clearTimeout(timer);
+  timer = null;
+  el("play").setAttribute("aria-pressed", on);
+  el("play").textContent = on ? "⏸ Pause" : "▶ Play";
+  el("play").setAttribute("aria-label", on ? "Pause" : "Play");
+  if (!on) return;
+  if (step === trace.steps) go(0);
+  const tick = () => {
+    if (step === trace.steps) { play(false); return; }
+    go(step + 1);
+    timer = setTimeout(tick, Number(el("speed").value));
   };
-  const inputs = Object.entries(data.inputs).map(([k, v]) => `${k} ${v}`).join(", ");
-  el("title").textContent = `${data.algorithm} on ${graph.label}${inputs ? ` (${inputs})` : ""}, engine ${data.engine}`;
-  document.title = `${data.algorithm} on ${graph.label}`;
-  el("verdict").textContent = data.verdict;
-  el("verdict").className = data.wrong_nodes.length ? "wrong" : "exact";
-  el("certificate").textContent = data.certificate;
-  drawLegend();
-  draw(false);
-})();
+  timer = setTimeout(tick, Number(el("speed").value) / 2);
+}
+el("slider").max = trace.steps;
+el("slider").addEventListener("input", (event) => { play(false); go(Number(event.target.value)); });
+const stop = (to) => () => { play(false); go(to()); };
+el("first").onclick = stop(() => 0);
+el("back").onclick = stop(() => step - 1);
+el("next").onclick = stop(() => step + 1);
+el("last").onclick = stop(() => trace.steps);
+el("play").onclick = () => play(!timer);
+el("means").addEventListener("toggle", drawPanel);
+document.addEventListener("keydown", (event) => {
+  if (["SELECT", "SUMMARY"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+  const onButton = event.target.tagName === "BUTTON", onSlider = event.target === el("slider");
+  const keys = { ArrowLeft: () => go(step - 1), ArrowRight: () => go(step + 1), Home: () => go(0), End: () => go(trace.steps) };
+  if (keys[event.key] && !onSlider) { play(false); keys[event.key](); event.preventDefault(); }
+  else if (event.key === " " && !onButton) { play(!timer); event.preventDefault(); }
+});
+for (const field of plain) el("field").add(new Option(field.path, field.path));
+shownField = plain.find((f) => f.path === data.colour_by) || plain.find((f) => !["phase", "colour"].includes(f.path)) || plain[0];
+el("field").value = shownField.path;
+el("field").onchange = (event) => {
+  shownField = plain.find((f) => f.path === event.target.value);
+  drawLegend(); draw(false);
+};
+const inputs = Object.entries(data.inputs).map(([k, v]) => `${k} ${v}`).join(", ");
+el("title").textContent = `${data.algorithm} on ${graph.label}${inputs ? ` (${inputs})` : ""}, engine ${data.engine}`;
+document.title = `${data.algorithm} on ${graph.label}`;
+el("verdict").textContent = data.verdict;
+el("verdict").className = data.wrong_nodes.length ? "wrong" : "exact";
+el("certificate").textContent = data.certificate;
+drawLegend();
+draw(false);

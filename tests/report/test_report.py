@@ -74,7 +74,7 @@ def test_a_run_without_a_trace_or_with_too_much_of_one_is_refused(monkeypatch):
 
 
 # What HTML reads as the end of a script, as a comment in which no script ends, or as another mark.
-TRICKY = ("</script><b>", "<!--<script>", "<![CDATA[", "-->", "&amp;", "/*SCRIPT*/", "\u2028'\"\\")
+TRICKY = ("</script><b>", "<!--<script>", "<![CDATA[", "-->", "&amp;", "/*READING*/", "\u2028'\"\\")
 
 
 def tricky():
