@@ -116,13 +116,11 @@ def _loaded(tree: ast.Module, package: str) -> Iterator[tuple[str, int]]:
     }
     begins: set[str] = set()
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.args:
+        if not isinstance(node, ast.Call):
             continue
-        called = node.func
-        if (
-            called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-        ) in names:
-            said = node.args[0]
+        called, named = node.func, [one.value for one in node.keywords if one.arg == "name"]
+        by = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        for said in [*node.args, *named][:1] if by in names else []:
             if isinstance(said, ast.Constant):
                 yield _absolute(str(said.value), package), node.lineno
             else:

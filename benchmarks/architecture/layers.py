@@ -6,7 +6,7 @@ import networkx as nx
 
 from benchmarks.architecture.imports import Import
 
-# From the ground up. What shares a layer may import one another, but not in a circle.
+# From the ground up, in each layer from left to right: a room imports only what comes before it.
 LAYERS = (
     ("errors", "vocabulary"),
     ("_neural_tangents", "runtime", "program"),
@@ -16,17 +16,16 @@ LAYERS = (
     ("engines",),
     ("programs",),
     ("summary", "result", "certifying", "pipeline"),
-    ("testing", "complete", "recheck", "complexity", "report", "plots", "check"),
+    ("check", "plots", "report", "recheck", "testing", "complete", "complexity"),
     ("cli",),
 )
-# Above them: the names that a user meets, and the packages that stand beside.
+# After them: the names that a user meets, and the packages that stand beside the house.
 PACKAGES = ("ntkexec", "proofs_check", "experiments", "benchmarks")
 # Imports nothing of ours.
 ALONE = "recheck"
 
-_HEIGHTS = {
-    name: height for height, layer in enumerate((*LAYERS, *zip(PACKAGES))) for name in layer
-}
+ROOMS = tuple(name for layer in LAYERS for name in layer)
+_HEIGHTS = {name: height for height, name in enumerate((*ROOMS, *PACKAGES))}
 
 
 def room_of(module: str) -> str:
@@ -39,7 +38,7 @@ def room_of(module: str) -> str:
 
 
 def upward(imports: Iterable[Import]) -> Iterator[str]:
-    """A sentence for each import from a higher layer, or into or out of a room without one."""
+    """A sentence for each import of what comes later, or into or out of a room without a layer."""
     for importer, imported, line in imports:
         below, above = room_of(importer), room_of(imported)
         homeless = {below, above} - _HEIGHTS.keys()
@@ -51,10 +50,13 @@ def upward(imports: Iterable[Import]) -> Iterator[str]:
 
 
 def room_graph(imports: Iterable[Import]) -> nx.DiGraph:
-    """Which room imports from which."""
+    """Which room imports from which, in the direction that is allowed."""
     graph = nx.DiGraph()
-    pairs = ((room_of(importer), room_of(imported)) for importer, imported, _ in imports)
-    graph.add_edges_from((below, above) for below, above in pairs if below != above)
+    graph.add_nodes_from(ROOMS)
+    for importer, imported, _ in imports:
+        above, below = room_of(importer), room_of(imported)
+        if above in graph and below in graph and _HEIGHTS[above] > _HEIGHTS[below]:
+            graph.add_edge(above, below)
     return graph
 
 

@@ -71,7 +71,7 @@ def test_the_bound_counts_what_was_seen(name, graph, inputs):
         assert found.max_matches[index] == max(1, count.max())
         # Factored, all templates of a component write its bit.
         expected = [m if m in count and m > 0 else NEVER for m in range(problem.max_matches + 1)]
-        assert found.min_active[bit].tolist() == expected
+        assert found.min_matched_writers[bit].tolist() == expected
         assert np.flatnonzero(found.can_be_zero[bit]).tolist() == ([0] if 0 in count else [])
 
 
@@ -86,7 +86,7 @@ def test_of_a_joint_network_the_fewest_writers_are_counted_match_by_match():
         for m in range(problem.max_matches + 1):
             writers = active[count == m, bit]
             fewest = writers[writers > 0].min(initial=NEVER)
-            assert found.min_active[bit, m] == fewest
+            assert found.min_matched_writers[bit, m] == fewest
             assert found.can_be_zero[bit, m] == (writers == 0).any()
 
 
