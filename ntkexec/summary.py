@@ -1,19 +1,55 @@
 """A run in words: for a terminal, for Python's prompt, for a notebook."""
 
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
 
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
+from ntkexec.executor import Diagnosis, Execution
+from ntkexec.programs.instance import Instance
+from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
-
-if TYPE_CHECKING:
-    # The result says itself in these words.
-    from ntkexec.result import Result
 
 SHOWN_NODES = 40
 SHOWN_IN_NOTEBOOKS = 12
+
+
+class Run(Protocol):
+    """What is told of a run; `ntkexec.result.Result` says what each is."""
+
+    @property
+    def instance(self) -> Instance: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def certificate(self) -> Certificate: ...
+    @property
+    def delta(self) -> float: ...
+    @property
+    def ensemble(self) -> Ensemble | GaussianEnsemble | None: ...
+    @property
+    def finite_width(self) -> AtWidth | None: ...
+    @property
+    def train_seconds(self) -> float: ...
+    @property
+    def execution(self) -> Execution: ...
+    @property
+    def relies_on(self) -> str | None: ...
+    @property
+    def covered(self) -> bool | None: ...
+    @property
+    def void(self) -> bool: ...
+    @property
+    def diagnosis(self) -> Diagnosis | None: ...
+    @property
+    def exact(self) -> bool: ...
+    @property
+    def wrong_nodes(self) -> np.ndarray: ...
+    # Any: a field's value is a number, a word, a truth or nothing.
+    def by_node(self) -> Mapping[Hashable, Mapping[str, Any]]: ...
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
@@ -22,7 +58,7 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def text(found: "Result") -> str:
+def text(found: Run) -> str:
     """Graph, program, certificate, networks, execution, answer, verdict."""
     cells = answer(found, shown=SHOWN_NODES)
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
@@ -33,7 +69,7 @@ def text(found: "Result") -> str:
     return "\n".join([table(rows(found)), "", *lines, "", verdict(found)])
 
 
-def page(found: "Result") -> str:
+def page(found: Run) -> str:
     """The same as HTML, for a notebook."""
 
     def row(cells: Sequence[str], tag: str = "td") -> str:
@@ -50,7 +86,7 @@ def page(found: "Result") -> str:
     )
 
 
-def ensemble(networks: Ensemble | GaussianEnsemble) -> str:
+def ensemble_told(networks: Ensemble | GaussianEnsemble) -> str:
     """Kind, draw and sizes of an ensemble."""
     config, problem = networks.config, networks.problem
     drawn = "" if config.draw == "trained" else f"{config.draw}, "
@@ -74,7 +110,7 @@ def training(networks: Ensemble | GaussianEnsemble, seconds: float) -> str:
     return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}{peak}"
 
 
-def rows(found: "Result") -> list[tuple[str, str]]:
+def rows(found: Run) -> list[tuple[str, str]]:
     """A run in names and values: graph, program, certificate, networks, execution."""
     instance, execution = found.instance, found.execution
     graph, program = instance.graph, instance.program
@@ -95,24 +131,19 @@ def rows(found: "Result") -> list[tuple[str, str]]:
             f"{program.name}: {program.num_templates} templates (+ {found.certificate.problem.num_padding} "
             f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
         ),
-        ("certificate", certificate(found)),
-        ("  holds for", _scope(found)),
-        (
-            "  thresholds",
-            conventions(found.certificate, delta=found.delta, num_decisions=instance.num_decisions),
+        *certificate_rows(
+            found.certificate,
+            found.finite_width,
+            delta=found.delta,
+            num_decisions=instance.num_decisions,
+            run=found,
         ),
     ]
     if found.ensemble is not None:
         told += [
-            ("ensemble", ensemble(found.ensemble)),
+            ("ensemble", ensemble_told(found.ensemble)),
             ("training", training(found.ensemble, found.train_seconds)),
             *alarm(found.ensemble),
-            *(
-                []
-                if found.finite_width is None
-                else [("  this width", _as_given(found, width_told(found)))]
-            ),
-            ("  in the limit", _as_given(found, limit_odds(found))),
         ]
     told.append(
         (
@@ -140,6 +171,35 @@ def rows(found: "Result") -> list[tuple[str, str]]:
     return told
 
 
+def certificate_rows(
+    certified: Certificate,
+    finite: AtWidth | None,
+    *,
+    delta: float,
+    num_decisions: int,
+    run: Run | None = None,
+) -> list[tuple[str, str]]:
+    """A certificate in names and values: the same for a run, a training, and by itself.
+
+    Args:
+        certified: the certificate, which speaks of infinite width.
+        finite: what becomes of it at a width; None where there is none.
+        delta, num_decisions: what the ensemble's size is chosen for.
+        run: the run that it was made for, whose numbers of matches a given bound may not have foreseen.
+    """
+    told = [
+        ("certificate", certified.verdict() if run is None else certificate(run)),
+        ("  holds for", certified.bound.basis if run is None else _scope(run)),
+        ("  thresholds", conventions(certified, delta=delta, num_decisions=num_decisions)),
+    ]
+    if finite is not None:
+        width = finite.verdict() if run is None else _as_given(run, width_told(run))
+        told.append(("  this width", width))
+    if run is not None and run.ensemble is not None:
+        told.append(("  in the limit", _as_given(run, limit_odds(run))))
+    return told
+
+
 def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -> str:
     """The convention of the thresholds, and what the others would ask for, in one line."""
     told = []
@@ -154,7 +214,7 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
     )
 
 
-def certificate(found: "Result") -> str:
+def certificate(found: Run) -> str:
     """The certificate's sentence, which is about networks."""
     told = found.certificate.verdict()
     if found.engine == "linear":
@@ -168,7 +228,7 @@ def alarm(networks: Ensemble | GaussianEnsemble) -> list[tuple[str, str]]:
     return [] if told is None else [("  ALARM", told)]
 
 
-def width_told(found: "Result") -> str:
+def width_told(found: Run) -> str:
     """What the width does to the certificate, and what would vouch for the networks themselves."""
     finite = found.finite_width
     if finite is None:
@@ -182,7 +242,7 @@ def width_told(found: "Result") -> str:
     )
 
 
-def _scope(found: "Result") -> str:
+def _scope(found: Run) -> str:
     """Which states the certificate is about, and whether a bound that was given proved right."""
     basis = found.certificate.bound.basis
     if not found.certificate.bound.given:
@@ -191,7 +251,7 @@ def _scope(found: "Result") -> str:
     return f"{basis}, {known[found.covered]}"
 
 
-def _as_given(found: "Result", told: str) -> str:
+def _as_given(found: Run, told: str) -> str:
     """What is said of a run, which a bound that somebody gave makes conditional, or void."""
     if not found.certificate.bound.given or found.covered:
         return told
@@ -200,7 +260,7 @@ def _as_given(found: "Result", told: str) -> str:
     return told if told.startswith("not covered") else f"if the bound given is right: {told}"
 
 
-def limit_odds(found: "Result") -> str:
+def limit_odds(found: Run) -> str:
     """The union bound on a wrong bit for networks of infinite width: no bound for a run of finite
     ones, and said so."""
     if found.ensemble is None:
@@ -220,7 +280,7 @@ def _count(number: int) -> str:
     return f"{number:,}" if number < 1 << 40 else f"2^{number.bit_length() - 1}"
 
 
-def answer(found: "Result", *, shown: int) -> list[list[str]]:
+def answer(found: Run, *, shown: int) -> list[list[str]]:
     """A head line and the values of the first nodes, as cells."""
     by_node = found.by_node()
     fields = list(next(iter(by_node.values())))
@@ -237,7 +297,7 @@ def _shown(value: object) -> str:
     return "-" if value is None else clean(str(value), limit=80)
 
 
-def verdict(found: "Result") -> str:
+def verdict(found: Run) -> str:
     """Whether the answer is exact, and where it is not."""
     total, wrong = found.instance.graph.num_nodes, len(found.wrong_nodes)
     if found.exact:

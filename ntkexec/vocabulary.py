@@ -2,12 +2,46 @@
 
 from typing import Literal, get_args
 
-Convention = Literal["zero", "shared", "bit"]
-"""Where thresholds lie, see `ntkexec.theory.thresholds`."""
+Kind = Literal["factored", "joint"]
+"""One network for every bit, or one for all templates; see `ntkexec.program.problem`."""
 
-CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+EngineName = Literal[
+    "ensemble", "ensemble-memo", "kernel", "kernel-packed", "oracle", "linear", "boolean"
+]
+"""How the learned function is evaluated; see `ntkexec.engines.registry`."""
+
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+
+Until = Literal["steps", "fixed-point", "halt"]
+"""What ends a run, see `ntkexec.executor.execute`."""
+
+UNTILS: tuple[Until, ...] = get_args(Until)
 
 Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 
 DRAWS: tuple[Draw, ...] = get_args(Draw)
+
+Descent = Literal["auto", "plain", "heavy-ball", "whitened"]
+"""How networks are trained, see `ntkexec.ensemble.schedule`."""
+
+DESCENTS: tuple[Descent, ...] = get_args(Descent)
+
+Convention = Literal["zero", "shared", "bit"]
+"""Where thresholds lie, see `ntkexec.theory.thresholds`."""
+
+CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+
+Padding = int | Literal["auto"]
+"""Padding templates for every network, or what is cheapest; see `ntkexec.certify`."""
+
+Ties = Literal["clrs", "fifo"]
+"""Which of several parents a breadth-first search takes."""
+
+SelfLoops = Literal["refuse", "drop"]
+"""What becomes of edges from a node to itself, see `ntkexec.graphs.load`."""
+
+Scale = Literal["quick", "standard", "full"]
+"""How much work a measurement may do; the claim and its bound stay the same."""

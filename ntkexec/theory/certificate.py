@@ -339,9 +339,10 @@ class Certificate:
             f"thresholds by {self.convention_in_use}: {told}, smallest margin {self.smallest_margin:.4f})"
         )
 
-    def __str__(self) -> str:
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values, for a table."""
         problem, tight = self.problem, self.weakest
-        rows = [
+        return [
             ("program", repr(problem.program)),
             ("networks", f"{problem.kind}: {len(problem.components)} learning problems"),
             ("matches m", f"at most {self.max_matches}; {self.bound.basis}"),
@@ -355,7 +356,9 @@ class Certificate:
             ("  threshold", f"{self.threshold:.4f} (convention: {self.convention_in_use})"),
             ("verdict", self.verdict()),
         ]
-        return "\n".join(f"{name:<13} {value}" for name, value in rows)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<13} {value}" for name, value in self.rows())
 
 
 def check_odds(delta: float, num_decisions: int) -> None:

@@ -1,13 +1,11 @@
-"""What `certify --ensemble` does: the complete certificate of a trained ensemble."""
+"""`ntkexec certify --ensemble`: the complete certificate of a trained ensemble."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from ntkexec import complete, ensemble, pipeline
+from ntkexec.cli import progress
 from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
@@ -40,20 +38,18 @@ def certify(
     if out is not None:
         files.check_target(out)
     instance = None
-    if graph is not None:
-        instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
-        program = instance.program
-    else:
-        program = _program(manifest)
-    networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("certifying", total=None)
+    with progress.bar() as show:
+        if graph is not None:
+            instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
+            program = instance.program
+        else:
+            program = _program(manifest)
+        networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
         found = complete.complete(
             networks,
             all_states=all_states,
             executions=() if instance is None else (complete.executed(instance),),
-            report=lambda done, total: bar.update(task, completed=done, total=total),
+            report=progress.counted(show, "certifying"),
         )
     data = complete.to_data(found, manifest, folder)
     if out is not None:
