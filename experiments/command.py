@@ -27,7 +27,7 @@ def list_experiments(json: options.Json = False) -> None:
     """List the experiments that are there, with their papers and numbers of claims."""
     from experiments.registry import find, slugs
 
-    found = [find(slug) for slug in slugs()]
+    listed = [find(slug) for slug in slugs()]
     if json:
         _print_json(
             {
@@ -41,13 +41,13 @@ def list_experiments(json: options.Json = False) -> None:
                         "options": dict(e.application.options) if e.application else {},
                         "claims": [{"name": c.name, "claim": c.claim} for c in e.checks],
                     }
-                    for e in found
+                    for e in listed
                 ]
             }
         )
         return
-    width = max(len(e.slug) for e in found)
-    for e in found:
+    width = max(len(e.slug) for e in listed)
+    for e in listed:
         print(f"{e.slug:<{width}}  {e.title} ({len(e.checks)} claims)")
         print(f"{'':<{width}}  {e.paper}")
         for option, text in (e.application.options if e.application else {}).items():
@@ -105,14 +105,14 @@ def run(
         _apply(names, own, out, json)
         return
     chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
-    found = [registry.find(name) for name in chosen]
-    configs = [configuration.changed(e.config(scale), change or ()) for e in found]
+    wanted = [registry.find(name) for name in chosen]
+    configs = [configuration.changed(e.config(scale), change or ()) for e in wanted]
     if html is not None:
         page.check_target(html)
         files.check_folder(html.parent)
     reports, failures = [], []
     with _progress() as tell:
-        for experiment, config in zip(found, configs, strict=True):
+        for experiment, config in zip(wanted, configs, strict=True):
             try:
                 report = runner.run(
                     experiment,
@@ -158,11 +158,11 @@ def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
             tell(Progress(experiment.slug, "application", 0, 0, 1, what, done / total))
 
         tell(Progress(experiment.slug, "application", 0, 0, 1))
-        found = experiment.application.function(options, out, report)
+        applied = experiment.application.function(options, out, report)
     if json:
-        _print_json(found.to_data())
+        _print_json(applied.to_data())
     else:
-        print(found)
+        print(applied)
 
 
 def _print_json(data: dict[str, Any]) -> None:

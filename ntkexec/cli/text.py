@@ -67,7 +67,7 @@ def probability(delta: float) -> str:
 
 
 def program(
-    found: Program,
+    shown: Program,
     counts: ProgramReport,
     about: str,
     sizes: Mapping[str, int],
@@ -75,15 +75,15 @@ def program(
     templates: bool,
 ) -> str:
     """A program's counts and fields, and its templates if asked for."""
-    layout = found.layout
+    layout = shown.layout
     rows = [
-        ("program", f"{found.name}: {about}"),
+        ("program", f"{shown.name}: {about}"),
         ("sizes", _sizes(sizes)),
         *counts.rows(),
         ("kept", ", ".join(_field(field) for field in layout.computation)),
         ("messages", ", ".join(_field(field) for field in layout.messages)),
     ]
-    return summary.table(rows) + (f"\n\n{found.listing()}" if templates else "")
+    return summary.table(rows) + (f"\n\n{shown.listing()}" if templates else "")
 
 
 def _field(field: Field) -> str:

@@ -84,11 +84,11 @@ def command(
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     if plot is not None:
         style.check_target(plot)
-    found = pipeline.find_algorithm(algorithm)
-    sizes = found.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
+    chosen = pipeline.find_algorithm(algorithm)
+    sizes = chosen.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
     with progress.bar():
         certificate = pipeline.certify(
-            found.program(**sizes),
+            chosen.program(**sizes),
             kind=kind,
             threshold=threshold,
             weight_std=weight_std,

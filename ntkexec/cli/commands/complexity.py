@@ -141,22 +141,22 @@ def command(
     if not studies:
         raise CertificateError(refused[0].reason)
     groups = sorted({(s.kind, s.threshold) for s in studies})
-    found = [
+    fitted = [
         trend
         for group in groups
         for trend in trends([s for s in studies if (s.kind, s.threshold) == group])
     ]
     records = [study.to_data() for study in studies]
     if plot is not None:
-        size = found[0].size if found else "n0"
+        size = fitted[0].size if fitted else "n0"
         style.save(complexity_plot.complexity(records, size), plot)
     if certainty is not None:
         style.save(certainty_plot.certainty(records[-1]), certainty)
     if json:
-        data = {"studies": records, "trends": [t.to_data() for t in found]}
+        data = {"studies": records, "trends": [t.to_data() for t in fitted]}
         print(encoder.dumps(data | {"refused": [one._asdict() for one in refused]}))
     else:
-        print(as_text(studies, found, refused))
+        print(as_text(studies, fitted, refused))
 
 
 class Refused(NamedTuple):
@@ -247,7 +247,7 @@ def run_studies(
     return studies, refused
 
 
-def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
+def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
     """Studies as a table, and what they show."""
     header: tuple[str, ...] = (
         "kind, draw, thresholds, sizes",
@@ -312,9 +312,9 @@ def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refu
             f"{missing} repetitions found no exact ensemble up to the largest N tried, so no trend "
             "is fitted; --members tries more"
         )
-    if found:
+    if fitted:
         lines.append("")
-    for trend in found:
+    for trend in fitted:
         low, high = trend.interval
         lines.append(
             f"N grows like {trend.size}^{trend.exponent:.2f} ({low:.2f} to {high:.2f}), "

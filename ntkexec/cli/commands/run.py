@@ -102,11 +102,11 @@ def command(
         files.check_target(html)
     if plot is not None:
         style.check_target(plot)
-    found = pipeline.find_algorithm(algorithm)
+    chosen = pipeline.find_algorithm(algorithm)
     # Any: what an algorithm asks is of many types.
     inputs: dict[str, Any] = {"sources": source, "message": message, "rounds": rounds}
-    if found.operands is not None:
-        where, asked = found.operands([graph, *(operands or ())], bits)
+    if chosen.operands is not None:
+        where, asked = chosen.operands([graph, *(operands or ())], bits)
         inputs |= asked
     elif operands or bits is not None:
         what = repr(operands[0]) if operands else f"--bits {bits}"

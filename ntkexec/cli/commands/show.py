@@ -26,13 +26,13 @@ def command(
     from ntkexec.programs import program_report
     from ntkexec.runtime import stages
 
-    found = pipeline.find_algorithm(algorithm)
-    sizes = found.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
+    chosen = pipeline.find_algorithm(algorithm)
+    sizes = chosen.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
-        program = found.program(**sizes)
+        program = chosen.program(**sizes)
         counts = program_report.report(program)
     if not json:
-        print(text.program(program, counts, found.summary, sizes, templates=templates))
+        print(text.program(program, counts, chosen.summary, sizes, templates=templates))
         return
     data = {
         "algorithm": algorithm,

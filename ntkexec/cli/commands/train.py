@@ -75,11 +75,11 @@ def command(
         )
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     files.check_folder(out)
-    found, instance = pipeline.find_algorithm(algorithm), None
+    chosen, instance = pipeline.find_algorithm(algorithm), None
     with progress.bar() as show:
         if loaded is None:
-            parameters = found.sizes(**sizes)
-            program = found.program(**parameters)
+            parameters = chosen.sizes(**sizes)
+            program = chosen.program(**parameters)
         else:
             instance = _instance(algorithm, loaded, sizes, sources=source, message=message)
             parameters, program = dict(instance.parameters), instance.program
