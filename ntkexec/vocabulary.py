@@ -45,3 +45,29 @@ SelfLoops = Literal["refuse", "drop"]
 
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do; the claim and its bound stay the same."""
+
+ALGORITHM_NAMES = (
+    "flooding",
+    "bfs",
+    "bfs-queue",
+    "dfs",
+    "dfs-forest",
+    "bellman-ford",
+    "leader-election",
+    "components",
+    "spanning-tree",
+    "bipartite",
+    "eccentricity",
+    "neighbourhood-size",
+    "triangles",
+    "greedy-colouring",
+    "independent-set",
+    "cole-vishkin",
+    "rule-110",
+    "life",
+    "permute",
+    "add",
+    "multiply",
+    "sbn",
+)
+"""Those of `ntkexec.programs.ALGORITHMS`, in their order."""

@@ -11,18 +11,9 @@ MAX_BOUND = 2**31 - 1
 MAX_PADDING = 2**24
 """Above it float32, in which a network is scaled by its number of inputs, cannot count them."""
 
-# For the shell's completion, which cannot wait for JAX.
-ALGORITHM_NAMES = (
-    *("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford"),
-    *("leader-election", "components", "spanning-tree", "bipartite", "eccentricity"),
-    *("neighbourhood-size", "triangles", "greedy-colouring", "independent-set", "cole-vishkin"),
-    *("rule-110", "life"),
-    *("permute", "add", "multiply", "sbn"),
-)
-
 
 def _algorithms_that_begin(incomplete: str) -> list[str]:
-    return [name for name in ALGORITHM_NAMES if name.startswith(incomplete)]
+    return [name for name in vocabulary.ALGORITHM_NAMES if name.startswith(incomplete)]
 
 
 Algorithm = Annotated[

@@ -5,8 +5,8 @@ from support.commands import KERNEL, imported_by, in_subprocess, one_object
 
 from ntkexec import pipeline
 from ntkexec.cli import main
-from ntkexec.cli.options import ALGORITHM_NAMES
 from ntkexec.programs import ALGORITHMS
+from ntkexec.vocabulary import ALGORITHM_NAMES
 
 
 def test_an_interrupt_gives_status_130(command, monkeypatch):
