@@ -7,10 +7,9 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-import ntkexec
 from ntkexec.errors import NtkexecError
 
-ROOT = Path(ntkexec.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def load(name: str) -> ModuleType:

@@ -61,7 +61,7 @@ def command(
 
         if not (degree is word is slots is arrival_bits is bound is None):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
-        exact = certify_ensemble.certify(
+        exact = certify_ensemble.certify_networks(
             algorithm,
             ensemble,
             graph=graph,

@@ -14,7 +14,7 @@ from ntkexec.runtime import files
 from ntkexec.summary import table
 
 
-def certify(
+def certify_networks(
     algorithm: str,
     folder: Path,
     *,
