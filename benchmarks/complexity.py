@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ntkexec import ensemble, pipeline
-from ntkexec.cli.complexity import run_studies
+from ntkexec.cli.commands.complexity import run_studies
 from ntkexec.complexity import collect, random_instances, trends
 from ntkexec.complexity.bounds import bounds_of
 from ntkexec.complexity.cases import Cases

@@ -1,17 +1,14 @@
 """Reports as one self-contained HTML page: claims, verdicts, plots, configuration."""
 
-import base64
 import html
 import importlib.util
-import io
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.runner import Report
 from experiments.shared.storage import check_writable
-from ntkexec.check import Outcome
+from ntkexec.check import Outcome, in_words, rendering
 from ntkexec.errors import MissingExtraError
 
 STYLE = """
@@ -20,8 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 h1, h2 { line-height: 1.2; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.holds { color: #10612f; } .fails { color: #a01717; font-weight: 600; } .not { color: #555; }
-.undecided { color: #9a5b00; background: #fff3d6; font-weight: 600; }
+.fails { font-weight: 600; } .undecided { background: #fff3d6; font-weight: 600; }
 small { color: #555; } figure { margin: 1rem 0; } img { max-width: 100%; }
 """
 
@@ -38,31 +34,14 @@ def check_target(path: Path) -> None:
     check_writable(path, "the page")
 
 
-def number(value: float | None) -> str:
-    """A measured number with four digits."""
-    if value is None or math.isnan(value):
-        return "nan"
-    return f"{value:.4g}"
-
-
-def measured(outcome: Outcome) -> str:
-    """Value, interval and bound of an outcome in words, or why there are none."""
-    found, check = outcome.measurement, outcome.check
-    if found.reason:
-        return found.reason
-    interval = ""
-    if found.interval is not None:
-        interval = f" [{number(found.interval[0])}, {number(found.interval[1])}]"
-    return f"{number(found.value)}{interval}, {check.relation} {number(check.bound)}"
-
-
 def render(reports: Sequence[Report]) -> str:
     """The page, with every plot inlined; it loads nothing."""
     title = ", ".join(report.experiment.slug for report in reports)
     body = "\n".join(_experiment(report) for report in reports)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>ntkexec experiments: {html.escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<title>ntkexec experiments: {html.escape(title)}</title>"
+        f"<style>{rendering.colour_rules()}{STYLE}</style></head>\n"
         f"<body>{body}</body></html>\n"
     )
 
@@ -75,7 +54,7 @@ def _experiment(report: Report) -> str:
     settings = _table({"scale": report.scale, "seeds": len(report.records), **data["config"]})
     return (
         f"<h1>{html.escape(experiment.title)}</h1><p>{html.escape(str(experiment.paper))}</p>"
-        f"<p>{count(report)}. Measuring took {report.seconds:.1f} s.</p>"
+        f"<p>{in_words(report.outcomes)}. Measuring took {report.seconds:.1f} s.</p>"
         f"<table><tr><th>verdict</th><th>claim</th><th>measured, with its interval</th>"
         f"<th>how, and from where the bound comes</th></tr>{rows}</table>{plots}"
         f"<details><summary>Configuration</summary>{settings}</details>"
@@ -83,45 +62,24 @@ def _experiment(report: Report) -> str:
     )
 
 
-def count(report: Report) -> str:
-    """How many claims hold, fail, are undecided, were not measured."""
-    found = report.summary
-    return (
-        f"{found['holds']} hold{'s' * (found['holds'] == 1)}, "
-        f"{found['fails']} fail{'s' * (found['fails'] == 1)}, "
-        f"{found['undecided']} undecided, {found['not measured']} not measured"
-    )
-
-
 def _row(outcome: Outcome) -> str:
     check = outcome.check
-    kind = outcome.verdict.split()[0]
     return (
-        f'<tr><td class="{kind}">{outcome.verdict}</td>'
+        f"<tr>{rendering.verdict_html(outcome, tag='td')}"
         f"<td><b>{html.escape(check.name)}</b><br>{html.escape(check.claim)}<br>"
         f"<small>{html.escape(check.source)}</small></td>"
         f'<td class="{"number" if not outcome.measurement.reason else ""}">'
-        f"{html.escape(measured(outcome))}</td>"
+        f"{html.escape(rendering.measured(outcome))}</td>"
         f"<td>{html.escape(check.how)}<br><small>{html.escape(check.bound_from)}</small></td></tr>"
     )
 
 
 def _plot(outcome: Outcome) -> str:
-    if outcome.check.plot is None or outcome.measurement.reason:
-        return ""
-    buffer = io.BytesIO()
-    outcome.check.plot(outcome.measurement).savefig(buffer, format="png", dpi=120)
-    image = base64.b64encode(buffer.getvalue()).decode()
-    name = html.escape(outcome.check.name)
-    return (
-        f'<figure><img alt="{name}" src="data:image/png;base64,{image}">'
-        f"<figcaption>{name}: {html.escape(outcome.check.how)}</figcaption></figure>"
-    )
+    name = outcome.check.name
+    image = rendering.plot_html(outcome, name, image="png")
+    caption = html.escape(f"{name}: {outcome.check.how}")
+    return image and f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _table(values: dict[str, Any]) -> str:
-    rows = (
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>"
-        for name, value in values.items()
-    )
-    return f"<table>{''.join(rows)}</table>"
+def _table(values: Mapping[str, Any]) -> str:
+    return rendering.rows_html((name, str(value)) for name, value in values.items())

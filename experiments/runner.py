@@ -31,7 +31,7 @@ from experiments.shared.storage import (
     write_sealed,
 )
 from experiments.shared.words import quoted, shown
-from ntkexec.check import VERDICTS, Check, Measurement, Outcome, carry_out
+from ntkexec.check import Check, Measurement, Outcome, carry_out, counts
 from ntkexec.errors import ExperimentError, NtkexecError
 
 FORMAT = "ntkexec-experiment/2"
@@ -88,12 +88,6 @@ class Report:
         """Whether a claim was measured and refuted; what is undecided may still hold."""
         return any(outcome.verdict == "fails" for outcome in self.outcomes)
 
-    @property
-    def summary(self) -> dict[str, int]:
-        """How many claims have each verdict."""
-        found: list[str] = [outcome.verdict for outcome in self.outcomes]
-        return {verdict: found.count(verdict) for verdict in VERDICTS}
-
     def to_data(self) -> dict[str, Any]:
         """The report as plain data, for JSON."""
         return plain(
@@ -105,7 +99,7 @@ class Report:
                 "scale": self.scale,
                 "config": dataclasses.asdict(self.config),
                 "seeds": [record.seed for record in self.records],
-                "summary": {name.replace(" ", "_"): n for name, n in self.summary.items()},
+                "summary": {name.replace(" ", "_"): n for name, n in counts(self.outcomes).items()},
                 "claims": [outcome.to_data() for outcome in self.outcomes],
                 "records": [record.to_data() for record in self.records],
                 "seconds": self.seconds,

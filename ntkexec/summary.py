@@ -1,19 +1,55 @@
 """A run in words: for a terminal, for Python's prompt, for a notebook."""
 
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
 
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
+from ntkexec.executor import Diagnosis, Execution
+from ntkexec.programs.instance import Instance
+from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
-
-if TYPE_CHECKING:
-    # The result says itself in these words.
-    from ntkexec.result import Result
 
 SHOWN_NODES = 40
 SHOWN_IN_NOTEBOOKS = 12
+
+
+class Run(Protocol):
+    """What is told of a run; `ntkexec.result.Result` says what each is."""
+
+    @property
+    def instance(self) -> Instance: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def certificate(self) -> Certificate: ...
+    @property
+    def delta(self) -> float: ...
+    @property
+    def ensemble(self) -> Ensemble | GaussianEnsemble | None: ...
+    @property
+    def finite_width(self) -> AtWidth | None: ...
+    @property
+    def train_seconds(self) -> float: ...
+    @property
+    def execution(self) -> Execution: ...
+    @property
+    def relies_on(self) -> str | None: ...
+    @property
+    def covered(self) -> bool | None: ...
+    @property
+    def void(self) -> bool: ...
+    @property
+    def diagnosis(self) -> Diagnosis | None: ...
+    @property
+    def exact(self) -> bool: ...
+    @property
+    def wrong_nodes(self) -> np.ndarray: ...
+    # Any: a field's value is a number, a word, a truth or nothing.
+    def by_node(self) -> Mapping[Hashable, Mapping[str, Any]]: ...
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
@@ -22,35 +58,35 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def text(found: "Result") -> str:
+def text(run: Run) -> str:
     """Graph, program, certificate, networks, execution, answer, verdict."""
-    cells = answer(found, shown=SHOWN_NODES)
+    cells = answer(run, shown=SHOWN_NODES)
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
-    missing = found.instance.graph.num_nodes - SHOWN_NODES
+    missing = run.instance.graph.num_nodes - SHOWN_NODES
     if missing > 0:
         lines.append(f"... and {missing} more nodes (all of them with --json)")
-    return "\n".join([table(rows(found)), "", *lines, "", verdict(found)])
+    return "\n".join([table(rows(run)), "", *lines, "", verdict(run)])
 
 
-def page(found: "Result") -> str:
+def page(run: Run) -> str:
     """The same as HTML, for a notebook."""
 
     def row(cells: Sequence[str], tag: str = "td") -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
 
-    head, *nodes = answer(found, shown=SHOWN_IN_NOTEBOOKS)
-    missing = found.instance.graph.num_nodes - len(nodes)
+    head, *nodes = answer(run, shown=SHOWN_IN_NOTEBOOKS)
+    missing = run.instance.graph.num_nodes - len(nodes)
     more = f"<p>... and {missing} more nodes: <code>result.by_node()</code></p>" if missing else ""
-    facts = "".join(row(pair) for pair in rows(found))
+    facts = "".join(row(pair) for pair in rows(run))
     answers = row(head, "th") + "".join(map(row, nodes))
     return (
-        f"<p><b>{html.escape(verdict(found))}</b></p><table>{facts}</table>"
+        f"<p><b>{html.escape(verdict(run))}</b></p><table>{facts}</table>"
         f"<table>{answers}</table>{more}"
     )
 
 
-def ensemble(networks: Ensemble | GaussianEnsemble) -> str:
+def ensemble_told(networks: Ensemble | GaussianEnsemble) -> str:
     """Kind, draw and sizes of an ensemble."""
     config, problem = networks.config, networks.problem
     drawn = "" if config.draw == "trained" else f"{config.draw}, "
@@ -74,9 +110,9 @@ def training(networks: Ensemble | GaussianEnsemble, seconds: float) -> str:
     return f"{seconds:.2f} s, {effort}, largest residual {networks.residual:.1e}{peak}"
 
 
-def rows(found: "Result") -> list[tuple[str, str]]:
+def rows(run: Run) -> list[tuple[str, str]]:
     """A run in names and values: graph, program, certificate, networks, execution."""
-    instance, execution = found.instance, found.execution
+    instance, execution = run.instance, run.execution
     graph, program = instance.graph, instance.program
     layout = program.layout
     told = [
@@ -92,37 +128,32 @@ def rows(found: "Result") -> list[tuple[str, str]]:
         ),
         (
             "program",
-            f"{program.name}: {program.num_templates} templates (+ {found.certificate.problem.num_padding} "
+            f"{program.name}: {program.num_templates} templates (+ {run.certificate.problem.num_padding} "
             f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
         ),
-        ("certificate", certificate(found)),
-        ("  holds for", _scope(found)),
-        (
-            "  thresholds",
-            conventions(found.certificate, delta=found.delta, num_decisions=instance.num_decisions),
+        *certificate_rows(
+            run.certificate,
+            run.finite_width,
+            delta=run.delta,
+            num_decisions=instance.num_decisions,
+            run=run,
         ),
     ]
-    if found.ensemble is not None:
+    if run.ensemble is not None:
         told += [
-            ("ensemble", ensemble(found.ensemble)),
-            ("training", training(found.ensemble, found.train_seconds)),
-            *alarm(found.ensemble),
-            *(
-                []
-                if found.finite_width is None
-                else [("  this width", _as_given(found, width_told(found)))]
-            ),
-            ("  in the limit", _as_given(found, limit_odds(found))),
+            ("ensemble", ensemble_told(run.ensemble)),
+            ("training", training(run.ensemble, run.train_seconds)),
+            *alarm(run.ensemble),
         ]
     told.append(
         (
             "execution",
-            f"{execution.steps} steps by the {found.engine} engine in {execution.run_seconds * 1e3:.1f} ms "
+            f"{execution.steps} steps by the {run.engine} engine in {execution.run_seconds * 1e3:.1f} ms "
             f"(compiled in {execution.compile_seconds:.2f} s)",
         )
     )
-    if found.relies_on is not None:
-        told.append(("  relies on", found.relies_on))
+    if run.relies_on is not None:
+        told.append(("  relies on", run.relies_on))
     checked = execution.verification
     if checked is not None:
         told.append(
@@ -130,13 +161,42 @@ def rows(found: "Result") -> list[tuple[str, str]]:
                 "verification",
                 f"{checked.wrong_bits} wrong bits, smallest margin {checked.smallest_margin:.4f}, at most "
                 f"{checked.largest_matches.max()} matches"
-                + ("" if found.covered else ", MORE THAN CERTIFIED")
+                + ("" if run.covered else ", MORE THAN CERTIFIED")
                 + (f", {execution.collisions} COLLIDING MESSAGES" if execution.collisions else ""),
             )
         )
-    if found.diagnosis is not None:
-        node = clean(str(graph.names[found.diagnosis.node]), limit=80)
-        told.append(("first error", f"at node {node}: {found.diagnosis}"))
+    if run.diagnosis is not None:
+        node = clean(str(graph.names[run.diagnosis.node]), limit=80)
+        told.append(("first error", f"at node {node}: {run.diagnosis}"))
+    return told
+
+
+def certificate_rows(
+    certified: Certificate,
+    finite: AtWidth | None,
+    *,
+    delta: float,
+    num_decisions: int,
+    run: Run | None = None,
+) -> list[tuple[str, str]]:
+    """A certificate in names and values: the same for a run, a training, and by itself.
+
+    Args:
+        certified: the certificate, which speaks of infinite width.
+        finite: what becomes of it at a width; None where there is none.
+        delta, num_decisions: what the ensemble's size is chosen for.
+        run: the run that it was made for, whose numbers of matches a given bound may not have foreseen.
+    """
+    told = [
+        ("certificate", certified.verdict() if run is None else certificate(run)),
+        ("  holds for", certified.bound.basis if run is None else _scope(run)),
+        ("  thresholds", conventions(certified, delta=delta, num_decisions=num_decisions)),
+    ]
+    if finite is not None:
+        width = finite.verdict() if run is None else _as_given(run, width_told(run))
+        told.append(("  this width", width))
+    if run is not None and run.ensemble is not None:
+        told.append(("  in the limit", _as_given(run, limit_odds(run))))
     return told
 
 
@@ -154,10 +214,10 @@ def conventions(certificate: Certificate, *, delta: float, num_decisions: int) -
     )
 
 
-def certificate(found: "Result") -> str:
+def certificate(run: Run) -> str:
     """The certificate's sentence, which is about networks."""
-    told = found.certificate.verdict()
-    if found.engine == "linear":
+    told = run.certificate.verdict()
+    if run.engine == "linear":
         return f"none is needed: a linear read-out is exact for any program (networks: {told})"
     return told
 
@@ -168,46 +228,46 @@ def alarm(networks: Ensemble | GaussianEnsemble) -> list[tuple[str, str]]:
     return [] if told is None else [("  ALARM", told)]
 
 
-def width_told(found: "Result") -> str:
+def width_told(run: Run) -> str:
     """What the width does to the certificate, and what would vouch for the networks themselves."""
-    finite = found.finite_width
+    finite = run.finite_width
     if finite is None:
         return ""
     if finite.covered:
         return finite.verdict()
-    name = found.instance.program.name
+    name = run.instance.program.name
     return (
         f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "
         "themselves, decision by decision"
     )
 
 
-def _scope(found: "Result") -> str:
+def _scope(run: Run) -> str:
     """Which states the certificate is about, and whether a bound that was given proved right."""
-    basis = found.certificate.bound.basis
-    if not found.certificate.bound.given:
+    basis = run.certificate.bound.basis
+    if not run.certificate.bound.given:
         return basis
     known = {True: "as it was in this run", False: "which this run exceeded", None: "not checked"}
-    return f"{basis}, {known[found.covered]}"
+    return f"{basis}, {known[run.covered]}"
 
 
-def _as_given(found: "Result", told: str) -> str:
+def _as_given(run: Run, told: str) -> str:
     """What is said of a run, which a bound that somebody gave makes conditional, or void."""
-    if not found.certificate.bound.given or found.covered:
+    if not run.certificate.bound.given or run.covered:
         return told
-    if found.void:
+    if run.void:
         return "nothing is known: more templates matched than the bound that was given"
     return told if told.startswith("not covered") else f"if the bound given is right: {told}"
 
 
-def limit_odds(found: "Result") -> str:
+def limit_odds(run: Run) -> str:
     """The union bound on a wrong bit for networks of infinite width: no bound for a run of finite
     ones, and said so."""
-    if found.ensemble is None:
+    if run.ensemble is None:
         return ""
-    members = found.ensemble.config.members
-    odds = found.certificate.failure_probability(
-        num_members=members, num_decisions=found.instance.num_decisions
+    members = run.ensemble.config.members
+    odds = run.certificate.failure_probability(
+        num_members=members, num_decisions=run.instance.num_decisions
     )
     return (
         f"{members} network(s) of infinite width would decide a bit wrong in this run with a "
@@ -220,9 +280,9 @@ def _count(number: int) -> str:
     return f"{number:,}" if number < 1 << 40 else f"2^{number.bit_length() - 1}"
 
 
-def answer(found: "Result", *, shown: int) -> list[list[str]]:
+def answer(run: Run, *, shown: int) -> list[list[str]]:
     """A head line and the values of the first nodes, as cells."""
-    by_node = found.by_node()
+    by_node = run.by_node()
     fields = list(next(iter(by_node.values())))
     nodes = list(by_node.items())[:shown]
     return [
@@ -237,11 +297,11 @@ def _shown(value: object) -> str:
     return "-" if value is None else clean(str(value), limit=80)
 
 
-def verdict(found: "Result") -> str:
+def verdict(run: Run) -> str:
     """Whether the answer is exact, and where it is not."""
-    total, wrong = found.instance.graph.num_nodes, len(found.wrong_nodes)
-    if found.exact:
+    total, wrong = run.instance.graph.num_nodes, len(run.wrong_nodes)
+    if run.exact:
         every = "the node equals" if total == 1 else f"all {total} nodes equal"
         return f"EXACT: {every} the reference"
-    first = clean(str(found.instance.graph.names[found.wrong_nodes[0]]), limit=80)
+    first = clean(str(run.instance.graph.names[run.wrong_nodes[0]]), limit=80)
     return f"NOT EXACT: {wrong} of {total} nodes differ from the reference, first node {first}"

@@ -45,6 +45,7 @@ SelfLoops = Literal["refuse", "drop"]
 
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do; the claim and its bound stay the same."""
+
 ALGORITHM_NAMES = (
     "flooding",
     "bfs",

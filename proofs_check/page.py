@@ -1,18 +1,17 @@
 """One self-contained page of checked statements: formula, verdict, numbers, plot."""
 
-import base64
 import html
 import importlib.util
-import io
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from ntkexec.check import COLOURS, Outcome, Scale, in_words
+from ntkexec.check import Outcome, in_words, rendering
 from ntkexec.errors import MissingExtraError, NtkexecError
 from ntkexec.runtime import files
+from ntkexec.vocabulary import Scale
 
 PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ntkexec: statements of the theory</title>
@@ -79,21 +78,16 @@ def render(outcomes: Sequence[Outcome], scale: Scale) -> str:
         f"JAX {jax.__version__} on {jax.default_backend()}, NumPy {np.__version__}."
     )
     index = "".join(
-        f'<tr><td class="{_class(o)}">{o.verdict}</td><td><a href="#{o.check.name}">{o.check.name}</a>'
+        f'<tr>{rendering.verdict_html(o, tag="td")}<td><a href="#{o.check.name}">{o.check.name}</a>'
         f"</td><td>{html.escape(o.check.claim)}</td></tr>"
         for o in outcomes
     )
-    colours = " ".join(f".{word.split()[0]} {{ color: {c}; }}" for word, c in COLOURS.items())
     return PAGE.substitute(
-        colours=colours,
+        colours=rendering.colour_rules(),
         summary=summary,
         index=index,
         sections="\n".join(_section(o) for o in outcomes),
     )
-
-
-def _class(outcome: Outcome) -> str:
-    return outcome.verdict.split()[0]
 
 
 def _section(outcome: Outcome) -> str:
@@ -111,17 +105,11 @@ def _section(outcome: Outcome) -> str:
         ]
     rows += [("source", check.source), ("time", f"{outcome.seconds:.1f} s")]
     rows += [(name, _short(value)) for name, value in found.details.items()]
-    table = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
-        for name, value in rows
-    )
     formula = f"<p>{_mathml(check.formula)}</p>" if check.formula else ""
-    plot = ""
-    if check.plot is not None and not found.reason:
-        plot = f'<img alt="plot of {check.name}" src="{_image(check.plot(found))}">'
+    plot = rendering.plot_html(outcome, f"plot of {check.name}", image="svg")
     return (
-        f'<section id="{check.name}"><h2><span class="{_class(outcome)}">{outcome.verdict}</span>: '
-        f"{html.escape(check.claim)}</h2>{formula}<table>{table}</table>{plot}</section>"
+        f'<section id="{check.name}"><h2>{rendering.verdict_html(outcome)}: '
+        f"{html.escape(check.claim)}</h2>{formula}{rendering.rows_html(rows)}{plot}</section>"
     )
 
 
@@ -141,10 +129,3 @@ def _mathml(latex: str) -> str:
     import latex2mathml.converter
 
     return str(latex2mathml.converter.convert(latex, display="block"))
-
-
-# Any: a matplotlib figure; matplotlib is an extra.
-def _image(figure: Any) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -8,8 +8,8 @@ import hypothesis
 import jax
 import pytest
 
-from ntkexec.cli.app import compile_sooner
 from ntkexec.runtime import compilation
+from ntkexec.runtime.settings import compile_sooner
 
 # The suite compiles as the command line does; it has effect before JAX starts.
 compile_sooner(os.environ)

@@ -1,26 +1,24 @@
-"""A progress bar on stderr, for whatever takes more than two seconds."""
+"""The progress bar on stderr, of every command: none where stderr is no terminal, none with --quiet."""
 
 import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ntkexec.runtime import stages
 
-SECONDS = 2.0
-"""What is done sooner is not shown."""
+if TYPE_CHECKING:
+    from ntkexec import ensemble
 
-Report = Callable[[int, int], None]
+SECONDS = 2.0
+"""A stage that is over sooner is not shown."""
+
+Show = Callable[[str, float, float | None], None]
+"""Called with the title of the work at hand, how much of it is done, and of how much, if it is known."""
 
 
 def quiet() -> bool:
@@ -28,59 +26,68 @@ def quiet() -> bool:
     return not logging.getLogger("ntkexec").isEnabledFor(logging.WARNING)
 
 
-@contextlib.contextmanager
-def bar() -> Iterator[Callable[[str], Report]]:
-    """Gives `show(name)`, which starts a task and gives its `report(done, total)`."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
-    hidden = not console.is_terminal or quiet()
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=hidden
-    ) as progress:
-
-        def show(name: str) -> Report:
-            for old in progress.task_ids:
-                progress.remove_task(old)
-            task = progress.add_task(name, total=None)
-
-            def report(done: int, total: int) -> None:
-                progress.update(task, completed=done, total=total)
-
-            return report
-
-        yield show
+def on_terminal() -> bool:
+    """Whether stderr can show a bar."""
+    return Console(stderr=True).is_terminal
 
 
 @contextlib.contextmanager
-def stages_shown() -> Iterator[Progress]:
-    """Shows which stage a command is at, once it takes long; other tasks may be added."""
-    console = Console(stderr=True)
+def bar() -> Iterator[Show]:
+    """Shows the stage that a command is at, once it takes long, and whatever else it is told.
+
+    Gives `show(title, done, total)`; what is done is no longer shown.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
+    console = Console(stderr=True)
     hidden = not console.is_terminal or quiet()
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+    with Progress(*columns, console=console, transient=True, disable=hidden) as shown:
         if hidden:
-            yield bar
+            yield lambda title, done, total: None
             return
-        shown = _Shown(bar)
-        with stages.told_to(shown):
+        task = shown.add_task("", total=None, visible=False)
+
+        def show(title: str, done: float, total: float | None) -> None:
+            if total is not None and done >= total:
+                shown.update(task, visible=False)
+            else:
+                shown.update(task, description=title, completed=done, total=total, visible=True)
+
+        stage = _Stage(shown)
+        with stages.told_to(stage):
             try:
-                yield bar
+                yield show
             finally:
-                shown(None)
+                stage(None)
 
 
-class _Shown:
+def counted(show: Show, title: str) -> Callable[[int, int], None]:
+    """What reports `(done, total)` of one piece of work, with both numbers after its title."""
+    show(title, 0, None)
+    return lambda done, total: show(f"{title}, {done:,} of {total:,}", done, total)
+
+
+def of_training(show: Show) -> "Callable[[ensemble.Progress], None]":
+    """What reports the progress of training networks."""
+
+    def report(progress: "ensemble.Progress") -> None:
+        done, total = progress.done, progress.total
+        show(f"training: {done:,} of {total:,} networks", done, total)
+
+    return report
+
+
+class _Stage:
     """The task of the stage at hand, invisible at first."""
 
-    def __init__(self, bar: Progress) -> None:
-        self.bar, self.timer = bar, threading.Timer(0, lambda: None)
-        self.task = bar.add_task("", total=None, visible=False)
+    def __init__(self, shown: Progress) -> None:
+        self.shown, self.timer = shown, threading.Timer(0, lambda: None)
+        self.task = shown.add_task("", total=None, visible=False)
 
     def __call__(self, name: str | None) -> None:
         self.timer.cancel()
-        self.bar.reset(self.task, description=name or "", visible=False)
+        self.shown.reset(self.task, description=name or "", visible=False)
         if name is not None:
-            self.timer = threading.Timer(SECONDS, self.bar.update, [self.task], {"visible": True})
+            self.timer = threading.Timer(SECONDS, self.shown.update, [self.task], {"visible": True})
             self.timer.daemon = True
             self.timer.start()

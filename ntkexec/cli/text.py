@@ -1,35 +1,63 @@
-"""Results in words, for a terminal."""
+"""Results for a terminal: in words, and as the plain data of `--json`."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.program.fields import Field, Table
 from ntkexec.program.program import Program
 from ntkexec.programs.sizes import ProgramSizes
+from ntkexec.result import certificate_data as as_data
+from ntkexec.result import finite_width_data, program_data
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
 
 
-def certificate(
-    found: Certificate, finite: AtWidth | None, *, delta: float, num_decisions: int
-) -> str:
+class Odds(NamedTuple):
+    """What an ensemble's size is chosen for: this probability of any error in so many decisions."""
+
+    delta: float
+    num_decisions: int
+
+
+def certificate(certified: Certificate, finite: AtWidth | None, odds: Odds) -> str:
     """A certificate, with the ensemble size that it asks for in the limit and at a width."""
-    told = summary.conventions(found, delta=delta, num_decisions=num_decisions)
-    lines = [str(found), f"conventions   {told}"]
-    if finite is not None:
-        lines.append(f"finite width  {finite.verdict()}")
-    if found.certified:
-        size = found.ensemble_size(delta=delta, num_decisions=num_decisions)
-        lines.append(
-            f"ensemble      {size} network(s) per learning problem, for {num_decisions:,} decisions "
-            f"all right with probability {probability(delta)} (infinite width, union bound)"
+    # The verdict comes first of what a run and a training tell too.
+    facts = [row for row in certified.rows() if row[0] != "verdict"]
+    rows = [*facts, *summary.certificate_rows(certified, finite, **odds._asdict())]
+    if certified.certified:
+        size = certified.ensemble_size(**odds._asdict())
+        rows.append(
+            (
+                "ensemble",
+                f"{size} network(s) per learning problem, for {odds.num_decisions:,} decisions "
+                f"all right with probability {probability(odds.delta)} (infinite width, union bound)",
+            )
         )
         if finite is not None and finite.holds:
-            size = finite.ensemble_size(delta=delta, num_decisions=num_decisions)
-            lines.append(f"              {size} at width {finite.width}, with what the bias leaves")
-    return "\n".join(lines)
+            size = finite.ensemble_size(**odds._asdict())
+            rows.append(("", f"{size} at width {finite.width}, with what the bias leaves"))
+    return summary.table(rows)
+
+
+# Any: plain data for JSON.
+def certificate_data(
+    algorithm: str,
+    sizes: Mapping[str, int],
+    certified: Certificate,
+    finite: AtWidth | None,
+    odds: Odds,
+) -> dict[str, Any]:
+    """A program, its certificate, and what becomes of that at a width, under the keys of a run."""
+    return {
+        "algorithm": algorithm,
+        "parameters": dict(sizes),
+        "program": program_data(certified.problem.program, certified.problem),
+        "certificate": as_data(certified, **odds._asdict()),
+        "finite_width": None if finite is None else finite_width_data(finite),
+    }
 
 
 def probability(delta: float) -> str:
@@ -39,23 +67,23 @@ def probability(delta: float) -> str:
 
 
 def program(
-    found: Program,
+    shown: Program,
     counts: ProgramSizes,
     about: str,
-    parameters: Mapping[str, int],
+    sizes: Mapping[str, int],
     *,
     templates: bool,
 ) -> str:
     """A program's counts and fields, and its templates if asked for."""
-    layout = found.layout
+    layout = shown.layout
     rows = [
-        ("program", f"{found.name}: {about}"),
-        ("sizes", ", ".join(f"{name} {value}" for name, value in parameters.items())),
+        ("program", f"{shown.name}: {about}"),
+        ("sizes", _sizes(sizes)),
         *counts.rows(),
         ("kept", ", ".join(_field(field) for field in layout.computation)),
         ("messages", ", ".join(_field(field) for field in layout.messages)),
     ]
-    return summary.table(rows) + (f"\n\n{found.listing()}" if templates else "")
+    return summary.table(rows) + (f"\n\n{shown.listing()}" if templates else "")
 
 
 def _field(field: Field) -> str:
@@ -67,24 +95,25 @@ def _field(field: Field) -> str:
 
 def trained(
     networks: Ensemble | GaussianEnsemble,
-    finite: AtWidth,
-    conventions: str,
-    parameters: Mapping[str, int],
-    folder: Path,
     seconds: float,
+    folder: Path,
+    sizes: Mapping[str, int],
+    finite: AtWidth,
+    odds: Odds,
 ) -> str:
     """What `ntkexec train` stored."""
-    sizes = ", ".join(f"{name} {value}" for name, value in parameters.items())
     return summary.table(
         [
-            ("program", f"{finite.certificate.problem.program!r}"),
-            ("sizes", sizes),
-            ("certificate", finite.certificate.verdict()),
-            ("  thresholds", conventions),
-            ("  this width", finite.verdict()),
-            ("ensemble", summary.ensemble(networks)),
+            ("program", repr(finite.certificate.problem.program)),
+            ("sizes", _sizes(sizes)),
+            *summary.certificate_rows(finite.certificate, finite, **odds._asdict()),
+            ("ensemble", summary.ensemble_told(networks)),
             ("training", summary.training(networks, seconds)),
             *summary.alarm(networks),
             ("stored in", str(folder)),
         ]
     )
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sizes.items())

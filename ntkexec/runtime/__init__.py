@@ -1,1 +1,1 @@
-"""The machine: compilation, precision, devices, files, memory, and what is being done."""
+"""The machine: settings of the process, compilation, precision, devices, files, memory, and what is done."""

@@ -1,9 +1,7 @@
 """Ahead-of-time compilation that is timed apart from the run and done once per shape."""
 
-import os
 import time
 from collections.abc import Callable, Hashable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -100,43 +98,3 @@ def clear() -> None:
     """Forgets all compiled functions, so that the next calls compile again."""
     _compiled.clear()
     jax.clear_caches()
-
-
-def cache_folder(environment: Mapping[str, str]) -> Path | None:
-    """Where compiled code is kept between processes, or None where nobody asked for that.
-
-    Args:
-        environment: `NTKEXEC_CACHE` is a folder, or 1 for the user's cache folder.
-    """
-    asked = environment.get(CACHE_VARIABLE, "")
-    if asked in ("", "0"):
-        return None
-    if asked != "1":
-        return Path(asked).expanduser()
-    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "ntkexec"
-
-
-def keep_on_disk(folder: Path | None) -> None:
-    """Lets JAX store compiled code in a folder, and take it from there; None changes nothing.
-
-    Called by the command line, never at import: it is a setting of the whole process. JAX's own
-    format holds no pickle, but it is machine code: do not point it at a folder that others write.
-
-    Args:
-        folder: made if it is missing, readable by the user alone.
-
-    Raises:
-        NtkexecError: it is a file, or cannot be made.
-    """
-    if folder is None:
-        return
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise NtkexecError(f"{CACHE_VARIABLE}: cannot keep code in {folder}: {reason}") from error
-    jax.config.update("jax_compilation_cache_dir", os.fspath(folder))
-    # Small programs are our common case: a second to compile, a hundredth to load.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -3,22 +3,7 @@
 import json
 
 import pytest
-
-from ntkexec.cli import main
-
-KERNEL = ("--engine", "kernel")
-
-
-@pytest.fixture
-def command(capsys):
-    """Runs the command line in this process: status, stdout, stderr."""
-
-    def run(*argv):
-        capsys.readouterr()
-        status = main([str(a) for a in argv])
-        return status, *capsys.readouterr()
-
-    return run
+from support.commands import KERNEL
 
 
 def test_a_sum_is_printed_beside_what_it_was_learned_from(command):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ntkexec.cli import main
-from ntkexec.cli.complexity import parse_numbers, parse_range
+from ntkexec.cli.commands.complexity import parse_numbers, parse_range
 from ntkexec.errors import NtkexecError
 
 SMALL = ["--graphs", "4", "--nodes", "3..5", "--repeat", "12"]

@@ -249,7 +249,7 @@ def test_help_loads_no_numerical_library():
     code = (
         "import sys\nfrom ntkexec.cli import main\n"
         "assert main(['experiment', 'run', '--help']) == 0\n"
-        "assert not {'jax', 'numpy', 'experiments'} & set(sys.modules)"
+        "assert not {'jax', 'numpy', 'experiments.registry'} & set(sys.modules)"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=100

@@ -1,11 +1,5 @@
-"""Compiled code is made once, and kept between processes only where somebody asks."""
+"""Compiled code is made once for each shape."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -1,39 +1,33 @@
 """`ntkexec experiment`: ports of other papers, their claims measured and judged."""
 
 import contextlib
-import enum
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ntkexec import vocabulary
+from ntkexec.cli import options
+
 if TYPE_CHECKING:
     from experiments.runner import Progress, Report
 
 app = typer.Typer(
     help="Ports of other papers: run them, measure their claims, judge them.",
+    epilog="Example: ntkexec experiment list",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 
 
-class Scale(enum.StrEnum):  # noqa: D101 - option values, spelt out because importing them imports JAX
-    quick = "quick"
-    standard = "standard"
-    full = "full"
-
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-
-
 @app.command("list", epilog="Example: ntkexec experiment list")
-def list_experiments(json: JsonOption = False) -> None:
+def list_experiments(json: options.Json = False) -> None:
     """List the experiments that are there, with their papers and numbers of claims."""
     from experiments.registry import find, slugs
 
-    found = [find(slug) for slug in slugs()]
+    listed = [find(slug) for slug in slugs()]
     if json:
         _print_json(
             {
@@ -47,13 +41,13 @@ def list_experiments(json: JsonOption = False) -> None:
                         "options": dict(e.application.options) if e.application else {},
                         "claims": [{"name": c.name, "claim": c.claim} for c in e.checks],
                     }
-                    for e in found
+                    for e in listed
                 ]
             }
         )
         return
-    width = max(len(e.slug) for e in found)
-    for e in found:
+    width = max(len(e.slug) for e in listed)
+    for e in listed:
         print(f"{e.slug:<{width}}  {e.title} ({len(e.checks)} claims)")
         print(f"{'':<{width}}  {e.paper}")
         for option, text in (e.application.options if e.application else {}).items():
@@ -70,8 +64,8 @@ def run(
         list[str], typer.Argument(metavar="NAME...", help="Experiments of the list, or 'all'.")
     ],
     scale: Annotated[
-        Scale, typer.Option(help="How much to measure; the claims stay the same.")
-    ] = Scale.quick,
+        vocabulary.Scale, typer.Option(help="How much to measure; the claims stay the same.")
+    ] = "quick",
     seeds: Annotated[
         int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
     ] = None,
@@ -86,7 +80,7 @@ def run(
         Path | None,
         typer.Option(envvar="NTKEXEC_DATA", help="Folder with real data sets, a subfolder each."),
     ] = None,
-    json: JsonOption = False,
+    json: options.Json = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with tables and plots.")] = None,
 ) -> None:
     """Run experiments and judge their claims, or apply one to data of yours by its own options.
@@ -100,10 +94,9 @@ def run(
     from experiments import configuration, page, registry, runner
     from experiments.shared.storage import finite, write_atomically
     from ntkexec.errors import ExperimentError, NtkexecError
-    from ntkexec.runtime import compilation, files
+    from ntkexec.runtime import files
 
     files.check_folder(out)
-    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     at = next((i for i, name in enumerate(names) if name.startswith("-")), len(names))
     names, own = names[:at], names[at:]
     if own:
@@ -112,19 +105,19 @@ def run(
         _apply(names, own, out, json)
         return
     chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
-    found = [registry.find(name) for name in chosen]
-    configs = [configuration.changed(e.config(scale.value), change or ()) for e in found]
+    wanted = [registry.find(name) for name in chosen]
+    configs = [configuration.changed(e.config(scale), change or ()) for e in wanted]
     if html is not None:
         page.check_target(html)
         files.check_folder(html.parent)
     reports, failures = [], []
     with _progress() as tell:
-        for experiment, config in zip(found, configs, strict=True):
+        for experiment, config in zip(wanted, configs, strict=True):
             try:
                 report = runner.run(
                     experiment,
                     config,
-                    scale="custom" if change else scale.value,
+                    scale="custom" if change else scale,
                     num_seeds=seeds,
                     out=out,
                     data=data,
@@ -165,11 +158,11 @@ def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
             tell(Progress(experiment.slug, "application", 0, 0, 1, what, done / total))
 
         tell(Progress(experiment.slug, "application", 0, 0, 1))
-        found = experiment.application.function(options, out, report)
+        applied = experiment.application.function(options, out, report)
     if json:
-        _print_json(found.to_data())
+        _print_json(applied.to_data())
     else:
-        print(found)
+        print(applied)
 
 
 def _print_json(data: dict[str, Any]) -> None:
@@ -180,7 +173,7 @@ def _print_json(data: dict[str, Any]) -> None:
 
 def _text(report: "Report", out: Path) -> str:
     """A report for a terminal: one claim, what was measured for it, and the verdict."""
-    from experiments.page import count, measured
+    from ntkexec.check import in_words, rendering
 
     experiment, num = report.experiment, len(report.records)
     lines = [
@@ -191,32 +184,24 @@ def _text(report: "Report", out: Path) -> str:
         "",
     ]
     for outcome in report.outcomes:
-        lines.append(f"{outcome.verdict:<12}  {outcome.check.name}: {outcome.check.claim}")
-        lines.append(f"{'':<12}  {measured(outcome)}")
-    return "\n".join([*lines, "", count(report)])
+        verdict, claim, measured = rendering.lines(outcome)
+        lines += [verdict + claim, measured]
+    return "\n".join([*lines, "", in_words(report.outcomes)])
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[["Progress"], None]]:
     """A bar on a terminal, a line for every started study elsewhere; both on stderr, if at all."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+    from ntkexec.cli import progress
 
-    from ntkexec.cli.progress import quiet
+    on_terminal = progress.on_terminal()
+    with progress.bar() as show:
 
-    console = Console(stderr=True, soft_wrap=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    hidden = not console.is_terminal or quiet()
-    with Bar(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task("experiments", total=1.0)
-
-        def tell(progress: "Progress") -> None:
-            p = progress
-            title = f"{p.slug}, seed {p.seed}: {p.study}" + (f", {p.what}" if p.what else "")
-            if console.is_terminal:
-                bar.update(task, description=title, completed=p.done + p.part, total=p.total)
-            elif not p.what and not quiet():
-                typer.echo(f"{title} ({p.done + 1} of {p.total})", err=True)
+        def tell(now: "Progress") -> None:
+            title = f"{now.slug}, seed {now.seed}: {now.study}" + (now.what and f", {now.what}")
+            if on_terminal:
+                show(title, now.done + now.part, now.total)
+            elif not now.what and not progress.quiet():
+                typer.echo(f"{title} ({now.done + 1} of {now.total})", err=True)
 
         yield tell

@@ -1,13 +1,11 @@
-"""What `certify --ensemble` does: the complete certificate of a trained ensemble."""
+"""`ntkexec certify --ensemble`: the complete certificate of a trained ensemble."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from ntkexec import complete, ensemble, pipeline
+from ntkexec.cli import progress
 from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
@@ -16,7 +14,7 @@ from ntkexec.runtime import files
 from ntkexec.summary import table
 
 
-def certify(
+def certify_networks(
     algorithm: str,
     folder: Path,
     *,
@@ -40,26 +38,28 @@ def certify(
     if out is not None:
         files.check_target(out)
     instance = None
-    if graph is not None:
-        instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
-        program = instance.program
-    else:
-        program = _program(manifest)
-    networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("certifying", total=None)
-        found = complete.complete(
+    with progress.bar() as show:
+        if graph is not None:
+            instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
+            program = instance.program
+        else:
+            program = _program(manifest)
+        networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
+        certificate = complete.complete(
             networks,
             all_states=all_states,
             executions=() if instance is None else (complete.ProgramRun.of(instance),),
-            report=lambda done, total: bar.update(task, completed=done, total=total),
+            report=progress.counted(show, "certifying"),
         )
-    data = complete.to_data(found, manifest, folder)
+    data = complete.to_data(certificate, manifest, folder)
     if out is not None:
         complete.write(out, data)
-    print(json.dumps(_summary(found, data)) if as_json else _text(found, data, folder, out))
-    return found.exact
+    print(
+        json.dumps(_summary(certificate, data))
+        if as_json
+        else _text(certificate, data, folder, out)
+    )
+    return certificate.exact
 
 
 def _program(manifest: ensemble.Manifest) -> Program:
@@ -71,8 +71,8 @@ def _program(manifest: ensemble.Manifest) -> Program:
         raise EnsembleError(f"{manifest.algorithm} does not have the sizes {names:.80}") from None
 
 
-def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[str, Any]:
-    names = found.problem.program.layout.bit_names
+def _summary(certificate: complete.CompleteCertificate, data: dict[str, Any]) -> dict[str, Any]:
+    names = certificate.problem.program.layout.bit_names
     kept = (
         "claim",
         "exact",
@@ -89,18 +89,18 @@ def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[
     )
     return {name: data[name] for name in kept} | {
         "program": data["program"]["digest"],
-        "invariants": [one.reason for one in found.invariants],
-        "executions": [one.label for one in found.executions],
-        "scope": found.scope,
-        "match_sets": found.num_sets,
-        "decisions": found.num_decisions,
-        "wrong": found.wrong,
-        "unsure": found.unsure,
-        "unproven_with_products": found.unproven,
-        "smallest_margin": finite(found.smallest_margin),
-        "largest_rounding": finite(found.largest_rounding),
-        "smallest_guaranteed": finite(found.tightest.guaranteed),
-        "seconds": found.seconds,
+        "invariants": [one.reason for one in certificate.invariants],
+        "executions": [one.label for one in certificate.executions],
+        "scope": certificate.scope,
+        "match_sets": certificate.num_sets,
+        "decisions": certificate.num_decisions,
+        "wrong": certificate.wrong,
+        "unsure": certificate.unsure,
+        "unproven_with_products": certificate.unproven,
+        "smallest_margin": finite(certificate.smallest_margin),
+        "largest_rounding": finite(certificate.largest_rounding),
+        "smallest_guaranteed": finite(certificate.tightest.guaranteed),
+        "seconds": certificate.seconds,
         "components": [
             {
                 "bits": [names[bit] for bit in one.component.bits],
@@ -111,35 +111,41 @@ def _summary(found: complete.CompleteCertificate, data: dict[str, Any]) -> dict[
                 "smallest_margin": finite(one.smallest_margin),
                 "largest_rounding": finite(one.largest_rounding),
             }
-            for one in found.components
+            for one in certificate.components
         ],
     }
 
 
 def _text(
-    found: complete.CompleteCertificate, data: dict[str, Any], folder: Path, out: Path | None
+    certificate: complete.CompleteCertificate, data: dict[str, Any], folder: Path, out: Path | None
 ) -> str:
-    sizes = [len(one.component.templates) for one in found.components]
-    tight = found.tightest
-    if found.executions:
-        states = "those that occur on " + found.scope
-    elif found.invariants:
-        reasons = sorted({one.reason for one in found.invariants})
+    sizes = [len(one.component.templates) for one in certificate.components]
+    tight = certificate.tightest
+    if certificate.executions:
+        states = "those that occur on " + certificate.scope
+    elif certificate.invariants:
+        reasons = sorted({one.reason for one in certificate.invariants})
         states = f"all where {' and '.join(reasons)} (every step keeps that: checked)"
     else:
         states = "all"
     rows = [
-        ("program", repr(found.problem.program)),
+        ("program", repr(certificate.problem.program)),
         ("ensemble", f"{data['kind']}, {data['members']} member(s) of width {data['width']}"),
         ("networks", f"{data['draw']}, weight_std {data['weight_std']:g}, in {folder}"),
         ("thresholds", f"those stored with them (convention: {data['convention']})"),
         ("components", f"{len(sizes)}, of {min(sizes)} to {max(sizes)} templates"),
         ("states", states),
-        ("match sets", f"{found.num_sets:,}, all listed and evaluated in {found.seconds:.2f} s"),
-        ("decisions", f"{found.num_decisions:,}: {found.wrong} wrong, {found.unsure} unsure"),
-        ("margin", f"at least {found.smallest_margin:.4f}, in float64"),
-        ("rounding", f"at most {found.largest_rounding:.1e}, of any evaluation in float32"),
-        ("products", _products(found)),
+        (
+            "match sets",
+            f"{certificate.num_sets:,}, all listed and evaluated in {certificate.seconds:.2f} s",
+        ),
+        (
+            "decisions",
+            f"{certificate.num_decisions:,}: {certificate.wrong} wrong, {certificate.unsure} unsure",
+        ),
+        ("margin", f"at least {certificate.smallest_margin:.4f}, in float64"),
+        ("rounding", f"at most {certificate.largest_rounding:.1e}, of any evaluation in float32"),
+        ("products", _products(certificate)),
         ("tightest", f"{tight.bit_name}: {tight.mean:.4f} against {tight.threshold:.4f}"),
         ("verdict", data["claim"]),
         ("", "(the learned update is the program's; what the program computes: docs/proofs.md)"),
@@ -149,11 +155,11 @@ def _text(
     return table(rows)
 
 
-def _products(found: complete.CompleteCertificate) -> str:
+def _products(certificate: complete.CompleteCertificate) -> str:
     """For which products of matrices the certificate holds too; runs take them in float32."""
     parts = [
         f"{name}: {'proven' if not number else f'{number:,} decisions not proven'}"
-        for name, number in found.unproven.items()
+        for name, number in certificate.unproven.items()
     ]
     return (
         "; ".join(parts) + " (runs ask for float32; see ntkexec.theory.rounding for the hardware)"

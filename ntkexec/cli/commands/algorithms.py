@@ -1,16 +1,17 @@
-"""The command `algorithms`: what can be run."""
+"""`ntkexec algorithms`: what can be run."""
 
+import json as encoder
 from typing import Annotated
 
 import typer
 
+EXAMPLE = "ntkexec algorithms"
 
-def algorithms(
+
+def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
     """List the algorithms, one a line."""
-    import json as encoder
-
     from ntkexec.programs import ALGORITHMS
 
     if json:

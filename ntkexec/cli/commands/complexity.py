@@ -1,30 +1,22 @@
-"""The command `ntkexec complexity`: how many networks execute a program exactly."""
+"""`ntkexec complexity`: how many networks execute a program exactly."""
 
-import enum
-import os
+import itertools
+import json as encoder
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from ntkexec import vocabulary
+from ntkexec.cli import options
 from ntkexec.errors import CertificateError, NtkexecError
-from ntkexec.vocabulary import CONVENTIONS
 
 if TYPE_CHECKING:
     from ntkexec.complexity import Study, Trend
 
 
-# The same words as in the library, spelt out here because importing it would import JAX.
-class Draw(enum.StrEnum):
-    """How networks are drawn."""
-
-    trained = "trained"
-    antisymmetric = "antisymmetric"
-    linearised = "linearised"
-    gaussian = "gaussian"
-
-
+EXAMPLE = "ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
 MAX_VALUES = 64
 MAX_DIGITS = 18
 
@@ -69,7 +61,7 @@ def parse_range(option: str, text: str) -> tuple[int, int]:
         raise NtkexecError(f"--{option} is a range such as 5..20, not {text!r}") from None
 
 
-def complexity(
+def command(
     algorithm: Annotated[str, typer.Argument(help="flooding, bfs, dfs or bellman-ford.")],
     degree: Annotated[str, typer.Option(help="Most neighbours of a node, D; or several.")] = "2",
     word: Annotated[
@@ -88,7 +80,7 @@ def complexity(
             "--ensemble-kind", help="joint, factored, or joint,factored to compare the two."
         ),
     ] = "joint",
-    draw: Annotated[Draw, typer.Option(help="How networks are drawn.")] = Draw.gaussian,
+    draw: Annotated[vocabulary.Draw, typer.Option(help="How networks are drawn.")] = "gaussian",
     width: Annotated[str, typer.Option(help="Hidden units of a network; or several.")] = "4096",
     padding: Annotated[
         str, typer.Option(help="Padding templates per learning problem; or several.")
@@ -99,9 +91,7 @@ def complexity(
             help="Where outputs become bits: bit, shared or zero; or several, as bit,shared."
         ),
     ] = "bit",
-    weight_std: Annotated[
-        float, typer.Option(help="Standard deviation of the weights at initialisation.")
-    ] = 1.0,
+    weight_std: options.WeightStd = 1.0,
     members: Annotated[
         int | None, typer.Option(help="Largest N to try; by default 1.5 times the union bound.")
     ] = None,
@@ -121,14 +111,11 @@ def complexity(
     Degree, word, width, padding, kind and threshold may each be several, as 1,2,4 or 1..5; every
     combination is a study. Exit status: 0, or 2 for bad input.
     """
-    import json as encoder
-
     from ntkexec.complexity import trends
+    from ntkexec.plots import certainty as certainty_plot
     from ntkexec.plots import complexity as complexity_plot
     from ntkexec.plots import style
-    from ntkexec.runtime import compilation
 
-    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     for file in (plot, certainty):
         if file is not None:
             style.check_target(file)
@@ -137,14 +124,14 @@ def complexity(
         algorithm,
         degrees=parse_numbers("degree", degree),
         words=[None] if word is None else parse_numbers("word", word),
-        widths=[1] if draw is Draw.gaussian else parse_numbers("width", width),
+        widths=[1] if draw == "gaussian" else parse_numbers("width", width),
         paddings=parse_numbers("padding", padding),
         kinds=kinds,
         graphs=graphs,
         nodes=parse_range("nodes", nodes),
         weights=parse_range("weights", weights),
         repeat=repeat,
-        draw=draw.value,
+        draw=draw,
         thresholds=threshold.split(","),
         weight_std=weight_std,
         members=members,
@@ -154,24 +141,22 @@ def complexity(
     if not studies:
         raise CertificateError(refused[0].reason)
     groups = sorted({(s.kind, s.threshold) for s in studies})
-    found = [
+    fitted = [
         trend
         for group in groups
         for trend in trends([s for s in studies if (s.kind, s.threshold) == group])
     ]
     records = [study.to_data() for study in studies]
     if plot is not None:
-        size = found[0].size if found else "n0"
+        size = fitted[0].size if fitted else "n0"
         style.save(complexity_plot.plot(records, size), plot)
     if certainty is not None:
-        from ntkexec.plots import certainty as certainty_plot
-
         style.save(certainty_plot.plot(records[-1]), certainty)
     if json:
-        data = {"studies": records, "trends": [t.to_data() for t in found]}
+        data = {"studies": records, "trends": [t.to_data() for t in fitted]}
         print(encoder.dumps(data | {"refused": [one._asdict() for one in refused]}))
     else:
-        print(as_text(studies, found, refused))
+        print(as_text(studies, fitted, refused))
 
 
 class Refused(NamedTuple):
@@ -183,7 +168,7 @@ class Refused(NamedTuple):
     reason: str
 
 
-# Any: the options of `study`, passed on.
+# Any: the settings of `study`, passed on.
 def run_studies(
     algorithm: str,
     *,
@@ -197,18 +182,16 @@ def run_studies(
     graphs: int,
     nodes: tuple[int, int],
     weights: tuple[int, int],
-    draw: str,
+    draw: vocabulary.Draw,
     seed: int,
-    **options: Any,
+    **settings: Any,
 ) -> "tuple[list[Study], list[Refused]]":
     """One study for every combination, with a progress bar on stderr.
 
     Of several conventions for the thresholds one that no number of networks makes exact is told
     beside the others' studies.
     """
-    import itertools
-
-    from ntkexec.cli.progress import bar
+    from ntkexec.cli.progress import bar, counted
     from ntkexec.complexity import collect, random_instances, study
     from ntkexec.ensemble import EnsembleConfig
     from ntkexec.program.problem import LearningProblem
@@ -237,9 +220,11 @@ def run_studies(
                     width=width,
                     weight_std=weight_std,
                     seed=seed,
-                    draw=draw,  # type: ignore[arg-type]
+                    draw=draw,
                 )
-                cases = collect(problem, instances, report=show(f"{name}: running the program"))
+                cases = collect(
+                    problem, instances, report=counted(show, f"{name}: running the program")
+                )
                 for threshold in thresholds:
                     try:
                         found = study(
@@ -247,11 +232,13 @@ def run_studies(
                             config,
                             parameters=instances[0].parameters,
                             convention=threshold,  # type: ignore[arg-type]
-                            report=show(f"{name}, thresholds {threshold}: drawing networks"),
-                            **options,
+                            report=counted(
+                                show, f"{name}, thresholds {threshold}: drawing networks"
+                            ),
+                            **settings,
                         )
                     except CertificateError as error:
-                        if len(thresholds) == 1 or threshold not in CONVENTIONS:
+                        if len(thresholds) == 1 or threshold not in vocabulary.CONVENTIONS:
                             raise
                         told = " ".join(f"{n} {v}" for n, v in instances[0].parameters.items())
                         refused.append(Refused(kind, told, threshold, str(error)))
@@ -260,7 +247,7 @@ def run_studies(
     return studies, refused
 
 
-def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
+def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
     """Studies as a table, and what they show."""
     header: tuple[str, ...] = (
         "kind, draw, thresholds, sizes",
@@ -325,9 +312,9 @@ def as_text(studies: "list[Study]", found: "list[Trend]", refused: Sequence[Refu
             f"{missing} repetitions found no exact ensemble up to the largest N tried, so no trend "
             "is fitted; --members tries more"
         )
-    if found:
+    if fitted:
         lines.append("")
-    for trend in found:
+    for trend in fitted:
         low, high = trend.interval
         lines.append(
             f"N grows like {trend.size}^{trend.exponent:.2f} ({low:.2f} to {high:.2f}), "

@@ -1,6 +1,5 @@
-"""The command `check`: carries out the statements of the theory."""
+"""`ntkexec check`: carries out the statements of the theory."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,8 +8,12 @@ import typer
 
 if TYPE_CHECKING:
     from ntkexec.check import Check, Outcome
+    from ntkexec.vocabulary import Scale
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
+@app.command(epilog="Example: ntkexec check padding --json")
 def check(
     names: Annotated[
         list[str] | None,
@@ -36,43 +39,33 @@ def check(
     interval contains the bound) neither holds nor fails; it is counted by itself and does not
     change the status, nor does one that is not measured.
     """
-    import importlib
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from ntkexec.cli.progress import quiet
+    from ntkexec.cli import progress
     from ntkexec.errors import NtkexecError
-    from ntkexec.runtime import compilation
+    from ntkexec.plots import style
+    from proofs_check import page, registry
 
-    compilation.keep_on_disk(compilation.cache_folder(os.environ))
     if quick and full:
         raise NtkexecError("--quick and --full exclude each other")
-    scale = "quick" if quick else "full" if full else "standard"
-    # By name: the library knows nothing of the checks, only this command does.
-    registry = importlib.import_module("proofs_check.registry")
+    scale: Scale = "quick" if quick else "full" if full else "standard"
     if listed:
         for known in registry.select(names or ()):
             print(f"{known.name:<24} {known.claim}")
         return
     selected = registry.select(names or ())
+    # Before the work, so that a missing extra or folder is known at once.
     if html is not None:
-        # Before the work, so that a missing extra or folder is known at once.
-        page = importlib.import_module("proofs_check.page")
         page.check_target(html)
     if plot is not None:
         _check_drawn(selected, [known.name for known in registry.select(()) if known.plot])
-        importlib.import_module("ntkexec.plots.style").check_target(plot)
-    errors = Console(stderr=True)
+        style.check_target(plot)
     outcomes: list[Outcome] = []
-    hidden = not errors.is_terminal or quiet()
-    with Progress(console=errors, transient=True, disable=hidden) as bar:
-        task = bar.add_task("checking", total=len(selected))
+    with progress.bar() as show:
         for outcome in registry.carry_out_all(
-            selected, scale, starting=lambda c: bar.update(task, description=c.name)
+            selected,
+            scale,
+            starting=lambda check: show(check.name, len(outcomes), len(selected)),
         ):
             outcomes.append(outcome)
-            bar.advance(task)
     if html is not None:
         page.write(html, outcomes, scale)
     if plot is not None:
@@ -124,28 +117,17 @@ def _print_table(outcomes: "list[Outcome]") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from ntkexec.check import COLOURS, in_words
+    from ntkexec.check import COLOURS, in_words, rendering
 
     console = Console(soft_wrap=True)
     width = max(len(outcome.check.name) for outcome in outcomes)
     for outcome in outcomes:
-        check, found = outcome.check, outcome.measurement
-        claim = f"  {check.name:<{width}}  {check.claim}"
-        line = Text(f"{outcome.verdict:<12}", style=f"bold {COLOURS[outcome.verdict]}")
+        verdict, claim, measured = rendering.lines(outcome, name_width=width)
+        line = Text(verdict, style=f"bold {COLOURS[outcome.verdict]}")
         console.print(line.append(claim, style="not bold default"))
-        shown = found.reason
-        if not shown:
-            interval = ""
-            if found.interval is not None:
-                interval = f" [{found.interval[0]:.3g}, {found.interval[1]:.3g}]"
-            shown = (
-                f"{check.how}: {found.value:.3g}{interval}, {check.relation} {check.bound:.3g}"
-                f" ({outcome.seconds:.1f} s)"
-            )
-        console.print(Text(" " * (width + 16) + shown))
+        console.print(Text(measured))
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    plural = "s" * (len(outcomes) != 1)
     console.print(
-        Text(
-            f"\nOf {len(outcomes)} statement{'s' * (len(outcomes) != 1)} {in_words(outcomes)}, in "
-            f"{sum(outcome.seconds for outcome in outcomes):.0f} s"
-        )
+        Text(f"\nOf {len(outcomes)} statement{plural} {in_words(outcomes)}, in {seconds:.0f} s")
     )

@@ -1,0 +1,86 @@
+"""Outcomes for people: lines of text, and parts of a page."""
+
+import base64
+import html
+import io
+from collections.abc import Iterable
+from typing import Literal
+
+from ntkexec.check.claims import COLOURS, Outcome
+
+# Text.
+
+
+def number(value: float, *, digits: int = 4) -> str:
+    """A measured number."""
+    return f"{value:.{digits}g}"
+
+
+def measured(outcome: Outcome, *, digits: int = 4) -> str:
+    """Value, interval and bound of an outcome in words, or why there are none."""
+    found, check = outcome.measurement, outcome.check
+    if found.reason:
+        return found.reason
+    interval = ""
+    if found.interval is not None:
+        low, high = (number(end, digits=digits) for end in found.interval)
+        interval = f" [{low}, {high}]"
+    value, bound = number(found.value, digits=digits), number(check.bound, digits=digits)
+    return f"{value}{interval}, {check.relation} {bound}"
+
+
+def lines(outcome: Outcome, *, name_width: int | None = None) -> tuple[str, str, str]:
+    """The verdict; what it is about; and, for the line below, what was measured.
+
+    Args:
+        outcome: of one claim.
+        name_width: of a column for the name, in a table that also tells how it was measured and how
+            long that took; without it the name is followed by the claim.
+    """
+    check, verdict = outcome.check, f"{outcome.verdict:<12}"
+    if name_width is None:
+        return verdict, f"  {check.name}: {check.claim}", f"{'':<14}{measured(outcome)}"
+    told = measured(outcome, digits=3)
+    if not outcome.measurement.reason:
+        told = f"{check.how}: {told} ({outcome.seconds:.1f} s)"
+    return verdict, f"  {check.name:<{name_width}}  {check.claim}", " " * (name_width + 16) + told
+
+
+# Pages.
+
+
+def colour_rules() -> str:
+    """Style sheet's rules for verdicts, each in its colour."""
+    return " ".join(f".{_class(word)} {{ color: {colour}; }}" for word, colour in COLOURS.items())
+
+
+def _class(verdict: str) -> str:
+    return verdict.split()[0]
+
+
+def verdict_html(outcome: Outcome, *, tag: Literal["span", "td"] = "span") -> str:
+    """The verdict in its colour."""
+    return f'<{tag} class="{_class(outcome.verdict)}">{outcome.verdict}</{tag}>'
+
+
+def rows_html(rows: Iterable[tuple[str, str]]) -> str:
+    """Names and values as a table."""
+    cells = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
+        for name, value in rows
+    )
+    return f"<table>{cells}</table>"
+
+
+def plot_html(outcome: Outcome, alt: str, *, image: Literal["svg", "png"]) -> str:
+    """The check's plot of what was measured, as a picture inside the page; empty without one."""
+    check = outcome.check
+    if check.plot is None or outcome.measurement.reason:
+        return ""
+    stream = io.BytesIO()
+    # A picture is the same file whenever it is drawn.
+    how = {"metadata": {"Date": None}} if image == "svg" else {"dpi": 120}
+    check.plot(outcome.measurement).savefig(stream, format=image, **how)
+    kind = {"svg": "svg+xml", "png": "png"}[image]
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/{kind};base64,{data}">'

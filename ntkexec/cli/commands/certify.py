@@ -1,0 +1,112 @@
+"""`ntkexec certify`: a program for every graph of its sizes, or a trained ensemble's networks."""
+
+import json as encoder
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntkexec.cli import options
+from ntkexec.errors import NtkexecError
+
+EXAMPLE = "ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint"
+
+
+def command(
+    algorithm: options.Algorithm,
+    degree: options.Degree = None,
+    word: options.Word = None,
+    ensemble: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a trained ensemble: certify all decisions of its networks."),
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(help="With --ensemble: only the decisions that occur on this graph."),
+    ] = None,
+    source: options.Source = None,
+    message: options.Message = None,
+    all_states: Annotated[
+        bool,
+        typer.Option("--all-states", help="With --ensemble: also states that no step leads to."),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="With --ensemble: a file for 'python -m ntkexec.recheck'.")
+    ] = None,
+    slots: options.Slots = None,
+    arrival_bits: options.ArrivalBits = None,
+    kind: options.Kind = "factored",
+    threshold: options.Threshold = "bit",
+    weight_std: options.WeightStd = 1.0,
+    draw: options.Draw = "trained",
+    width: options.Width = None,
+    descent: options.Descent = "auto",
+    bound: options.Bound = None,
+    padding: options.Padding = "0",
+    delta: options.Delta = 0.001,
+    decisions: options.Decisions = 1_000_000,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw what interference asks for against what it may be.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Certify a program without running it: matches, margins, thresholds, ensemble size, width.
+
+    With --ensemble: certify trained networks, decision by decision, on every graph.
+
+    Exit status: 0 if certified, 1 if not, 2 for bad input.
+    """
+    if ensemble is not None:
+        from ntkexec.cli.commands import certify_ensemble
+
+        if not (degree is word is slots is arrival_bits is bound is None):
+            raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
+        exact = certify_ensemble.certify_networks(
+            algorithm,
+            ensemble,
+            graph=graph,
+            all_states=all_states,
+            out=out,
+            as_json=json,
+            sources=source,
+            message=message,
+        )
+        raise typer.Exit(0 if exact else 1)
+    if graph is not None or all_states or out is not None:
+        raise NtkexecError("--graph, --all-states and --out go with --ensemble")
+    if source or message is not None:
+        raise NtkexecError("--source and --message go with --ensemble and --graph")
+    from ntkexec import pipeline
+    from ntkexec.cli import progress, text
+    from ntkexec.plots import certificate as certificate_plot
+    from ntkexec.plots import style
+    from ntkexec.theory.interference import interference_curves
+
+    most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
+    if plot is not None:
+        style.check_target(plot)
+    chosen = pipeline.find_algorithm(algorithm)
+    sizes = chosen.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
+    with progress.bar():
+        certificate = pipeline.certify(
+            chosen.program(**sizes),
+            kind=kind,
+            threshold=threshold,
+            weight_std=weight_std,
+            draw=draw,
+            bound=most_matches,
+            padding=padded_with,
+            delta=delta,
+            num_decisions=decisions,
+        )
+        limit = draw == "gaussian"
+        finite = None if limit else pipeline.at_width(certificate, width, descent)
+    if plot is not None:
+        style.save(certificate_plot.plot(interference_curves(certificate)), plot)
+    odds = text.Odds(delta, decisions)
+    if json:
+        print(encoder.dumps(text.certificate_data(algorithm, sizes, certificate, finite, odds)))
+    else:
+        print(text.certificate(certificate, finite, odds))
+    eaten = finite is not None and finite.covered and not finite.holds
+    raise typer.Exit(0 if certificate.certified and not eaten else 1)

@@ -1,0 +1,168 @@
+"""`ntkexec run`: an algorithm on a graph, executed and judged."""
+
+import json as encoder
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ntkexec import vocabulary
+from ntkexec.cli import options
+from ntkexec.cli.loading import load_graph
+from ntkexec.errors import NtkexecError
+
+EXAMPLE = "ntkexec run flooding karate --source 0 --message 1011"
+
+
+def command(
+    algorithm: options.Algorithm,
+    graph: Annotated[
+        str, typer.Argument(help=options.GRAPH_HELP + " In arithmetic, the first operand.")
+    ],
+    operands: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="In arithmetic what follows: run add 13 29; run multiply 13 29; "
+            "run permute 10110 4 2 0 1 3; run sbn PROGRAM.txt a=5."
+        ),
+    ] = None,
+    bits: Annotated[int | None, typer.Option(help="In arithmetic: length of the numbers.")] = None,
+    source: options.Source = None,
+    message: options.Message = None,
+    engine: Annotated[
+        vocabulary.EngineName, typer.Option(help="How the learned update is evaluated.")
+    ] = "ensemble",
+    kind: options.Kind = "factored",
+    members: options.Members = None,
+    width: options.Width = None,
+    delta: options.Delta = 0.001,
+    seed: options.Seed = 0,
+    draw: options.Draw = "trained",
+    descent: options.Descent = "auto",
+    threshold: Annotated[
+        vocabulary.Convention | None,
+        typer.Option(help="As for 'certify': bit by default, or the trained ensemble's."),
+    ] = None,
+    weight_std: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of the initial weights: 1, or the ensemble's."),
+    ] = None,
+    bound: options.Bound = None,
+    padding: options.Padding = "auto",
+    ensemble: Annotated[
+        Path | None, typer.Option(help="Folder of a trained ensemble to use; see 'ntkexec train'.")
+    ] = None,
+    until: Annotated[
+        vocabulary.Until | None,
+        typer.Option(
+            help="When to stop: after all steps, when a round changes nothing, or when every node "
+            "knows that it is over. By default what suits the algorithm."
+        ),
+    ] = None,
+    weights: options.Weights = None,
+    ties: Annotated[
+        vocabulary.Ties | None,
+        typer.Option(
+            help="Which of several parents bfs takes: the smallest neighbour on the previous level "
+            "(clrs), or the first in the queue (fifo, the algorithm bfs-queue)."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page that shows the run, step by step.")
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="For life, rule-110 and neighbourhood-size: generations, or hops."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the margins of all steps into this file.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option(help="Compare every step with the program itself.")
+    ] = True,
+    degree: Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")] = None,
+    self_loops: options.SelfLoops = "refuse",
+    directed: options.Directed = None,
+    weight_scale: options.WeightScale = 1,
+    json: options.Json = False,
+) -> None:
+    """Execute an algorithm on a graph with a learned update, and judge the answer.
+
+    Exit status: 0 if every node's answer equals the reference, 1 if not, 2 for bad input.
+    """
+    from ntkexec import pipeline, report
+    from ntkexec.cli import progress
+    from ntkexec.plots import margins, style
+    from ntkexec.runtime import files
+
+    if ties is not None:
+        algorithm = with_ties(algorithm, ties)
+    most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
+    if html is not None:
+        files.check_target(html)
+    if plot is not None:
+        style.check_target(plot)
+    chosen = pipeline.find_algorithm(algorithm)
+    # Any: what an algorithm asks is of many types.
+    inputs: dict[str, Any] = {"sources": source, "message": message, "rounds": rounds}
+    if chosen.operands is not None:
+        where, asked = chosen.operands([graph, *(operands or ())], bits)
+        inputs |= asked
+    elif operands or bits is not None:
+        what = repr(operands[0]) if operands else f"--bits {bits}"
+        raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
+    else:
+        where = load_graph(
+            algorithm,
+            graph,
+            degree=degree,
+            self_loops=self_loops,
+            directed=directed,
+            weights=weights,
+            weight_scale=weight_scale,
+        )
+    with progress.bar() as show:
+        result = pipeline.run(
+            algorithm,
+            where,
+            engine=engine,
+            kind=kind,
+            members=members,
+            width=width,
+            delta=delta,
+            seed=seed,
+            draw=draw,
+            descent=descent,
+            threshold=threshold,
+            weight_std=weight_std,
+            bound=most_matches,
+            padding=padded_with,
+            trained=ensemble,
+            until=until,
+            verify=verify,
+            trace=html is not None or plot is not None,
+            report=progress.of_training(show),
+            **inputs,
+        )
+    # The answer first: it must not be lost with a file that cannot be written.
+    print(encoder.dumps(result.to_data()) if json else result, flush=True)
+    if html is not None:
+        report.save(result, html)
+    if plot is not None:
+        style.save(margins.plot(report.margins(result)), plot)
+    raise typer.Exit(0 if result.exact else 1)
+
+
+def with_ties(algorithm: str, ties: vocabulary.Ties) -> str:
+    """The algorithm that breaks ties as it is asked to; see docs/ties.md.
+
+    Raises:
+        NtkexecError: the algorithm has one convention only, and this is not it.
+    """
+    from ntkexec import pipeline
+
+    by_ties = {("bfs", "fifo"): "bfs-queue", ("bfs-queue", "clrs"): "bfs"}
+    pipeline.find_algorithm(algorithm)
+    if algorithm not in ("bfs", "bfs-queue") and ties != "clrs":
+        raise NtkexecError(f"{algorithm} breaks ties by identifier (clrs) only; {ties} is for bfs")
+    return by_ties.get((algorithm, ties), algorithm)

@@ -1,0 +1,47 @@
+"""`ntkexec show`: a program, its sizes, its fields and its templates."""
+
+import json as encoder
+from typing import Annotated
+
+import typer
+
+from ntkexec.cli import options
+
+EXAMPLE = "ntkexec show bfs --degree 3 --word 4 --templates"
+
+
+def command(
+    algorithm: options.Algorithm,
+    degree: options.Degree = None,
+    word: options.Word = None,
+    slots: options.Slots = None,
+    arrival_bits: options.ArrivalBits = None,
+    templates: Annotated[bool, typer.Option("--templates", help="List every template.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Show a program: its sizes, its fields, and its templates with the lines they come from."""
+    from ntkexec import pipeline, result
+    from ntkexec.cli import progress, text
+    from ntkexec.program.problem import LearningProblem
+    from ntkexec.programs.sizes import sizes_of
+    from ntkexec.runtime import stages
+
+    chosen = pipeline.find_algorithm(algorithm)
+    sizes = chosen.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
+    with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
+        program = chosen.program(**sizes)
+        counts = sizes_of(program)
+    if not json:
+        print(text.program(program, counts, chosen.summary, sizes, templates=templates))
+        return
+    data = {
+        "algorithm": algorithm,
+        "parameters": sizes,
+        "program": result.program_data(program, LearningProblem(program)),
+        "steps_a_round": program.round_length,
+        "nonzeros": program.num_nonzeros,
+        "report": counts.to_data(),
+    }
+    if templates:
+        data["templates"] = [program.describe(i) for i in range(program.num_templates)]
+    print(encoder.dumps(data))

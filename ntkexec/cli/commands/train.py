@@ -1,0 +1,136 @@
+"""`ntkexec train`: an ensemble for a program, stored to be run later."""
+
+import json as encoder
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ntkexec.cli import options
+from ntkexec.cli.loading import load_graph
+from ntkexec.errors import NtkexecError
+
+if TYPE_CHECKING:
+    from ntkexec.graphs import Graph
+    from ntkexec.programs import Instance
+
+EXAMPLE = "ntkexec train flooding --degree 3 --word 4 --out flooding-d3"
+
+
+def command(
+    algorithm: options.Algorithm,
+    graph: Annotated[
+        str | None,
+        typer.Argument(help=options.GRAPH_HELP + " Gives the sizes; or give --degree and --word."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the ensemble; a killed training continues.")
+    ] = ...,  # type: ignore[assignment]
+    source: options.Source = None,
+    message: options.Message = None,
+    degree: options.Degree = None,
+    word: options.Word = None,
+    slots: options.Slots = None,
+    arrival_bits: options.ArrivalBits = None,
+    kind: options.Kind = "factored",
+    members: options.Members = None,
+    width: options.Width = None,
+    delta: options.Delta = 0.001,
+    decisions: options.Decisions = 1_000_000,
+    seed: options.Seed = 0,
+    draw: options.Draw = "trained",
+    descent: options.Descent = "auto",
+    threshold: options.Threshold = "bit",
+    weight_std: options.WeightStd = 1.0,
+    bound: options.Bound = None,
+    padding: options.Padding = "auto",
+    self_loops: options.SelfLoops = "refuse",
+    directed: options.Directed = None,
+    weights: options.Weights = None,
+    weight_scale: options.WeightScale = 1,
+    json: options.Json = False,
+) -> None:
+    """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
+
+    Exit status: 0 when the ensemble is stored, 2 for bad input.
+    """
+    from ntkexec import ensemble, pipeline
+    from ntkexec.cli import progress, text
+    from ntkexec.ensemble import thresholds
+    from ntkexec.result import ensemble_data
+    from ntkexec.runtime import files
+
+    sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
+    loaded = None
+    if graph is not None:
+        loaded = load_graph(
+            algorithm,
+            graph,
+            self_loops=self_loops,
+            directed=directed,
+            weights=weights,
+            weight_scale=weight_scale,
+        )
+    most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
+    files.check_folder(out)
+    chosen, instance = pipeline.find_algorithm(algorithm), None
+    with progress.bar() as show:
+        if loaded is None:
+            parameters = chosen.sizes(**sizes)
+            program = chosen.program(**parameters)
+        else:
+            instance = _instance(algorithm, loaded, sizes, sources=source, message=message)
+            parameters, program = dict(instance.parameters), instance.program
+        certificate = pipeline.certify(
+            program,
+            instance=instance,
+            kind=kind,
+            threshold=threshold,
+            weight_std=weight_std,
+            draw=draw,
+            bound=most_matches,
+            padding=padded_with,
+            delta=delta,
+            num_decisions=decisions,
+        )
+        finite = pipeline.at_width(certificate, width, descent)
+        config = pipeline.ensemble_config(
+            finite, members=members, seed=seed, delta=delta, num_decisions=decisions
+        )
+        start = time.perf_counter()
+        trained = ensemble.draw(
+            certificate.problem,
+            config,
+            directory=out,
+            parameters=parameters,
+            thresholds=thresholds.running(certificate),
+            convention=certificate.convention,
+            report=progress.of_training(show),
+        )
+        seconds = time.perf_counter() - start
+    odds = text.Odds(delta, decisions)
+    if json:
+        data = text.certificate_data(algorithm, parameters, certificate, finite, odds)
+        data |= {"ensemble": ensemble_data(trained, seconds), "folder": str(out)}
+        print(encoder.dumps(data))
+    else:
+        print(text.trained(trained, seconds, out, parameters, finite, odds))
+
+
+# Any: what an algorithm asks is of many types.
+def _instance(
+    algorithm: str, graph: "Graph", sizes: Mapping[str, int | None], **inputs: Any
+) -> "Instance":
+    """The algorithm on the graph, which gives the sizes; those that are given besides come first."""
+    from ntkexec import pipeline
+
+    given = {name: size for name, size in sizes.items() if size is not None}
+    instance = pipeline.prepare(algorithm, graph, **inputs)
+    if unknown := given.keys() - instance.parameters.keys():
+        raise NtkexecError(f"--{min(unknown)} follows from the message where a graph is given")
+    if not given:
+        return instance
+    parameters = {**instance.parameters, **given}
+    return pipeline.prepare(algorithm, graph, parameters=parameters, **inputs)

@@ -1,0 +1,150 @@
+"""Options and arguments that several commands share, and what their words stand for."""
+
+from typing import Annotated
+
+import typer
+
+from ntkexec import vocabulary
+from ntkexec.errors import NtkexecError
+
+MAX_BOUND = 2**31 - 1
+MAX_PADDING = 2**24
+"""Above it float32, in which a network is scaled by its number of inputs, cannot count them."""
+
+
+def _algorithms_that_begin(incomplete: str) -> list[str]:
+    return [name for name in vocabulary.ALGORITHM_NAMES if name.startswith(incomplete)]
+
+
+Algorithm = Annotated[
+    str,
+    typer.Argument(
+        help="bfs, dfs, add, ...; 'ntkexec algorithms' lists them all.",
+        autocompletion=_algorithms_that_begin,
+    ),
+]
+GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
+
+# What an algorithm is given.
+Source = Annotated[
+    list[str] | None,
+    typer.Option(help="Where it starts, by default the first node; repeat for several."),
+]
+Message = Annotated[
+    str | None, typer.Option(help="For flooding: a string of 0s and 1s, 1011 by default.")
+]
+
+# How a graph is read.
+SelfLoops = Annotated[
+    vocabulary.SelfLoops, typer.Option(help="What to do with edges from a node to itself.")
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with the weights."),
+]
+WeightScale = Annotated[
+    int,
+    typer.Option(
+        help="With --weights: what they are multiplied by to be whole, 10 for one decimal; distances "
+        "come out multiplied."
+    ),
+]
+Directed = Annotated[
+    bool | None,
+    typer.Option(
+        "--directed/--undirected",
+        help="How to read an edge list or a matrix; lists are undirected by default, and a matrix is "
+        "if it is symmetric.",
+        show_default=False,
+    ),
+]
+
+# Sizes of a program.
+Degree = Annotated[int | None, typer.Option(help="Most neighbours of a node, D.")]
+Word = Annotated[int | None, typer.Option(help="Bits of a word: flooding's message, a distance.")]
+Slots = Annotated[int | None, typer.Option(help="Colours; D^2 + 1 by default, always enough.")]
+ArrivalBits = Annotated[
+    int | None, typer.Option(help="For flooding: bits of the arrival time, 4 by default.")
+]
+
+# Networks.
+Kind = Annotated[
+    vocabulary.Kind,
+    typer.Option("--ensemble-kind", help="Networks for each bit, or for all templates together."),
+]
+Members = Annotated[
+    int | None, typer.Option(help="Networks per learning problem; by default what --delta needs.")
+]
+Width = Annotated[int | None, typer.Option(help="Hidden units of a network.")]
+Seed = Annotated[int, typer.Option(help="Seed of the initial weights.")]
+Draw = Annotated[
+    vocabulary.Draw,
+    typer.Option(
+        help="Networks trained by gradient descent (from two opposite halves: antisymmetric), "
+        "linearised at their initial weights and trained to the end, or of infinite width."
+    ),
+]
+Descent = Annotated[
+    vocabulary.Descent,
+    typer.Option(
+        help="How trained networks descend: plain gradient descent, with momentum, on a loss that "
+        "is whitened by the known spectrum, or on that loss without overshoot (auto)."
+    ),
+]
+WeightStd = Annotated[
+    float, typer.Option(help="Standard deviation of the weights at initialisation.")
+]
+
+# Certificates.
+Threshold = Annotated[
+    vocabulary.Convention,
+    typer.Option(
+        help="Where outputs become bits: by bit and matches, which needs no padding; one threshold "
+        "shared by all bits at each number of matches; or zero, as in the paper."
+    ),
+]
+Bound = Annotated[
+    str | None,
+    typer.Option(
+        help="What bounds the matches: 'states' (all valid states), 'graph' (those that occur on "
+        "GRAPH) or a number. Default: states, or graph for a joint ensemble on a graph."
+    ),
+]
+Padding = Annotated[
+    str, typer.Option(help="Padding templates per network, or 'auto' for what is cheapest.")
+]
+Delta = Annotated[float, typer.Option(help="Probability of any wrong bit to allow for.")]
+Decisions = Annotated[
+    int, typer.Option(help="Bits decided in the runs to come, for the ensemble's size.")
+]
+
+# What is printed.
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+def parse_bound(bound: str | None) -> str | int | None:
+    """A bound on matches: a word, or a number.
+
+    Raises:
+        NtkexecError: a number that no number of matches can reach.
+    """
+    if bound is None or not bound.isdecimal():
+        return bound
+    if len(bound) > len(str(MAX_BOUND)) or int(bound) > MAX_BOUND:
+        raise NtkexecError(f"a bound on the matches is at most {MAX_BOUND}, not {bound}")
+    return int(bound)
+
+
+def parse_padding(padding: str) -> vocabulary.Padding:
+    """A number of padding templates, or `auto`.
+
+    Raises:
+        NtkexecError: another word, or a number that float32 cannot count to.
+    """
+    if padding == "auto":
+        return "auto"
+    if not padding.isdecimal():
+        raise NtkexecError(f"padding is a number of templates or 'auto', not {padding!r}")
+    if len(padding) > len(str(MAX_PADDING)) or int(padding) > MAX_PADDING:
+        raise NtkexecError(f"padding is at most {MAX_PADDING} templates a network, not {padding}")
+    return int(padding)
