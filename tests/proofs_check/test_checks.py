@@ -268,7 +268,7 @@ def test_limits_of_differences_are_those_of_the_worst_pair():
 
 def test_linear_theory_explains_trained_networks(monkeypatch):
     # The control variate has the same initial weights as training: else it would explain nothing.
-    monkeypatch.setattr(_networks, "FEW", {"quick": (60, 1024)})
+    monkeypatch.setattr(trained_networks, "FEW", {"quick": (60, 1024)})
     found = trained_networks.trained.__wrapped__("quick")
     rest = found.outputs - found.mean - found.linear
     assert (rest.var(axis=0) / found.variance).mean() < 0.1
