@@ -5,10 +5,10 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from ntkexec.executor.encoding import encode
-from ntkexec.executor.protocol import Engine, decide
+from ntkexec.executor.protocol import Engine, decide_states
 from ntkexec.executor.verification import Verification
 from ntkexec.program.program import Program
+from ntkexec.runtime import compilation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +37,7 @@ def diagnose(engine: Engine, program: Program, verification: Verification) -> Di
     if verification.snapshot is None or verification.first_wrong_step is None:
         return None
     states = jnp.asarray(verification.snapshot).T
-    matches = encode(engine.encoding, states)
-    decision = decide(engine, matches)
+    (matches, decision), *_ = compilation.call(decide_states, engine, states)
     expected = np.asarray(matches.active > 0)
     wrong = (np.asarray(decision.bits) != expected) & verification.wrong_nodes
     node, bit = (int(i) for i in np.argwhere(wrong.T)[0])

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ntkexec.executor.encoding import Encoding, Matches, lookup
+from ntkexec.executor.encoding import Encoding, Matches, encode, lookup
 
 
 @runtime_checkable
@@ -44,6 +44,12 @@ def decide(engine: Engine, matches: Matches) -> Decision:
     means = engine.means(matches)
     thresholds = lookup(engine.thresholds, count_of_bits(engine.encoding, matches))
     return Decision(means > thresholds, means, thresholds)
+
+
+def decide_states(engine: Engine, states: Bool[Array, "k n"]) -> tuple[Matches, Decision]:
+    """Matches of every state, and what is decided for it; to be compiled as one."""
+    matches = encode(engine.encoding, states)
+    return matches, decide(engine, matches)
 
 
 def count_of_bits(arrays: Encoding, matches: Matches) -> Int[Array, "k n"]:

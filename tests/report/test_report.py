@@ -5,6 +5,7 @@ import dataclasses
 import json
 import shutil
 
+import jax
 import jax.numpy as jnp
 import networkx as nx
 import numpy as np
@@ -12,8 +13,7 @@ import pytest
 
 from ntkexec import pipeline, report
 from ntkexec.errors import NtkexecError
-from ntkexec.executor.encoding import encode
-from ntkexec.executor.protocol import decide
+from ntkexec.executor.protocol import decide_states
 
 ALGORITHMS = {
     "flooding": "petersen",
@@ -39,8 +39,7 @@ def test_states_and_means_are_those_of_the_run(algorithm):
     assert np.array_equal(unpacked, trace)
     # Every bit of every state is found again by its matches alone.
     states = trace[:-1].reshape(-1, trace.shape[2])
-    matches = encode(result.update.encoding, jnp.asarray(states).T)
-    decision = decide(result.update, matches)
+    matches, decision = jax.jit(decide_states)(result.update, jnp.asarray(states).T)
     for problem in data["problems"]:
         rows = np.asarray(matches.matched)[problem["templates"]]
         patterns, place = np.unique(rows, axis=1, return_inverse=True)

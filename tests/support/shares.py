@@ -1,0 +1,162 @@
+"""Each folder of tests has a share of the suite's processor time, so that it cannot creep.
+
+A share is what a folder may take on the machine on which it was measured. How much slower another
+machine is, or the same one while others use it, says a calibration by every process at its beginning
+and at its end. Processor time is not the time of a clock: waiting for a processor costs nothing.
+"""
+
+import collections
+import os
+import pathlib
+import time
+from collections.abc import Mapping
+
+import pytest
+
+TESTS = pathlib.Path(__file__).parents[1]
+SOURCE = pathlib.Path(__file__).read_text()
+
+# Seconds of processor time that the calibration took where the shares were measured.
+CALIBRATION = 0.12
+
+# Seconds of processor time by folder: what was measured times two, and at least ten, for whichever
+# folder comes first imports and compiles for the others.
+SHARES = {
+    ".": 40,
+    "architecture": 180,
+    "check": 10,
+    "cli": 90,
+    "complete": 60,
+    "complexity": 50,
+    "engines": 100,
+    "engines/packed": 90,
+    "ensemble": 280,
+    "exactness": 40,
+    "executor": 15,
+    "experiments": 70,
+    "experiments/op_fusion": 60,
+    "experiments/sgs": 75,
+    "graphs": 25,
+    "language": 25,
+    "language/idioms": 10,
+    "plots": 15,
+    "program": 35,
+    "programs": 50,
+    "programs/arithmetic": 15,
+    "programs/graph": 190,
+    "programs/local": 30,
+    "proofs_check": 60,
+    "recheck": 40,
+    "report": 50,
+    "runtime": 15,
+    "theory": 140,
+}
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process, and of those that it started and has waited for."""
+    taken = os.times()
+    return taken.user + taken.system + taken.children_user + taken.children_system
+
+
+def calibrate() -> float:
+    """Processor time of a fixed piece of work: to compile this file some times."""
+    start = time.process_time()
+    for _ in range(200):
+        compile(SOURCE, "calibration", "exec")
+    return time.process_time() - start
+
+
+def complaints(taken: Mapping[str, float], shares: Mapping[str, float], slowness: float) -> list:
+    """What is wrong with what the folders took.
+
+    Args:
+        taken: seconds of processor time by folder.
+        shares: what each may take.
+        slowness: how many times longer than on the machine of the shares the same work takes.
+    """
+    found = []
+    for folder, seconds in sorted(taken.items()):
+        if folder not in shares:
+            found.append(
+                f"{folder} has no share of the suite's time: it took {seconds:.1f} s of processor "
+                f'time; add "{folder}": {max(10, round(2 * seconds / slowness))} to SHARES in '
+                "tests/support/shares.py"
+            )
+        elif seconds > shares[folder] * slowness:
+            found.append(
+                f"{folder} took {seconds:.1f} s of processor time, and its share is "
+                f"{shares[folder] * slowness:.1f} s ({shares[folder]:g} in SHARES of "
+                f"tests/support/shares.py, times {slowness:.2f} for this machine now): make it "
+                "quicker, mark what takes long as slow, or say why it may take more"
+            )
+    return found
+
+
+class Shares:
+    """The plugin: measures every test, prints the sums by folder, and fails if one is too large.
+
+    It fails in runs of the default selection that compile as the suite does; others (slow tests,
+    coverage, other flags of XLA) it only measures.
+
+    Args:
+        shares: by folder, in seconds of processor time.
+        root: of the folders.
+        binding: whether this run compiles as the one in which they were measured.
+    """
+
+    def __init__(
+        self, shares: Mapping[str, float] = SHARES, root: pathlib.Path = TESTS, *, binding: bool
+    ) -> None:
+        self.shares, self.root, self.binding = shares, root, binding
+        self.taken: collections.Counter[str] = collections.Counter()
+        self.calibrations: list[float] = []
+        self.found: list[str] = []
+
+    def pytest_sessionstart(self, session):
+        self.calibrations.append(calibrate())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item):
+        before = cpu_seconds()
+        try:
+            return (yield)
+        finally:
+            folder = item.path.parent.relative_to(self.root).as_posix()
+            self.taken[folder] += cpu_seconds() - before
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        """The controller of several workers hears what one took."""
+        taken, calibrations = getattr(node, "workeroutput", {}).get("shares", ({}, []))
+        self.taken.update(taken)
+        self.calibrations += calibrations
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session):
+        self.calibrations.append(calibrate())
+        config = session.config
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["shares"] = (dict(self.taken), self.calibrations)
+            return
+        is_default = config.getoption("markexpr") == "not slow"
+        if self.binding and is_default and not config.getoption("cov_source", None):
+            self.found = complaints(self.taken, self.shares, self.slowness)
+        if self.found and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @property
+    def slowness(self) -> float:
+        return max(1.0, max(self.calibrations) / CALIBRATION)
+
+    def pytest_terminal_summary(self, terminalreporter):
+        total = sum(self.taken.values())
+        terminalreporter.section(f"processor time: {total:.0f} s")
+        terminalreporter.write_line(
+            f"times {self.slowness:.2f} the machine of the shares; by folder of tests/, with shares:"
+        )
+        for folder, seconds in self.taken.most_common():
+            share = f"{self.shares[folder]:5g}" if folder in self.shares else "    -"
+            terminalreporter.write_line(f"{seconds:7.1f} {share}  {folder}")
+        for line in self.found:
+            terminalreporter.write_line(line, red=True)
