@@ -1,6 +1,6 @@
 """`ntkexec certify`: margins, the bit that fails, the options that change it."""
 
-from support.commands import one_object
+from support.commands import KEYS, one_object
 
 from ntkexec import pipeline
 

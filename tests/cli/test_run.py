@@ -4,31 +4,10 @@ import importlib.util
 import os
 
 import pytest
-from support.commands import KERNEL, one_object
+from support.commands import KERNEL, KEYS, one_object
 
 from ntkexec import pipeline
 from ntkexec.programs.reference import flooding as reference
-
-KEYS = {
-    "algorithm": (),
-    "graph": ("name", "nodes", "edges", "max_degree", "colours", "components"),
-    "program": (
-        *("templates", "padding", "state_bits", "message_bits", "word_bits", "max_writers"),
-    ),
-    "certificate": (
-        *("certified", "max_matches", "capacity", "threshold", "smallest_margin"),
-        *("ensemble_size", "delta"),
-    ),
-    "engine": (),
-    "ensemble": ("kind", "members", "width", "components", "train_seconds", "residual"),
-    "steps": (),
-    "exact": (),
-    "mismatched_nodes": (),
-    "mismatched_bits": (),
-    "smallest_margin": (),
-    "seconds": ("compile", "train", "run"),
-    "answer": (),
-}
 
 
 @pytest.mark.parametrize("engine", ["ensemble", "kernel", "oracle", "boolean"])

@@ -10,6 +10,27 @@ import ntkexec
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
 KERNEL = ("--engine", "kernel")
+# What the object of a run holds, and parts of it.
+KEYS = {
+    "algorithm": (),
+    "graph": ("name", "nodes", "edges", "max_degree", "colours", "components"),
+    "program": (
+        *("templates", "padding", "state_bits", "message_bits", "word_bits", "max_writers"),
+    ),
+    "certificate": (
+        *("certified", "max_matches", "capacity", "threshold", "smallest_margin"),
+        *("ensemble_size", "delta"),
+    ),
+    "engine": (),
+    "ensemble": ("kind", "members", "width", "components", "train_seconds", "residual"),
+    "steps": (),
+    "exact": (),
+    "mismatched_nodes": (),
+    "mismatched_bits": (),
+    "smallest_margin": (),
+    "seconds": ("compile", "train", "run"),
+    "answer": (),
+}
 
 
 def in_subprocess(*argv, cwd=None, **environment):
