@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import DRAWS, Ensemble, EnsembleConfig
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.encoding import encode
+from ntkexec.executor.protocol import decide_states
 from ntkexec.program.problem import LearningProblem
 
 
@@ -67,8 +69,8 @@ def test_the_engine_decides_as_certified_within_the_bound(bfs, found):
     engine = ensemble_engine(trained, certificate)
     large = [one for one in found.components if len(one.component.templates) > 2]
     states = [states_for(trained.problem.program, one.component, one.matched) for one in large]
-    matches = encode(engine.encoding, jnp.asarray(np.concatenate(states)).T)
-    means, active = np.asarray(engine.means(matches)), np.asarray(matches.active)
+    matches, decision = jax.jit(decide_states)(engine, jnp.asarray(np.concatenate(states)).T)
+    means, active = np.asarray(decision.means), np.asarray(matches.active)
     start = 0
     for one in large:
         rows = np.s_[one.component.bits[0], start : start + len(one.matched)]
@@ -232,7 +234,7 @@ def test_a_joint_ensemble_is_certified_on_a_graph(joint):
     )  # fmt: skip
     states = execution.trace[:-1].reshape(-1, instance.program.layout.num_bits)
     engine = pipeline.make_engine("kernel", certificate)
-    matched = np.asarray(encode(engine.encoding, jnp.asarray(states).T).matched)[:-1].T
+    matched = np.asarray(jax.jit(encode)(engine.encoding, jnp.asarray(states).T).matched)[:-1].T
     assert {tuple(row) for row in matched} == {tuple(row) for row in listed.matched}
 
 

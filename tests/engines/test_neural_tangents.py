@@ -227,7 +227,7 @@ def means_of(engine, states):
 def test_the_oracle_engine_is_the_kernel_engine_on_every_state(seed, kind, padding, dtype):
     certified = certificate(random_program(seed), kind, padding)
     with scope(dtype):
-        matches = encode(kernel_engine(certified).encoding, all_states())
+        matches = jax.jit(encode)(kernel_engine(certified).encoding, all_states())
         found = np.asarray(means_of(oracle_engine(certified), all_states()))
         expected = np.asarray(means_of(kernel_engine(certified), all_states()))
     assert found.dtype == expected.dtype == dtype
@@ -258,7 +258,7 @@ def test_at_two_hidden_layers_the_engine_solves_the_kernel_of_that_depth():
     num_inputs = program.num_templates + 2
     with precision.float64():
         engine = oracle_engine(certified, num_hidden_layers=2)
-        matched = np.asarray(encode(engine.encoding, all_states()).matched)[:-1].T
+        matched = np.asarray(jax.jit(encode)(engine.encoding, all_states()).matched)[:-1].T
         found = np.asarray(means_of(engine, all_states())).T
     some = matched.any(axis=1)
     states = np.pad(matched[some] / np.sqrt(matched[some].sum(axis=1))[:, None], ((0, 0), (0, 2)))

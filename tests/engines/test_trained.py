@@ -23,8 +23,7 @@ from ntkexec.engines.trained import ensemble_engine, uncertified_engine
 from ntkexec.ensemble import Ensemble, EnsembleConfig
 from ntkexec.ensemble.training import Weights
 from ntkexec.errors import EnsembleError
-from ntkexec.executor.encoding import encode
-from ntkexec.executor.protocol import decide
+from ntkexec.executor.protocol import decide_states
 from ntkexec.program.problem import LearningProblem
 from ntkexec.programs.graph import flooding
 from ntkexec.theory.certificate import Certificate
@@ -177,13 +176,14 @@ def test_a_trained_ensemble_decides_every_bit_of_every_state_as_the_program():
     inputs = np.array(np.meshgrid(*[[0, 1]] * 7)).reshape(7, -1).T.astype(bool)
     states = np.zeros((len(inputs), MIXED.layout.num_bits), bool)
     states[:, :7] = inputs
-    matches = encode(update.encoding, jnp.asarray(states.T))
+    run = jax.jit(decide_states)
+    matches, decision = run(update, jnp.asarray(states.T))
     expected = np.asarray(matches.active) > 0
-    decision = jax.jit(decide)(update, matches)
     np.testing.assert_array_equal(np.asarray(decision.bits), expected)
     # The twin: untrained networks do not.
     untrained = uncertified_engine(random_ensemble(problem), certificate.thresholds)
-    assert (np.asarray(jax.jit(decide)(untrained, matches).bits) != expected).any()
+    _, decision = run(untrained, jnp.asarray(states.T))
+    assert (np.asarray(decision.bits) != expected).any()
 
 
 def test_the_first_members_are_kept():

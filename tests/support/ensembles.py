@@ -1,10 +1,15 @@
 """Small learning problems and weights that several tests of ensembles share."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ntkexec.engines import trained
 from ntkexec.engines.trained import uncertified_engine
 from ntkexec.ensemble.training import Chunk, Weights, chunks, join, train_chunk
+from ntkexec.executor.protocol import decide_states
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
@@ -106,9 +111,17 @@ def encoded(sets, num_inputs):
     return x
 
 
+@functools.partial(jax.jit, static_argnames="activation_bytes")
+def means_of(engine, states, *, activation_bytes):
+    """Compiled as one; operation by operation it is forty programs for every shape."""
+    assert activation_bytes == trained.ACTIVATION_BYTES  # what is traced depends on it
+    return decide_states(engine, states)[1].means
+
+
 def by_engine(ensemble, states):
     """Means of all bits, bit-major, as they run."""
     problem = ensemble.problem
     thresholds = np.ones((problem.program.layout.num_bits, problem.max_matches + 1))
     update = uncertified_engine(ensemble, thresholds)
-    return np.asarray(update.means(encode(update.encoding, jnp.asarray(states.T))))
+    found = means_of(update, jnp.asarray(states.T), activation_bytes=trained.ACTIVATION_BYTES)
+    return np.asarray(found)
