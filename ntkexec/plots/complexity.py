@@ -126,8 +126,9 @@ def _bounds(
     x = np.array([size_of(record, size) for record in group])
     for name in names:
         label, line = BOUNDS[name]
-        values = [record["bounds"][name] for record in group]
-        if any(value is None for value in values):
+        numbers = (record["bounds"][name] for record in group)
+        values = [number for number in numbers if number is not None]
+        if len(values) < len(group):
             continue
         axes.plot(
             x,
