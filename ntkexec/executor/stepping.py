@@ -50,13 +50,14 @@ def step_by_step(
         round_length: steps of a round.
     """
     mask, halt_bit = options.node_mask, options.halt_bit
-    comparison = nothing_compared(engine, states.T) if options.verify else None
+    comparison = nothing_compared(engine, jnp.asarray(states.T)) if options.verify else None
     trace, round_start, step = [states], states, 0
     done = halt_bit is not None and bool(states[mask, halt_bit].all())
     while step < options.num_steps and not done:
         after, check = advance(step, states)
         if comparison is not None and check is not None:
-            comparison = comparison.after(jnp.asarray(step, jnp.int32), states.T, check)
+            before = jnp.asarray(states.T)
+            comparison = comparison.after(jnp.asarray(step, jnp.int32), before, check)
         step += 1
         if options.trace:
             trace.append(after)
