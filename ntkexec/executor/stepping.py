@@ -56,9 +56,8 @@ def step_by_step(
     while step < options.num_steps and not done:
         after, check = advance(step, states)
         if comparison is not None and check is not None:
-            comparison = comparison.after(
-                jnp.asarray(step, jnp.int32), jnp.asarray(states.T), check
-            )
+            before = jnp.asarray(states.T)
+            comparison = comparison.after(jnp.asarray(step, jnp.int32), before, check)
         step += 1
         if options.trace:
             trace.append(after)

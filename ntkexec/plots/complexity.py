@@ -126,7 +126,8 @@ def _bounds(
     x = np.array([size_of(record, size) for record in group])
     for name in names:
         label, line = BOUNDS[name]
-        values = [value for record in group if (value := record["bounds"][name]) is not None]
+        numbers = (record["bounds"][name] for record in group)
+        values = [number for number in numbers if number is not None]
         if len(values) < len(group):
             continue
         axes.plot(
