@@ -44,6 +44,7 @@ __all__ = [
     "at_width",
     "bound_for",
     "certify",
+    "certify_instance",
     "certify_stored",
     "default_width",
     "ensemble_config",

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -133,10 +133,17 @@ class Result:
 
     def to_data(self) -> dict[str, Any]:
         """The result as plain data, the object that `--json` prints."""
-        graph, program = self.instance.graph, self.instance.program
-        problem, found = self.certificate.problem, self.execution.verification
+        graph, found = self.instance.graph, self.execution.verification
         return {
-            "algorithm": program.name,
+            **certified_data(
+                self.instance.program.name,
+                self.instance.parameters,
+                self.certificate,
+                self.finite_width,
+                delta=self.delta,
+                num_decisions=self.instance.num_decisions,
+                void=self.void,
+            ),
             "inputs": {name: _plain(value) for name, value in self.instance.inputs.items()},
             "graph": {
                 "name": graph.label,
@@ -146,26 +153,22 @@ class Result:
                 "colours": graph.num_colours,
                 "components": graph.num_components,
             },
-            "program": program_data(program, problem),
             "num_inputs": self.instance.num_inputs,
-            "certificate": certificate_data(
-                self.certificate, delta=self.delta, num_decisions=self.instance.num_decisions
-            ),
-            "finite_width": None
-            if self.finite_width is None
-            else finite_width_data(self.finite_width, void=self.void),
             "engine": self.engine,
             "relies_on": self.relies_on,
             "ensemble": None
             if self.ensemble is None
             else ensemble_data(self.ensemble, self.train_seconds),
             "steps": self.execution.steps,
+            "stopped": self.execution.stopped,
+            "collisions": self.execution.collisions,
             "exact": self.exact,
             "mismatched_nodes": len(self.wrong_nodes),
             "mismatched_bits": None if found is None else found.wrong_bits,
             "smallest_margin": None if found is None else found.smallest_margin,
             "largest_matches": None if found is None else int(found.largest_matches.max()),
             "covered": self.covered,
+            "first_error": None if self.diagnosis is None else str(self.diagnosis),
             "seconds": {
                 "compile": self.execution.compile_seconds,
                 "train": self.train_seconds,
@@ -173,6 +176,37 @@ class Result:
             },
             "answer": {str(name): fields for name, fields in self.by_node().items()},
         }
+
+
+def certified_data(
+    algorithm: str,
+    parameters: Mapping[str, int],
+    certificate: Certificate,
+    finite: AtWidth | None,
+    *,
+    delta: float,
+    num_decisions: int,
+    void: bool = False,
+) -> dict[str, Any]:
+    """What is said alike of a program that is run, certified or trained, as plain data.
+
+    Args:
+        algorithm: its name.
+        parameters: the program's sizes.
+        certificate: at infinite width.
+        finite: what becomes of it at a width, if that is asked.
+        delta: probability of any error that ensembles are sized for.
+        num_decisions: in so many decisions.
+        void: whether a run exceeded the bound that the certificate rests on.
+    """
+    problem = certificate.problem
+    return {
+        "algorithm": algorithm,
+        "parameters": dict(parameters),
+        "program": program_data(problem.program, problem),
+        "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
+        "finite_width": None if finite is None else finite_width_data(finite, void=void),
+    }
 
 
 def program_data(program: Program, problem: LearningProblem) -> dict[str, int]:
@@ -203,7 +237,10 @@ def certificate_data(
         size = certificate.ensemble_size(delta=delta, num_decisions=num_decisions)
     return {
         "certified": certificate.certified,
+        "verdict": certificate.verdict(),
         "speaks_of": "infinite width",
+        "kind": certificate.problem.kind,
+        "draw": certificate.draw,
         "basis": certificate.bound.basis,
         "max_matches": certificate.max_matches,
         "capacity": certificate.capacity if math.isfinite(certificate.capacity) else None,
