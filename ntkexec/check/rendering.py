@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from ntkexec.check.claims import COLOURS, Outcome
 
@@ -78,8 +78,8 @@ def plot_html(outcome: Outcome, alt: str, *, image: Literal["svg", "png"]) -> st
     if check.plot is None or outcome.measurement.reason:
         return ""
     stream = io.BytesIO()
-    # A picture is the same file whenever it is drawn.
-    how = {"metadata": {"Date": None}} if image == "svg" else {"dpi": 120}
+    # A picture is the same file whenever it is drawn. Any: matplotlib's own options.
+    how: dict[str, Any] = {"metadata": {"Date": None}} if image == "svg" else {"dpi": 120}
     check.plot(outcome.measurement).savefig(stream, format=image, **how)
     kind = {"svg": "svg+xml", "png": "png"}[image]
     data = base64.b64encode(stream.getvalue()).decode()

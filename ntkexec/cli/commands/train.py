@@ -75,7 +75,8 @@ def command(
         )
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     files.check_folder(out)
-    chosen, instance = pipeline.find_algorithm(algorithm), None
+    chosen = pipeline.find_algorithm(algorithm)
+    instance: Instance | None = None
     with progress.bar() as show:
         if loaded is None:
             parameters = chosen.sizes(**sizes)
