@@ -12,15 +12,13 @@ import numpy as np
 
 
 def main() -> None:
-    if len(sys.argv) == 3:
-        os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-        import jax
+    devices = "2" if len(sys.argv) == 3 else sys.argv[1]
+    os.environ["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
+    import jax
 
+    if len(sys.argv) == 3:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
-    else:
-        os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
-        import jax
     from ntkexec import pipeline
     from ntkexec.engines.packed.execution import prepare
     from ntkexec.engines.packed.plan import PackedProgram
