@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks import measure
 from ntkexec import executor, graphs
+from ntkexec.certifying import certify
 from ntkexec.engines.kernel import kernel_engine
 from ntkexec.engines.neural_tangents import predict
-from ntkexec.pipeline import certify
 from ntkexec.programs.graph import flooding
 from ntkexec.programs.instance import Instance
 from ntkexec.theory.certificate import Certificate

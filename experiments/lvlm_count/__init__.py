@@ -1,9 +1,10 @@
 """LVLM-Count: division around objects, counters, and the experiment that checks them."""
 
+from experiments.lvlm_count.addresses import EndpointError
 from experiments.lvlm_count.counters import LearnedCounter, train_counter
 from experiments.lvlm_count.definition import EXPERIMENT
 from experiments.lvlm_count.divide import Division, object_aware, recursive, straight
-from experiments.lvlm_count.endpoint import Endpoint, EndpointError
+from experiments.lvlm_count.endpoint import Endpoint
 from experiments.lvlm_count.pipeline import Budget, Counted, budget, count, oracle
 from experiments.lvlm_count.planning import ErrorCurve, fitted
 from experiments.lvlm_count.scenes import Scene, scene

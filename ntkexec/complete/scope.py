@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from ntkexec.complete.runs import ProgramRun
-from ntkexec.program.layout import AtMost, Layout, Table
+from ntkexec.program.invariants import AtMost
+from ntkexec.program.layout import Layout, Table
 
 
 def scope_of(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[ProgramRun]) -> str:

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.executor.options import Options, Until
+from ntkexec.executor.options import Options
 from ntkexec.executor.protocol import Engine
 from ntkexec.executor.verification import StepCheck, Verification, finished, nothing_compared
+from ntkexec.vocabulary import Until
 
 Advance = Callable[[int, Bool[np.ndarray, "n k"]], tuple[Bool[np.ndarray, "n k"], StepCheck | None]]
 """Does a step, from its number and the states before it: the states after it, and its check."""

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from ntkexec.errors import ProgramError
-from ntkexec.language.logic import FALSE, Impossible, Sum, Term, literal
+from ntkexec.language.cubes import Term
+from ntkexec.language.logic import FALSE, Impossible, Sum, literal
 from ntkexec.language.places import Place
 from ntkexec.language.statements import ALWAYS, Part, Statements, in_words
 from ntkexec.program.fields import OneHot

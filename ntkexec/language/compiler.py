@@ -8,7 +8,8 @@ from typing import Any
 
 from ntkexec.errors import ProgramError
 from ntkexec.language import checks
-from ntkexec.language.logic import Impossible, Sum, Term, any_of, minimise
+from ntkexec.language.cubes import Term
+from ntkexec.language.logic import Impossible, Sum, any_of, minimise
 from ntkexec.language.places import PHASE, Place
 from ntkexec.language.statements import Part, Statements
 from ntkexec.program.fields import Field, Flag, OneHot, Table

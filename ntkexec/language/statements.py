@@ -5,17 +5,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from ntkexec.errors import ProgramError
-from ntkexec.language.logic import (
-    FALSE,
-    TRUE,
-    Impossible,
-    Sum,
-    Term,
-    all_of,
-    any_of,
-    literal,
-    minimise,
-)
+from ntkexec.language.cubes import Term
+from ntkexec.language.logic import FALSE, TRUE, Impossible, Sum, all_of, any_of, literal, minimise
 from ntkexec.language.places import PHASE, Place
 from ntkexec.program.fields import Field
 

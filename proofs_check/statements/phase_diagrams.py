@@ -13,7 +13,7 @@ from ntkexec.errors import NtkexecError
 from ntkexec.theory import kernel, predictor
 from proofs_check.fixtures import plots, statistics, threshold_tables, trained_networks
 from proofs_check.statements import concentration
-from proofs_check.statements.complete_certificates import trained as trained_bfs
+from proofs_check.statements.complete_certificates import ensemble_for
 
 # Collisions.
 
@@ -123,7 +123,7 @@ def measure_precision(scale: Scale, believe: bool = False) -> Measurement:
         scale: size of the program.
         believe: take every precision for safe, for counter-cases.
     """
-    networks, certificate = trained_bfs("bfs", 1, 2)
+    networks, certificate = ensemble_for("bfs", 1, 2)
     # Half-way thresholds, or those at 0 that factored problems have, leave margins that no precision
     # uses up.
     thresholds = TIGHT * threshold_tables.table(threshold_tables.as_shared(certificate))

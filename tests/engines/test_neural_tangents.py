@@ -21,7 +21,7 @@ from ntkexec.executor.protocol import decide
 from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.language import initial_states
 from ntkexec.program.fields import Flag
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
@@ -29,6 +29,7 @@ from ntkexec.runtime import precision
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL
 from ntkexec.theory.match_bound import given_bound
+from ntkexec.vocabulary import KINDS
 
 # Two float64 routes.
 FLOAT64 = 1e-12

@@ -8,7 +8,8 @@ import pytest
 from ntkexec import pipeline
 from ntkexec.engines import ENGINE_SPECS, find_engine, make_engine
 from ntkexec.errors import EnsembleError, NtkexecError
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.vocabulary import ENGINES

@@ -10,8 +10,9 @@ from support.ensembles import MIXED, joint, member_outputs
 
 from ntkexec import _neural_tangents
 from ntkexec.ensemble import linearised
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.training import Chunk, EnsembleConfig, network_for, train_chunk
+from ntkexec.ensemble.training import Chunk, network_for, train_chunk
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime.precision import float64
 

@@ -16,7 +16,8 @@ from support.ensembles import (
 )
 
 from ntkexec.ensemble import training
-from ntkexec.ensemble.training import Chunk, EnsembleConfig, chunks, join, train_chunk
+from ntkexec.ensemble.config import EnsembleConfig
+from ntkexec.ensemble.training import Chunk, chunks, join, train_chunk
 from ntkexec.program.problem import LearningProblem
 
 CONFIG = EnsembleConfig(members=5, width=64)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from support.ensembles import joint, member_outputs
 
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.descent import losses
 from ntkexec.ensemble.network import TwoLayerNetwork
 from ntkexec.ensemble.schedule import SAFETY, edges, schedule_for
-from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
+from ntkexec.ensemble.training import Chunk, train_chunk
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 from support.ensembles import member_outputs, program, train_at_once
 
-from ntkexec.ensemble.training import EnsembleConfig
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.program.problem import LearningProblem
 from ntkexec.theory import predictor
 from ntkexec.theory.kernel import NTK_ORTHOGONAL, nngp, ntk

@@ -20,8 +20,9 @@ from support.ensembles import (
 )
 
 from ntkexec.ensemble import Ensemble, training
+from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.descent import largest
-from ntkexec.ensemble.training import Chunk, EnsembleConfig, train_chunk
+from ntkexec.ensemble.training import Chunk, train_chunk
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.programs.graph import flooding

@@ -14,11 +14,12 @@ from ntkexec.executor.encoding import encode, index_arrays
 from ntkexec.executor.protocol import decide
 from ntkexec.program.fields import Flag, Word
 from ntkexec.program.layout import Layout
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import given_bound
+from ntkexec.vocabulary import KINDS
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

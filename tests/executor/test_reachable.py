@@ -11,10 +11,11 @@ from ntkexec import pipeline
 from ntkexec.executor import reachable
 from ntkexec.executor.reachable import bound_of_sets, measured_bound, occurring_sets
 from ntkexec.graphs import message_passing
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.theory.match_bound import NEVER
+from ntkexec.vocabulary import KINDS
 
 RUNS = [
     ("flooding", nx.path_graph(5), {"message": "1"}),

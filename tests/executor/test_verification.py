@@ -13,8 +13,8 @@ from ntkexec.ensemble import EnsembleConfig
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
 from ntkexec.graphs import message_passing
-from ntkexec.program.fields import Word
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 

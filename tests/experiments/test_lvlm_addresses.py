@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from experiments.lvlm_count import addresses, endpoint
+from experiments.lvlm_count.addresses import EndpointError
 from experiments.lvlm_count.config import FULL
-from experiments.lvlm_count.endpoint import Endpoint, EndpointError
+from experiments.lvlm_count.endpoint import Endpoint
 from experiments.shared.words import LONGEST, quoted, redacted, shown
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError

@@ -14,8 +14,9 @@ from scipy import ndimage
 
 from experiments.lvlm_count import apply as application
 from experiments.lvlm_count import clusters, counters, endpoint, paths, pipeline, scenes, segment
+from experiments.lvlm_count.addresses import EndpointError
 from experiments.lvlm_count.divide import object_aware, recursive, straight, within
-from experiments.lvlm_count.endpoint import Endpoint, EndpointError
+from experiments.lvlm_count.endpoint import Endpoint
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 

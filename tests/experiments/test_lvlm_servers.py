@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from experiments.lvlm_count import endpoint, transport
-from experiments.lvlm_count.endpoint import Endpoint, EndpointError
+from experiments.lvlm_count.addresses import EndpointError
+from experiments.lvlm_count.endpoint import Endpoint
 from experiments.shared.words import LONGEST
 
 PICTURE = np.zeros((3, 3, 3), np.uint8)

@@ -13,8 +13,8 @@ from support.programs import (
 )
 
 from ntkexec.errors import CertificateError
-from ntkexec.program.fields import Word
-from ntkexec.program.layout import Flag, Layout, OneHot, Table
+from ntkexec.program.fields import Flag, OneHot, Word
+from ntkexec.program.layout import Layout, Table
 from ntkexec.program.match_sets import all_match_sets
 from ntkexec.program.templates import template
 from ntkexec.recheck.program import mask, possible_sets

@@ -9,9 +9,10 @@ from support.programs import MANY, TYPE_CHECKED_STRATEGIES, small_programs, writ
 from ntkexec.errors import ProgramError
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
-from ntkexec.program.problem import KINDS, LearningProblem, ragged_to_padded
+from ntkexec.program.problem import LearningProblem, ragged_to_padded
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
+from ntkexec.vocabulary import KINDS
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.tampering import reason, tensors
 
-from benchmarks.forgeries import judge, sign
+from benchmarks.bundle import sign
+from benchmarks.forgeries import judge
 from ntkexec import complete, ensemble, pipeline
 from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.errors import CertificateError

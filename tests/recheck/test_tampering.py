@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.tampering import change_a_template, reason, tensors
 
-from benchmarks.forgeries import KINDS, campaign, judge, page, sign, table
+from benchmarks.bundle import sign
+from benchmarks.forgeries import KINDS, campaign, judge, page, table
 from benchmarks.mutants import LEVELS, MUTATORS
 from ntkexec.recheck import decisions
 from ntkexec.recheck.program import parse_program

@@ -11,9 +11,10 @@ from support.programs import (
 
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import state_bound
+from ntkexec.vocabulary import KINDS
 from proofs_check.fixtures.programs import collision_program
 
 # Two float64 routes, one of which solves a linear system with a condition number below 100.

@@ -26,14 +26,14 @@ from ntkexec.ensemble import Ensemble, EnsembleConfig
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import decide
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.programs.graph import flooding
 from ntkexec.theory import bias_fit
 from ntkexec.theory.at_width import SHARE, TOLERANCE, AtWidth
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import state_bound
 from ntkexec.theory.padding import padded
-from ntkexec.vocabulary import CONVENTIONS
+from ntkexec.vocabulary import CONVENTIONS, KINDS
 from proofs_check.fixtures.programs import collision_program
 
 pytestmark = TYPE_CHECKED_STRATEGIES

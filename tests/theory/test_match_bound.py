@@ -19,11 +19,12 @@ from support.programs import (
 from ntkexec.errors import CertificateError
 from ntkexec.program.fields import Flag, OneHot, Table
 from ntkexec.program.layout import Layout
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.programs.graph import flooding
 from ntkexec.theory.match_bound import NEVER, given_bound, state_bound
+from ntkexec.vocabulary import KINDS
 from proofs_check.fixtures.programs import collision_program
 
 pytestmark = TYPE_CHECKED_STRATEGIES

@@ -13,8 +13,8 @@ from support.programs import (
     TYPE_CHECKED_STRATEGIES,
 )
 
-from ntkexec.program.problem import KINDS
 from ntkexec.theory.padding import padded, padding_needed
+from ntkexec.vocabulary import KINDS
 
 pytestmark = TYPE_CHECKED_STRATEGIES
 

@@ -28,10 +28,11 @@ from support.programs import (
 from ntkexec.errors import CertificateError
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout
-from ntkexec.program.problem import KINDS, LearningProblem
+from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.theory.padding import padded
+from ntkexec.vocabulary import KINDS
 from proofs_check.fixtures.programs import worst_state
 
 pytestmark = TYPE_CHECKED_STRATEGIES

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ntkexec.language import Builder, Number, Sum, Word
-from ntkexec.program.fields import MAX_WORD_BITS
-from ntkexec.program.layout import Flag, Leaf
+from ntkexec.program.fields import MAX_WORD_BITS, Flag, Leaf
 from ntkexec.programs.local.types import (
     Bool,
     Optional,

@@ -14,7 +14,7 @@ from typing import Any
 from ntkexec.errors import ProgramError
 from ntkexec.language import Builder, Number, Slots, Sum, either
 from ntkexec.language.values import bits_of
-from ntkexec.program.layout import Code
+from ntkexec.program.fields import Code
 from ntkexec.programs.local.algorithm import Fold, Local, Stage, Update
 from ntkexec.programs.local.exploration import Case, explore
 from ntkexec.programs.local.registers import declare, structure, words_of

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int8
 
 from ntkexec.language import Sum
-from ntkexec.language.logic import Term
+from ntkexec.language.cubes import Term
 from ntkexec.programs.local.exploration import Case, Cube
 
 FREE = -1

@@ -12,8 +12,8 @@ from ntkexec.engines.packed import memo, memo_engine
 from ntkexec.ensemble import EnsembleConfig, decisions, evaluation
 from ntkexec.errors import EnsembleError
 from ntkexec.graphs import message_passing
-from ntkexec.program.fields import Word
-from ntkexec.program.layout import Flag, Layout
+from ntkexec.program.fields import Flag, Word
+from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 
