@@ -35,7 +35,7 @@ def run() -> dict[str, Any]:
         batch = graphs.batch_from_networkx(sample)
         converted = time.perf_counter()
         sources = np.arange(GRAPHS) * NODES
-        instance = bfs.instance(batch, sources=sources.tolist(), parameters=SIZES)
+        instance = bfs.instance(batch, sources=sources.tolist(), sizes=SIZES)
         prepared = time.perf_counter()
         found = executor.execute(
             engine, program, instance.graphs, num_steps=instance.num_steps, verify=False

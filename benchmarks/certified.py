@@ -60,7 +60,7 @@ def one(name: str, folder: pathlib.Path) -> Row:
         certificate.problem,
         config,
         directory=folder,
-        parameters=sizes,
+        sizes=sizes,
         thresholds=thresholds.running(certificate),
         convention=certificate.convention,
     )

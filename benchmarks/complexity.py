@@ -151,7 +151,8 @@ def linear(cases: Cases) -> int:
         half = 0.5 / np.sqrt(np.maximum(part.count, 1))
         wrong += int(
             (
-                (evaluation.encoded(part.matched) @ weights > half[:, None]) != (part.active > 0)
+                (evaluation.encoded(part.matched) @ weights > half[:, None])
+                != (part.matched_writers > 0)
             ).sum()
         )
     return wrong

@@ -106,21 +106,21 @@ def small_graphs(limit: int = 4) -> list[nx.Graph]:
 def make_case(kind: Kind, folder: pathlib.Path) -> Case:
     """Trains an ensemble of BFS and certifies it."""
     instances = [
-        pipeline.prepare("bfs", graph, parameters=SIZES, source=source)
+        pipeline.prepare("bfs", graph, sizes=SIZES, source=source)
         for graph in small_graphs()
         for source in graph
     ]
     program, runs = instances[0].program, tuple[complete.ProgramRun, ...]()
     instance = None
     if kind.graph is not None:
-        instance = pipeline.prepare("bfs", kind.graph, parameters=SIZES)
+        instance = pipeline.prepare("bfs", kind.graph, sizes=SIZES)
         runs = (complete.ProgramRun.of(instance),)
     certificate = pipeline.certify(program, kind=kind.kind, num_decisions=1000, instance=instance)
     networks = ensemble.train(
         certificate.problem,
         kind.config,
         directory=folder,
-        parameters=SIZES,
+        sizes=SIZES,
         thresholds=thresholds.running(certificate),
         convention=certificate.convention,
         budget=1 << 20,

@@ -37,7 +37,7 @@ def run() -> dict[str, Any]:
     rows = []
     for size in SIZES:
         graph = graphs.random_regular(size, DEGREE, seed=0)
-        instance = bfs.instance(graph, sources=[0], parameters=PARAMETERS)
+        instance = bfs.instance(graph, sources=[0], sizes=PARAMETERS)
 
         def search(engine: Any, instance: Any = instance) -> executor.Execution:
             return executor.execute(

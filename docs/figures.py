@@ -49,7 +49,7 @@ def flooding_on_karate() -> plt.Figure:
         matches = encode(engine.encoding, jnp.asarray(states).T)
         found = decide(engine, matches)
         relative = np.asarray(found.means - found.thresholds).ravel()
-        should_be = np.asarray(matches.active > 0).ravel()
+        should_be = np.asarray(matches.matched_writers > 0).ravel()
         for one, colour in ((False, "#999999"), (True, INFORMED)):
             x = step + rng.uniform(-0.35, 0.35, (should_be == one).sum())
             y = relative[should_be == one]

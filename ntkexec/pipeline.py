@@ -104,7 +104,7 @@ def run(
         asked = keywords.asked(certifying) | keywords.asked(ensembling)
         stored = ensemble.find_stored(ensembling.trained, algorithm=algorithm, asked=asked)
     sizes = None if stored is None else stored.manifest.parameters
-    instance = prepare(algorithm, graph, parameters=sizes, **loose)
+    instance = prepare(algorithm, graph, sizes=sizes, **loose)
     chosen = chosen.suited(
         instance.program,
         num_nodes=instance.graph.num_nodes,

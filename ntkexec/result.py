@@ -137,7 +137,7 @@ class Result:
         return {
             **certified_data(
                 self.instance.program.name,
-                self.instance.parameters,
+                self.instance.sizes,
                 self.certificate,
                 self.finite_width,
                 delta=self.delta,
@@ -180,7 +180,7 @@ class Result:
 
 def certified_data(
     algorithm: str,
-    parameters: Mapping[str, int],
+    sizes: Mapping[str, int],
     certificate: Certificate,
     finite: AtWidth | None,
     *,
@@ -192,7 +192,7 @@ def certified_data(
 
     Args:
         algorithm: its name.
-        parameters: the program's sizes.
+        sizes: the program's sizes.
         certificate: at infinite width.
         finite: what becomes of it at a width, if that is asked.
         delta: probability of any error that ensembles are sized for.
@@ -202,7 +202,7 @@ def certified_data(
     problem = certificate.problem
     return {
         "algorithm": algorithm,
-        "parameters": dict(parameters),
+        "parameters": dict(sizes),
         "program": program_data(problem.program, problem),
         "certificate": certificate_data(certificate, delta=delta, num_decisions=num_decisions),
         "finite_width": None if finite is None else finite_width_data(finite, void=void),

@@ -129,7 +129,7 @@ def folder(tmp_path_factory):
         certificate.problem,
         EnsembleConfig(members=2, width=64),
         directory=path,
-        parameters=dict(instance.parameters),
+        sizes=dict(instance.sizes),
         thresholds=thresholds.running(certificate),
         convention="bit",
     )
@@ -143,7 +143,7 @@ def test_stored_networks_run_all_of_them_or_the_first(folder, engine):
     assert every.exact
     assert first.exact
     assert [one.ensemble.config.members for one in (every, first)] == [2, 1]
-    assert every.instance.parameters == ensemble.read_manifest(folder).parameters
+    assert every.instance.sizes == ensemble.read_manifest(folder).sizes
     assert every.train_seconds == 0
 
 

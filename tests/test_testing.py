@@ -48,7 +48,7 @@ def test_weights_lie_between_their_bounds_and_bellman_ford_is_exact_on_them(grap
     loaded = graphs.from_networkx(graph, weight="weight" if weights else None)
     sizes = {"degree": 3, "slots": 7, "word": 8}
     if loaded.num_colours <= 7:
-        testing.assert_exact(bellman_ford.instance(loaded, sources=[0], parameters=sizes))
+        testing.assert_exact(bellman_ford.instance(loaded, sources=[0], sizes=sizes))
 
 
 @pytest.mark.parametrize("engine", ["kernel", "ensemble", "boolean"])

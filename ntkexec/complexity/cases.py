@@ -1,7 +1,7 @@
-"""The distinct encoded states that occur in executions, and what must be decided at each.
+"""The distinct match sets that occur in executions, and what must be decided at each.
 
 An ensemble executes a program exactly on given graphs if and only if it decides every bit right at
-every encoded state that the program itself visits there. These are few, however many the graphs.
+every match set that the program itself visits there. These are few, however many the graphs.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from ntkexec.vocabulary import Convention, Draw
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ComponentCases:
-    """The encoded states of one component.
+    """The match sets of one component.
 
     Args:
         matched: by state, which of the component's templates match; (states, templates).
@@ -42,7 +42,7 @@ class ComponentCases:
         return self.matched.sum(axis=1)
 
     @functools.cached_property
-    def active(self) -> np.ndarray:
+    def matched_writers(self) -> np.ndarray:
         """Matched writers of every output; (states, outputs)."""
         return self.matched.astype(int) @ self.writes.astype(int)
 
@@ -59,7 +59,7 @@ class ComponentCases:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cases:
-    """All distinct encoded states of some executions of one program.
+    """All distinct match sets of some executions of one program.
 
     Args:
         problem: the program, divided among networks.
@@ -79,7 +79,7 @@ class Cases:
 
     @property
     def num_states(self) -> int:
-        """Distinct encoded states, summed over components."""
+        """Distinct match sets, summed over components."""
         return sum(len(c.matched) for c in self.components)
 
     @property
@@ -112,7 +112,7 @@ def collect(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Cases:
-    """The encoded states that the program visits, by running it (not a network) on all graphs.
+    """The match sets that the program visits, by running it (not a network) on all graphs.
 
     Args:
         problem: the program, divided among networks.
@@ -123,7 +123,7 @@ def collect(
         EnsembleError: no execution, or one of another program.
     """
     if not instances:
-        raise EnsembleError("no execution to collect encoded states from")
+        raise EnsembleError("no execution to collect match sets from")
     for instance in instances:
         if instance.program != problem.program:
             raise EnsembleError(f"{instance.graph.label} is an execution of another program")

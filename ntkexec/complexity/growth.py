@@ -12,8 +12,8 @@ from ntkexec.complexity.studies import Study, as_floats
 SIZES: Mapping[str, Callable[[Study], float | None]] = {
     "n0": lambda s: s.num_inputs,
     "m": lambda s: s.max_matches,
-    "degree": lambda s: s.parameters.get("degree"),
-    "word": lambda s: s.parameters.get("word", s.parameters.get("message_bits")),
+    "degree": lambda s: s.sizes.get("degree"),
+    "word": lambda s: s.sizes.get("word", s.sizes.get("message_bits")),
     "width": lambda s: s.width,
 }
 

@@ -17,7 +17,7 @@ class ComponentMargins:
     """The decisions of one component.
 
     Args:
-        cases: its encoded states.
+        cases: its match sets.
         thresholds: by state and output.
         spread: factor of the variances at unit weights: 0 for networks without spread in the limit.
     """
@@ -29,7 +29,7 @@ class ComponentMargins:
     @functools.cached_property
     def signs(self) -> Float64[np.ndarray, "u o"]:
         """1 where the bit must be 1, -1 where it must be 0."""
-        return np.where(self.cases.active > 0, 1.0, -1.0)
+        return np.where(self.cases.matched_writers > 0, 1.0, -1.0)
 
     @functools.cached_property
     def margins(self) -> Float64[np.ndarray, "u o"]:
@@ -49,10 +49,10 @@ class ComponentMargins:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Margins:
-    """All decisions at all encoded states.
+    """All decisions at all match sets.
 
     Args:
-        cases: the encoded states.
+        cases: the match sets.
         convention: of the thresholds.
         weight_std: standard deviation of the networks' weights at initialisation.
         draw: how the networks are drawn; `antisymmetric` ones have no spread in the limit.
@@ -135,7 +135,7 @@ def margins_of(
     """The margins of all decisions under a convention for the thresholds.
 
     Args:
-        cases: the encoded states.
+        cases: the match sets.
         convention: see `ntkexec.theory.thresholds`.
         weight_std: standard deviation of the networks' weights at initialisation.
         draw: how the networks are drawn.

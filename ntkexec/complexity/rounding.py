@@ -59,7 +59,7 @@ def float32_certificate(
 
     Args:
         ensemble: the networks.
-        cases: the encoded states; their certificate gives the thresholds.
+        cases: the match sets; their certificate gives the thresholds.
         products: how matrix products are taken. `ntkexec` takes them in float32 on every device;
             the others show whether a faster, coarser product would have done.
         convention: of the thresholds.
@@ -69,9 +69,7 @@ def float32_certificate(
         CertificateError: so many members and units that nothing is known of their sum.
     """
     if ensemble.problem != cases.problem:
-        raise EnsembleError(
-            "the ensemble and the encoded states are of different learning problems"
-        )
+        raise EnsembleError("the ensemble and the match sets are of different learning problems")
     thresholds = running(cases.certificate(convention))
     distances, slack, largest = [], [], 0.0
     for index, part in enumerate(cases.components):

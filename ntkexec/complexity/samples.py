@@ -60,7 +60,7 @@ def random_instances(
             1 if takes_message else bits_for(heaviest) + 1 if found.weighted else bits_for(2 * high)
         )
     own = {name: least(high) for name, least in found.own_sizes.items()}
-    parameters = found.sizes(degree=degree, word=word, **own)
+    sizes = found.sizes(degree=degree, word=word, **own)
     rng = np.random.default_rng(seed)
     instances = []
     for index in range(num_graphs):
@@ -73,5 +73,5 @@ def random_instances(
         loaded = from_networkx(
             graph, label=f"random {index}", weight="weight" if found.weighted else None
         )
-        instances.append(found.prepare(loaded, parameters=parameters, **inputs))
+        instances.append(found.prepare(loaded, sizes=sizes, **inputs))
     return instances

@@ -154,7 +154,7 @@ def noise_root(part: ComponentMargins) -> Float32[np.ndarray, "u r"]:
     matched = part.cases.matched[part.random]
     if len(matched) > gaussian.MAX_STATES:
         raise EnsembleError(
-            f"{len(matched)} distinct encoded states of one component are too many for gaussian draws "
+            f"{len(matched)} distinct match sets of one component are too many for gaussian draws "
             f"(at most {gaussian.MAX_STATES}); use fewer graphs, a factored ensemble or another draw"
         )
     covariance = gaussian.state_covariance(matched, matched, part.cases.num_inputs)

@@ -29,7 +29,7 @@ class Study:
 
     Args:
         algorithm: name of the program.
-        parameters: its sizes.
+        sizes: of the program.
         kind: joint or factored.
         draw: trained, linearised or gaussian.
         width: hidden units; None at infinite width.
@@ -38,7 +38,7 @@ class Study:
         num_inputs: n0 of the largest component, padding included.
         max_matches: the largest m that occurs.
         num_graphs, num_nodes, num_steps: the executions; nodes of all graphs, most steps.
-        num_states: distinct encoded states.
+        num_states: distinct match sets.
         noise_ratio: largest sigma^2 / mu^2 of a decision.
         smallest_margin: smallest distance of a mean to its threshold.
         members: the largest N that was tried.
@@ -52,7 +52,7 @@ class Study:
     """
 
     algorithm: str
-    parameters: Mapping[str, int]
+    sizes: Mapping[str, int]
     kind: str
     draw: str
     width: int | None
@@ -92,7 +92,7 @@ class Study:
         """The study as plain data, for JSON; numbers that are not finite are None."""
         return StudyRecord(
             algorithm=self.algorithm,
-            parameters=dict(self.parameters),
+            parameters=dict(self.sizes),
             kind=self.kind,
             draw=self.draw,
             width=self.width,
@@ -128,7 +128,7 @@ class Study:
     def _repr_html_(self) -> str:
         low, high = self.median_interval
         rows = {
-            "sizes": " ".join(f"{name} {size}" for name, size in self.parameters.items()),
+            "sizes": " ".join(f"{name} {size}" for name, size in self.sizes.items()),
             "networks": f"{self.kind}, {self.draw}, thresholds {self.threshold}"
             + ("" if self.width is None else f", width {self.width}"),
             "executions": f"{self.num_graphs:,} graphs, {self.num_nodes:,} nodes, "
@@ -192,7 +192,7 @@ def study(
     cases: Cases,
     config: EnsembleConfig,
     *,
-    parameters: Mapping[str, int],
+    sizes: Mapping[str, int],
     repeat: int = 50,
     convention: Convention = "bit",
     delta: float = 1e-3,
@@ -202,9 +202,9 @@ def study(
     """Measures the ensemble complexity of a program on given executions.
 
     Args:
-        cases: the encoded states that occur.
+        cases: the match sets that occur.
         config: how networks are drawn; its `members` does not matter.
-        parameters: the program's sizes, for the record.
+        sizes: the program's sizes, for the record.
         repeat: repetitions, each with networks of its own.
         convention: of the thresholds, see `ntkexec.theory.thresholds`.
         delta: probability of an error that the union bounds allow.
@@ -225,7 +225,7 @@ def study(
     first, stable = smallest_numbers(prefixes)
     return Study(
         algorithm=cases.problem.program.name,
-        parameters=dict(parameters),
+        sizes=dict(sizes),
         kind=cases.problem.kind,
         draw=config.draw,
         width=None if config.draw == "gaussian" else config.width,

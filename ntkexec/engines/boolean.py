@@ -19,7 +19,7 @@ class BooleanEngine:
     thresholds: Float[Array, "k m"]
 
     def means(self, matches: Matches) -> Float[Array, "k n"]:
-        return (matches.active > 0).astype(jnp.float32)
+        return (matches.matched_writers > 0).astype(jnp.float32)
 
 
 def boolean_engine(certificate: Certificate) -> BooleanEngine:

@@ -30,7 +30,9 @@ class KernelEngine:
     def means(self, matches: Matches) -> Float[Array, "k n"]:
         count = count_of_bits(self.encoding, matches)
         excess = lookup(self.excess, count)
-        return matches.active.astype(excess.dtype) * excess + lookup(self.background, count)
+        return matches.matched_writers.astype(excess.dtype) * excess + lookup(
+            self.background, count
+        )
 
 
 def kernel_engine(certificate: Certificate) -> KernelEngine:

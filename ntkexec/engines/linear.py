@@ -27,7 +27,7 @@ class LinearEngine:
 
     def means(self, matches: Matches) -> Float[Array, "k n"]:
         count = jnp.maximum(count_of_bits(self.encoding, matches), 1)
-        active = matches.active.astype(self.thresholds.dtype)
+        active = matches.matched_writers.astype(self.thresholds.dtype)
         return active / jnp.sqrt(count.astype(self.thresholds.dtype))
 
 

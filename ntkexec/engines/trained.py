@@ -77,7 +77,7 @@ class WideStack:
         return jnp.moveaxis(outputs, 0, -2).reshape(*outputs.shape[1:3], -1)[..., :num_nodes]
 
     def outputs(self, x: Float[Array, "n i"]) -> Float[Array, "n o"]:
-        """Mean outputs of one component, whose arrays have no leading axis, for encoded states."""
+        """Mean outputs of one component, whose arrays have no leading axis, for encoded match sets."""
         before = _product(x, self.hidden)
         if self.hidden_bias is not None:
             before = before + self.hidden_bias[None]

@@ -245,7 +245,7 @@ class _Units(NamedTuple):
 
 
 def encoded(matched: Bool[np.ndarray, "s t"]) -> Float64[np.ndarray, "s t"]:
-    """The encoded states: 1/sqrt(m) where a template matches, in float64."""
+    """Match sets as they are encoded: 1/sqrt(m) where a template matches, in float64."""
     return matched / np.sqrt(np.maximum(matched.sum(axis=1, keepdims=True), 1))
 
 

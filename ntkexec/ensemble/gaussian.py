@@ -1,6 +1,6 @@
 """Networks of infinite width after training, drawn as what they are then: Gaussian processes.
 
-A member's outputs at encoded states are jointly Gaussian with the mean `predictor.mean` and the
+A member's outputs at match sets are jointly Gaussian with the mean `predictor.mean` and the
 covariance `predictor.covariance`; its bits are independent, and so are members and components. A
 draw is extended as new states come up, given the values that it already has, so that one network
 stays one function however it is asked.
@@ -17,7 +17,7 @@ from ntkexec.program.problem import LearningProblem
 from ntkexec.theory import predictor
 
 MAX_STATES = 6000
-"""Distinct encoded states of one component: their covariance is factored, in cubic time."""
+"""Distinct match sets of one component: their covariance is factored, in cubic time."""
 
 # Eigenvalues of a covariance below this part of the largest variance are rounding.
 RELATIVE_RANK = 1e-12
@@ -29,7 +29,7 @@ def state_covariance(
     num_inputs: int,
     weight_std: float = 1.0,
 ) -> Float64[np.ndarray, "u v"]:
-    """Covariance of one output of a member between encoded states.
+    """Covariance of one output of a member between match sets.
 
     Args:
         first: by state, which of the component's templates match, padding left out.
@@ -50,7 +50,7 @@ def state_covariance(
 def state_means(
     matched: Bool[np.ndarray, "u s"], writes: Bool[np.ndarray, "s o"], num_inputs: int
 ) -> Float64[np.ndarray, "u o"]:
-    """Mean of every output at encoded states.
+    """Mean of every output at match sets.
 
     Args:
         matched: by state, which of the component's templates match.
@@ -102,7 +102,7 @@ class ComponentDraw:
         self._values = np.zeros((0, members, outputs))
 
     def at(self, matched: Bool[np.ndarray, "n s"]) -> Float64[np.ndarray, "n e o"]:
-        """Outputs of all members at encoded states; the same at the same state, always.
+        """Outputs of all members at match sets; the same at the same state, always.
 
         Raises:
             EnsembleError: more distinct states than `MAX_STATES`.
@@ -118,7 +118,7 @@ class ComponentDraw:
         known, rank = self._factor.shape
         if known + len(matched) > MAX_STATES:
             raise EnsembleError(
-                f"component {self.component} meets more than {MAX_STATES} distinct encoded states, too "
+                f"component {self.component} meets more than {MAX_STATES} distinct match sets, too "
                 "many for gaussian draws; use a smaller graph, a factored ensemble or another draw"
             )
         # The new rows of a factor of the joint covariance: the part that the known values explain,
@@ -205,7 +205,7 @@ class GaussianEnsemble:
         return GaussianEnsemble(self.problem, dataclasses.replace(self.config, members=members))
 
     def means(self, matched: Bool[np.ndarray, "t n"]) -> Float64[np.ndarray, "k n"]:
-        """Mean of the members at encoded states, bit-major; 0 at bits that nothing writes.
+        """Mean of the members at match sets, bit-major; 0 at bits that nothing writes.
 
         Args:
             matched: which templates match; further rows are ignored.

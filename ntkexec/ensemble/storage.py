@@ -53,7 +53,7 @@ def plan_of(
     problem: LearningProblem,
     config: EnsembleConfig,
     *,
-    parameters: Mapping[str, int],
+    sizes: Mapping[str, int],
     thresholds: Entry,
     convention: str,
     budget: int,
@@ -62,7 +62,7 @@ def plan_of(
     program = problem.program
     return Plan(
         algorithm=program.name,
-        parameters=dict(parameters),
+        parameters=dict(sizes),
         program=program.digest,
         kind=problem.kind,
         padding=problem.padding,
@@ -79,7 +79,7 @@ def train(
     config: EnsembleConfig,
     *,
     directory: str | os.PathLike[str] | None = None,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     thresholds: Float[np.ndarray, "k m"] | None = None,
     convention: str = "given",
     report: Callable[[Progress], None] = lambda _: None,
@@ -92,7 +92,7 @@ def train(
         config: how.
         directory: where to store it; a training that was killed there is continued, a complete
             ensemble of the same plan is loaded. Of several processes each needs a folder of its own.
-        parameters: the program's sizes, stored so that it can be built again.
+        sizes: the program's sizes, stored so that it can be built again.
         thresholds: with which it is to run, by bit and number of matches, as float32 numbers; a
             stored ensemble has them with it.
         convention: name of where they lie.
@@ -116,7 +116,7 @@ def train(
     plan = plan_of(
         problem,
         config,
-        parameters=parameters or {},
+        sizes=sizes or {},
         thresholds=Entry(THRESHOLDS, len(table), sha256(table)),
         convention=convention,
         budget=budget,
@@ -157,7 +157,7 @@ def draw(
     config: EnsembleConfig,
     *,
     directory: str | os.PathLike[str] | None = None,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     thresholds: Float[np.ndarray, "k m"] | None = None,
     convention: str = "given",
     report: Callable[[Progress], None] = lambda _: None,
@@ -173,7 +173,7 @@ def draw(
             problem,
             config,
             directory=directory,
-            parameters=parameters,
+            sizes=sizes,
             thresholds=thresholds,
             convention=convention,
             report=report,

@@ -38,7 +38,7 @@ def diagnose(engine: Engine, program: Program, verification: Verification) -> Di
         return None
     states = jnp.asarray(verification.snapshot).T
     (matches, decision), *_ = compilation.call(decide_states, engine, states)
-    expected = np.asarray(matches.active > 0)
+    expected = np.asarray(matches.matched_writers > 0)
     wrong = (np.asarray(decision.bits) != expected) & verification.wrong_nodes
     node, bit = (int(i) for i in np.argwhere(wrong.T)[0])
     return Diagnosis(

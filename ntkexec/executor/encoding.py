@@ -22,14 +22,14 @@ class Matches:
 
     matched: which templates match; shape (templates + 1, n), the last row always False.
     count: m, matched templates of every component; shape (components, n).
-    active: a, matched writers of every bit; shape (bits, n).
+    matched_writers: a, matched writers of every bit; shape (bits, n).
 
     Counts come in the narrowest type that holds them; widen them before calculating.
     """
 
     matched: Bool[Array, "t n"]
     count: Integer[Array, "c n"]
-    active: Integer[Array, "k n"]
+    matched_writers: Integer[Array, "k n"]
 
 
 @jax.tree_util.register_dataclass
@@ -133,7 +133,7 @@ def encode(arrays: Encoding, states: Bool[Array, "k n"]) -> Matches:
     return Matches(
         matched=matched,
         count=_count(matched, arrays.component_templates),
-        active=_count(matched, arrays.writers),
+        matched_writers=_count(matched, arrays.writers),
     )
 
 

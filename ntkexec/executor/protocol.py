@@ -1,4 +1,4 @@
-"""What an update engine is: it gives the mean output of the learned function for encoded states.
+"""What an update engine is: it gives the mean output of the learned function for match sets.
 
 All engines share this protocol, so that the loop need not know them apart; they are in
 `ntkexec.engines`.

@@ -125,7 +125,7 @@ def _steps(
 
     def step(states: Bool[Array, "k n"], _: None) -> tuple[Bool[Array, "k n"], UInt8[Array, "n b"]]:
         matches = encode(arrays, states)
-        after, _met = exchange_bits(graphs, matches.active > 0, num_computation_bits)
+        after, _met = exchange_bits(graphs, matches.matched_writers > 0, num_computation_bits)
         return after, jnp.packbits(matches.matched[:-1], axis=0).T
 
     return jax.lax.scan(step, states, None, length=num_steps)

@@ -69,7 +69,7 @@ def check_step(
     margins = jnp.abs(decision.means - decision.thresholds)
     decided = decision.bits if bits is None else bits
     return StepCheck(
-        wrong=(decided != (matches.active > 0)) & mask[None],
+        wrong=(decided != (matches.matched_writers > 0)) & mask[None],
         smallest_margin=jnp.where(mask[None], margins, jnp.inf).min(),
         largest_matches=jnp.where(mask[None], matches.count, 0).max(axis=1).astype(jnp.int32),
     )

@@ -35,12 +35,12 @@ OF_SIZE: "tuple[BoundName, ...]" = ("published", "theory")
 
 def size_of(record: "StudyRecord", size: str) -> float:
     """The size of a study by which it is plotted."""
-    parameters = record["parameters"]
+    sizes = record["parameters"]
     values = {
         "n0": record["num_inputs"],
         "m": record["max_matches"],
-        "degree": parameters.get("degree"),
-        "word": parameters.get("word", parameters.get("message_bits")),
+        "degree": sizes.get("degree"),
+        "word": sizes.get("word", sizes.get("message_bits")),
         "width": record["width"],
     }
     return float(values[size] or np.nan)

@@ -206,16 +206,16 @@ def from_sources(
     instance: Callable[..., Instance],
     graph: Graph,
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     source: Hashable | None = None,
     sources: Sequence[Hashable] | None = None,
 ) -> Instance:
     """An instance on a single graph whose only input is where to start, nodes by name.
 
     Args:
-        instance: `instance(graph, *, sources, parameters)`, sources as indices.
+        instance: `instance(graph, *, sources, sizes)`, sources as indices.
         graph: where.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
         source: the node to start from; by default the first.
         sources: several such nodes, instead of `source`.
 
@@ -223,4 +223,4 @@ def from_sources(
         GraphError: an unknown source, both `source` and `sources`, or what `instance` refuses.
     """
     indices = source_indices(graph, source, sources)
-    return instance(graph, sources=indices, parameters=parameters)
+    return instance(graph, sources=indices, sizes=sizes)

@@ -29,7 +29,7 @@ class Instance:
     """One execution, prepared.
 
     Args:
-        parameters: the sizes that the program was built with.
+        sizes: the sizes that the program was built with.
         program: its templates.
         graph: one graph or a batch.
         initial: states before the first step; shape (n, k).
@@ -46,7 +46,7 @@ class Instance:
             a number: in arithmetic.
     """
 
-    parameters: Mapping[str, int]
+    sizes: Mapping[str, int]
     program: Program
     graph: Graph
     initial: Bool[np.ndarray, "n k"]
@@ -122,7 +122,7 @@ class Algorithm:
         sizing: `sizing(degree=, word=, slots=, ...)`, of which users may leave out any, gives the
             sizes of the program for all graphs of a degree; see `sizes`.
         program: builds the program from its sizes.
-        prepare: `prepare(graph, *, parameters, **inputs)` gives an instance on a single graph;
+        prepare: `prepare(graph, *, sizes, **inputs)` gives an instance on a single graph;
             inputs speak of nodes by name, and may be left out.
         inputs: names of the inputs.
         weighted: whether it reads the weights of edges.

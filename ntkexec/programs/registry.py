@@ -47,7 +47,7 @@ def prepare(
     algorithm: str,
     graph: Graph | nx.Graph | str | os.PathLike[str],
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     weights: str | None = None,
     weight_scale: int = 1,
     directed: bool | None = None,
@@ -58,7 +58,7 @@ def prepare(
     Args:
         algorithm: a name in `ALGORITHMS`.
         graph: a graph, a file, or a generator such as `grid:8x8`.
-        parameters: sizes of the program, if given.
+        sizes: sizes of the program, if given.
         weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
         weight_scale, directed: how to read the graph, see `ntkexec.graphs.load`; not for a `Graph`.
         inputs: what the algorithm asks, `Algorithm.inputs`; None is as good as left out.
@@ -84,4 +84,4 @@ def prepare(
             )
     else:
         graph = load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
-    return found.prepare(graph, parameters=parameters, **given)
+    return found.prepare(graph, sizes=sizes, **given)

@@ -28,7 +28,7 @@ def margins(result: Result) -> dict[str, Any]:
         matches = encode(result.update.encoding, jnp.asarray(states).T)
         decision = decide(result.update, matches)
         relative = np.asarray(decision.means - decision.thresholds)
-        should_be = np.asarray(matches.active > 0)
+        should_be = np.asarray(matches.matched_writers > 0)
         found["ones"].append(_spread(relative[should_be]))
         found["zeros"].append(_spread(relative[~should_be]))
         found["wrong"].append(int((np.asarray(decision.bits) != should_be).sum()))

@@ -44,7 +44,7 @@ def machines(scale: Scale) -> Iterator[tuple[Instance, int]]:
     programs = [shipped.with_cells({"a": a, "b": b}) for a in numbers for b in numbers]
     graph = one_node.nodes(range(len(programs)), label="pairs")
     instance = sbn.prepare(graph, programs=programs)
-    word, cells, code = (instance.parameters[name] for name in ("word", "cells", "code"))
+    word, cells, code = (instance.sizes[name] for name in ("word", "cells", "code"))
     # Bits of an instruction, and of all that a node's state holds as data.
     instruction = 2 * (cells - 1).bit_length() + code.bit_length()
     data = code * instruction + cells * word

@@ -56,7 +56,7 @@ def measure(scale: Scale, convention: Convention = "bit") -> Measurement:
         wrong += failed
         row: dict[str, Any] = {
             "n0": int(cases.problem.num_inputs.max()),
-            "decisions": sum(part.active.size for part in cases.components),
+            "decisions": sum(part.matched_writers.size for part in cases.components),
             "networks": members,
             "ensembles": repeat,
             "with a wrong decision": failed,

@@ -61,7 +61,7 @@ def _wrong_bits(engine: KernelEngine, program: Program) -> int:
     wrong = 0
     for pick in range(int(program.num_writers[program.layout.bit("target")])):
         matches = encode(engine.encoding, jnp.asarray(worst_state(program, pick)).T)
-        wrong += int((decide(engine, matches).bits != (matches.active > 0)).sum())
+        wrong += int((decide(engine, matches).bits != (matches.matched_writers > 0)).sum())
     return wrong
 
 

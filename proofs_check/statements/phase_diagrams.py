@@ -195,7 +195,7 @@ def measure_degree(scale: Scale, excess: int = 1) -> Measurement:
         for degree in {"quick": (2,)}.get(scale, (2, 3, 4)):
             sizes = algorithm.sizes(degree=degree, word=4, slots=degree + 2)
             try:
-                pipeline.prepare(name, f"star:{degree + excess + 1}", parameters=sizes)
+                pipeline.prepare(name, f"star:{degree + excess + 1}", sizes=sizes)
                 accepted += 1
             except NtkexecError:
                 pass

@@ -25,7 +25,7 @@ def bfs(folder):
         certificate.problem,
         config,
         directory=folder,
-        parameters=SIZES,
+        sizes=SIZES,
         thresholds=thresholds.running(certificate),
     )
     return trained, certificate

@@ -70,7 +70,7 @@ def test_the_engine_decides_as_certified_within_the_bound(bfs, found):
     large = [one for one in found.components if len(one.component.templates) > 2]
     states = [states_for(trained.problem.program, one.component, one.matched) for one in large]
     matches, decision = jax.jit(decide_states)(engine, jnp.asarray(np.concatenate(states)).T)
-    means, active = np.asarray(decision.means), np.asarray(matches.active)
+    means, active = np.asarray(decision.means), np.asarray(matches.matched_writers)
     start = 0
     for one in large:
         rows = np.s_[one.component.bits[0], start : start + len(one.matched)]
@@ -206,7 +206,7 @@ def test_all_algorithms_are_certified(name, sizes):
 
 @pytest.fixture(scope="module")
 def joint():
-    instance = pipeline.prepare("bfs", "path:4", parameters=None)
+    instance = pipeline.prepare("bfs", "path:4", sizes=None)
     certificate = pipeline.certify(
         instance.program, kind="joint", num_decisions=10**5, instance=instance
     )

@@ -143,7 +143,7 @@ def cases():
 def test_the_margins_are_distances_of_the_means_to_their_thresholds(cases, convention):
     found = margins_of(cases, convention)
     (part,), (states,) = found.components, cases.components
-    ones = states.active > 0
+    ones = states.matched_writers > 0
     if convention == "zero":
         assert (part.margins[ones] == states.means[ones]).all()
         assert (part.margins[~ones] == -states.means[~ones]).all()

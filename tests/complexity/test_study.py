@@ -181,7 +181,7 @@ def small_study(padding=0, **options):
         "flooding", degree=2, word=None, num_graphs=6, nodes=(3, 6), seed=0
     )
     cases = collect(LearningProblem(instances[0].program, "joint", padding), instances)
-    return study(cases, GAUSSIAN, parameters=instances[0].parameters, repeat=40, **options)
+    return study(cases, GAUSSIAN, sizes=instances[0].sizes, repeat=40, **options)
 
 
 def test_a_study_says_what_was_measured_and_the_bounds_hold():

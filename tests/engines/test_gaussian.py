@@ -56,7 +56,7 @@ def test_every_step_is_decided_by_the_draws_asked_in_the_order_of_the_steps(prep
         decided = means > limits
         np.testing.assert_array_equal(after[:, :split], decided[:split].T)
         margin = min(margin, np.abs(means - limits).min())
-        wrong += (decided != (np.asarray(matches.active) > 0)).sum()
+        wrong += (decided != (np.asarray(matches.matched_writers) > 0)).sum()
     assert found.verification.wrong_bits == wrong
     assert found.verification.smallest_margin == margin
 

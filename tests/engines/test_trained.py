@@ -178,7 +178,7 @@ def test_a_trained_ensemble_decides_every_bit_of_every_state_as_the_program():
     states[:, :7] = inputs
     run = jax.jit(decide_states)
     matches, decision = run(update, jnp.asarray(states.T))
-    expected = np.asarray(matches.active) > 0
+    expected = np.asarray(matches.matched_writers) > 0
     np.testing.assert_array_equal(np.asarray(decision.bits), expected)
     # The twin: untrained networks do not.
     untrained = uncertified_engine(random_ensemble(problem), certificate.thresholds)

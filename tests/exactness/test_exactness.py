@@ -46,7 +46,7 @@ def assert_exact(name, graph, sources, *, sizes=SIZES, message=MESSAGE, until="s
     `padded` gives numbers of nodes and edges to fill the graph up to, so that many graphs share
     one compiled execution.
     """
-    instance = flooding.instance(graph, sources=sources, message=message, parameters=sizes)
+    instance = flooding.instance(graph, sources=sources, message=message, sizes=sizes)
     engine, certificate = engine_for(name, tuple(sizes.items()))
     inputs = instance.graphs if padded is None else message_passing.pad(instance.graphs, *padded)
     found = executor.execute(
@@ -168,7 +168,7 @@ def test_a_connected_graph_comes_to_rest_after_the_last_arrival():
     graph = graphs.load("grid:4x5")
     found = assert_exact("kernel", graph, [0], until="fixed-point")
     assert found.stopped == "steps"  # the answer is complete before a whole round is quiet
-    instance = flooding.instance(graph, sources=[0], message=MESSAGE, parameters=SIZES)
+    instance = flooding.instance(graph, sources=[0], message=MESSAGE, sizes=SIZES)
     engine, _ = engine_for("kernel", tuple(SIZES.items()))
     longer = executor.execute(
         engine, instance.program, instance.graphs, num_steps=1000, until="fixed-point"
@@ -189,7 +189,7 @@ def test_a_message_of_zeros_is_not_silence():
 
 def test_a_wrong_colouring_is_noticed_by_the_executor():
     graph = graphs.load("path:3")
-    instance = flooding.instance(graph, sources=[0, 2], message=MESSAGE, parameters=SIZES)
+    instance = flooding.instance(graph, sources=[0, 2], message=MESSAGE, sizes=SIZES)
     fields = instance.program.layout.unpack(instance.initial)
     clash = instance.program.layout.pack(3, fields | {"colour": 0})
     engine, _ = engine_for("kernel", tuple(SIZES.items()))

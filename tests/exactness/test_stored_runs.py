@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
         certificate.problem,
         EnsembleConfig(members=1, width=64),
         directory=path,
-        parameters=dict(instance.parameters),
+        sizes=dict(instance.sizes),
         thresholds=thresholds.running(certificate),
         convention="bit",
     )

@@ -92,7 +92,7 @@ def test_of_a_joint_network_the_fewest_writers_are_counted_match_by_match():
 
 
 def test_in_a_batch_every_graph_counts_up_to_its_own_last_step():
-    runs = [prepared("bfs", nx.path_graph(n), {"parameters": BFS}) for n in (2, 6)]
+    runs = [prepared("bfs", nx.path_graph(n), {"sizes": BFS}) for n in (2, 6)]
     problem = LearningProblem(runs[0].program, "joint")
     graphs, steps = message_passing.batch([run.graphs for run in runs]), (runs[0].num_steps, 2)
     (together,) = occurring_sets(problem, graphs, num_steps=np.repeat(steps, [2, 6]))
@@ -107,7 +107,7 @@ BFS = {"degree": 2, "slots": 4, "word": 3}
 
 
 def test_progress_ends_with_all_steps():
-    run = prepared("bfs", nx.path_graph(2), {"parameters": BFS})
+    run = prepared("bfs", nx.path_graph(2), {"sizes": BFS})
     problem, seen = LearningProblem(run.program), []
     occurring_sets(problem, run.graphs, num_steps=130, report=lambda *step: seen.append(step))
     assert seen == [(64, 130), (128, 130), (130, 130)]
@@ -117,7 +117,7 @@ def test_progress_ends_with_all_steps():
 
 
 def test_a_template_without_conditions_always_matches():
-    run = prepared("bfs", nx.path_graph(2), {"parameters": BFS})
+    run = prepared("bfs", nx.path_graph(2), {"sizes": BFS})
     program = Program("p", run.program.layout, (template({}, [0]),))
     run = dataclasses.replace(run, initial=np.zeros((2, program.layout.num_bits), bool))
     (sets,) = occurring_sets(LearningProblem(program), run.graphs, num_steps=3)

@@ -51,7 +51,9 @@ def slowly(engine, trace, mask):
     for states in trace[:-1]:
         found = encode(engine.encoding, jnp.asarray(states).T)
         decision = decide(engine, found)
-        wrong.append((np.asarray(decision.bits) != np.asarray(found.active > 0)).T & mask[:, None])
+        wrong.append(
+            (np.asarray(decision.bits) != np.asarray(found.matched_writers > 0)).T & mask[:, None]
+        )
         margins.append(np.abs(decision.means - decision.thresholds)[:, mask].min())
         matches.append(np.asarray(found.count)[:, mask].max(axis=1))
     return np.array(wrong), min(margins), np.max(matches, axis=0)

@@ -88,7 +88,7 @@ def test_a_bit_that_no_network_learns_cannot_be_read_as_one(tmp_path, monkeypatc
         honest.problem,
         EnsembleConfig(members=1, width=64),
         directory=folder,
-        parameters=dict(instance.parameters),
+        sizes=dict(instance.sizes),
         thresholds=table,
         convention="bit",
     )

@@ -91,7 +91,7 @@ def searched(cases):
 
 def trial(module, batch, cases, word, moments, due):
     """What must be true of a search that says when it ends: `due`, None if it never does."""
-    instance = module.instance(batch, sources=sources_of(cases), parameters=SIZES | {"word": word})
+    instance = module.instance(batch, sources=sources_of(cases), sizes=SIZES | {"word": word})
     ready, halts = np.zeros(batch.num_nodes, int), []
     for nodes, graph, source in searched(cases):
         halt = due(graph, source)
@@ -104,7 +104,7 @@ def trial(module, batch, cases, word, moments, due):
 def bfs_trial(number, seed):
     long = long_cases(number // 3 + 1, 8, seed)
     batch, cases = recoloured_batch([*random_cases(seed, number, 7), *long], seed)
-    instance = bfs.instance(batch, sources=sources_of(cases), parameters=SIZES | {"word": 3})
+    instance = bfs.instance(batch, sources=sources_of(cases), sizes=SIZES | {"word": 3})
     ready = np.zeros(batch.num_nodes, int)
     for graph, source in cases:
         hops = nx.single_source_shortest_path_length(graph, source)
@@ -144,9 +144,7 @@ def bellman_ford_trial(number, seed):
     deep.add_weighted_edges_from([(0, 1, -21), (1, 0, 22)])
     drawn = weighted([*random_cases(seed, number, 6), *long], seed)
     batch, cases = recoloured_batch([*drawn, (deep, 0)], seed)
-    instance = bellman_ford.instance(
-        batch, sources=sources_of(cases), parameters=SIZES | {"word": 6}
-    )
+    instance = bellman_ford.instance(batch, sources=sources_of(cases), sizes=SIZES | {"word": 6})
     length = instance.program.round_length
     ready = np.zeros(batch.num_nodes, int)
     for graph, _ in cases:

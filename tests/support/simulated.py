@@ -7,7 +7,7 @@ from ntkexec.programs.local.simulation import nodes_of
 
 def simulated(family, graph, instance):
     """The answer by the algorithm's own functions."""
-    compiled = family.compiled(**instance.parameters)
+    compiled = family.compiled(**instance.sizes)
     given = None if family.node_inputs is None else family.node_inputs(graph)
     rounds = instance.num_steps // compiled.steps_per_round
     states = simulate(compiled.algorithm, graph, rounds=rounds, inputs=given)

@@ -19,7 +19,7 @@ def some_thresholds(problem):
 
 
 def train_here(folder, **changes):
-    options = {"problem": PROBLEM, "config": CONFIG, "parameters": SIZES, "budget": BUDGET}
+    options = {"problem": PROBLEM, "config": CONFIG, "sizes": SIZES, "budget": BUDGET}
     options |= changes
     options.setdefault("thresholds", some_thresholds(options["problem"]))
     problem, config = options.pop("problem"), options.pop("config")

@@ -43,5 +43,5 @@ def connected_graphs(number, degree, seed, sizes=range(4, 10)):
 
 def answered(graph, sources, *, sizes=None, **options):
     """The answer, asserted to be exact; options as for `testing.assert_exact`."""
-    instance = bellman_ford.instance(graph, sources=sources, parameters=sizes)
+    instance = bellman_ford.instance(graph, sources=sources, sizes=sizes)
     return exact_answer(instance, **options)

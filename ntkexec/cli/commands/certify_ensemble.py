@@ -40,7 +40,7 @@ def certify_networks(
     instance = None
     with progress.bar() as show:
         if graph is not None:
-            instance = pipeline.prepare(algorithm, graph, parameters=manifest.parameters, **inputs)
+            instance = pipeline.prepare(algorithm, graph, sizes=manifest.parameters, **inputs)
             program = instance.program
         else:
             program = _program(manifest)

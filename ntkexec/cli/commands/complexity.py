@@ -230,7 +230,7 @@ def run_studies(
                         found = study(
                             cases,
                             config,
-                            parameters=instances[0].parameters,
+                            sizes=instances[0].sizes,
                             convention=threshold,  # type: ignore[arg-type]
                             report=counted(
                                 show, f"{name}, thresholds {threshold}: drawing networks"
@@ -240,7 +240,7 @@ def run_studies(
                     except CertificateError as error:
                         if len(thresholds) == 1 or threshold not in vocabulary.CONVENTIONS:
                             raise
-                        told = " ".join(f"{n} {v}" for n, v in instances[0].parameters.items())
+                        told = " ".join(f"{n} {v}" for n, v in instances[0].sizes.items())
                         refused.append(Refused(kind, told, threshold, str(error)))
                     else:
                         studies.append(found)
@@ -269,7 +269,7 @@ def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Ref
     rows = [header]
     for one in studies:
         low, high = one.median_interval
-        sizes = " ".join(f"{name} {value}" for name, value in one.parameters.items())
+        sizes = " ".join(f"{name} {value}" for name, value in one.sizes.items())
         width = "" if one.width is None else f" width {one.width}"
         shown = ("union", "certificate", "numerical", "theory", "published")
         bounds = [getattr(one.bounds, name) for name in shown]

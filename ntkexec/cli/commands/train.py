@@ -79,11 +79,11 @@ def command(
     instance: Instance | None = None
     with progress.bar() as show:
         if loaded is None:
-            parameters = chosen.sizes(**sizes)
-            program = chosen.program(**parameters)
+            built = chosen.sizes(**sizes)
+            program = chosen.program(**built)
         else:
             instance = _instance(algorithm, loaded, sizes, sources=source, message=message)
-            parameters, program = dict(instance.parameters), instance.program
+            built, program = dict(instance.sizes), instance.program
         certificate = pipeline.certify(
             program,
             instance=instance,
@@ -105,7 +105,7 @@ def command(
             certificate.problem,
             config,
             directory=out,
-            parameters=parameters,
+            sizes=built,
             thresholds=thresholds.running(certificate),
             convention=certificate.convention,
             report=progress.of_training(show),
@@ -113,11 +113,11 @@ def command(
         seconds = time.perf_counter() - start
     odds = text.Odds(delta, decisions)
     if json:
-        data = text.certificate_data(algorithm, parameters, certificate, finite, odds)
+        data = text.certificate_data(algorithm, built, certificate, finite, odds)
         data |= {"ensemble": ensemble_data(trained, seconds), "folder": str(out)}
         print(encoder.dumps(data))
     else:
-        print(text.trained(trained, seconds, out, parameters, finite, odds))
+        print(text.trained(trained, seconds, out, built, finite, odds))
 
 
 # Any: what an algorithm asks is of many types.
@@ -129,9 +129,8 @@ def _instance(
 
     given = {name: size for name, size in sizes.items() if size is not None}
     instance = pipeline.prepare(algorithm, graph, **inputs)
-    if unknown := given.keys() - instance.parameters.keys():
+    if unknown := given.keys() - instance.sizes.keys():
         raise NtkexecError(f"--{min(unknown)} follows from the message where a graph is given")
     if not given:
         return instance
-    parameters = {**instance.parameters, **given}
-    return pipeline.prepare(algorithm, graph, parameters=parameters, **inputs)
+    return pipeline.prepare(algorithm, graph, sizes={**instance.sizes, **given}, **inputs)

@@ -37,11 +37,11 @@ from ntkexec.engines.packed.step import after_tail, run_rings, run_small, single
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.runtime import compilation
 
-# From so many turns and nodes on, it pays to leave out words in which nothing happens.
-FRONTIER_TURNS = 64
+# From so many rounds and nodes on, it pays to leave out words in which nothing happens.
+FRONTIER_ROUNDS = 64
 FRONTIER_NODES = 1 << 18
 # Below so many nodes a call costs more than a step; the code then has all steps in it, for which a
-# turn must have few, since the steps left over are compiled with it.
+# round must have few, since the steps left over are compiled with it.
 SMALL_NODES = 1 << 15
 LONGEST_SMALL_RING = 2
 # From so many nodes on, code is compiled for the very graph.
@@ -94,23 +94,23 @@ class PackedExecution:
     border: Border | None = None
 
     def run(self, num_steps: int) -> PackedState:
-        """After `num_steps` steps, whole turns of the clock in one compiled loop."""
+        """After `num_steps` steps, whole rounds of the clock in one compiled loop."""
         now, ring = self.start, self.orbit.ring
         while now.step < min(num_steps, len(self.orbit.head)):
             _, now = self.step(now)
-        turns, left = divmod(max(0, num_steps - now.step), len(ring))
+        rounds, left = divmod(max(0, num_steps - now.step), len(ring))
         tail = [self.orbit.at(step) for step in range(num_steps - left, num_steps)]
         if self.num_nodes < SMALL_NODES and self.mesh is None and len(ring) <= LONGEST_SMALL_RING:
-            return self._small(now, turns, tuple(tail)) if turns or tail else now
-        if turns >= FRONTIER_TURNS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
-            now, turns = self.sparse_turns(now, turns)
-        if turns:
-            now = self._turn(now, turns)
+            return self._small(now, rounds, tuple(tail)) if rounds or tail else now
+        if rounds >= FRONTIER_ROUNDS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
+            now, rounds = self.sparse_rounds(now, rounds)
+        if rounds:
+            now = self._run_rounds(now, rounds)
         while now.step < num_steps:
             _, now = self.step(now)
         return now
 
-    def _small(self, now: PackedState, turns: int, tail: tuple[Clock, ...]) -> PackedState:
+    def _small(self, now: PackedState, rounds: int, tail: tuple[Clock, ...]) -> PackedState:
         """Turns of the clock and the steps that are left, in one call with few arrays."""
         changing, fixed = self._division(now)
         rows = [np.asarray(row) for row in (*changing.values(), *fixed.values())]
@@ -119,7 +119,7 @@ class PackedExecution:
             run_small,
             stack,
             self.neighbours,
-            np.asarray(turns, np.int32),
+            np.asarray(rounds, np.int32),
             packed=self.packed,
             ring=self.orbit.ring,
             tail=tail,
@@ -129,18 +129,18 @@ class PackedExecution:
         bits = after_tail(self.packed, tail, (*changing, *fixed))
         found: Rows = dict(zip(bits, np.asarray(stacked), strict=True))
         return self._after(
-            now, turns * len(self.orbit.ring) + len(tail), found, _total(met), seconds
+            now, rounds * len(self.orbit.ring) + len(tail), found, _total(met), seconds
         )
 
-    def sparse_turns(self, now: PackedState, turns: int) -> tuple[PackedState, int]:
-        """As many turns of the clock as only some nodes need take part in; see `frontier`.
+    def sparse_rounds(self, now: PackedState, rounds: int) -> tuple[PackedState, int]:
+        """As many rounds of the clock as only some nodes need take part in; see `frontier`.
 
         Returns:
-            The state after them, and how many turns are left.
+            The state after them, and how many rounds are left.
         """
         changing, fixed = self._division(now)
         if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
-            return now, turns
+            return now, rounds
         frontier = Frontier(
             self.packed,
             self.orbit.ring,
@@ -149,11 +149,11 @@ class PackedExecution:
             self.neighbours,
             self._hearers(),
         )
-        left = turns
-        while left and (done := frontier.turn(left)):
+        left = rounds
+        while left and (done := frontier.round(left)):
             left -= done
         seconds = [frontier.compile_seconds, frontier.run_seconds]
-        steps = (turns - left) * len(self.orbit.ring)
+        steps = (rounds - left) * len(self.orbit.ring)
         return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left
 
     def _hearers(self) -> Indices:
@@ -189,7 +189,7 @@ class PackedExecution:
         fixed = {bit: row for bit, row in rows.items() if bit in kept and bit < self.packed.split}
         return {bit: row for bit, row in rows.items() if bit not in fixed}, fixed
 
-    def _turn(self, now: PackedState, turns: int) -> PackedState:
+    def _run_rounds(self, now: PackedState, rounds: int) -> PackedState:
         ring = self.orbit.ring
         changing, fixed = self._division(now)
         (changing, met), *seconds = self._call(
@@ -198,10 +198,10 @@ class PackedExecution:
             changing,
             fixed,
             self.neighbours,
-            self._place(np.asarray(turns, np.int32), PartitionSpec()),
+            self._place(np.asarray(rounds, np.int32), PartitionSpec()),
             ring=ring,
         )
-        return self._after(now, turns * len(ring), fixed | changing, _total(met), seconds)
+        return self._after(now, rounds * len(ring), fixed | changing, _total(met), seconds)
 
     def _call(
         self, local: Callable[..., Any], sharded: Callable[..., Any], *args: Any, **static: Any

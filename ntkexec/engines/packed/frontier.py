@@ -1,11 +1,11 @@
 """Packed execution of the words in which something happens, where a program falls silent.
 
-A node is *at rest* if a turn of the clock without messages leaves it as it is and lets it send
+A node is *at rest* if a round of the clock without messages leaves it as it is and lets it send
 nothing: seen once, true for ever. A node is *waiting* if it is in the one state that all nodes share
-that have heard nothing yet; what a silent turn makes of that state is calculated once for all of
+that have heard nothing yet; what a silent round makes of that state is calculated once for all of
 them, and must not depend on anything that differs from node to node (`Waiting.next`). Whoever is
-neither may send; a message travels one hop an exchange. So a turn need only be carried out on the
-words that hold a node within as many hops of such a node as a turn has exchanges: no other node
+neither may send; a message travels one hop an exchange. So a round need only be carried out on the
+words that hold a node within as many hops of such a node as a round has exchanges: no other node
 sends, receives, or does anything but rest or wait.
 """
 
@@ -28,7 +28,7 @@ from ntkexec.engines.packed.step import advance
 from ntkexec.runtime import compilation
 
 # Turns in one window, and words that it may always grow by.
-MAX_TURNS = 8
+MAX_ROUNDS = 8
 SLACK = 64
 
 
@@ -41,11 +41,11 @@ class _Rule(NamedTuple):
 
 
 class Waiting:
-    """What a silent turn makes of nodes that have heard nothing.
+    """What a silent round makes of nodes that have heard nothing.
 
     Args:
         packed: the program.
-        ring: what the clock shows, one turn.
+        ring: what the clock shows, one round.
         fixed: bits that no step of the ring changes; they differ from node to node.
     """
 
@@ -67,7 +67,7 @@ class Waiting:
             self._phases.append([rule for rule in rules if rule.outputs])
 
     def next(self, ones: frozenset[int]) -> frozenset[int] | None:
-        """The changing bits that are 1 after a turn without messages.
+        """The changing bits that are 1 after a round without messages.
 
         Args:
             ones: those that are 1 before it.
@@ -105,7 +105,7 @@ class Window:
 
 
 class WindowResult(NamedTuple):
-    """What a turn did to the words of a window.
+    """What a round did to the words of a window.
 
     changing: all words of the rows that may change; (rows, w).
     waiting: who waits; (w,).
@@ -130,7 +130,7 @@ def turn_window(
     words: Int32[Array, "a"],
     before: UInt32[Array, "k"],
     after: UInt32[Array, "k"],
-    num_turns: Int[Array, ""],
+    num_rounds: Int[Array, ""],
     *,
     packed: PackedProgram,
     ring: tuple[Clock, ...],
@@ -147,10 +147,10 @@ def turn_window(
         neighbours: of all nodes.
         words: which words, filled up with the number of words.
         before: the state of the waiting, all ones or zeros for each changing bit.
-        after: the same after the turns.
-        num_turns: how many; outside the window nobody may do anything meanwhile.
+        after: the same after the rounds.
+        num_rounds: how many; outside the window nobody may do anything meanwhile.
         packed: the program.
-        ring: what the clock shows, one turn.
+        ring: what the clock shows, one round.
         changing_bits: bits of the rows of `changing`.
         fixed_bits: bits of the rows of `fixed`.
     """
@@ -186,7 +186,7 @@ def turn_window(
         return _WindowState(new, carry.moved | moved, ~(moved | spoke), collisions)
 
     start = _WindowState(old, nothing, nothing, jnp.zeros((), jnp.int32))
-    new, moved, quiet, collisions = jax.lax.fori_loop(0, num_turns, once, start)
+    new, moved, quiet, collisions = jax.lax.fori_loop(0, num_rounds, once, start)
     waits = ~_any(new ^ after[:, None]) & valid
     rests = (rest & ~moved) | quiet
     return WindowResult(
@@ -199,7 +199,7 @@ def turn_window(
 
 
 class _WindowState(NamedTuple):
-    """A window between two turns: its rows, who changed so far, who was quiet in the last turn."""
+    """A window between two rounds: its rows, who changed so far, who was quiet in the last round."""
 
     rows: UInt32[Array, "k a"]
     moved: UInt32[Array, "a"]
@@ -216,7 +216,7 @@ class Frontier:
 
     Args:
         packed: the program.
-        ring: what the clock shows, one turn.
+        ring: what the clock shows, one round.
         changing: rows that may be 1 when the ring begins and that a step may change; no messages.
         fixed: rows that no step of the ring changes.
         neighbours: of all nodes, on one device.
@@ -254,11 +254,11 @@ class Frontier:
         self.collisions, self.words = 0, 0
         self.compile_seconds = self.run_seconds = 0.0
 
-    def turn(self, most: int) -> int:
-        """Up to `most` turns in one window; says how many, 0 if the waiting need not all agree."""
+    def round(self, most: int) -> int:
+        """Up to `most` rounds in one window; says how many, 0 if the waiting need not all agree."""
         start = time.perf_counter()
-        window, turns, after = self._window(most)
-        if not turns:
+        window, rounds, after = self._window(most)
+        if not rounds:
             return 0
         count = len(window)
         size = next(size for size in self._sizes if size >= count)
@@ -274,7 +274,7 @@ class Frontier:
             jnp.asarray(words),
             self._pattern(self._ones),
             self._pattern(after),
-            jnp.asarray(turns, jnp.int32),
+            jnp.asarray(rounds, jnp.int32),
             packed=self._packed,
             ring=self._ring,
             changing_bits=self._changing_bits,
@@ -283,21 +283,21 @@ class Frontier:
         self._changing, self._waiting, self._resting = done[:3]
         self._restless = _nodes(window, np.asarray(done.restless)[:count])
         self._ones = after
-        self.words += count * turns
+        self.words += count * rounds
         self.collisions += int(done.collisions)
         self.compile_seconds += compile_seconds
         self.run_seconds += time.perf_counter() - start - compile_seconds
-        return turns
+        return rounds
 
     def _window(self, most: int) -> tuple[Int[np.ndarray, "a"], int, frozenset[int]]:
-        """The words that restless nodes may reach in some turns, how many, the waiting after them.
+        """The words that restless nodes may reach in some rounds, how many, the waiting after them.
 
-        A wider window spares calls, but is more work a turn; it may grow by a half.
+        A wider window spares calls, but is more work a round; it may grow by a half.
         """
         marked = np.zeros(self._num_words, bool)
         nodes, ones, window = self._restless, self._ones, np.zeros(0, np.int64)
-        turns = first = 0
-        while turns < min(most, MAX_TURNS):
+        rounds = first = 0
+        while rounds < min(most, MAX_ROUNDS):
             after = self._waiting_rule.next(ones)
             if after is None or not after <= set(self._changing_bits):
                 break
@@ -308,12 +308,12 @@ class Frontier:
                 nodes = nodes[np.append(True, nodes[1:] != nodes[:-1])[: len(nodes)]]
                 marked[nodes // WORD_BITS] = True
             wider = np.flatnonzero(marked)
-            if turns and len(wider) > first + first // 2 + SLACK:
+            if rounds and len(wider) > first + first // 2 + SLACK:
                 break
-            if not turns:
+            if not rounds:
                 first = len(wider)
-            window, turns, ones = wider, turns + 1, after
-        return window, turns, ones
+            window, rounds, ones = wider, rounds + 1, after
+        return window, rounds, ones
 
     def _pattern(self, ones: frozenset[int]) -> Array:
         pattern = [FULL if bit in ones else 0 for bit in self._changing_bits]
@@ -336,7 +336,7 @@ def _nodes(words: Int[np.ndarray, "a"], restless: UInt32[np.ndarray, "a"]) -> In
 
 
 def _exchanges(packed: PackedProgram, ring: Sequence[Clock], possible: frozenset[int]) -> int:
-    """In how many steps of a turn messages may be sent."""
+    """In how many steps of a round messages may be sent."""
     found = 0
     for clock in ring:
         possible = packed.plan(possible, clock).possible

@@ -15,7 +15,7 @@ ROUNDING = relative_error(3, FLOAT32)
 def kernel_is_union(engine: KernelEngine, certificate: Certificate) -> str:
     """What the equality of `kernel` and the program rests on, in words.
 
-    Every pair of a number of matches m and of active writers a that can occur is put through the
+    Every pair of a number of matches m and of matched writers a that can occur is put through the
     engine's own tables. A decision that rounding could turn round counts as wrong.
 
     Raises:

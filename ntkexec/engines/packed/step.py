@@ -50,15 +50,15 @@ def run_rings(
     packed: PackedProgram,
     ring: tuple[Clock, ...],
 ) -> tuple[Rows, Int[Array, ""]]:
-    """Whole turns of the clock.
+    """Whole rounds of the clock.
 
     Args:
         changing: all other rows that may be 1 when the ring begins.
         fixed: rows that no step of the ring changes.
         neighbours: whom every node hears.
-        num_rings: how many turns.
+        num_rings: how many rounds.
         packed: the program.
-        ring: what the clock shows, one turn.
+        ring: what the clock shows, one round.
 
     Returns:
         The rows of `changing` afterwards, and the collisions.
@@ -92,10 +92,10 @@ def run_small(
     Args:
         rows: of the bits of `changing`, then of those of `fixed`.
         neighbours: whom every node hears.
-        num_rings: how many turns.
+        num_rings: how many rounds.
         packed: the program.
-        ring: what the clock shows, one turn.
-        tail: what it shows in the steps after the last turn.
+        ring: what the clock shows, one round.
+        tail: what it shows in the steps after the last round.
         changing: as in `run_rings`.
         fixed: as in `run_rings`.
 

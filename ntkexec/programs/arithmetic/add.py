@@ -45,7 +45,7 @@ def num_steps(*, bits: int) -> int:
 def prepare(
     graph: Graph,
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     a: Sequence[int] | int | None = None,
     b: Sequence[int] | int | None = None,
     bits: int | None = None,
@@ -54,7 +54,7 @@ def prepare(
 
     Args:
         graph: the nodes, without edges.
-        parameters: sizes of the program, if they are given.
+        sizes: sizes of the program, if they are given.
         a: the first summand of each node.
         b: the second.
         bits: length of the numbers; by default the least that fits.
@@ -62,11 +62,11 @@ def prepare(
     Raises:
         ProgramError: a number is missing or does not fit.
     """
-    bits = one_node.bits_of("add", parameters, bits)
+    bits = one_node.bits_of("add", sizes, bits)
     bits, values = one_node.numbers("add", graph, bits, a=a, b=b)
     adder = program(bits=bits)
     return Instance(
-        parameters={"bits": bits},
+        sizes={"bits": bits},
         program=adder,
         graph=graph,
         initial=initial_states(adder, graph.num_nodes, {"x": values["a"], "y": values["b"]}),

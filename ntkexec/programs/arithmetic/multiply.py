@@ -72,7 +72,7 @@ def num_steps(*, bits: int) -> int:
 def prepare(
     graph: Graph,
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     a: Sequence[int] | int | None = None,
     b: Sequence[int] | int | None = None,
     bits: int | None = None,
@@ -81,7 +81,7 @@ def prepare(
 
     Args:
         graph: the nodes, without edges.
-        parameters: sizes of the program, if they are given.
+        sizes: sizes of the program, if they are given.
         a: the first factor of each node.
         b: the second.
         bits: length of the numbers; by default the least that fits.
@@ -89,11 +89,11 @@ def prepare(
     Raises:
         ProgramError: a number is missing or does not fit.
     """
-    bits = one_node.bits_of("multiply", parameters, bits)
+    bits = one_node.bits_of("multiply", sizes, bits)
     bits, values = one_node.numbers("multiply", graph, bits, a=a, b=b)
     multiplier = program(bits=bits)
     return Instance(
-        parameters={"bits": bits},
+        sizes={"bits": bits},
         program=multiplier,
         graph=graph,
         initial=initial_states(multiplier, graph.num_nodes, values),

@@ -104,19 +104,19 @@ def sizes_of_words(algorithm: str) -> Callable[..., dict[str, int]]:
     return sizes
 
 
-def bits_of(algorithm: str, parameters: Mapping[str, int] | None, bits: int | None) -> int | None:
+def bits_of(algorithm: str, sizes: Mapping[str, int] | None, bits: int | None) -> int | None:
     """The length of the numbers: as asked, or that of a program that is given.
 
     Raises:
         ProgramError: both, and they differ.
     """
-    if not parameters:
+    if not sizes:
         return bits
-    if bits not in (None, parameters["bits"]):
+    if bits not in (None, sizes["bits"]):
         raise ProgramError(
-            f"{algorithm} of {bits} bits was asked for; the program has {parameters['bits']}"
+            f"{algorithm} of {bits} bits was asked for; the program has {sizes['bits']}"
         )
-    return parameters["bits"]
+    return sizes["bits"]
 
 
 def whole_numbers(algorithm: str, words: Sequence[str], count: int, usage: str) -> list[int]:

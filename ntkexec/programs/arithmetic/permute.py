@@ -74,7 +74,7 @@ def program(*, bits: int, permutation: int) -> Program:
 def prepare(
     graph: Graph,
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     values: Sequence[int] | int | None = None,
     permutation: Sequence[int] | None = None,
 ) -> Instance:
@@ -82,7 +82,7 @@ def prepare(
 
     Args:
         graph: the nodes, without edges.
-        parameters: sizes of the program, if they are given.
+        sizes: sizes of the program, if they are given.
         values: the strings as numbers, the first bit the lowest.
         permutation: to which place each bit moves.
 
@@ -90,23 +90,23 @@ def prepare(
         ProgramError: not a permutation, or a value is missing or does not fit.
     """
     if permutation is not None:
-        sizes = {"bits": len(permutation), "permutation": rank(permutation)}
-        if parameters and dict(parameters) != sizes:
+        own = {"bits": len(permutation), "permutation": rank(permutation)}
+        if sizes and dict(sizes) != own:
             raise ProgramError("permute: the program was built for another permutation")
-    elif parameters:
-        sizes = dict(parameters)
+    elif sizes:
+        own = dict(sizes)
     else:
         raise ProgramError("permute needs a permutation, such as [2, 0, 1]")
-    mover = program(**sizes)
-    bits, given = one_node.numbers("permute", graph, sizes["bits"], values=values)
-    moves = np.array(permutation_of(sizes["permutation"], bits))
+    mover = program(**own)
+    bits, given = one_node.numbers("permute", graph, own["bits"], values=values)
+    moves = np.array(permutation_of(own["permutation"], bits))
 
     def expected() -> dict[str, np.ndarray]:
         digits = given["values"][:, None] >> np.arange(bits) & 1
         return {"permuted": (digits << moves).sum(1)}
 
     return Instance(
-        parameters=sizes,
+        sizes=own,
         program=mover,
         graph=graph,
         initial=mover.layout.pack(graph.num_nodes, {"bits": given["values"]}),

@@ -108,7 +108,7 @@ def num_literals(*, word: int, cells: int, code: int) -> int:
 def prepare(
     graph: Graph,
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     programs: Sequence[Assembly] | Assembly | None = None,
     bits: int | None = None,
 ) -> Instance:
@@ -116,7 +116,7 @@ def prepare(
 
     Args:
         graph: the nodes, without edges.
-        parameters: sizes of the machine, if they are given; by default the least that fit.
+        sizes: sizes of the machine, if they are given; by default the least that fit.
         programs: one for every node, or one for all.
         bits: of a cell; by default the least that hold every number that occurs.
 
@@ -134,9 +134,9 @@ def prepare(
         "cells": max(len(one.cells) for one in given),
         "code": max(len(one.code) for one in given),
     }
-    if bits is not None and not parameters:
-        parameters = needed | {"word": bits}
-    sizes = sizes_for(graph, needed, parameters)
+    if bits is not None and not sizes:
+        sizes = needed | {"word": bits}
+    sizes = sizes_for(graph, needed, sizes)
     machine = program(**sizes)
     memory = np.zeros((graph.num_nodes, sizes["cells"]), int)
     code = np.zeros((graph.num_nodes, sizes["code"], 3), int)
@@ -169,7 +169,7 @@ def prepare(
 
     cycles = max(run.cycles for run in runs)
     return Instance(
-        parameters=sizes,
+        sizes=sizes,
         program=machine,
         graph=graph,
         initial=initial_states(machine, graph.num_nodes, values),

@@ -157,7 +157,7 @@ def num_steps(*, rounds: int, word: int) -> int:
 
 
 def instance(
-    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+    graph: Graph, *, sources: Sequence[int], sizes: Mapping[str, int] | None = None
 ) -> Instance:
     """Bellman-Ford on a graph, or on every graph of a batch at once.
 
@@ -166,7 +166,7 @@ def instance(
             dropped is back if its weight is negative: a cycle that is one.
         sources: indices of the sources, over the whole batch. Of several in one graph the nearest
             counts.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
 
     Raises:
         GraphError: no source, or an unknown one.
@@ -181,7 +181,7 @@ def instance(
         "slots": graph.num_colours,
         "word": inputs.bits_for(high - low),
     }
-    sizes = inputs.sizes_for(graph, needed, parameters)
+    sizes = inputs.sizes_for(graph, needed, sizes)
     bellman_ford = program(**sizes)
     num_ports = max(1, sizes["degree"])
     is_source = np.isin(np.arange(graph.num_nodes), sources)
@@ -193,7 +193,7 @@ def instance(
         "distance": np.where(is_source, -low, 0),
     }
     return Instance(
-        parameters=sizes,
+        sizes=sizes,
         program=bellman_ford,
         graph=graph,
         initial=initial_states(bellman_ford, graph.num_nodes, values),

@@ -73,14 +73,14 @@ def num_steps(rounds: int) -> int:
 
 
 def instance(
-    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+    graph: Graph, *, sources: Sequence[int], sizes: Mapping[str, int] | None = None
 ) -> Instance:
     """BFS on a graph, or on every graph of a batch at once.
 
     Args:
         graph: where.
         sources: indices of the sources, over the whole batch.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
 
     Raises:
         GraphError: no source, or an unknown one.
@@ -89,7 +89,7 @@ def instance(
     inputs.check_sources(graph, sources)
     rounds = inputs.rounds_needed(graph, sources)
     needed = {"degree": graph.degree, "slots": graph.num_colours, "word": inputs.bits_for(rounds)}
-    sizes = inputs.sizes_for(graph, needed, parameters)
+    sizes = inputs.sizes_for(graph, needed, sizes)
     bfs = program(**sizes)
     is_source = np.isin(np.arange(graph.num_nodes), sources)
     values = {
@@ -100,7 +100,7 @@ def instance(
         "distance": (1 << sizes["word"]) - 1,
     }
     return Instance(
-        parameters=sizes,
+        sizes=sizes,
         program=bfs,
         graph=graph,
         initial=initial_states(bfs, graph.num_nodes, values),

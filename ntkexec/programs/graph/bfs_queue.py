@@ -143,14 +143,14 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
 
 
 def instance(
-    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+    graph: Graph, *, sources: Sequence[int], sizes: Mapping[str, int] | None = None
 ) -> Instance:
     """The search on a graph, or on every graph of a batch at once.
 
     Args:
         graph: where; undirected.
         sources: indices over the whole batch, at most one in every connected component.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
 
     Raises:
         GraphError: no source, an unknown one, two that are connected, or a directed graph.
@@ -164,7 +164,7 @@ def instance(
         "slots": graph.num_colours,
         "word": inputs.bits_for(int(extents.nodes.max())),
     }
-    sizes = inputs.sizes_for(graph, needed, parameters)
+    sizes = inputs.sizes_for(graph, needed, sizes)
     search = program(**sizes)
     is_source = np.isin(np.arange(graph.num_nodes), sources)
     values = {
@@ -177,7 +177,7 @@ def instance(
         HALT: ~extents.sourced,
     }
     return Instance(
-        parameters=sizes,
+        sizes=sizes,
         program=search,
         graph=graph,
         initial=initial_states(search, graph.num_nodes, values),

@@ -111,7 +111,7 @@ def num_steps(num_nodes: int, eccentricity: int) -> int:
 
 
 def instance(
-    graph: Graph, *, sources: Sequence[int], parameters: Mapping[str, int] | None = None
+    graph: Graph, *, sources: Sequence[int], sizes: Mapping[str, int] | None = None
 ) -> Instance:
     """DFS on a graph, or on every graph of a batch at once.
 
@@ -119,7 +119,7 @@ def instance(
         graph: where; undirected.
         sources: indices over the whole batch, at most one in every connected component. Nodes of
             components without a source have no answer, and never set `HALT`.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
 
     Raises:
         GraphError: no source, an unknown one, two that are connected, or a directed graph.
@@ -133,7 +133,7 @@ def instance(
         "slots": graph.num_colours,
         "word": inputs.bits_for(2 * int(extents.nodes.max())),
     }
-    sizes = inputs.sizes_for(graph, needed, parameters)
+    sizes = inputs.sizes_for(graph, needed, sizes)
     dfs = program(**sizes)
     is_source = np.isin(np.arange(graph.num_nodes), sources)
     slots = port_slots(graph, max(1, sizes["degree"]))
@@ -147,7 +147,7 @@ def instance(
         "neighbour.gone": slots < 0,
     }
     return Instance(
-        parameters=sizes,
+        sizes=sizes,
         program=dfs,
         graph=graph,
         initial=initial_states(dfs, graph.num_nodes, values),
@@ -161,7 +161,7 @@ def instance(
     )
 
 
-def forest_instance(graph: Graph, *, parameters: Mapping[str, int] | None = None) -> Instance:
+def forest_instance(graph: Graph, *, sizes: Mapping[str, int] | None = None) -> Instance:
     """DFS of every component of a graph, or of every graph of a batch, in the order of identifiers.
 
     The source of a component is its smallest node, and one clock runs through all components of a
@@ -171,7 +171,7 @@ def forest_instance(graph: Graph, *, parameters: Mapping[str, int] | None = None
 
     Args:
         graph: where; undirected.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
 
     Raises:
         GraphError: a graph without nodes, or a directed one.
@@ -196,8 +196,8 @@ def forest_instance(graph: Graph, *, parameters: Mapping[str, int] | None = None
         "slots": graph.num_colours,
         "word": inputs.bits_for(2 * int(np.max(graph.tuple.n_node))),
     }
-    sizes = inputs.sizes_for(graph, needed, parameters)
-    single = instance(graph, sources=sources.tolist(), parameters=sizes)
+    sizes = inputs.sizes_for(graph, needed, sizes)
+    single = instance(graph, sources=sources.tolist(), sizes=sizes)
     fields = dict(single.program.layout.unpack(single.initial))
     initial = single.program.layout.pack(graph.num_nodes, fields | {"finish": 1 + offset})
     return dataclasses.replace(

@@ -109,7 +109,7 @@ def instance(
     *,
     sources: Sequence[int],
     message: Message,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> Instance:
     """Flooding on a graph, or on every graph of a batch at once.
 
@@ -118,7 +118,7 @@ def instance(
         sources: indices of the nodes that hold the message, over the whole batch; every graph of a
             batch may have several, or none.
         message: what they hold.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
 
     Raises:
         GraphError: no source, or an unknown one.
@@ -132,12 +132,12 @@ def instance(
         "message_bits": len(message),
         "arrival_bits": inputs.bits_for(rounds),
     }
-    if parameters and parameters.get("message_bits") != len(message):
+    if sizes and sizes.get("message_bits") != len(message):
         raise ProgramError(
             f"message {message} has {len(message)} bits, the program takes "
-            f"{parameters.get('message_bits')}"
+            f"{sizes.get('message_bits')}"
         )
-    sizes = inputs.sizes_for(graph, needed, parameters)
+    sizes = inputs.sizes_for(graph, needed, sizes)
     flooding = program(**sizes)
     informed = np.isin(np.arange(graph.num_nodes), sources)
     values = {
@@ -151,7 +151,7 @@ def instance(
         return inputs.as_columns(found)
 
     return Instance(
-        parameters=sizes,
+        sizes=sizes,
         program=flooding,
         graph=graph,
         initial=initial_states(flooding, graph.num_nodes, values),
@@ -182,7 +182,7 @@ def answer(flooding: Program, states: Bool[np.ndarray, "n k"]) -> Answer:
 def prepare(
     graph: Graph,
     *,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     source: Hashable | None = None,
     sources: Sequence[Hashable] | None = None,
     message: str = "1011",
@@ -191,7 +191,7 @@ def prepare(
 
     Args:
         graph: where.
-        parameters: sizes of the program, if they are given; by default the least that fit.
+        sizes: sizes of the program, if they are given; by default the least that fit.
         source: the node that holds the message; by default the first.
         sources: several such nodes, instead of `source`.
         message: a string of 0s and 1s.
@@ -200,7 +200,7 @@ def prepare(
         GraphError: an unknown source, or both `source` and `sources`.
     """
     indices = inputs.source_indices(graph, source, sources)
-    return instance(graph, sources=indices, message=Message.parse(message), parameters=parameters)
+    return instance(graph, sources=indices, message=Message.parse(message), sizes=sizes)
 
 
 DEFAULT_ARRIVAL_BITS = 4

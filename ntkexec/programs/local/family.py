@@ -82,13 +82,13 @@ class Family:
         return self.compiled(degree=degree, slots=slots, word=word).program
 
     def prepare(
-        self, graph: Graph, *, parameters: Mapping[str, int] | None = None, **asked: Any
+        self, graph: Graph, *, sizes: Mapping[str, int] | None = None, **asked: Any
     ) -> Instance:
         """The algorithm on a graph, or on every graph of a batch at once.
 
         Args:
             graph: where; undirected.
-            parameters: sizes of the program, if they are given; by default the least that fit.
+            sizes: sizes of the program, if they are given; by default the least that fit.
             asked: see `inputs`.
 
         Raises:
@@ -109,7 +109,7 @@ class Family:
             "slots": graph.num_colours,
             "word": self.word(graph),
         }
-        sizes = common.sizes_for(graph, needed, parameters)
+        sizes = common.sizes_for(graph, needed, sizes)
         compiled = self.compiled(**sizes)
         rounds = asked.get("rounds", compiled.algorithm.rounds)
         if rounds is None:
@@ -120,7 +120,7 @@ class Family:
             graph,
             rounds=rounds,
             inputs=given,
-            parameters=sizes,
+            sizes=sizes,
             described=asked,
             reference=self.reference,
             formats=self.formats,
@@ -159,7 +159,7 @@ def instance(
     *,
     rounds: int,
     inputs: Inputs = None,
-    parameters: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
     described: Mapping[str, object] | None = None,
     reference: Reference | None = None,
     formats: Mapping[str, Callable[[int, Graph], object]] | None = None,
@@ -171,7 +171,7 @@ def instance(
         graph: where; undirected.
         rounds: T.
         inputs: of every node.
-        parameters: sizes by name, for reports; by default degree and slots.
+        sizes: sizes by name, for reports; by default degree and slots.
         described: what was asked, in words, for reports.
         reference: see `Family`.
         formats: see `Family`.
@@ -223,7 +223,7 @@ def instance(
         return _columns([row for row in rows if row is not None])
 
     return Instance(
-        parameters=parameters or {"degree": compiled.degree, "slots": compiled.slots},
+        sizes=sizes or {"degree": compiled.degree, "slots": compiled.slots},
         program=compiled.program,
         graph=graph,
         initial=compiled.initial(graph, nodes),

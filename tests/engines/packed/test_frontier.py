@@ -14,14 +14,14 @@ from ntkexec.language import Builder, Flag, all_of, initial_states
 
 
 def both(packed, inputs, num_steps):
-    """States after turns on some words and after turns on all, and how many turns were sparse."""
+    """States after rounds on some words and after rounds on all, and how many rounds were sparse."""
     prepared = prepare(packed, inputs)
-    turns = num_steps // len(prepared.orbit.ring)
-    some, left = prepared.sparse_turns(prepared.start, turns)
+    rounds = num_steps // len(prepared.orbit.ring)
+    some, left = prepared.sparse_rounds(prepared.start, rounds)
     every = prepared.run(some.step)
     one, other = (prepared.states(now.clock, now.rows) for now in (some, every))
     assert some.collisions == every.collisions
-    return one, other, turns - left
+    return one, other, rounds - left
 
 
 @pytest.mark.parametrize(
@@ -33,28 +33,28 @@ def both(packed, inputs, num_steps):
 )
 def test_breadth_first_search_is_the_same_on_some_words(spec):
     instance = pipeline.prepare("bfs", spec)
-    one, other, turns = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
+    one, other, rounds = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
     assert np.array_equal(one, other)
-    assert turns == instance.num_steps // instance.program.round_length
+    assert rounds == instance.num_steps // instance.program.round_length
 
 
 def test_only_the_frontier_is_carried_out(monkeypatch):
     instance = pipeline.prepare("bfs", "path:2000")
     seen = []
-    turn = frontier.Frontier.turn
+    round = frontier.Frontier.round
 
     def counted(self, most):
         before = self.words
-        done = turn(self, most)
+        done = round(self, most)
         seen.append((done, self.words - before))
         return done
 
-    monkeypatch.setattr(frontier.Frontier, "turn", counted)
-    one, other, turns = both(PackedProgram(instance.program), instance.graphs, 300)
+    monkeypatch.setattr(frontier.Frontier, "round", counted)
+    one, other, rounds = both(PackedProgram(instance.program), instance.graphs, 300)
     assert np.array_equal(one, other)
-    # The wave is one node wide, so it touches at most two of 63 words in several turns.
-    assert turns == sum(done for done, _ in seen) == 300 // instance.program.round_length
-    assert len(seen) == -(-turns // frontier.MAX_TURNS)
+    # The wave is one node wide, so it touches at most two of 63 words in several rounds.
+    assert rounds == sum(done for done, _ in seen) == 300 // instance.program.round_length
+    assert len(seen) == -(-rounds // frontier.MAX_ROUNDS)
     assert all(words <= 2 * done for done, words in seen)
 
 
@@ -71,11 +71,11 @@ def test_a_long_search_uses_it_by_itself(monkeypatch):
     instance = pipeline.prepare("bfs", "path:70")
     prepared = prepare(PackedProgram(instance.program), instance.graphs)
     used = []
-    turn = frontier.Frontier.turn
+    round = frontier.Frontier.round
     monkeypatch.setattr(
         frontier.Frontier,
-        "turn",
-        lambda self, most: used.append(done := turn(self, most)) or done,
+        "round",
+        lambda self, most: used.append(done := round(self, most)) or done,
     )
     now = prepared.run(instance.num_steps)
     answer = instance.decode(prepared.states(now.clock, now.rows))
@@ -103,9 +103,9 @@ def test_a_round_may_carry_messages_several_hops():
     graph = graphs.load("path:200")
     values = {"colour": graph.colours, "here": np.arange(200) == 100}
     inputs = graph.tuple._replace(nodes=initial_states(program, 200, values))
-    one, other, turns = both(PackedProgram(program), inputs, 40)
+    one, other, rounds = both(PackedProgram(program), inputs, 40)
     assert np.array_equal(one, other)
-    assert turns == 10
+    assert rounds == 10
     assert other[:, program.layout.bit("here")].sum() > 1
 
 
@@ -156,7 +156,7 @@ def waves(draw):
 
 
 def test_random_waves_are_the_same_on_some_words():
-    turns = []
+    rounds = []
 
     @given(waves(), st.integers(1, 9))
     @settings(max_examples=15, deadline=None, derandomize=True, database=None)
@@ -164,8 +164,8 @@ def test_random_waves_are_the_same_on_some_words():
         program, inputs = wave
         one, other, done = both(PackedProgram(program), inputs, 2 * rounds)
         assert np.array_equal(one, other)
-        turns.append(done)
+        rounds.append(done)
 
     check()
     # In many nobody may wait, since waiting nodes would send; others are waves that spread or die.
-    assert sum(done > 0 for done in turns) > 1
+    assert sum(done > 0 for done in rounds) > 1

@@ -61,14 +61,14 @@ def run(engine, instance, **options):
     return executor.execute(engine, instance.program, instance.graphs, **options)
 
 
-# Small graphs take all steps in one call, large ones turn by turn.
+# Small graphs take all steps in one call, large ones round by round.
 @pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("name", CASES)
 def test_final_states_equal_those_of_the_kernel_engine(name, small, monkeypatch):
     if not small:
         monkeypatch.setattr(execution, "SMALL_NODES", 0)
     instance, kernel, packed = case(name)
-    # Also one step more than whole turns of the clock.
+    # Also one step more than whole rounds of the clock.
     for num_steps in (instance.num_steps, instance.num_steps + 1):
         one = run(kernel, instance, verify=False, num_steps=num_steps)
         other = run(packed, instance, verify=False, num_steps=num_steps)
@@ -108,7 +108,7 @@ def test_padded_batches_equal_those_of_the_kernel_engine():
     batch = graphs.batch(sample)
     starts = [part.start for part in batch.node_ranges()]
     sizes = {"degree": 3, "slots": 10, "word": 4}
-    instance = bfs.instance(batch, sources=starts, parameters=sizes)
+    instance = bfs.instance(batch, sources=starts, sizes=sizes)
     padded = message_passing.pad(instance.graphs, 40, 90)
     certificate = pipeline.certify(instance.program, num_decisions=1000)
     one, other = (

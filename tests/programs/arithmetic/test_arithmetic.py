@@ -188,7 +188,7 @@ ONE = arithmetic.nodes(["x"], label="one")
         (add.prepare, {"a": 1.5, "b": 1}, "whole numbers"),
         (add.prepare, {"a": [1, 2], "b": 1}, "one a for each of 1 nodes"),
         (add.prepare, {"a": 1, "b": 1, "bits": 40}, "1 to 30 bits, not 40"),
-        (add.prepare, {"a": 1, "b": 1, "bits": 2, "parameters": {"bits": 3}}, "the program has 3"),
+        (add.prepare, {"a": 1, "b": 1, "bits": 2, "sizes": {"bits": 3}}, "the program has 3"),
         (permute.prepare, {"values": 1}, "needs a permutation"),
         (permute.prepare, {"values": 1, "permutation": [0, 0]}, "1 is missing"),
         (permute.prepare, {"values": 4, "permutation": [1, 0]}, "does not fit in 2 bits"),

@@ -78,7 +78,7 @@ def test_all_shipped_programs_compute_what_they_say_on_one_machine():
             assert result(row, "a") == math.gcd(c["a"], c["b"])
         else:
             assert [result(row, cell) for cell in "abcd"] == sorted(c[cell] for cell in "abcd")
-    assert instance.program.num_templates == FORMULAS["sbn"].templates(**instance.parameters)
+    assert instance.program.num_templates == FORMULAS["sbn"].templates(**instance.sizes)
 
 
 def test_random_programs_run_as_the_reference_says():
@@ -96,7 +96,7 @@ def test_random_programs_run_as_the_reference_says():
     ]
     assert len(set(cycles)) > 4  # also machines that halt early, and wait for the others
     instance, _ = execute(programs)
-    assert instance.num_steps == max(cycles) * sbn.steps_per_cycle(word=instance.parameters["word"])
+    assert instance.num_steps == max(cycles) * sbn.steps_per_cycle(word=instance.sizes["word"])
 
 
 def test_the_reference_notices_another_semantics():

@@ -190,7 +190,7 @@ def test_graphs_come_to_rest_early_with_the_same_answer():
 def test_rest_comes_in_the_second_quiet_round():
     # Unit weights: the last node improves in round 3. The round after clears its flag.
     instance = bellman_ford.instance(graphs.load("grid:3x2"), sources=[0])
-    word = instance.parameters["word"]
+    word = instance.sizes["word"]
     found = testing.assert_exact(instance)
     assert found.steps == bellman_ford.num_steps(rounds=5, word=word)
 

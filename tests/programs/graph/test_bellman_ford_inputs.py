@@ -23,7 +23,7 @@ def test_the_word_counts_from_the_smallest_number():
     loaded = from_weighted(graph)
     # -5 to 4 are ten numbers, as many as 0 to 9.
     assert bellman_ford.range_of_sums(loaded, [0], rounds=3) == (-5, 4)
-    assert bellman_ford.instance(loaded, sources=[0]).parameters["word"] == 4
+    assert bellman_ford.instance(loaded, sources=[0]).sizes["word"] == 4
     answer = answered(loaded, [0])
     assert answer["distance"].tolist() == [0, -5, 4]
 
@@ -34,7 +34,7 @@ def test_the_word_holds_sums_that_lose():
     graph.add_weighted_edges_from([(0, 1, 1), (1, 2, 1), (2, 0, 6)])
     loaded = from_weighted(graph)
     assert bellman_ford.range_of_sums(loaded, [0], rounds=3) == (0, 8)
-    assert bellman_ford.instance(loaded, sources=[0]).parameters["word"] == 4
+    assert bellman_ford.instance(loaded, sources=[0]).sizes["word"] == 4
 
 
 def test_the_word_holds_what_a_negative_cycle_makes_of_distances():
@@ -54,7 +54,7 @@ def test_sizes_too_small_are_refused_with_the_number_that_fits(size, least):
     sizes = {"degree": 3, "slots": 4, "word": 3}
     answered(graph, [0], sizes=sizes)
     with pytest.raises(ProgramError, match=f"needs {size} of at least {least}, .* {least - 1}"):
-        bellman_ford.instance(graph, sources=[0], parameters=sizes | {size: least - 1})
+        bellman_ford.instance(graph, sources=[0], sizes=sizes | {size: least - 1})
 
 
 def test_more_room_than_needed_does_no_harm():

@@ -32,7 +32,7 @@ def expected(graph, sources):
 def assert_exact(cases, *, engine="kernel", sizes=None):
     """Runs BFS on all cases at once, pairs of a networkx graph and its sources."""
     batch, sources = batch_of(cases)
-    instance = bfs.instance(batch, sources=sources, parameters=sizes)
+    instance = bfs.instance(batch, sources=sources, sizes=sizes)
     found = testing.assert_exact(instance, engine=engine)
     answer = instance.decode(found.states)
     for place, (graph, its_sources) in zip(batch.node_ranges(), cases):
@@ -92,7 +92,7 @@ def test_bfs_is_exact_on_a_thousand_random_graphs():
     disconnected = sum(not nx.is_connected(graph) for graph, _ in cases)
     assert 200 < disconnected < 900
     instance = assert_exact(cases)
-    assert instance.parameters["degree"] == 5
+    assert instance.sizes["degree"] == 5
 
 
 @pytest.mark.parametrize("directed", [False, True], ids=["undirected", "directed"])
@@ -124,13 +124,13 @@ def test_bfs_is_exact_on_les_miserables():
     # 37 slots for degree 36: as many ports as there are neighbours of Valjean.
     graph = nx.convert_node_labels_to_integers(graphs.load("les-miserables").to_networkx())
     instance = assert_exact([(graph, [0]), (graph, [40]), (graph, [3, 76])])
-    assert instance.parameters["degree"] == 36
+    assert instance.sizes["degree"] == 36
 
 
 def test_a_trained_ensemble_is_exact_on_a_hundred_random_graphs():
     cases = list(random_cases(3, 100, degrees=(2, 3), max_nodes=10))
     instance = assert_exact(cases, engine="ensemble")
-    assert instance.parameters["degree"] == 3
+    assert instance.sizes["degree"] == 3
 
 
 def test_a_program_that_is_larger_than_needed_is_exact():
@@ -187,11 +187,11 @@ FITTING = {"degree": 4, "slots": GRID.num_colours, "word": 3}
 
 
 def test_the_least_sizes_are_taken_by_default():
-    assert bfs.instance(GRID, sources=[0]).parameters == FITTING
-    assert bfs.instance(GRID, sources=[0], parameters=FITTING).parameters == FITTING
+    assert bfs.instance(GRID, sources=[0]).sizes == FITTING
+    assert bfs.instance(GRID, sources=[0], sizes=FITTING).sizes == FITTING
     # From the middle it is not as far; from everywhere it is no way at all.
-    assert bfs.instance(GRID, sources=[5]).parameters["word"] == 2
-    assert bfs.instance(GRID, sources=range(12)).parameters["word"] == 1
+    assert bfs.instance(GRID, sources=[5]).sizes["word"] == 2
+    assert bfs.instance(GRID, sources=range(12)).sizes["word"] == 1
 
 
 @pytest.mark.parametrize("name", FITTING)
@@ -199,13 +199,13 @@ def test_a_program_that_is_too_small_is_refused_with_what_would_fit(name):
     least = FITTING[name]
     message = f"graph 'grid:3x4' needs {name} of at least {least}, the program has {least - 1}"
     with pytest.raises(ProgramError, match=message):
-        bfs.instance(GRID, sources=[0], parameters=FITTING | {name: least - 1})
+        bfs.instance(GRID, sources=[0], sizes=FITTING | {name: least - 1})
 
 
 def test_unknown_sizes_are_refused():
     message = "the program's sizes are degree, slots, word, not degree, word"
     with pytest.raises(ProgramError, match=message):
-        bfs.instance(GRID, sources=[0], parameters={"degree": 4, "word": 3})
+        bfs.instance(GRID, sources=[0], sizes={"degree": 4, "word": 3})
 
 
 def test_sources_must_be_nodes():

@@ -28,7 +28,7 @@ SIZES = {"degree": 4, "slots": 12, "word": 4}
 
 def assert_exact(graph, sources, *, engine="kernel", sizes=None):
     """Runs until all know that it is over; the instance, and its exact execution."""
-    instance = bfs_queue.instance(graph, sources=sources, parameters=sizes)
+    instance = bfs_queue.instance(graph, sources=sources, sizes=sizes)
     found = testing.assert_exact(instance, engine=engine)
     assert found.stopped == "halt"
     return instance, found
@@ -90,10 +90,10 @@ def test_parents_are_not_those_of_the_smallest_identifier():
 def test_a_size_that_is_too_small_is_refused_with_the_one_that_fits(name, least):
     graph = graphs.load("path:8")
     fitting = {"degree": 2, "slots": 3, "word": 4}
-    assert dict(bfs_queue.instance(graph, sources=[3]).parameters) == fitting
+    assert dict(bfs_queue.instance(graph, sources=[3]).sizes) == fitting
     message = f"needs {name} of at least {least}, the program has {least - 1}"
     with pytest.raises(ProgramError, match=re.escape(message)):
-        bfs_queue.instance(graph, sources=[3], parameters=fitting | {name: least - 1})
+        bfs_queue.instance(graph, sources=[3], sizes=fitting | {name: least - 1})
 
 
 def test_the_word_counts_the_component_and_not_the_graph():
@@ -101,7 +101,7 @@ def test_the_word_counts_the_component_and_not_the_graph():
     for copies, word in (([7, 7], 3), ([7, 8], 4)):
         graph = nx.disjoint_union_all(map(nx.path_graph, copies))
         instance, _ = assert_exact(graphs.from_networkx(graph), [0, 7])
-        assert instance.parameters["word"] == word
+        assert instance.sizes["word"] == word
 
 
 # Exactness.
@@ -128,7 +128,7 @@ def test_it_is_exact_on_five_hundred_random_graphs():
 def test_a_trained_ensemble_is_exact_on_twenty_random_graphs():
     copies = [c for d in (2, 3) for c in random_copies(10, max_nodes=7, degree=d, seed=10 + d)]
     instance, _ = assert_exact(*batch_of(copies), engine="ensemble")
-    assert instance.parameters["degree"] == 3
+    assert instance.sizes["degree"] == 3
 
 
 def test_one_call_by_name():

@@ -26,7 +26,7 @@ SIZES = {"degree": 4, "slots": 12, "word": 5}
 
 def assert_exact(graph, sources, *, engine="kernel", sizes=None):
     """The instance of DFS, and its exact execution."""
-    instance = dfs.instance(graph, sources=sources, parameters=sizes)
+    instance = dfs.instance(graph, sources=sources, sizes=sizes)
     return instance, testing.assert_exact(instance, engine=engine)
 
 
@@ -73,10 +73,10 @@ def test_times_of_a_small_graph_that_can_be_checked_by_eye():
 def test_a_size_that_is_too_small_is_refused_with_the_one_that_fits(name, least):
     graph = graphs.load("path:7")
     fitting = {"degree": 2, "slots": 3, "word": 4}
-    assert dict(dfs.instance(graph, sources=[3]).parameters) == fitting
+    assert dict(dfs.instance(graph, sources=[3]).sizes) == fitting
     message = f"needs {name} of at least {least}, the program has {least - 1}"
     with pytest.raises(ProgramError, match=re.escape(message)):
-        dfs.instance(graph, sources=[3], parameters=fitting | {name: least - 1})
+        dfs.instance(graph, sources=[3], sizes=fitting | {name: least - 1})
 
 
 def test_the_word_counts_the_component_and_not_the_graph():
@@ -84,7 +84,7 @@ def test_the_word_counts_the_component_and_not_the_graph():
     for copies, word in (([7, 7], 4), ([7, 8], 5)):
         graph = nx.disjoint_union_all(map(nx.path_graph, copies))
         instance, _ = assert_exact(graphs.from_networkx(graph), [0, 7])
-        assert instance.parameters["word"] == word
+        assert instance.sizes["word"] == word
 
 
 # All components.
@@ -185,4 +185,4 @@ def test_a_component_without_a_source_never_halts():
 def test_a_trained_ensemble_is_exact_on_fifty_random_graphs():
     copies = [c for d in (2, 3) for c in random_copies(25, max_nodes=12, degree=d, seed=10 + d)]
     instance, _ = assert_exact(*batch_of(copies), engine="ensemble")
-    assert dict(instance.parameters) == {"degree": 3, "slots": 6, "word": 5}
+    assert dict(instance.sizes) == {"degree": 3, "slots": 6, "word": 5}

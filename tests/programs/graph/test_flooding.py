@@ -297,11 +297,11 @@ def test_an_instance_that_does_not_fit_the_given_sizes_is_refused(sizes, error, 
     graph = from_networkx(nx.path_graph(3))
     fitting = {"degree": 2, "slots": 3, "message_bits": 2, "arrival_bits": 2}
     options = {"sources": [0], "message": Message.parse("01")}
-    found = flooding.instance(graph, parameters=fitting, **options)
-    assert found.parameters == fitting
+    found = flooding.instance(graph, sizes=fitting, **options)
+    assert found.sizes == fitting
     assert found.program.digest == flooding.instance(graph, **options).program.digest
     with pytest.raises(error, match=message):
-        flooding.instance(graph, parameters=fitting | sizes, **options)
+        flooding.instance(graph, sizes=fitting | sizes, **options)
 
 
 @pytest.mark.parametrize("graph", SMALL_GRAPHS, ids=str)
@@ -328,7 +328,7 @@ def test_an_ensemble_of_another_version_of_the_program_is_refused(tmp_path):
             certificate.problem,
             EnsembleConfig(1, 512),
             directory=folder,
-            parameters=sizes,
+            sizes=sizes,
             thresholds=thresholds.running(certificate),
             convention="bit",
         )

@@ -160,7 +160,7 @@ def test_one_round_less_is_too_few():
     path = graphs.load("path:6")
     for family in (leader_election.FAMILY, leader_election.COMPONENTS, greedy.COLOURING):
         instance = family.prepare(path)
-        local = family.compiled(**instance.parameters)
+        local = family.compiled(**instance.sizes)
         rounds = instance.num_steps // local.steps_per_round - 1
         if family is greedy.COLOURING:
             with pytest.raises(ProgramError, match="has not halted"):
@@ -194,7 +194,7 @@ def test_graphs_and_inputs_that_do_not_fit_are_refused():
         automata.LIFE.prepare(petersen, sources=[99])
     sizes = {"degree": 3, "slots": 10, "word": 9}
     with pytest.raises(ProgramError, match="needs word of at least 10"):
-        neighbourhoods.TRIANGLES.prepare(petersen, parameters=sizes)
+        neighbourhoods.TRIANGLES.prepare(petersen, sizes=sizes)
 
 
 def test_a_component_without_a_root_has_no_sides():
@@ -207,6 +207,6 @@ def test_a_component_without_a_root_has_no_sides():
 def test_larger_sizes_than_needed_do_as_well():
     graph = graphs.load("path:5")
     for family in (spanning_tree.FAMILY, cole_vishkin.FAMILY):
-        least = family.prepare(graph).parameters
+        least = family.prepare(graph).sizes
         larger = {"degree": 3, "slots": 5, "word": least["word"] + 1}
-        assert_exact(family.prepare(graph, parameters=larger))
+        assert_exact(family.prepare(graph, sizes=larger))
