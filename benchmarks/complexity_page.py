@@ -18,7 +18,7 @@ INTRODUCTION = """# How the number of networks grows
 
 Written by `python -m benchmarks.complexity`. *N measured* is the median over the repetitions of the smallest
 number of networks from which on every ensemble executes the program exactly on all graphs, with its 95 %
-confidence interval from order statistics. *States* are distinct encoded states, of which an execution
+confidence interval from order statistics. *States* are distinct match sets, of which an execution
 visits no others. *Union* and *certificate* leave an error of 0.001, over the distinct decisions with
 Gaussian tails and over all decisions, and can be compared with each other. *Published* is another thing: the
 bound 8 n0 log(2 n0 T I) of the paper, for all I = 2^n0 encoded inputs and T steps, that is
