@@ -1,8 +1,7 @@
-"""Flooding by learned networks is exact: on all small graphs, many random ones, and a large one.
+"""Graph algorithms by learned networks are exact: one table of algorithms, families of graphs and engines.
 
-Every node of every graph is compared with breadth-first layers, and every bit of every step with
-the program. The trained ensemble is drawn once; whether it is right on a state does not depend on
-the graph, so the tests below ask for more and more of the same networks.
+Every node of every graph is compared with the reference, every bit of every step with the program.
+What is particular to an algorithm is in its own tests.
 """
 
 import functools
@@ -13,107 +12,39 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.engines import engine_for
+from support.instances import batch_of, connected_atlas, from_every_source, random_copies
 
-from ntkexec import ensemble, executor, graphs, pipeline
-from ntkexec.ensemble import EnsembleConfig
+from ntkexec import executor, graphs
 from ntkexec.graphs import message_passing
-from ntkexec.programs.graph import flooding
+from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
 
 MESSAGE = flooding.Message.parse("1011")
-ENGINES = ["kernel", "ensemble"]
-# Enough for every graph below: degree up to 4, paths of up to 19 edges, 11 colours.
+# Enough for flooding every graph below but karate: degree up to 4, paths of up to 19 edges, 11 colours.
 SIZES = {"degree": 4, "slots": 12, "message_bits": 4, "arrival_bits": 5}
 
 
-@functools.cache
-def engine_for(name, sizes):
-    """An engine for the program of the given sizes; the ensemble as the certificate asks for."""
-    program = flooding.program(**dict(sizes))
-    decisions = 10**8
-    certificate = pipeline.certify(program, num_decisions=decisions)
-    networks = None
-    if name == "ensemble":
-        members = certificate.ensemble_size(delta=1e-3, num_decisions=decisions)
-        width = pipeline.default_width(certificate)
-        config = EnsembleConfig(members=members, width=width)
-        networks = ensemble.train(certificate.problem, config)
-    return pipeline.make_engine(name, certificate, networks), certificate
+def flooded(graph, sources, message=MESSAGE):
+    sizes = SIZES if graph.degree <= SIZES["degree"] else None
+    return flooding.instance(graph, sources=sources, message=message, sizes=sizes)
 
 
-def assert_exact(name, graph, sources, *, sizes=SIZES, message=MESSAGE, until="steps", padded=None):
-    """Executes flooding and compares every node with the reference, every bit with the program.
-
-    `padded` gives numbers of nodes and edges to fill the graph up to, so that many graphs share
-    one compiled execution.
-    """
-    instance = flooding.instance(graph, sources=sources, message=message, sizes=sizes)
-    engine, certificate = engine_for(name, tuple(sizes.items()))
-    inputs = instance.graphs if padded is None else message_passing.pad(instance.graphs, *padded)
-    found = executor.execute(
-        engine,
-        instance.program,
-        inputs,
-        num_steps=instance.num_steps,
-        until=until,
-        node_mask=np.arange(len(inputs.nodes)) < graph.num_nodes,
-    )
-    answer, expected = instance.decode(found.states[: graph.num_nodes]), instance.reference()
-    for field, values in expected.items():
-        assert np.array_equal(answer[field], values), field
-    assert found.verification.wrong_bits == 0, executor.diagnose(
-        engine, instance.program, found.verification
-    )
-    assert found.collisions == 0
-    assert certificate.covers(found.verification.largest_matches)
-    return found
+ALGORITHMS = {
+    "flooding": flooded,
+    "bfs": lambda graph, sources: bfs.instance(graph, sources=sources),
+    "bfs-queue": lambda graph, sources: bfs_queue.instance(graph, sources=sources),
+    "dfs": lambda graph, sources: dfs.instance(graph, sources=sources),
+    "dfs-forest": lambda graph, sources: dfs.forest_instance(graph),
+    "bellman-ford": lambda graph, sources: bellman_ford.instance(graph, sources=sources),
+}
 
 
-def batch_of(networkx_graphs):
-    return graphs.batch([graphs.from_networkx(graph) for graph in networkx_graphs])
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_flooding_is_exact_on_the_karate_club_from_every_source(name):
-    karate = graphs.load("karate")
-    sizes = {"degree": 17, "slots": 18, "message_bits": 4, "arrival_bits": 3}
-    for source in range(34):
-        assert_exact(name, karate, [source], sizes=sizes)
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_flooding_is_exact_on_all_connected_graphs_up_to_six_nodes_and_degree_three(name):
-    small = [
-        g
-        for g in nx.graph_atlas_g()[1:209]
-        if nx.is_connected(g) and max(dict(g.degree).values()) <= 3
-    ]
-    # Connected graphs of degree at most 3: 1, 1, 2, 6, 10 and 29 on one to six nodes (OEIS A005964).
-    assert len(small) == 49
-    copies = [(graph, source) for graph in small for source in range(len(graph))]
-    batch = batch_of([graph for graph, _ in copies])
-    starts = [part.start for part in batch.node_ranges()]
-    sources = [start + source for start, (_, source) in zip(starts, copies)]
-    assert_exact(name, batch, sources)
-
-
-# Where the trained networks take half a minute and more.
-SLOW_ENSEMBLE = [
-    pytest.param(name, marks=[pytest.mark.slow] if name == "ensemble" else []) for name in ENGINES
-]
-
-
-@pytest.mark.parametrize("degree", [2, 3, 4])
-@pytest.mark.parametrize("name", SLOW_ENSEMBLE)
-def test_flooding_is_exact_on_a_thousand_random_graphs(name, degree):
-    rng = np.random.default_rng(degree)
-    sample = [
-        graphs.load(f"random-bounded:n={rng.integers(5, 21)},d={degree},seed={seed}")
-        for seed in range(1000)
-    ]
-    batch = graphs.batch(sample)
-    assert batch.degree == degree
-    sources = [rng.integers(part.start, part.stop) for part in batch.node_ranges()]
-    assert_exact(name, batch, sources)
+def weighted(networkx_graphs):
+    """The same with weights, which Bellman-Ford alone reads."""
+    for graph in networkx_graphs:
+        copy = nx.convert_node_labels_to_integers(graph)
+        nx.set_edge_attributes(copy, {e: 1 + 3 * sum(e) % 4 for e in copy.edges}, "weight")
+        yield copy
 
 
 def trees(num_nodes, degree):
@@ -123,20 +54,103 @@ def trees(num_nodes, degree):
             yield nx.from_prufer_sequence(list(sequence))
 
 
-@pytest.mark.parametrize("name", SLOW_ENSEMBLE)
-def test_flooding_is_exact_on_all_labelled_trees_with_seven_nodes_and_degree_four(name):
-    # All labellings: the source 0 stands at every place of every tree.
-    every = list(trees(7, 4))
-    # 16807 trees, less those with a node of degree 5 (7 * C(5,4) * 6 = 210) or 6 (7).
-    assert len(every) == 7**5 - 210 - 7
-    batch = batch_of(every)
-    assert_exact(name, batch, [part.start for part in batch.node_ranges()])
+def up_to_five_nodes():
+    return from_every_source(list(weighted(connected_atlas(5))))
 
 
-@pytest.mark.parametrize("name", SLOW_ENSEMBLE)
-def test_flooding_is_exact_on_ten_thousand_nodes(name):
-    graph = graphs.load("random-regular:n=10000,d=3,seed=0")
-    assert_exact(name, graph, [0])
+def up_to_six_nodes_and_degree_three():
+    found = [g for g in connected_atlas(6) if max(dict(g.degree).values()) <= 3]
+    # Connected graphs of degree at most 3: 1, 1, 2, 6, 10 and 29 on one to six nodes (OEIS A005964).
+    assert len(found) == 49
+    return from_every_source(found)
+
+
+def labelled_trees(num_nodes):
+    """Of degree at most four; all labellings: the source 0 stands at every place of every tree."""
+    found = list(trees(num_nodes, 4))
+    # n^(n - 2) trees, less those with a node of degree 5 (6 stars; 7 * C(5,4) * 6 = 210) or 6 (7).
+    assert len(found) == {6: 6**4 - 6, 7: 7**5 - 210 - 7}[num_nodes]
+    return [(tree, 0) for tree in found]
+
+
+def a_thousand_random_graphs(degree):
+    found = list(random_copies(1000, max_nodes=20, degree=degree, seed=degree))
+    assert max(max(dict(graph.degree).values()) for graph, _ in found) == degree
+    return found
+
+
+FAMILIES = {
+    "connected, up to five nodes": up_to_five_nodes,
+    "connected, up to six nodes and degree three": up_to_six_nodes_and_degree_three,
+    "karate": lambda: from_every_source(
+        [nx.convert_node_labels_to_integers(nx.karate_club_graph())]
+    ),
+    **{
+        f"a thousand random ones of degree {degree}": functools.partial(
+            a_thousand_random_graphs, degree
+        )
+        for degree in (2, 3, 4)
+    },
+    "labelled trees of six nodes": functools.partial(labelled_trees, 6),
+    "labelled trees of seven nodes": functools.partial(labelled_trees, 7),
+    "ten thousand nodes": lambda: [(nx.random_regular_graph(3, 10_000, seed=0), 0)],
+}
+ENGINES = ("kernel", "ensemble")
+# What takes seconds and more: to train, what the trained networks do, to read many graphs.
+QUICK_ENSEMBLES = [
+    ("ensemble", "flooding", "karate"),
+    ("ensemble", "flooding", "connected, up to six nodes and degree three"),
+]
+SLOW = {
+    *(set(itertools.product(["ensemble"], ALGORITHMS, FAMILIES)) - {*QUICK_ENSEMBLES}),
+    ("kernel", "flooding", "labelled trees of seven nodes"),
+}
+TABLE = [
+    *itertools.product(ENGINES, ALGORITHMS, ["connected, up to five nodes"]),
+    *itertools.product(ENGINES, ["flooding"], [*FAMILIES][1:]),
+]
+
+
+@functools.cache
+def family_of(family, weight):
+    return batch_of(FAMILIES[family](), weight=weight)
+
+
+def assert_exact(engine, instance, *, padded=None, **options):
+    """Executes an instance, and compares every node with the reference, every bit with the program.
+
+    `padded` gives numbers of nodes and edges to fill the graph up to, so that many graphs share
+    one compiled execution.
+    """
+    update, certificate = engine_for(engine, instance.program)
+    num_nodes = instance.graph.num_nodes
+    inputs = instance.graphs if padded is None else message_passing.pad(instance.graphs, *padded)
+    found = executor.execute(
+        update,
+        instance.program,
+        inputs,
+        num_steps=instance.num_steps,
+        node_mask=np.arange(len(inputs.nodes)) < num_nodes,
+        **options,
+    )
+    answer, expected = instance.decode(found.states[:num_nodes]), instance.reference()
+    for field, values in expected.items():
+        assert np.array_equal(answer[field], values), field
+    assert found.verification.wrong_bits == 0, executor.diagnose(
+        update, instance.program, found.verification
+    )
+    assert found.collisions == 0
+    assert certificate.covers(found.verification.largest_matches)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("engine", "algorithm", "family"),
+    [pytest.param(*row, marks=[pytest.mark.slow] if row in SLOW else []) for row in TABLE],
+)
+def test_an_algorithm_is_exact_on_every_graph_of_a_family(engine, algorithm, family):
+    batch, sources = family_of(family, "weight" if algorithm == "bellman-ford" else None)
+    assert_exact(engine, ALGORITHMS[algorithm](batch, sources))
 
 
 @st.composite
@@ -156,22 +170,20 @@ def flooding_cases(draw):
     return graph, sources, flooding.Message.parse(message)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 @given(case=flooding_cases())
-def test_flooding_is_exact_on_any_graph(name, case):
+def test_flooding_is_exact_on_any_graph(engine, case):
     graph, sources, message = case
-    loaded = graphs.from_networkx(graph)
-    assert_exact(name, loaded, sources, message=message, padded=(10, 40))
+    assert_exact(engine, flooded(graphs.from_networkx(graph), sources, message), padded=(10, 40))
 
 
 def test_a_connected_graph_comes_to_rest_after_the_last_arrival():
-    graph = graphs.load("grid:4x5")
-    found = assert_exact("kernel", graph, [0], until="fixed-point")
+    instance = flooded(graphs.load("grid:4x5"), [0])
+    found = assert_exact("kernel", instance, until="fixed-point")
     assert found.stopped == "steps"  # the answer is complete before a whole round is quiet
-    instance = flooding.instance(graph, sources=[0], message=MESSAGE, sizes=SIZES)
-    engine, _ = engine_for("kernel", tuple(SIZES.items()))
+    update, _ = engine_for("kernel", instance.program)
     longer = executor.execute(
-        engine, instance.program, instance.graphs, num_steps=1000, until="fixed-point"
+        update, instance.program, instance.graphs, num_steps=1000, until="fixed-point"
     )
     # In the next round the last nodes to be informed send in vain.
     assert longer.stopped == "fixed-point"
@@ -181,19 +193,17 @@ def test_a_connected_graph_comes_to_rest_after_the_last_arrival():
 
 
 def test_a_message_of_zeros_is_not_silence():
-    graph = graphs.load("path:5")
     silent = flooding.Message.parse("0000")
-    found = assert_exact("ensemble", graph, [0], message=silent)
+    found = assert_exact("ensemble", flooded(graphs.load("path:5"), [0], silent))
     assert found.steps == 8
 
 
 def test_a_wrong_colouring_is_noticed_by_the_executor():
-    graph = graphs.load("path:3")
-    instance = flooding.instance(graph, sources=[0, 2], message=MESSAGE, sizes=SIZES)
+    instance = flooded(graphs.load("path:3"), [0, 2])
     fields = instance.program.layout.unpack(instance.initial)
     clash = instance.program.layout.pack(3, fields | {"colour": 0})
-    engine, _ = engine_for("kernel", tuple(SIZES.items()))
+    update, _ = engine_for("kernel", instance.program)
     found = executor.execute(
-        engine, instance.program, instance.graphs._replace(nodes=clash), num_steps=4
+        update, instance.program, instance.graphs._replace(nodes=clash), num_steps=4
     )
     assert found.collisions > 0
