@@ -18,8 +18,14 @@ NTK_GAP = 1 - NTK_ORTHOGONAL
 """lambda: the smallest eigenvalue of the train Gram `NTK_GAP * I + NTK_ORTHOGONAL * 11^T`."""
 
 
+# Any: the modules `numpy` and `jax.numpy`, as far as they agree.
+def namespace(numbers: Numbers) -> Any:
+    """The library of an array, or of a scalar: those of NumPy say it from 2.1 on."""
+    return numbers.__array_namespace__() if hasattr(numbers, "__array_namespace__") else np
+
+
 def _angle(cosine: Numbers) -> Numbers:
-    xp = cosine.__array_namespace__()
+    xp = namespace(cosine)
     # (1 - u)(1 + u) and not 1 - u^2: next to 1 the square would cancel.
     return xp.atan2(xp.sqrt((1 - cosine) * (1 + cosine)), cosine)
 
@@ -40,7 +46,7 @@ def arccosine_1(cosine: Numbers) -> Numbers:
 
     Source: Cho and Saul, NeurIPS 2009.
     """
-    xp = cosine.__array_namespace__()
+    xp = namespace(cosine)
     return xp.sqrt((1 - cosine) * (1 + cosine)) / np.pi + cosine * arccosine_0(cosine)
 
 

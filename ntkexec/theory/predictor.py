@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL, Numbers, nngp, ntk
+from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL, Numbers, namespace, nngp, ntk
 
 
 class Coefficients(NamedTuple):
@@ -20,8 +20,8 @@ class Coefficients(NamedTuple):
 
 
 def _as_float(number: Numbers) -> Numbers:
-    array = number if hasattr(number, "__array_namespace__") else np.asarray(number)
-    xp = array.__array_namespace__()
+    array = number if hasattr(number, "dtype") else np.asarray(number)
+    xp = namespace(array)
     floating = xp.isdtype(array.dtype, "real floating")
     return array if floating else array.astype(xp.asarray(1.0).dtype)
 
@@ -29,7 +29,7 @@ def _as_float(number: Numbers) -> Numbers:
 def matched_cosine(num_matches: Numbers) -> Numbers:
     """Cosine 1/sqrt(m) between an encoded state and the basis vector of a matched template."""
     m = _as_float(num_matches)
-    xp = m.__array_namespace__()
+    xp = namespace(m)
     return 1 / xp.sqrt(xp.maximum(m, xp.ones_like(m)))
 
 
@@ -45,7 +45,7 @@ def coefficients(num_matches: Numbers, num_templates: Numbers) -> Coefficients:
     """
     m = _as_float(num_matches)
     n0 = _as_float(num_templates)
-    xp = m.__array_namespace__()
+    xp = namespace(m)
     c, gap = NTK_ORTHOGONAL, NTK_GAP
     kernel = ntk(matched_cosine(m))
     excess = kernel - c
@@ -89,7 +89,7 @@ def variance(num_matches: Numbers, num_templates: Numbers, *, weight_std: float 
     """
     m = _as_float(num_matches)
     n0 = _as_float(num_templates)
-    xp = m.__array_namespace__()
+    xp = namespace(m)
     alpha, beta = coefficients(m, n0)
     kernel_matched, c = nngp(matched_cosine(m)), NTK_ORTHOGONAL
     prior = (0.5 - c) * (m * alpha**2 + (n0 - m) * beta**2) + c * (m * alpha + (n0 - m) * beta) ** 2
@@ -122,7 +122,7 @@ def covariance(
         v alpha at the matched templates and beta at the others.
     """
     m, other, o, n0 = (_as_float(n) for n in (num_matches, other_matches, common, num_templates))
-    xp = m.__array_namespace__()
+    xp = namespace(m)
     c = NTK_ORTHOGONAL
     (alpha, beta), (alpha2, beta2) = coefficients(m, n0), coefficients(other, n0)
     cosine = o * matched_cosine(m) * matched_cosine(other)
@@ -151,7 +151,7 @@ def capacity(num_matches: Numbers, num_templates: Numbers) -> Numbers:
     (n0 - m) / m where n0 - m is far above sqrt(m); exactly, C + 1 = (n0 + lambda/c) / (m - lambda/Delta).
     """
     alpha, beta = coefficients(num_matches, num_templates)
-    xp = beta.__array_namespace__()
+    xp = namespace(beta)
     harmless = beta >= 0
     ratio = alpha / xp.where(harmless, xp.ones_like(beta), -beta)
     return xp.where(harmless, xp.full_like(beta, np.inf), ratio)

@@ -69,7 +69,7 @@ def evaluate_here(folder):
 def start(folder, *, devices, before="", total=None):
     environment = os.environ | {
         "PYTHONPATH": str(Path(ntkexec.__file__).parent.parent),
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
     }
     script = SCRIPT.format(
         tests=str(Path(__file__).parent.parent),

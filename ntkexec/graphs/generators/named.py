@@ -127,7 +127,8 @@ def _caterpillar(spine: int, legs: int) -> nx.Graph:
 
 
 def _star(n: int, directed: int) -> nx.Graph:
-    return nx.star_graph(n - 1, create_using=_kind(directed))
+    # Not star_graph, which refuses directions before networkx 3.6.
+    return nx.full_rary_tree(n, n, create_using=_kind(directed))
 
 
 _N = Parameter("n")
