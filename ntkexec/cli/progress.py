@@ -40,7 +40,7 @@ def bar() -> Iterator[Show]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     # Even a bar that shows nothing ends with an empty line where stderr is not a terminal.
     console = Console(stderr=True)
-    hidden = not console.is_terminal or quiet()
+    hidden = console.quiet = not console.is_terminal or quiet()
     with Progress(*columns, console=console, transient=True, disable=hidden) as shown:
         if hidden:
             yield lambda title, done, total: None

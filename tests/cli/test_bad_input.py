@@ -100,5 +100,5 @@ def test_a_malformed_graph_file_gives_status_two_and_one_line(
 def test_a_wrong_use_of_options_gives_status_two_and_no_traceback(command, argv, says):
     status, out, err = command(*argv)
     assert (status, out) == (2, "")
-    assert says in err
+    assert says in err.lower()  # older Typer shouts the names of arguments
     assert "Traceback" not in err
