@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.program.fields import Field, Table
 from ntkexec.program.program import Program
 from ntkexec.programs.sizes import ProgramSizes
-from ntkexec.result import certificate_data as as_data
-from ntkexec.result import finite_width_data, program_data
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
 
@@ -40,24 +38,6 @@ def certificate(certified: Certificate, finite: AtWidth | None, odds: Odds) -> s
             size = finite.ensemble_size(**odds._asdict())
             rows.append(("", f"{size} at width {finite.width}, with what the bias leaves"))
     return summary.table(rows)
-
-
-# Any: plain data for JSON.
-def certificate_data(
-    algorithm: str,
-    sizes: Mapping[str, int],
-    certified: Certificate,
-    finite: AtWidth | None,
-    odds: Odds,
-) -> dict[str, Any]:
-    """A program, its certificate, and what becomes of that at a width, under the keys of a run."""
-    return {
-        "algorithm": algorithm,
-        "parameters": dict(sizes),
-        "program": program_data(certified.problem.program, certified.problem),
-        "certificate": as_data(certified, **odds._asdict()),
-        "finite_width": None if finite is None else finite_width_data(finite),
-    }
 
 
 def probability(delta: float) -> str:

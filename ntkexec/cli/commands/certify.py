@@ -80,6 +80,7 @@ def command(
     from ntkexec.cli import progress, text
     from ntkexec.plots import certificate as certificate_plot
     from ntkexec.plots import style
+    from ntkexec.result import certified_data
     from ntkexec.theory.interference import interference_curves
 
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
@@ -105,7 +106,9 @@ def command(
         style.save(certificate_plot.plot(interference_curves(certificate)), plot)
     odds = text.Odds(delta, decisions)
     if json:
-        print(encoder.dumps(text.certificate_data(algorithm, sizes, certificate, finite, odds)))
+        print(
+            encoder.dumps(certified_data(algorithm, sizes, certificate, finite, **odds._asdict()))
+        )
     else:
         print(text.certificate(certificate, finite, odds))
     eaten = finite is not None and finite.covered and not finite.holds

@@ -59,7 +59,7 @@ def command(
     from ntkexec import ensemble, pipeline
     from ntkexec.cli import progress, text
     from ntkexec.ensemble import thresholds
-    from ntkexec.result import ensemble_data
+    from ntkexec.result import certified_data, ensemble_data
     from ntkexec.runtime import files
 
     sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
@@ -113,7 +113,7 @@ def command(
         seconds = time.perf_counter() - start
     odds = text.Odds(delta, decisions)
     if json:
-        data = text.certificate_data(algorithm, built, certificate, finite, odds)
+        data = certified_data(algorithm, built, certificate, finite, **odds._asdict())
         data |= {"ensemble": ensemble_data(trained, seconds), "folder": str(out)}
         print(encoder.dumps(data))
     else:
