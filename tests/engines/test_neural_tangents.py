@@ -21,6 +21,7 @@ from ntkexec.executor.protocol import decide
 from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.language import initial_states
 from ntkexec.program.fields import Flag
+from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template

@@ -1,5 +1,10 @@
 """Compiled code is made once for each shape."""
 
+import os
+import subprocess
+import sys
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
