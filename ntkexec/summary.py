@@ -1,7 +1,6 @@
 """A run in words: for a terminal, for Python's prompt, for a notebook."""
 
-import html
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
 from ntkexec.executor import Diagnosis, Execution
 from ntkexec.programs.instance import Instance
+from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
 
@@ -52,12 +52,6 @@ class Run(Protocol):
     def by_node(self) -> Mapping[Hashable, Mapping[str, Any]]: ...
 
 
-def table(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and values in two columns."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
-
-
 def text(run: Run) -> str:
     """Graph, program, certificate, networks, execution, answer, verdict."""
     cells = answer(run, shown=SHOWN_NODES)
@@ -66,24 +60,15 @@ def text(run: Run) -> str:
     missing = run.instance.graph.num_nodes - SHOWN_NODES
     if missing > 0:
         lines.append(f"... and {missing} more nodes (all of them with --json)")
-    return "\n".join([table(rows(run)), "", *lines, "", verdict(run)])
+    return "\n".join([as_text(rows(run)), "", *lines, "", verdict(run)])
 
 
 def page(run: Run) -> str:
     """The same as HTML, for a notebook."""
-
-    def row(cells: Sequence[str], tag: str = "td") -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
-
     head, *nodes = answer(run, shown=SHOWN_IN_NOTEBOOKS)
     missing = run.instance.graph.num_nodes - len(nodes)
     more = f"<p>... and {missing} more nodes: <code>result.by_node()</code></p>" if missing else ""
-    facts = "".join(row(pair) for pair in rows(run))
-    answers = row(head, "th") + "".join(map(row, nodes))
-    return (
-        f"<p><b>{html.escape(verdict(run))}</b></p><table>{facts}</table>"
-        f"<table>{answers}</table>{more}"
-    )
+    return as_html(rows(run), title=verdict(run)) + as_html(nodes, head=head) + more
 
 
 def ensemble_told(networks: Ensemble | GaussianEnsemble) -> str:

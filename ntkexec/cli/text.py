@@ -9,6 +9,7 @@ from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.program.fields import Field, Table
 from ntkexec.program.program import Program
 from ntkexec.programs.sizes import ProgramSizes
+from ntkexec.runtime.tables import as_text
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
 
@@ -37,7 +38,7 @@ def certificate(certified: Certificate, finite: AtWidth | None, odds: Odds) -> s
         if finite is not None and finite.holds:
             size = finite.ensemble_size(**odds._asdict())
             rows.append(("", f"{size} at width {finite.width}, with what the bias leaves"))
-    return summary.table(rows)
+    return as_text(rows)
 
 
 def probability(delta: float) -> str:
@@ -63,7 +64,7 @@ def program(
         ("kept", ", ".join(_field(field) for field in layout.computation)),
         ("messages", ", ".join(_field(field) for field in layout.messages)),
     ]
-    return summary.table(rows) + (f"\n\n{shown.listing()}" if templates else "")
+    return as_text(rows) + (f"\n\n{shown.listing()}" if templates else "")
 
 
 def _field(field: Field) -> str:
@@ -82,7 +83,7 @@ def trained(
     odds: Odds,
 ) -> str:
     """What `ntkexec train` stored."""
-    return summary.table(
+    return as_text(
         [
             ("program", repr(finite.certificate.problem.program)),
             ("sizes", _sizes(sizes)),

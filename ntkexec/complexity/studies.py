@@ -15,7 +15,7 @@ from ntkexec.complexity.probability import CONFIDENCE, Certainty, certainty
 from ntkexec.complexity.records import StudyRecord
 from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.runtime.tables import html_table
+from ntkexec.runtime.tables import as_html
 from ntkexec.vocabulary import Convention
 
 # More than the union bound, so that next to no repetition ends without an answer.
@@ -139,7 +139,7 @@ class Study:
                 for name, bound in dataclasses.asdict(self.bounds).items()
             },
         }
-        return html_table(f"Study of {self.algorithm}", rows)
+        return as_html(rows.items(), title=f"Study of {self.algorithm}")
 
 
 def _finite(value: float) -> float | None:

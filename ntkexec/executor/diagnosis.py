@@ -5,10 +5,10 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from ntkexec.executor.protocol import Engine, decide_states
+from ntkexec.executor.deciding import decided
+from ntkexec.executor.protocol import Engine
 from ntkexec.executor.verification import Verification
 from ntkexec.program.program import Program
-from ntkexec.runtime import compilation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ def diagnose(engine: Engine, program: Program, verification: Verification) -> Di
     if verification.snapshot is None or verification.first_wrong_step is None:
         return None
     states = jnp.asarray(verification.snapshot).T
-    (matches, decision), *_ = compilation.call(decide_states, engine, states)
+    matches, decision = decided(engine, states)
     expected = np.asarray(matches.matched_writers > 0)
     wrong = (np.asarray(decision.bits) != expected) & verification.wrong_nodes
     node, bit = (int(i) for i in np.argwhere(wrong.T)[0])

@@ -7,7 +7,7 @@ from jaxtyping import Bool
 
 from ntkexec.executor.verification import Verification
 from ntkexec.graphs.message_passing import GraphsTuple
-from ntkexec.runtime.tables import html_table
+from ntkexec.runtime.tables import as_html
 from ntkexec.vocabulary import Until
 
 
@@ -44,7 +44,7 @@ class Execution:
         return f"Execution({', '.join(self._facts().values())})"
 
     def _repr_html_(self) -> str:
-        return html_table("Execution", self._facts())
+        return as_html(self._facts().items(), title="Execution")
 
     def _facts(self) -> dict[str, str]:
         """What it came to, in words."""

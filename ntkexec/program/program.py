@@ -8,17 +8,16 @@ only if some matched template writes it.
 import dataclasses
 import functools
 import hashlib
-import html
 import json
 
 import numpy as np
 from jaxtyping import Float
 
 from ntkexec.errors import ProgramError
-from ntkexec.program.facts import as_html
 from ntkexec.program.invariants import Invariants, kept_by
 from ntkexec.program.layout import Layout
 from ntkexec.program.templates import Template
+from ntkexec.runtime.tables import as_html
 
 SHOWN_IN_NOTEBOOKS = 12
 """Templates, of many."""
@@ -161,7 +160,7 @@ class Program:
         missing = self.num_templates - len(shown)
         more = f"<p>... and {missing} more: <code>program.listing()</code></p>" if missing else ""
         return (
-            f"<p><b>{html.escape(self.name)}</b></p>{as_html(self._sizes())}"
+            as_html(self._sizes(), title=self.name)
             + as_html(self.layout.rows(), head=("field", "kind", "bits", "exchanged"))
             + as_html(((self.describe(index),) for index in range(len(shown))), head=("template",))
             + more

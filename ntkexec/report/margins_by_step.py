@@ -6,8 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntkexec.errors import NtkexecError
-from ntkexec.executor.encoding import encode
-from ntkexec.executor.protocol import decide
+from ntkexec.executor.deciding import decided
 from ntkexec.result import Result
 
 
@@ -25,8 +24,7 @@ def margins(result: Result) -> dict[str, Any]:
         raise NtkexecError("margins need the states of all steps; run with trace=True")
     found: dict[str, Any] = {"ones": [], "zeros": [], "wrong": []}
     for states in trace[:-1]:
-        matches = encode(result.update.encoding, jnp.asarray(states).T)
-        decision = decide(result.update, matches)
+        matches, decision = decided(result.update, jnp.asarray(states).T)
         relative = np.asarray(decision.means - decision.thresholds)
         should_be = np.asarray(matches.matched_writers > 0)
         found["ones"].append(_spread(relative[should_be]))

@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import NtkexecError
-from ntkexec.executor.protocol import Engine, decide_states
+from ntkexec.executor.deciding import decided
+from ntkexec.executor.protocol import Engine
 from ntkexec.graphs import Graph
 from ntkexec.program.fields import Table
 from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.result import Result
-from ntkexec.runtime import compilation
 from ntkexec.summary import verdict
 
 # A page with more is too large for a browser to be quick with.
@@ -171,7 +171,7 @@ def _problems(
     found: list[dict[str, list[float]]] = [{} for _ in problem.components]
     for start in range(0, len(states), CHUNK):
         some = jnp.asarray(states[start : start + CHUNK].T)
-        (matches, decision), *_ = compilation.call(decide_states, update, some)
+        matches, decision = decided(update, some)
         means = np.asarray(decision.means, float)
         matched = np.asarray(matches.matched)
         for known, component in zip(found, problem.components, strict=True):

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from ntkexec.errors import CertificateError, EnsembleError
-from ntkexec.program.facts import as_html, as_text
 from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory import predictor
 from ntkexec.theory.match_bound import MatchBound
 from ntkexec.theory.padding import padding_needed

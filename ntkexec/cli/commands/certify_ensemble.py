@@ -11,7 +11,7 @@ from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.runtime import files
-from ntkexec.summary import table
+from ntkexec.runtime.tables import as_text
 
 
 def certify_networks(
@@ -152,7 +152,7 @@ def _text(
     ]
     if out is not None:
         rows.append(("stored in", f"{out}; verify: python -m ntkexec.recheck {out} {folder}"))
-    return table(rows)
+    return as_text(rows)
 
 
 def _products(certificate: complete.CompleteCertificate) -> str:
