@@ -26,7 +26,9 @@ pytestmark = TYPE_CHECKED_STRATEGIES
 
 def encode_states(problem, states):
     matches = jax.jit(encode)(index_arrays(problem), jnp.asarray(states.T))
-    return {name: np.asarray(getattr(matches, name)) for name in ("matched", "count", "active")}
+    return {
+        name: np.asarray(getattr(matches, name)) for name in ("matched", "count", "matched_writers")
+    }
 
 
 def encode_naively(problem, states):
@@ -34,17 +36,17 @@ def encode_naively(problem, states):
     program, num_nodes = problem.program, len(states)
     matched = np.zeros((program.num_templates + 1, num_nodes), bool)
     count = np.zeros((len(problem.components), num_nodes), int)
-    active = np.zeros((program.layout.num_bits, num_nodes), int)
+    matched_writers = np.zeros((program.layout.num_bits, num_nodes), int)
     for node, state in enumerate(states):
         for index, entry in enumerate(program.templates):
             if not is_matched(entry, state):
                 continue
             matched[index, node] = True
             for bit in entry.outputs:
-                active[bit, node] += 1
+                matched_writers[bit, node] += 1
             for component, part in enumerate(problem.components):
                 count[component, node] += index in part.templates
-    return {"matched": matched, "count": count, "active": active}
+    return {"matched": matched, "count": count, "matched_writers": matched_writers}
 
 
 @settings(FEW, max_examples=12)  # every example compiles its own shape
@@ -72,7 +74,7 @@ def test_all_conditions_on_two_bits_match_what_they_say():
         assert found["matched"][index].tolist() == expected
     # Of every state the empty condition, two of one bit and one of two bits hold.
     assert found["count"].tolist() == [[4] * 4]
-    assert found["active"].tolist() == [[0] * 4, [4] * 4]
+    assert found["matched_writers"].tolist() == [[0] * 4, [4] * 4]
 
 
 def test_a_template_without_conditions_always_matches():
@@ -83,8 +85,8 @@ def test_a_template_without_conditions_always_matches():
     for kind in KINDS:
         found = encode_states(LearningProblem(alone, kind), states)
         assert found["matched"].tolist() == [[True] * 8, [False] * 8]
-        assert found["active"][0].tolist() == [1] * 8
-        assert not found["active"][1:].any()
+        assert found["matched_writers"][0].tolist() == [1] * 8
+        assert not found["matched_writers"][1:].any()
         found = encode_states(LearningProblem(beside, kind), states)
         assert found["matched"][0].all()
         assert found["matched"][1].tolist() == [state.tolist() == [1, 0, 1] for state in states]
@@ -103,7 +105,7 @@ def test_counts_beyond_a_byte_do_not_overflow(size):
     states = layout.pack(2, {"crowd": [511, 0]})
     found = encode_states(problem, states)
     assert found["count"].tolist() == [[size, 1]]
-    assert found["active"][out].tolist() == [size, 1]
+    assert found["matched_writers"][out].tolist() == [size, 1]
     certificate = Certificate(problem, given_bound(problem, size))
     for engine in (kernel_engine(certificate), boolean_engine(certificate)):
         arrays = jax.jit(lambda e, s: decide(e, encode(e.encoding, s)))(

@@ -32,5 +32,5 @@ def test_its_repr_is_a_line():
 def test_in_a_notebook_it_is_a_table():
     found = execution()
     page = dataclasses.replace(found, stopped="<b>")._repr_html_()
-    assert "<tr><th>steps</th><td>5 steps, stopped by &lt;b&gt;</td></tr>" in page
+    assert "<tr><td>steps</td><td>5 steps, stopped by &lt;b&gt;</td></tr>" in page
     assert page.startswith("<p><b>Execution</b></p><table>")
