@@ -213,7 +213,7 @@ def test_a_study_shows_itself_in_a_line_and_as_a_table():
     )
     page = found._repr_html_()
     assert "<b>Study of &lt;i&gt;</b>" in page
-    assert f"<th>N by lower</th><td>{found.bounds.lower:,}</td>" in page
+    assert f"<td>N by lower</td><td>{found.bounds.lower:,}</td>" in page
 
 
 def test_a_study_with_too_few_members_says_so():
