@@ -143,7 +143,7 @@ def test_stored_networks_run_all_of_them_or_the_first(folder, engine):
     assert every.exact
     assert first.exact
     assert [one.ensemble.config.members for one in (every, first)] == [2, 1]
-    assert every.instance.sizes == ensemble.read_manifest(folder).sizes
+    assert every.instance.sizes == ensemble.read_manifest(folder).parameters
     assert every.train_seconds == 0
 
 

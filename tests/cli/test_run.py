@@ -213,14 +213,14 @@ def test_ties_choose_the_algorithm(command):
 
 
 def test_a_wrong_answer_gives_status_one(command, monkeypatch):
-    right = reference.flooding
+    right = reference.expected
 
     def wrong(graph, sources, message):
         answer = right(graph, sources, message)
         answer[3]["arrival"] += 1
         return answer
 
-    monkeypatch.setattr(reference, "flooding", wrong)
+    monkeypatch.setattr(reference, "expected", wrong)
     status, out, err = command("run", "flooding", "path:5", *KERNEL, "--json")
     data = one_object(out)
     assert (status, err) == (1, "")

@@ -204,7 +204,7 @@ def test_a_chunk_of_another_training_is_refused(folder, tmp_path):
 OTHER_PLANS = {
     "seed": {"config": dataclasses.replace(CONFIG, seed=1)},
     "members": {"config": dataclasses.replace(CONFIG, members=6)},
-    "sizes": {"parameters": {"size": 4}},
+    "sizes": {"sizes": {"size": 4}},
     "thresholds": {"thresholds": some_thresholds(PROBLEM) + 1},
     "convention": {"convention": "zero"},
     "budget": {"budget": 2 * BUDGET},

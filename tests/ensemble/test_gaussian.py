@@ -147,7 +147,7 @@ def test_states_that_others_determine_take_no_new_randomness():
 def test_too_many_states_are_refused(monkeypatch):
     monkeypatch.setattr(gaussian, "MAX_STATES", 5)
     ensemble = GaussianEnsemble(PROBLEM, CONFIG)
-    with pytest.raises(EnsembleError, match="more than 5 distinct encoded states"):
+    with pytest.raises(EnsembleError, match="more than 5 distinct match sets"):
         ensemble.components[0].at(random_sets(6, 20))
 
 

@@ -156,7 +156,7 @@ def waves(draw):
 
 
 def test_random_waves_are_the_same_on_some_words():
-    rounds = []
+    sparse = []
 
     @given(waves(), st.integers(1, 9))
     @settings(max_examples=15, deadline=None, derandomize=True, database=None)
@@ -164,8 +164,8 @@ def test_random_waves_are_the_same_on_some_words():
         program, inputs = wave
         one, other, done = both(PackedProgram(program), inputs, 2 * rounds)
         assert np.array_equal(one, other)
-        rounds.append(done)
+        sparse.append(done)
 
     check()
-    # In many nobody may wait, since waiting nodes would send; others are waves that spread or die.
-    assert sum(done > 0 for done in rounds) > 1
+    # In many nobody may wait, since waiting nodes would send; the others are waves that spread or die.
+    assert sum(done > 0 for done in sparse) > len(sparse) / 5
