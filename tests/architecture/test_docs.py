@@ -51,7 +51,14 @@ def test_some_pages_have_code():
     assert {*QUICK} <= {*COMMANDS}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.name == "experiments.md" else ())
+        for page in PAGES
+    ],
+    ids=lambda page: page.name,
+)
 def test_the_code_of_the_page_runs(page):
     names, registered = {}, dict(ALGORITHMS)
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):

@@ -107,7 +107,7 @@ def same_networks(first, second):
             yield all(map(equal_weights, ours.weights, theirs.weights))
 
 
-@pytest.mark.parametrize("devices", [8, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("devices", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_several_devices_train_the_same_networks_and_evaluate_them_alike(here, tmp_path, devices):
     finish(start(tmp_path, devices=devices))
     assert list(same_networks(here, tmp_path)) == [True] * 4

@@ -177,7 +177,13 @@ def assert_noticed_or_explained(subject, number=None):
     assert len(survived) < 0.25 * len(every)
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "bfs-queue" else ())
+        for name in SUBJECTS
+    ],
+)
 def test_three_hundred_mutants_are_noticed_or_it_is_known_why_not(name):
     assert_noticed_or_explained(SUBJECTS[name], 300)
 

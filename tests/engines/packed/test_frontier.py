@@ -159,7 +159,7 @@ def test_random_waves_are_the_same_on_some_words():
     sparse = []
 
     @given(waves(), st.integers(1, 9))
-    @settings(max_examples=15, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=10, deadline=None, derandomize=True, database=None)
     def check(wave, rounds):
         program, inputs = wave
         one, other, done = both(PackedProgram(program), inputs, 2 * rounds)

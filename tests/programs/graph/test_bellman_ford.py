@@ -88,6 +88,7 @@ def test_bellman_ford_is_exact_on_graphs_in_pieces_with_any_number_of_sources(ki
     answered(graphs.batch(sample), sources, sizes=SMALL)
 
 
+@pytest.mark.slow
 def test_a_trained_ensemble_is_exact_on_fifty_random_graphs():
     rng = np.random.default_rng(2)
     weigh = [

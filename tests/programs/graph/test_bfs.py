@@ -53,6 +53,7 @@ def from_every_source(networkx_graphs):
 # Graphs.
 
 
+@pytest.mark.slow
 def test_bfs_is_exact_on_all_connected_graphs_up_to_seven_nodes_from_every_source():
     assert_exact(from_every_source(connected_atlas(7)))
 

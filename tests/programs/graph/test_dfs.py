@@ -182,6 +182,7 @@ def test_a_component_without_a_source_never_halts():
     assert done.tolist() == [True] * 3 + [False] * 2
 
 
+@pytest.mark.slow
 def test_a_trained_ensemble_is_exact_on_fifty_random_graphs():
     copies = [c for d in (2, 3) for c in random_copies(25, max_nodes=12, degree=d, seed=10 + d)]
     instance, _ = assert_exact(*batch_of(copies), engine="ensemble")
