@@ -88,8 +88,8 @@ def bound_of_sets(
     zeros = np.zeros(fewest.shape, bool)
     for index, (matched, component) in enumerate(zip(sets, problem.components, strict=True)):
         count = matched.sum(axis=1)
-        active = matched.astype(int) @ problem.writes(index).astype(int)
-        for bit, writers in zip(component.bits, active.T, strict=True):
+        written = matched.astype(int) @ problem.writes(index).astype(int)
+        for bit, writers in zip(component.bits, written.T, strict=True):
             np.minimum.at(fewest[bit], count, np.where(writers > 0, writers, NEVER))
             zeros[bit, count[writers == 0]] = True
     return MatchBound(largest, fewest, zeros, basis)
