@@ -48,6 +48,15 @@ def test_the_page_is_short_and_walks_thrice():
     assert "(../docs/architecture.md)" in (ROOT / "ntkexec" / "README.md").read_text()
 
 
+PLACES = re.compile(r"(?<![\w/.-])((?:ntkexec|proofs_check|benchmarks|tests|notebooks)/[\w./-]*\w)")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_every_file_that_a_page_names_is_there(page):
+    named = set(PLACES.findall(page.read_text()))
+    assert [one for one in sorted(named) if not (ROOT / one).exists()] == []
+
+
 @pytest.mark.parametrize(("text", "target"), LINKS, ids=lambda part: part)
 def test_every_name_of_the_page_is_there(text, target):
     assert (ROOT / target).exists()
