@@ -23,7 +23,7 @@ CALIBRATION = 0.12
 # folder comes first imports and compiles for the others.
 SHARES = {
     ".": 60,
-    "architecture": 20,
+    "architecture": 110,
     "check": 10,
     "cli": 135,
     "complete": 20,
