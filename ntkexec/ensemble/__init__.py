@@ -1,4 +1,4 @@
-"""Ensembles of trained two-layer networks: drawn, trained, stored, and run as an update engine."""
+"""Ensembles of trained two-layer networks: drawn, trained, stored, and evaluated."""
 
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble

@@ -48,7 +48,7 @@ def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, 
     compiled, compile_seconds = _compiled.pop(key, None), 0.0
     if compiled is None:
         start = time.perf_counter()
-        # Not `static_argnames`: JAX before 0.7 takes 2 and 2.0 for the same option.
+        # Not `static_argnames`: JAX 0.6 takes 2 and 2.0 for the same option.
         jitted = jax.jit(functools.partial(function, **static))
         with stages.stage("compiling"):
             compiled = jitted.lower(*args).compile()

@@ -32,7 +32,7 @@ def test_xla_compiles_sooner_unless_told_otherwise(given, plugin, wanted, monkey
 
 
 @pytest.mark.skipif(
-    jax.__version_info__ < (0, 7), reason="JAX 0.6 reads XLA_FLAGS only when it compiles"
+    jax.__version_info__ < (0, 7), reason="JAX 0.6 starts XLA with any flags"
 )
 @pytest.mark.parametrize(
     ("flags", "says"),

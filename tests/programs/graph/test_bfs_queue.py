@@ -117,11 +117,11 @@ def test_it_is_exact_on_all_connected_graphs_of_seven_nodes_from_every_source():
     assert_exact(*batch_of(copies))
 
 
-@pytest.mark.parametrize("number", [50, pytest.param(167, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [55, pytest.param(167, marks=pytest.mark.slow)])
 def test_it_is_exact_on_random_graphs_of_three_degrees(number):
     copies = [c for d in (2, 3, 4) for c in random_copies(number, max_nodes=12, degree=d, seed=d)]
     connected = sum(nx.is_connected(graph) for graph, _ in copies)
-    assert 0.4 * len(copies) < connected < 0.95 * len(copies)
+    assert 0.4 * len(copies) < connected < 0.9 * len(copies)
     assert_exact(*batch_of(copies), sizes=SIZES)
 
 
