@@ -31,9 +31,7 @@ def test_xla_compiles_sooner_unless_told_otherwise(given, plugin, wanted, monkey
     assert environment["XLA_FLAGS"] == wanted
 
 
-@pytest.mark.skipif(
-    jax.__version_info__ < (0, 7), reason="JAX 0.6 starts XLA with any flags"
-)
+@pytest.mark.skipif(jax.__version_info__ < (0, 7), reason="JAX 0.6 starts XLA with any flags")
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
