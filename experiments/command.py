@@ -11,7 +11,7 @@ from ntkexec import vocabulary
 from ntkexec.cli import options
 
 if TYPE_CHECKING:
-    from experiments.runner import Progress, Report
+    from experiments.harness.runner import Progress, Report
 
 app = typer.Typer(
     help="Ports of other papers: run them, measure their claims, judge them.",
@@ -25,7 +25,7 @@ app = typer.Typer(
 @app.command("list", epilog="Example: ntkexec experiment list")
 def list_experiments(json: options.Json = False) -> None:
     """List the experiments that are there, with their papers and numbers of claims."""
-    from experiments.registry import find, slugs
+    from experiments.harness.registry import find, slugs
 
     listed = [find(slug) for slug in slugs()]
     if json:
@@ -91,8 +91,8 @@ def run(
     Exit status: 0 if no measured claim fails (undecided is no failure), 1 if one does, 2 for bad
     input. An experiment that cannot be run keeps none of the others from running and being reported.
     """
-    from experiments import configuration, page, registry, runner
-    from experiments.shared.storage import finite, write_atomically
+    from experiments.files.storage import finite, write_atomically
+    from experiments.harness import configuration, page, registry, runner
     from ntkexec.errors import ExperimentError, NtkexecError
     from ntkexec.runtime import files
 
@@ -140,8 +140,8 @@ def run(
 
 def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
     """Applies one experiment's method to what its own options name."""
-    from experiments import registry
-    from experiments.runner import Progress
+    from experiments.harness import registry
+    from experiments.harness.runner import Progress
     from ntkexec.errors import ExperimentError
 
     if len(names) != 1:

@@ -73,5 +73,5 @@ def test_what_every_test_reads_first_touches_all_and_several_changes_add_up(tree
 def test_here_a_change_of_the_loop_touches_its_tests_and_one_of_a_single_port_few():
     loop = slow_tests.touched(["ntkexec/executor/loop.py"])
     assert "tests/exactness/test_exactness.py" in loop
-    port = slow_tests.touched(["experiments/op_fusion/__init__.py"])
+    port = slow_tests.touched(["experiments/systems/op_fusion/__init__.py"])
     assert len(port) < len(loop) <= len(slow_tests.all_slow())

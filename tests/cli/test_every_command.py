@@ -7,8 +7,8 @@ import pytest
 import typer
 from support.commands import KERNEL, refused
 
-from experiments import registry
-from experiments.experiment import Experiment, Paper
+from experiments.harness import registry
+from experiments.harness.experiment import Experiment, Paper
 from ntkexec.check import Check, Measurement
 from ntkexec.cli import main, progress
 from ntkexec.cli.app import app

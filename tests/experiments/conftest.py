@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from experiments.lvlm_count import endpoint, scenes
+from experiments.vision.lvlm_count import endpoint, scenes
 
 
 @pytest.fixture

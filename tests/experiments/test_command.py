@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from experiments import configuration, registry
-from experiments.experiment import Experiment, NotMeasured, Paper
+from experiments.harness import configuration, registry
+from experiments.harness.experiment import Experiment, NotMeasured, Paper
 from ntkexec.check import Check, Measurement, Outcome
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
@@ -249,7 +249,7 @@ def test_help_loads_no_numerical_library():
     code = (
         "import sys\nfrom ntkexec.cli import main\n"
         "assert main(['experiment', 'run', '--help']) == 0\n"
-        "assert not {'jax', 'numpy', 'experiments.registry'} & set(sys.modules)"
+        "assert not {'jax', 'numpy', 'experiments.harness.registry'} & set(sys.modules)"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=100

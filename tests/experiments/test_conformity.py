@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from experiments import page, registry, runner
-from experiments.shared.storage import finite
+from experiments.files.storage import finite
+from experiments.harness import page, registry, runner
 from ntkexec.errors import ExperimentError
 
 SLUGS = registry.slugs()

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from experiments.op_fusion.graph import Op, OpGraph, Read, Tensor
+from experiments.systems.op_fusion.graph import Op, OpGraph, Read, Tensor
 
 
 @st.composite

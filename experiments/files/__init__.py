@@ -1,0 +1,1 @@
+"""Files of strangers read or refused, files of ours written atomically with a digest."""

@@ -1,0 +1,1 @@
+"""What every port shares as an experiment: studies, claims, runs, stored results, pages."""

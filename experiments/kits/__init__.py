@@ -1,0 +1,1 @@
+"""What several papers need: small modules without claims."""

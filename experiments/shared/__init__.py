@@ -1,1 +1,0 @@
-"""What the experiments have in common: storage, statistics, training, data, costs, plots."""
