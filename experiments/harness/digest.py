@@ -92,7 +92,7 @@ def _reached(
 def _attribute(module: str, code: _Code, path: list[str], root: str) -> Iterator[tuple[str, str]]:
     """What `a.b.c` reaches: a definition of an imported module, or whatever `a` is."""
     start, *rest = path
-    if start not in code.imports:
+    if start in BY_NAME or start not in code.imports:
         yield from _name(module, code, start, root)
         return
     source, name = code.imports[start]

@@ -12,7 +12,7 @@ from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 
 EXPERIMENTS = [registry.find(slug) for slug in registry.slugs()]
-TINY = {e.slug: e.tiny for e in EXPERIMENTS}
+TINY = {e.slug: e.studies.tiny for e in EXPERIMENTS}
 
 
 @dataclasses.dataclass(frozen=True)
