@@ -33,6 +33,10 @@ def study(config, trial):
     return {"value": config.size + trial.seed, "draw": float(trial.generator.uniform())}
 
 
+def busy(config, trial):
+    return {"value": sum(range(2_000_000)) and 0, "draw": 0.0}
+
+
 def data_study(config, trial):
     return {"files": len(list(trial.dataset("flowers").iterdir()))}
 
@@ -113,9 +117,6 @@ def test_a_result_of_other_versions_is_another_result(tmp_path, monkeypatch):
 
 
 def test_processor_time_is_stored_and_summed(tmp_path):
-    def busy(config, trial):
-        return {"value": sum(range(2_000_000)) and 0, "draw": 0.0}
-
     working = port({"numbers": busy, "flowers": data_study}, EXPERIMENT.claims, Config())
     first = runner.run(working, Config(), num_seeds=2, out=tmp_path)
     assert first.cpu_seconds > 0.01
