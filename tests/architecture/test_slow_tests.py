@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+from experiments.harness import registry
+
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = importlib.util.spec_from_file_location("slow_tests", ROOT / ".ci" / "slow_tests.py")
 slow_tests = importlib.util.module_from_spec(SCRIPT)
