@@ -10,7 +10,9 @@ import jax
 import numpy as np
 
 from experiments.files.sources import check_regular
-from experiments.files.storage import check_writable, code_digest, write_atomically
+from experiments.files.storage import check_writable, write_atomically
+from experiments.harness.digest import code_digest
+from experiments.harness.experiment import Application
 from experiments.vision.lvlm_count.counting import Counted, Counter, count_by_dividing
 from experiments.vision.lvlm_count.emoji import read_picture
 from experiments.vision.lvlm_count.endpoint import Endpoint, png_bytes
@@ -63,7 +65,7 @@ class Applied:
         )
 
 
-def apply(
+def count_in_picture(
     options: Mapping[str, str], out: Path, report: Callable[[str, int, int], None]
 ) -> Applied:
     """The count in the picture that the options name.
@@ -105,7 +107,7 @@ def apply(
 
 
 def _learned(scale: float, out: Path, report: Callable[[str, int, int], None]) -> Counter:
-    code = code_digest("experiments.vision.lvlm_count.learned_counter")
+    code = code_digest(train_counter)
     learned = train_counter(
         key=jax.random.key(0),
         generator=np.random.default_rng(0),
@@ -121,3 +123,6 @@ def drawn(image: Image, paths: tuple[np.ndarray, ...]) -> Image:
     for path in paths:
         made[tuple(path.T)] = LINE
     return made
+
+
+APPLICATION = Application(OPTIONS, count_in_picture)

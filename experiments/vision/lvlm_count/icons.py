@@ -143,7 +143,7 @@ def _pieces(own: Bool[np.ndarray, "h w"], side: int) -> list[Bool[np.ndarray, "h
         return [own]
     depth = ndimage.distance_transform_edt(np.pad(own, 1))[1:-1, 1:-1]
     for level in np.unique(depth[own])[:-1]:
-        cores, number = ndimage.label(depth > level, np.ones((3, 3)))
+        cores, _ = ndimage.label(depth > level, np.ones((3, 3)))
         areas = np.bincount(cores.ravel())[1:]
         kept = areas >= CORE
         if kept.sum() < 2:

@@ -14,7 +14,8 @@ import optax
 from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
-from experiments.kits.training import Metrics, initial, train
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.kits.training import Metrics, train
 from experiments.vision.lvlm_count.scenes import SIZE, draw_scene
 from experiments.vision.lvlm_count.segmentation import Image, ink
 from ntkexec.errors import ExperimentError
@@ -118,8 +119,8 @@ def train_counter(
     Args:
         num_scenes: generated, and seen turned and mirrored too.
         num_steps: of Adam on 64 scenes, rate 2e-3 falling as a cosine.
-        key: of weights and batches.
-        generator: of the scenes.
+        key: of batches.
+        generator: of scenes and first weights.
         report: told about progress.
         checkpoint: file that is continued from if it exists.
     """
@@ -127,12 +128,13 @@ def train_counter(
         raise ExperimentError(f"cannot train {num_steps} steps on {num_scenes} scenes")
     report("drawing scenes", 0, num_steps)
     pixels, counts = training_scenes(num_scenes, generator=generator)
-    first, batches = jax.random.split(key)
-    parameters = initial(CountingNetwork(), first, jnp.zeros((1, INPUT, INPUT)))
+    parameters = initial_by_numpy(
+        CountingNetwork(), generator, jax.ShapeDtypeStruct((1, INPUT, INPUT), np.float32)
+    )
     state = {
         "parameters": parameters,
         "optimiser": _optimiser(num_steps).init(parameters),
-        "key": batches,
+        "key": key,
     }
     state, _ = train(
         _step(num_steps),

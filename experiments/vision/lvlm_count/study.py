@@ -98,7 +98,7 @@ class ScenesResult(TypedDict):
     faults: dict[str, dict[str, float]]
 
 
-def scenes(config: LvlmCountConfig, trial: Trial) -> ScenesResult:
+def on_scenes(config: LvlmCountConfig, trial: Trial) -> ScenesResult:
     """What each way of dividing loses and splits; how finely one level divides; what faults cost."""
     generator = trial.generator
     found: dict[str, list[Damage]] = {"one level": [], "recursive": [], "straight": []}
@@ -254,11 +254,11 @@ STUDIES = Studies(
     configs={"quick": QUICK, "standard": STANDARD},
     tiny=TINY,
     functions={
-        "scenes": scenes,
+        "scenes": on_scenes,
         "counter": counter,
-        "emoji": study_emoji.emoji,
-        "served": study_emoji.served_questions,
-        "model": study_emoji.model,
+        "emoji": study_emoji.without_model,
+        "served": study_emoji.through_server,
+        "model": study_emoji.with_model,
     },
     slow=("counter",),
 )

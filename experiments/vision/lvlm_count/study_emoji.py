@@ -79,8 +79,8 @@ def fold(questions: tuple[Question, ...], folds: int, seed: int) -> dict[Path, l
 class EmojiResult(TypedDict):
     """A fold of Emoji-Count, counted without a model.
 
-    Ways: icons of each kind, kinds assigned to names by an oracle; arbitrary numbers assigned by it
-    likewise; an equal share of all icons for each question; always 40.
+    Ways: icons of each kind, kinds named by an oracle, their number found or known from the questions;
+    arbitrary numbers that it names likewise; an equal share of all icons for each question; always 40.
     """
 
     pictures: int
@@ -88,87 +88,62 @@ class EmojiResult(TypedDict):
     relative_error: float
     relative_error_of_half: float
     exact_totals: float
-    kinds_right: float
+    exact_numbers_of_kinds: float
     accuracy: dict[str, float]
     absolute: dict[str, float]
     squared: dict[str, float]
     absolute_without_pilot: float
 
 
-def emoji(config: Config, trial: Trial) -> EmojiResult:
+def without_model(config: Config, trial: Trial) -> EmojiResult:
     """Icons found by shape and gathered into kinds by appearance, against the annotated numbers."""
     pictures = fold(emoji_questions(trial.dataset(NAME)), config.folds, trial.seed)
-    totals: list[tuple[int, int]] = []
-    kinds: list[bool] = []
-    rows: list[Mapping[str, np.ndarray]] = []
-    held_out: list[bool] = []
+    columns: dict[str, list[float]] = {}
+    off, half, right = [], [], []
     for place, (picture, questions) in enumerate(pictures.items()):
         trial.report("pictures", place, len(pictures))
+        answers = np.array([question.answer for question in questions])
         image = read_picture(picture)
         objects = segment_icons(image)
-        found = int(objects.max())
         looks = appearances(image, objects, side=typical_side(objects))
-        counts = np.bincount(kinds_of(looks))
-        answers = np.array([question.answer for question in questions])
-        totals.append((found, int(answers.sum())))
-        kinds.append(len(counts) == len(answers))
-        held_out += [picture.name not in PILOT] * len(answers)
-        rows.append(
-            {
-                "answers": answers,
-                "kinds": assigned(counts, answers),
-                "shares": np.full(len(answers), found / len(answers)),
-                "constant": np.full(len(answers), GUESS),
-            }
-        )
-    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-    answers = columns.pop("answers")
-    scores = {name: scored(column, answers) for name, column in columns.items()}
-    # As many arbitrary numbers for each picture: what the oracle's knowledge alone is worth.
-    draws = [
-        scored(
-            np.concatenate(
-                [
-                    assigned(
-                        trial_draw(trial.seed, draw, place, len(row["answers"])), row["answers"]
-                    )
-                    for place, row in enumerate(rows)
-                ]
-            ),
-            answers,
-        )
-        for draw in range(DRAWS)
-    ]
-    off = np.array([abs(found - true) / true for found, true in totals])
-    half = np.array([abs(found / 2 - true) / true for found, true in totals])
-    errors = np.abs(columns["kinds"] - answers)[np.array(held_out)]
+        kinds, known = (np.bincount(kinds_of(looks, number=n)) for n in (None, len(answers)))
+        off.append(abs(len(looks) / answers.sum() - 1))
+        half.append(abs(len(looks) / 2 / answers.sum() - 1))
+        right.append(len(kinds) == len(answers))
+        draws = trial.generator.integers(LEAST, MOST + 1, size=(len(pictures), DRAWS, len(answers)))
+        row = {
+            "answer": answers,
+            "kinds": assigned(kinds, answers),
+            "kinds of known number": assigned(known, answers),
+            "shares": np.full(len(answers), len(looks) / len(answers)),
+            "constant": np.full(len(answers), GUESS),
+            "pilot": np.full(len(answers), picture.name in PILOT),
+            **{f"draw {i}": assigned(draws[place, i], answers) for i in range(DRAWS)},
+        }
+        for name, column in row.items():
+            columns.setdefault(name, []).extend(column.tolist())
+    answers = np.array(columns.pop("answer"))
+    pilot = np.array(columns.pop("pilot"), bool)
+    scores = {name: scored(np.array(column), answers) for name, column in columns.items()}
+    arbitrary = [scores.pop(f"draw {i}") for i in range(DRAWS)]
+
+    def told(metric: str) -> dict[str, float]:
+        found = {name: float(getattr(score, metric)) for name, score in scores.items()}
+        return {**found, "arbitrary": float(np.mean([getattr(s, metric) for s in arbitrary]))}
+
+    unseen = np.abs(np.array(columns["kinds"]) - answers)[~pilot]
     return {
         "pictures": len(pictures),
         "questions": len(answers),
-        "relative_error": float(off.mean()),
-        "relative_error_of_half": float(half.mean()),
-        "exact_totals": float((off == 0).mean()),
-        "kinds_right": float(np.mean(kinds)),
-        "accuracy": {
-            **{name: score.accuracy for name, score in scores.items()},
-            "arbitrary": float(np.mean([score.accuracy for score in draws])),
-        },
-        "absolute": {
-            **{name: score.mean_absolute_error for name, score in scores.items()},
-            "arbitrary": float(np.mean([score.mean_absolute_error for score in draws])),
-        },
-        "squared": {
-            **{name: score.root_mean_squared_error for name, score in scores.items()},
-            "arbitrary": float(np.mean([score.root_mean_squared_error for score in draws])),
-        },
-        "absolute_without_pilot": float(errors.mean()) if len(errors) else 0.0,
+        "relative_error": float(np.mean(off)),
+        "relative_error_of_half": float(np.mean(half)),
+        "exact_totals": float(np.mean(np.array(off) == 0)),
+        "exact_numbers_of_kinds": float(np.mean(right)),
+        "accuracy": told("accuracy"),
+        "absolute": told("mean_absolute_error"),
+        "squared": told("root_mean_squared_error"),
+        "absolute_without_pilot": float(unseen.mean()) if len(unseen) else 0.0,
     }
-
-
-def trial_draw(seed: int, draw: int, place: int, number: int) -> np.ndarray:
-    """Arbitrary counts between the least and the most answer."""
-    generator = np.random.default_rng([seed, draw, place])
-    return generator.integers(LEAST, MOST + 1, size=number)
 
 
 class ServedResult(TypedDict):
@@ -188,7 +163,7 @@ class ServedResult(TypedDict):
     squared: float
 
 
-def served_questions(config: Config, trial: Trial) -> ServedResult:
+def through_server(config: Config, trial: Trial) -> ServedResult:
     """Pictures divided, sent part by part, counted by a server, and added up.
 
     The server recognises icons by the looks of one reference of each name, and an oracle told the
@@ -287,7 +262,7 @@ class ModelResult(TypedDict):
     absolute: dict[str, float]
 
 
-def model(config: Config, trial: Trial) -> ModelResult:
+def with_model(config: Config, trial: Trial) -> ModelResult:
     """A vision model asked of whole pictures and, icons found without it, of divided ones.
 
     Raises:
