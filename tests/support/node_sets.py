@@ -27,7 +27,7 @@ def graph(seed=0, number=12, classes=3, width=7, splits=10):
 
 
 def citations(seed=0):
-    """One that Planetoid's files can hold: 12 + 500 + 8 nodes and 5 of 7 to test with, two without features or class."""
+    """One that Planetoid's files can hold: 12 + 500 + 8 nodes, 5 to test with, 2 without any part."""
     made = graph(seed, 12 + 500 + 8 + 7, splits=0)
     number = len(made.labels)
     gaps = [number - 4, number - 3]

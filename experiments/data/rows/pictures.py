@@ -10,6 +10,7 @@ KRIZHEVSKY = "Krizhevsky, Learning multiple layers of features from tiny images,
 LVLM = "https://github.com/mrghofrani/lvlm-count"
 CIFAR_10 = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 CIFAR_100 = ("train.bin", "test.bin")
+EMOJI = ("benchmark_data.json", "images")
 
 
 def _cifar(name: str, files: tuple[str, ...], folder: str, classes: int) -> DataSet:
@@ -55,13 +56,11 @@ ROWS = (
     DataSet(
         "emoji-count",
         COUNTED,
-        "82 pictures of look-alike emojis, 415 questions",
-        tuple(
-            Place(folder, ("benchmark_data.json", "images"))
-            for folder in ("emoji-count", "emoji_count")
-        ),
+        "82 pictures of 2 to 6 kinds of look-alike icons and 415 questions of how many",
+        (Place("emoji_count", EMOJI), Place("emoji-count", EMOJI)),
         f"{LVLM} (emoji_benchmark/benchmark_one_canvas)",
-        "Qharabagh, Ghofrani and Fountoulakis, LVLM-Count, 2024, arXiv:2412.00686",
+        "Fetrat Qharabagh, Ghofrani and Fountoulakis, LVLM-Count, 2024, arXiv:2412.00686; CC BY 4.0",
+        reference="mean absolute errors from 23.57 to 16.57 by dividing, GPT-4o (quoted by others)",
     ),
     DataSet(
         "fsc-147",
