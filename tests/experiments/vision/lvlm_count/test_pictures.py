@@ -4,10 +4,10 @@ import dataclasses
 import json
 
 import pytest
+from experiments.vision.lvlm_count.config import FULL, QUICK, TINY
 
 from experiments.harness.experiment import NotMeasured, Record, Trial
 from experiments.vision.lvlm_count import claims_pictures, pictures
-from experiments.vision.lvlm_count.config import FULL, QUICK, TINY
 from ntkexec.check import carry_out
 from ntkexec.errors import ExperimentError
 
