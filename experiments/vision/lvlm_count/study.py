@@ -59,7 +59,7 @@ class LvlmCountConfig:
     train_steps: int = NUM_STEPS
     band_scenes: int = 8
     folds: int = 5
-    served_pictures: int = 6
+    served_pictures: int = 4
     questions: int = 100
     endpoint: str = ""
     model: str = ""

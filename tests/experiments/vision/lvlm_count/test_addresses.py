@@ -3,12 +3,12 @@
 import dataclasses
 
 import pytest
+from experiments.vision.lvlm_count.config import FULL
 
 from experiments.files.words import LONGEST, quoted, redacted, shown
 from experiments.vision.lvlm_count import addresses, endpoint
-from experiments.vision.lvlm_count.transport import EndpointError
-from experiments.vision.lvlm_count.config import FULL
 from experiments.vision.lvlm_count.endpoint import Endpoint
+from experiments.vision.lvlm_count.transport import EndpointError
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 

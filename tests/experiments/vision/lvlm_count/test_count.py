@@ -22,9 +22,13 @@ from experiments.vision.lvlm_count import (
     scenes,
     segment,
 )
-from experiments.vision.lvlm_count.transport import EndpointError
-from experiments.vision.lvlm_count.division import object_aware_division, recursive, straight, within
+from experiments.vision.lvlm_count.division import (
+    object_aware_division,
+    recursive,
+    straight,
+)
 from experiments.vision.lvlm_count.endpoint import Endpoint
+from experiments.vision.lvlm_count.transport import EndpointError
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 
