@@ -24,6 +24,8 @@ BLUR = 0.7
 """Standard deviation, in pixels, by which icons are smoothed before they are compared."""
 CORE = 9
 """Pixels of an icon's core, at least."""
+SAME = 0.01
+"""Differences below it, of 1 between black and white, are none."""
 NEIGHBOUR, MISFIT = 4, 2.0
 """An icon is a misfit if its fourth neighbour is more than twice as far as is usual."""
 FEWEST, MOST = 2, 8
@@ -230,7 +232,7 @@ def kinds_of(looks: Appearances, *, number: int | None = None) -> Int[np.ndarray
     apart = np.minimum(apart, apart.T)
     np.fill_diagonal(apart, 0)
     near = np.partition(apart, min(NEIGHBOUR, len(looks) - 1))[:, min(NEIGHBOUR, len(looks) - 1)]
-    fits = np.flatnonzero(near <= MISFIT * np.median(near))
+    fits = np.flatnonzero(near <= MISFIT * max(SAME, np.median(near)))
     tree = linkage(squareform(apart[np.ix_(fits, fits)], checks=False), "ward")
     found = fcluster(tree, _number_of_kinds(tree) if number is None else number, "maxclust")
     _, found = np.unique(found, return_inverse=True)
@@ -245,7 +247,7 @@ def _number_of_kinds(tree: Float[np.ndarray, "m 4"]) -> int:
     """The number of clusters after which joining two costs most, relative to the cost before."""
     tried = np.arange(FEWEST, min(MOST, len(tree)) + 1)
     heights = np.concatenate([np.full(MOST, tree[0, 2]), tree[:, 2]])
-    growth = [heights[1 - kinds] / max(heights[-kinds], 1e-9) for kinds in tried]
+    growth = [heights[1 - kinds] / max(heights[-kinds], SAME) for kinds in tried]
     return int(tried[np.argmax(growth)]) if len(tried) else len(tree) + 1
 
 

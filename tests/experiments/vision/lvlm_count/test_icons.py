@@ -78,7 +78,7 @@ def test_icons_are_recognised_by_references_also_behind_a_server():
 
 
 def test_an_oracle_gives_each_count_once_and_zero_where_there_is_none():
-    assert emoji.assigned(np.array([50, 31]), np.array([30, 40, 50])).tolist() == [31, 0, 50]
+    assert emoji.assigned(np.array([50, 31]), np.array([30, 40, 50])).tolist() == [0, 31, 50]
     assert emoji.assigned(np.array([9, 31, 50]), np.array([50])).tolist() == [50]
     found = emoji.scored(np.array([3, 5]), np.array([3, 1]))
     assert found == emoji.Score(0.5, 2.0, 8**0.5)
