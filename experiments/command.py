@@ -1,7 +1,7 @@
 """`ntkexec experiment`: ports of other papers, their claims measured and judged."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,7 @@ from ntkexec import vocabulary
 from ntkexec.cli import options
 
 if TYPE_CHECKING:
-    from experiments.harness.runner import Progress, Report
+    from experiments.harness.runner import Progress
 
 app = typer.Typer(
     help="Ports of other papers: run them, measure their claims, judge them.",
@@ -22,36 +22,77 @@ app = typer.Typer(
 )
 
 
+Scale = Annotated[
+    vocabulary.Scale, typer.Option(help="How much to measure; the claims stay the same.")
+]
+Seeds = Annotated[
+    int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
+]
+FirstSeed = Annotated[
+    int, typer.Option(help="Seeds count from here; those below 100 are for pilots.")
+]
+Change = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the configuration."),
+]
+Out = Annotated[
+    Path, typer.Option(help="Folder for results; what is there already is not measured again.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(envvar="NTKEXEC_DATA", help="Folder with real data sets; see experiment data."),
+]
+
+
 @app.command("list", epilog="Example: ntkexec experiment list")
 def list_experiments(json: options.Json = False) -> None:
-    """List the experiments that are there, with their papers and numbers of claims."""
-    from experiments.harness.registry import find, slugs
+    """List the ports that are there by area, with their papers and what is expected of their claims."""
+    from experiments.harness import registry
 
-    listed = [find(slug) for slug in slugs()]
+    listed = registry.abouts()
     if json:
-        _print_json(
-            {
-                "experiments": [
-                    {
-                        "slug": e.slug,
-                        "title": e.title,
-                        "paper": {**vars(e.paper)},
-                        "scales": list(e.configs),
-                        "studies": list(e.studies),
-                        "options": dict(e.application.options) if e.application else {},
-                        "claims": [{"name": c.name, "claim": c.claim} for c in e.checks],
-                    }
-                    for e in listed
-                ]
-            }
-        )
+        _print_json({"experiments": [about.to_data() for about in listed]})
         return
-    width = max(len(e.slug) for e in listed)
-    for e in listed:
-        print(f"{e.slug:<{width}}  {e.title} ({len(e.checks)} claims)")
-        print(f"{'':<{width}}  {e.paper}")
-        for option, text in (e.application.options if e.application else {}).items():
-            print(f"{'':<{width}}    --{option}: {text}")
+    width = max(len(about.slug) for about in listed)
+    for area in dict.fromkeys(about.area for about in listed):
+        print(f"{area}:")
+        for about in listed:
+            if about.area == area:
+                print(f"  {about.slug:<{width}}  {about.title} ({len(about.expected)} claims)")
+                print(f"  {'':<{width}}  {about.paper}")
+
+
+@app.command("show", epilog="Example: ntkexec experiment show dagnn")
+def show_experiment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment of the list.")],
+    scale: Scale = "quick",
+    out: Out = Path("results"),
+    json: options.Json = False,
+) -> None:
+    """Show what a port exports and claims, and its last results, where some are stored."""
+    import importlib
+
+    from experiments.files.storage import finite
+    from experiments.harness import registry, runner, tables
+
+    experiment = registry.find(name)
+    about = experiment.about
+    exported = list(importlib.import_module(about.package).__all__)
+    config = experiment.studies.config(scale)
+    report = runner.run(experiment, config, scale=scale, out=out, measuring=False)
+    own = dict(experiment.application.options) if experiment.application else {}
+    if json:
+        found = {"exports": exported, "options": own, "page": str(about.readme)}
+        _print_json(finite({**about.to_data(), **found, "last": report.to_data()}))
+        return
+    print(f"{about.slug}: {about.title}\n  {about.paper}")
+    if about.paper.provenance == "reconstructed":
+        print("  reconstructed in substance: what fails may be our reading")
+    print(f"  from {about.package} import {', '.join(exported)}")
+    print(f"  data: {', '.join(about.data) or 'none'}; page: {about.readme}")
+    for option, words in own.items():
+        print(f"    --{option}: {words}")
+    print(f"\n{tables.claims(report)}")
 
 
 @app.command(
@@ -63,36 +104,27 @@ def run(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Experiments of the list, or 'all'.")
     ],
-    scale: Annotated[
-        vocabulary.Scale, typer.Option(help="How much to measure; the claims stay the same.")
-    ] = "quick",
-    seeds: Annotated[
-        int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
-    ] = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the configuration."),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(help="Folder for results; what is there already is not measured again.")
-    ] = Path("results"),
-    data: Annotated[
-        Path | None,
-        typer.Option(envvar="NTKEXEC_DATA", help="Folder with real data sets, a subfolder each."),
-    ] = None,
+    scale: Scale = "quick",
+    seeds: Seeds = None,
+    first_seed: FirstSeed = 100,
+    change: Change = None,
+    out: Out = Path("results"),
+    data: Data = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Experiments side by side, a process each.")] = 1,
     json: options.Json = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with tables and plots.")] = None,
 ) -> None:
     """Run experiments and judge their claims, or apply one to data of yours by its own options.
 
-    The list says which options an experiment has: ntkexec experiment run lvlm-count --image FILE
+    `experiment show NAME` says which options one has: ntkexec experiment run lvlm-count --image FILE
     --question 'How many red discs are there?' counts in a picture and judges nothing.
 
-    Exit status: 0 if no measured claim fails (undecided is no failure), 1 if one does, 2 for bad
-    input. An experiment that cannot be run keeps none of the others from running and being reported.
+    Exit status: 0 if no claim is decided otherwise than its port expects (what is undecided or not
+    measured surprises nobody), 1 if one is, 2 for bad input. An experiment that cannot be run keeps
+    none of the others from running and being reported.
     """
     from experiments.files.storage import finite, write_atomically
-    from experiments.harness import configuration, page, registry, runner
+    from experiments.harness import configuration, page, registry, runner, tables
     from ntkexec.errors import ExperimentError, NtkexecError
     from ntkexec.runtime import files
 
@@ -106,25 +138,32 @@ def run(
         return
     chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
     wanted = [registry.find(name) for name in chosen]
-    configs = [configuration.changed(e.config(scale), change or ()) for e in wanted]
+    configs = [configuration.changed(e.studies.config(scale), change or ()) for e in wanted]
     if html is not None:
         page.check_target(html)
         files.check_folder(html.parent)
-    reports, failures = [], []
+    failures: dict[str, str] = {}
+    if jobs > 1 and len(chosen) > 1:
+        given = _as_options(scale, seeds, first_seed, change, out, data)
+        failures = _measure_side_by_side(chosen, given, jobs)
+    reports = []
     with _progress() as tell:
         for experiment, config in zip(wanted, configs, strict=True):
+            if experiment.slug in failures:
+                continue
             try:
                 report = runner.run(
                     experiment,
                     config,
                     scale="custom" if change else scale,
                     num_seeds=seeds,
+                    first_seed=first_seed,
                     out=out,
                     data=data,
                     report=tell,
                 )
             except NtkexecError as error:
-                failures.append(f"{experiment.slug}: {error}")
+                failures[experiment.slug] = str(error)
                 continue
             reports.append(report)
     if html is not None and reports:
@@ -132,10 +171,73 @@ def run(
     if json and (reports or not failures):
         _print_json(finite({"experiments": [report.to_data() for report in reports]}))
     elif reports:
-        print("\n\n".join(_text(report, out) for report in reports))
+        print("\n\n".join(tables.text(report, str(out)) for report in reports))
     if failures:
-        raise ExperimentError("; ".join(failures))
-    raise typer.Exit(int(any(report.failed for report in reports)))
+        raise ExperimentError("; ".join(f"{slug}: {why}" for slug, why in failures.items()))
+    raise typer.Exit(int(any(report.surprising for report in reports)))
+
+
+@app.command(epilog="Example: ntkexec experiment readme dagnn")
+def readme(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Experiments of the list, or 'all'.")
+    ],
+    scale: Scale = "quick",
+    seeds: Seeds = None,
+    first_seed: FirstSeed = 100,
+    out: Out = Path("results"),
+) -> None:
+    """Write the tables of results in the ports' READMEs from stored results; measures nothing."""
+    from experiments.harness import readme, registry, runner
+
+    for name in registry.slugs() if names == ["all"] else names:
+        experiment = registry.find(name)
+        report = runner.run(
+            experiment,
+            experiment.studies.config(scale),
+            scale=scale,
+            num_seeds=seeds,
+            first_seed=first_seed,
+            out=out,
+            measuring=False,
+        )
+        print(readme.write_table(report))
+
+
+def _as_options(
+    scale: str,
+    seeds: int | None,
+    first_seed: int,
+    change: list[str] | None,
+    out: Path,
+    data: Path | None,
+) -> list[str]:
+    """Options of `run` again as the words that give them."""
+    given = {"--scale": scale, "--first-seed": first_seed, "--out": out.absolute()}
+    given |= {} if seeds is None else {"--seeds": seeds}
+    given |= {} if data is None else {"--data": data.absolute()}
+    words = [word for name, value in given.items() for word in (name, str(value))]
+    return [*words, *(word for field in change or () for word in ("--set", field))]
+
+
+def _measure_side_by_side(slugs: Sequence[str], given: list[str], jobs: int) -> dict[str, str]:
+    """By port, why it could not be measured; progress as of one process."""
+    from experiments.harness import jobs as side_by_side
+    from ntkexec.cli import progress
+
+    on_terminal = progress.on_terminal()
+    with progress.bar() as show:
+        done = 0
+
+        def tell(line: str) -> None:
+            nonlocal done
+            done += line.partition(": ")[0] in slugs
+            if on_terminal:
+                show(line, done, len(slugs) + 1)
+            elif not progress.quiet():
+                typer.echo(line, err=True)
+
+        return side_by_side.measure_side_by_side(slugs, given, jobs=jobs, tell=tell)
 
 
 def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
@@ -169,24 +271,6 @@ def _print_json(data: dict[str, Any]) -> None:
     import json
 
     print(json.dumps(data, allow_nan=False))
-
-
-def _text(report: "Report", out: Path) -> str:
-    """A report for a terminal: one claim, what was measured for it, and the verdict."""
-    from ntkexec.check import in_words, rendering
-
-    experiment, num = report.experiment, len(report.records)
-    lines = [
-        f"{experiment.slug}: {experiment.title}",
-        f"  {experiment.paper}",
-        f"  scale {report.scale}, {num} seed{'s' * (num != 1)}, {report.seconds:.1f} s of measuring; "
-        f"{report.reused} of {num * len(experiment.studies)} results were in {out}",
-        "",
-    ]
-    for outcome in report.outcomes:
-        verdict, claim, measured = rendering.lines(outcome)
-        lines += [verdict + claim, measured]
-    return "\n".join([*lines, "", in_words(report.outcomes)])
 
 
 @contextlib.contextmanager

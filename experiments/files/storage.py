@@ -1,9 +1,6 @@
-"""Files that are whole or absent, and names for results that change when their code does."""
+"""Files that are whole or absent: JSON and pytrees of arrays, each with a digest of itself."""
 
-import ast
-import functools
 import hashlib
-import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -130,65 +127,6 @@ def read_sealed(path: Path, **expected: Any) -> dict[str, Any] | None:
 def digest(data: Any) -> str:
     """Twelve hexadecimal digits that name plain data."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def code_digest(module: str, root: str = "experiments") -> str:
-    """A name for the code of a module and of all that it imports from `root`.
-
-    Comments, docstrings and layout do not count; what the code does cannot change without it.
-
-    Raises:
-        ExperimentError: if something is imported through a package's `__init__`, which gathers
-            claims too and is therefore not followed.
-    """
-    found: dict[str, str] = {}
-    todo = [module]
-    while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        found[name], imports = _parsed(_source(name))
-        for node in imports:
-            if isinstance(node, ast.Import):
-                todo += [a.name for a in node.names if a.name.split(".")[0] == root]
-            elif (node.module or "").split(".")[0] == root:
-                source = str(node.module)
-                if not _is_package(source):
-                    todo.append(source)
-                    continue
-                for alias in node.names:
-                    if importlib.util.find_spec(f"{source}.{alias.name}") is None:
-                        raise ExperimentError(
-                            f"{name} imports {alias.name} from the package {source}; import it "
-                            "from its module, so that its code is found"
-                        )
-                    todo.append(f"{source}.{alias.name}")
-    return digest(found)
-
-
-def _is_package(module: str) -> bool:
-    spec = importlib.util.find_spec(module)
-    return spec is not None and spec.submodule_search_locations is not None
-
-
-def _source(module: str) -> bytes:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ExperimentError(f"there is no module {module}")
-    return Path(spec.origin).read_bytes()
-
-
-@functools.cache  # by the code itself, since studies share modules
-def _parsed(source: bytes) -> tuple[str, tuple[ast.Import | ast.ImportFrom, ...]]:
-    """The syntax tree without its docstrings, as text, and the imports in it."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    nodes = ast.walk(tree)
-    return ast.dump(tree), tuple(n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)))
 
 
 def save_tree(path: Path, tree: Any, **notes: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files.storage import check_writable
-from experiments.harness.runner import Report
-from ntkexec.check import Outcome, in_words, rendering
+from experiments.harness import tables
+from experiments.harness.report import Report
+from ntkexec.check import Outcome, rendering
 from ntkexec.errors import MissingExtraError
 
 STYLE = """
@@ -47,14 +48,14 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def _experiment(report: Report) -> str:
-    experiment = report.experiment
-    rows = "\n".join(_row(outcome) for outcome in report.outcomes)
+    about = report.experiment.about
+    rows = "\n".join(_row(report, outcome) for outcome in report.outcomes)
     plots = "\n".join(_plot(outcome) for outcome in report.outcomes)
     data = report.to_data()
     settings = _table({"scale": report.scale, "seeds": len(report.records), **data["config"]})
     return (
-        f"<h1>{html.escape(experiment.title)}</h1><p>{html.escape(str(experiment.paper))}</p>"
-        f"<p>{in_words(report.outcomes)}. Measuring took {report.seconds:.1f} s.</p>"
+        f"<h1>{html.escape(about.title)}</h1><p>{html.escape(str(about.paper))}</p>"
+        f"<p>{html.escape(tables.summary(report))}. {html.escape(tables.conditions(report))}.</p>"
         f"<table><tr><th>verdict</th><th>claim</th><th>measured, with its interval</th>"
         f"<th>how, and from where the bound comes</th></tr>{rows}</table>{plots}"
         f"<details><summary>Configuration</summary>{settings}</details>"
@@ -62,14 +63,16 @@ def _experiment(report: Report) -> str:
     )
 
 
-def _row(outcome: Outcome) -> str:
+def _row(report: Report, outcome: Outcome) -> str:
     check = outcome.check
+    surprise = "<small>" + html.escape(f"{report.expected(outcome)} was expected") + "</small>"
     return (
         f"<tr>{rendering.verdict_html(outcome, tag='td')}"
         f"<td><b>{html.escape(check.name)}</b><br>{html.escape(check.claim)}<br>"
         f"<small>{html.escape(check.source)}</small></td>"
         f'<td class="{"number" if not outcome.measurement.reason else ""}">'
-        f"{html.escape(rendering.measured(outcome))}</td>"
+        f"{html.escape(tables.told(outcome))}"
+        f"{'<br>' + surprise if report.surprises(outcome) else ''}</td>"
         f"<td>{html.escape(check.how)}<br><small>{html.escape(check.bound_from)}</small></td></tr>"
     )
 

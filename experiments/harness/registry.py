@@ -1,54 +1,67 @@
-"""The experiments that are there: every package in a folder of `AREAS`."""
+"""The ports that are there: every folder of an area that holds an about.toml."""
 
 import difflib
 import importlib
-import pkgutil
+import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import experiments
-from experiments.harness.experiment import Experiment
+from experiments.harness.about import FILE, About, read_about
 from ntkexec.errors import ExperimentError
 
+if TYPE_CHECKING:
+    from experiments.harness.experiment import Experiment
+
 AREAS = ("graphs", "vision", "language", "systems")
-_ROOT = Path(experiments.__path__[0])
 
 
 def folders() -> dict[str, Path]:
-    """The folder of every experiment by its slug, in alphabetical order; imports none of them."""
-    found = {
-        module.name.replace("_", "-"): _ROOT / area / module.name
-        for area in AREAS
-        for module in pkgutil.iter_modules([str(_ROOT / area)])
-        if module.ispkg
-    }
-    return dict(sorted(found.items()))
+    """The folder of every port by its slug, by area and then by name."""
+    root = Path(experiments.__path__[0])
+    found = (path.parent for area in AREAS for path in sorted((root / area).glob(f"*/{FILE}")))
+    return {folder.name.replace("_", "-"): folder for folder in found}
 
 
 def slugs() -> tuple[str, ...]:
-    """Names of all experiments, in alphabetical order; imports none of them."""
+    """Names of all ports, by area and then by name."""
     return tuple(folders())
 
 
-def find(slug: str) -> Experiment[Any]:
-    """The experiment of that name.
+def abouts() -> tuple[About, ...]:
+    """What is known of every port without loading it, by area and then by name."""
+    return tuple(read_about(folder) for folder in folders().values())
+
+
+def about(slug: str) -> About:
+    """What is known of a port without loading it.
 
     Raises:
         ExperimentError: names those that exist.
     """
-    known = slugs()
+    known = folders()
     if slug not in known:
         near = difflib.get_close_matches(slug, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         raise ExperimentError(f"no experiment {slug!r}; {hint}")
-    folder = folders()[slug]
-    module = importlib.import_module(f"experiments.{folder.parent.name}.{folder.name}")
-    found = module.EXPERIMENT
-    if found.slug != slug:
-        raise ExperimentError(f"the folder of {slug!r} holds the experiment {found.slug!r}")
-    return found
+    return read_about(known[slug])
 
 
-def page_of(slug: str) -> Path:
-    """The README of an experiment."""
-    return folders()[slug] / "README.md"
+def find(slug: str) -> "Experiment[Any]":
+    """The port of that name, loaded.
+
+    Raises:
+        ExperimentError: names those that exist.
+    """
+    from experiments.harness.experiment import Experiment
+
+    found = about(slug)
+    application = f"{found.package}.application"
+    return Experiment(
+        found,
+        importlib.import_module(f"{found.package}.study").STUDIES,
+        importlib.import_module(f"{found.package}.claims").CLAIMS,
+        importlib.import_module(application).APPLICATION
+        if importlib.util.find_spec(application)
+        else None,
+    )

@@ -1,106 +1,221 @@
-"""Every experiment has the same shape: page, sources, checks that can fail, results that last."""
+"""Every port has the same shape: what is known of it, its page, claims that can fail, studies that run.
 
+Claims are judged on records that were measured before (`python -m tests.support.records SLUG`);
+the slow tests measure them anew.
+"""
+
+import ast
 import dataclasses
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
 
 import pytest
+from support import records
 
+import experiments
 from experiments.files.storage import finite
-from experiments.harness import page, registry, runner
+from experiments.harness import page, readme, registry, runner, stored, tables
+from experiments.harness.about import Provenance
+from experiments.harness.report import Report
 from ntkexec.errors import ExperimentError
 
 SLUGS = registry.slugs()
-SECTIONS = ("## Paper", "## What is ported", "## What was measured", "## What was not measured")
+SECTIONS = ("## Use", "## What was measured", "## What was not measured")
+ROOT = Path(experiments.__path__[0])
+DATA = Path(os.environ["NTKEXEC_DATA"]) if "NTKEXEC_DATA" in os.environ else None
+# What loads a study or judges one; a method does neither.
+HARNESS = re.compile(r"^experiments\.(harness|command)\b|\.(study|study_\w+|claims|application)$")
 
 
 @pytest.fixture(scope="module", params=SLUGS)
-def whole(request):
+def experiment(request):
     return registry.find(request.param)
 
 
-@pytest.fixture(scope="module", params=["fast", pytest.param("slow", marks=pytest.mark.slow)])
-def experiment(request, whole):
-    """The experiment; without what takes long to compile, in the default tests."""
-    if request.param == "slow":
-        return whole
-    kept = {name: s for name, s in whole.studies.items() if name not in whole.slow_studies}
-    return dataclasses.replace(whole, studies=kept, slow_studies=())
+@pytest.fixture(scope="module")
+def kept(experiment):
+    """The port's stored records."""
+    return records.read(experiment.slug)[1]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("results")
+def report(experiment, kept):
+    """The port as if its tiny run had just ended."""
+    outcomes = tuple(runner.judge(claim, kept) for claim in experiment.claims)
+    tiny = experiment.studies.tiny
+    return Report(experiment, "tiny", tiny, kept, outcomes, 1.0, 1.0, 0, stored.environment())
 
 
-@pytest.fixture(scope="module")
-def tiny(experiment, folder):
-    """A run at the tiny size, in which everything must work and nothing need hold."""
-    return runner.run(experiment, experiment.tiny, num_seeds=2, out=folder)
+def test_there_are_ports_and_a_folder_without_about_is_none():
+    assert SLUGS
+    folders = {p.parent for area in registry.AREAS for p in (ROOT / area).glob("*/__init__.py")}
+    assert {folder.name for folder in folders} == {slug.replace("-", "_") for slug in SLUGS}
 
 
-def test_the_page_names_the_paper_and_tells_what_was_and_was_not_done(whole):
-    text = registry.page_of(whole.slug).read_text()
-    for section in SECTIONS:
-        assert section in text, section
-    assert (whole.paper.arxiv or whole.paper.title) in text
-    for check in whole.checks:
-        assert f"`{check.name}`" in text, f"the page does not mention the check {check.name}"
+def test_the_page_names_paper_and_claims_and_tells_what_was_and_was_not_measured(experiment):
+    about = experiment.about
+    text = about.readme.read_text()
+    assert len(text.splitlines()) <= 60 + len(experiment.claims)  # the table is the command's
+    for part in (*SECTIONS, readme.start_of(about.slug), readme.END):
+        assert part in text, part
+    assert (about.paper.arxiv or about.paper.title) in text
+    for claim in experiment.claims:
+        assert f"`{claim.name}`" in text, f"the page does not mention the claim {claim.name}"
+    if about.paper.provenance == "reconstructed":
+        assert "reconstructed" in text.lower()
 
 
-def test_there_is_a_quick_scale_and_all_scales_have_one_type(whole):
-    assert "quick" in whole.configs
-    assert set(whole.configs) <= {"quick", "standard", "full"}
-    for config in whole.configs.values():
-        assert type(config) is type(whole.tiny)
-        assert dataclasses.is_dataclass(config)
+def test_the_page_has_an_example_of_every_exported_name(experiment):
+    text = "\n".join(_blocks(experiment.about.readme))
+    for name in _exports(experiment):
+        assert re.search(rf"\b{name}\b", text), f"no example uses {name}"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_examples_of_the_page_run(slug, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "example"}
+    for block in _blocks(registry.about(slug).readme):
+        exec(compile(block, f"{slug}/README.md", "exec"), names)
+
+
+def _blocks(path: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def _exports(experiment) -> list[str]:
+    return sys.modules[experiment.about.package].__all__
+
+
+def test_there_is_a_quick_scale_and_all_scales_have_one_type(experiment):
+    configs, tiny = experiment.studies.configs, experiment.studies.tiny
+    assert "quick" in configs
+    for config in configs.values():
+        assert type(config) is type(tiny)
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(config, dataclasses.fields(config)[0].name, 0)
 
 
-def test_the_configuration_refuses_what_makes_no_sense(whole):
+def test_the_configuration_refuses_what_makes_no_sense(experiment):
+    tiny = experiment.studies.tiny
     numbers = [
-        f.name
-        for f in dataclasses.fields(whole.tiny)
-        if type(getattr(whole.tiny, f.name)) in (int, float)
+        f.name for f in dataclasses.fields(tiny) if type(getattr(tiny, f.name)) in (int, float)
     ]
     assert numbers
     for name in numbers:
         with pytest.raises(ExperimentError, match=name):
-            dataclasses.replace(whole.tiny, **{name: -1})
+            dataclasses.replace(tiny, **{name: -1})
 
 
-def test_every_check_says_what_where_how_and_why(whole):
-    for check in whole.checks:
-        for text in (check.claim, check.source, check.how, check.bound_from):
-            assert text.strip(), check.name
-        assert check.name == check.name.lower()
-        assert " " not in check.name
+def test_every_claim_says_what_where_how_and_why(experiment):
+    assert 5 <= len(experiment.claims) <= 12
+    for claim in experiment.claims:
+        for text in (claim.claim, claim.source, claim.how, claim.bound_from):
+            assert text.strip(), claim.name
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", claim.name)
+        assert claim.provenance in get_args(Provenance)
+    assert list(experiment.about.expected) == [claim.name for claim in experiment.claims]
 
 
-def test_every_check_is_measured_or_says_why_not_and_its_broken_twin_fails(experiment, tiny):
-    for outcome in tiny.outcomes:
-        assert outcome.check.broken is not None, f"{outcome.check.name} has no broken twin"
-        twin = dataclasses.replace(outcome.check, measure=outcome.check.broken)
-        found = runner.judge(twin, tiny.records)
+def test_the_stored_records_are_those_of_this_code(experiment):
+    command = f"python -m tests.support.records {experiment.slug} --data DIR"
+    found = records.identities(experiment)
+    was = records.read(experiment.slug)[0]
+    old = sorted(name for name in found if found[name] != was.get(name))
+    assert not old, f"{', '.join(old)} changed since records were stored; run {command}"
+    assert records.path_of(experiment.slug).stat().st_size <= records.LARGEST
+
+
+def test_every_claim_is_measured_or_says_why_not_and_its_broken_twin_does_not_hold(report, kept):
+    for outcome in report.outcomes:
+        claim = outcome.check
+        assert claim.broken is not None, f"{claim.name} has no broken twin"
+        found = runner.judge(dataclasses.replace(claim, measure=claim.broken), kept)
         # Two seeds make wide intervals, in which the bound may lie; but the claim cannot hold.
         measured = outcome.verdict != "not measured"
         expected = ("fails", "undecided") if measured else ("not measured",)
-        assert found.verdict in expected, (outcome.check.name, found.measurement)
+        assert found.verdict in expected, (claim.name, found.measurement)
 
 
-def test_the_report_is_json_and_a_page_that_loads_nothing(experiment, tiny):
-    text = json.dumps(finite(tiny.to_data()), allow_nan=False)
+def test_the_report_is_json_a_table_and_a_page_that_loads_nothing(experiment, report):
+    text = json.dumps(finite(report.to_data()), allow_nan=False)
     assert json.loads(text)["experiment"] == experiment.slug
-    made = page.render([tiny])
-    for check in experiment.checks:
-        assert check.name in made
+    made, table, told = (
+        page.render([report]),
+        tables.markdown(report),
+        tables.text(report, "results"),
+    )
+    for claim in experiment.claims:
+        for shown in (made, table, told):
+            assert claim.name in shown
     for loaded in ('src="http', "<script", "<link", "url("):
         assert loaded not in made
 
 
-def test_a_second_run_measures_nothing_and_says_the_same(experiment, folder, tiny, monkeypatch):
-    # Only what could not be measured is tried again.
-    missing = sum(len(record.missing) for record in tiny.records)
+@pytest.mark.parametrize("slug", SLUGS)
+def test_methods_import_neither_harness_nor_claims(slug):
+    package = registry.about(slug).package
+    for module in _methods(package):
+        for imported in _imports(module):
+            assert not HARNESS.search(imported), f"{module} imports {imported}"
+
+
+def _methods(package: str) -> set[str]:
+    """The modules of a port that hold its method: what the package exports, and what that imports."""
+    exports = registry.about(package.rpartition(".")[2].replace("_", "-")).folder / "__init__.py"
+    calls = [n for n in ast.walk(ast.parse(exports.read_text())) if isinstance(n, ast.Call)]
+    todo = [f"{package}.{k.arg}" for call in calls for k in call.keywords]
+    assert todo, f"{package} exports nothing"
+    found: set[str] = set()
+    while todo:
+        module = todo.pop()
+        if module not in found:
+            found.add(module)
+            todo += [name for name in _imports(module) if name.startswith("experiments.")]
+    return found
+
+
+def _imports(module: str) -> set[str]:
+    path = ROOT.joinpath(*module.split(".")[1:])
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            source = str(node.module)
+            inner = (
+                ROOT.joinpath(*source.split(".")[1:]) if source.startswith("experiments") else None
+            )
+            if inner is not None and inner.is_dir():
+                found |= {f"{source}.{alias.name}" for alias in node.names}
+            else:
+                found.add(source)
+    return found
+
+
+def test_a_port_is_imported_without_its_studies_and_without_jax():
+    packages = [registry.about(slug).package for slug in SLUGS]
+    code = f"import sys, {', '.join(packages)}\nprint(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"jax", "flax", "numpy", "sklearn"} & set(loaded)
+    assert not [name for name in loaded if HARNESS.search(name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_tiny_run_measures_everything_once(slug, tmp_path, monkeypatch):
+    experiment = registry.find(slug)
+    tiny = experiment.studies.tiny
+    first = runner.run(experiment, tiny, num_seeds=2, out=tmp_path, data=DATA)
+    missing = sum(len(record.missing) for record in first.records)
     measure = runner._measure
 
     def try_again(study, config, trial):
@@ -108,6 +223,8 @@ def test_a_second_run_measures_nothing_and_says_the_same(experiment, folder, tin
         pytest.fail(f"{trial.study} was measured again: {result}")
 
     monkeypatch.setattr(runner, "_measure", try_again)
-    again = runner.run(experiment, experiment.tiny, num_seeds=2, out=folder)
-    assert again.reused == 2 * len(experiment.studies) - missing
-    assert again.records == tiny.records
+    again = runner.run(experiment, tiny, num_seeds=2, out=tmp_path, data=DATA)
+    assert again.reused == 2 * len(experiment.studies.functions) - missing
+    assert again.records == first.records
+    for name in (n for record in first.records for n in record.missing):
+        assert DATA is None or "data" in first.records[0].missing[name]

@@ -1,0 +1,1 @@
+"""Rows of the catalogue, a module for each kind of data."""

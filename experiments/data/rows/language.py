@@ -1,0 +1,5 @@
+"""Rows."""
+
+from experiments.data.catalogue import DataSet
+
+ROWS: tuple[DataSet, ...] = ()

@@ -1,0 +1,121 @@
+"""Results on disk: one folder for a study under a configuration, a code and versions; a file a seed."""
+
+import dataclasses
+import functools
+import importlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.data.catalogue import data_set
+from experiments.files.storage import digest, plain, read_sealed, write_atomically, write_sealed
+from experiments.files.words import quoted
+from experiments.harness.digest import code_digest
+from experiments.harness.experiment import Experiment
+from experiments.harness.report import FORMAT
+from experiments.harness.study import checked_result
+from ntkexec.errors import ExperimentError
+
+LONGEST = 1e12
+"""Seconds of measuring that are believed."""
+LIBRARIES = ("jax", "flax", "optax", "numpy")
+"""A result under other versions of these is another result."""
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """The installed versions of `LIBRARIES`."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def environment() -> dict[str, str]:
+    """Versions and device, which a figure cannot be cited without."""
+    return {
+        "python": platform.python_version(),
+        **versions(),
+        "device": jax.devices()[0].device_kind,
+        "machine": platform.machine(),
+    }
+
+
+def identity(experiment: Experiment[Any], study: str, config: Any) -> dict[str, Any]:
+    """All that makes a stored result this study's: nothing else is ever read in its place.
+
+    It holds the configuration, the code that the study reaches, the loaders of the data that the
+    port can use, and the versions of the libraries.
+    """
+    return {
+        "format": FORMAT,
+        "experiment": experiment.slug,
+        "study": study,
+        "config": plain(dataclasses.asdict(config)),
+        "code": code_digest(experiment.studies.functions[study]),
+        "data": {name: _reading(name) for name in experiment.about.data},
+        "versions": dict(versions()),
+    }
+
+
+def _reading(name: str) -> list[str]:
+    """Names for the code that reads a data set, in each of the forms in which it may lie."""
+    readers = [place.reader.partition(":") for place in data_set(name).places if place.reader]
+    return [
+        code_digest(getattr(importlib.import_module(f"experiments.data.{module}"), function))
+        for module, _, function in readers
+    ]
+
+
+def folder_of(out: Path, experiment: Experiment[Any], study: str, config: Any) -> Path:
+    """Where a study's results lie."""
+    return out / experiment.slug / f"{study}-{digest(identity(experiment, study, config))}"
+
+
+def describe(folder: Path, experiment: Experiment[Any], study: str, config: Any) -> None:
+    """Writes for people what a folder holds.
+
+    Raises:
+        ExperimentError: names the file that cannot be read or written.
+    """
+    found = identity(experiment, study, config)
+    described = (json.dumps(found, indent=1, sort_keys=True) + "\n").encode()
+    known = folder / "config.json"
+    try:
+        # Nothing reads it but people, whom a damaged one would mislead.
+        same = known.is_file() and known.read_bytes() == described
+    except OSError as error:
+        raise ExperimentError(f"cannot read {known}: {error.strerror}") from error
+    if not same:
+        write_atomically(known, described)
+
+
+def write_result(folder: Path, measured: Mapping[str, Any]) -> None:
+    """Stores what one study measured under one seed, atomically."""
+    write_sealed(_file(folder, measured["seed"]), {**measured, "folder": folder.name})
+
+
+def read_result(folder: Path, study: str, seed: int) -> dict[str, Any] | None:
+    """A stored result; none if there is none yet.
+
+    Raises:
+        ExperimentError: names the file, if it is damaged or another study's or seed's.
+    """
+    path = _file(folder, seed)
+    stored = read_sealed(path, format=FORMAT, folder=folder.name, study=study, seed=seed)
+    if stored is None:
+        return None
+    checked_result(stored.get("result"), path)
+    for name in ("seconds", "cpu_seconds"):
+        seconds = stored.get(name)
+        if not isinstance(seconds, int | float) or not 0 <= seconds < LONGEST:
+            raise ExperimentError(
+                f"{path} holds no result: its {name} are {quoted(seconds)}; delete it to measure anew"
+            )
+    return stored
+
+
+def _file(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}.json"
