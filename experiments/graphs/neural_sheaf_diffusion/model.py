@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from experiments.graphs.neural_sheaf_diffusion.sheaf import Sheaf, SheafLaplacian, sheaf_laplacian
+from experiments.kits.graph.features import Dense, Dropout
+from experiments.kits.graph.operators import num_nodes
 from experiments.kits.graph.segments import GraphsTuple, segment_sum
 from experiments.kits.initialisation import TORCH, Rule, zeros
 from ntkexec.errors import ExperimentError
@@ -87,13 +89,13 @@ class SheafLayer(nn.Module):
         left = self.param("left", lambda key: jnp.eye(rows))
         right = self.param("right", nn.initializers.orthogonal(), (channels, channels))
         epsilon = self.param("epsilon", nn.initializers.zeros, (rows,))
-        drop = nn.Dropout(self.dropout, deterministic=not self.train)
-        moved = jnp.einsum("ij,vjf,fg->vig", left, drop(x), right)
+        moved = Dropout(self.dropout)(x, train=self.train)
+        moved = jnp.einsum("ij,vjf,fg->vig", left, moved, right)
         parts = [sheaf_laplacian(sheaf) @ moved[:, : self.stalk]]
         if self.fixed:
-            parts.append(_fixed(graph, rows - self.stalk, self.fixed) @ moved[:, self.stalk :])
+            parts.append(_fixed(graph, len(x), self.fixed) @ moved[:, self.stalk :])
         x = (1 + jnp.tanh(epsilon))[:, None] * x - nn.elu(jnp.concatenate(parts, axis=1))
-        return (x, drop(x)), None
+        return (x, Dropout(self.dropout)(x, train=self.train)), None
 
     def _sheaf(self, seen: Float[Array, "n rows f"], graph: GraphsTuple) -> Sheaf:
         n, d = len(seen), self.stalk
@@ -180,11 +182,11 @@ class SheafDiffusion(nn.Module):
     def __call__(self, graph: GraphsTuple, *, train: bool = False) -> Float[Array, "n classes"]:
         rows = self.stalk + len(self.fixed)
         width = rows * self.channels
-        x = nn.Dropout(self.input_dropout, deterministic=not train)(jnp.asarray(graph.nodes))
-        x = nn.elu(nn.Dense(width, name="first")(x))
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        features = Dropout(self.input_dropout)(graph.nodes, train=train)
+        x = nn.elu(Dense(width, name="first")(features))
+        x = Dropout(self.dropout)(x, train=train)
         if self.second_linear:
-            x = nn.Dense(width, name="second")(x)
+            x = Dense(width, name="second")(x)
         x = x.reshape(-1, rows, self.channels)
         stack = nn.scan(
             SheafLayer,
@@ -195,7 +197,7 @@ class SheafDiffusion(nn.Module):
         )
         fields = {name: getattr(self, name) for name in _OF_LAYER}
         (x, _), _ = stack(**fields, train=train, name="layers")((x, x), graph)
-        return nn.Dense(self.classes, name="last")(x.reshape(-1, width))
+        return Dense(self.classes, name="last")(x.reshape(-1, width))
 
 
 class DiagonalSheaf(SheafDiffusion):
@@ -265,18 +267,17 @@ def layer_sheaf(model: SheafDiffusion, variables: Any, graph: GraphsTuple, layer
     _, kept = model.apply(variables, graph, mutable=["intermediates"])
     near, far = (np.asarray(kept["intermediates"]["layers"][end][0][layer]) for end in ("near", "far"))
     orthogonal = model.restriction.orthogonal and model.maps != "identity"
-    n = int(np.asarray(graph.n_node).sum())
-    return Sheaf(np.asarray(graph.senders), np.asarray(graph.receivers), near, far, n, orthogonal)
+    senders, receivers = np.asarray(graph.senders), np.asarray(graph.receivers)
+    return Sheaf(senders, receivers, near, far, num_nodes(graph), orthogonal)
 
 
-def _fixed(graph: GraphsTuple, size: int, signs: tuple[int, ...]) -> SheafLaplacian:
+def _fixed(graph: GraphsTuple, n: int, signs: tuple[int, ...]) -> SheafLaplacian:
     """The Laplacian of further rows, one sign each."""
     senders, receivers = jnp.asarray(graph.senders), jnp.asarray(graph.receivers)
-    n = jax.tree.leaves(graph.nodes)[0].shape[0]
     degrees = segment_sum(jnp.ones(len(senders)), receivers, n)
     scale = ((degrees[senders] + 1) * (degrees[receivers] + 1)) ** -0.5
-    diagonal = jnp.broadcast_to((degrees / (degrees + 1))[:, None], (n, size))
-    return SheafLaplacian(senders, receivers, diagonal, scale[:, None] * jnp.asarray(signs, scale.dtype))
+    diagonal = jnp.broadcast_to((degrees / (degrees + 1))[:, None], (n, len(signs)))
+    return SheafLaplacian(senders, receivers, diagonal, scale[:, None] * jnp.asarray(signs, scale.dtype)[None])
 
 
 def _alternating(seen: Float[Array, "n rows f"]) -> Float[Array, "n 2 f"]:
