@@ -52,6 +52,23 @@ def members(
         raise ExperimentError(f"cannot read {shown(path)}: {what}{shown(error)}") from error
 
 
+def single(path: Path) -> np.ndarray:
+    """The array of an `.npy` file.
+
+    Raises:
+        ExperimentError: names the file, if it holds none, or one of pickled objects.
+    """
+    check_regular(path)
+    try:
+        found = np.load(path, allow_pickle=False)
+    except Exception as error:
+        raise ExperimentError(f"cannot read {shown(path)}: {shown(error)}") from error
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise ExperimentError(f"{shown(path)} is an archive, and no single array")
+    return found
+
+
 def vector(array: np.ndarray, where: str, *, length: int | None = None) -> np.ndarray:
     """Whole numbers as int64, in one dimension.
 
