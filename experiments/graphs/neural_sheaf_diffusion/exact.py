@@ -126,7 +126,10 @@ def separation(config: "SheafConfig", trial: Trial) -> SeparationResult:
             ("13 rotations, C = 4, d = 2", 4, rotation_group(4), 1),
             ("13 quaternions, C = 8, d = 4", 8, quaternion_group(), 1),
         ):
-            edges, labels = _scale_free(generator, 40), generator.permutation(np.arange(40) % classes)
+            edges, labels = (
+                _scale_free(generator, 40),
+                generator.permutation(np.arange(40) % classes),
+            )
             any_scalars = generator.choice([-1, 1], (40, 1)) * generator.uniform(0.5, 2, (40, 1))
             sheaf = flat_sheaf(edges, any_scalars if group is None else group[labels])
             contrary += judge(name, sheaf, labels, channels, group is not None)
@@ -239,7 +242,9 @@ def _bipartite(
 ) -> tuple[Int[np.ndarray, "m 2"], Int[np.ndarray, " n"]]:
     """A connected bipartite graph of two equal sides, and the sides."""
     ring = np.array([(i, side + (i + shift) % side) for i in range(side) for shift in (0, 1)])
-    more = np.stack([generator.integers(side, size=side), generator.integers(side, 2 * side, side)], 1)
+    more = np.stack(
+        [generator.integers(side, size=side), generator.integers(side, 2 * side, side)], 1
+    )
     return np.unique(np.concatenate([ring, more]), axis=0), np.arange(2 * side) // side
 
 
@@ -247,6 +252,8 @@ def _scale_free(generator: np.random.Generator, n: int) -> Int[np.ndarray, "m 2"
     return np.array(nx.barabasi_albert_graph(n, 2, seed=int(generator.integers(2**31))).edges())
 
 
-def _orthogonal(generator: np.random.Generator, number: int, d: int) -> Float64[np.ndarray, "m d d"]:
+def _orthogonal(
+    generator: np.random.Generator, number: int, d: int
+) -> Float64[np.ndarray, "m d d"]:
     q, _ = np.linalg.qr(generator.normal(size=(number, d, d)))
     return q

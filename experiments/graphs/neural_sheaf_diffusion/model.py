@@ -17,7 +17,6 @@ from experiments.kits.graph.segments import GraphsTuple, segment_sum
 from experiments.kits.initialisation import TORCH, Rule, zeros
 from ntkexec.errors import ExperimentError
 
-Maps = Literal["learned", "symmetric", "identity"]
 Learner = Literal["whole", "public"]
 
 
@@ -52,12 +51,13 @@ class Restriction:
     """A kind of restriction map.
 
     Attributes:
-        numbers: how many make a map, from d.
+        constant: the numbers, from d, that make the same map everywhere: the identity, or another one
+            that carries as the identity does.
         maps: `(numbers, d)` to (E, d, d), or to (E, d) for diagonal ones.
         orthogonal: whether they are.
     """
 
-    numbers: Callable[[int], int]
+    constant: Callable[[int], np.ndarray]
     maps: Callable[[Array, int], Array]
     orthogonal: bool = False
 
@@ -73,8 +73,9 @@ class SheafLayer(nn.Module):
     fixed: tuple[int, ...]
     dropout: float
     learner: Learner
-    maps: Maps
     edge_weights: bool
+    learned: float | Array
+    asymmetric: float | Array
     train: bool
 
     @nn.compact
@@ -98,42 +99,53 @@ class SheafLayer(nn.Module):
         return (x, Dropout(self.dropout)(x, train=self.train)), None
 
     def _sheaf(self, seen: Float[Array, "n rows f"], graph: GraphsTuple) -> Sheaf:
-        n, d = len(seen), self.stalk
         senders, receivers = jnp.asarray(graph.senders), jnp.asarray(graph.receivers)
-        if self.maps == "identity":
-            ones = jnp.ones((len(senders), d), seen.dtype)
-            return Sheaf(senders, receivers, ones, ones, n)
-
-        def both(name: str, size: int, learner: Learner) -> tuple[Array, Array]:
-            """What is learned of (receiver, sender) and of (sender, receiver), for every edge.
-
-            A linear map of two nodes' features is a sum of two, so that it is applied once a node.
-            """
-            split = seen.reshape(n, -1) if learner == "whole" else _alternating(seen)
-            shape = (2, split.shape[-1], size)
-            kernel = self.param(name, nn.initializers.lecun_uniform(batch_axis=0), shape)
-            if learner == "whole":
-                own, other = split @ kernel[0], split @ kernel[1]
-            else:
-                own = jnp.einsum("vsf,sfp->vp", split, kernel)
-                # The sender's rows follow the receiver's, so an odd number of them changes places.
-                turn = seen.shape[1] % 2
-                other = jnp.einsum("vsf,sfp->vp", jnp.roll(split, turn, axis=1), kernel)
-            return own[receivers] + other[senders], own[senders] + other[receivers]
-
-        near, far = map(jnp.tanh, both("learner", self.restriction.numbers(d), self.learner))
-        if self.maps == "symmetric":
-            near = far = (near + far) / 2
-        near, far = self.restriction.maps(near, d), self.restriction.maps(far, d)
+        constant = jnp.asarray(self.restriction.constant(self.stalk), seen.dtype)
+        halves = [self._halves("learner", len(constant), self.learner, seen)]
         if self.edge_weights:
-            one, two = both("weigher", 1, "whole")
-            weights = nn.sigmoid(one) * nn.sigmoid(two)
+            halves.append(self._halves("weigher", 1, "whole", seen))
+        # Read once at each end of an edge: gathers are what takes the time.
+        own, other = (jnp.concatenate(half, axis=1) for half in zip(*halves, strict=True))
+        at_nodes, size = jnp.concatenate([own, other], axis=1), own.shape[1]
+        here, there = at_nodes[receivers], at_nodes[senders]
+        near, far = here[:, :size] + there[:, size:], there[:, :size] + here[:, size:]
+        weights = (nn.sigmoid(near[:, -1]) * nn.sigmoid(far[:, -1])) ** self.learned
+        near, far = (jnp.tanh(end[:, : len(constant)]) for end in (near, far))
+        common, apart = (near + far) / 2, self.asymmetric * (near - far) / 2
+        near, far = (
+            self.restriction.maps(
+                self.learned * numbers + (1 - self.learned) * constant[None], self.stalk
+            )
+            for numbers in (common + apart, common - apart)
+        )
+        if self.edge_weights:
             weights = weights.reshape(-1, *(1,) * (near.ndim - 1))
             near, far = weights * near, weights * far
-        return Sheaf(senders, receivers, near, far, n, self.restriction.orthogonal)
+        return Sheaf(senders, receivers, near, far, len(seen), self.restriction.orthogonal)
+
+    def _halves(
+        self, name: str, size: int, learner: Learner, seen: Float[Array, "n rows f"]
+    ) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
+        """A linear map of two nodes' features is a sum of two: of the first node's and the second's."""
+        if learner == "whole":
+            flat = seen.reshape(len(seen), -1)
+            kernel = self.param(name, nn.initializers.normal(), (2, flat.shape[1], size))
+            return flat @ kernel[0], flat @ kernel[1]
+        # Sums of the rows at even and at odd places of the two stalks laid one below the other; an odd
+        # number of rows makes the second node's change places.
+        sums = jnp.stack([seen[:, 0::2].sum(1), seen[:, 1::2].sum(1)], axis=1)
+        kernel = self.param(name, nn.initializers.normal(), (2, seen.shape[2], size))
+        turned = jnp.roll(sums, seen.shape[1] % 2, axis=1)
+        return (
+            jnp.einsum("vsf,sfp->vp", sums, kernel),
+            jnp.einsum("vsf,sfp->vp", turned, kernel),
+        )
 
 
-_OF_LAYER = ("restriction", "stalk", "fixed", "dropout", "learner", "maps", "edge_weights")
+_OF_LAYER = (
+    *("restriction", "stalk", "fixed", "dropout"),
+    *("learner", "edge_weights", "learned", "asymmetric"),
+)
 
 
 class SheafDiffusion(nn.Module):
@@ -157,9 +169,9 @@ class SheafDiffusion(nn.Module):
         learner: `whole` sees the features of both nodes. `public`, as the public code's sparse
             learner, adds up every other row of the two stalks laid one below the other: with an even
             number of rows it cannot tell the two nodes apart, and both ends get the same map.
-        maps: `learned`, or one of two ablations: `symmetric`, both ends have the same; `identity`,
-            the graph's own Laplacian in every dimension.
         edge_weights: each edge's maps are times a learned number, the same at both ends.
+        learned: 1; at 0 the sheaf is constant, and diffusion is that of the graph's own Laplacian.
+        asymmetric: 1; at 0 both ends of an edge have the same map.
 
     Source: Section 4 of arXiv:2202.04579 and the public code. Unlike there, the root of D + I has its
     exact derivative, so that nothing random is added to it in training.
@@ -175,8 +187,9 @@ class SheafDiffusion(nn.Module):
     input_dropout: float = 0.0
     second_linear: bool = False
     learner: Learner = "whole"
-    maps: Maps = "learned"
     edge_weights: bool = False
+    learned: float | Array = 1.0
+    asymmetric: float | Array = 1.0
 
     @nn.compact
     def __call__(self, graph: GraphsTuple, *, train: bool = False) -> Float[Array, "n classes"]:
@@ -203,7 +216,7 @@ class SheafDiffusion(nn.Module):
 class DiagonalSheaf(SheafDiffusion):
     """Sheaf diffusion with diagonal maps."""
 
-    restriction: ClassVar = Restriction(lambda d: d, lambda numbers, d: numbers)
+    restriction: ClassVar = Restriction(np.ones, lambda numbers, d: numbers)
 
 
 class BundleSheaf(SheafDiffusion):
@@ -221,13 +234,19 @@ class BundleSheaf(SheafDiffusion):
     def restriction(self) -> Restriction:  # type: ignore[override]
         if self.orthogonal not in ORTHOGONAL:
             raise ExperimentError(f"{self.orthogonal!r} is none of {', '.join(ORTHOGONAL)}")
-        return Restriction(lambda d: d * (d - 1) // 2, ORTHOGONAL[self.orthogonal], True)
+        return Restriction(_no_turn, ORTHOGONAL[self.orthogonal], True)
 
 
 class GeneralSheaf(SheafDiffusion):
     """Sheaf diffusion with any maps."""
 
-    restriction: ClassVar = Restriction(lambda d: d * d, lambda numbers, d: numbers.reshape(-1, d, d))
+    restriction: ClassVar = Restriction(
+        lambda d: np.eye(d).reshape(-1), lambda numbers, d: numbers.reshape(-1, d, d)
+    )
+
+
+def _no_turn(d: int) -> np.ndarray:
+    return np.zeros(d * (d - 1) // 2)
 
 
 def _identity(generator: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
@@ -265,10 +284,11 @@ def layer_sheaf(model: SheafDiffusion, variables: Any, graph: GraphsTuple, layer
     if not 0 <= layer < model.layers:
         raise ExperimentError(f"layer {layer} is none of 0 to {model.layers - 1}")
     _, kept = model.apply(variables, graph, mutable=["intermediates"])
-    near, far = (np.asarray(kept["intermediates"]["layers"][end][0][layer]) for end in ("near", "far"))
-    orthogonal = model.restriction.orthogonal and model.maps != "identity"
+    near, far = (
+        np.asarray(kept["intermediates"]["layers"][end][0][layer]) for end in ("near", "far")
+    )
     senders, receivers = np.asarray(graph.senders), np.asarray(graph.receivers)
-    return Sheaf(senders, receivers, near, far, num_nodes(graph), orthogonal)
+    return Sheaf(senders, receivers, near, far, num_nodes(graph), model.restriction.orthogonal)
 
 
 def _fixed(graph: GraphsTuple, n: int, signs: tuple[int, ...]) -> SheafLaplacian:
@@ -277,12 +297,9 @@ def _fixed(graph: GraphsTuple, n: int, signs: tuple[int, ...]) -> SheafLaplacian
     degrees = segment_sum(jnp.ones(len(senders)), receivers, n)
     scale = ((degrees[senders] + 1) * (degrees[receivers] + 1)) ** -0.5
     diagonal = jnp.broadcast_to((degrees / (degrees + 1))[:, None], (n, len(signs)))
-    return SheafLaplacian(senders, receivers, diagonal, scale[:, None] * jnp.asarray(signs, scale.dtype)[None])
-
-
-def _alternating(seen: Float[Array, "n rows f"]) -> Float[Array, "n 2 f"]:
-    """Sums of the rows at even and at odd places."""
-    return jnp.stack([seen[:, 0::2].sum(1), seen[:, 1::2].sum(1)], axis=1)
+    return SheafLaplacian(
+        senders, receivers, diagonal, scale[:, None] * jnp.asarray(signs, scale.dtype)[None]
+    )
 
 
 def _below(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"]:

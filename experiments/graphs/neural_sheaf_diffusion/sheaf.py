@@ -6,6 +6,7 @@ harmonic where the two ends of every edge agree on it.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -159,7 +160,7 @@ def transport(sheaf: Sheaf, path: Sequence[int]) -> Float64[np.ndarray, "d d"]:
         ExperimentError: names the first step that is no edge.
     """
     carried = np.eye(sheaf.stalk)
-    for u, v in zip(path, path[1:], strict=False):
+    for u, v in itertools.pairwise(path):
         edge = np.flatnonzero((np.asarray(sheaf.senders) == u) & (np.asarray(sheaf.receivers) == v))
         if not edge.size:
             raise ExperimentError(f"the path steps from {u} to {v}, and there is no such edge")
@@ -273,9 +274,7 @@ def _inverse_root_of_blocks(blocks: Float[Array, "n d d"]) -> Float[Array, "n d 
 
 
 @_inverse_root_of_blocks.defjvp
-def _inverse_root_derivative(
-    primals: tuple[Array], tangents: tuple[Array]
-) -> tuple[Array, Array]:
+def _inverse_root_derivative(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     """From S S = A^-1: also where eigenvalues are equal, at which those of `eigh` are infinite."""
     roots, vectors = _eigen(primals[0])
     squares = roots**2

@@ -21,6 +21,8 @@ from experiments.harness.configuration import check_types, require
 from experiments.harness.study import Studies, Trial
 from experiments.kits.graph.baselines import GCN, MLP
 from experiments.kits.graph.operators import normalised
+from experiments.kits.graph.padding import padded
+from experiments.kits.graph.segments import GraphsTuple
 from experiments.kits.nodes.fitting import Fitted, fit, graph_of
 from experiments.kits.nodes.generators import contextual_sbm
 
@@ -42,15 +44,15 @@ class SheafConfig:
 
     graphs: int = 4
     draws: int = 60
-    nodes: int = 300
+    nodes: int = 200
     classes: int = 4
     features: int = 16
     degree: float = 6.0
     homophily: float = 0.1
-    signal: float = 1.0
+    signal: float = 0.7
     shallow: int = 2
-    deep: int = 16
-    steps: int = 150
+    deep: int = 8
+    steps: int = 120
     sets: tuple[str, ...] = ("texas", "wisconsin")
     splits: int = 2
     epochs: int = 500
@@ -65,7 +67,7 @@ class SheafConfig:
             nodes=self.nodes > 0,
             classes=self.classes > 1,
             features=self.features > 0,
-            degree=self.degree > 0,
+            degree=0 < self.degree <= self.nodes / 4,
             homophily=0 <= self.homophily <= 1,
             signal=self.signal >= 0,
             shallow=self.shallow > 0,
@@ -136,22 +138,28 @@ def depth(config: SheafConfig, trial: Trial) -> DepthResult:
         signal=config.signal,
         validation=config.nodes // 4,
     )
-    graph, split = graph_of(data), data.splits[0]
-    found: dict[str, dict[str, float]] = {"shallow": {}, "deep": {}}
+    graph, room = graph_of(data), round(0.6 * config.degree * config.nodes) * 2
+    found: dict[str, dict[str, float]] = {}
     for name, layers in (("shallow", config.shallow), ("deep", config.deep)):
         bundle = BundleSheaf(config.classes, stalk=2, channels=8, layers=layers, dropout=0.2)
-        models: dict[str, nn.Module] = {
-            "sheaf": bundle,
-            "identity": bundle.clone(maps="identity"),
-            "gcn": GCN(config.classes, hidden=16, layers=layers, dropout=0.2),
+        gcn = GCN(config.classes, hidden=16, layers=layers, dropout=0.2)
+        mlp = MLP(config.classes, hidden=16, dropout=0.2)
+        models: dict[str, tuple[nn.Module, dict[str, float]]] = {
+            "sheaf": (bundle, {"learned": 1.0, "asymmetric": 1.0}),
+            "identity": (bundle, {"learned": 0.0, "asymmetric": 1.0}),
+            "symmetric": (bundle, {"learned": 1.0, "asymmetric": 0.0}),
+            "gcn": (gcn, {}),
+            **({"mlp": (mlp, {})} if name == "shallow" else {}),
         }
-        if name == "shallow":
-            models["mlp"] = MLP(config.classes, hidden=16, dropout=0.2)
-        for kind, model in models.items():
-            trial.report(f"{kind}, {layers} layers", len(found[name]), len(models))
-            fitted = _fitted(model, graph, data, split, trial, steps=config.steps)
+        found[name] = {}
+        for done, (kind, (model, fields)) in enumerate(models.items()):
+            trial.report(f"{kind}, {layers} layers", done, len(models))
+            fitted = _fitted(
+                model, graph, data, data.splits[0], trial, room=room, fields=fields,
+                steps=config.steps,
+            )  # fmt: skip
             found[name][kind] = fitted.test
-            if kind == "sheaf" and name == "shallow":
+            if (name, kind) == ("deep", "sheaf"):
                 told = sheaf_report(layer_sheaf(bundle, fitted.variables, graph, layers - 1))
     return {
         "shallow": found["shallow"],
@@ -206,15 +214,31 @@ def published(config: SheafConfig, trial: Trial) -> PublishedResult:
 
 
 def _fitted(
-    model: nn.Module, graph: Any, data: NodeData, split: Split, trial: Trial, **options: Any
+    model: nn.Module,
+    graph: GraphsTuple,
+    data: NodeData,
+    split: Split,
+    trial: Trial,
+    *,
+    room: int = 0,
+    **options: Any,
 ) -> Fitted:
-    """All models of a seed begin with the same draws; only GCN reads normalised edges."""
+    """All models of a seed begin with the same draws; only GCN reads normalised edges.
+
+    With `room` for directed edges, graphs of one size share a program, whatever their edges.
+    """
+    labels = data.labels
     if isinstance(model, GCN):
         graph = normalised(graph)
-    rules = {"rules": RULES} if isinstance(model, SheafDiffusion) else {}
-    return fit(
-        model, graph, data.labels, split, generator=trial.generator, **rules, **options
-    )
+    if isinstance(model, SheafDiffusion):
+        options["rules"] = RULES
+    if room:
+        graph = padded(graph, len(labels) + 1, room).graph
+        labels = np.append(labels, -1)
+        split = Split(
+            *(np.append(part, False) for part in (split.train, split.validation, split.test))
+        )
+    return fit(model, graph, labels, split, generator=trial.generator, **options)
 
 
 QUICK = SheafConfig()

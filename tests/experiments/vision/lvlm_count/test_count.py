@@ -23,7 +23,12 @@ from experiments.vision.lvlm_count import (
     segment,
 )
 from experiments.vision.lvlm_count.transport import EndpointError
-from experiments.vision.lvlm_count.division import object_aware_division, recursive, straight, within
+from experiments.vision.lvlm_count.division import (
+    object_aware_division,
+    recursive,
+    straight,
+    within,
+)
 from experiments.vision.lvlm_count.endpoint import Endpoint
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError

@@ -51,7 +51,9 @@ def test_the_budget_tells_the_stages_apart():
     counted = pipeline.count(scene.image, "red", Short())
     parts = len(counted.regions)
     assert parts > 1
-    assert pipeline.error_budget(counted, scene.objects) == pipeline.ErrorBudget(0, 0, -parts, -parts, -1)
+    assert pipeline.error_budget(counted, scene.objects) == pipeline.ErrorBudget(
+        0, 0, -parts, -parts, -1
+    )
     # A segmenter that sees five of them: what it missed may lie in no part, and is not counted.
     seen = np.where(scene.objects <= 5, scene.objects, 0)
     counted = pipeline.count(scene.image, "red", Short(), segmenter=lambda image, target: seen)
