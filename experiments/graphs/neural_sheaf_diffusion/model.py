@@ -22,7 +22,7 @@ Learner = Literal["whole", "public"]
 
 def householder(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"]:
     """Products of d reflections, the j-th along a vector that is 0 before entry j and 1 there."""
-    return _product_of_reflections(_below(parameters, d) + jnp.eye(d))
+    return _product_of_reflections(_below(parameters, d) + jnp.eye(d)[None])
 
 
 def cayley(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"]:
@@ -95,17 +95,23 @@ class SheafLayer(nn.Module):
         parts = [sheaf_laplacian(sheaf) @ moved[:, : self.stalk]]
         if self.fixed:
             parts.append(_fixed(graph, len(x), self.fixed) @ moved[:, self.stalk :])
-        x = (1 + jnp.tanh(epsilon))[:, None] * x - nn.elu(jnp.concatenate(parts, axis=1))
+        x = (1 + jnp.tanh(epsilon))[None, :, None] * x - nn.elu(jnp.concatenate(parts, axis=1))
         return (x, Dropout(self.dropout)(x, train=self.train)), None
 
     def _sheaf(self, seen: Float[Array, "n rows f"], graph: GraphsTuple) -> Sheaf:
         senders, receivers = jnp.asarray(graph.senders), jnp.asarray(graph.receivers)
         constant = jnp.asarray(self.restriction.constant(self.stalk), seen.dtype)
-        halves = [self._halves("learner", len(constant), self.learner, seen)]
+        rows, channels = seen.shape[1:]
+        each = channels if self.learner == "public" else rows * channels
+        kernel = self.param("learner", nn.initializers.normal(), (2, each, len(constant)))
+        own, other = halves(kernel, self.learner, seen)
         if self.edge_weights:
-            halves.append(self._halves("weigher", 1, "whole", seen))
+            kernel = self.param("weigher", nn.initializers.normal(), (2, rows * channels, 1))
+            more = halves(kernel, "whole", seen)
+            own, other = (
+                jnp.concatenate(two, axis=1) for two in zip((own, other), more, strict=True)
+            )
         # Read once at each end of an edge: gathers are what takes the time.
-        own, other = (jnp.concatenate(half, axis=1) for half in zip(*halves, strict=True))
         at_nodes, size = jnp.concatenate([own, other], axis=1), own.shape[1]
         here, there = at_nodes[receivers], at_nodes[senders]
         near, far = here[:, :size] + there[:, size:], there[:, :size] + here[:, size:]
@@ -123,23 +129,25 @@ class SheafLayer(nn.Module):
             near, far = weights * near, weights * far
         return Sheaf(senders, receivers, near, far, len(seen), self.restriction.orthogonal)
 
-    def _halves(
-        self, name: str, size: int, learner: Learner, seen: Float[Array, "n rows f"]
-    ) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
-        """A linear map of two nodes' features is a sum of two: of the first node's and the second's."""
-        if learner == "whole":
-            flat = seen.reshape(len(seen), -1)
-            kernel = self.param(name, nn.initializers.normal(), (2, flat.shape[1], size))
-            return flat @ kernel[0], flat @ kernel[1]
-        # Sums of the rows at even and at odd places of the two stalks laid one below the other; an odd
-        # number of rows makes the second node's change places.
-        sums = jnp.stack([seen[:, 0::2].sum(1), seen[:, 1::2].sum(1)], axis=1)
-        kernel = self.param(name, nn.initializers.normal(), (2, seen.shape[2], size))
-        turned = jnp.roll(sums, seen.shape[1] % 2, axis=1)
-        return (
-            jnp.einsum("vsf,sfp->vp", sums, kernel),
-            jnp.einsum("vsf,sfp->vp", turned, kernel),
-        )
+
+def halves(
+    kernel: Float[Array, "2 k size"], learner: Learner, seen: Float[Array, "n rows f"]
+) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
+    """A linear map of two nodes' features as a sum of two: of the first node's and the second's.
+
+    Args:
+        kernel: for `whole`, of all features of each node; for `public`, of rows at even and at odd
+            places of the two stalks laid one below the other.
+        learner: which of the two.
+        seen: the features.
+    """
+    if learner == "whole":
+        flat = seen.reshape(len(seen), -1)
+        return flat @ kernel[0], flat @ kernel[1]
+    sums = jnp.stack([seen[:, 0::2].sum(1), seen[:, 1::2].sum(1)], axis=1)
+    # An odd number of rows makes the second node's change places.
+    turned = jnp.roll(sums, seen.shape[1] % 2, axis=1)
+    return jnp.einsum("vsf,sfp->vp", sums, kernel), jnp.einsum("vsf,sfp->vp", turned, kernel)
 
 
 _OF_LAYER = (

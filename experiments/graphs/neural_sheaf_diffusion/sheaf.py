@@ -256,7 +256,7 @@ def _applied(blocks: Float[Array, "m *d"], x: Float[Array, "m d f"]) -> Float[Ar
 def _inverse_root(diagonal: Float[Array, "n *d"], added: float) -> Float[Array, "n *d"]:
     """(D + added)^(-1/2), zero on D's null space where nothing is added."""
     if diagonal.ndim == 3:
-        return _inverse_root_of_blocks(diagonal + added * jnp.eye(diagonal.shape[-1]))
+        return _inverse_root_of_blocks(diagonal + added * jnp.eye(diagonal.shape[-1])[None])
     there = diagonal + added > _ZERO
     return jnp.where(there, jnp.where(there, diagonal + added, 1.0) ** -0.5, 0.0)
 

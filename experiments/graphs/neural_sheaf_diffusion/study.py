@@ -109,9 +109,8 @@ SETTINGS: Mapping[str, Setting] = {
                           input_dropout=0.7, second_linear=True, fixed=(1,)),
     "squirrel": _setting(BundleSheaf, 0.01, 1.122e-4, "accuracy", stalk=3, channels=32, layers=5,
                          input_dropout=0.7, second_linear=True, fixed=(1,)),
-    # The public code has no settings for these two; ours, near its others.
+    # The public code has none for this set.
     "actor": _setting(DiagonalSheaf, 0.01, 5e-3, stalk=3, channels=16, layers=2, dropout=0.5),
-    "cora": _setting(DiagonalSheaf, 0.01, 5e-3, stalk=3, channels=16, layers=2, dropout=0.7),
 }  # fmt: skip
 """As the public code's scripts have it, which decay the learner by a number of its own on Cornell and
 Chameleon; here all parameters have the same."""
@@ -138,7 +137,7 @@ def depth(config: SheafConfig, trial: Trial) -> DepthResult:
         signal=config.signal,
         validation=config.nodes // 4,
     )
-    graph, room = graph_of(data), round(0.6 * config.degree * config.nodes) * 2
+    graph, room = graph_of(data), round((1.3 * config.degree + 1) * config.nodes)
     found: dict[str, dict[str, float]] = {}
     for name, layers in (("shallow", config.shallow), ("deep", config.deep)):
         bundle = BundleSheaf(config.classes, stalk=2, channels=8, layers=layers, dropout=0.2)
