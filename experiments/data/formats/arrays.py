@@ -31,7 +31,8 @@ def members(
     check_regular(path)
     key = ""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ExperimentError(f"{shown(path)} is no .npz archive, but a single array")
             there = set(archive.files)
@@ -60,12 +61,11 @@ def single(path: Path) -> np.ndarray:
     """
     check_regular(path)
     try:
-        found = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            found = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:
+        # As above.
         raise ExperimentError(f"cannot read {shown(path)}: {shown(error)}") from error
-    if not isinstance(found, np.ndarray):
-        found.close()
-        raise ExperimentError(f"{shown(path)} is an archive, and no single array")
     return found
 
 

@@ -1,5 +1,6 @@
 """Geom-GCN's dumps: a line of text for each node, a line for each link, ten files of splits."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,7 @@ def read(folder: Path, name: str, key: str = "") -> NodeData:
 def _nodes(path: Path) -> tuple[np.ndarray, list[bytes], np.ndarray]:
     """Numbers, words of features, and labels, of the lines after the first."""
     numbers, rows, labels = [], [], []
-    for place, line in enumerate(content(path).splitlines()[1:], 2):
-        parts = line.split(b"\t")
-        if len(parts) != 3:
-            raise ExperimentError(
-                f"{shown(path)}, line {place}: {quoted(line, 60)} is no node, features and label "
-                f"between tabs"
-            )
+    for place, parts in _lines(path, 3, "no node, features and label between tabs"):
         numbers.append(_number(parts[0], path, place))
         rows.append(parts[1].strip())
         labels.append(_number(parts[2], path, place))
@@ -70,14 +65,20 @@ def _nodes(path: Path) -> tuple[np.ndarray, list[bytes], np.ndarray]:
 
 def _links(path: Path) -> np.ndarray:
     found = []
-    for place, line in enumerate(content(path).splitlines()[1:], 2):
-        parts = line.split(b"\t")
-        if len(parts) != 2:
-            raise ExperimentError(
-                f"{shown(path)}, line {place}: {quoted(line, 60)} is no pair of nodes"
-            )
+    for place, parts in _lines(path, 2, "no pair of nodes between tabs"):
         found.append([_number(part, path, place) for part in parts])
     return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _lines(path: Path, width: int, what: str) -> Iterator[tuple[int, list[bytes]]]:
+    """Number and parts of each line after the first, which names what the others hold."""
+    for place, line in enumerate(content(path).splitlines() or [b""], 1):
+        parts = line.split(b"\t")
+        if len(parts) != width or (place == 1 and parts[0] != b"node_id"):
+            fits = "not the names of columns" if place == 1 else what
+            raise ExperimentError(f"{shown(path)}, line {place}: {quoted(line, 60)} is {fits}")
+        if place > 1:
+            yield place, parts
 
 
 def _number(word: bytes, path: Path, place: int) -> int:

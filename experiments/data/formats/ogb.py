@@ -33,11 +33,9 @@ def read(folder: Path, name: str, key: str = "") -> NodeData:
     """
     path = _file(folder / "raw/node-label.csv")
     column = _table(path, np.float64)
-    if column.shape[1] != 1 or not np.isin(column[~np.isnan(column)] % 1, 0).all():
-        raise ExperimentError(f"{shown(path)} must hold one whole number or nothing for each node")
     labels = np.where(np.isnan(column), -1, column)[:, 0]
-    if np.abs(labels).max(initial=0) >= 2**53:
-        raise ExperimentError(f"{shown(path)} holds a number that is no class")
+    if column.shape[1] != 1 or not (np.abs(labels) < 2**53).all() or (labels % 1).any():
+        raise ExperimentError(f"{shown(path)} must hold one whole number or nan for each node")
     labels = arrays.classes(labels.astype(np.int64), shown(path))
     number = len(labels)
     path = _file(folder / "raw/node-feat.csv")

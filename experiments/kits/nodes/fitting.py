@@ -96,6 +96,8 @@ def graph_of(data: NodeData, *, rows: Literal["raw", "sum", "norm"] = "raw") -> 
     from scipy import sparse
 
     matrix = data.features
+    if sparse.issparse(matrix):
+        matrix = sparse.csr_array(matrix)  # of a csr_matrix, ** is a matrix power
     if rows != "raw":
         power = 1 if rows == "sum" else 2
         sums = np.asarray((abs(matrix) ** power).sum(1), np.float64).reshape(-1)
