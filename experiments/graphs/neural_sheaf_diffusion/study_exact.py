@@ -27,11 +27,8 @@ if TYPE_CHECKING:
 
 
 class LimitResult(TypedDict):
-    """Largest deviations from what the spectrum, gauges and the limit must be."""
+    """Largest deviations; see `limit`."""
 
-    spectrum: float
-    gauge: float
-    rate: float
     deviation: float
     deviation_elsewhere: float
 
@@ -43,45 +40,35 @@ def limit(config: "SheafConfig", trial: Trial) -> LimitResult:
     """
     from scipy.linalg import expm
 
-    generator = trial.generator
-    found: dict[str, list[float]] = {"spectrum": [], "gauge": [], "rate": [], "elsewhere": []}
+    generator, n = trial.generator, 10
+    deviations, elsewhere = [], []
     for draw in range(config.graphs):
-        edges, n = _connected(generator, 10), 10
-        d, num_edges = 1 + draw % 3, len(edges)
-        at_nodes = _orthogonal(generator, n, d)
-        ends = generator.normal(size=(2, num_edges, d, d))
-        sheaves = [flat_sheaf(edges, at_nodes), sheaf_on(edges, *ends, num_nodes=n)]
-        turned, mixed = _orthogonal(generator, num_edges, d), _orthogonal(generator, n, d)
+        edges, d = _connected(generator, n), 1 + draw % 3
+        m = len(edges)
+        at_nodes, mixed = _orthogonal(generator, n, d), _orthogonal(generator, n, d)
+        turned, ends = _orthogonal(generator, m, d), generator.normal(size=(2, m, d, d))
         x = generator.normal(size=(n, d, 2))
-        for sheaf in sheaves:
-            laplacian = dense_laplacian(sheaf, how="normalised")
-            space = harmonic_space(sheaf)
+        constant = harmonic_space(flat_sheaf(edges, np.ones((n, d))))
+        for sheaf in (flat_sheaf(edges, at_nodes), sheaf_on(edges, *ends, num_nodes=n)):
+            laplacian, space = dense_laplacian(sheaf, how="normalised"), harmonic_space(sheaf)
             values = space.eigenvalues
-            found["spectrum"].append(max(0.0, -values[0], values[-1] - 2))
-            once = np.arange(num_edges)
-            near, far = sheaf.near[once], sheaf.far[once]
-            other = sheaf_on(
+            first, second = sheaf.far[:m], sheaf.near[:m]
+            gauged = sheaf_on(
                 edges,
-                turned @ far @ mixed[edges[:, 0]],
-                turned @ near @ mixed[edges[:, 1]],
+                turned @ first @ mixed[edges[:, 0]],
+                turned @ second @ mixed[edges[:, 1]],
                 num_nodes=n,
             )
-            there = harmonic_space(other).eigenvalues
-            found["gauge"].append(float(np.abs(there - values).max()))
-            constant = harmonic_space(flat_sheaf(edges, np.ones((n, d))))
+            change = np.abs(harmonic_space(gauged).eigenvalues - values).max()
+            deviations += [-values[0], values[-1] - 2, change]
             for time in (1.0, 4.0, 16.0):
                 later = (expm(-time * laplacian) @ x.reshape(n * d, 2)).reshape(x.shape)
-                allowed = np.exp(-time * space.gap)
-                for name, which in (("rate", space), ("elsewhere", constant)):
-                    distance = np.linalg.norm(later - which.project(x)) / np.linalg.norm(x)
-                    found[name].append(max(0.0, distance - allowed))
-    worst = {name: max(values) for name, values in found.items()}
+                for distances, limits in ((deviations, space), (elsewhere, constant)):
+                    distance = np.linalg.norm(later - limits.project(x)) / np.linalg.norm(x)
+                    distances.append(distance - np.exp(-time * space.gap))
     return {
-        "spectrum": worst["spectrum"],
-        "gauge": worst["gauge"],
-        "rate": worst["rate"],
-        "deviation": max(worst["spectrum"], worst["gauge"], worst["rate"]),
-        "deviation_elsewhere": worst["elsewhere"],
+        "deviation": float(max(0.0, *deviations)),
+        "deviation_elsewhere": float(max(0.0, *elsewhere)),
     }
 
 
@@ -199,10 +186,8 @@ def _layer(
 
 
 class SymmetryResult(TypedDict):
-    """Largest change of a learner's map when its two nodes change places, by rows of a stalk."""
+    """Change of a learner's map when its two nodes change places; see `symmetry`."""
 
-    public: dict[str, float]
-    whole: dict[str, float]
     even: float
     odd: float
 
@@ -210,23 +195,20 @@ class SymmetryResult(TypedDict):
 def symmetry(config: "SheafConfig", trial: Trial) -> SymmetryResult:
     """The public sparse learner as it is wired: does it tell an edge's two nodes apart?
 
-    `even` is its largest change over even numbers of rows, `odd` its smallest over odd ones.
+    `even` is its largest change over even numbers of rows in a stalk, `odd` its smallest over odd ones.
     """
-    generator = trial.generator
-    public, whole, channels = {}, {}, 16
+    generator, channels = trial.generator, 16
+    changes: dict[int, float] = {}
     for rows in range(2, 8):
         pair = generator.normal(size=(2, 100, rows * channels))
-        weights = generator.uniform(-1, 1, (2 * channels, rows)) / np.sqrt(2 * channels)
-        dense = generator.uniform(-1, 1, (2 * rows * channels, rows)) / np.sqrt(2 * rows * channels)
-        laid = [np.concatenate([a, b], axis=1) for a, b in (pair, pair[::-1])]
-        summed = [both.reshape(100, rows, 2 * channels).sum(1) for both in laid]
-        one, two = (np.tanh(both @ weights) for both in summed)
-        public[str(rows)] = float(np.abs(one - two).max())
-        one, two = (np.tanh(both @ dense) for both in laid)
-        whole[str(rows)] = float(np.abs(one - two).max())
-    even = max(public[rows] for rows in ("2", "4", "6"))
-    odd = min(public[rows] for rows in ("3", "5", "7"))
-    return {"public": public, "whole": whole, "even": even, "odd": odd}
+        weights = generator.normal(size=(2 * channels, rows)) / np.sqrt(2 * channels)
+        laid = [np.concatenate(nodes, axis=1) for nodes in (pair, pair[::-1])]
+        one, two = (np.tanh(x.reshape(100, rows, 2 * channels).sum(1) @ weights) for x in laid)
+        changes[rows] = float(np.abs(one - two).max())
+    return {
+        "even": max(change for rows, change in changes.items() if rows % 2 == 0),
+        "odd": min(change for rows, change in changes.items() if rows % 2),
+    }
 
 
 def _connected(generator: np.random.Generator, n: int) -> Int[np.ndarray, "m 2"]:
