@@ -180,6 +180,28 @@ def _methods(package: str) -> set[str]:
     return found
 
 
+# From the ground up: what comes later is imported by nothing that comes before.
+ROOMS = ("lazy", "files", "data", "kits", "harness", "ports", "command")
+
+
+def test_imports_between_the_folders_go_down_only_and_to_no_studies_of_another_port():
+    for path in ROOT.rglob("*.py"):
+        parts = ("experiments", *path.relative_to(ROOT).with_suffix("").parts)
+        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        for imported in _imports(module):
+            if not imported.startswith("experiments."):
+                continue
+            below, above = _room(imported), _room(module)
+            assert ROOMS.index(below) <= ROOMS.index(above), f"{module} imports {imported}"
+            if below == above == "ports" and imported.split(".")[2] != module.split(".")[2]:
+                assert not HARNESS.search(imported), f"{module} imports {imported}"
+
+
+def _room(module: str) -> str:
+    inner = module.split(".")[1] if "." in module else "lazy"
+    return "ports" if inner in registry.AREAS else inner
+
+
 def _imports(module: str) -> set[str]:
     path = ROOT.joinpath(*module.split(".")[1:])
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

@@ -37,6 +37,8 @@ SHARES = {
     "experiments/data": 10,
     "experiments/harness": 30,
     "experiments/kits": 20,
+    "experiments/kits/graph": 15,
+    "experiments/kits/nodes": 10,
     "experiments/systems/op_fusion": 35,
     "experiments/vision/lvlm_count": 30,
     "experiments/vision/sgs": 50,

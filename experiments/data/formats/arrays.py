@@ -31,7 +31,8 @@ def members(
     check_regular(path)
     key = ""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ExperimentError(f"{shown(path)} is no .npz archive, but a single array")
             there = set(archive.files)
@@ -50,6 +51,22 @@ def members(
         # NumPy, zipfile and zlib meet damage with errors of some ten kinds, and list them nowhere.
         what = f"its array {quoted(key)}: " if key else ""
         raise ExperimentError(f"cannot read {shown(path)}: {what}{shown(error)}") from error
+
+
+def single(path: Path) -> np.ndarray:
+    """The array of an `.npy` file.
+
+    Raises:
+        ExperimentError: names the file, if it holds none, or one of pickled objects.
+    """
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            found = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:
+        # As above.
+        raise ExperimentError(f"cannot read {shown(path)}: {shown(error)}") from error
+    return found
 
 
 def vector(array: np.ndarray, where: str, *, length: int | None = None) -> np.ndarray:

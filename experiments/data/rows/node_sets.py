@@ -18,7 +18,7 @@ ZENG = "Zeng et al., GraphSAINT, ICLR 2020, arXiv:1907.04931"
 HU = "Hu et al., Open Graph Benchmark, NeurIPS 2020, arXiv:2005.00687"
 
 
-def _planetoid(name: str, what: str, reference: str) -> DataSet:
+def _planetoid(name: str, what: str, reference: str, caution: str = "") -> DataSet:
     files = tuple(f"ind.{name}.{part}" for part in PARTS)
     folders = ("planetoid", "planetoid/data", name, f"{name}/raw")
     return DataSet(
@@ -32,6 +32,7 @@ def _planetoid(name: str, what: str, reference: str) -> DataSet:
         PLANETOID,
         YANG,
         reference=reference,
+        caution=caution,
     )
 
 
@@ -114,6 +115,7 @@ ROWS = (
         "citeseer",
         "3,327 papers in 6 fields, 4,552 citations, 3,703 words; 120 / 500 / 1,000 nodes",
         "test accuracy: MLP 46.5, GCN 70.3, GAT 72.5 (Kipf and Welling 2017; Velickovic et al. 2018)",
+        "15 nodes, often called isolated, have a link or two, but neither features nor a class",
     ),
     _planetoid(
         "pubmed",

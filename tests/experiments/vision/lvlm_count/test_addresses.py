@@ -6,7 +6,7 @@ import pytest
 
 from experiments.files.words import LONGEST, quoted, redacted, shown
 from experiments.vision.lvlm_count import addresses, endpoint
-from experiments.vision.lvlm_count.addresses import EndpointError
+from experiments.vision.lvlm_count.transport import EndpointError
 from experiments.vision.lvlm_count.config import FULL
 from experiments.vision.lvlm_count.endpoint import Endpoint
 from ntkexec.cli import main

@@ -22,8 +22,13 @@ from experiments.vision.lvlm_count import (
     scenes,
     segment,
 )
-from experiments.vision.lvlm_count.addresses import EndpointError
-from experiments.vision.lvlm_count.divide import object_aware, recursive, straight, within
+from experiments.vision.lvlm_count.transport import EndpointError
+from experiments.vision.lvlm_count.division import (
+    object_aware_division,
+    recursive,
+    straight,
+    within,
+)
 from experiments.vision.lvlm_count.endpoint import Endpoint
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
@@ -39,18 +44,18 @@ class Truth:
     """A counter that sees the icons' colour: 4-connected parts of the picture."""
 
     def count(self, pictures, target):
-        return [int(segment.by_colour(picture, target).max()) for picture in pictures]
+        return [int(segment.segment_by_colour(picture, target).max()) for picture in pictures]
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, number=st.integers(6, 45), gap=st.sampled_from([0, 3]), deep=st.booleans())
 def test_every_object_lies_whole_in_exactly_one_part(seed, number, gap, deep):
     objects = made(seed, number, gap).objects
-    regions = (recursive if deep else object_aware)(objects).regions
+    regions = (recursive if deep else object_aware_division)(objects).regions
     covered = np.sum(regions, axis=0)
     assert covered.max() == 1
     assert (covered[objects > 0] == 1).all()
-    assert sorted(np.concatenate([within(objects, part) for part in regions])) == list(
+    assert sorted(np.concatenate([objects_in(objects, part) for part in regions])) == list(
         range(1, number + 1)
     )
 
@@ -59,7 +64,7 @@ def test_a_straight_cut_through_an_object_is_noticed():
     objects = np.zeros((20, 20), np.int32)
     objects[5:9, 8:13] = 1
     assert pipeline.split(objects, straight(objects.shape, 2).regions) == 1
-    assert sum(pipeline.oracle(objects, straight(objects.shape, 2).regions)) == 2
+    assert sum(pipeline.perfect_counts(objects, straight(objects.shape, 2).regions)) == 2
 
 
 def test_parts_must_be_4_connected_because_paths_take_diagonal_steps():
@@ -75,7 +80,7 @@ def test_objects_on_the_border_are_neither_cut_nor_shaved():
     objects = np.zeros((40, 90), np.int32)
     for i in range(6):
         objects[:, 15 * i : 15 * i + 10] = i + 1  # from the upper border to the lower one
-    division = object_aware(objects)
+    division = object_aware_division(objects)
     assert len(division.regions) > 1
     assert (np.sum(division.regions, axis=0)[objects > 0] == 1).all()
 
@@ -86,7 +91,7 @@ def test_fewer_than_six_objects_are_not_divided():
         for i in range(number):
             left = 5 + 20 * i + 80 * (i >= number // 2)
             objects[5:20, left : left + 12] = i + 1
-        found = object_aware(objects)
+        found = object_aware_division(objects)
         assert (len(found.regions) == 1) == (number == 5)
         assert found.regions[0].all() == (number == 5)
 
@@ -134,11 +139,11 @@ def test_a_question_names_what_is_counted():
 
 def test_colour_segmentation_is_the_truth_and_selects_a_kind():
     scene = scenes.scene({"red": 9, "blue": 7}, generator=np.random.default_rng(1))
-    assert segment.by_colour(scene.image).max() == 16
-    red = segment.by_colour(scene.image, "red discs")
+    assert segment.segment_by_colour(scene.image).max() == 16
+    red = segment.segment_by_colour(scene.image, "red discs")
     assert np.array_equal(red > 0, scene.of("red") > 0)
     assert red.max() == 9
-    assert segment.by_colour(scene.image, "green discs").max() == 0
+    assert segment.segment_by_colour(scene.image, "green discs").max() == 0
 
 
 @settings(max_examples=20, deadline=None)
@@ -148,7 +153,7 @@ def test_areas_are_disjoint_and_hold_every_object_whole(seed, margin):
     found = segment.areas(objects, margin=margin)
     assert np.sum(found, axis=0).max() == 1
     assert pipeline.split(objects, found) == 0
-    assert sum(pipeline.oracle(objects, found)) == 8
+    assert sum(pipeline.perfect_counts(objects, found)) == 8
 
 
 def test_what_does_not_fit_and_unknown_colours_are_refused():

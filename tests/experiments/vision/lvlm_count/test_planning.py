@@ -43,7 +43,7 @@ class Short:
     """A counter that says one too few of everything."""
 
     def count(self, pictures, target):
-        return [int(segment.by_colour(picture).max()) - 1 for picture in pictures]
+        return [int(segment.segment_by_colour(picture).max()) - 1 for picture in pictures]
 
 
 def test_the_budget_tells_the_stages_apart():
@@ -51,11 +51,13 @@ def test_the_budget_tells_the_stages_apart():
     counted = pipeline.count(scene.image, "red", Short())
     parts = len(counted.regions)
     assert parts > 1
-    assert pipeline.budget(counted, scene.objects) == pipeline.Budget(0, 0, -parts, -parts, -1)
+    assert pipeline.error_budget(counted, scene.objects) == pipeline.ErrorBudget(
+        0, 0, -parts, -parts, -1
+    )
     # A segmenter that sees five of them: what it missed may lie in no part, and is not counted.
     seen = np.where(scene.objects <= 5, scene.objects, 0)
     counted = pipeline.count(scene.image, "red", Short(), segmenter=lambda image, target: seen)
-    found = pipeline.budget(counted, scene.objects)
+    found = pipeline.error_budget(counted, scene.objects)
     assert found.segmenting == -19
     assert found.total == found.dividing + found.counting
 
@@ -65,7 +67,7 @@ def test_a_curve_is_found_again_and_says_when_to_divide():
     numbers = np.array([4, 8, 16, 32])
     many = np.repeat(numbers[:, None], 4000, 1).astype(float)
     weber = counters.weber(many, spread=0.1, power=1.0, generator=generator) - many
-    curve = planning.fitted(numbers, weber - 0.01 * many**2)
+    curve = planning.fit_error_curve(numbers, weber - 0.01 * many**2)
     # 4,000 counts: standard errors below 2 % of the spread.
     assert curve.spread == pytest.approx(0.1, rel=0.05)
     assert curve.spread_power == pytest.approx(1.0, abs=0.05)
@@ -89,10 +91,10 @@ def test_the_prediction_is_what_a_simulated_counter_does():
 
 
 def test_a_perfect_counter_has_no_error_and_too_few_counts_are_refused():
-    curve = planning.fitted(np.array([3, 9]), np.zeros((2, 5)))
+    curve = planning.fit_error_curve(np.array([3, 9]), np.zeros((2, 5)))
     assert curve.expected_error(100, 7) == 0
     for numbers, errors in (([3, 3], np.zeros((2, 5))), ([3, 9], np.zeros((2, 1)))):
         with pytest.raises(ExperimentError, match="a curve needs"):
-            planning.fitted(np.array(numbers), errors)
+            planning.fit_error_curve(np.array(numbers), errors)
     with pytest.raises(ExperimentError, match="0 parts"):
         curve.best_parts(5, most=0)

@@ -1,37 +1,34 @@
-"""Who counts a picture: a small network that has seen few objects at a time, and simulated counters."""
+"""A counter that is trained here: a small network that has seen few objects at a time, as a stand-in."""
 
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Float32, UInt8
+from jaxtyping import Array, Float, Float32
 from scipy import ndimage
 
-from experiments.kits.training import Metrics, initial, train
-from experiments.vision.lvlm_count.scenes import SIZE, scene
-from experiments.vision.lvlm_count.segment import Image, ink
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.kits.training import Metrics, train
+from experiments.vision.lvlm_count.scenes import SIZE, draw_scene
+from experiments.vision.lvlm_count.segmentation import Image, ink
 from ntkexec.errors import ExperimentError
 
 INPUT, PATCH, CLASSES = 48, 8, 61
 MAX_SEEN = 15
 """The largest number of objects in the network's training scenes."""
 BATCH = 64
+NUM_SCENES, NUM_STEPS = 2000, 1000
+"""Of a training that takes seconds."""
 
 
-class Counter(Protocol):
-    """Counts what is asked for in each of some pictures."""
-
-    def count(self, pictures: Sequence[Image], target: str) -> list[int]: ...
-
-
-class Network(nn.Module):
+class CountingNetwork(nn.Module):
     """One MLP on all patches, their mean, and an MLP to a distribution over 0 to 60."""
 
     @nn.compact
@@ -50,7 +47,7 @@ class LearnedCounter:
     """A trained network that counts every object of the asked colour, or all.
 
     Args:
-        parameters: of `Network`.
+        parameters: of `CountingNetwork`.
         scale: pictures are enlarged by it, so that objects have the size of those in training.
     """
 
@@ -70,7 +67,7 @@ class LearnedCounter:
 
 @jax.jit
 def _likeliest(parameters: Any, pixels: jax.Array) -> jax.Array:
-    return jnp.argmax(jnp.asarray(Network().apply(parameters, pixels)), axis=1)
+    return jnp.argmax(jnp.asarray(CountingNetwork().apply(parameters, pixels)), axis=1)
 
 
 def canvas(grey: Float32[np.ndarray, "h w"], scale: float = 1.0) -> Float32[np.ndarray, "48 48"]:
@@ -103,15 +100,15 @@ def training_scenes(
         width, height = generator.uniform(0.25 + 0.025 * counts[i], 1, size=2)
         left, top = generator.uniform(0, 1 - width), generator.uniform(0, 1 - height)
         window = (left, top, left + width, top + height)
-        made = scene({"red": int(counts[i])}, generator=generator, window=window)
+        made = draw_scene({"red": int(counts[i])}, generator=generator, window=window)
         pixels[i] = canvas(ink(made.image))
     return pixels, counts.astype(np.int32)
 
 
 def train_counter(
     *,
-    num_scenes: int,
-    num_steps: int,
+    num_scenes: int = NUM_SCENES,
+    num_steps: int = NUM_STEPS,
     key: jax.Array,
     generator: np.random.Generator,
     report: Callable[[str, int, int], None] = lambda what, done, total: None,
@@ -122,8 +119,8 @@ def train_counter(
     Args:
         num_scenes: generated, and seen turned and mirrored too.
         num_steps: of Adam on 64 scenes, rate 2e-3 falling as a cosine.
-        key: of weights and batches.
-        generator: of the scenes.
+        key: of batches.
+        generator: of scenes and first weights.
         report: told about progress.
         checkpoint: file that is continued from if it exists.
     """
@@ -131,12 +128,13 @@ def train_counter(
         raise ExperimentError(f"cannot train {num_steps} steps on {num_scenes} scenes")
     report("drawing scenes", 0, num_steps)
     pixels, counts = training_scenes(num_scenes, generator=generator)
-    first, batches = jax.random.split(key)
-    parameters = initial(Network(), first, jnp.zeros((1, INPUT, INPUT)))
+    parameters = initial_by_numpy(
+        CountingNetwork(), generator, jax.ShapeDtypeStruct((1, INPUT, INPUT), np.float32)
+    )
     state = {
         "parameters": parameters,
         "optimiser": _optimiser(num_steps).init(parameters),
-        "key": batches,
+        "key": key,
     }
     state, _ = train(
         _step(num_steps),
@@ -158,7 +156,7 @@ def _optimiser(num_steps: int) -> optax.GradientTransformation:
 @functools.cache
 def _step(num_steps: int) -> Callable[[Any, jax.Array, Any], tuple[Any, Metrics]]:
     def loss(parameters: Any, pixels: jax.Array, counts: jax.Array) -> jax.Array:
-        logits = Network().apply(parameters, pixels)
+        logits = CountingNetwork().apply(parameters, pixels)
         return optax.softmax_cross_entropy_with_integer_labels(logits, counts).mean()
 
     def step(state: Any, index: jax.Array, data: Any) -> tuple[Any, Metrics]:
@@ -177,25 +175,3 @@ def _step(num_steps: int) -> Callable[[Any, jax.Array, Any], tuple[Any, Metrics]
         return {**state, "parameters": parameters, "optimiser": optimiser}, {"loss": value}
 
     return step
-
-
-def weber(
-    numbers: np.ndarray, *, spread: float, power: float, generator: np.random.Generator
-) -> np.ndarray:
-    """Counts n + spread n^power times a normal number; Weber's law is power 1."""
-    numbers = np.asarray(numbers, float)
-    return numbers + spread * numbers**power * generator.normal(size=numbers.shape)
-
-
-def saturating(numbers: np.ndarray, *, most: int = MAX_SEEN) -> np.ndarray:
-    """Counts that stop at `most`."""
-    return np.minimum(numbers, most)
-
-
-def picture_of(image: Image, region: np.ndarray, fill: UInt8[np.ndarray, "3"]) -> Image:
-    """The region's bounding box of the picture, with what is outside the region filled."""
-    rows, columns = np.nonzero(region)
-    box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
-    part = np.where(region[box][..., None], image[box], fill).astype(np.uint8)
-    # A margin of background, by which a counter knows it.
-    return np.stack([np.pad(part[..., c], 2, constant_values=fill[c]) for c in range(3)], axis=2)

@@ -1,4 +1,4 @@
-"""Object-aware division of a picture, level by level, and the straight cuts that it is compared to."""
+"""Object-aware division: lines around objects, level by level; equal cuts, which it is compared to."""
 
 import dataclasses
 import itertools
@@ -30,19 +30,18 @@ class Division:
     paths: tuple[Int[np.ndarray, "length 2"], ...] = ()
 
 
-def within(objects: Objects, region: Region) -> Int[np.ndarray, "k"]:
+def objects_in(objects: Objects, region: Region) -> Int[np.ndarray, "k"]:
     """Numbers of the objects with a pixel in the region."""
     found = np.unique(objects[region])
     return found[found > 0]
 
 
-def object_aware(
+def object_aware_division(
     objects: Objects,
     region: Region | None = None,
     *,
     axis: int = 1,
     min_masks: int = MIN_MASKS,
-    connectivity: int = 1,
 ) -> Division:
     """One level of division along free pixels between clusters of objects.
 
@@ -52,19 +51,18 @@ def object_aware(
         region: what is divided; by default the whole picture.
         axis: 1 clusters columns and cuts from top to bottom, 0 rows from left to right.
         min_masks: fewer objects are not divided.
-        connectivity: of the parts; 1 is 4-connected, and only so do paths of diagonal steps divide.
 
     Returns:
-        The parts that hold objects.
+        The parts that hold objects, 4-connected: only so do paths of diagonal steps divide.
 
     Source: the public code's division; we search on a grid with one free pixel all around it, where the
         code clears the outermost pixels of the masks, and so loses no pixel of any object.
     """
     region = np.ones(objects.shape, bool) if region is None else region
-    if len(within(objects, region)) < min_masks:
+    if len(objects_in(objects, region)) < min_masks:
         return Division((region,))
     if axis == 0:
-        turned = object_aware(objects.T, region.T, min_masks=min_masks, connectivity=connectivity)
+        turned = object_aware_division(objects.T, region.T, min_masks=min_masks)
         return Division(
             tuple(part.T for part in turned.regions),
             tuple(path[:, ::-1] for path in turned.paths),
@@ -82,7 +80,7 @@ def object_aware(
     paths = [corner + grid.path((0, x + 1), (bottom, x + 1)) for x in places]
     # A path may pass outside the region, also through objects there, and divides nothing there.
     lines = tuple(_inside(path, region) for path in paths)
-    return Division(_parts(objects, region, lines, connectivity), lines)
+    return Division(_parts(objects, region, lines), lines)
 
 
 def _inside(path: Int[np.ndarray, "length 2"], region: Region) -> Int[np.ndarray, "kept 2"]:
@@ -90,19 +88,17 @@ def _inside(path: Int[np.ndarray, "length 2"], region: Region) -> Int[np.ndarray
     return path[region[tuple(path.T)]]
 
 
-def _parts(
-    objects: Objects, region: Region, lines: tuple[np.ndarray, ...], connectivity: int
-) -> tuple[Region, ...]:
+def _parts(objects: Objects, region: Region, lines: tuple[np.ndarray, ...]) -> tuple[Region, ...]:
     rest = region.copy()
     for line in lines:
         rest[tuple(line.T)] = False
-    labels, number = ndimage.label(rest, ndimage.generate_binary_structure(2, connectivity))
+    labels, number = ndimage.label(rest)
     parts = (labels == label for label in range(1, number + 1))
     # Pockets between crossing paths and empty margins hold nothing to count.
     return tuple(part for part in parts if (objects[part] > 0).any())
 
 
-def recursive(
+def recursive_division(
     objects: Objects,
     region: Region | None = None,
     *,
@@ -114,19 +110,19 @@ def recursive(
     """Division level by level until a part holds at most `cap` objects, axes in turns.
 
     Args:
-        objects, region, min_masks: as for `object_aware`.
+        objects, region, min_masks: as for `object_aware_division`.
         cap: largest number of objects that are not divided further.
         depth: levels at most.
         axis: of the first level; where it divides nothing, the other is tried.
     """
     region = np.ones(objects.shape, bool) if region is None else region
-    if depth == 0 or len(within(objects, region)) <= cap:
+    if depth == 0 or len(objects_in(objects, region)) <= cap:
         return Division((region,))
     for chosen in (axis, 1 - axis):
-        level = object_aware(objects, region, axis=chosen, min_masks=min_masks)
+        level = object_aware_division(objects, region, axis=chosen, min_masks=min_masks)
         if len(level.regions) > 1:
             parts = [
-                recursive(
+                recursive_division(
                     objects, part, cap=cap, depth=depth - 1, axis=1 - chosen, min_masks=min_masks
                 )
                 for part in level.regions
@@ -138,8 +134,13 @@ def recursive(
     return Division((region,))
 
 
-def straight(shape: tuple[int, int], columns: int, rows: int = 1) -> Division:
-    """Equal rectangles, whatever lies on their borders: the naive division."""
+def equal_division(shape: tuple[int, int], columns: int, rows: int = 1) -> Division:
+    """Equal rectangles, whatever lies on their borders: the naive division.
+
+    Args:
+        shape: height and width of the picture, in pixels.
+        columns, rows: of rectangles.
+    """
     down = np.linspace(0, shape[0], rows + 1).round().astype(int)
     right = np.linspace(0, shape[1], columns + 1).round().astype(int)
     regions = []

@@ -10,13 +10,14 @@ import jax
 import numpy as np
 
 from experiments.files.sources import check_regular
-from experiments.files.storage import check_writable, code_digest, write_atomically
-from experiments.vision.lvlm_count.config import QUICK
-from experiments.vision.lvlm_count.counters import Counter, train_counter
-from experiments.vision.lvlm_count.datasets import read
-from experiments.vision.lvlm_count.endpoint import Endpoint, png
-from experiments.vision.lvlm_count.pipeline import Counted, count
-from experiments.vision.lvlm_count.segment import Image, by_colour, target_of
+from experiments.files.storage import check_writable, write_atomically
+from experiments.harness.digest import code_digest
+from experiments.harness.experiment import Application
+from experiments.vision.lvlm_count.counting import Counted, Counter, count_by_dividing
+from experiments.vision.lvlm_count.emoji import read_picture
+from experiments.vision.lvlm_count.endpoint import Endpoint, png_bytes
+from experiments.vision.lvlm_count.learned_counter import train_counter
+from experiments.vision.lvlm_count.segmentation import Image, segment_by_colour, target_of
 from ntkexec.errors import ExperimentError
 
 OPTIONS = {
@@ -64,7 +65,7 @@ class Applied:
         )
 
 
-def apply(
+def count_in_picture(
     options: Mapping[str, str], out: Path, report: Callable[[str, int, int], None]
 ) -> Applied:
     """The count in the picture that the options name.
@@ -88,8 +89,8 @@ def apply(
     if where.suffix.lower() != ".png" or os.path.realpath(where) == os.path.realpath(source):
         raise ExperimentError(f"{where} must end in .png and not be the picture itself")
     check_writable(where, "the picture")
-    image = read(source)
-    objects = by_colour(image, target)
+    image = read_picture(source)
+    objects = segment_by_colour(image, target)
     if not objects.any():
         raise ExperimentError(f"no {target} on a plain background found in {source}")
     counter: Counter
@@ -100,16 +101,14 @@ def apply(
         area = float(np.median(np.bincount(objects.ravel())[1:]))
         counter = _learned((TYPICAL_AREA / area) ** 0.5, out, report)
         name = "the small network, trained on up to 15 objects"
-    counted = count(image, target, counter, report=report)
-    write_atomically(where, png(drawn(image, counted.paths)))
+    counted = count_by_dividing(image, target, counter, report=report)
+    write_atomically(where, png_bytes(drawn(image, counted.paths)))
     return Applied(counted, name, where)
 
 
 def _learned(scale: float, out: Path, report: Callable[[str, int, int], None]) -> Counter:
-    code = code_digest("experiments.vision.lvlm_count.counters")
+    code = code_digest(train_counter)
     learned = train_counter(
-        num_scenes=QUICK.training_scenes,
-        num_steps=QUICK.train_steps,
         key=jax.random.key(0),
         generator=np.random.default_rng(0),
         report=report,
@@ -124,3 +123,6 @@ def drawn(image: Image, paths: tuple[np.ndarray, ...]) -> Image:
     for path in paths:
         made[tuple(path.T)] = LINE
     return made
+
+
+APPLICATION = Application(OPTIONS, count_in_picture)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 from scipy import ndimage
 
-from experiments.vision.lvlm_count.divide import Region
+from experiments.vision.lvlm_count.division import Region
 from experiments.vision.lvlm_count.scenes import COLOURS
 from ntkexec.errors import ExperimentError
 
@@ -48,7 +48,7 @@ def ink(image: Image, target: str = "") -> Float32[np.ndarray, "h w"]:
     return found.astype(np.float32)
 
 
-def by_colour(image: Image, target: str = "", *, threshold: float = THRESHOLD) -> Objects:
+def segment_by_colour(image: Image, target: str = "", *, threshold: float = THRESHOLD) -> Objects:
     """Objects as 4-connected parts that differ from a plain background; touching ones are one.
 
     Dropped are those of more than 25 times the median area, as in the public code.
@@ -114,7 +114,7 @@ def halved(objects: Objects, rate: float, generator: np.random.Generator) -> Obj
     return made
 
 
-def areas(objects: Objects, *, margin: int) -> tuple[Region, ...]:
+def detect_areas(objects: Objects, *, margin: int) -> tuple[Region, ...]:
     """Boxes around objects, widened by `margin` pixels and united until no two overlap.
 
     No object is in two of them, or partly outside. Source: stage 1 of the paper's pipeline.
