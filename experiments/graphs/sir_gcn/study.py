@@ -127,8 +127,12 @@ def algebra(config: SirConfig, trial: Trial) -> Deviations:
         for name, (how, rival) in cases.items():
             kept[name] = _apart(rival + bias, layer(how, lambda z: z, 0 * query))
             broken[name] = _apart(rival + bias, layer(how, lambda z: z))
-        scores = np.einsum("uv,uvc->uc", adjacency, np.where(contexts > 0, 1, 0.2) * contexts @ relate)
-        kept["GATv2's scores"] = _apart(scores + bias, layer("sum", lambda z: nn.leaky_relu(z, 0.2)))
+        scores = np.einsum(
+            "uv,uvc->uc", adjacency, np.where(contexts > 0, 1, 0.2) * contexts @ relate
+        )
+        kept["GATv2's scores"] = _apart(
+            scores + bias, layer("sum", lambda z: nn.leaky_relu(z, 0.2))
+        )
         broken["GATv2's scores"] = _apart(scores + bias, layer("sum", nn.relu))
     return {"kept": kept, "broken": broken}
 
@@ -285,7 +289,9 @@ def _lookup_loss(network: nn.Module, params: Any, values: Any) -> jax.Array:
     return optax.softmax_cross_entropy_with_integer_labels(scores, values).mean()
 
 
-def _count_loss(network: nn.Module, params: Any, own: Any, received: Any, targets: Any) -> jax.Array:
+def _count_loss(
+    network: nn.Module, params: Any, own: Any, received: Any, targets: Any
+) -> jax.Array:
     # The targets reach 2,500: without the factor most layers fail for the size of first steps.
     return jnp.square(network.apply({"params": params}, own, received) - targets).mean() / 1e4
 
@@ -314,7 +320,9 @@ def _trained(
 ) -> np.ndarray:  # fmt: skip
     """The network's answers to `asked`, after Adam on batches of `data` with a rate that falls to 0."""
     rules = {**FLAX, "epsilon": zeros}
-    params = initial_by_numpy(network, trial.generator, *(a[:2] for a in asked), rules=rules)["params"]
+    params = initial_by_numpy(network, trial.generator, *(a[:2] for a in asked), rules=rules)[
+        "params"
+    ]
     optimiser = _annealed(steps, rate)
     step = _step(network, loss, optimiser, batch)
     (params, _), _ = train(
@@ -332,7 +340,11 @@ def minesweeper(config: SirConfig, trial: Trial) -> dict[str, float]:
     found = {}
     for name, activation in (("sir", nn.gelu), ("gcn", _identity)):
         network = networks.NodeNetwork(
-            data.num_classes, config.nodes_hidden, config.nodes_layers, config.nodes_dropout, activation
+            data.num_classes,
+            config.nodes_hidden,
+            config.nodes_layers,
+            config.nodes_dropout,
+            activation,
         )
         fitted = fit(
             network, graph, data.labels, split, generator=trial.generator, pick="loss",
