@@ -121,7 +121,7 @@ def test_what_is_no_value_of_the_field_is_refused_by_name(name, word):
         ("sgs", {"imagenet": 1}),
         ("op-fusion", {"buffers_kb": (128, None, 512)}),
         ("op-fusion", {"zoo": (1,)}),
-        ("op-fusion", {"held_out": None}),
+        ("op-fusion", {"search_network": None}),
         ("lvlm-count", {"scenes": True}),
         ("lvlm-count", {"scenes": 2.5}),
         ("lvlm-count", {"endpoint": None, "model": None}),
