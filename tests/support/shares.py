@@ -40,7 +40,7 @@ SHARES = {
     "experiments/kits/graph": 15,
     "experiments/kits/nodes": 10,
     "experiments/systems/op_fusion": 35,
-    "experiments/vision/lvlm_count": 30,
+    "experiments/vision/lvlm_count": 10,
     "experiments/vision/sgs": 50,
     "graphs": 25,
     "language": 30,
