@@ -1,6 +1,6 @@
 """Pictures with classes, pictures in which something is counted, and a table of measurements."""
 
-from experiments.data.catalogue import DataSet, Place
+from experiments.data.sets import DataSet, Place
 
 CLASSES = "pictures with classes"
 COUNTED = "pictures in which something is counted"
@@ -18,7 +18,7 @@ def _cifar(name: str, files: tuple[str, ...], folder: str, classes: int) -> Data
         name,
         CLASSES,
         f"60,000 pictures of 32 x 32 in {classes} classes",
-        tuple(Place(place, files, "formats.cifar:read") for place in (name, folder)),
+        tuple(Place(place, files, "cifar:read") for place in (name, folder)),
         "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
         KRIZHEVSKY,
     )
@@ -49,7 +49,7 @@ ROWS = (
         "imagenet",
         CLASSES,
         "1.28 million photographs in 1,000 classes, in a folder each",
-        (Place("imagenet", ("train", "val"), "folders:read"),),
+        (Place("imagenet", ("train", "val"), "imagenet:read"),),
         "https://image-net.org/download.php",
         "Russakovsky et al., ImageNet large scale visual recognition challenge, 2015, arXiv:1409.0575",
     ),

@@ -201,14 +201,15 @@ def fit(
     )
     columns = ("loss", "validation_loss", "train", "validation", "test")
     rows = np.asarray(history)[: int(taken)]
-    found = {name: float(value) for name, value in zip(columns, best.row, strict=True)}
+    logits = np.asarray(best.logits)
+    right = logits.argmax(1) == labels
     return Fitted(
-        train=found["train"],
-        validation=found["validation"],
-        test=found["test"],
+        train=float(right[split.train].mean()),
+        validation=float(right[split.validation].mean()),
+        test=float(right[split.test].mean()) if split.test.any() else float("nan"),
         step=int(best.step),
         steps=int(taken),
-        logits=np.asarray(best.logits),
+        logits=logits,
         variables=jax.tree.map(np.asarray, {"params": best.params, **best.state}),
         history={name: rows[:, column] for column, name in enumerate(columns)},
     )
@@ -226,7 +227,6 @@ class _Settings(NamedTuple):
 class _Best(NamedTuple):
     score: Scalar
     step: Int[Array, ""]
-    row: Float[Array, "5"]
     logits: Float[Array, "n C"]
     params: Any
     state: Any
@@ -304,12 +304,12 @@ def _fit(
         params = optax.apply_updates(params, updates)
         logits, row = evaluated(params, state, value)
         score = jnp.where(settings.by_loss, -row[1], row[3])
-        new = _Best(score, step + 1, row, logits, params, state)
+        new = _Best(score, step + 1, logits, params, state)
         best = jax.tree.map(lambda a, b: jnp.where(score > best.score, a, b), new, best)
         return step + 1, params, state, inner, best, history.at[step].set(row)
 
-    logits, row = evaluated(params, state, jnp.float32(jnp.nan))
-    best = _Best(jnp.float32(-jnp.inf), jnp.int32(0), row, logits, params, state)
+    logits, _ = evaluated(params, state, jnp.float32(jnp.nan))
+    best = _Best(jnp.float32(-jnp.inf), jnp.int32(0), logits, params, state)
     carry = (jnp.int32(0), params, state, update.init(params), best, jnp.zeros((steps, 5)))
     steps_taken, *_, best, history = jax.lax.while_loop(goes_on, advance, carry)
     return best, steps_taken, history

@@ -1,5 +1,6 @@
 """The scaling of a layer from the mutual information between neighbouring pixels of its input."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ def sharpened(ratio: Float[Array, "..."], sharpness: float) -> Float[Array, "...
 
 
 def information(
-    first: Float[Array, "n"], second: Float[Array, "n"], *, drop_zeros: bool = False
+    first: Float[Array, "n"], second: Float[Array, "n"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Mutual information of paired samples in bits, and its ratio to their joint entropy.
 
@@ -32,39 +33,23 @@ def information(
 
     Args:
         first, second: the pairs.
-        drop_zeros: leave out pairs in which either value is 0, then empty the histogram's diagonal,
-            as the paper's ImageNet setting does after a ReLU. Without any pair left both are 0.
 
     Returns:
         The information and the ratio; the ratio is nan for constant samples.
 
     Source: the estimator of the public code of arXiv:2303.02733.
     """
-    most = _num_bins(first.shape[0])
-    weight = jnp.where((first == 0) | (second == 0), 0, 1) if drop_zeros else jnp.ones(first.shape)
-    number = weight.sum()
-    bins = 1 + jnp.ceil(jnp.log2(jnp.maximum(number, 1))) if drop_zeros else jnp.asarray(most)
-    place = _bin(first, weight, bins) * most + _bin(second, weight, bins)
-    counts = jax.ops.segment_sum(weight.astype(first.dtype), place, most * most)
-    joint = counts.reshape(most, most)
-    if drop_zeros:
-        joint = joint * (1 - jnp.eye(most))
-    joint = joint / joint.sum()
+    bins = 1 + math.ceil(math.log2(len(first)))
+    place = _bin(first, bins) * bins + _bin(second, bins)
+    counts = jax.ops.segment_sum(jnp.ones_like(first), place, bins * bins)
+    joint = counts.reshape(bins, bins) / len(first)
     both = _entropy(joint)
     mutual = _entropy(joint.sum(0)) + _entropy(joint.sum(1)) - both
-    ratio = mutual / both
-    if drop_zeros:
-        mutual, ratio = jnp.nan_to_num(mutual), jnp.nan_to_num(ratio)
-    return mutual, ratio
+    return mutual, mutual / both
 
 
-def _num_bins(number: int) -> int:
-    return 1 + math.ceil(math.log2(number))
-
-
-def _bin(values: jax.Array, weight: jax.Array, bins: jax.Array) -> jax.Array:
-    low = jnp.min(jnp.where(weight > 0, values, jnp.inf))
-    high = jnp.max(jnp.where(weight > 0, values, -jnp.inf))
+def _bin(values: jax.Array, bins: int) -> jax.Array:
+    low, high = values.min(), values.max()
     share = (values - low) / jnp.where(high > low, high - low, 1)
     # The largest value belongs to the last bin; float32 has no room for a guard above it.
     return jnp.clip(jnp.floor(share * bins), 0, bins - 1).astype(jnp.int32)
@@ -82,7 +67,6 @@ def dependence(
     padding: Padding = ((1, 1), (1, 1)),
     dilation: tuple[int, int] = (1, 1),
     sharpness: float = SHARPNESS,
-    drop_zeros: bool = False,
 ) -> Float[Array, "kh kw"]:
     """How much a pixel tells of each neighbour under the kernel, averaged over channels.
 
@@ -92,7 +76,6 @@ def dependence(
         padding: zeros that the layer adds; they belong to the map, as in the public code.
         dilation: between the kernel's taps. The public code ignores it.
         sharpness: k of f_k.
-        drop_zeros: see `information`.
 
     Returns:
         Values in [0, 1], 1 in the centre. Channels that are constant are left out; if all are, the
@@ -106,7 +89,7 @@ def dependence(
     middle = (height // 2, width // 2)
     for dy in range(middle[0] + 1):
         for dx in range(-middle[1] if dy else 1, middle[1] + 1):
-            ratio = _displaced(maps, dy * dilation[0], dx * dilation[1], drop_zeros)
+            ratio = _displaced(maps, dy * dilation[0], dx * dilation[1])
             mean = jnp.nanmean(sharpened(ratio, sharpness))
             # A pixel tells of its neighbour what the neighbour tells of it.
             for sign in (1, -1):
@@ -114,7 +97,7 @@ def dependence(
     return jnp.where(jnp.isnan(found).any(), jnp.ones_like(found), found)
 
 
-def _displaced(maps: jax.Array, dy: int, dx: int, drop_zeros: bool) -> jax.Array:
+def _displaced(maps: jax.Array, dy: int, dx: int) -> jax.Array:
     """The ratio of every channel for pixels and those (dy, dx) further, dy at least 0."""
     height, width = maps.shape[1:3]
     if dy >= height or abs(dx) >= width:
@@ -123,10 +106,8 @@ def _displaced(maps: jax.Array, dy: int, dx: int, drop_zeros: bool) -> jax.Array
     first = maps[:, : height - dy, left:right]
     second = maps[:, dy:, left + dx : right + dx]
 
-    def ratio(one: jax.Array, other: jax.Array) -> jax.Array:
-        return information(one.ravel(), other.ravel(), drop_zeros=drop_zeros)[1]
-
-    return jax.vmap(ratio, in_axes=-1)(first, second)
+    ratio = jax.vmap(lambda one, other: information(one.ravel(), other.ravel())[1], in_axes=-1)
+    return jnp.asarray(ratio(first, second))
 
 
 def measured_scaling(
@@ -137,13 +118,24 @@ def measured_scaling(
     return found / found.mean()
 
 
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A module and its arguments, equal if they are: what was compiled for one serves the other."""
+
+    module: nn.Module
+    arguments: Mapping[str, Any]
+
+    def __hash__(self) -> int:
+        # Attributes such as lists have no hash of their own.
+        return hash(repr((self.module, self.arguments)))
+
+
 def model_scalings(
     model: nn.Module,
     variables: Mapping[str, Any],
     images: Float[Array, "n h w c"],
     *,
     sharpness: float = SHARPNESS,
-    drop_zeros: bool = False,
     **arguments: Any,
 ) -> dict[str, Float[Array, "kh kw"]]:
     """The scaling of every spatial `nn.Conv` of any Flax model, from the inputs that it sees.
@@ -152,7 +144,7 @@ def model_scalings(
         model: is left as it is; the inputs are overheard.
         variables: of the model.
         images: a batch or a few, together.
-        sharpness, drop_zeros: see `dependence`.
+        sharpness: see `dependence`.
         arguments: for the model's call, such as `train=False`.
 
     Returns:
@@ -174,7 +166,6 @@ def model_scalings(
                     padding=_padding(layer),
                     dilation=_pair(layer.kernel_dilation),
                     sharpness=sharpness,
-                    drop_zeros=drop_zeros,
                 )
                 heard.setdefault("/".join((*layer.path, "kernel")), []).append(found)
         return call(*args, **kwargs)

@@ -11,7 +11,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.kits.training import initial
+from experiments.vision.sgs.estimation import Call
 from ntkexec.runtime.precision import float64
 
 Violation = Literal["", "not a convolution", "batch", "not linear in weights", "channels"]
@@ -48,9 +48,8 @@ class Audit:
     def __str__(self) -> str:
         if self.violation:
             left = f"; {self.residual:.0%} of a step is beyond any scaling"
-            return f"no scaling: {REASONS[self.violation]}" + left * (
-                self.residual == self.residual
-            )
+            known = not np.isnan(self.residual)
+            return f"no scaling: {REASONS[self.violation]}" + left * known
         if self.scaling is None:
             return f"a preconditioner over positions, no scaling (residual {self.residual:.2g})"
         return f"trains as one kernel with the scaling\n{np.round(self.scaling, 4)}"
@@ -77,19 +76,14 @@ def audit(
         arguments: for the block's call, such as `train=True`.
     """
     with float64():
-        init, drawn = jax.random.split(key)
         # NumPy draws and compares: in JAX each of these shapes would be compiled.
-        generator = np.random.default_rng(np.asarray(jax.random.key_data(drawn)))
+        generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
         images, more = generator.normal(size=(2, 4, 8, 8, channels))
-        variables = jax.tree.map(
-            lambda leaf: leaf.astype(float), dict(initial(module, init, images, **arguments))
-        )
-        weights = variables.pop("params")
+        weights, variables = _drawn(module, images, arguments, generator)
         flat, unflatten = jax.flatten_util.ravel_pytree(weights)
-        # Away from the start, where biases and factors are zero or one.
-        start = np.asarray(flat) + 0.1 * generator.normal(size=flat.shape)
+        start = np.asarray(flat)
         elsewhere = start + 0.1 * generator.normal(size=flat.shape)
-        block = _Block(module, arguments)
+        block = Call(module, arguments)
 
         def acts(flat: np.ndarray, images: np.ndarray) -> _Acts:
             found, slopes = _outputs_and_slopes(
@@ -109,21 +103,27 @@ def audit(
         return _structured(here.jacobian, kernel_size, residual)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Block:
-    """A module and its arguments, equal if they are: what was compiled for one serves the other."""
+def _drawn(
+    module: nn.Module,
+    images: np.ndarray,
+    arguments: Mapping[str, Any],
+    generator: np.random.Generator,
+) -> tuple[Any, dict[str, Any]]:
+    """Random weights, away from where biases and factors are zero or one, and other collections.
 
-    module: nn.Module
-    arguments: Mapping[str, Any]
-
-    def __hash__(self) -> int:
-        # Attributes such as lists have no hash of their own.
-        return hash(repr((self.module, self.arguments)))
+    These are positive, as the stored variance of a batch is.
+    """
+    shapes = jax.eval_shape(
+        lambda key, given: dict(module.init(key, given, **arguments)), jax.random.key(0), images
+    )
+    weights = jax.tree.map(lambda leaf: 0.3 * generator.normal(size=leaf.shape), shapes["params"])
+    rest = {name: shapes[name] for name in shapes if name != "params"}
+    return weights, jax.tree.map(lambda leaf: generator.uniform(0.5, 1.5, leaf.shape), rest)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _outputs_and_slopes(
-    block: _Block, weights: Any, rest: Mapping[str, Any], images: jax.Array
+    block: Call, weights: Any, rest: Mapping[str, Any], images: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Outputs (pixels, out) and their derivatives by the weights (pixels, out, weights)."""
     flat, unflatten = jax.flatten_util.ravel_pytree(weights)
@@ -138,7 +138,7 @@ def _outputs_and_slopes(
 
 @dataclasses.dataclass(frozen=True)
 class _Acts:
-    """How a block with some weights acts on a batch, beside the kernel that explains it best.
+    """How a block acts on a batch, beside the kernel and bias that explain it best.
 
     Args:
         patches: every pixel's neighbourhood as a row, positions before channels.
@@ -146,7 +146,7 @@ class _Acts:
         slopes: derivatives of the outputs by the weights, (pixels, out, weights).
         kernel: of least squares, (positions, in, out).
         jacobian: derivatives of the kernel by the weights, (positions, in, out, weights).
-        unexplained: largest error of the kernel and a bias, over the largest output.
+        unexplained: largest error of kernel and bias, over the largest output.
     """
 
     patches: np.ndarray
@@ -174,25 +174,15 @@ class _Acts:
 def _acts(
     images: np.ndarray, outputs: np.ndarray, slopes: np.ndarray, size: tuple[int, int]
 ) -> _Acts:
-    patches = _patches(images, size)
+    padded = np.pad(images, ((0, 0), (size[0] // 2,) * 2, (size[1] // 2,) * 2, (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, (1, 2))
+    patches = np.moveaxis(windows, 3, 5).reshape(len(outputs), -1)
     design = np.concatenate([patches, np.ones((len(patches), 1))], 1)
     inverse = np.linalg.pinv(design)
     fitted, shape = inverse @ outputs, (size[0] * size[1], images.shape[-1], outputs.shape[-1])
-    kernel = fitted[:-1].reshape(shape)
     jacobian = np.tensordot(inverse[:-1], slopes, 1).reshape(*shape, -1)
     unexplained = float(np.abs(outputs - design @ fitted).max() / np.abs(outputs).max())
-    return _Acts(patches, outputs, slopes, kernel, jacobian, unexplained)
-
-
-def _patches(images: np.ndarray, kernel_size: tuple[int, int]) -> np.ndarray:
-    height, width = kernel_size
-    rows, columns = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)))
-    shifted = [
-        padded[:, dy : dy + rows, dx : dx + columns] for dy in range(height) for dx in range(width)
-    ]
-    stacked = np.stack(shifted, axis=3)
-    return stacked.reshape(-1, height * width * images.shape[-1])
+    return _Acts(patches, outputs, slopes, fitted[:-1].reshape(shape), jacobian, unexplained)
 
 
 def _differ(one: np.ndarray, other: np.ndarray) -> bool:
