@@ -35,7 +35,6 @@ SHARES = {
     "executor": 30,
     "experiments": 50,
     "experiments/data": 10,
-    "experiments/graphs/dagnn": 10,
     "experiments/harness": 30,
     "experiments/kits": 20,
     "experiments/kits/graph": 15,
