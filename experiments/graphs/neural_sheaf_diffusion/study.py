@@ -157,9 +157,12 @@ def depth(config: SheafConfig, trial: Trial) -> DepthResult:
         models: dict[str, tuple[nn.Module, dict[str, float]]] = {
             "sheaf": (bundle, {"learned": 1.0, "asymmetric": 1.0}),
             "identity": (bundle, {"learned": 0.0, "asymmetric": 1.0}),
-            "symmetric": (bundle, {"learned": 1.0, "asymmetric": 0.0}),
             "gcn": (gcn, {}),
-            **({"mlp": (mlp, {})} if name == "shallow" else {}),
+            **(
+                {"mlp": (mlp, {})}
+                if name == "shallow"
+                else {"symmetric": (bundle, {"learned": 1.0, "asymmetric": 0.0})}
+            ),
         }
         found[name] = {}
         for done, (kind, (model, fields)) in enumerate(models.items()):
