@@ -50,14 +50,14 @@ class SirConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        whole = [f.name for f in dataclasses.fields(self) if type(getattr(self, f.name)) is int]
-        require(
-            self,
-            **{name: getattr(self, name) > 0 for name in whole},
-            cost_widths=len(self.cost_widths) > 1 and min(self.cost_widths) > 0,
-            nodes_rate=self.nodes_rate > 0,
-            nodes_dropout=0 <= self.nodes_dropout < 1,
-        )
+        positive = {
+            field.name: getattr(self, field.name) > 0
+            for field in dataclasses.fields(self)
+            if field.name != "cost_widths"
+        }
+        widths = len(self.cost_widths) > 1 and min(self.cost_widths) > 0
+        dropout = 0 <= self.nodes_dropout < 1
+        require(self, **positive | {"cost_widths": widths, "nodes_dropout": dropout})
 
 
 QUICK = SirConfig()
