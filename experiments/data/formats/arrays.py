@@ -1,6 +1,6 @@
 """Arrays out of strangers' files: members of `.npz` archives, and what they must be to make a graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -189,16 +189,14 @@ def chosen(indices: np.ndarray, number: int, where: str) -> np.ndarray:
     return made
 
 
-def masked(
-    train: np.ndarray, validation: np.ndarray, test: np.ndarray, number: int, where: str
-) -> Split:
-    """A split out of three masks of 0 and 1.
+def masked(masks: Iterable[np.ndarray], number: int, where: str) -> Split:
+    """A split out of three masks of 0 and 1, to train, validate and test.
 
     Raises:
         ExperimentError: names `where`, if they have another length, other values, or overlap.
     """
     parts = []
-    for name, part in (("train", train), ("validation", validation), ("test", test)):
+    for name, part in zip(("train", "validation", "test"), masks, strict=True):
         if part.shape != (number,) or part.dtype.kind not in "biu" or (part > 1).any():
             raise ExperimentError(
                 f"the {name} mask in {where} must be {number} of 0 and 1, got {described(part)}"

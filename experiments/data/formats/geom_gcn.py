@@ -133,5 +133,5 @@ def _splits(folder: Path, key: str, number: int) -> tuple[Split, ...]:
     found = []
     for path in paths:
         masks = arrays.members(path, MASKS)
-        found.append(arrays.masked(*(masks[name] for name in MASKS), number, shown(path)))
+        found.append(arrays.masked((masks[name] for name in MASKS), number, shown(path)))
     return tuple(found)

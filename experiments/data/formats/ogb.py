@@ -49,7 +49,7 @@ def read(folder: Path, name: str, key: str = "") -> NodeData:
         if listed.shape[1] != 1:
             raise ExperimentError(f"{shown(path)} must hold one node in each line")
         parts.append(arrays.chosen(listed[:, 0], number, shown(path)))
-    split = arrays.masked(*parts, number, shown(path.parent))
+    split = arrays.masked(parts, number, shown(path.parent))
     return NodeData(name, features, labels, edges, (split,))
 
 
