@@ -35,6 +35,7 @@ SHARES = {
     "executor": 30,
     "experiments": 50,
     "experiments/data": 10,
+    "experiments/graphs/ff_g2m": 10,
     "experiments/harness": 30,
     "experiments/kits": 20,
     "experiments/kits/graph": 15,
