@@ -19,8 +19,11 @@ from collections.abc import Iterable, Mapping
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Where modules are, and what their names begin with there.
 PLACES = {".": ("ntkexec", "proofs_check", "experiments", "benchmarks"), "tests": ("support",)}
+AREAS = ("graphs", "vision", "language", "systems")
 # Carried out by themselves: see `run`.
 ELSEWHERE = frozenset({"tests/architecture/test_notebooks.py"})
+# Runs every port's tiny studies, which it finds by their folders: no import tells which it needs.
+PORTS = "tests/experiments/test_conformity.py"
 NOTHING_COLLECTED = 5
 
 
@@ -96,14 +99,28 @@ def is_slow(path: pathlib.Path) -> bool:
     return path.name.startswith("test_") and "mark.slow" in path.read_text(encoding="utf-8")
 
 
-def touched(changed: Iterable[str], root: pathlib.Path = ROOT) -> list[str]:
-    """Test files with slow tests that a change of some files touches, the nearest first."""
+def reached(changed: Iterable[str], root: pathlib.Path = ROOT) -> dict[str, int]:
+    """How far every module and test is that a change of some files touches."""
     files = modules(root)
     graph = {name: imports(name, path, files) for name, path in files.items()}
     start = {name for path in changed for name in names_of(path, files, root)}
-    found = distances(start, graph)
+    return distances(start, graph)
+
+
+def touched(changed: Iterable[str], root: pathlib.Path = ROOT) -> list[str]:
+    """Test files with slow tests that a change of some files touches, the nearest first."""
+    found, files = reached(changed, root), modules(root)
     slow = [n for n in found if n.startswith("tests/") and is_slow(files[n]) and n not in ELSEWHERE]
-    return sorted(slow, key=lambda name: (found[name], name))
+    if touched_ports(found) and PORTS not in slow and PORTS in files:
+        slow.append(PORTS)
+    return sorted(slow, key=lambda name: (found.get(name, 0), name))
+
+
+def touched_ports(found: Iterable[str]) -> list[str]:
+    """Slugs of the ports of papers that are among some modules."""
+    parts = (name.split(".") for name in found if name.startswith("experiments."))
+    inner = {p[2] for p in parts if len(p) > 2 and p[1] in AREAS}
+    return sorted(name.replace("_", "-") for name in inner)
 
 
 def all_slow(root: pathlib.Path = ROOT) -> list[str]:
@@ -145,7 +162,9 @@ def main() -> int:
     options = parser.parse_args()
     base = options.base or base_commit()
     every = all_slow()
-    chosen = every if options.all or not base else touched(changed_since(base))
+    changed = [] if options.all or not base else changed_since(base)
+    chosen = touched(changed) if changed else every
+    ports = touched_ports(reached(changed)) if changed else []
     why = "all" if chosen == every else f"touched since {base[:10]}"
     print(f"slow tests: {len(chosen)} of {len(every)} files ({why})", flush=True)
     if options.list:
@@ -155,6 +174,7 @@ def main() -> int:
     for name in chosen:
         seconds = end - time.monotonic()
         command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", name]
+        command += ["-k", " or ".join(ports)] if name == PORTS and ports else []
         try:
             if seconds <= 0:
                 raise subprocess.TimeoutExpired(command, 0)

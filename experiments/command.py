@@ -289,3 +289,26 @@ def _progress() -> Iterator[Callable[["Progress"], None]]:
                 typer.echo(f"{title} ({now.done + 1} of {now.total})", err=True)
 
         yield tell
+
+
+@app.command("data", epilog="Example: ntkexec experiment data cora --data ~/data")
+def list_data(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; by default all.")
+    ] = None,
+    data: Data = None,
+    json: options.Json = False,
+) -> None:
+    """List the real data sets that ports can use: what they are, whether they are there, how to get them.
+
+    Nothing is downloaded.
+    """
+    from experiments.data import listing
+    from experiments.harness import registry
+
+    used = {about.slug: about.data for about in registry.abouts()}
+    listed = listing.entries(names or (), data, used)
+    if json:
+        _print_json({"data": [entry.to_data() for entry in listed]})
+    else:
+        print(listing.text(listed, data))

@@ -90,6 +90,9 @@ def run(
         name: None if out is None else stored.folder_of(out, experiment, name, config)
         for name in names
     }
+    for name, folder in folders.items():
+        if folder is not None and measuring:
+            stored.describe(folder, experiment, name, config)
     records, seconds, cpu_seconds, reused = [], 0.0, 0.0, 0
     for place, seed in enumerate(range(first_seed, first_seed + num_seeds)):
         results: dict[str, Result] = {}
@@ -115,7 +118,6 @@ def run(
                     missing[name] = str(reason)
                     continue
                 if folder is not None:
-                    stored.describe(folder, experiment, name, config)
                     stored.write_result(folder, found)
             results[name] = found["result"]
             seconds += found["seconds"]

@@ -1,4 +1,4 @@
-"""Images that are there: scikit-learn's digits, generated ones, and readers for stored data sets."""
+"""Images that are there: scikit-learn's digits, generated ones, and stored sets, standardised."""
 
 import dataclasses
 from pathlib import Path
@@ -7,8 +7,21 @@ import numpy as np
 from jaxtyping import Float32, Int32
 from scipy import ndimage
 
-from experiments.files.sources import content
+from experiments.data.formats.cifar import FILES as CIFAR_FILES
+from experiments.data.formats.cifar import read as read_cifar
 from ntkexec.errors import ExperimentError, MissingExtraError
+
+__all__ = [
+    "CIFAR_FILES",
+    "SHAPES",
+    "Images",
+    "blurred_noise",
+    "cifar",
+    "digits",
+    "shapes",
+    "split",
+    "standardised",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,17 +163,8 @@ def blurred_noise(
     return white.astype(np.float32)
 
 
-# CIFAR's binary files: per image one label byte (two for CIFAR-100, coarse and fine), then the
-# red, green and blue planes of 32 x 32 bytes each.
-CIFAR_FILES = {
-    "cifar-10": (tuple(f"data_batch_{i}.bin" for i in range(1, 6)), ("test_batch.bin",), 1, 10),
-    "cifar-100": (("train.bin",), ("test.bin",), 2, 100),
-}
-CIFAR_SIZE = 32
-
-
 def cifar(folder: Path, name: str) -> Images:
-    """CIFAR-10 or CIFAR-100 from its binary files, with fine labels.
+    """CIFAR-10 or CIFAR-100 from its binary files, with fine labels, standardised.
 
     Args:
         folder: holds the `.bin` files of the binary version, as distributed.
@@ -171,31 +175,7 @@ def cifar(folder: Path, name: str) -> Images:
 
     Source: Krizhevsky, Learning multiple layers of features from tiny images, 2009.
     """
-    if name not in CIFAR_FILES:
-        raise ExperimentError(f"{name!r} is neither {' nor '.join(CIFAR_FILES)}")
-    train_files, test_files, label_bytes, num_classes = CIFAR_FILES[name]
-    pixels, labels = _cifar_files(folder, train_files, label_bytes, num_classes)
-    test, test_labels = _cifar_files(folder, test_files, label_bytes, num_classes)
-    return standardised(pixels, labels, test, test_labels, num_classes)
-
-
-def _cifar_files(
-    folder: Path, names: tuple[str, ...], label_bytes: int, num_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    width = label_bytes + 3 * CIFAR_SIZE**2
-    parts = []
-    for name in names:
-        found = np.frombuffer(content(folder / name), np.uint8)
-        if found.size == 0 or found.size % width:
-            raise ExperimentError(
-                f"{folder / name} has {found.size} bytes, no multiple of the {width} of an image"
-            )
-        parts.append(found.reshape(-1, width))
-    rows = np.concatenate(parts)
-    labels = rows[:, label_bytes - 1]
-    if labels.max() >= num_classes:
-        raise ExperimentError(
-            f"{folder} holds the label {labels.max()}, and there are {num_classes} classes"
-        )
-    planes = rows[:, label_bytes:].reshape(-1, 3, CIFAR_SIZE, CIFAR_SIZE)
-    return planes.transpose(0, 2, 3, 1), labels
+    found = read_cifar(folder, name)
+    return standardised(
+        found.train, found.train_labels, found.test, found.test_labels, found.num_classes
+    )

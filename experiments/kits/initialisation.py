@@ -68,11 +68,19 @@ FLAX: Mapping[str, Rule] = {
     "kernel": lecun_normal,
     "embedding": embedding_normal,
     "bias": zeros,
+    "attention": glorot_uniform,
+    "sender_attention": glorot_uniform,
+    "epsilon": zeros,
     "scale": ones,
     "mean": zeros,
     "var": ones,
 }
 TORCH: Mapping[str, Rule] = {**FLAX, "kernel": fan_in_uniform, "bias": fan_in_uniform}
+
+
+# A module of this name holds equal layers beside each other, as `flax.linen.scan` does: the first axis
+# of its leaves counts layers, each drawn by itself.
+STACK = "stack"
 
 
 def initial_by_numpy(
@@ -85,7 +93,8 @@ def initial_by_numpy(
     """The module's variables before training; only their shapes are asked of Flax.
 
     Args:
-        module: traced once, without computing anything.
+        module: traced once, without computing anything. Equal layers that `flax.linen.scan` holds are
+            told by their name, `stack`.
         generator: all values are drawn from it, leaf by leaf in Flax's order.
         inputs: of its call: pytrees of arrays, of which only shapes and types matter.
         rules: how a leaf is drawn, by its name or by the end of its path, such as `kernel` or
@@ -115,8 +124,13 @@ def initial_by_numpy(
     leaves = []
     for path, (_, leaf) in zip(paths, flat, strict=True):
         rule, general = _rule(path, rules)
-        fan_in = _fan_in(path, kernels.get(path.rpartition("/")[0], leaf.shape), rule, general)
-        leaves.append(np.asarray(rule(generator, leaf.shape, fan_in), leaf.dtype))
+        kernel = kernels.get(path.rpartition("/")[0], leaf.shape)
+        copies, shape = 1, leaf.shape
+        if STACK in path.split("/"):
+            copies, shape, kernel = leaf.shape[0], leaf.shape[1:], kernel[1:]
+        fan_in = _fan_in(path, kernel, rule, general)
+        values = np.stack([rule(generator, shape, fan_in) for _ in range(copies)])
+        leaves.append(values.reshape(leaf.shape).astype(leaf.dtype))
     return jax.tree.unflatten(structure, leaves)
 
 

@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+from experiments.harness import registry
+
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = importlib.util.spec_from_file_location("slow_tests", ROOT / ".ci" / "slow_tests.py")
 slow_tests = importlib.util.module_from_spec(SCRIPT)
@@ -75,3 +77,12 @@ def test_here_a_change_of_the_loop_touches_its_tests_and_one_of_a_single_port_fe
     assert "tests/exactness/test_exactness.py" in loop
     port = slow_tests.touched(["experiments/systems/op_fusion/__init__.py"])
     assert len(port) < len(loop) <= len(slow_tests.all_slow())
+    assert slow_tests.PORTS in port
+
+
+def test_tiny_runs_are_those_of_the_ports_that_a_change_touches():
+    found = slow_tests.reached(["experiments/systems/op_fusion/graph.py"])
+    assert slow_tests.touched_ports(found) == ["op-fusion"]
+    every = slow_tests.touched_ports(slow_tests.reached(["experiments/harness/study.py"]))
+    assert set(every) == set(registry.slugs())
+    assert set(slow_tests.AREAS) == set(registry.AREAS)

@@ -4,12 +4,15 @@ import dataclasses
 import json
 import subprocess
 import sys
+import types
 
 import pytest
+from support.ports import claim, port
 
+from experiments.data import room
 from experiments.harness import configuration, registry
-from experiments.harness.experiment import Experiment, NotMeasured, Paper
-from ntkexec.check import Check, Measurement, Outcome
+from experiments.harness.study import NotMeasured
+from ntkexec.check import Measurement, Outcome
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 
@@ -27,34 +30,33 @@ def study(config, trial):
     return {"value": config.size, "nothing": float("nan")}
 
 
-EXAMPLE = Experiment(
-    slug="example",
-    title="An example",
-    paper=Paper("A title", "Somebody", 2020, arxiv="2000.00001"),
-    configs={"quick": Config(1)},
-    tiny=Config(),
-    studies={"numbers": study, "data": lambda config, trial: {"at": str(trial.dataset("roses"))}},
-    checks=(
-        Check(
-            "small",
-            "the size is < 3",
-            "source",
-            "how",
-            2,
-            "theory",
-            lambda rs: Measurement(rs[0]["numbers"]["value"], details={"x": float("inf")}),
-        ),
-        Check(
-            "data", "there are roses", "s", "h", 1, "t", lambda rs: Measurement(len(rs[0]["data"]))
-        ),
-    ),
+def roses(config, trial):
+    return {"at": str(trial.dataset("roses"))}
+
+
+SMALL = claim(
+    "small",
+    lambda rs: Measurement(rs[0]["numbers"]["value"], details={"x": float("inf")}),
+    2,
+    claim="the size is < 3",
 )
+DATA = claim("data", lambda rs: Measurement(len(rs[0]["data"])), 1, claim="there are roses")
+STUDIES = {"numbers": study, "data": roses}
+EXAMPLE = port(STUDIES, (SMALL, DATA), Config())
+
+
+def found_below(data, name):
+    if not (data / name).is_dir():
+        raise room.DataMissingError(f"no {name}")
+    return data / name
 
 
 @pytest.fixture
 def command(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "find", lambda slug: EXAMPLE)
     monkeypatch.setattr(registry, "slugs", lambda: ("example",))
+    monkeypatch.setattr(registry, "abouts", lambda: (EXAMPLE.about,))
+    monkeypatch.setattr(room, "find", lambda name, data: found_below(data, name))
     monkeypatch.delenv("NTKEXEC_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -72,13 +74,29 @@ def strict(text):
     return json.loads(text, parse_constant=refuse)
 
 
-def test_the_list_names_papers_and_claims(command):
+def test_the_list_names_areas_papers_and_expected_verdicts(command):
     status, out, err = command("list")
     assert (status, err) == (0, "")
-    assert "example  An example (2 claims)" in out
+    assert out.startswith("graphs:\n  example  An example (2 claims)\n")
     assert "arXiv:2000.00001" in out
-    data = strict(command("list", "--json")[1])
-    assert data["experiments"][0]["claims"][0] == {"name": "small", "claim": "the size is < 3"}
+    (found,) = strict(command("list", "--json")[1])["experiments"]
+    assert found["expected"] == {"small": "holds", "data": "holds"}
+    assert (found["area"], found["paper"]["provenance"]) == ("graphs", "paper")
+
+
+def test_a_port_is_shown_with_its_claims_and_last_results(command, monkeypatch):
+    module = types.ModuleType("experiments.graphs.nowhere")
+    module.__all__ = ["Method"]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    said = command("show", "example")[1]
+    assert "from experiments.graphs.nowhere import Method" in said
+    assert "small (paper; holds expected): the size is < 3" in said
+    assert "not measured: the study numbers has not been measured" in said
+    command("run", "example")
+    assert "holds: 1, at most 2" in command("show", "example")[1]
+    found = strict(command("show", "example", "--json")[1])
+    assert found["exports"] == ["Method"]
+    assert found["last"]["claims"][0]["verdict"] == "holds"
 
 
 def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
@@ -89,7 +107,7 @@ def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
     assert "not measured  data" in out
     assert "needs the data set roses" in out
     assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
-    assert "example, seed 1: numbers (3 of 4)" in err
+    assert "example, seed 101: numbers (3 of 4)" in err
     assert (tmp_path / "results" / "example").is_dir()
     assert "2 of 4 results were in results" in command("run", "example", "--seeds", 2)[1]
 
@@ -101,10 +119,12 @@ def test_quiet_runs_print_no_progress(command, capsys):
     assert err == ""
 
 
-def test_a_claim_that_fails_gives_status_one(command):
+def test_a_claim_that_fails_against_expectation_gives_status_one(command):
     status, out, _ = command("run", "example", "--set", "size=3")
     assert status == 1
     assert "fails         small" in out
+    assert "holds was expected" in out
+    assert out.splitlines()[-1].endswith("; otherwise than expected: small")
     assert "scale custom" in out
 
 
@@ -126,21 +146,13 @@ def test_the_page_is_one_escaped_file(command, tmp_path):
     assert "<script" not in page
 
 
-UNDECIDED = dataclasses.replace(
-    EXAMPLE,
-    checks=(
-        Check(
-            "near",
-            "the size is < 3",
-            "source",
-            "how",
-            2,
-            "theory",
-            lambda rs: Measurement(rs[0]["numbers"]["value"], (1.5, 2.5)),
-        ),
-        *EXAMPLE.checks,
-    ),
+NEAR = claim(
+    "near",
+    lambda rs: Measurement(rs[0]["numbers"]["value"], (1.5, 2.5)),
+    2,
+    claim="the size is < 3",
 )
+UNDECIDED = port(STUDIES, (NEAR, SMALL, DATA), Config(), expected={"near": "undecided"})
 
 
 @pytest.fixture
@@ -173,7 +185,9 @@ def test_an_undecided_claim_is_counted_by_itself_and_is_no_failure(command, unde
 def test_a_failure_beside_an_undecided_claim_is_one(command, undecided):
     status, out, _ = command("run", "example", "--set", "size=3")
     assert status == 1
-    assert out.splitlines()[-1] == "0 hold, 1 fails, 1 undecided, 1 not measured"
+    assert out.splitlines()[-1] == (
+        "0 hold, 1 fails, 1 undecided, 1 not measured; otherwise than expected: small"
+    )
 
 
 def test_words_of_strangers_are_text_on_the_page(command, monkeypatch, tmp_path):
@@ -182,12 +196,8 @@ def test_words_of_strangers_are_text_on_the_page(command, monkeypatch, tmp_path)
     def refused(config, trial):
         raise NotMeasured(tricky)
 
-    example = dataclasses.replace(
-        EXAMPLE,
-        title=tricky,
-        studies={**EXAMPLE.studies, "data": refused},
-        checks=tuple(dataclasses.replace(check, claim=tricky) for check in EXAMPLE.checks),
-    )
+    claims = tuple(dataclasses.replace(claim, claim=tricky) for claim in EXAMPLE.claims)
+    example = port({**STUDIES, "data": refused}, claims, Config(), title=tricky)
     monkeypatch.setattr(registry, "find", lambda slug: example)
     assert command("run", "example", "--html", "page.html")[0] == 0
     page = (tmp_path / "page.html").read_text()
@@ -213,10 +223,10 @@ def test_real_data_is_found_by_flag_or_environment(command, tmp_path, monkeypatc
     [
         (("example", "--set", "size=0"), "size cannot be 0"),
         (("example", "--set", "colour=red"), "the fields are size"),
-        (("example", "--seeds", 0), "at least one seed is needed, got 0"),
+        (("example", "--seeds", 0), "at least one seed is needed, from 0 on; got 0"),
         (("example", "--html", "."), "cannot write the page: . is a folder"),
         (("example", "--html", "/dev/null/page.html"), "cannot write the page: /dev/null takes no"),
-        (("example", "--scale", "full"), "example has no scale 'full'; it has quick"),
+        (("example", "--scale", "full"), "there is no scale 'full' here, but quick"),
     ],
 )
 def test_bad_input_gives_status_two_and_one_line(command, argv, says):
@@ -232,7 +242,7 @@ def test_an_experiment_that_cannot_run_leaves_the_reports_of_the_others(
     def refused(config, trial):
         raise ExperimentError("nobody answers")
 
-    broken = dataclasses.replace(EXAMPLE, slug="broken", studies={"numbers": refused})
+    broken = port({"numbers": refused}, (SMALL,), Config(), slug="broken")
     monkeypatch.setattr(registry, "slugs", lambda: ("broken", "example"))
     monkeypatch.setattr(registry, "find", {"broken": broken, "example": EXAMPLE}.get)
     status, out, err = command("run", "all", "--seeds", 1, "--html", "page.html")

@@ -41,7 +41,11 @@ def unpickled(path: Path) -> Any:
         found = _Reader(stream, where).load()
         if stream.read(1):
             raise ExperimentError(f"{where} goes on after its end")
-        return found.finished(where) if hasattr(found, "finished") else found
+        if hasattr(found, "finished"):
+            return found.finished(where)
+        if not isinstance(found, dict | list):
+            raise ExperimentError(f"{where} holds no array, but a {type(found).__name__}")
+        return found
     except ExperimentError:
         raise
     except Exception as error:

@@ -55,7 +55,7 @@ def read_npz(path: Path, name: str, key: str = "") -> NodeData:
         features,
         labels,
         arrays.pairs(found["edges"], number, f"edges in {where}"),
-        (arrays.masked(*parts, number, where),),
+        (arrays.masked(parts, number, where),),
         note,
     )
 
@@ -64,7 +64,8 @@ def read_pickles(folder: Path, name: str, key: str = "") -> NodeData:
     """A citation graph out of the eight public files `ind.KEY.x`, ..., `ind.KEY.test.index`.
 
     The test nodes are put in the places that the index gives them. Where the index leaves gaps
-    (CiteSeer), the nodes in them have no features, no edges of their own and no label.
+    (CiteSeer's has 15), the nodes in them have the links of the graph, but neither features nor a label,
+    and are in no part of the split.
 
     Args:
         folder: holds the files.

@@ -106,6 +106,6 @@ def assembled(
 
 
 def _rows(features: Any) -> int:
-    if hasattr(features, "shape"):
-        return int(features.shape[0])
-    return int(jax.tree.leaves(features)[0].shape[0])
+    # Sparse features have a shape of their own.
+    leaves = jax.tree.leaves(features, is_leaf=lambda part: hasattr(part, "shape"))
+    return int(leaves[0].shape[0])

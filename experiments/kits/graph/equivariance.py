@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from experiments.kits.graph.convert import assembled
+from experiments.kits.graph.features import SparseFeatures
 from experiments.kits.graph.operators import num_nodes
 from experiments.kits.graph.segments import GraphsTuple
 from ntkexec.errors import ExperimentError
@@ -24,8 +25,14 @@ def permuted(graph: GraphsTuple, order: Int[np.ndarray, " n"]) -> GraphsTuple:
         raise ExperimentError(f"{order} is no order of {n} nodes")
     place = np.empty(n, np.int64)
     place[order] = np.arange(n)
+
+    def moved(rows: Any) -> Any:
+        if isinstance(rows, SparseFeatures):
+            return SparseFeatures.of(rows.to_scipy()[order])
+        return rows[order]
+
     return assembled(
-        jax.tree.map(lambda rows: rows[order], graph.nodes),
+        jax.tree.map(moved, graph.nodes, is_leaf=lambda x: isinstance(x, SparseFeatures)),
         place[np.asarray(graph.senders)],
         place[np.asarray(graph.receivers)],
         graph.edges,

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
+from experiments.kits.graph.features import SparseFeatures
 from experiments.kits.graph.operators import num_nodes
 from experiments.kits.graph.segments import GraphsTuple
 from ntkexec.errors import ExperimentError
@@ -50,9 +51,18 @@ def padded(graph: GraphsTuple, num_nodes_padded: int, num_edges_padded: int) -> 
         end = np.full((more, *rows.shape[1:]), value, rows.dtype)
         return np.concatenate([rows, end])
 
+    def with_zeros(rows: Any) -> Any:
+        if isinstance(rows, SparseFeatures):
+            matrix = rows.to_scipy()
+            matrix.resize((num_nodes_padded, rows.shape[1]))
+            return SparseFeatures.of(matrix)
+        return longer(rows, more_nodes)
+
     weights = np.ones(e) if graph.edges is None else graph.edges
     found = GraphsTuple(
-        nodes=jax.tree.map(lambda rows: longer(rows, more_nodes), graph.nodes),
+        nodes=jax.tree.map(
+            with_zeros, graph.nodes, is_leaf=lambda x: isinstance(x, SparseFeatures)
+        ),
         edges=longer(weights, more_edges),
         senders=longer(graph.senders, more_edges, num_nodes_padded - 1),
         receivers=longer(graph.receivers, more_edges, num_nodes_padded - 1),

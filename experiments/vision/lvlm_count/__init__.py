@@ -1,33 +1,36 @@
-"""LVLM-Count: division around objects, counters, and the experiment that checks them."""
+"""LVLM-Count: counting many objects by dividing the picture around them."""
 
-from experiments.vision.lvlm_count.addresses import EndpointError
-from experiments.vision.lvlm_count.counters import LearnedCounter, train_counter
-from experiments.vision.lvlm_count.definition import EXPERIMENT
-from experiments.vision.lvlm_count.divide import Division, object_aware, recursive, straight
-from experiments.vision.lvlm_count.endpoint import Endpoint
-from experiments.vision.lvlm_count.pipeline import Budget, Counted, budget, count, oracle
-from experiments.vision.lvlm_count.planning import ErrorCurve, fitted
-from experiments.vision.lvlm_count.scenes import Scene, scene
-from experiments.vision.lvlm_count.segment import by_colour
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "EXPERIMENT",
-    "Budget",
-    "Counted",
-    "Division",
-    "Endpoint",
-    "EndpointError",
-    "ErrorCurve",
-    "LearnedCounter",
-    "Scene",
-    "budget",
-    "by_colour",
-    "count",
-    "fitted",
-    "object_aware",
-    "oracle",
-    "recursive",
-    "scene",
-    "straight",
-    "train_counter",
-]
+from experiments.lazy import lazy
+
+if TYPE_CHECKING:
+    from experiments.vision.lvlm_count.counting import count_by_dividing as count_by_dividing
+    from experiments.vision.lvlm_count.counting import error_budget as error_budget
+    from experiments.vision.lvlm_count.division import equal_division as equal_division
+    from experiments.vision.lvlm_count.division import (
+        object_aware_division as object_aware_division,
+    )
+    from experiments.vision.lvlm_count.division import recursive_division as recursive_division
+    from experiments.vision.lvlm_count.endpoint import Endpoint as Endpoint
+    from experiments.vision.lvlm_count.icons import ReferenceCounter as ReferenceCounter
+    from experiments.vision.lvlm_count.icons import count_kinds as count_kinds
+    from experiments.vision.lvlm_count.icons import segment_icons as segment_icons
+    from experiments.vision.lvlm_count.learned_counter import train_counter as train_counter
+    from experiments.vision.lvlm_count.planning import fit_error_curve as fit_error_curve
+    from experiments.vision.lvlm_count.scenes import draw_scene as draw_scene
+    from experiments.vision.lvlm_count.segmentation import segment_by_colour as segment_by_colour
+    from experiments.vision.lvlm_count.server import served as served
+
+__all__, __getattr__, __dir__ = lazy(
+    __name__,
+    counting=("count_by_dividing", "error_budget"),
+    division=("equal_division", "object_aware_division", "recursive_division"),
+    endpoint=("Endpoint",),
+    icons=("ReferenceCounter", "count_kinds", "segment_icons"),
+    learned_counter=("train_counter",),
+    planning=("fit_error_curve",),
+    scenes=("draw_scene",),
+    segmentation=("segment_by_colour",),
+    server=("served",),
+)

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from experiments.files.words import redacted, shown
-from experiments.vision.lvlm_count.addresses import EndpointError, checked
 from experiments.vision.lvlm_count.replies import Reply, message, parsed
-from experiments.vision.lvlm_count.segment import Image
-from experiments.vision.lvlm_count.transport import post
+from experiments.vision.lvlm_count.segmentation import Image
+from experiments.vision.lvlm_count.transport import EndpointError, checked_address, post
 from ntkexec.errors import MissingExtraError
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -65,7 +64,7 @@ class Endpoint:
     tokens: int = 0
 
     def __post_init__(self) -> None:
-        checked(self.url)
+        checked_address(self.url)
         if not self.model:
             raise EndpointError("an endpoint needs the name of a model")
         key = os.environ.get(KEY_VARIABLE, "") if self.key is None else self.key
@@ -85,7 +84,7 @@ class Endpoint:
         return [self._one(picture, target) for picture in pictures]
 
     def _one(self, picture: Image, target: str) -> int:
-        address = "data:image/png;base64," + base64.b64encode(png(picture)).decode()
+        address = "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode()
         question = f"How many {target} are in the picture? If there are none, say zero."
         found = self._asked(question, address, target)
         if found == Reply(0, too_many=True):
@@ -175,7 +174,7 @@ class _Busy(Exception):
     """The server says that another time it may answer."""
 
 
-def png(image: Image) -> bytes:
+def png_bytes(image: Image) -> bytes:
     """The picture as a PNG file.
 
     Raises:

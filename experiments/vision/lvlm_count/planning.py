@@ -41,11 +41,11 @@ class ErrorCurve:
         return min(range(1, min(number, most) + 1), key=lambda m: self.expected_error(number, m))
 
     def best_cap(self, number: int, *, most: int) -> int:
-        """The cap for `divide.recursive` that comes of `best_parts`."""
+        """The cap for `recursive_division` that comes of `best_parts`."""
         return -(-number // self.best_parts(number, most=most))
 
 
-def fitted(numbers: Int[np.ndarray, "k"], errors: Float[np.ndarray, "k r"]) -> ErrorCurve:
+def fit_error_curve(numbers: Int[np.ndarray, "k"], errors: Float[np.ndarray, "k r"]) -> ErrorCurve:
     """The curve through measured errors, by least squares on logarithms.
 
     Args:

@@ -40,7 +40,7 @@ class Scene:
         return np.where(np.isin(self.objects, kept), self.objects, 0).astype(np.int32)
 
 
-def scene(
+def draw_scene(
     counts: dict[str, int],
     *,
     generator: np.random.Generator,
@@ -112,15 +112,3 @@ def _drawn(
     else:
         part = (down < radius / 2) & (np.abs(right) < (down + radius) / 3**0.5)
     return (slice(top, bottom), slice(left, end)), part
-
-
-def discs(
-    number: int, *, diameter: int, size: int, generator: np.random.Generator
-) -> Bool[np.ndarray, "number size size"]:
-    """Masks of independent discs, each of exactly `diameter` columns (odd), uniform in the picture."""
-    if diameter % 2 == 0 or not 1 <= diameter <= size:
-        raise ExperimentError(f"a disc of {diameter} columns is not odd or not within {size}")
-    half = diameter // 2
-    centre = generator.integers(half, size - half, size=(2, number, 1, 1))
-    rows, columns = np.mgrid[:size, :size]
-    return np.asarray((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= half**2)

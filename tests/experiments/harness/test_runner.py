@@ -2,15 +2,15 @@
 
 import dataclasses
 import json
-import sys
 
 import numpy as np
 import pytest
+from support.ports import claim, port
 
-from experiments.files.storage import code_digest
-from experiments.harness import configuration, registry, runner, statistics
-from experiments.harness.experiment import Experiment, NotMeasured, Paper, Trial
-from ntkexec.check import Check, Measurement
+from experiments.data import room
+from experiments.harness import configuration, registry, report, runner, statistics, stored
+from experiments.harness.study import NotMeasured, Studies, Trial
+from ntkexec.check import Measurement
 from ntkexec.errors import ExperimentError
 
 
@@ -33,26 +33,39 @@ def study(config, trial):
     return {"value": config.size + trial.seed, "draw": float(trial.generator.uniform())}
 
 
+def busy(config, trial):
+    return {"value": sum(range(2_000_000)) and 0, "draw": 0.0}
+
+
 def data_study(config, trial):
     return {"files": len(list(trial.dataset("flowers").iterdir()))}
 
 
-def check(name, measure, bound):
-    return Check(name, "claim", "source", "how", bound, "theory", measure)
-
-
-EXPERIMENT = Experiment(
-    slug="example",
-    title="An example",
-    paper=Paper("A title", "Somebody", 2020),
-    configs={"quick": Config(2)},
-    tiny=Config(),
-    studies={"numbers": study, "flowers": data_study},
-    checks=(
-        check("small", lambda rs: Measurement(max(r["numbers"]["value"] for r in rs)), 4),
-        check("files", lambda rs: Measurement(rs[0]["flowers"]["files"]), 1),
+EXPERIMENT = port(
+    {"numbers": study, "flowers": data_study},
+    (
+        claim("small", lambda rs: Measurement(max(r["numbers"]["value"] for r in rs)), 4),
+        claim("files", lambda rs: Measurement(rs[0]["flowers"]["files"]), 1),
     ),
+    Config(2),
+    tiny=Config(),
 )
+
+
+@pytest.fixture(autouse=True)
+def room_of_flowers(monkeypatch):
+    """A set that no catalogue has."""
+
+    def find(name, data):
+        if not (data / name).is_dir():
+            raise room.DataMissingError(f"no {name} below {data}")
+        return data / name
+
+    monkeypatch.setattr(room, "find", find)
+
+
+def run(config, num_seeds, **options):
+    return runner.run(EXPERIMENT, config, num_seeds=num_seeds, first_seed=0, **options)
 
 
 @pytest.fixture(autouse=True)
@@ -61,19 +74,61 @@ def forget_calls():
 
 
 def test_verdicts_come_from_the_records():
-    report = runner.run(EXPERIMENT, Config(2), num_seeds=3)
-    assert [o.verdict for o in report.outcomes] == ["holds", "not measured"]
-    report = runner.run(EXPERIMENT, Config(2), num_seeds=4)
-    assert [o.verdict for o in report.outcomes] == ["fails", "not measured"]
-    assert report.failed
+    found = run(Config(2), 3)
+    assert [o.verdict for o in found.outcomes] == ["holds", "not measured"]
+    assert found.surprising == ()
+    found = run(Config(2), 4)
+    assert [o.verdict for o in found.outcomes] == ["fails", "not measured"]
+    assert [o.check.name for o in found.surprising] == ["small"]
+
+
+@pytest.mark.parametrize(
+    "expected, surprises",
+    [("holds", [False, True]), ("fails", [True, False]), ("undecided", [True, True])],
+)
+def test_only_a_decided_verdict_that_was_not_expected_surprises(expected, surprises):
+    other = port(
+        EXPERIMENT.studies.functions, EXPERIMENT.claims, Config(2), expected={"small": expected}
+    )
+    for num_seeds, surprise in zip((3, 4), surprises, strict=True):
+        found = runner.run(other, Config(2), num_seeds=num_seeds, first_seed=0)
+        assert bool(found.surprising) == surprise
+        assert found.to_data()["surprises"] == ["small"] * surprise
+
+
+def test_seeds_begin_beyond_those_of_pilots():
+    assert runner.run(EXPERIMENT, Config(2)).records[0].seed == 100
+
+
+def test_without_measuring_only_what_is_stored_is_judged(tmp_path):
+    run(Config(), 1, out=tmp_path)
+    CALLS.clear()
+    found = run(Config(), 2, out=tmp_path, measuring=False)
+    assert CALLS == []
+    assert [sorted(record.results) for record in found.records] == [["numbers"], []]
+    assert "not been measured under seed 1" in found.records[1].missing["numbers"]
+
+
+def test_a_result_of_other_versions_is_another_result(tmp_path, monkeypatch):
+    run(Config(), 1, out=tmp_path)
+    monkeypatch.setattr(stored, "versions", lambda: {"jax": "0.0.1"})
+    run(Config(), 1, out=tmp_path)
+    assert CALLS == [0, 0]
+
+
+def test_processor_time_is_stored_and_summed(tmp_path):
+    working = port({"numbers": busy, "flowers": data_study}, EXPERIMENT.claims, Config())
+    first = runner.run(working, Config(), num_seeds=2, out=tmp_path)
+    assert first.cpu_seconds > 0.01
+    assert runner.run(working, Config(), num_seeds=2, out=tmp_path).cpu_seconds == first.cpu_seconds
 
 
 def test_more_seeds_continue_and_other_configurations_start_anew(tmp_path):
-    runner.run(EXPERIMENT, Config(), num_seeds=2, out=tmp_path)
-    again = runner.run(EXPERIMENT, Config(), num_seeds=3, out=tmp_path)
+    run(Config(), 2, out=tmp_path)
+    again = run(Config(), 3, out=tmp_path)
     assert CALLS == [0, 1, 2]
     assert again.reused == 2
-    runner.run(EXPERIMENT, Config(2), num_seeds=1, out=tmp_path)
+    run(Config(2), 1, out=tmp_path)
     assert CALLS == [0, 1, 2, 0]
     assert not list(tmp_path.rglob("*.part"))
 
@@ -84,60 +139,71 @@ def test_a_killed_run_keeps_what_it_measured(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runner.run(EXPERIMENT, Config(), num_seeds=3, out=tmp_path, report=killed)
-    assert runner.run(EXPERIMENT, Config(), num_seeds=3, out=tmp_path).reused == 1
+        run(Config(), 3, out=tmp_path, report=killed)
+    assert run(Config(), 3, out=tmp_path).reused == 1
     assert CALLS == [0, 1, 2]
 
 
 def test_a_seed_gives_the_same_record_and_another_seed_another():
-    first, second = runner.run(EXPERIMENT, Config(), num_seeds=2).records
-    again = runner.run(EXPERIMENT, Config(), num_seeds=1).records[0]
+    first, second = run(Config(), 2).records
+    again = run(Config(), 1).records[0]
     assert first == again
     assert first["numbers"]["draw"] != second["numbers"]["draw"]
 
 
 def test_absent_data_is_not_measured_and_present_data_is(tmp_path):
     out = tmp_path / "out"
-    report = runner.run(EXPERIMENT, Config(), num_seeds=1, out=out)
-    assert "needs the data set flowers" in report.outcomes[1].measurement.reason
-    assert "--data or NTKEXEC_DATA" in report.outcomes[1].measurement.reason
+    found = run(Config(), 1, out=out)
+    assert "needs the data set flowers" in found.outcomes[1].measurement.reason
+    assert "--data or NTKEXEC_DATA" in found.outcomes[1].measurement.reason
+    found = run(Config(), 1, out=out, data=tmp_path)
+    assert found.outcomes[1].measurement.reason == f"no flowers below {tmp_path}"
     (tmp_path / "flowers").mkdir()
     (tmp_path / "flowers" / "rose").touch()
     # What was missing was not stored as missing.
-    report = runner.run(EXPERIMENT, Config(), num_seeds=1, out=out, data=tmp_path)
-    assert report.outcomes[1].verdict == "holds"
+    found = run(Config(), 1, out=out, data=tmp_path)
+    assert found.outcomes[1].verdict == "holds"
     with pytest.raises(NotMeasured, match="not run"):
-        report.records[0]["bees"]
+        found.records[0]["bees"]
 
 
 def test_damaged_results_are_refused_by_name(tmp_path):
-    runner.run(EXPERIMENT, Config(), num_seeds=1, out=tmp_path)
-    (stored,) = tmp_path.rglob("seed-0.json")
-    stored.write_text("{")
+    run(Config(), 1, out=tmp_path)
+    (path,) = tmp_path.rglob("seed-0.json")
+    path.write_text("{")
     with pytest.raises(ExperimentError, match=r"seed-0\.json is damaged; delete it"):
-        runner.run(EXPERIMENT, Config(), num_seeds=1, out=tmp_path)
-    stored.write_text(json.dumps({"format": runner.FORMAT}))
+        run(Config(), 1, out=tmp_path)
+    path.write_text(json.dumps({"format": report.FORMAT}))
     with pytest.raises(ExperimentError, match="holds no result"):
-        runner.run(EXPERIMENT, Config(), num_seeds=1, out=tmp_path)
+        run(Config(), 1, out=tmp_path)
 
 
 def test_a_result_that_json_cannot_hold_is_refused():
-    bad = dataclasses.replace(EXPERIMENT, studies={"numbers": lambda c, t: {"value": {1, 2}}})
+    bad = port({"numbers": lambda c, t: {"value": {1, 2}}}, EXPERIMENT.claims, Config())
     with pytest.raises(ExperimentError, match="holds a set"):
         runner.run(bad, Config(), num_seeds=1)
 
 
-@pytest.mark.parametrize("seeds, says", [(0, "at least one seed"), (-1, "got -1")])
-def test_a_run_needs_seeds(seeds, says):
+@pytest.mark.parametrize(
+    "seeds, first, says", [(0, 0, "got 0, from 0"), (-1, 0, "got -1"), (1, -1, "from -1")]
+)
+def test_a_run_needs_seeds(seeds, first, says):
     with pytest.raises(ExperimentError, match=says):
-        runner.run(EXPERIMENT, Config(), num_seeds=seeds)
+        runner.run(EXPERIMENT, Config(), num_seeds=seeds, first_seed=first)
 
 
-def test_two_checks_of_one_name_and_unknown_slow_studies_are_refused():
-    with pytest.raises(ExperimentError, match="two checks are called 'small'"):
-        dataclasses.replace(EXPERIMENT, checks=(EXPERIMENT.checks[0],) * 2)
+def test_a_port_that_contradicts_itself_is_refused():
+    small, files = EXPERIMENT.claims
+    with pytest.raises(ExperimentError, match="two claims are called 'small'"):
+        port({"numbers": study}, (small, small), Config())
+    with pytest.raises(ExperimentError, match="differ in 'files'"):
+        dataclasses.replace(EXPERIMENT, claims=(small,))
+    with pytest.raises(ExperimentError, match="cannot be wrong"):
+        port({"numbers": study}, (), Config())
     with pytest.raises(ExperimentError, match="no study 'fast'"):
-        dataclasses.replace(EXPERIMENT, slow_studies=("fast",))
+        port({"numbers": study}, (small, files), Config(), slow=("fast",))
+    with pytest.raises(ExperimentError, match="measures nothing"):
+        Studies({"quick": Config()}, Config(), {})
 
 
 # Configurations from words.
@@ -163,47 +229,13 @@ def test_words_that_fit_no_field_are_refused(change, says):
         configuration.changed(Config(), [change])
 
 
-# Code digests.
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package of two modules of which one imports the other."""
-    root = tmp_path / "somepackage"
-    root.mkdir()
-    (root / "__init__.py").touch()
-    (root / "study.py").write_text("from somepackage.model import f\n\ndef g():\n    return f()\n")
-    (root / "model.py").write_text("def f():\n    return 1\n")
-    (root / "claims.py").write_text("BOUND = 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    yield root
-    # Looking for a module in it has imported the package itself.
-    sys.modules.pop("somepackage", None)
-
-
-def test_the_digest_follows_imports_and_sees_code_alone(package):
-    before = code_digest("somepackage.study", "somepackage")
-    (package / "claims.py").write_text("BOUND = 2\n")
-    (package / "model.py").write_text('"""Says."""\n\ndef f():\n    """It."""\n    return 1  # !\n')
-    assert code_digest("somepackage.study", "somepackage") == before
-    (package / "model.py").write_text("def f():\n    return 2\n")
-    assert code_digest("somepackage.study", "somepackage") != before
-
-
-def test_an_import_through_a_package_would_hide_code_and_is_refused(package):
-    (package / "study.py").write_text("from somepackage import something\n")
-    with pytest.raises(ExperimentError, match="import it from its module"):
-        code_digest("somepackage.study", "somepackage")
-
-
 # The registry.
 
 
 def test_unknown_experiments_are_refused_with_the_nearest_name():
-    assert "sgs" in registry.slugs()
-    assert "shared" not in registry.slugs()
-    with pytest.raises(ExperimentError, match="did you mean 'sgs'"):
-        registry.find("sg")
+    slug = registry.slugs()[0]
+    with pytest.raises(ExperimentError, match=f"did you mean '{slug}'"):
+        registry.find(slug[:-1])
     with pytest.raises(ExperimentError, match="there are "):
         registry.find("zzzzzz")
 
@@ -225,15 +257,9 @@ def test_a_part_of_a_study_is_measured_once_and_the_same_in_memory(tmp_path):
 
 
 def test_an_interval_of_one_seed_is_not_measured_and_the_rest_is():
-    alone = dataclasses.replace(
-        EXPERIMENT.checks[0],
-        name="interval",
-        measure=lambda records: statistics.mean([1.0] * len(records)).measurement(),
-    )
-    one = dataclasses.replace(EXPERIMENT, checks=(*EXPERIMENT.checks, alone))
-    *others, found = runner.run(one, one.tiny, num_seeds=1).outcomes
+    alone = claim("interval", lambda records: statistics.mean([1.0] * len(records)).measurement())
+    one = port(EXPERIMENT.studies.functions, (*EXPERIMENT.claims, alone), Config())
+    *others, found = runner.run(one, Config(), num_seeds=1).outcomes
     assert found.verdict == "not measured"
     assert found.measurement.reason == "an interval needs at least two seeds, got 1"
-    assert [o.verdict for o in others] == [
-        o.verdict for o in runner.run(EXPERIMENT, EXPERIMENT.tiny, num_seeds=1).outcomes
-    ]
+    assert [o.verdict for o in others] == ["fails", "not measured"]  # the value is the seed, 100

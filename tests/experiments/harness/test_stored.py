@@ -8,6 +8,7 @@ import shutil
 
 import jax.numpy as jnp
 import pytest
+from support.ports import claim, port
 
 from experiments.files.storage import (
     load_tensors,
@@ -15,9 +16,10 @@ from experiments.files.storage import (
     write_sealed,
 )
 from experiments.harness import configuration, registry, runner
-from experiments.harness.experiment import Experiment, Paper, Trial
+from experiments.harness import stored as results
+from experiments.harness.study import Trial
 from experiments.kits.training import train
-from ntkexec.check import Check, Measurement
+from ntkexec.check import Measurement
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 
@@ -41,35 +43,31 @@ def second(config, trial):
     return {"value": trial.kept("a part", lambda: {"value": trial.seed})["value"]}
 
 
-EXAMPLE = Experiment(
-    slug="example",
-    title="An example",
-    paper=Paper("A title", "Somebody", 2020),
-    configs={"quick": Config()},
-    tiny=Config(),
-    studies={"first": first, "second": second},
-    checks=(
-        Check(
+EXAMPLE = port(
+    {"first": first, "second": second},
+    (
+        claim(
             "small",
-            "values are small",
-            "source",
-            "how",
-            9,
-            "theory",
             lambda rs: Measurement(max(r[s]["value"] for r in rs for s in ("first", "second"))),
+            9,
         ),
     ),
+    Config(),
 )
+
+
+def run(num_seeds, out):
+    return runner.run(EXAMPLE, Config(), num_seeds=num_seeds, first_seed=0, out=out)
 
 
 @pytest.fixture
 def out(tmp_path):
-    runner.run(EXAMPLE, Config(), num_seeds=2, out=tmp_path / "out")
+    run(2, tmp_path / "out")
     return tmp_path / "out"
 
 
 def again(out):
-    return runner.run(EXAMPLE, Config(), num_seeds=2, out=out)
+    return run(2, out)
 
 
 def stored(out, study="first", seed=0):
@@ -99,7 +97,7 @@ def refused(out, path):
 def test_what_was_stored_is_read_as_it_was(out):
     report = again(out)
     assert report.reused == 4
-    assert report.records == runner.run(EXAMPLE, Config(), num_seeds=2).records
+    assert report.records == run(2, None).records
     assert report.records[0]["first"]["rest"] == [0.5, float("inf"), None, "\u00e9", {"a": []}]
 
 
@@ -116,7 +114,7 @@ CORPUS = {
     "deep": b"[" * 100_000,
     "deep objects": b'{"a":' * 100_000,
     "digits": b"1" * 10_000,
-    "an old one": b'{"format": "ntkexec-experiment/1", "result": {"value": 1}, "seconds": 1}',
+    "an old one": b'{"format": "ntkexec-experiment/2", "result": {"value": 1}, "seconds": 1}',
 }
 
 
@@ -143,7 +141,8 @@ EDITS = {
     "seconds without end": {"seconds": float("inf")},
     "seconds beyond floats": {"seconds": 10**400},
     "seconds null": {"seconds": None},
-    "another format": {"format": "ntkexec-experiment/1"},
+    "processor time of words": {"cpu_seconds": "long"},
+    "another format": {"format": "ntkexec-experiment/2"},
     "another seed": {"seed": 1},
     "another study": {"study": "second"},
     "another folder": {"folder": "first-0"},
@@ -205,18 +204,21 @@ def test_a_configuration_that_was_edited_is_written_anew(out):
 def test_the_command_ends_with_two_and_one_line(out, monkeypatch, capsys):
     monkeypatch.setattr(registry, "find", lambda slug: EXAMPLE)
     edited(stored(out), result=None)
-    assert main(["experiment", "run", "example", "--seeds", "2", "--out", str(out)]) == 2
+    assert (
+        main(
+            ["experiment", "run", "example", "--seeds", "2", "--first-seed", "0", "--out", str(out)]
+        )
+        == 2
+    )
     said = capsys.readouterr()
     assert said.err.splitlines()[-1].startswith(f"ntkexec: example: {stored(out)} is damaged")
     assert said.out == ""
 
 
-def test_a_check_that_is_wrong_by_itself_is_not_blamed_on_what_was_stored():
-    broken = dataclasses.replace(
-        EXAMPLE.checks[0], measure=lambda records: records[0]["first"]["no"]
-    )
+def test_a_claim_that_is_wrong_by_itself_is_not_blamed_on_what_was_stored():
+    broken = claim("broken", lambda records: records[0]["first"]["no"])
     with pytest.raises(KeyError):
-        runner.run(dataclasses.replace(EXAMPLE, checks=(broken,)), Config(), num_seeds=1)
+        runner.run(port(EXAMPLE.studies.functions, (broken,), Config()), Config(), num_seeds=1)
 
 
 # A checkpoint, for the fuzzer.
@@ -258,7 +260,7 @@ def damaged(chance, content):
 
 
 def try_files(folder, seed, number):
-    runner.run(EXAMPLE, Config(), num_seeds=1, out=folder)
+    run(1, folder)
     (path,) = folder.glob("example/first-*/seed-0.json")
     whole, before = path.read_bytes(), read_sealed(path)
     state = folder / "state.safetensors"
@@ -268,7 +270,7 @@ def try_files(folder, seed, number):
     for _ in range(number):
         path.write_bytes(damaged(chance, whole))
         try:
-            found = runner._read(path.parent, "first", 0)
+            found = results.read_result(path.parent, "first", 0)
         except ExperimentError as refusal:
             said = str(refusal)
         else:

@@ -1,0 +1,56 @@
+"""Ports side by side: each in a process, each with its share of the processors, none stops the others."""
+
+import os
+import sys
+
+import pytest
+
+from experiments.harness import jobs
+
+SCRIPT = """
+import os, sys, time
+slug = sys.argv[sys.argv.index("run") + 1]
+print(f"{slug}, seed 100: numbers (1 of 1)", file=sys.stderr)
+print("x" * 200_000)
+with open(os.environ["SHARES"], "a") as shares:
+    print(slug, *sorted(os.sched_getaffinity(0)), file=shares)
+if slug == "bad":
+    print("ntkexec: bad: no such thing", file=sys.stderr)
+    sys.exit(2)
+if slug == "killed":
+    os.kill(os.getpid(), 9)
+sys.exit(slug == "surprising")
+"""
+
+
+@pytest.fixture
+def interpreter(tmp_path, monkeypatch):
+    """Stands in for `python -P -m ntkexec`, since only the processes are tested."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(jobs.sys, "executable", str(stand_in))
+    monkeypatch.setenv("SHARES", str(tmp_path / "shares"))
+    return tmp_path
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="processors are not to be had here"
+)
+def test_failures_are_named_and_the_others_measured(interpreter):
+    lines = []
+    slugs = ("good", "bad", "killed", "surprising")
+    found = jobs.measure_side_by_side(slugs, ["--scale", "quick"], jobs=2, tell=lines.append)
+    assert set(found) == {"bad", "killed"}
+    assert found["bad"] == "bad: no such thing"
+    assert "its process ended with -9" in found["killed"]
+    for slug in slugs:
+        assert f"{slug}, seed 100: numbers (1 of 1)" in lines
+        assert [line for line in lines if line.startswith(f"{slug}: ")]
+    mine = os.sched_getaffinity(0)
+    for line in (interpreter / "shares").read_text().splitlines():
+        share = set(map(int, line.split()[1:]))
+        assert share <= mine
+        assert len(share) <= max(1, -(-len(mine) // 2))
