@@ -43,7 +43,10 @@ def members(
                     f"{shown(path)} has no array {quoted(absent[0])}; it has "
                     f"{shown(', '.join(sorted(there)) or 'none')}"
                 )
-            sizes = {member.filename: member.file_size for member in archive.zip.infolist()}
+            sizes = {
+                member.filename: member.file_size
+                for member in (archive.zip.infolist() if archive.zip else ())
+            }
             found = {}
             for key in (*needed, *(name for name in optional if name in there)):
                 if sizes.get(f"{key}.npy", 0) > MOST_BYTES:
