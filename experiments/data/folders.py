@@ -97,20 +97,6 @@ def picture_folders(train: Path, test: Path) -> tuple[PictureFolder, PictureFold
     return found, held_out
 
 
-def read(root: Path, name: str, key: str = "") -> tuple[PictureFolder, PictureFolder]:
-    """The pictures below `train` and `val` of a folder, such as ImageNet's, as `picture_folders`.
-
-    Args:
-        root: holds both.
-        name: of the set, which is not needed here.
-        key: is not needed here either.
-
-    Raises:
-        ExperimentError: as `picture_folders`.
-    """
-    return picture_folders(root / "train", root / "val")
-
-
 def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.data.catalogue import DataSet, by_name, data_set
-from experiments.data.room import VARIABLE, how_to_get, places_of
+from experiments.data.catalogue import by_name, data_set
+from experiments.data.room import VARIABLE, Found, how_to_get, places_of
+from experiments.data.sets import DataSet
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError
 
@@ -21,12 +22,12 @@ class Entry:
     Args:
         row: of the catalogue.
         users: names of the ports whose studies can use it.
-        path: where it lies; none if it is not there, or nowhere was looked.
+        found: where it lies; none if it is not there, or nowhere was looked.
     """
 
     row: DataSet
     users: tuple[str, ...]
-    path: Path | None
+    found: Found | None
 
     def to_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -40,7 +41,7 @@ class Entry:
                 {"path": place.path, "files": list(place.files), "loader": bool(place.reader)}
                 for place in row.places
             ],
-            "path": None if self.path is None else str(self.path),
+            "path": None if self.found is None else str(self.found.path),
             "address": row.address,
             "package": row.package,
             "citation": row.citation,
@@ -68,8 +69,7 @@ def entries(
     found = []
     for row in rows:
         users = tuple(port for port, sets in used.items() if row.name in sets)
-        place = None if data is None else places_of(row, data)
-        found.append(Entry(row, users, place and place.path))
+        found.append(Entry(row, users, None if data is None else places_of(row, data)))
     return tuple(found)
 
 
@@ -87,7 +87,7 @@ def text(listed: Sequence[Entry], data: Path | None) -> str:
             f"Nothing was looked for: name your folder of data sets by --data or {VARIABLE}."
         )
     else:
-        there = sum(entry.path is not None for entry in listed)
+        there = sum(entry.found is not None for entry in listed)
         lines.append(f"{there} of {len(listed)} are below {shown(data)}.")
     lines.append("Nothing is downloaded: what you get yourself, put in one of the places named.")
     return "\n".join(lines)
@@ -95,10 +95,8 @@ def text(listed: Sequence[Entry], data: Path | None) -> str:
 
 def _paragraph(entry: Entry, data: Path | None) -> list[str]:
     row = entry.row
-    if entry.path is None or data is None:
-        state = "not there" if data is not None else ""
-    else:
-        state = f"there: {shown(entry.path.relative_to(data))}"
+    absent = "" if data is None else "not there"
+    state = absent if entry.found is None else f"there: {entry.found.place}"
     users = f"used by {', '.join(entry.users)}" if entry.users else ""
     head = "; ".join(part for part in (state, users) if part)
     says = [
@@ -107,6 +105,7 @@ def _paragraph(entry: Entry, data: Path | None) -> list[str]:
         how_to_get(row),
         row.reference and f"published {row.reference}",
         row.caution and f"mind: {row.caution}",
+        "" if any(place.reader for place in row.places) else "only found: no reader is there yet",
     ]
     made = [f"  {row.name}" + (f"  ({head})" if head else "")]
     for said in filter(None, says):

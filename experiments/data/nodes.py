@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -9,7 +10,7 @@ from scipy import sparse
 
 from ntkexec.errors import ExperimentError, shown
 
-Features = sparse.csr_matrix | np.ndarray
+Features: TypeAlias = sparse.csr_matrix | np.ndarray
 """(n, F) float32, sparse where the files are sparse."""
 
 

@@ -3,10 +3,12 @@
 import dataclasses
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.data.catalogue import DataSet, Place, data_set
+from experiments.data.catalogue import data_set
+from experiments.data.sets import DataSet, Place
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError
 
@@ -52,9 +54,15 @@ def load(name: str, data: Path | str | None) -> Any:
             f"{name} is there, at {shown(found.path)}, but the data room has no loader for it yet: "
             f"read it from there"
         )
-    module, _, function = found.place.reader.partition(":")
-    read = getattr(importlib.import_module(f"experiments.data.{module}"), function)
-    return read(found.path, name, found.place.key or name)
+    return reader(found.place)(found.path, name, found.place.key or name)
+
+
+def reader(place: Place) -> Callable[[Path, str, str], Any]:
+    """The function that reads a form of a set; of a form that has one."""
+    module, _, function = place.reader.partition(":")
+    found = importlib.import_module(f"experiments.data.formats.{module}")
+    read: Callable[[Path, str, str], Any] = getattr(found, function)
+    return read
 
 
 def find(name: str, data: Path | str | None) -> Path:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib
 import importlib.metadata
 import json
 import platform
@@ -13,6 +12,7 @@ from typing import Any
 import jax
 
 from experiments.data.catalogue import data_set
+from experiments.data.room import reader
 from experiments.files.storage import digest, plain, read_sealed, write_atomically, write_sealed
 from experiments.files.words import quoted
 from experiments.harness.digest import code_digest
@@ -62,11 +62,7 @@ def identity(experiment: Experiment[Any], study: str, config: Any) -> dict[str, 
 
 def _reading(name: str) -> list[str]:
     """Names for the code that reads a data set, in each of the forms in which it may lie."""
-    readers = [place.reader.partition(":") for place in data_set(name).places if place.reader]
-    return [
-        code_digest(getattr(importlib.import_module(f"experiments.data.{module}"), function))
-        for module, _, function in readers
-    ]
+    return [code_digest(reader(place)) for place in data_set(name).places if place.reader]
 
 
 def folder_of(out: Path, experiment: Experiment[Any], study: str, config: Any) -> Path:

@@ -51,6 +51,7 @@ LINES = {
     "check": [("gram-inverse", "--quick")],
     "complexity": [("flooding", "--graphs", "2", "--nodes", "3..4", "--repeat", "4")],
     "experiment list": [()],
+    "experiment data": [()],
     "experiment run": [("example", "--seeds", "2")],
 }
 WORDS = [[*name.split(), *words] for name, lines in LINES.items() for words in lines]

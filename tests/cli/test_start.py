@@ -99,7 +99,7 @@ def test_completion_knows_every_algorithm():
     "words",
     [
         *("run", "certify", "show", "train", "algorithms", "check", "complexity"),
-        *("experiment", "experiment run", "experiment list", ""),
+        *("experiment", "experiment run", "experiment list", "experiment data", ""),
     ],
 )
 def test_every_help_has_an_example(words, capsys):

@@ -80,7 +80,7 @@ def test_the_page_has_an_example_of_every_exported_name(experiment):
 def test_the_examples_of_the_page_run(slug, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "example"}
-    for block in _blocks(registry.about(slug).readme):
+    for block in _blocks(registry.about_of(slug).readme):
         exec(compile(block, f"{slug}/README.md", "exec"), names)
 
 
@@ -159,7 +159,7 @@ def test_the_report_is_json_a_table_and_a_page_that_loads_nothing(experiment, re
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_methods_import_neither_harness_nor_claims(slug):
-    package = registry.about(slug).package
+    package = registry.about_of(slug).package
     for module in _methods(package):
         for imported in _imports(module):
             assert not HARNESS.search(imported), f"{module} imports {imported}"
@@ -167,7 +167,7 @@ def test_methods_import_neither_harness_nor_claims(slug):
 
 def _methods(package: str) -> set[str]:
     """The modules of a port that hold its method: what the package exports, and what that imports."""
-    exports = registry.about(package.rpartition(".")[2].replace("_", "-")).folder / "__init__.py"
+    exports = registry.about_of(package.rpartition(".")[2].replace("_", "-")).folder / "__init__.py"
     calls = [n for n in ast.walk(ast.parse(exports.read_text())) if isinstance(n, ast.Call)]
     todo = [f"{package}.{k.arg}" for call in calls for k in call.keywords]
     assert todo, f"{package} exports nothing"
@@ -222,7 +222,7 @@ def _imports(module: str) -> set[str]:
 
 
 def test_a_port_is_imported_without_its_studies_and_without_jax():
-    packages = [registry.about(slug).package for slug in SLUGS]
+    packages = [registry.about_of(slug).package for slug in SLUGS]
     code = f"import sys, {', '.join(packages)}\nprint(*sorted(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

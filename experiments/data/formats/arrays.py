@@ -1,6 +1,6 @@
 """Arrays out of strangers' files: members of `.npz` archives, and what they must be to make a graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from ntkexec.errors import ExperimentError
 
 MOST_COLUMNS = 2**31 - 1
 """What a 32 bit column index of a sparse matrix can count."""
+MOST_BYTES = 2**33
+"""Of what is unpacked; a small file could otherwise fill all memory."""
 
 
 def members(
@@ -41,8 +43,14 @@ def members(
                     f"{shown(path)} has no array {quoted(absent[0])}; it has "
                     f"{shown(', '.join(sorted(there)) or 'none')}"
                 )
+            sizes = {
+                member.filename: member.file_size
+                for member in (archive.zip.infolist() if archive.zip else ())
+            }
             found = {}
             for key in (*needed, *(name for name in optional if name in there)):
+                if sizes.get(f"{key}.npy", 0) > MOST_BYTES:
+                    raise ValueError(f"it would take more than {MOST_BYTES} bytes")
                 found[key] = np.asarray(archive[key])
             return found
     except ExperimentError:
@@ -189,16 +197,14 @@ def chosen(indices: np.ndarray, number: int, where: str) -> np.ndarray:
     return made
 
 
-def masked(
-    train: np.ndarray, validation: np.ndarray, test: np.ndarray, number: int, where: str
-) -> Split:
-    """A split out of three masks of 0 and 1.
+def masked(masks: Iterable[np.ndarray], number: int, where: str) -> Split:
+    """A split out of three masks of 0 and 1, to train, validate and test.
 
     Raises:
         ExperimentError: names `where`, if they have another length, other values, or overlap.
     """
     parts = []
-    for name, part in (("train", train), ("validation", validation), ("test", test)):
+    for name, part in zip(("train", "validation", "test"), masks, strict=True):
         if part.shape != (number,) or part.dtype.kind not in "biu" or (part > 1).any():
             raise ExperimentError(
                 f"the {name} mask in {where} must be {number} of 0 and 1, got {described(part)}"

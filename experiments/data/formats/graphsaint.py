@@ -49,7 +49,7 @@ def read(folder: Path, name: str, key: str = "") -> NodeData:
         ):
             raise ExperimentError(f"{shown(path)}: {quoted(role)} is no list of nodes")
         parts.append(arrays.chosen(np.array(listed, np.int64), number, f"{role} in {shown(path)}"))
-    return NodeData(name, features, labels, edges, (arrays.masked(*parts, number, shown(path)),))
+    return NodeData(name, features, labels, edges, (arrays.masked(parts, number, shown(path)),))
 
 
 def _object(path: Path) -> dict[str, Any]:

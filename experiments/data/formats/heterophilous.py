@@ -44,7 +44,7 @@ def read(path: Path, name: str, key: str = "") -> NodeData:
         labels,
         arrays.pairs(found["edges"], number, f"edges in {where}"),
         tuple(
-            arrays.masked(*parts, number, f"split {i} in {where}")
+            arrays.masked(parts, number, f"split {i} in {where}")
             for i, parts in enumerate(zip(*masks, strict=True))
         ),
     )

@@ -55,7 +55,7 @@ def read_npz(path: Path, name: str, key: str = "") -> NodeData:
         features,
         labels,
         arrays.pairs(found["edges"], number, f"edges in {where}"),
-        (arrays.masked(*parts, number, where),),
+        (arrays.masked(parts, number, where),),
         note,
     )
 

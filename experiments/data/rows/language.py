@@ -1,6 +1,6 @@
 """Text: running, questions with answers, sentences with classes."""
 
-from experiments.data.catalogue import DataSet, Place
+from experiments.data.sets import DataSet, Place
 
 RUNNING = "running text"
 QUESTIONS = "questions with answers"

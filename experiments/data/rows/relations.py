@@ -1,6 +1,6 @@
 """Users and items, graphs of several types, triples of knowledge."""
 
-from experiments.data.catalogue import DataSet, Place
+from experiments.data.sets import DataSet, Place
 
 RECOMMENDATION = "users and items"
 HETEROGENEOUS = "a graph of several types"

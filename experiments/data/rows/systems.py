@@ -1,6 +1,6 @@
 """Traces of networks, of viewers and of clusters."""
 
-from experiments.data.catalogue import DataSet, Place
+from experiments.data.sets import DataSet, Place
 
 KIND = "traces"
 

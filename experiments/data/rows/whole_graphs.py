@@ -1,6 +1,6 @@
 """Sets of many graphs: with a class each, to be told apart, to be counted in, molecules."""
 
-from experiments.data.catalogue import DataSet, Place
+from experiments.data.sets import DataSet, Place
 
 CLASSES = "many graphs with a class each"
 APART = "graphs that are hard to tell apart"

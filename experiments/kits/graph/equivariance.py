@@ -27,7 +27,9 @@ def permuted(graph: GraphsTuple, order: Int[np.ndarray, " n"]) -> GraphsTuple:
     place[order] = np.arange(n)
 
     def moved(rows: Any) -> Any:
-        return rows.permuted(place) if isinstance(rows, SparseFeatures) else rows[order]
+        if isinstance(rows, SparseFeatures):
+            return SparseFeatures.of(rows.to_scipy()[order])
+        return rows[order]
 
     return assembled(
         jax.tree.map(moved, graph.nodes, is_leaf=lambda x: isinstance(x, SparseFeatures)),

@@ -12,25 +12,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.linen.dtypes import promote_dtype
+from jax.experimental.sparse import BCSR
 from jaxtyping import Array, Float, Int
-
-from experiments.kits.graph.segments import segment_sum
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class SparseFeatures:
-    """A sparse matrix of features as its entries, sorted by row; a pytree, so that `jit` takes it.
+    """A sparse matrix of features, readable by row and by column; a pytree, so that `jit` takes it.
+
+    Made by `of`; only `values` may be replaced.
 
     Args:
+        values: of the k entries, by row, then by column.
         rows, columns: of each entry.
-        values: of each entry.
+        row_starts: where each row's entries begin, and k.
+        by_column: the entries' order by column, then by row.
+        column_starts: where each column's entries begin in that order, and k.
         shape: (n, F).
     """
 
+    values: Float[Array, " k"]
     rows: Int[Array, " k"]
     columns: Int[Array, " k"]
-    values: Float[Array, " k"]
+    row_starts: Int[Array, " n+1"]
+    by_column: Int[Array, " k"]
+    column_starts: Int[Array, " F+1"]
     shape: tuple[int, int] = dataclasses.field(metadata={"static": True})
 
     @classmethod
@@ -41,21 +48,18 @@ class SparseFeatures:
         csr = sparse.csr_array(matrix, copy=True)
         csr.sum_duplicates()
         csr.eliminate_zeros()
-        entries = csr.tocoo()
-        return cls(
-            entries.row.astype(np.int32), entries.col.astype(np.int32), entries.data, csr.shape
-        )
+        rows, columns = csr.tocoo().coords
+        by_column = np.lexsort((rows, columns))
+        starts = np.searchsorted(columns[by_column], np.arange(csr.shape[1] + 1))
+        indices = (rows, columns, csr.indptr, by_column, starts)
+        return cls(csr.data, *(index.astype(np.int32) for index in indices), csr.shape)
 
-    def permuted(self, place: Int[np.ndarray, " n"]) -> Self:
-        """With row i at `place[i]`."""
-        rows = np.asarray(place)[np.asarray(self.rows)]
-        order = np.lexsort((np.asarray(self.columns), rows))
-        return dataclasses.replace(
-            self,
-            rows=rows[order].astype(np.int32),
-            columns=np.asarray(self.columns)[order],
-            values=np.asarray(self.values)[order],
-        )
+    def to_scipy(self) -> Any:
+        """As a CSR array."""
+        from scipy import sparse
+
+        parts = (self.values, self.columns, self.row_starts)
+        return sparse.csr_array(tuple(map(np.asarray, parts)), shape=self.shape)
 
 
 Features = Float[Array, "n F"] | SparseFeatures
@@ -65,8 +69,35 @@ def times(features: Features, kernel: Float[Array, "F h"]) -> Float[Array, "n h"
     """Features times a matrix of weights."""
     if not isinstance(features, SparseFeatures):
         return features @ kernel
-    terms = features.values[:, None] * kernel[features.columns]
-    return segment_sum(terms, features.rows, features.shape[0])
+    found: Array = _product(features, kernel)
+    return found
+
+
+@jax.custom_vjp
+def _product(features: SparseFeatures, kernel: Array) -> Array:
+    rows = (features.values, features.columns, features.row_starts)
+    found: Array = BCSR(rows, shape=features.shape) @ kernel
+    return found
+
+
+def _forward(features: SparseFeatures, kernel: Array) -> tuple[Array, Any]:
+    return _product(features, kernel), (features, kernel)
+
+
+def _backward(kept: tuple[SparseFeatures, Array], above: Array) -> tuple[SparseFeatures, Array]:
+    features, kernel = kept
+    order = features.by_column
+    columns = (features.values[order], features.rows[order], features.column_starts)
+    of_values = (above[features.rows] * kernel[features.columns]).sum(1)
+    none = jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), features)
+    return (
+        dataclasses.replace(none, values=of_values),
+        BCSR(columns, shape=features.shape[::-1]) @ above,
+    )
+
+
+# By hand, so that both ways go through compressed rows: a sixth of the time of adding entry by entry.
+_product.defvjp(_forward, _backward)
 
 
 class Dense(nn.Module):

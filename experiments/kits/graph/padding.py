@@ -53,7 +53,9 @@ def padded(graph: GraphsTuple, num_nodes_padded: int, num_edges_padded: int) -> 
 
     def with_zeros(rows: Any) -> Any:
         if isinstance(rows, SparseFeatures):
-            return dataclasses.replace(rows, shape=(num_nodes_padded, rows.shape[1]))
+            matrix = rows.to_scipy()
+            matrix.resize((num_nodes_padded, rows.shape[1]))
+            return SparseFeatures.of(matrix)
         return longer(rows, more_nodes)
 
     weights = np.ones(e) if graph.edges is None else graph.edges

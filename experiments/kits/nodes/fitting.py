@@ -152,7 +152,7 @@ def fit(
             such as `optax.adam`, so that the program is found again.
         learning_rate: given to it.
         weight_decay: times the parameters, added to the gradient before the optimiser, as PyTorch's
-            Adam does; by name of the model's parts, such as `{"first": 5e-4}`, none for the others.
+            Adam does; by path of the model's parts, such as `{"MLP_0/Dense_0": 5e-3}`, none for others.
         pick: the step of the highest validation accuracy or the lowest validation loss; of equal ones
             the first.
         patience: stops after so many steps without a better one; 0 never.
@@ -201,14 +201,15 @@ def fit(
     )
     columns = ("loss", "validation_loss", "train", "validation", "test")
     rows = np.asarray(history)[: int(taken)]
-    found = {name: float(value) for name, value in zip(columns, best.row, strict=True)}
+    logits = np.asarray(best.logits)
+    right = logits.argmax(1) == labels
     return Fitted(
-        train=found["train"],
-        validation=found["validation"],
-        test=found["test"],
+        train=float(right[split.train].mean()),
+        validation=float(right[split.validation].mean()),
+        test=float(right[split.test].mean()) if split.test.any() else float("nan"),
         step=int(best.step),
         steps=int(taken),
-        logits=np.asarray(best.logits),
+        logits=logits,
         variables=jax.tree.map(np.asarray, {"params": best.params, **best.state}),
         history={name: rows[:, column] for column, name in enumerate(columns)},
     )
@@ -226,24 +227,30 @@ class _Settings(NamedTuple):
 class _Best(NamedTuple):
     score: Scalar
     step: Int[Array, ""]
-    row: Float[Array, "5"]
     logits: Float[Array, "n C"]
     params: Any
     state: Any
 
 
 def _decays(params: Any, decay: float | Mapping[str, float]) -> Any:
-    """One number for each leaf."""
+    """One number for each leaf: its own, or that of the innermost part around it that has one."""
+    given = (
+        {"": decay} if isinstance(decay, int | float) else {f"{k}/": v for k, v in decay.items()}
+    )
+    unused = set(given) - {""}
 
     def of(path: Any, leaf: Any) -> np.ndarray:
-        value = decay if isinstance(decay, int | float) else decay.get(str(path[0].key), 0.0)
-        return np.asarray(value, leaf.dtype)
+        name = "".join(f"{entry.key}/" for entry in path)
+        around = [part for part in given if name.startswith(part)]
+        unused.difference_update(around)
+        return np.asarray(given[max(around, key=len)] if around else 0.0, leaf.dtype)
 
-    if isinstance(decay, Mapping) and (unknown := set(decay) - set(params)):
+    found = jax.tree_util.tree_map_with_path(of, params)
+    if unused:
         raise ExperimentError(
-            f"no part of the model is called {', '.join(sorted(unknown))}: it has {', '.join(params)}"
+            f"no part of the model is called {min(unused)[:-1]}: it has {', '.join(params)}"
         )
-    return jax.tree_util.tree_map_with_path(of, params)
+    return found
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -304,12 +311,12 @@ def _fit(
         params = optax.apply_updates(params, updates)
         logits, row = evaluated(params, state, value)
         score = jnp.where(settings.by_loss, -row[1], row[3])
-        new = _Best(score, step + 1, row, logits, params, state)
+        new = _Best(score, step + 1, logits, params, state)
         best = jax.tree.map(lambda a, b: jnp.where(score > best.score, a, b), new, best)
         return step + 1, params, state, inner, best, history.at[step].set(row)
 
-    logits, row = evaluated(params, state, jnp.float32(jnp.nan))
-    best = _Best(jnp.float32(-jnp.inf), jnp.int32(0), row, logits, params, state)
+    logits, _ = evaluated(params, state, jnp.float32(jnp.nan))
+    best = _Best(jnp.float32(-jnp.inf), jnp.int32(0), logits, params, state)
     carry = (jnp.int32(0), params, state, update.init(params), best, jnp.zeros((steps, 5)))
     steps_taken, *_, best, history = jax.lax.while_loop(goes_on, advance, carry)
     return best, steps_taken, history

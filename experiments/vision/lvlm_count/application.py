@@ -16,7 +16,7 @@ from experiments.harness.experiment import Application
 from experiments.vision.lvlm_count.counting import Counted, Counter, count_by_dividing
 from experiments.vision.lvlm_count.emoji import read_picture
 from experiments.vision.lvlm_count.endpoint import Endpoint, png_bytes
-from experiments.vision.lvlm_count.learned_counter import train_counter
+from experiments.vision.lvlm_count.learned_counter import NUM_SCENES, NUM_STEPS, train_counter
 from experiments.vision.lvlm_count.segmentation import Image, segment_by_colour, target_of
 from ntkexec.errors import ExperimentError
 
@@ -28,6 +28,7 @@ OPTIONS = {
     "model": "the server's name of the model",
 }
 LINE = (255, 127, 14)
+SIZES = {"num_scenes": NUM_SCENES, "num_steps": NUM_STEPS}
 TYPICAL_AREA = 90.0
 """Median pixels of an object in the learned counter's training scenes."""
 
@@ -109,6 +110,7 @@ def count_in_picture(
 def _learned(scale: float, out: Path, report: Callable[[str, int, int], None]) -> Counter:
     code = code_digest(train_counter)
     learned = train_counter(
+        **SIZES,
         key=jax.random.key(0),
         generator=np.random.default_rng(0),
         report=report,

@@ -24,6 +24,10 @@ BLUR = 0.7
 """Standard deviation, in pixels, by which icons are smoothed before they are compared."""
 CORE = 9
 """Pixels of an icon's core, at least."""
+SAME = 0.01
+"""Differences below it, of 1 between black and white, are none."""
+NEIGHBOUR, MISFIT = 4, 2.0
+"""An icon is a misfit if its fourth neighbour is more than twice as far as is usual."""
 FEWEST, MOST = 2, 8
 """Kinds that are looked for in a picture."""
 
@@ -194,14 +198,16 @@ def appearances(image: Image, objects: Objects, *, side: int) -> Appearances:
     return ndimage.gaussian_filter(rows, (0, BLUR, BLUR, 0))
 
 
-def dissimilarities(ones: Appearances, others: Appearances) -> Float[np.ndarray, "n m"]:
+def dissimilarities(ones: Appearances, others: Appearances) -> Float32[np.ndarray, "n m"]:
     """Root mean squared differences of icons, each of the others moved by up to a pixel to fit."""
-    inner = ones[:, 1:-1, 1:-1].reshape(len(ones), -1).astype(float)
-    found = np.full((len(ones), len(others)), np.inf)
+    # Around their common colour, so that single precision is enough.
+    middle = others.mean(axis=(0, 1, 2))
+    inner = (ones[:, 1:-1, 1:-1] - middle).reshape(len(ones), -1)
+    found = np.full((len(ones), len(others)), np.inf, np.float32)
     size = ones.shape[1] - 2
     for down, right in itertools.product(range(3), repeat=2):
-        moved = others[:, down : down + size, right : right + size]
-        moved = moved.reshape(len(others), -1).astype(float)
+        moved = others[:, down : down + size, right : right + size] - middle
+        moved = moved.reshape(len(others), -1)
         squares = (inner**2).sum(1)[:, None] + (moved**2).sum(1)[None] - 2 * inner @ moved.T
         found = np.minimum(found, squares)
     return np.sqrt(np.maximum(found, 0) / inner.shape[1])
@@ -209,6 +215,8 @@ def dissimilarities(ones: Appearances, others: Appearances) -> Float[np.ndarray,
 
 def kinds_of(looks: Appearances, *, number: int | None = None) -> Int[np.ndarray, "n"]:
     """Each icon's kind, a number from 0, by Ward's clustering of what the icons look like.
+
+    Misfits, which resemble no others (cut badly, for example), join the kind that is nearest.
 
     Args:
         looks: of the icons.
@@ -223,15 +231,24 @@ def kinds_of(looks: Appearances, *, number: int | None = None) -> Int[np.ndarray
     apart = dissimilarities(looks, looks)
     apart = np.minimum(apart, apart.T)
     np.fill_diagonal(apart, 0)
-    tree = linkage(squareform(apart, checks=False), "ward")
-    if number is None:
-        heights = np.concatenate([np.full(MOST, tree[0, 2]), tree[:, 2]])
-        tried = np.arange(FEWEST, min(MOST, len(looks)) + 1)
-        growth = [heights[1 - kinds] / max(heights[-kinds], 1e-9) for kinds in tried]
-        number = int(tried[np.argmax(growth)])
-    _, found = np.unique(fcluster(tree, number, "maxclust"), return_inverse=True)
-    order = np.argsort(-np.bincount(found), kind="stable")
-    return np.argsort(order)[found]
+    near = np.partition(apart, min(NEIGHBOUR, len(looks) - 1))[:, min(NEIGHBOUR, len(looks) - 1)]
+    fits = np.flatnonzero(near <= MISFIT * max(SAME, np.median(near)))
+    tree = linkage(squareform(apart[np.ix_(fits, fits)], checks=False), "ward")
+    found = fcluster(tree, _number_of_kinds(tree) if number is None else number, "maxclust")
+    _, found = np.unique(found, return_inverse=True)
+    means = np.stack([apart[:, fits[found == kind]].mean(1) for kind in range(found.max() + 1)])
+    kinds = means.argmin(0)
+    kinds[fits] = found
+    order = np.argsort(-np.bincount(kinds), kind="stable")
+    return np.argsort(order)[kinds]
+
+
+def _number_of_kinds(tree: Float[np.ndarray, "m 4"]) -> int:
+    """The number of clusters after which joining two costs most, relative to the cost before."""
+    tried = np.arange(FEWEST, min(MOST, len(tree)) + 1)
+    heights = np.concatenate([np.full(MOST, tree[0, 2]), tree[:, 2]])
+    growth = [heights[1 - kinds] / max(heights[-kinds], SAME) for kinds in tried]
+    return int(tried[np.argmax(growth)]) if len(tried) else len(tree) + 1
 
 
 def count_kinds(image: Image, *, number: int | None = None) -> tuple[int, ...]:

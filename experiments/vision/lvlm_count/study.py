@@ -57,9 +57,9 @@ class LvlmCountConfig:
     fault_scenes: int = 8
     training_scenes: int = NUM_SCENES
     train_steps: int = NUM_STEPS
-    band_scenes: int = 8
+    band_scenes: int = 12
     folds: int = 5
-    served_pictures: int = 6
+    served_pictures: int = 4
     questions: int = 100
     endpoint: str = ""
     model: str = ""

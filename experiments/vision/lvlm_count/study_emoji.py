@@ -100,6 +100,7 @@ def without_model(config: Config, trial: Trial) -> EmojiResult:
     pictures = fold(emoji_questions(trial.dataset(NAME)), config.folds, trial.seed)
     columns: dict[str, list[float]] = {}
     off, half, right = [], [], []
+    generator = trial.generator
     for place, (picture, questions) in enumerate(pictures.items()):
         trial.report("pictures", place, len(pictures))
         answers = np.array([question.answer for question in questions])
@@ -110,7 +111,7 @@ def without_model(config: Config, trial: Trial) -> EmojiResult:
         off.append(abs(len(looks) / answers.sum() - 1))
         half.append(abs(len(looks) / 2 / answers.sum() - 1))
         right.append(len(kinds) == len(answers))
-        draws = trial.generator.integers(LEAST, MOST + 1, size=(len(pictures), DRAWS, len(answers)))
+        draws = generator.integers(LEAST, MOST + 1, size=(DRAWS, len(answers)))
         row = {
             "answer": answers,
             "kinds": assigned(kinds, answers),
@@ -118,7 +119,7 @@ def without_model(config: Config, trial: Trial) -> EmojiResult:
             "shares": np.full(len(answers), len(looks) / len(answers)),
             "constant": np.full(len(answers), GUESS),
             "pilot": np.full(len(answers), picture.name in PILOT),
-            **{f"draw {i}": assigned(draws[place, i], answers) for i in range(DRAWS)},
+            **{f"draw {i}": assigned(draws[i], answers) for i in range(DRAWS)},
         }
         for name, column in row.items():
             columns.setdefault(name, []).extend(column.tolist())
@@ -246,9 +247,10 @@ def _references(image: Image, objects: np.ndarray, questions: list[Question]) ->
     free = list(range(len(counts)))
     references: dict[str, Any] = {}
     for question, count in zip(questions, stands, strict=True):
-        kind = next(kind for kind in free if counts[kind] == count)
-        free.remove(kind)
-        references[question.target] = looks[kinds == kind].mean(0)
+        # Where fewer kinds were found than are asked for, a name has none.
+        for kind in [kind for kind in free if counts[kind] == count][:1]:
+            free.remove(kind)
+            references[question.target] = looks[kinds == kind].mean(0)
     return _Remembering(ReferenceCounter(references, side))
 
 

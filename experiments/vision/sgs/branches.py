@@ -44,7 +44,7 @@ class Branch:
         return np.array(self.mask, float)
 
 
-def _block(height: int, width: int, size: int = 3) -> tuple[tuple[int, ...], ...]:
+def block_mask(height: int, width: int, size: int = 3) -> tuple[tuple[int, ...], ...]:
     """A mask of ones of that extent in the middle of a size x size kernel."""
     mask = np.zeros((size, size), int)
     top, left = (size - height) // 2, (size - width) // 2
@@ -52,13 +52,10 @@ def _block(height: int, width: int, size: int = 3) -> tuple[tuple[int, ...], ...
     return tuple(tuple(int(v) for v in row) for row in mask)
 
 
-PLAIN = (Branch(_block(3, 3)),)
-ACB = (Branch(_block(3, 3)), Branch(_block(1, 3)), Branch(_block(3, 1)))
+ACB = (Branch(block_mask(3, 3)), Branch(block_mask(1, 3)), Branch(block_mask(3, 1)))
 """Asymmetric convolution block: 3x3, 1x3 and 3x1 (Ding et al., ICCV 2019)."""
-REPVGG = (Branch(_block(3, 3)), Branch(_block(1, 1)))
+REPVGG = (Branch(block_mask(3, 3)), Branch(block_mask(1, 1)))
 """RepVGG: 3x3 and 1x1; its identity has no weights (Ding et al., CVPR 2021)."""
-DBB = (Branch(_block(3, 3)), Branch(_block(1, 1)))
-"""The branches of a diverse branch block that are masks; see `audit` for its other ones."""
 
 
 def predicted_scaling(branches: Sequence[Branch]) -> Any:
@@ -95,13 +92,14 @@ def merge(
 
 
 def sgd(
-    learning_rate: Any, *, momentum: float = 0.0, decay: Any = 0.0, nesterov: bool = False
+    learning_rate: Any, *, momentum: Any = 0.0, decay: Any = 0.0, nesterov: bool = False
 ) -> optax.GradientTransformation:
     """SGD with coupled decay: the decay joins the gradient before the momentum, as in PyTorch."""
-    parts = [optax.add_decayed_weights(decay)]
-    if momentum:
-        parts.append(optax.trace(momentum, nesterov=nesterov))
-    return optax.chain(*parts, optax.scale(-learning_rate))
+    return optax.chain(
+        optax.add_decayed_weights(decay),
+        optax.trace(momentum, nesterov),
+        optax.scale(-learning_rate),
+    )
 
 
 def branch_optimiser(

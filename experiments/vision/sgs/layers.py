@@ -1,19 +1,18 @@
 """Flax convolutions: one whose gradient is scaled inside, and branched ones for comparison."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from experiments.vision.sgs.branches import Branch, convolve, merge
-from experiments.vision.sgs.dependence import SHARPNESS, measured_scaling
+from experiments.vision.sgs.branches import convolve
+from experiments.vision.sgs.estimation import SHARPNESS, measured_scaling
 from experiments.vision.sgs.scaling import scale_gradient
 from ntkexec.errors import ExperimentError
 
-Block = Literal["plain", "acb", "repvgg", "dbb", "dyrep"]
 BLOCKS: Mapping[str, tuple[str, ...]] = {
     "plain": ("3x3",),
     "acb": ("3x3", "1x3", "3x1"),
@@ -21,9 +20,6 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
     "dbb": ("3x3", "1x1", "1x1-3x3", "1x1-mean"),
 }
 """Branches of the published blocks; RepVGG's identity only where it fits."""
-CANDIDATES = ("1x1", "1x3", "3x1", "1x1-3x3", "1x1-mean")
-"""Branches that DyRep may grow beside the 3x3 convolution."""
-BRANCHES = ("3x3", "identity", *CANDIDATES)
 
 
 class ScaledConv(nn.Module):
@@ -67,102 +63,50 @@ class ScaledConv(nn.Module):
 
 
 class BranchedConv(nn.Module):
-    """A convolution of linear 3x3 branches, without anything between a branch and the sum.
-
-    Args:
-        features: output channels.
-        branches: their masks and factors.
-        learnable: whether the factors are trained as well; then no scaling follows it exactly.
-    """
-
-    features: int
-    branches: tuple[Branch, ...]
-    learnable: bool = False
-
-    @nn.compact
-    def __call__(self, images: Float[Array, "n h w i"]) -> Float[Array, "n h w o"]:
-        shape = (*self.branches[0].array.shape, images.shape[-1], self.features)
-        weights = [
-            self.param(f"branch_{i}", nn.initializers.lecun_normal(), shape)
-            for i in range(len(self.branches))
-        ]
-        if self.learnable:
-            ones = nn.initializers.ones_init()
-            factors = [self.param(f"factor_{i}", ones, (1,) * 4) for i in range(len(weights))]
-            weights = [f * w for f, w in zip(factors, weights, strict=True)]
-        return convolve(images, merge(self.branches, weights))
-
-
-class NormalisedBranch(nn.Module):
-    """One branch of a block as it is published and trained: convolutions with batch normalisation.
-
-    Args:
-        features: output channels.
-        kind: see `BRANCHES`; `identity` needs as many input channels, and stride 1.
-        strides: of the branch.
-    """
-
-    features: int
-    kind: str
-    strides: int = 1
-
-    @nn.compact
-    def __call__(self, images: Float[Array, "n h w i"], *, train: bool) -> Float[Array, "n h w o"]:
-        def norm(x: jax.Array, name: str) -> jax.Array:
-            return nn.BatchNorm(use_running_average=not train, momentum=0.9, name=name)(x)
-
-        def conv(x: jax.Array, height: int, width: int, stride: int) -> jax.Array:
-            padding = ((height // 2, height // 2), (width // 2, width // 2))
-            return nn.Conv(
-                self.features, (height, width), (stride, stride), padding=padding, use_bias=False
-            )(x)
-
-        if self.kind not in BRANCHES:
-            raise ExperimentError(f"there is no branch {self.kind!r}; there are {BRANCHES}")
-        x: Any = images
-        if self.kind == "1x1-3x3":
-            x = conv(norm(conv(x, 1, 1, 1), "first"), 3, 3, self.strides)
-        elif self.kind == "1x1-mean":
-            strides = (self.strides, self.strides)
-            x = nn.avg_pool(norm(conv(x, 1, 1, 1), "first"), (3, 3), strides, ((1, 1), (1, 1)))
-        elif self.kind != "identity":
-            height, width = map(int, self.kind.split("x"))
-            x = conv(x, height, width, self.strides)
-        return norm(x, "last")
-
-
-class NormalisedBlock(nn.Module):
-    """A 3x3 convolution with batch normalisation, branched as it is published and trained.
-
-    Every branch has its own batch normalisation. The scaling lemma does not cover these blocks.
+    """A 3x3 convolution as a sum of branches, as published blocks are trained.
 
     Args:
         features: output channels.
         block: which branches it has, see `BLOCKS`.
-        strides: of the block.
+        normalised: whether every branch ends in a batch normalisation of its own, as they do; the
+            scaling lemma covers blocks of parallel convolutions without.
     """
 
     features: int
-    block: Block = "plain"
-    strides: int = 1
+    block: str = "plain"
+    normalised: bool = True
 
     @nn.compact
-    def __call__(self, images: Float[Array, "n h w i"], *, train: bool) -> Float[Array, "n h w o"]:
+    def __call__(
+        self, images: Float[Array, "n h w i"], *, train: bool = True
+    ) -> Float[Array, "n h w o"]:
         if self.block not in BLOCKS:
             raise ExperimentError(f"there is no block {self.block!r}; there are {tuple(BLOCKS)}")
-        fits = images.shape[-1] == self.features and self.strides == 1
-        branches = [
-            NormalisedBranch(self.features, kind, self.strides)(images, train=train)
-            for kind in BLOCKS[self.block]
-            if fits or kind != "identity"
-        ]
-        return sum(branches[1:], branches[0])
+
+        def norm(x: Any) -> Any:
+            made = nn.BatchNorm(use_running_average=not train, momentum=0.9)
+            return made(x) if self.normalised else x
+
+        def conv(x: Any, *size: int) -> Any:
+            return nn.Conv(self.features, size, use_bias=False)(x)
+
+        total: Any = 0
+        for branch in BLOCKS[self.block]:
+            if branch == "1x1-3x3":
+                total += norm(conv(norm(conv(images, 1, 1)), 3, 3))
+            elif branch == "1x1-mean":
+                total += norm(nn.avg_pool(norm(conv(images, 1, 1)), (3, 3), padding="SAME"))
+            elif branch != "identity":
+                total += norm(conv(images, *map(int, branch.split("x"))))
+            elif images.shape[-1] == self.features:
+                total += norm(images)
+        return jnp.asarray(total)
 
 
 def merged(
     block: nn.Module, variables: Any, *, channels: int, kernel_size: tuple[int, int] = (3, 3)
 ) -> tuple[Float[Array, "h w i o"], Float[Array, "o"]]:
-    """The one kernel and bias that a trained block of stride 1 is, once its statistics are fixed.
+    """The one kernel and bias that a trained block is, once its statistics are fixed.
 
     Convolved with zero padding they give the block's output, at the border too but for the branches
     of two layers (`1x1-3x3`, `1x1-mean`), which pad what lies between with zeros.
@@ -185,63 +129,24 @@ def merged(
     return jnp.moveaxis(responses[:, ::-1, ::-1], 0, 2), bias
 
 
-class DynamicBlock(nn.Module):
-    """A 3x3 convolution with batch normalisation and branches that live or not, as a variable says.
-
-    All candidates are computed and the dead ones multiplied by 0, so that growing compiles nothing anew
-    (`experiments.vision.sgs.dyrep` grows and drops them). The collection `growth` holds `alive`, a 0 or 1 for
-    each of `CANDIDATES`; a dead branch's gradients are 0.
-
-    Args:
-        features: output channels.
-        strides: of the block.
-
-    Source: Huang et al., DyRep, CVPR 2022; reconstructed.
-    """
-
-    features: int
-    strides: int = 1
-
-    @nn.compact
-    def __call__(self, images: Float[Array, "n h w i"], *, train: bool) -> Float[Array, "n h w o"]:
-        alive = self.variable("growth", "alive", jnp.zeros, (len(CANDIDATES),)).value
-
-        def branch(kind: str) -> jax.Array:
-            made = NormalisedBranch(self.features, kind, self.strides, name=kind)
-            return made(images, train=train)
-
-        total = branch("3x3")
-        for place, kind in enumerate(CANDIDATES):
-            total += alive[place] * branch(kind)
-        return total
-
-
 class Network(nn.Module):
-    """Convolutions with ReLU, pooled over the image, and a linear read-out.
+    """Blocks with ReLU, pooled over the image, and a linear read-out.
 
     Args:
-        widths: output channels of the convolutions; a 2x2 mean follows each but the last.
+        widths: output channels of the blocks; a 2x2 mean follows each but the last.
         num_classes: outputs.
-        block: what the convolutions are, see `BLOCKS`; or `dyrep`, see `DynamicBlock`.
-        normalised: with batch normalisation; without, only `plain`.
+        block: what the blocks are, see `BLOCKS`.
     """
 
     widths: tuple[int, ...]
     num_classes: int
-    block: Block = "plain"
-    normalised: bool = True
+    block: str = "plain"
 
     @nn.compact
     def __call__(self, images: Float[Array, "n h w i"], *, train: bool) -> Float[Array, "n k"]:
         x: Any = images
         for place, width in enumerate(self.widths):
-            if self.normalised and self.block == "dyrep":
-                x = DynamicBlock(width)(x, train=train)
-            elif self.normalised:
-                x = NormalisedBlock(width, self.block)(x, train=train)
-            else:
-                x = nn.Conv(width, (3, 3))(x)
-            x = nn.relu(x)
+            x = nn.relu(BranchedConv(width, self.block)(x, train=train))
             if place < len(self.widths) - 1:
                 x = nn.avg_pool(x, (2, 2), (2, 2))
         return nn.Dense(self.num_classes)(x.mean((1, 2)))

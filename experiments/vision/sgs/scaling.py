@@ -47,6 +47,8 @@ def no_scaling(params: Any) -> Any:
 def check_scalings(scalings: Any, params: Any) -> None:
     """Raises unless every scaling fits its parameter, is positive and has the mean 1.
 
+    Inside compiled code a scaling has a shape but no values, and only that is checked.
+
     Raises:
         ExperimentError: names the parameter and what is wrong with its scaling.
     """
@@ -56,11 +58,13 @@ def check_scalings(scalings: Any, params: Any) -> None:
         raise ExperimentError("scalings and parameters are trees of different structures")
     for (where, matrix), (_, like) in zip(given, expected, strict=True):
         name = jax.tree_util.keystr(where, simple=True, separator="/")
-        values = np.asarray(matrix, np.float64)
-        if values.shape != like.shape:
+        if np.shape(matrix) != like.shape:
             raise ExperimentError(
-                f"{name} needs a scaling of shape {like.shape}, got {values.shape}"
+                f"{name} needs a scaling of shape {like.shape}, got {np.shape(matrix)}"
             )
+        if isinstance(matrix, jax.core.Tracer):
+            continue
+        values = np.asarray(matrix, np.float64)
         if not (values >= 0).all():
             raise ExperimentError(f"the scaling of {name} has the entry {values.min():.3g}")
         if abs(values.mean() - 1) > 1e-4:

@@ -1,6 +1,5 @@
 """The room: sets are found by name where they lie, or it is said where they were looked for."""
 
-import importlib
 import inspect
 import os
 import subprocess
@@ -12,7 +11,9 @@ import pytest
 from support import node_sets
 
 from experiments.data import DataMissingError, catalogue, find, load, room
+from experiments.data.formats import cifar
 from experiments.data.nodes import NodeData
+from experiments.data.rows import pictures
 from ntkexec.errors import ExperimentError
 
 ROWS = catalogue.by_name()
@@ -34,11 +35,11 @@ def test_every_row_says_what_where_and_how_to_get_it():
 
 
 def test_every_reader_is_there_and_takes_path_name_and_key():
-    named = {place.reader for row in ROWS.values() for place in row.places if place.reader}
-    for reader in named:
-        module, _, function = reader.partition(":")
-        found = getattr(importlib.import_module(f"experiments.data.{module}"), function)
-        assert list(inspect.signature(found).parameters)[1:] == ["name", "key"], reader
+    named = {p.reader: p for row in ROWS.values() for p in row.places if p.reader}
+    assert len(named) > 7
+    for place in named.values():
+        found = inspect.signature(room.reader(place)).parameters
+        assert list(found)[1:] == ["name", "key"], place
 
 
 def test_no_two_rows_lie_in_one_file():
@@ -134,6 +135,43 @@ def real(name):
         return load(name, DATA)
     except DataMissingError as missing:
         pytest.skip(str(missing))
+
+
+def test_pictures_in_folders_and_in_binary_files_are_read_by_name(tmp_path):
+    for name, files in (("cifar-10", pictures.CIFAR_10), ("cifar-100", pictures.CIFAR_100)):
+        train, test, label_bytes, num_classes = cifar.FILES[name]
+        assert (*train, *test) == files
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_bytes(bytes(2 * (label_bytes + 3072)))
+        found = load(name, tmp_path)
+        assert found.train.shape == (2 * len(train), 32, 32, 3)
+        assert found.num_classes == num_classes
+    for part, number in (("train", 3), ("val", 2)):
+        for i in range(number):
+            path = tmp_path / f"imagenet/{part}/n01/{i}.JPEG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+    train, test = load("imagenet", tmp_path)
+    assert (len(train.paths), len(test.paths)) == (3, 2)
+
+
+def test_a_sample_of_cifar_is_read_from_two_archives_and_refused_where_it_is_another(tmp_path):
+    (tmp_path / "images").mkdir()
+    pixels = np.arange(2 * 32 * 32 * 3).reshape(2, 32, 32, 3).astype(np.uint8)
+
+    def write(file, x, y):
+        np.savez(tmp_path / "images" / file, x=x, y=np.asarray(y))
+
+    write(pictures.SAMPLE[0], pixels, [0, 9])
+    write(pictures.SAMPLE[1], pixels[:1], [3])
+    found = load("cifar-10-sample", tmp_path)
+    np.testing.assert_array_equal(found.train, pixels)
+    assert (found.train_labels.tolist(), found.test_labels.tolist()) == ([0, 9], [3])
+    for x, y, says in ((pixels / 255, [0, 9], "bytes"), (pixels, [0, -1], "no labels from 0 to 9")):
+        write(pictures.SAMPLE[0], x, y)
+        with pytest.raises(ExperimentError, match=says):
+            load("cifar-10-sample", tmp_path)
 
 
 @needs_data

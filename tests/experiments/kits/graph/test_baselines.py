@@ -1,5 +1,7 @@
 """Baselines equal their formulas on dense matrices, whatever holds the features."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ from scipy import sparse, special
 from experiments.kits.graph.baselines import APPNP, GAT, GCN, GIN, MLP, SAGE, SGC
 from experiments.kits.graph.convert import from_networkx
 from experiments.kits.graph.equivariance import equivariance_error
-from experiments.kits.graph.features import Dense, Dropout, SparseFeatures
+from experiments.kits.graph.features import Dense, Dropout, SparseFeatures, times
 from experiments.kits.graph.operators import dense, normalised
 from experiments.kits.initialisation import initial_by_numpy
 
@@ -134,7 +136,7 @@ def test_dense_is_the_layer_of_flax_and_drawn_like_it():
 
 def test_dropout_keeps_the_mean_and_the_zeros_at_a_rate_that_is_data():
     ones = SparseFeatures.of(sparse.random_array((100, 100), density=0.5, rng=GENERATOR) > 0)
-    ones = SparseFeatures(ones.rows, ones.columns, np.ones(len(ones.rows)), ones.shape)
+    ones = dataclasses.replace(ones, values=np.ones(len(ones.rows)))
 
     @jax.jit
     def dropped(rate, x):
@@ -146,3 +148,23 @@ def test_dropout_keeps_the_mean_and_the_zeros_at_a_rate_that_is_data():
         assert abs((values == 0).mean() - rate) < 5 * 0.5 / np.sqrt(5000)
     assert Dropout(0.8).apply({}, ones, train=False) is ones
     assert Dropout(0.0).apply({}, ones, train=True) is ones
+
+
+def test_gradients_of_sparse_features_are_those_of_dense_ones():
+    held = SparseFeatures.of(FEATURES)
+    kernel, weight = GENERATOR.normal(size=(9, 4)), GENERATOR.normal(size=(34, 4))
+
+    def of_kernel(kernel, features):
+        return (times(features, kernel) * weight).sum()
+
+    def of_values(values):
+        return of_kernel(kernel, dataclasses.replace(held, values=values))
+
+    np.testing.assert_allclose(
+        jax.jit(jax.grad(of_kernel))(kernel, held),
+        jax.grad(of_kernel)(kernel, FEATURES),
+        rtol=1e-12,
+    )
+    by_entry = jax.grad(of_kernel, argnums=1)(kernel, FEATURES)[held.rows, held.columns]
+    np.testing.assert_allclose(jax.grad(of_values)(held.values), by_entry, rtol=1e-12)
+    assert np.array_equal(held.to_scipy().toarray(), FEATURES)

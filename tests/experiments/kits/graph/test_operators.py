@@ -9,6 +9,7 @@ from scipy import sparse
 
 from experiments.kits.graph.convert import from_edges, from_networkx, from_scipy
 from experiments.kits.graph.equivariance import equivariance_error, permuted
+from experiments.kits.graph.features import SparseFeatures
 from experiments.kits.graph.operators import HOWS, dense, normalised, propagate, to_scipy
 from experiments.kits.graph.padding import padded
 from experiments.kits.graph.segments import segment_softmax
@@ -133,6 +134,9 @@ def test_padding_changes_nothing_for_real_nodes():
         propagate(graph, graph.nodes),
         rtol=1e-6,
     )
+    sparse_features = SparseFeatures.of(FEATURES)
+    held = padded(graph._replace(nodes=sparse_features), 40, 256).graph.nodes
+    assert np.array_equal(held.to_scipy().toarray(), longer.graph.nodes)
     assert longer.nodes.sum() == 34
     assert longer.graph.nodes.shape == (40, 3)
     with pytest.raises(ExperimentError, match="34 nodes and 256 edges do not hold"):

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from experiments.files.words import LONGEST, quoted, redacted, shown
-from experiments.vision.lvlm_count import addresses, endpoint
-from experiments.vision.lvlm_count.transport import EndpointError
-from experiments.vision.lvlm_count.config import FULL
+from experiments.vision.lvlm_count import endpoint, transport
 from experiments.vision.lvlm_count.endpoint import Endpoint
+from experiments.vision.lvlm_count.study import QUICK
+from experiments.vision.lvlm_count.transport import EndpointError
 from ntkexec.cli import main
 from ntkexec.errors import ExperimentError
 
@@ -36,7 +36,7 @@ def test_an_address_with_a_secret_is_refused_without_it_and_never_stored(address
         Endpoint(address, "m")
     assert KEY not in str(found.value)
     with pytest.raises(ExperimentError) as found:
-        dataclasses.replace(FULL, endpoint=address, model="m")
+        dataclasses.replace(QUICK, endpoint=address, model="m")
     assert KEY not in str(found.value)
     words = ["--set", f"endpoint={address}", "--set", "model=m", "--out", str(tmp_path / "out")]
     assert main(["experiment", "run", "lvlm-count", *words]) == 2
@@ -64,7 +64,7 @@ def test_an_address_with_a_secret_is_refused_without_it_and_never_stored(address
 )
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(EndpointError, match="is no address"):
-        addresses.checked(address)
+        transport.checked_address(address)
 
 
 def test_addresses_stay_as_they_are():
@@ -74,7 +74,7 @@ def test_addresses_stay_as_they_are():
         "HTTP://here",
         "http://a/b@c",
     ):
-        assert addresses.checked(address) == address
+        assert transport.checked_address(address) == address
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\nX: y", f"{KEY}\u00e9", f"{KEY} {KEY}"])

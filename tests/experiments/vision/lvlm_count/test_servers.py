@@ -17,8 +17,8 @@ import pytest
 
 from experiments.files.words import LONGEST
 from experiments.vision.lvlm_count import endpoint, transport
-from experiments.vision.lvlm_count.transport import EndpointError
 from experiments.vision.lvlm_count.endpoint import Endpoint
+from experiments.vision.lvlm_count.transport import EndpointError
 
 PICTURE = np.zeros((3, 3, 3), np.uint8)
 KEY = "sk-0123456789"
