@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Float64, Int
 
-from experiments.graphs.neural_sheaf_diffusion.separation import (
+from experiments.graphs.neural_sheaf_diffusion.separability import (
     LEAST_MARGIN,
     flat_sheaf,
     quaternion_group,
