@@ -109,7 +109,7 @@ def advice(config: DagnnConfig, trial: Trial) -> dict[str, float]:
     return dict(zip(names, np.mean(rows, 0).tolist(), strict=True))
 
 
-def depth(config: DagnnConfig, trial: Trial) -> dict[str, float]:
+def depths(config: DagnnConfig, trial: Trial) -> dict[str, float]:
     """Test accuracies of shallow and deep networks, and of gates on features of length 10."""
     generator = trial.generator
     data = contextual_sbm(generator, nodes=config.nodes)
@@ -209,7 +209,7 @@ STUDIES = Studies(
     functions={
         "limits": limits,
         "advice": advice,
-        "depth": depth,
+        "depth": depths,
         "gates": gates,
         "cora": functools.partial(citation, name="cora"),
         "citeseer": functools.partial(citation, name="citeseer"),

@@ -1,11 +1,13 @@
 """What the paper and this port say, and the measurement that can refute it."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from experiments.harness import plots
 from experiments.harness.claim import Claim, at_least, at_most, beats, identity
+from experiments.harness.selectors import values_of
 from experiments.harness.study import Record, Records
 from ntkexec.check import Measurement
 
@@ -41,6 +43,10 @@ def _profiles() -> Claim:
     return dataclasses.replace(made, measure=measure)
 
 
+def _smallest(of: str) -> Callable[[Records], Measurement]:
+    return lambda records: Measurement(min(values_of(records, of)))
+
+
 def _twice(record: Record) -> float:
     return 2 * float(record["costs"]["time"])
 
@@ -55,16 +61,17 @@ CLAIMS: tuple[Claim, ...] = (
         how="largest deviation of the merged branches from the scaled kernel over all steps, with "
         "momentum, coupled decay and unequal rates, float64; the twin: unscaled",
     ),
-    at_least(
-        "decay-order",
-        "scaling the decay along with the gradient leaves the branches' trajectory",
-        "lemma.decay_scaled",
-        bound=1e-3,
-        broken="lemma.decay_after",
+    Claim(
+        name="decay-order",
+        claim="scaling the decay along with the gradient leaves the branches' trajectory",
         source=LEMMA,
-        how="the smaller deviation for two decays, scaled after decay was added; 95 % t interval; the "
-        "twin: decay added after",
+        how="smallest deviation over seeds and two decays, scaled after decay was added; the twin: decay "
+        "added after",
+        bound=1e-3,
         bound_from="far above rounding, which leaves less than 1e-12",
+        relation="at least",
+        measure=_smallest("lemma.decay_scaled"),
+        broken=_smallest("lemma.decay_after"),
         provenance="ours",
     ),
     identity(
