@@ -181,7 +181,7 @@ def _fitted(
 ) -> Fitted:
     """Fitted with decay 0.005 and dropout 0.5 unless told; the model's own fields are data."""
     fields = {name: given.pop(name) for name in ("gated", "alpha") if name in given}
-    fields["dropout"] = given.pop("dropout", 0.5)
+    fields["dropout"] = given.pop("dropout", 0.5)  # type: ignore[index] # seen as two literals
     options = {"weight_decay": 5e-3, "fields": fields, **given}
     split = data.splits[0]
     return fit(model, graph, data.labels, split, generator=generator, steps=steps, **options)
