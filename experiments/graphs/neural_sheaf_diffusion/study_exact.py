@@ -39,7 +39,8 @@ def limit(config: SheafConfig, trial: Trial) -> LimitResult:
     from scipy.linalg import expm
 
     generator, n = trial.generator, 10
-    deviations, elsewhere = [], []
+    deviations: list[float] = []
+    elsewhere: list[float] = []
     for draw in range(config.graphs):
         edges, d = _connected(generator, n), 1 + draw % 3
         m = len(edges)
