@@ -56,7 +56,7 @@ CLAIMS = (
         "gates.appnp",
         by=0.02,
         source="section 5.3, table 3, where the margin on Cora is one point",
-        how="20 hops each; alpha of 0.1 or 0.3",
+        how="20 hops each; alpha of 0.02, 0.1 or 0.3",
         provenance="reconstructed",
     ),
     beats(

@@ -141,7 +141,7 @@ def gates(config: DagnnConfig, trial: Trial) -> dict[str, float]:
         return _fitted(model, graph, data, config.steps, generator, **fields)
 
     network, rival = DAGNN(4, hops=20), APPNP(4, hops=20)
-    tuned = [fitted(rival, alpha=alpha) for alpha in (0.1, 0.3)]
+    tuned = [fitted(rival, alpha=alpha) for alpha in (0.02, 0.1, 0.3)]
     return {
         "dagnn": fitted(network, gated=1.0).test,
         "without_gates": fitted(network, gated=0.0).test,
