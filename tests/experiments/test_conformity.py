@@ -1,6 +1,6 @@
 """Every port has the same shape: what is known of it, its page, claims that can fail, studies that run.
 
-Claims are judged on records that were measured before (`python -m tests.support.records SLUG`);
+Claims are judged on records that were measured before (`python tests/support/records.py SLUG`);
 the slow tests measure them anew.
 """
 
@@ -126,7 +126,7 @@ def test_every_claim_says_what_where_how_and_why(experiment):
 
 
 def test_the_stored_records_are_those_of_this_code(experiment):
-    command = f"python -m tests.support.records {experiment.slug} --data DIR"
+    command = f"python tests/support/records.py {experiment.slug} --data DIR"
     found = records.identities(experiment)
     was = records.read(experiment.slug)[0]
     old = sorted(name for name in found if found[name] != was.get(name))

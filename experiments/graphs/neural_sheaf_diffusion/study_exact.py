@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Float64, Int
 
-from experiments.graphs.neural_sheaf_diffusion.separation import (
+from experiments.graphs.neural_sheaf_diffusion.separability import (
     LEAST_MARGIN,
     flat_sheaf,
     quaternion_group,
@@ -39,7 +39,8 @@ def limit(config: SheafConfig, trial: Trial) -> LimitResult:
     from scipy.linalg import expm
 
     generator, n = trial.generator, 10
-    deviations, elsewhere = [], []
+    deviations: list[float] = []
+    elsewhere: list[float] = []
     for draw in range(config.graphs):
         edges, d = _connected(generator, n), 1 + draw % 3
         m = len(edges)

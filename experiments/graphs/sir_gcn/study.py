@@ -150,7 +150,7 @@ STUDIES = Studies(
     configs={"quick": QUICK, "standard": STANDARD},
     tiny=TINY,
     functions={
-        "algebra": study_exact.algebra, "soft": study_exact.soft_distances, "weights": study_exact.weights,
+        "algebra": study_exact.algebra, "soft": study_exact.distances, "weights": study_exact.weights,
         "costs": study_exact.costs, "lookup": lookup, "counting": counting,
         "minesweeper": minesweeper,
     },

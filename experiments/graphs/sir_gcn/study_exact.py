@@ -71,7 +71,7 @@ def _as_it_is(x: jax.Array) -> jax.Array:
     return x
 
 
-def soft_distances(config: SirConfig, trial: Trial) -> Deviations:
+def distances(config: SirConfig, trial: Trial) -> Deviations:
     """Squared distances from sums of a quadratic kernel, and from the layer with its features."""
     generator, graphs = trial.generator, []
     for num, count in ((5, 12), (6, 15)):
