@@ -1,6 +1,6 @@
 """What holds exactly of sheaf diffusion, measured on drawn graphs in float64; nothing is trained."""
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import Protocol, TypedDict
 
 import networkx as nx
 import numpy as np
@@ -22,8 +22,17 @@ from experiments.graphs.neural_sheaf_diffusion.sheaf import (
 )
 from experiments.harness.study import Trial
 
-if TYPE_CHECKING:
-    from experiments.graphs.neural_sheaf_diffusion.study import SheafConfig
+
+class Sizes(Protocol):
+    """What these studies read of the configuration."""
+
+    @property
+    def graphs(self) -> int:
+        """Graphs drawn for each statement."""
+
+    @property
+    def draws(self) -> int:
+        """Layers drawn for the energy theorems."""
 
 
 class LimitResult(TypedDict):
@@ -33,7 +42,7 @@ class LimitResult(TypedDict):
     deviation_elsewhere: float
 
 
-def limit(config: "SheafConfig", trial: Trial) -> LimitResult:
+def limit(config: Sizes, trial: Trial) -> LimitResult:
     """The spectrum in [0, 2], the same in all gauges, and exp(-tL) X against its harmonic part.
 
     `deviation_elsewhere` takes the harmonic space of another sheaf, the constant one.
@@ -81,7 +90,7 @@ class SeparationResult(TypedDict):
     contrary_exchanged: int
 
 
-def separation(config: "SheafConfig", trial: Trial) -> SeparationResult:
+def separation(config: Sizes, trial: Trial) -> SeparationResult:
     """Propositions 9 to 13, by linear programming in the limit of diffusion from random features.
 
     `contrary_exchanged` gives the cases that must be separable the constant sheaf, and those of
@@ -134,7 +143,7 @@ class EnergyResult(TypedDict):
     raised: float
 
 
-def energy(config: "SheafConfig", trial: Trial) -> EnergyResult:
+def energy(config: Sizes, trial: Trial) -> EnergyResult:
     """Theorems 15 and 16: one layer Y = s((I - L) (I x W1) X W2) contracts the sheaf's energy.
 
     `excess` is the largest E(Y) - bound over E(X) |W1|^2 |W2|^2, or 0; s is ReLU or leaky. `raised` is
@@ -193,7 +202,7 @@ class SymmetryResult(TypedDict):
     odd: float
 
 
-def symmetry(config: "SheafConfig", trial: Trial) -> SymmetryResult:
+def symmetry(config: Sizes, trial: Trial) -> SymmetryResult:
     """The public sparse learner as it is wired: does it tell an edge's two nodes apart?
 
     `even` is its largest change over even numbers of rows in a stalk, `odd` its smallest over odd ones.
