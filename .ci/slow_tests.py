@@ -119,7 +119,7 @@ def touched(changed: Iterable[str], root: pathlib.Path = ROOT) -> list[str]:
 def touched_ports(found: Iterable[str]) -> list[str]:
     """Slugs of the ports of papers that are among some modules."""
     parts = (name.split(".") for name in found if name.startswith("experiments."))
-    inner = {p[2] for p in parts if len(p) > 3 and p[1] in AREAS}
+    inner = {p[2] for p in parts if len(p) > 2 and p[1] in AREAS}
     return sorted(name.replace("_", "-") for name in inner)
 
 

@@ -14,10 +14,8 @@ from ntkexec.errors import ExperimentError
 EVERYTHING = "*"
 BY_NAME = frozenset({"eval", "exec", "globals", "__import__", "importlib", "import_module"})
 """What reaches code by words that a program makes: no reader can follow it."""
-LOADERS = frozenset(
-    {"experiments.data.room", "experiments.harness.registry", "experiments.harness.stored"}
-)
-"""They load ports and readers of data by name, which a result's identity names beside the study."""
+LOADERS = ("experiments.data.room", "experiments.harness")
+"""Here ports and readers of data are loaded by name, which a result's identity holds beside the study."""
 
 
 def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
@@ -106,7 +104,7 @@ def _attribute(module: str, code: _Code, path: list[str], root: str) -> Iterator
 
 
 def _name(module: str, code: _Code, name: str, root: str) -> Iterator[tuple[str, str]]:
-    if name in BY_NAME and module not in LOADERS:
+    if name in BY_NAME and not module.startswith(LOADERS):
         raise ExperimentError(f"{module} uses {name}, and what that reaches cannot be followed")
     if name in code.definitions:
         yield module, name

@@ -33,7 +33,7 @@ def abouts() -> tuple[About, ...]:
     return tuple(read_about(folder) for folder in folders().values())
 
 
-def about(slug: str) -> About:
+def about_of(slug: str) -> About:
     """What is known of a port without loading it.
 
     Raises:
@@ -55,7 +55,7 @@ def find(slug: str) -> "Experiment[Any]":
     """
     from experiments.harness.experiment import Experiment
 
-    found = about(slug)
+    found = about_of(slug)
     application = f"{found.package}.application"
     return Experiment(
         found,

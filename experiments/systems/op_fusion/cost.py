@@ -45,10 +45,6 @@ class CostModel:
         fusion: `lbdf` or `brr`.
         buffer: bytes on chip; a group is valid if it needs strictly less.
         element_bytes: of one number.
-        remember: whether a group is costed once only.
-
-    Attributes:
-        queries: groups that were costed; remembered answers do not count.
     """
 
     def __init__(
@@ -58,27 +54,22 @@ class CostModel:
         buffer: float,
         *,
         element_bytes: int = 1,
-        remember: bool = True,
     ) -> None:
         if fusion not in ("lbdf", "brr"):
             raise ExperimentError(f"no fusion type {fusion!r}; there are 'lbdf' and 'brr'")
-        if not buffer > 0 or element_bytes < 1:
+        if not buffer > 0:
             raise ExperimentError(f"a buffer of {buffer} bytes holds nothing")
+        if element_bytes < 1:
+            raise ExperimentError(f"a number cannot have {element_bytes} bytes, but 1 or more")
         self.graph, self.fusion, self.buffer = graph, fusion, buffer
         self.element_bytes = element_bytes
-        self.queries = 0
-        self._known: dict[Group, GroupCost] | None = {} if remember else None
+        self._known: dict[Group, GroupCost] = {}
 
     def __call__(self, group: Group) -> GroupCost:
-        if self._known is not None and group in self._known:
-            return self._known[group]
-        self.queries += 1
-        made = (_lbdf if self.fusion == "lbdf" else _brr)(
-            self.graph, group, self.buffer, self.element_bytes
-        )
-        if self._known is not None:
-            self._known[group] = made
-        return made
+        if group not in self._known:
+            price = _lbdf if self.fusion == "lbdf" else _brr
+            self._known[group] = price(self.graph, group, self.buffer, self.element_bytes)
+        return self._known[group]
 
     def is_valid(self, group: Group) -> bool:
         """Whether the group fits into the buffer."""
@@ -102,14 +93,6 @@ class CostModel:
         return sum(1 << v for v in range(len(self.graph)) if self.is_valid(1 << v))
 
 
-def boundary(graph: OpGraph, group: Group) -> tuple[set[int], set[int]]:
-    """Tensors that a group reads from outside, and operators whose output is needed outside."""
-    read = {r.source for v in members(group) for r in graph.ops[v].reads}
-    entering = {t for t in read if t < 0 or not group >> t & 1}
-    leaving = {v for v in members(group) if v in graph.outputs or graph.successors[v] & ~group}
-    return entering, leaving
-
-
 def windows(graph: OpGraph, group: Group) -> dict[int, int]:
     """Rows of each tensor read in the group that are on chip at once, under LBDF.
 
@@ -120,14 +103,10 @@ def windows(graph: OpGraph, group: Group) -> dict[int, int]:
     can save a row. With several sinks, all are taken to stand at their nominal row; where several
     operators read whole tensors on parallel branches, the branches are taken to advance in step.
     """
-    return _windows(graph, list(members(group)))
-
-
-def _windows(graph: OpGraph, ops: list[int]) -> dict[int, int]:
     ahead: dict[int, int] = {}
     high: dict[int, int] = {}
     low: dict[int, int] = {}
-    for v in reversed(ops):
+    for v in reversed(list(members(group))):
         mine = ahead.get(v, 0)
         for read in graph.ops[v].reads:
             source = read.source
@@ -145,10 +124,10 @@ def _windows(graph: OpGraph, ops: list[int]) -> dict[int, int]:
 
 
 def _lbdf(graph: OpGraph, group: Group, buffer: float, size: int) -> GroupCost:
-    # `boundary` and the sums in one pass: searches for plans ask for nothing as often.
+    # Everything in one pass: searches for plans ask for nothing as often.
     ops = list(members(group))
     weights = held = moved = 0
-    for t, rows in _windows(graph, ops).items():
+    for t, rows in windows(graph, group).items():
         tensor = graph.tensor(t)
         held += rows * tensor.width
         if t < 0 or not group >> t & 1:
@@ -183,7 +162,12 @@ def _brr(graph: OpGraph, group: Group, buffer: float, size: int) -> GroupCost:
     need = np.maximum.reduceat(peak, starts)
     kept = np.maximum.reduceat(all_weights, starts)
     total = sum(graph.ops[v].weights for v in ops)
-    entering, leaving = boundary(graph, group)
+    entering = [
+        t
+        for t in {r.source for v in ops for r in graph.ops[v].reads}
+        if t < 0 or not group >> t & 1
+    ]
+    leaving = [v for v in ops if v in graph.outputs or graph.successors[v] & ~group]
     written = sum(graph.ops[v].output.size for v in leaving)
     reads = np.zeros(len(counts), np.int64)
     for t in entering:

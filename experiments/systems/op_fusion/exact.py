@@ -1,22 +1,20 @@
 """The best plan there is: by dynamic programming over what can be executed first."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from experiments.systems.op_fusion.cost import CostModel
 from experiments.systems.op_fusion.graph import Group, members
 from experiments.systems.op_fusion.plan import Plan
 from ntkexec.errors import ExperimentError
 
-STATES = 20_000
+MOST_GROUPS = 50_000
 
 
-def optimal_plan(
-    cost: CostModel,
-    within: Group | None = None,
-    *,
-    most_states: int = STATES,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> Plan:
+class OutOfReachError(ExperimentError):
+    """A graph has too many parallel branches for the exact optimum."""
+
+
+def optimal_plan(cost: CostModel, *, most_groups: int = MOST_GROUPS) -> Plan:
     """A plan that moves as little DRAM as any.
 
     Groups of a plan can be ordered such that every prefix is closed under predecessors, and costs
@@ -26,40 +24,35 @@ def optimal_plan(
 
     Args:
         cost: of the network and buffer.
-        within: a group to be split alone; the whole network by default.
-        most_states: closed sets that may be met.
-        report: told about progress, in closed sets.
+        most_groups: that may be looked at, over all closed sets.
 
     Raises:
-        ExperimentError: if there are more closed sets than allowed.
+        OutOfReachError: if there are more to look at.
     """
-    graph = cost.graph
-    everything = graph.everything if within is None else within
-    fusable = cost.fusable()
-    if within is not None and within & ~fusable:
-        raise ExperimentError("a group with an operator that does not fit cannot be split")
+    fusable, looked_at = cost.fusable(), 0
     best: dict[Group, tuple[int, Group, Group]] = {0: (0, 0, 0)}  # cost, rest, last group
-    layers: list[set[Group]] = [set() for _ in range(everything.bit_count() + 1)]
+    layers: list[set[Group]] = [set() for _ in range(len(cost.graph) + 1)]
     layers[0].add(0)
-    solved = 0
     for layer in layers:
         for done in layer:
-            solved += 1
             spent = best[done][0]
-            for group in _next_groups(cost, done, everything, fusable):
+            for group in _grown(cost, done, fusable):
+                looked_at += 1
+                if looked_at > most_groups:
+                    raise OutOfReachError(
+                        f"more than {most_groups} groups can be executed when others are; the exact "
+                        "optimum is out of reach for so many parallel branches"
+                    )
+                if group & fusable and not (
+                    cost.graph.is_connected(group) and cost.is_valid(group)
+                ):
+                    continue
                 price = cost(group).dram if group & fusable else 0
                 state = done | group
-                if state not in best:
-                    if len(best) >= most_states:
-                        raise ExperimentError(
-                            f"more than {most_states} sets of operators can be executed first; the "
-                            "exact optimum is out of reach for so many parallel branches"
-                        )
-                    layers[state.bit_count()].add(state)
                 if state not in best or spent + price < best[state][0]:
+                    layers[state.bit_count()].add(state)
                     best[state] = (spent + price, done, group)
-        report("closed sets solved", solved, len(best))
-    plan, state = [], everything
+    plan, state = [], cost.graph.everything
     while state:
         _, rest, group = best[state]
         if group & fusable:
@@ -68,15 +61,13 @@ def optimal_plan(
     return tuple(reversed(plan))
 
 
-def _next_groups(cost: CostModel, done: Group, everything: Group, fusable: Group) -> list[Group]:
-    """Valid connected groups that can be executed when `done` is."""
+def _grown(cost: CostModel, done: Group, fusable: Group) -> Iterator[Group]:
+    """Groups that can be executed when `done` is: single operators that do not fit, and all others
+    that might be part of one that fits. Disconnected groups may grow together, so they are among them."""
     graph = cost.graph
-    found: list[Group] = []
 
     def ready(done: Group) -> list[int]:
-        return [
-            v for v in members(everything & ~done) if not graph.predecessors[v] & everything & ~done
-        ]
+        return [v for v in members(graph.everything & ~done) if not graph.predecessors[v] & ~done]
 
     seen: set[Group] = set()
     stack = [1 << v for v in ready(done)]
@@ -86,13 +77,8 @@ def _next_groups(cost: CostModel, done: Group, everything: Group, fusable: Group
             continue
         seen.add(group)
         if not group & fusable:
-            found.append(group)
-            continue
+            yield group
         # A larger group needs at least this, so nothing is lost; memory itself may fall.
-        if cost.least_memory(group) >= cost.buffer:
-            continue
-        if graph.is_connected(group) and cost.is_valid(group):
-            found.append(group)
-        # Disconnected groups may grow together, so they are grown as well.
-        stack += [group | 1 << v for v in ready(done | group) if fusable >> v & 1]
-    return found
+        elif cost.least_memory(group) < cost.buffer:
+            yield group
+            stack += [group | 1 << v for v in ready(done | group) if fusable >> v & 1]

@@ -1,10 +1,9 @@
-"""Which edges of a group make the predictor call it invalid: three ways to explain a graph network.
+"""Which edges of a group make the predictor call it invalid: GNNExplainer and PGExplainer.
 
-Each explainer makes a `Selector` for the tree of `splitting`. All work on single padded graphs, so
-that few programs are compiled.
+Each explainer makes a `Selector` for the tree of `splitting`; the third is in `rg_explain`. All work
+on single padded graphs, so that few programs are compiled.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,11 +15,17 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from experiments.kits.training import initial, train
 from experiments.systems.op_fusion.cost import CostModel
 from experiments.systems.op_fusion.graph import Group
-from experiments.systems.op_fusion.predictor import Example, KGnn, Predictor, example
-from experiments.systems.op_fusion.splitting import Selector
+from experiments.systems.op_fusion.predictor import (
+    Example,
+    KGnn,
+    Predictor,
+    example,
+    initial,
+    learned,
+)
+from experiments.systems.op_fusion.splitting import Edges, Selector
 from ntkexec.errors import ExperimentError
 from ntkexec.graphs.message_passing import GraphsTuple, pad
 
@@ -42,13 +47,25 @@ def padded(item: Example, num_nodes: int = 0) -> GraphsTuple:
     return pad(graph, nodes, 4 * nodes)
 
 
-def top_edges(
-    cost: CostModel, group: Group, found: np.ndarray, share: float = KEPT
-) -> list[tuple[int, int]]:
-    """The share of a group's edges with the highest scores, two at least, best first."""
-    edges = cost.graph.inner_edges(group)
-    kept = max(2, round(share * len(edges)))
-    return [edges[i] for i in np.argsort(-found[: len(edges)], kind="stable")[:kept]]
+def stacked(items: Sequence[Example]) -> GraphsTuple:
+    """Groups padded to one size, along a leading axis."""
+    if not items:
+        raise ExperimentError("an explainer needs invalid groups to learn from, and there are none")
+    num_nodes = max(padded(e).nodes.shape[0] for e in items)
+    graphs = [padded(e, num_nodes) for e in items]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs)
+
+
+def _best_edges(score: Callable[[GraphsTuple], jax.Array]) -> Selector:
+    """Selects half of a group's edges, two at least: those with the highest scores, best first."""
+
+    def select(cost: CostModel, group: Group) -> Edges:
+        edges = cost.graph.inner_edges(group)
+        found = np.asarray(score(padded(example(cost, group))))[: len(edges)]
+        kept = max(2, round(KEPT * len(edges)))
+        return [edges[i] for i in np.argsort(-found, kind="stable")[:kept]]
+
+    return select
 
 
 def _objective(
@@ -69,11 +86,8 @@ def _objective(
     return jax.nn.softplus(-logit) + SIZE * jnp.sum(mask * real) + ENTROPY * mean_entropy
 
 
-# --- GNNExplainer
-
-
 def gnn_explainer(
-    predictor: Predictor, *, key: jax.Array, steps: int = 100, rate: float = 0.01
+    predictor: Predictor, *, key: jax.Array, steps: int = 50, rate: float = 0.01
 ) -> Selector:
     """Selects edges by a mask that is fitted to each group anew.
 
@@ -85,19 +99,16 @@ def gnn_explainer(
 
     Source: Ying et al., NeurIPS 2019.
     """
-
-    def select(cost: CostModel, group: Group) -> Sequence[tuple[int, int]]:
-        graph = padded(example(cost, group))
-        mask = _fitted_mask(predictor.module, steps, rate, predictor.params, graph, key)
-        return top_edges(cost, group, np.asarray(mask))
-
-    return select
+    return _best_edges(
+        lambda graph: fitted_mask(predictor.module, steps, rate, predictor.params, graph, key)
+    )
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _fitted_mask(
+def fitted_mask(
     module: KGnn, steps: int, rate: float, params: Any, graph: GraphsTuple, key: jax.Array
 ) -> Float[Array, "p"]:
+    """GNNExplainer's mask of one padded group; see `gnn_explainer`."""
     optimiser = optax.adam(rate)
     start = 0.1 * jax.random.normal(key, (graph.senders.shape[0] // 2,))
 
@@ -111,9 +122,6 @@ def _fitted_mask(
 
     (logits, _), _ = jax.lax.scan(step, (start, optimiser.init(start)), None, length=steps)
     return jax.nn.sigmoid(logits)
-
-
-# --- PGExplainer
 
 
 class EdgeScorer(nn.Module):
@@ -131,97 +139,13 @@ class EdgeScorer(nn.Module):
         return jax.ops.segment_sum(jnp.where(real, scores, 0.0), graph.edges, num_pairs) / 2
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def states_of(module: KGnn, params: Any, graph: GraphsTuple) -> Float[Array, "n h"]:
-    """The predictor's last states of a padded graph's nodes."""
-    states: Any = module.apply(params, graph)[1]
-    return states
-
-
-def stacked(items: Sequence[Example]) -> GraphsTuple:
-    """Groups padded to one size, along a leading axis.
-
-    Raises:
-        ExperimentError: if there are none.
-    """
-    if not items:
-        raise ExperimentError("an explainer needs invalid groups to learn from, and there are none")
-    num_nodes = max(padded(e).nodes.shape[0] for e in items)
-    graphs = [padded(e, num_nodes) for e in items]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Learner:
-    """What both explainers that are trained beforehand share; equal ones share compiled code.
-
-    Args:
-        loss: `(module, predictor's module, params, predictor's params, graphs, key, progress)`.
-        module: that is trained.
-        predictor: module of the predictor.
-        steps, rate, batch: of training.
-    """
-
-    loss: Callable[..., jax.Array]
-    module: nn.Module
-    predictor: KGnn
-    steps: int
-    rate: float
-    batch: int
-
-    def __call__(self, state: Any, index: jax.Array, data: Any) -> tuple[Any, dict[str, Any]]:
-        drawn, noise = jax.random.split(jax.random.fold_in(state["key"], index))
-        num = data["graphs"].n_node.shape[0]
-        which = jax.random.randint(drawn, (self.batch,), 0, num)
-        graphs = jax.tree.map(lambda leaf: leaf[which], data["graphs"])
-        value, gradient = jax.value_and_grad(
-            lambda params: self.loss(
-                self.module,
-                self.predictor,
-                params,
-                data["predictor"],
-                graphs,
-                noise,
-                index / self.steps,
-            )
-        )(state["params"])
-        updates, memory = optax.adam(self.rate).update(gradient, state["memory"])
-        params = optax.apply_updates(state["params"], updates)
-        return {**state, "params": params, "memory": memory}, {"loss": value}
-
-
-def learn(
-    loss: Callable[..., jax.Array],
-    module: nn.Module,
-    params: Any,
-    predictor: Predictor,
-    items: Sequence[Example],
-    *,
-    key: jax.Array,
-    steps: int,
-    rate: float,
-    batch: int = 16,
-    what: str,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> Any:
-    """Parameters of an explainer's module after training on invalid groups."""
-    learner = _Learner(loss, module, predictor.module, steps, rate, batch)
-    state = {"params": params, "memory": optax.adam(rate).init(params), "key": key}
-    data = {"graphs": stacked(items), "predictor": predictor.params}
-    state, _ = train(
-        learner, state, steps, data=data, chunk=max(1, steps // 5), report=report, what=what
-    )
-    return state["params"]
-
-
 def pg_explainer(
     predictor: Predictor,
     items: Sequence[Example],
     *,
     key: jax.Array,
-    steps: int,
+    steps: int = 200,
     rate: float = 3e-3,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Selector:
     """Selects edges by a network that was trained to mask them.
 
@@ -231,58 +155,48 @@ def pg_explainer(
         key: of weights and noise.
         steps: of training, on 16 groups each.
         rate: of Adam.
-        report: told about progress.
+
+    Raises:
+        ExperimentError: if there are no groups to learn from.
 
     Source: Luo et al., NeurIPS 2020.
     """
-    module = EdgeScorer()
+    modules = (EdgeScorer(), predictor.module)
+    graphs = stacked(items)
     init, noise = jax.random.split(key)
-    graph = padded(items[0])
-    params = initial(module, init, graph, states_of(predictor.module, predictor.params, graph))
-    params = learn(
+    states = jnp.zeros((graphs.nodes.shape[1], predictor.module.hidden))
+    params = learned(
         _pg_loss,
-        module,
-        params,
-        predictor,
-        items,
+        modules,
+        initial(modules[0], init, jax.tree.map(lambda leaf: leaf[0], graphs), states),
+        graphs,
+        known=predictor.params,
+        number=len(items),
         key=noise,
         steps=steps,
         rate=rate,
-        what="training PGExplainer",
-        report=report,
+        batch=16,
     )
-
-    def select(cost: CostModel, group: Group) -> Sequence[tuple[int, int]]:
-        graph = padded(example(cost, group))
-        found = _pg_scores(module, predictor.module, params, predictor.params, graph)
-        return top_edges(cost, group, np.asarray(found))
-
-    return select
+    return _best_edges(lambda graph: _pg_scores(modules, params, predictor.params, graph))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=0)
 def _pg_scores(
-    module: EdgeScorer, network: KGnn, params: Any, known: Any, graph: GraphsTuple
+    modules: tuple[nn.Module, nn.Module], params: Any, known: Any, graph: GraphsTuple
 ) -> Float[Array, "p"]:
-    found: Any = module.apply(params, graph, states_of(network, known, graph))
+    found: Any = modules[0].apply(params, graph, modules[1].apply(known, graph)[1])
     return found
 
 
 def _pg_loss(
-    module: EdgeScorer,
-    network: KGnn,
-    params: Any,
-    known: Any,
-    graphs: GraphsTuple,
-    key: jax.Array,
-    progress: jax.Array,
+    modules: Any, params: Any, known: Any, graphs: GraphsTuple, key: jax.Array, progress: jax.Array
 ) -> Float[Array, ""]:
     temperature = 5.0 * (0.2**progress)  # from 5 to 1
 
     def one(graph: GraphsTuple, key: jax.Array) -> jax.Array:
-        scores = _pg_scores(module, network, params, known, graph)
+        scores = _pg_scores(modules, params, known, graph)
         noise = jax.random.logistic(key, scores.shape)
-        return _objective(network, known, graph, jax.nn.sigmoid((scores + noise) / temperature))
+        mask = jax.nn.sigmoid((scores + noise) / temperature)
+        return _objective(modules[1], known, graph, mask)
 
-    keys = jax.random.split(key, graphs.n_node.shape[0])
-    return jnp.mean(jax.vmap(one)(graphs, keys))
+    return jnp.mean(jax.vmap(one)(graphs, jax.random.split(key, graphs.n_node.shape[0])))

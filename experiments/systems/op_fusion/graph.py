@@ -1,7 +1,8 @@
-"""Graphs of tensor operators, as fusion sees them: rows that are read, weights, who consumes what."""
+"""Graphs of tensor operators as fusion sees them, groups of operators, and ways to cut a group."""
 
 import dataclasses
 import functools
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -9,6 +10,9 @@ from ntkexec.errors import ExperimentError
 
 Group: TypeAlias = int
 """A set of operators as the bits of an integer: operator `v` is in it if bit `v` is one."""
+Cut: TypeAlias = tuple[Group, Group]
+"""Two connected halves of a group, the first of which can be executed first."""
+PER_EDGE, VISITED = 24, 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,15 +134,6 @@ class OpGraph:
         both = zip(self.predecessors, self.successors, strict=True)
         return tuple(before | after for before, after in both)
 
-    @functools.cached_property
-    def consumers(self) -> dict[int, tuple[tuple[int, Read], ...]]:
-        """For each tensor that is read, by whom and how."""
-        found: dict[int, list[tuple[int, Read]]] = {}
-        for v, op in enumerate(self.ops):
-            for read in op.reads:
-                found.setdefault(read.source, []).append((v, read))
-        return {source: tuple(readers) for source, readers in found.items()}
-
     def is_connected(self, group: Group) -> bool:
         """Whether a non-empty group hangs together, whatever the direction of edges."""
         if not group:
@@ -180,6 +175,43 @@ def members(group: Group) -> Iterator[int]:
 def as_group(ops: Sequence[int]) -> Group:
     """The group of these operators."""
     return functools.reduce(lambda group, v: group | 1 << v, ops, 0)
+
+
+def edge_cuts(
+    graph: OpGraph, group: Group, edge: tuple[int, int], *, most: int = PER_EDGE
+) -> list[Cut]:
+    """Ways to cut a group such that the edge is cut, those with the smallest first half first.
+
+    A first half is closed under predecessors in the group, so cutting keeps a plan executable.
+    Where the edge is on a cycle (a skip connection, or what it skips), other edges are cut as well.
+
+    Args:
+        graph: the network.
+        group: connected.
+        edge: inside the group.
+        most: cuts that are returned; at most 400 first halves are looked at.
+
+    Source: section 3 of arXiv:2501.00636, "handling skip connections", as an enumeration of down-sets
+        instead of a case distinction; the same cuts on its figure 2.
+    """
+    start = graph.ancestors(edge[0], group)
+    banned = graph.descendants(edge[1], group)
+    found: list[Cut] = []
+    seen = {start}
+    queue = deque([start])
+    while queue and len(found) < most:
+        first = queue.popleft()
+        second = group & ~first
+        if graph.is_connected(first) and graph.is_connected(second):
+            found.append((first, second))
+        if len(seen) >= VISITED:
+            continue
+        for v in members(second & ~banned):
+            larger = first | 1 << v
+            if not graph.predecessors[v] & group & ~first and larger not in seen:
+                seen.add(larger)
+                queue.append(larger)
+    return found
 
 
 def chain(weights: Sequence[int], tensors: Sequence[int]) -> OpGraph:

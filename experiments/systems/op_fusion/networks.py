@@ -117,58 +117,31 @@ class SqueezeNet(nn.Module):
         return Unit(1000, 1, norm=False)(x).mean((1, 2))
 
 
-class MobileNetV2(nn.Module):
-    """MobileNetV2 of width 1."""
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = Unit(32, 3, 2, act=nn.relu6)(x)
-        for expand, out, count, first in (
-            (1, 16, 1, 1),
-            (6, 24, 2, 2),
-            (6, 32, 3, 2),
-            (6, 64, 4, 2),
-            (6, 96, 3, 1),
-            (6, 160, 3, 2),
-            (6, 320, 1, 1),
-        ):
-            for place in range(count):
-                stride = 1 if place else first
-                width = x.shape[-1] * expand
-                y = x if expand == 1 else Unit(width, 1, act=nn.relu6)(x)
-                y = Unit(width, 3, stride, width, act=nn.relu6)(y)
-                y = Unit(out, 1, act=None)(y)
-                x = x + y if stride == 1 and x.shape[-1] == out else y
-        return nn.Dense(1000)(Unit(1280, 1, act=nn.relu6)(x).mean((1, 2)))
-
-
-class EfficientNet(nn.Module):
-    """An EfficientNet with squeeze and excitation.
+class InvertedResiduals(nn.Module):
+    """MobileNetV2, or an EfficientNet, whose blocks squeeze and excite.
 
     Args:
+        stages: expansion, kernel, stride, output channels and number of blocks of each.
+        act: the activation.
+        squeeze: whether blocks squeeze and excite.
         width: factor on channels.
-        depth: factor on the number of blocks.
+        depth: factor on numbers of blocks.
     """
 
-    width: float
-    depth: float
+    stages: tuple[tuple[int, int, int, int, int], ...]
+    act: Any
+    squeeze: bool
+    width: float = 1.0
+    depth: float = 1.0
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = Unit(self._channels(32), 3, 2, act=nn.silu)(x)
-        for expand, kernel, first, out, count in (
-            (1, 3, 1, 16, 1),
-            (6, 3, 2, 24, 2),
-            (6, 5, 2, 40, 2),
-            (6, 3, 2, 80, 3),
-            (6, 5, 1, 112, 3),
-            (6, 5, 2, 192, 4),
-            (6, 3, 1, 320, 1),
-        ):
+        x = Unit(self._channels(32), 3, 2, act=self.act)(x)
+        for expand, kernel, first, out, count in self.stages:
             for place in range(math.ceil(count * self.depth)):
                 stride = 1 if place else first
                 x = self._block(x, expand, kernel, stride, self._channels(out))
-        x = Unit(4 * self._channels(320), 1, act=nn.silu)(x)
+        x = Unit(4 * self._channels(320), 1, act=self.act)(x)
         return nn.Dense(1000)(x.mean((1, 2)))
 
     def _channels(self, channels: int) -> int:
@@ -176,28 +149,38 @@ class EfficientNet(nn.Module):
         near = max(8, int(wanted + 4) // 8 * 8)
         return near if near >= 0.9 * wanted else near + 8
 
-    @staticmethod
-    def _block(x: jax.Array, expand: int, kernel: int, stride: int, out: int) -> jax.Array:
+    def _block(self, x: jax.Array, expand: int, kernel: int, stride: int, out: int) -> jax.Array:
         width = x.shape[-1] * expand
-        y = x if expand == 1 else Unit(width, 1, act=nn.silu)(x)
-        y = Unit(width, kernel, stride, width, act=nn.silu)(y)
-        squeezed = y.mean((1, 2), keepdims=True)
-        squeezed = Unit(max(1, x.shape[-1] // 4), 1, act=nn.silu, norm=False)(squeezed)
-        y = y * Unit(width, 1, act=nn.sigmoid, norm=False)(squeezed)
+        y = x if expand == 1 else Unit(width, 1, act=self.act)(x)
+        y = Unit(width, kernel, stride, width, act=self.act)(y)
+        if self.squeeze:
+            squeezed = y.mean((1, 2), keepdims=True)
+            squeezed = Unit(max(1, x.shape[-1] // 4), 1, act=self.act, norm=False)(squeezed)
+            y = y * Unit(width, 1, act=nn.sigmoid, norm=False)(squeezed)
         y = Unit(out, 1, act=None)(y)
         return x + y if stride == 1 and x.shape[-1] == out else y
 
 
+# fmt: off
+_MOBILE = (
+    (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 3, 2, 32, 3), (6, 3, 2, 64, 4),
+    (6, 3, 1, 96, 3), (6, 3, 2, 160, 3), (6, 3, 1, 320, 1),
+)
+_EFFICIENT = (
+    (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
+)
+# fmt: on
 NETWORKS: Mapping[str, tuple[nn.Module, int, int]] = {
     "vgg16": (VGG16(), 224, 138_357_544),
     "squeezenet": (SqueezeNet(), 224, 1_235_496),
-    "mobilenet-v2": (MobileNetV2(), 224, 3_504_872),
+    "mobilenet-v2": (InvertedResiduals(_MOBILE, nn.relu6, False), 224, 3_504_872),
     "resnet-18": (ResNet((2, 2, 2, 2), False), 224, 11_689_512),
     "resnet-50": (ResNet((3, 4, 6, 3), True), 224, 25_557_032),
     "resnet-101": (ResNet((3, 4, 23, 3), True), 224, 44_549_160),
     "resnet-152": (ResNet((3, 8, 36, 3), True), 224, 60_192_808),
-    "efficientnet-b0": (EfficientNet(1.0, 1.0), 224, 5_288_548),
-    "efficientnet-b3": (EfficientNet(1.2, 1.4), 300, 12_233_232),
+    "efficientnet-b0": (InvertedResiduals(_EFFICIENT, nn.silu, True), 224, 5_288_548),
+    "efficientnet-b3": (InvertedResiduals(_EFFICIENT, nn.silu, True, 1.2, 1.4), 300, 12_233_232),
 }
 """For each network the module, the height of its images, and the published number of parameters
 (kernels, biases, scales of batch normalisation; torchvision)."""

@@ -1,15 +1,14 @@
 """Fusion plans: partitions of operators into connected groups that can be executed one by one."""
 
-import dataclasses
+import graphlib
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import TypeAlias
 
 import numpy as np
 
 from experiments.systems.op_fusion.cost import CostModel
-from experiments.systems.op_fusion.cuts import edge_cuts
-from experiments.systems.op_fusion.graph import Group, OpGraph, members
+from experiments.systems.op_fusion.graph import Group, OpGraph, edge_cuts, members
 from ntkexec.errors import ExperimentError
 
 Plan: TypeAlias = tuple[Group, ...]
@@ -46,7 +45,7 @@ def check_plan(plan: Iterable[Group], cost: CostModel, *, fits: bool = True) -> 
     if seen != cost.fusable():
         odd = list(members(seen ^ cost.fusable()))
         raise PlanError(f"operators {odd} are fusable and left out, or not and put in")
-    if not Quotient(graph, groups).is_acyclic():
+    if graph.ops and not Quotient(graph, groups).order():
         raise PlanError("the groups wait for each other in a circle")
 
 
@@ -57,82 +56,61 @@ def total_dram(plan: Iterable[Group], cost: CostModel) -> int:
 
 def lower_bound(cost: CostModel) -> int:
     """Bytes that any plan under LBDF moves at least: all weights, and what must cross its border."""
-    return CostModel(cost.graph, "lbdf", math.inf, element_bytes=cost.element_bytes)(
-        cost.fusable()
-    ).dram
+    free = CostModel(cost.graph, "lbdf", math.inf, element_bytes=cost.element_bytes)
+    return free(cost.fusable()).dram
 
 
 class Quotient:
     """The graph between groups, in which operators of no group stand alone; groups can be merged.
 
-    An order of execution is kept, and changed between two merged groups only, so that neither
-    merging nor asking whether it closes a circle looks at the whole graph.
-    Source: Pearce and Kelly, ACM JEA 11 (2007), for edges that are added instead.
+    Attributes:
+        groups: those given, then the operators that stand alone; one that was merged is empty.
+        owner: for each operator, the index of its group.
+        before, after: for each group, those that it reads from and that read from it.
     """
 
     def __init__(self, graph: OpGraph, groups: Iterable[Group]) -> None:
-        self.graph = graph
         self.groups = list(groups)
-        covered = 0
+        alone = graph.everything
         for group in self.groups:
-            covered |= group
-        self.groups += [1 << v for v in members(graph.everything & ~covered)]
+            alone &= ~group
+        self.groups += [1 << v for v in members(alone)]
         self.owner = [0] * len(graph)
         for index, group in enumerate(self.groups):
             for v in members(group):
                 self.owner[v] = index
-        self.after = [0] * len(self.groups)
-        self.before = [0] * len(self.groups)
+        self.before, self.after = ([0] * len(self.groups) for _ in range(2))
         for u, v in graph.edges:
             first, second = self.owner[u], self.owner[v]
             if first != second:
                 self.after[first] |= 1 << second
                 self.before[second] |= 1 << first
-        # Without the groups that are on a circle or after one.
-        waiting = [before.bit_count() for before in self.before]
-        self.order = [index for index, number in enumerate(waiting) if not number]
-        for index in self.order:
-            for other in members(self.after[index]):
-                waiting[other] -= 1
-                if not waiting[other]:
-                    self.order.append(other)
-        self.place = [0] * len(self.groups)
-        for place, index in enumerate(self.order):
-            self.place[index] = place
 
-    def is_acyclic(self) -> bool:
-        """Whether the groups can be executed one after another."""
-        return len(self.order) == len(self.groups)
-
-    def _between(self, first: int, second: int) -> list[int]:
-        """What comes after the first group and, in order of execution, before the second."""
-        end = self.place[second]
-        seen, found = 1 << second, [first]
-        for index in found:
-            for other in members(self.after[index] & ~seen):
-                seen |= 1 << other
-                if self.place[other] < end:
-                    found.append(other)
-        return found[1:]
+    def order(self) -> list[int]:
+        """An order in which the groups can be executed; empty if they wait for each other in a circle."""
+        waits = {index: list(members(before)) for index, before in enumerate(self.before)}
+        try:
+            return list(graphlib.TopologicalSorter(waits).static_order())
+        except graphlib.CycleError:
+            return []
 
     def can_merge(self, first: int, second: int) -> bool:
         """Whether no third group lies on a path between two groups, of a graph without circles."""
-        if self.place[first] > self.place[second]:
-            first, second = second, first
-        return not any(self.after[index] >> second & 1 for index in self._between(first, second))
+        return not (self._passes(first, second) or self._passes(second, first))
+
+    def _passes(self, start: int, end: int) -> bool:
+        frontier = seen = self.after[start] & ~(1 << end)
+        if not self.before[end] & ~(1 << start):
+            return False
+        while frontier:
+            low = frontier & -frontier
+            new = self.after[low.bit_length() - 1] & ~seen
+            seen |= new
+            frontier ^= low | new
+        return bool(seen >> end & 1)
 
     def merge(self, first: int, second: int) -> None:
         """Puts the second group into the first, which `can_merge` allows; its number stays, empty."""
-        early, late = sorted((first, second), key=self.place.__getitem__)
-        start, end = self.place[early], self.place[late]
-        # What waits for the early one comes behind both; the late one waits for none of it.
-        behind = self._between(early, late)
-        moved = set(behind)
-        ahead = [index for index in self.order[start + 1 : end] if index not in moved]
-        behind.sort(key=self.place.__getitem__)
-        self.order[start : end + 1] = [*ahead, first, second, *behind]
-        for place in range(start, end + 1):
-            self.place[self.order[place]] = place
         for v in members(self.groups[second]):
             self.owner[v] = first
         self.groups[first] |= self.groups[second]
@@ -173,61 +151,60 @@ def random_plan(cost: CostModel, generator: np.random.Generator) -> Plan:
     return contract(cost, order[round(left_out * len(order)) :])
 
 
+def random_groups(
+    cost: CostModel, num_groups: int, generator: np.random.Generator, *, largest: int = 10**9
+) -> list[Group]:
+    """Distinct groups of two or more operators from random plans; fewer if 200 plans hold fewer."""
+    found: dict[Group, None] = {}
+    for _ in range(200):
+        for group in random_plan(cost, generator):
+            if 2 <= group.bit_count() <= largest:
+                found[group] = None
+        if len(found) >= num_groups:
+            break
+    groups = list(found)
+    return [groups[i] for i in generator.permutation(len(groups))[:num_groups]]
+
+
 def edit(plan: Plan, cost: CostModel, generator: np.random.Generator) -> Plan:
     """A neighbouring plan: two groups merged, an operator shifted to another, or a group split.
 
     Groups of the result may not fit. The plan itself comes back where no try of ten is possible.
     """
-    moves = (_merge, _shift, _split)
     for _ in range(10):
-        made = moves[generator.integers(len(moves))](plan, cost, generator)
+        move = generator.integers(3)
+        made = (
+            _split(plan, cost, generator) if move == 2 else _moved(plan, cost, generator, move == 0)
+        )
         if made is not None:
             return made
     return plan
 
 
-def _crossing(
-    plan: Plan, cost: CostModel, generator: np.random.Generator
-) -> tuple[Quotient, int, int] | None:
+def _moved(
+    plan: Plan, cost: CostModel, generator: np.random.Generator, merging: bool
+) -> Plan | None:
+    """The plan with two groups merged along an edge, or with one end of it shifted to the other's."""
     quotient = Quotient(cost.graph, plan)
-    fusable = cost.fusable()
-    edges = [
-        (u, v)
-        for u, v in cost.graph.edges
-        if quotient.owner[u] != quotient.owner[v] and fusable >> u & fusable >> v & 1
-    ]
+    owner = quotient.owner
+    edges = [(u, v) for u, v in fusable_edges(cost) if owner[u] != owner[v]]
     if not edges:
         return None
     u, v = edges[generator.integers(len(edges))]
-    return quotient, u, v
-
-
-def _merge(plan: Plan, cost: CostModel, generator: np.random.Generator) -> Plan | None:
-    found = _crossing(plan, cost, generator)
-    if found is None:
-        return None
-    quotient, u, v = found
-    first, second = quotient.owner[u], quotient.owner[v]
-    if not quotient.can_merge(first, second):
-        return None
-    quotient.merge(first, second)
-    return tuple(group for group in quotient.groups[: len(plan)] if group)
-
-
-def _shift(plan: Plan, cost: CostModel, generator: np.random.Generator) -> Plan | None:
-    found = _crossing(plan, cost, generator)
-    if found is None:
-        return None
-    quotient, u, v = found
+    if merging:
+        if not quotient.can_merge(owner[u], owner[v]):
+            return None
+        quotient.merge(owner[u], owner[v])
+        return tuple(group for group in quotient.groups[: len(plan)] if group)
     moved, to = (u, v) if generator.integers(2) else (v, u)
-    source, target = quotient.owner[moved], quotient.owner[to]
     groups = list(plan)
-    groups[source] &= ~(1 << moved)
-    groups[target] |= 1 << moved
+    groups[owner[moved]] &= ~(1 << moved)
+    groups[owner[to]] |= 1 << moved
+    left = groups[owner[moved]]
     rest = [group for group in groups if group]
-    if groups[source] and not cost.graph.is_connected(groups[source]):
+    if (left and not cost.graph.is_connected(left)) or not Quotient(cost.graph, rest).order():
         return None
-    return tuple(rest) if Quotient(cost.graph, rest).is_acyclic() else None
+    return tuple(rest)
 
 
 def _split(plan: Plan, cost: CostModel, generator: np.random.Generator) -> Plan | None:
@@ -252,24 +229,3 @@ def random_halves(
         if cuts := edge_cuts(graph, group, edges[place]):
             return cuts[generator.integers(len(cuts))]
     raise PlanError(f"the group {list(members(group))} has no cut")
-
-
-def to_data(
-    plan: Plan, cost: CostModel, reasons: Mapping[Group, str] | None = None
-) -> list[dict[str, Any]]:
-    """The plan for JSON, in order of execution: operators, memory, DRAM and bands of each group.
-
-    Args:
-        plan: its groups.
-        cost: of the network and buffer.
-        reasons: why a group was cut off from others, as `TreeSplitter.reasons` has it; groups without
-            one are as the search drew them.
-    """
-    rows = []
-    for group in sorted(plan, key=lambda g: g & -g):
-        ops = list(members(group))
-        kinds = [cost.graph.ops[v].kind for v in ops]
-        reason = (reasons or {}).get(group, "as the search drew it")
-        row = {"operators": ops, "kinds": kinds, "reason": reason}
-        rows.append({**row, **dataclasses.asdict(cost(group))})
-    return rows

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -14,13 +13,17 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from experiments.kits.training import initial, train
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.kits.training import train
 from experiments.systems.op_fusion.cost import CostModel
 from experiments.systems.op_fusion.graph import Group, OpGraph, members
 from ntkexec.errors import ExperimentError
 from ntkexec.graphs.message_passing import GraphsTuple, batch, graphs_tuple, pad
 
-KINDS = ("conv", "dense", "reduction", "join", "whole")
+NUM_KINDS = 5
+RATIOS = slice(NUM_KINDS + 5, NUM_KINDS + 9)
+LARGEST = 48
+"""Operators of the largest group that the predictor learns from; more would be mostly padding."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +34,10 @@ class Example:
         graph: features of its operators, and its edges in both directions; edge `e` of the group in
             the order of `OpGraph.inner_edges` has the two entries of `graph.edges` that equal `e`.
         invalid: whether it does not fit.
-        network: where it comes from.
     """
 
     graph: GraphsTuple
     invalid: bool
-    network: str = ""
 
 
 def features(graph: OpGraph, group: Group, buffer: float) -> Float[np.ndarray, "n f"]:
@@ -45,7 +46,7 @@ def features(graph: OpGraph, group: Group, buffer: float) -> Float[np.ndarray, "
     Args:
         graph: the network.
         group: its operators become rows, in topological order.
-        buffer: bytes on chip, at one byte for each number.
+        buffer: numbers that fit on chip.
     """
     rows = []
     for v in members(group):
@@ -73,11 +74,13 @@ def features(graph: OpGraph, group: Group, buffer: float) -> Float[np.ndarray, "
     return np.asarray(rows, np.float32)
 
 
-NUM_FEATURES = len(KINDS) + 5 + 4 + 1
-RATIOS = slice(len(KINDS) + 5, len(KINDS) + 9)
+def initial(module: nn.Module, key: jax.Array, *inputs: Any) -> Any:
+    """A module's variables before training, drawn by NumPy from a key."""
+    generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    return initial_by_numpy(module, generator, *inputs)
 
 
-def example(cost: CostModel, group: Group, network: str = "") -> Example:
+def example(cost: CostModel, group: Group) -> Example:
     """A group with its label."""
     place = {v: i for i, v in enumerate(members(group))}
     pairs = [(place[u], place[v]) for u, v in cost.graph.inner_edges(group)]
@@ -87,10 +90,10 @@ def example(cost: CostModel, group: Group, network: str = "") -> Example:
         np.concatenate([ends[:, 0], ends[:, 1]]),
         np.concatenate([ends[:, 1], ends[:, 0]]),
         len(place),
-        nodes=features(cost.graph, group, cost.buffer),
+        nodes=features(cost.graph, group, cost.buffer / cost.element_bytes),
         edges=np.concatenate([index, index]),
     )
-    return Example(graph, not cost.is_valid(group), network)
+    return Example(graph, not cost.is_valid(group))
 
 
 class KGnn(nn.Module):
@@ -148,8 +151,8 @@ class Predictor:
         found = []
         for chunk in _chunks(examples, 256):
             graphs = batch([e.graph for e in chunk])
-            padded = pad(graphs, *_sizes(graphs))
-            logits = _logits(self.module, self.params, padded._replace(edges=None, globals=None))
+            padded = pad(graphs, *_sizes(graphs))._replace(edges=None, globals=None)
+            logits = _logits(self.module, self.params, padded)
             found.append(np.asarray(jax.nn.sigmoid(logits))[: len(chunk)])
         return np.concatenate(found)
 
@@ -165,26 +168,89 @@ def _chunks(examples: Sequence[Example], size: int) -> list[Sequence[Example]]:
 
 def _sizes(graphs: GraphsTuple) -> tuple[int, int]:
     """Few distinct sizes, so that few programs are compiled."""
-    return power_of_two(len(graphs.nodes) + 1), power_of_two(len(graphs.senders) + 1)
+    return _power_of_two(len(graphs.nodes) + 1), _power_of_two(len(graphs.senders) + 1)
 
 
-def power_of_two(number: int) -> int:
-    """The least power of two that is no less, 8 at least."""
+def _power_of_two(number: int) -> int:
     return max(8, 1 << (number - 1).bit_length())
 
 
-def fit(
+@dataclasses.dataclass(frozen=True)
+class _Step:
+    """A step of Adam with a cosine schedule; equal ones share compiled code.
+
+    Args:
+        loss: `(modules, params, known, items, key, progress)`, of a batch of items.
+        modules: that it applies.
+        steps, rate, batch: of the training.
+    """
+
+    loss: Callable[..., jax.Array]
+    modules: tuple[nn.Module, ...]
+    steps: int
+    rate: float
+    batch: int
+
+    @property
+    def optimiser(self) -> optax.GradientTransformation:
+        return optax.adam(optax.cosine_decay_schedule(self.rate, max(1, self.steps)))
+
+    def __call__(self, state: Any, index: jax.Array, data: Any) -> tuple[Any, dict[str, Any]]:
+        drawn, noise = jax.random.split(jax.random.fold_in(state["key"], index))
+        which = jax.random.randint(drawn, (self.batch,), 0, data["number"])
+        items = jax.tree.map(lambda leaf: leaf[which], data["items"])
+        value, gradient = jax.value_and_grad(
+            lambda params: self.loss(
+                self.modules, params, data["known"], items, noise, index / self.steps
+            )
+        )(state["params"])
+        updates, memory = self.optimiser.update(gradient, state["memory"])
+        params = optax.apply_updates(state["params"], updates)
+        return {**state, "params": params, "memory": memory}, {"loss": value}
+
+
+def learned(
+    loss: Callable[..., jax.Array],
+    modules: tuple[nn.Module, ...],
+    params: Any,
+    items: Any,
+    *,
+    known: Any = None,
+    number: int,
+    key: jax.Array,
+    steps: int,
+    rate: float,
+    batch: int,
+) -> Any:
+    """Parameters after training.
+
+    Args:
+        loss: `(modules, params, known, items, key, progress)`; the same function for every seed.
+        modules: that it applies; the first is trained.
+        params: to start from.
+        items: pytree with a leading axis, from which batches are drawn.
+        known: parameters that are not trained.
+        number: of items; others behind them only fill up.
+        key: of batches and noise.
+        steps, rate, batch: of the training.
+    """
+    step = _Step(loss, modules, steps, rate, batch)
+    state = {"params": params, "memory": step.optimiser.init(params), "key": key}
+    data = {"items": items, "known": known, "number": jnp.asarray(number)}
+    state, _ = train(step, state, steps, data=data, chunk=max(1, steps))
+    return state["params"]
+
+
+def fit_predictor(
     examples: Sequence[Example],
     *,
     key: jax.Array,
     generator: np.random.Generator,
-    steps: int,
-    hidden: int,
+    steps: int = 500,
+    hidden: int = 32,
     layers: int = 4,
     batch_size: int = 64,
     rate: float = 5e-3,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
-    checkpoint: Path | None = None,
 ) -> Predictor:
     """The predictor after training on labelled groups.
 
@@ -197,69 +263,48 @@ def fit(
         layers: rounds of messages.
         batch_size: examples of one step.
         rate: its largest learning rate.
-        report, checkpoint: see `experiments.kits.training.train`.
+
+    Raises:
+        ExperimentError: if the examples fill no batch.
     """
     if len(examples) < batch_size:
         raise ExperimentError(f"{len(examples)} examples fill no batch of {batch_size}")
-    order = generator.permutation(len(examples))
-    shuffled = [examples[i] for i in order]
+    shuffled = [examples[i] for i in generator.permutation(len(examples))]
     chunks = [c for c in _chunks(shuffled, batch_size) if len(c) == batch_size]
     unions = [batch([e.graph for e in chunk]) for chunk in chunks]
     sizes = [_sizes(union) for union in unions]
     num_nodes, num_edges = (max(s[i] for s in sizes) for i in (0, 1))
-    padded = [pad(union, num_nodes, num_edges)._replace(edges=None) for union in unions]
-    labels = [jnp.asarray([e.invalid for e in chunk], jnp.float32) for chunk in chunks]
+    items = [
+        (
+            pad(union, num_nodes, num_edges)._replace(edges=None),
+            jnp.asarray([e.invalid for e in chunk], jnp.float32),
+        )
+        for union, chunk in zip(unions, chunks, strict=True)
+    ]
     # Batches that are never drawn, up to a power of two: few programs are compiled.
-    unused = [(padded[0], labels[0])] * (power_of_two(len(chunks)) - len(chunks))
-    graphs, targets = zip(*zip(padded, labels, strict=True), *unused, strict=True)
-    data = {
-        "graphs": jax.tree.map(lambda *leaves: jnp.stack(leaves), *graphs),
-        "labels": jnp.stack(targets),
-        "number": jnp.asarray(len(chunks)),
-    }
+    filled = items + [items[0]] * (_power_of_two(len(items)) - len(items))
     module = KGnn(hidden, layers)
     init, drawn = jax.random.split(key)
-    params = initial(module, init, jax.tree.map(lambda leaf: leaf[0], data["graphs"]))
-    optimiser = _optimiser(rate, steps)
-    state = {"params": params, "memory": optimiser.init(params), "key": drawn}
-    step = _step(module, rate, steps)
-    chunk = max(1, steps // 10)
-    state, _ = train(
-        step,
-        state,
-        steps,
-        data=data,
-        chunk=chunk,
-        report=report,
-        checkpoint=checkpoint,
-        what="training the predictor",
+    params = learned(
+        _cross_entropy,
+        (module,),
+        initial(module, init, items[0][0]),
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *filled),
+        number=len(items),
+        key=drawn,
+        steps=steps,
+        rate=rate,
+        batch=1,
     )
-    return Predictor(module, state["params"])
+    return Predictor(module, params)
 
 
-def _optimiser(rate: float, steps: int) -> optax.GradientTransformation:
-    return optax.adam(optax.cosine_decay_schedule(rate, max(1, steps)))
-
-
-@functools.cache
-def _step(module: KGnn, rate: float, steps: int) -> Callable[..., Any]:
-    optimiser = _optimiser(rate, steps)
-
-    def step(state: Any, index: jax.Array, data: Any) -> tuple[Any, dict[str, jax.Array]]:
-        which = jax.random.randint(jax.random.fold_in(state["key"], index), (), 0, data["number"])
-        graphs = jax.tree.map(lambda leaf: leaf[which], data["graphs"])
-        labels = data["labels"][which]
-
-        def loss(params: Any) -> jax.Array:
-            logits = module.apply(params, graphs)[0][: labels.shape[0]]
-            return optax.sigmoid_binary_cross_entropy(logits, labels).mean()
-
-        value, gradient = jax.value_and_grad(loss)(state["params"])
-        updates, memory = optimiser.update(gradient, state["memory"])
-        params = optax.apply_updates(state["params"], updates)
-        return {**state, "params": params, "memory": memory}, {"loss": value}
-
-    return step
+def _cross_entropy(
+    modules: tuple[KGnn], params: Any, known: None, items: Any, key: jax.Array, progress: jax.Array
+) -> Float[Array, ""]:
+    graphs, labels = jax.tree.map(lambda leaf: leaf[0], items)
+    logits = modules[0].apply(params, graphs)[0][: labels.shape[0]]
+    return optax.sigmoid_binary_cross_entropy(logits, labels).mean()
 
 
 def summed_features(examples: Sequence[Example]) -> Float[np.ndarray, "n f"]:

@@ -148,8 +148,6 @@ def nsga2(
     return best.found()
 
 
-SEARCHES: dict[str, Callable[[CostModel, Splitter, int, np.random.Generator], Found]] = {
-    "RS": random_search,
-    "LS": local_search,
-    "NSGA-II": nsga2,
-}
+Search = Callable[[CostModel, Splitter, int, np.random.Generator], Found]
+SEARCHES: dict[str, Search] = {"random": random_search, "local": local_search, "nsga-ii": nsga2}
+"""The paper's RS, LS and NSGA-II, by what users call them."""

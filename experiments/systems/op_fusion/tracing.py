@@ -1,13 +1,14 @@
 """Operator graphs of JAX functions, read from their jaxprs; nothing is computed."""
 
+import collections
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from experiments.systems.op_fusion.folding import folded
 from experiments.systems.op_fusion.graph import Op, OpGraph, Tensor
 from experiments.systems.op_fusion.primitives import (
     ELEMENTWISE,
@@ -26,6 +27,8 @@ from experiments.systems.op_fusion.primitives import (
     view,
 )
 from ntkexec.errors import ExperimentError
+
+LINEAR = frozenset(("conv", "dense", "reduce_sum", "reduce_window_sum"))
 
 
 def trace(function: Callable[..., Any], weights: Any, *inputs: Any) -> OpGraph:
@@ -61,7 +64,7 @@ def trace(function: Callable[..., Any], weights: Any, *inputs: Any) -> OpGraph:
     results = [value.source for value in live(outputs) if value.source >= 0]
     if not results:
         raise ExperimentError("no output of the function depends on its inputs")
-    return folded(reader.ops, reader.affine, reader.inputs, results)
+    return _folded(reader.ops, reader.affine, reader.inputs, results)
 
 
 class _Reader:
@@ -155,3 +158,53 @@ def _is_elementwise(jaxpr: Jaxpr) -> bool:
         else equation.primitive.name in ELEMENTWISE | {"broadcast_in_dim", "convert_element_type"}
         for equation in jaxpr.eqns
     )
+
+
+def _folded(
+    ops: Sequence[Op],
+    affine: Mapping[int, tuple[str, int]],
+    inputs: Sequence[Tensor],
+    results: Sequence[int],
+) -> OpGraph:
+    """The graph with affine maps folded and without what no result depends on.
+
+    Args:
+        ops: in the order in which they are computed.
+        affine: the primitive and the constants of the operators that are affine and element-wise.
+        inputs: of the graph.
+        results: operators that are read from outside.
+    """
+    readers = collections.Counter(s for op in ops for s in {read.source for read in op.reads})
+    readers.update(set(results))
+    made: dict[int, Op] = {}
+    biased: set[int] = set()
+    target: dict[int, int] = {-1 - i: -1 - i for i in range(len(inputs))}
+    for v, op in enumerate(ops):
+        into = target[op.reads[0].source] if op.reads else -1
+        target[v] = v
+        if v in affine and into >= 0 and readers[op.reads[0].source] == 1:
+            (name, constants), old = affine[v], made[into]
+            few = constants <= (old.filters if old.kind in ("conv", "dense") else 0)
+            if old.kind in LINEAR and few and old.output == op.output:
+                if name in ("add", "sub") and into not in biased and constants:
+                    biased.add(into)
+                    made[into] = dataclasses.replace(old, weights=old.weights + old.filters)
+                target[v] = into
+                continue
+        made[v] = _reading(op, target)
+    wanted = {target[v] for v in results}
+    for v in sorted(made, reverse=True):
+        if v in wanted:
+            wanted |= {read.source for read in made[v].reads if read.source >= 0}
+    kept = [v for v in made if v in wanted]
+    number = {v: place for place, v in enumerate(kept)} | {
+        -1 - i: -1 - i for i in range(len(inputs))
+    }
+    final = tuple(_reading(made[v], number) for v in kept)
+    return OpGraph(final, tuple(inputs), frozenset(number[target[v]] for v in results))
+
+
+def _reading(op: Op, new: Mapping[int, int]) -> Op:
+    """The operator with its sources renumbered."""
+    reads = tuple(dataclasses.replace(read, source=new[read.source]) for read in op.reads)
+    return dataclasses.replace(op, reads=reads)

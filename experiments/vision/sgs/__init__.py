@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lazy import lazy
+from experiments.exports import lazy
 
 if TYPE_CHECKING:
-    from experiments.vision.sgs.auditor import Audit as Audit
     from experiments.vision.sgs.auditor import audit as audit
     from experiments.vision.sgs.branches import ACB as ACB
     from experiments.vision.sgs.branches import REPVGG as REPVGG
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__, __getattr__, __dir__ = lazy(
     __name__,
-    auditor=("Audit", "audit"),
+    auditor=("audit",),
     branches=("ACB", "REPVGG", "Branch", "adam_scaling", "merge", "predicted_scaling"),
     estimation=("measured_scaling", "model_scalings"),
     forecasting=("forecast",),

@@ -10,7 +10,8 @@ import numpy as np
 import optax
 
 from experiments.harness.study import Studies, Trial
-from experiments.kits.costs import cost, time_ratio
+from experiments.harness.timing import time_ratio
+from experiments.kits.costs import cost
 from experiments.kits.images import Images, digits, standardised
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.sgs.branches import ACB, convolve, merge

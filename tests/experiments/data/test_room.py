@@ -156,6 +156,24 @@ def test_pictures_in_folders_and_in_binary_files_are_read_by_name(tmp_path):
     assert (len(train.paths), len(test.paths)) == (3, 2)
 
 
+def test_a_sample_of_cifar_is_read_from_two_archives_and_refused_where_it_is_another(tmp_path):
+    (tmp_path / "images").mkdir()
+    pixels = np.arange(2 * 32 * 32 * 3).reshape(2, 32, 32, 3).astype(np.uint8)
+
+    def write(file, x, y):
+        np.savez(tmp_path / "images" / file, x=x, y=np.asarray(y))
+
+    write(pictures.SAMPLE[0], pixels, [0, 9])
+    write(pictures.SAMPLE[1], pixels[:1], [3])
+    found = load("cifar-10-sample", tmp_path)
+    np.testing.assert_array_equal(found.train, pixels)
+    assert (found.train_labels.tolist(), found.test_labels.tolist()) == ([0, 9], [3])
+    for x, y, says in ((pixels / 255, [0, 9], "bytes"), (pixels, [0, -1], "no labels from 0 to 9")):
+        write(pictures.SAMPLE[0], x, y)
+        with pytest.raises(ExperimentError, match=says):
+            load("cifar-10-sample", tmp_path)
+
+
 @needs_data
 @pytest.mark.parametrize("name", SIZES)
 def test_real_sets_have_their_published_sizes(name):

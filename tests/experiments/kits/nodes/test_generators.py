@@ -23,9 +23,8 @@ def drawn(seed=0):
 @pytest.mark.parametrize("homophily", [0.1, 0.8])
 def test_degree_homophily_and_signal_are_what_was_asked_for(homophily):
     data = contextual_sbm(drawn(), nodes=1200, degree=8, homophily=homophily, signal=2.0)
-    # 4,800 edges: five standard errors.
-    assert 2 * len(data.edges) / 1200 == pytest.approx(8, abs=8 * 5 / np.sqrt(4800))
-    assert homophily_of(data) == pytest.approx(homophily, abs=5 * 0.5 / np.sqrt(4800))
+    assert len(data.edges) == 4800
+    assert homophily_of(data) == homophily
     means = [data.features[data.labels == label].mean(0) for label in range(4)]
     assert np.linalg.norm(means, axis=1) == pytest.approx(2, abs=0.3)
     assert np.bincount(data.labels).tolist() == [300] * 4
@@ -39,7 +38,7 @@ def test_the_same_seed_draws_the_same_graph():
 
 
 def test_a_graph_that_cannot_be_is_refused():
-    with pytest.raises(ExperimentError, match="no graph of 20 nodes in 4 classes has degree 9"):
+    with pytest.raises(ExperimentError, match="of 40 pairs 90 would be edges"):
         contextual_sbm(drawn(), nodes=20, degree=9, homophily=1)
 
 
@@ -62,12 +61,13 @@ def test_words_are_distinct_and_tell_of_the_class():
     data = topic_sbm(drawn(), nodes=400)
     assert (np.asarray(data.features.sum(1)) == 8).all()
     assert set(data.features.data.tolist()) == {1.0}
+    assert len(data.edges) == 600
     assert homophily_of(data) == pytest.approx(0.8, abs=0.1)
     words = [np.asarray(data.features[data.labels == label].sum(0))[0] for label in range(5)]
     alike = np.corrcoef(words)
     other = topic_sbm(drawn(), nodes=400, topic=0.0)
     words = [np.asarray(other.features[other.labels == label].sum(0))[0] for label in range(5)]
-    assert alike[np.triu_indices(5, 1)].mean() < 0.7 < np.corrcoef(words).min()
+    assert alike[np.triu_indices(5, 1)].max() < np.corrcoef(words).min()
 
 
 def test_nothing_tells_of_the_class_in_the_null_graph():

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.operator_graphs import graphs
+from support.operator_graphs import graphs, grown, simulated_windows
 
 from experiments.systems.op_fusion import cost as costs
 from experiments.systems.op_fusion.cost import CostModel, windows
 from experiments.systems.op_fusion.graph import Op, OpGraph, Read, Tensor, as_group, chain, members
-from experiments.systems.op_fusion.measure_costs import grown
 from experiments.systems.op_fusion.networks import network
-from experiments.systems.op_fusion.simulator import simulated_windows
+from experiments.systems.op_fusion.plan import random_plan, total_dram
 from ntkexec.errors import ExperimentError
 
 
@@ -106,9 +105,30 @@ def test_the_bound_for_pruning_holds_for_every_larger_group(graph, fusion):
         assert cost.least_memory(group) <= cost(group).memory
 
 
+@settings(max_examples=60, deadline=None)
+@given(graphs(), st.integers(0, 2**32 - 1))
+def test_a_plan_s_dram_is_a_sum_over_weights_and_tensors_and_merging_never_raises_it(graph, seed):
+    cost = CostModel(graph, "lbdf", 150)
+    plan = random_plan(cost, np.random.default_rng(seed))
+    owner = {v: group for group in plan for v in members(group)}
+    expected = sum(graph.ops[v].weights for v in owner)
+    for t in range(-len(graph.inputs), len(graph)):
+        readers = {v for v, op in enumerate(graph.ops) for r in op.reads if r.source == t}
+        elsewhere = {owner[v] for v in readers & set(owner)} - {owner.get(t)}
+        is_needed = t in graph.outputs or any(owner.get(v) != owner.get(t) for v in readers)
+        expected += graph.tensor(t).size * (len(elsewhere) + (t in owner and is_needed))
+    assert total_dram(plan, cost) == expected
+    for u, v in graph.edges:
+        if u in owner and v in owner and owner[u] != owner[v]:
+            apart = cost(owner[u]).dram + cost(owner[v]).dram
+            assert cost(owner[u] | owner[v]).dram <= apart
+
+
 def test_impossible_cost_models_are_refused():
     graph = chain([1], [1, 1])
     with pytest.raises(ExperimentError, match="fusion type 'row'"):
         CostModel(graph, "row", 10)
     with pytest.raises(ExperimentError, match="0 bytes"):
         CostModel(graph, "lbdf", 0)
+    with pytest.raises(ExperimentError, match="0 bytes, but 1"):
+        CostModel(graph, "lbdf", 10, element_bytes=0)

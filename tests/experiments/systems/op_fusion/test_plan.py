@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.operator_graphs import graphs
+from support.operator_graphs import broken_rules, graphs
 
 from experiments.systems.op_fusion.cost import KB, CostModel
-from experiments.systems.op_fusion.cuts import all_cuts, edge_cuts
-from experiments.systems.op_fusion.graph import Op, OpGraph, Read, Tensor, members
-from experiments.systems.op_fusion.measure_optimum import COUNTEREXAMPLE
-from experiments.systems.op_fusion.measure_repairs import broken_rules
+from experiments.systems.op_fusion.exact import optimal_plan
+from experiments.systems.op_fusion.graph import Op, OpGraph, Read, Tensor, edge_cuts, members
 from experiments.systems.op_fusion.networks import network
 from experiments.systems.op_fusion.plan import (
     PlanError,
@@ -21,9 +19,8 @@ from experiments.systems.op_fusion.plan import (
     edit,
     fusable_edges,
     random_plan,
-    to_data,
+    total_dram,
 )
-from experiments.systems.op_fusion.search import SEARCHES
 from experiments.systems.op_fusion.splitting import (
     RandomSplitter,
     TreeSplitter,
@@ -31,6 +28,7 @@ from experiments.systems.op_fusion.splitting import (
     occlusion,
     random_share,
 )
+from experiments.systems.op_fusion.study import COUNTEREXAMPLE
 
 
 @settings(max_examples=60, deadline=None)
@@ -66,8 +64,8 @@ def test_groups_merge_where_no_third_one_lies_between_by_networkx(graph, data):
             quotient.merge(first, second)
             assert (quotient.groups[first], quotient.groups[second]) == (together, 0)
             assert {quotient.owner[v] for v in members(together)} == {first}
-            place = [quotient.place[quotient.owner[v]] for v in range(len(graph))]
-            assert all(place[u] <= place[v] for u, v in graph.edges)
+            place = {index: at for at, index in enumerate(quotient.order())}
+            assert all(place[quotient.owner[u]] <= place[quotient.owner[v]] for u, v in graph.edges)
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,7 +114,8 @@ def diamond():
 
 def test_the_paper_s_diamond_has_three_cuts():
     graph = diamond()
-    assert set(all_cuts(graph, 0b1111)) == {(0b1, 0b1110), (0b11, 0b1100), (0b111, 0b1000)}
+    cuts = {(0b1, 0b1110), (0b11, 0b1100), (0b111, 0b1000)}
+    assert {cut for edge in graph.edges for cut in edge_cuts(graph, 0b1111, edge)} == cuts
     assert len(edge_cuts(graph, 0b1111, (0, 3))) == 3
 
 
@@ -154,42 +153,33 @@ def test_every_splitter_gives_groups_that_fit(graph, seed):
         TreeSplitter(cost, occlusion(), generator),
         TreeSplitter(cost, lambda cost, group: (), generator),
     ):
-        check_plan([part for group in plan for part in splitter(group)], cost)
+        parts = [part for group in plan for part in splitter(group)]
+        check_plan(parts, cost)
+        assert broken_rules(parts, cost) == []
+        assert all(
+            cost.is_valid(group) or set(splitter(group)) <= set(splitter.reasons) for group in plan
+        )
 
 
 def test_a_selector_that_names_nothing_falls_back_on_chance_and_is_counted():
     cost = CostModel(COUNTEREXAMPLE[0], "lbdf", COUNTEREXAMPLE[1])
     splitter = TreeSplitter(cost, lambda cost, group: (), np.random.default_rng(0))
     check_plan(splitter(0b1111), cost)
-    assert (splitter.tally.groups, splitter.tally.rectified) == (1, 0)
+    assert splitter.by_chance == {0b1111} == set(splitter.whole)
+    assert set(splitter.reasons.values()) == {"cut off at random"}
 
 
-def test_every_group_that_the_tree_cut_off_says_why():
+def test_the_tree_says_why_and_is_optimal_on_vgg_but_not_on_every_chain():
     cost = CostModel(COUNTEREXAMPLE[0], "lbdf", COUNTEREXAMPLE[1])
     splitter = TreeSplitter(cost, all_edges, np.random.default_rng(0))
-    rows = to_data(splitter(0b1111), cost, splitter.reasons)
-    assert [row["operators"] for row in rows] == [[0, 1], [2, 3]]
-    assert {row["reason"] for row in rows} == {"least DRAM of 1 cuts whose halves both fit"}
-    chance = TreeSplitter(cost, lambda cost, group: (), np.random.default_rng(0))
-    rows = to_data(chance(0b1111), cost, chance.reasons)
-    assert all("at random" in row["reason"] for row in rows)
-    assert "as the search" in to_data((0b1,), cost)[0]["reason"]
-    # Every part of a deeper tree has one too.
-    cost = CostModel(network("squeezenet").graph, "lbdf", 128 * KB)
-    splitter = TreeSplitter(cost, all_edges, np.random.default_rng(0))
-    (run, *_) = sorted(contract(cost, fusable_edges(cost)), key=lambda g: -g.bit_count())
-    parts = splitter(run)
-    assert len(parts) > 2
-    assert set(parts) <= set(splitter.reasons)
-
-
-def test_remembering_changes_no_plan_and_saves_half_of_the_costs():
-    graph = network("squeezenet").graph
-    runs = []
-    for remember in (True, False):
-        cost = CostModel(graph, "lbdf", 128 * KB, remember=remember)
-        split = TreeSplitter(cost, all_edges, np.random.default_rng(0), remember=remember)
-        found = SEARCHES["LS"](cost, split, 15, np.random.default_rng(1))
-        runs.append((found, cost.queries))
-    assert runs[0][0] == runs[1][0]
-    assert runs[0][1] <= runs[1][1] / 2
+    assert splitter(0b1111) == (0b0011, 0b1100)
+    assert set(splitter.reasons.values()) == {"least DRAM of 1 cuts whose halves both fit"}
+    assert total_dram(splitter(0b1111), cost) == 2702
+    assert total_dram(optimal_plan(cost), cost) == 1906
+    for buffer in (128, 256, 512):
+        cost = CostModel(network("vgg16").graph, "lbdf", buffer * KB)
+        splitter = TreeSplitter(cost, all_edges, np.random.default_rng(0))
+        runs = contract(cost, fusable_edges(cost))
+        greedy = [part for run in runs for part in splitter(run)]
+        assert total_dram(greedy, cost) == total_dram(optimal_plan(cost), cost)
+        assert not splitter.by_chance

@@ -10,11 +10,11 @@ import pytest
 from experiments.kits.training import train
 from experiments.systems.op_fusion import predictor as predictors
 from experiments.systems.op_fusion.cost import KB, CostModel
-from experiments.systems.op_fusion.dataset import random_groups
-from experiments.systems.op_fusion.explain import _fitted_mask, gnn_explainer, padded, pg_explainer
+from experiments.systems.op_fusion.explain import fitted_mask, gnn_explainer, padded, pg_explainer
 from experiments.systems.op_fusion.graph import Op, OpGraph, Read, Tensor, as_group, members
 from experiments.systems.op_fusion.networks import network
-from experiments.systems.op_fusion.predictor import KGnn, Predictor, example, fit, scores
+from experiments.systems.op_fusion.plan import random_groups
+from experiments.systems.op_fusion.predictor import KGnn, Predictor, example, fit_predictor, scores
 from experiments.systems.op_fusion.rg_explain import rg_explainer
 
 
@@ -58,7 +58,7 @@ def test_the_predictor_s_messages_are_a_sum_over_neighbours(groups):
 
 def fitted(items, **sizes):
     key, generator = jax.random.key(0), np.random.default_rng(0)
-    return fit(items, key=key, generator=generator, batch_size=32, **sizes)
+    return fit_predictor(items, key=key, generator=generator, batch_size=32, **sizes)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,7 @@ def predictor(groups):
     return fitted(groups[2], steps=150, hidden=8, layers=2)
 
 
+@pytest.mark.slow
 def test_the_predictor_learns_the_groups_that_it_is_shown(groups, predictor):
     _, _, items = groups
     truth = np.array([e.invalid for e in items])
@@ -78,13 +79,15 @@ def test_the_predictor_learns_the_groups_that_it_is_shown(groups, predictor):
     assert scores(truth, untrained(items) > 0.5)["accuracy"] <= majority
 
 
+@pytest.mark.slow
 def test_batches_that_only_fill_up_are_never_drawn(groups, monkeypatch):
     seen = []
 
     def spoilt(step, state, num_steps, *, data, **options):
-        labels = data["labels"].at[data["number"] :].set(jnp.nan)
+        graphs, labels = data["items"]
+        labels = labels.at[data["number"] :].set(jnp.nan)
         seen.append((int(data["number"]), len(labels)))
-        return train(step, state, num_steps, data={**data, "labels": labels}, **options)
+        return train(step, state, num_steps, data={**data, "items": (graphs, labels)}, **options)
 
     monkeypatch.setattr(predictors, "train", spoilt)
     found = fitted(groups[2], steps=60, hidden=2, layers=1)
@@ -117,6 +120,7 @@ def invalid_groups(groups):
     return [group for group, e in zip(drawn, items, strict=True) if e.invalid][:8]
 
 
+@pytest.mark.slow
 def test_explainers_name_edges_of_the_group_and_always_the_same(groups, selectors):
     cost = groups[0]
     for name, select in selectors.items():
@@ -131,6 +135,7 @@ def test_explainers_name_edges_of_the_group_and_always_the_same(groups, selector
             assert list(select(cost, group)) == found
 
 
+@pytest.mark.slow
 def test_rg_explanations_hang_together(groups, selectors):
     cost = groups[0]
     for group in invalid_groups(groups):
@@ -152,7 +157,7 @@ def test_a_mask_fitted_to_a_known_network_keeps_the_edges_that_matter():
     params["params"]["Dense_2"]["kernel"] += 1.0
     # The entropy term drives edges that do not matter to either side, as their start has it.
     graph = padded(example(cost, graph.everything))
-    masks = [_fitted_mask(module, 60, 0.1, params, graph, jax.random.key(i))[:5] for i in range(8)]
+    masks = [fitted_mask(module, 60, 0.1, params, graph, jax.random.key(i))[:5] for i in range(8)]
     masks = np.stack(masks)
     assert (masks[:, 0] > 0.5).all()
     assert ((masks[:, 1:] < 0.5).sum(axis=0) > 0).all()

@@ -104,7 +104,7 @@ def test_the_auditor_tells_what_trains_like_a_scaled_kernel_and_what_does_not():
 def test_scaled_training_is_another_one_and_both_learn():
     generator = np.random.default_rng(0)
     images = digits(num_train=256, generator=generator)
-    model, course = Network((8,), images.num_classes), Course(32, 4, 10, 32)
+    model, course = Network((8, 16), images.num_classes), Course(32, 4, 40, 32)
     start = initial_by_numpy(model, generator, images.train[:2], train=True)
     found = {
         scaled: fit(model, start, images, course, scaled=scaled, key=jax.random.key(0), rate=0.1)
@@ -112,7 +112,7 @@ def test_scaled_training_is_another_one_and_both_learn():
     }
     for right, losses in found.values():
         assert right.shape == images.test_labels.shape
-        assert losses.shape == (40,)
+        assert losses.shape == (160,)
         assert losses[-10:].mean() < losses[:10].mean() - 0.1
     assert found[True][1][0] == found[False][1][0]
     assert (found[True][1][2:] != found[False][1][2:]).all()
