@@ -47,8 +47,8 @@ def lookup(config: SirConfig, trial: Trial) -> dict[str, float]:
     return found
 
 
-def counting(config: SirConfig, trial: Trial) -> dict[str, float]:
-    """Mean squared error of counted edges on test graphs, by layer."""
+def counting(config: SirConfig, trial: Trial) -> dict[str, list[float]]:
+    """Mean squared errors of counted edges on test graphs, of each training, by layer."""
     generator, most, labels = trial.generator, 50, config.count_classes
     own, received = np.zeros((2, config.count_graphs, most, labels), np.float32)
     targets = np.zeros(config.count_graphs, np.float32)
@@ -58,15 +58,18 @@ def counting(config: SirConfig, trial: Trial) -> dict[str, float]:
         np.add.at(received[i], graph.receivers, graph.nodes[graph.senders])
     parts = [np.split(array, [len(array) // 5]) for array in (own, received, targets)]
     test, rest = (tuple(part[i] for part in parts) for i in (0, 1))
-    found = {}
     exact = _gin_that_counts(generator, labels, 10 * labels, most)
-    arms = {layer: (layer, None) for layer in networks.COUNTS}
-    for name, (layer, begin) in {**arms, "gin-constructed": ("gin-epsilon", exact)}.items():
+    arms: dict[str, tuple[str, Any]] = {layer: (layer, None) for layer in networks.COUNTS}
+    arms["gin-constructed"] = ("gin-epsilon", exact)
+    found: dict[str, list[float]] = {}
+    for name in ("sir",) * (config.count_runs - 1) + tuple(arms):
+        layer, begin = arms[name]
         counted = _trained(
             networks.EdgeCountNetwork(layer, 10 * labels), _count_loss, rest, test[:2], generator,
             trial, steps=config.count_steps, batch=config.count_batch, rate=3e-3, begin=begin,
         )  # fmt: skip
-        found[name.replace("-", "_")] = float(np.square(counted - test[2]).mean())
+        error = float(np.square(counted - test[2]).mean())
+        found.setdefault(name.replace("-", "_"), []).append(error)
     return found
 
 

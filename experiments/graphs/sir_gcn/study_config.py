@@ -12,6 +12,7 @@ class SirConfig:
     Args:
         lookup_keys, lookup_graphs, lookup_steps, lookup_batch: dictionaries, a fifth for testing.
         count_classes, count_graphs, count_steps, count_batch: coloured graphs, likewise.
+        count_runs: trainings of the layer on each seed's graphs, whose errors differ by powers of ten.
         cost_widths: of the layer whose products are counted.
         nodes_hidden, nodes_layers, nodes_steps, nodes_rate, nodes_dropout: network on minesweeper.
     """
@@ -24,6 +25,7 @@ class SirConfig:
     count_graphs: int = 1250
     count_steps: int = 8000
     count_batch: int = 32
+    count_runs: int = 3
     cost_widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     nodes_hidden: int = 16
     nodes_layers: int = 5
