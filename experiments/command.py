@@ -29,7 +29,7 @@ Seeds = Annotated[
     int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
 ]
 FirstSeed = Annotated[
-    int, typer.Option(help="Seeds count from here; those below 100 are for pilots.")
+    int, typer.Option(help="Seeds count from here; those below 1000 are for pilots.")
 ]
 Change = Annotated[
     list[str] | None,
@@ -106,7 +106,7 @@ def run(
     ],
     scale: Scale = "quick",
     seeds: Seeds = None,
-    first_seed: FirstSeed = 100,
+    first_seed: FirstSeed = 1000,
     change: Change = None,
     out: Out = Path("results"),
     data: Data = None,
@@ -184,7 +184,7 @@ def readme(
     ],
     scale: Scale = "quick",
     seeds: Seeds = None,
-    first_seed: FirstSeed = 100,
+    first_seed: FirstSeed = 1000,
     out: Out = Path("results"),
 ) -> None:
     """Write the tables of results in the ports' READMEs from stored results; measures nothing."""

@@ -105,6 +105,7 @@ def _paragraph(entry: Entry, data: Path | None) -> list[str]:
         how_to_get(row),
         row.reference and f"published {row.reference}",
         row.caution and f"mind: {row.caution}",
+        "" if any(place.reader for place in row.places) else "only found: no reader is there yet",
     ]
     made = [f"  {row.name}" + (f"  ({head})" if head else "")]
     for said in filter(None, says):

@@ -107,7 +107,7 @@ def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
     assert "not measured  data" in out
     assert "needs the data set roses" in out
     assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
-    assert "example, seed 101: numbers (3 of 4)" in err
+    assert "example, seed 1001: numbers (3 of 4)" in err
     assert (tmp_path / "results" / "example").is_dir()
     assert "2 of 4 results were in results" in command("run", "example", "--seeds", 2)[1]
 

@@ -138,6 +138,11 @@ def write_dump(folder, key, made, *, indices=False):
     (folder / "new_data" / key / "out1_node_feature_label.txt").write_text("\n".join(lines) + "\n")
     lines = ["node_id\tnode_id", *(f"{u}\t{v}" for u, v in both_ways(made).tolist())]
     (folder / "new_data" / key / "out1_graph_edges.txt").write_text("\n".join(lines) + "\n")
+    write_splits(folder, key, made)
+
+
+def write_splits(folder, key, made):
+    (folder / "splits").mkdir(parents=True, exist_ok=True)
     for i, (train, validation, test) in enumerate(made.splits):
         np.savez(
             folder / "splits" / f"{key}_split_0.6_0.2_{i}.npz",

@@ -13,6 +13,8 @@ from ntkexec.errors import ExperimentError
 
 MOST_COLUMNS = 2**31 - 1
 """What a 32 bit column index of a sparse matrix can count."""
+MOST_BYTES = 2**33
+"""Of what is unpacked; a small file could otherwise fill all memory."""
 
 
 def members(
@@ -41,8 +43,14 @@ def members(
                     f"{shown(path)} has no array {quoted(absent[0])}; it has "
                     f"{shown(', '.join(sorted(there)) or 'none')}"
                 )
+            sizes = {
+                member.filename: member.file_size
+                for member in (archive.zip.infolist() if archive.zip else ())
+            }
             found = {}
             for key in (*needed, *(name for name in optional if name in there)):
+                if sizes.get(f"{key}.npy", 0) > MOST_BYTES:
+                    raise ValueError(f"it would take more than {MOST_BYTES} bytes")
                 found[key] = np.asarray(archive[key])
             return found
     except ExperimentError:

@@ -1,12 +1,13 @@
 """Geom-GCN's dumps: a line of text for each node, a line for each link, ten files of splits."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from experiments.data.cornell import told
-from experiments.data.formats import arrays
+from experiments.data.formats import arrays, planetoid
 from experiments.data.nodes import NodeData, Split
 from experiments.files.sources import content
 from experiments.files.words import quoted, shown
@@ -49,6 +50,30 @@ def read(folder: Path, name: str, key: str = "") -> NodeData:
         _splits(folder / "splits", key, len(numbers)),
     )
     return told(graph, shown(nodes))
+
+
+def read_citations(folder: Path, name: str, key: str = "") -> NodeData:
+    """A citation graph of Planetoid with Geom-GCN's ten splits.
+
+    Nodes without a class, which CiteSeer's splits hold, are in none of its parts here; the public code
+    takes them for the first class.
+
+    Args:
+        folder: holds `data/ind.KEY.*` and `splits/KEY_split_0.6_0.2_0.npz` to `_9.npz`.
+        name: of the set.
+        key: of the public files, such as `cora`.
+
+    Raises:
+        ExperimentError: names the file and what in it does not fit.
+    """
+    key = key or name
+    graph = planetoid.read_pickles(folder / "data", name, key)
+    known = graph.labels >= 0
+    splits = tuple(
+        Split(split.train & known, split.validation & known, split.test & known)
+        for split in _splits(folder / "splits", key, graph.num_nodes)
+    )
+    return dataclasses.replace(graph, splits=splits)
 
 
 def _nodes(path: Path) -> tuple[np.ndarray, list[bytes], np.ndarray]:

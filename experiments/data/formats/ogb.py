@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.data.formats import arrays
 from experiments.data.nodes import NodeData
-from experiments.files.sources import content
+from experiments.files.sources import check_regular
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError
 
@@ -60,12 +60,15 @@ def _file(path: Path) -> Path:
 
 def _table(path: Path, dtype: type[Any]) -> np.ndarray:
     """Lines of numbers between commas, as rows."""
-    raw = content(path)
+    check_regular(path)
     try:
         with warnings.catch_warnings():
             # NumPy warns of a file without a line, which is an error here.
             warnings.simplefilter("error")
-            lines = gzip.decompress(raw) if path.suffix == ".gz" else raw
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+                lines = file.read(arrays.MOST_BYTES + 1)
+            if len(lines) > arrays.MOST_BYTES:
+                raise ValueError(f"it would take more than {arrays.MOST_BYTES} bytes")
             found: np.ndarray = np.loadtxt(
                 io.BytesIO(lines), dtype, delimiter=",", comments=None, ndmin=2, encoding="ascii"
             )

@@ -1,18 +1,20 @@
 """What the paper and this port say, and the measurement that can refute it."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from experiments.harness import plots
-from experiments.harness.claim import Claim, at_least, at_most, beats, identity
+from experiments.harness.claim import Claim, at_least, at_most, beats, equivalent, identity
+from experiments.harness.selectors import values_of
 from experiments.harness.study import Record, Records
 from ntkexec.check import Measurement
 
 PAPER = "Detkov et al., ICLR 2023, arXiv:2303.02733"
 LEMMA = "the lemma in this folder's README"
 TOY = f"{PAPER}, its comparisons, as far as small networks can tell"
-TRAINED = "difference in test accuracy after 300 steps of one rate; paired 95 % t interval"
+TRAINED = "difference in test accuracy, one learning rate for all; paired 95 % t interval"
 
 
 def _profiles() -> Claim:
@@ -41,6 +43,10 @@ def _profiles() -> Claim:
     return dataclasses.replace(made, measure=measure)
 
 
+def _smallest(of: str) -> Callable[[Records], Measurement]:
+    return lambda records: Measurement(min(values_of(records, of)))
+
+
 def _twice(record: Record) -> float:
     return 2 * float(record["costs"]["time"])
 
@@ -55,16 +61,17 @@ CLAIMS: tuple[Claim, ...] = (
         how="largest deviation of the merged branches from the scaled kernel over all steps, with "
         "momentum, coupled decay and unequal rates, float64; the twin: unscaled",
     ),
-    at_least(
-        "decay-order",
-        "scaling the decay along with the gradient leaves the branches' trajectory",
-        "lemma.decay_scaled",
-        bound=1e-3,
-        broken="lemma.decay_after",
+    Claim(
+        name="decay-order",
+        claim="scaling the decay along with the gradient leaves the branches' trajectory",
         source=LEMMA,
-        how="the smaller deviation for two decays, scaled after decay was added; 95 % t interval; the "
-        "twin: decay added after",
+        how="smallest deviation over seeds and two decays, scaled after decay was added; the twin: decay "
+        "added after",
+        bound=1e-3,
         bound_from="far above rounding, which leaves less than 1e-12",
+        relation="at least",
+        measure=_smallest("lemma.decay_scaled"),
+        broken=_smallest("lemma.decay_after"),
         provenance="ours",
     ),
     identity(
@@ -106,19 +113,21 @@ CLAIMS: tuple[Claim, ...] = (
         "on handwritten digits, SGS classifies better than plain training",
         "digits.accuracy.sgs",
         "digits.accuracy.plain",
-        resolution=1 / 1197,
+        resolution=1e-3,
         source=TOY,
         how=TRAINED,
         plot=plots.arms("test accuracy"),
     ),
-    beats(
+    equivalent(
         "branches",
-        "on handwritten digits, SGS classifies better than ACB, RepVGG and DBB as published",
+        "on handwritten digits, SGS classifies as well as ACB, RepVGG and DBB as published",
         "digits.accuracy.sgs",
         "digits.branched",
-        resolution=1 / 1197,
-        source=TOY,
+        within=0.01,
+        resolution=1e-3,
+        source=f"{TOY}: the branches' accuracy without building them, and more",
         how=f"to the mean of the three: {TRAINED}",
+        bound_from="one point of accuracy",
         plot=plots.arms("test accuracy"),
     ),
     beats(
@@ -126,7 +135,7 @@ CLAIMS: tuple[Claim, ...] = (
         "on a sample of CIFAR-10, SGS classifies better than plain training",
         "cifar.accuracy.sgs",
         "cifar.accuracy.plain",
-        resolution=1 / 1000,
+        resolution=1e-3,
         source=f"{TOY}; there 77.8 to 78.8 % for ResNet-18 on CIFAR-100",
         how=TRAINED,
         plot=plots.arms("test accuracy"),

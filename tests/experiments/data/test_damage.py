@@ -8,6 +8,7 @@ from support import node_sets
 from support.damage import mutant, zip_mutant
 
 from experiments.data import load
+from experiments.data.formats import arrays
 from experiments.data.nodes import NodeData
 from ntkexec.errors import ExperimentError
 
@@ -88,6 +89,16 @@ FORMATS = (pickled, citations, archive, dump, indices, benchmark, saint, packed,
 @pytest.fixture(params=FORMATS, ids=lambda write: write.__name__)
 def written(request, tmp_path):
     return request.param(tmp_path), tmp_path, [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("write", [archive, packed, benchmark], ids=lambda write: write.__name__)
+def test_a_small_file_cannot_fill_all_memory(write, tmp_path, monkeypatch):
+    name = write(tmp_path)
+    load(name, tmp_path)
+    # Smaller, since nobody wants to unpack the real one.
+    monkeypatch.setattr(arrays, "MOST_BYTES", 20)
+    with pytest.raises(ExperimentError, match="would take more than 20 bytes"):
+        load(name, tmp_path)
 
 
 def refused_or_read(name, folder, path):

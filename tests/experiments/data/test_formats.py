@@ -67,6 +67,15 @@ def test_geom_gcns_dump_holds_what_the_archive_holds(tmp_path, indices):
     node_sets.same(load("actor", tmp_path), made)
 
 
+def test_citations_with_ten_splits_leave_out_nodes_without_a_class(tmp_path):
+    made = node_sets.citations()
+    node_sets.write_pickles(tmp_path / "geom-gcn/data", "citeseer", made)
+    made.splits = node_sets.graph(3, len(made.labels)).splits
+    node_sets.write_splits(tmp_path / "geom-gcn", "citeseer", made)
+    made.splits = [tuple(part & (made.labels >= 0) for part in parts) for parts in made.splits]
+    node_sets.same(load("citeseer-ten-splits", tmp_path), made)
+
+
 def test_coauthor_and_amazon_are_read_without_their_pickled_names(tmp_path):
     made = node_sets.graph(splits=0)
     node_sets.write_benchmark(tmp_path / "gnn-benchmark/ms_academic_cs.npz", made)

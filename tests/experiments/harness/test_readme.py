@@ -57,7 +57,7 @@ def test_the_table_stands_between_the_marks_and_the_time_in_about(folder):
     inner, after = inner.split(readme.END)
     assert (before, after) == ("# A page\n\n", "\n\nrest\n")
     assert "\nold\n" not in inner
-    assert "Scale quick, seeds 100 to 103, 12 s of processor time, jax" in inner
+    assert "Scale quick, seeds 1000 to 1003, 12 s of processor time, jax" in inner
     assert "| `small`: it \\| is | 1, at most 2 | holds |" in inner
     assert "84.05 % [83.96, 84.14], published 84.4, within 1 | holds |" in inner
     assert "cpu_seconds = 12\n[paper]\nyear = 2020" in (folder / "about.toml").read_text()
