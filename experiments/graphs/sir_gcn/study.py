@@ -1,4 +1,4 @@
-"""The configuration, and what is trained: both synthetic tasks and minesweeper."""
+"""What is trained: both synthetic tasks and minesweeper."""
 
 import functools
 from collections.abc import Callable
