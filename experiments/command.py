@@ -66,20 +66,29 @@ def list_experiments(json: options.Json = False) -> None:
 def show_experiment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment of the list.")],
     scale: Scale = "quick",
+    first_seed: FirstSeed = 1000,
     out: Out = Path("results"),
     json: options.Json = False,
 ) -> None:
-    """Show what a port exports and claims, and its last results, where some are stored."""
+    """Show what a port exports and claims, and its last results under all seeds that are stored."""
     import importlib
 
     from experiments.files.storage import finite
-    from experiments.harness import registry, runner, tables
+    from experiments.harness import registry, runner, stored, tables
 
     experiment = registry.find(name)
     about = experiment.about
     exported = list(importlib.import_module(about.package).__all__)
     config = experiment.studies.config(scale)
-    report = runner.run(experiment, config, scale=scale, out=out, measuring=False)
+    report = runner.run(
+        experiment,
+        config,
+        scale=scale,
+        num_seeds=stored.num_stored(out, experiment, config, first_seed) or None,
+        first_seed=first_seed,
+        out=out,
+        measuring=False,
+    )
     own = dict(experiment.application.options) if experiment.application else {}
     if json:
         found = {"exports": exported, "options": own, "page": str(about.readme)}
@@ -87,12 +96,12 @@ def show_experiment(
         return
     print(f"{about.slug}: {about.title}\n  {about.paper}")
     if about.paper.provenance == "reconstructed":
-        print("  reconstructed in substance: what fails may be our reading")
+        print(f"  {tables.RECONSTRUCTED}")
     print(f"  from {about.package} import {', '.join(exported)}")
     print(f"  data: {', '.join(about.data) or 'none'}; page: {about.readme}")
     for option, words in own.items():
         print(f"    --{option}: {words}")
-    print(f"\n{tables.claims(report)}")
+    print(f"\n{tables.claims(report, str(out))}")
 
 
 @app.command(

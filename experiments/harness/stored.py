@@ -71,6 +71,15 @@ def folder_of(out: Path, experiment: Experiment[Any], study: str, config: Any) -
     return out / experiment.slug / f"{study}-{digest(identity(experiment, study, config))}"
 
 
+def num_stored(out: Path, experiment: Experiment[Any], config: Any, first_seed: int) -> int:
+    """Under how many seeds, counted from the first, some study has a result."""
+    folders = [folder_of(out, experiment, study, config) for study in experiment.studies.functions]
+    num = 0
+    while any(_file(folder, first_seed + num).exists() for folder in folders):
+        num += 1
+    return num
+
+
 def describe(folder: Path, experiment: Experiment[Any], study: str, config: Any) -> None:
     """Writes for people what a folder holds.
 

@@ -84,6 +84,15 @@ def test_nothing_is_written_where_nothing_is_stored(folder, tmp_path):
     assert (folder / "README.md").read_text() == PAGE
 
 
+def test_a_page_of_an_installed_package_is_left_alone(folder):
+    inside = folder / "lib" / "site-packages" / "a_method"
+    inside.mkdir(parents=True)
+    (inside / "README.md").write_text(PAGE)
+    with pytest.raises(ExperimentError, match=r"installed package .*`ntkexec experiment show a-m"):
+        readme.write_table(report(inside))
+    assert (inside / "README.md").read_text() == PAGE
+
+
 @pytest.mark.parametrize("text", ["", START, PAGE + START, PAGE.replace(START, "") + START])
 def test_a_page_without_marks_is_left_alone(folder, text):
     (folder / "README.md").write_text(text)
