@@ -16,7 +16,7 @@ from experiments.graphs.lagnn import (
     fit_generator,
     sample_neighbours,
 )
-from experiments.graphs.lagnn.attribution import BACKBONES, RULES
+from experiments.graphs.lagnn.attribution import ARMS, BACKBONES, RULES
 from experiments.graphs.lagnn.generator import divergence
 from experiments.graphs.lagnn.network import (
     NeighbourSampler,
@@ -162,3 +162,21 @@ def test_what_cannot_be_attributed_is_refused():
             attribute(KARATE, labels, split, generator=GENERATOR, **given)
     with pytest.raises(ExperimentError, match="edges"):
         fit_generator(VAE, from_edges(np.zeros((0, 2), int), X), generator=GENERATOR)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_has_a_table_with_all_arms_and_a_users_own(backbone):
+    labels = np.arange(34) % 2
+    split = per_class(labels, GENERATOR, train=3, validation=10)
+    found = attribute(
+        KARATE, labels, split, generator=GENERATOR, backbone=backbone, others={"ones": X + 1},
+        vae=VAE, epochs=1, steps=3,
+    )  # fmt: skip
+    assert set(found.accuracies) == {*ARMS, "ones"}
+    assert all(0 <= accuracy <= 1 for accuracy in found.accuracies.values())
+    assert len(str(found).splitlines()) == len(ARMS) + 2
+    # X' that are fixed make every evaluation the same; drawn ones are drawn anew.
+    assert found.fresh("copy", 3).tolist() == [found.accuracies["copy"]] * 3
+    assert found.fresh("augmented", 3).shape == (3,)
+    assert np.isfinite(found.gains_by_degree("augmented", "plain")).all()
