@@ -128,9 +128,9 @@ def run(
     `experiment show NAME` says which options one has: ntkexec experiment run lvlm-count --image FILE
     --question 'How many red discs are there?' counts in a picture and judges nothing.
 
-    Exit status: 0 if no claim is decided otherwise than its port expects (what is undecided or not
-    measured surprises nobody), 1 if one is, 2 for bad input. An experiment that cannot be run keeps
-    none of the others from running and being reported.
+    Exit status: 0 if nothing contradicts what ports expect (what is undecided or not measured does
+    not), 1 if a claim fails that was expected to hold or the other way round, 2 for bad input. An
+    experiment that cannot be run keeps none of the others from running and being reported.
     """
     from experiments.files.storage import finite, write_atomically
     from experiments.harness import configuration, page, registry, runner, tables

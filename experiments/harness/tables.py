@@ -42,7 +42,7 @@ def summary(report: Report) -> str:
     """The verdicts counted, and how many of them surprise."""
     surprising = ", ".join(outcome.check.name for outcome in report.surprising)
     return in_words(report.outcomes) + (
-        f"; otherwise than expected: {surprising}" * bool(surprising)
+        f"; contrary to what was expected: {surprising}" * bool(surprising)
     )
 
 

@@ -130,7 +130,7 @@ def test_a_claim_that_fails_against_expectation_gives_status_one(command):
     assert status == 1
     assert "fails         small" in out
     assert "holds was expected" in out
-    assert out.splitlines()[-1].endswith("; otherwise than expected: small")
+    assert out.splitlines()[-1].endswith("; contrary to what was expected: small")
     assert "scale custom" in out
 
 
@@ -192,7 +192,7 @@ def test_a_failure_beside_an_undecided_claim_is_one(command, undecided):
     status, out, _ = command("run", "example", "--set", "size=3")
     assert status == 1
     assert out.splitlines()[-1] == (
-        "0 hold, 1 fails, 1 undecided, 1 not measured; otherwise than expected: small"
+        "0 hold, 1 fails, 1 undecided, 1 not measured; contrary to what was expected: small"
     )
 
 

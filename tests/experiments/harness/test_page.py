@@ -54,7 +54,7 @@ def row(text, name):
 
 def test_what_surprises_is_marked_and_what_fails_as_expected_says_so():
     text = page.render([report()])
-    assert "otherwise than expected: smallest." in text
+    assert "contrary to what was expected: smallest." in text
     assert 'class="surprise"' in row(text, "smallest")
     assert "holds expected" in row(text, "smallest")
     assert "as expected" in row(text, "smaller")

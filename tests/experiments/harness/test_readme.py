@@ -74,7 +74,7 @@ def test_a_surprise_is_said(folder):
         found, experiment=dataclasses.replace(found.experiment, about=about)
     )
     assert "holds, fails expected |" in tables.markdown(surprised)
-    assert tables.summary(surprised).endswith("otherwise than expected: small")
+    assert tables.summary(surprised).endswith("contrary to what was expected: small")
 
 
 def test_nothing_is_written_where_nothing_is_stored(folder, tmp_path):
