@@ -71,14 +71,12 @@ def show_experiment(
     json: options.Json = False,
 ) -> None:
     """Show what a port exports and claims, and its last results under all seeds that are stored."""
-    import importlib
-
     from experiments.files.storage import finite
     from experiments.harness import registry, runner, stored, tables
 
     experiment = registry.find(name)
     about = experiment.about
-    exported = list(importlib.import_module(about.package).__all__)
+    exported = registry.exports(about)
     config = experiment.studies.config(scale)
     report = runner.run(
         experiment,
@@ -133,6 +131,7 @@ def run(
     experiment that cannot be run keeps none of the others from running and being reported.
     """
     from experiments.files.storage import finite, write_atomically
+    from experiments.files.words import shown
     from experiments.harness import configuration, page, registry, runner, tables
     from ntkexec.errors import ExperimentError, NtkexecError
     from ntkexec.runtime import files
@@ -145,7 +144,9 @@ def run(
             raise ExperimentError(f"--seeds, --set and --html judge claims; {own[0]!r} judges none")
         _apply(names, own, out, json)
         return
-    chosen = registry.slugs() if names == ["all"] else tuple(dict.fromkeys(names))
+    chosen = _chosen(names)
+    if data is not None and not data.is_dir():
+        raise ExperimentError(f"there is no folder {shown(data)} to look for data sets in")
     wanted = [registry.find(name) for name in chosen]
     configs = [configuration.changed(e.studies.config(scale), change or ()) for e in wanted]
     if html is not None:
@@ -181,8 +182,7 @@ def run(
         _print_json(finite({"experiments": [report.to_data() for report in reports]}))
     elif reports:
         print("\n\n".join(tables.text(report, str(out)) for report in reports))
-    if failures:
-        raise ExperimentError("; ".join(f"{slug}: {why}" for slug, why in failures.items()))
+    _raise_failed(failures, len(chosen))
     raise typer.Exit(int(any(report.surprising for report in reports)))
 
 
@@ -198,19 +198,44 @@ def readme(
 ) -> None:
     """Write the tables of results in the ports' READMEs from stored results; measures nothing."""
     from experiments.harness import readme, registry, runner
+    from ntkexec.errors import NtkexecError
 
-    for name in registry.slugs() if names == ["all"] else names:
-        experiment = registry.find(name)
-        report = runner.run(
-            experiment,
-            experiment.studies.config(scale),
-            scale=scale,
-            num_seeds=seeds,
-            first_seed=first_seed,
-            out=out,
-            measuring=False,
-        )
-        print(readme.write_table(report))
+    chosen = _chosen(names)
+    failures: dict[str, str] = {}
+    for experiment in [registry.find(name) for name in chosen]:
+        try:
+            report = runner.run(
+                experiment,
+                experiment.studies.config(scale),
+                scale=scale,
+                num_seeds=seeds,
+                first_seed=first_seed,
+                out=out,
+                measuring=False,
+            )
+            print(readme.write_table(report))
+        except NtkexecError as error:
+            failures[experiment.slug] = str(error)
+    _raise_failed(failures, len(chosen))
+
+
+def _chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """The ports that are named, each once; "all" among the names is all of them."""
+    from experiments.harness import registry
+
+    return registry.slugs() if "all" in names else tuple(dict.fromkeys(names))
+
+
+def _raise_failed(failures: dict[str, str], num: int) -> None:
+    """Says what could not be done, by port, a line each: one line would be cut."""
+    from ntkexec.errors import ExperimentError, clean
+
+    if len(failures) > 1:
+        for slug, why in failures.items():
+            typer.echo(f"ntkexec: {clean(f'{slug}: {why}')}", err=True)
+        raise ExperimentError(f"{len(failures)} of {num} experiments failed: {', '.join(failures)}")
+    for slug, why in failures.items():
+        raise ExperimentError(f"{slug}: {why}")
 
 
 def _as_options(

@@ -1,6 +1,7 @@
 """What is known of a port without loading it: its about.toml."""
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,6 +109,11 @@ def read_about(folder: Path) -> About:
     _check(
         path, found, {"title": str, "data": list, "cpu_seconds": (int, float)}, "paper", "expected"
     )
+    for name in found["data"]:
+        if not isinstance(name, str):
+            raise ExperimentError(f"{path}: data names sets, and {name!r} is no text")
+    if not 0 <= found["cpu_seconds"] < math.inf:
+        raise ExperimentError(f"{path}: cpu_seconds cannot be {found['cpu_seconds']}")
     paper = found["paper"]
     kinds = {
         field.name: int if field.name == "year" else str for field in dataclasses.fields(Paper)
@@ -132,7 +138,8 @@ def read_about(folder: Path) -> About:
 
 def _check(path: Path, found: Mapping[str, Any], kinds: Mapping[str, Any], *tables: str) -> None:
     for name, kind in {**kinds, **dict.fromkeys(tables, dict)}.items():
-        if not isinstance(found.get(name), kind):
+        # A truth value is a number in Python, and nowhere else.
+        if not isinstance(found.get(name), kind) or isinstance(found.get(name), bool):
             raise ExperimentError(f"{path}: {name} is missing or no {_word(kind)}")
     if unknown := set(found) - set(kinds) - set(tables):
         raise ExperimentError(f"{path}: nothing is called {min(unknown)!r}")

@@ -34,6 +34,8 @@ def code_of(module: str, root: str) -> Code:
         ExperimentError: there is no such module, or it imports relatively or by a star.
     """
     spec = importlib.util.find_spec(module)
+    if spec is not None and spec.origin is None and spec.submodule_search_locations:
+        return _parsed(module, root, b"")  # a folder without an __init__
     if spec is None or spec.origin is None:
         raise ExperimentError(f"there is no module {module}")
     return _parsed(module, root, Path(spec.origin).read_bytes())
@@ -70,8 +72,8 @@ def _parsed(module: str, root: str, source: bytes) -> Code:
         if any(_acts(code, part, root) for part in _on_loading(node))
     ]
     # As is a name bound by `:=` in passing.
-    bound = code.bound | frozenset(_stored(acting))
-    return dataclasses.replace(code, always=(*always, *acting), bound=bound)
+    in_passing = code.bound | frozenset(_stored(acting))
+    return dataclasses.replace(code, always=(*always, *acting), bound=in_passing)
 
 
 def _at_top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -106,11 +108,9 @@ def _on_loading(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         for inner in node.body:
             yield from _on_loading(inner)
     elif isinstance(node, ast.stmt):
-        yield from (("value", part) for part in ast.iter_child_nodes(node) if _is_value(part))
-
-
-def _is_value(node: ast.AST) -> bool:
-    return isinstance(node, ast.expr) and not isinstance(node, ast.Name | ast.Lambda)
+        for part in ast.iter_child_nodes(node):
+            if isinstance(part, ast.expr) and not isinstance(part, ast.Name | ast.Lambda):
+                yield "value", part
 
 
 def _acts(code: Code, evaluated: tuple[str, ast.expr], root: str) -> bool:

@@ -135,7 +135,7 @@ def _reached(
 def _attribute(module: str, code: Code, path: list[str], root: str) -> Iterator[tuple[str, str]]:
     """What `a.b.c` reaches: a definition of an imported module, and whatever else `a` is."""
     start = path[0]
-    _check_followed(module, code, path)
+    _check_followed(module, code, path, root)
     if start in code.definitions:
         yield module, start
     for source, name in code.imports.get(start, ()):
@@ -146,14 +146,16 @@ def _attribute(module: str, code: Code, path: list[str], root: str) -> Iterator[
 
 
 def _name(module: str, code: Code, name: str, root: str) -> Iterator[tuple[str, str]]:
-    _check_followed(module, code, [name])
+    _check_followed(module, code, [name], root)
     if name in code.definitions:
         yield module, name
     yield from _imported(module, code, name, root)
 
 
-def _check_followed(module: str, code: Code, path: list[str]) -> None:
+def _check_followed(module: str, code: Code, path: list[str], root: str) -> None:
     """Refuses what reaches code by words, under whatever name it was imported."""
+    if module.split(".")[0] != root:  # a script or test of somebody
+        return
     start, *rest = path
     origins = code.imports.get(start, ())
     used = {start, *(name for _, name in origins), *(source.split(".")[0] for source, _ in origins)}
@@ -182,6 +184,9 @@ def _definition(module: str, source: str, name: str, root: str) -> Iterator[tupl
         return
     code = code_of(source, root)
     if not any(name in names for names in (code.definitions, code.imports, code.bound)):
+        if name.startswith("__"):  # that every module has, such as __dict__
+            yield source, EVERYTHING
+            return
         raise ExperimentError(
             f"{module} imports {name} from the package {source}; import it from its module, so that "
             "its code is found"

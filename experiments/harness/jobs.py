@@ -2,8 +2,11 @@
 
 import os
 import queue
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 import experiments
 
 Tell = Callable[[str], None]
+PATIENCE = 3.0
+"""Seconds that an interrupted process has to clean up."""
 
 
 def measure_side_by_side(
@@ -35,32 +40,42 @@ def measure_side_by_side(
     for place in range(jobs):
         shares.put(set(cores[place % len(cores) :: jobs]) if cores else set())
     running: list[subprocess.Popen[str]] = []
+    starting, stopped = threading.Lock(), threading.Event()
+
+    def tell_unless_stopped(line: str) -> None:
+        if not stopped.is_set():
+            tell(line)
 
     def measure(slug: str) -> str:
         share = shares.get()
         try:
             if share:
                 os.sched_setaffinity(0, share)  # of this thread, and of what it starts
-            with subprocess.Popen(
-                # Not by -m from here alone, where a folder of the user may be called experiments.
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "ntkexec",
-                    "experiment",
-                    "run",
-                    slug,
-                    *options,
-                    "--json",
-                ],
-                env=_environment(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as process:
+            # None starts unnoticed while the others are stopped.
+            with starting:
+                if stopped.is_set():
+                    return ""
+                process = subprocess.Popen(
+                    # Not by -m from here alone, where a folder of the user may be called experiments.
+                    [
+                        sys.executable,
+                        "-P",
+                        "-m",
+                        "ntkexec",
+                        "experiment",
+                        "run",
+                        slug,
+                        *options,
+                        "--json",
+                    ],
+                    env=_environment(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
                 running.append(process)
-                return _followed(process, tell)
+            with process:
+                return _followed(slug, process, tell_unless_stopped)
         finally:
             shares.put(share)
 
@@ -72,14 +87,28 @@ def measure_side_by_side(
                 if failure:
                     failures[slug] = failure
         except BaseException:
+            with starting:
+                stopped.set()
             threads.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                process.kill()
+            _stop(running)
             raise
     return failures
 
 
-def _followed(process: "subprocess.Popen[str]", tell: Tell) -> str:
+def _stop(running: "Sequence[subprocess.Popen[str]]") -> None:
+    """Interrupts processes, which clean up, and kills those that take long."""
+    until = time.monotonic() + PATIENCE
+    try:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        while time.monotonic() < until and any(process.poll() is None for process in running):
+            time.sleep(0.05)
+    finally:
+        for process in running:
+            process.kill()
+
+
+def _followed(slug: str, process: "subprocess.Popen[str]", tell: Tell) -> str:
     """Why a process could not measure, after it has ended; empty if it could."""
     assert process.stdout is not None
     assert process.stderr is not None
@@ -94,7 +123,10 @@ def _followed(process: "subprocess.Popen[str]", tell: Tell) -> str:
     code = process.wait()
     if code in (0, 1):  # 1 is a verdict that surprises
         return ""
-    return last.removeprefix("ntkexec: ") if code == 2 else f"its process ended with {code}: {last}"
+    if code == 2:
+        return last.removeprefix("ntkexec: ").removeprefix(f"{slug}: ")
+    name = f" ({signal.Signals(-code).name})" if -code in set(signal.Signals) else ""
+    return f"its process ended with {code}{name}" + (f"; it last said: {last}" if last else "")
 
 
 def _environment() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import difflib
 import importlib
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +55,33 @@ def find(slug: str) -> "Experiment[Any]":
     from experiments.harness.experiment import Experiment
 
     found = about_of(slug)
-    application = f"{found.package}.application"
+    own = (found.folder / "application.py").is_file()
     return Experiment(
         found,
-        importlib.import_module(f"{found.package}.study").STUDIES,
-        importlib.import_module(f"{found.package}.claims").CLAIMS,
-        importlib.import_module(application).APPLICATION
-        if importlib.util.find_spec(application)
-        else None,
+        _part(found, "study", "STUDIES"),
+        _part(found, "claims", "CLAIMS"),
+        _part(found, "application", "APPLICATION") if own else None,
     )
+
+
+def exports(about: About) -> list[str]:
+    """Public names of a port's package.
+
+    Raises:
+        ExperimentError: the package lists none.
+    """
+    package = importlib.import_module(about.package)
+    if not hasattr(package, "__all__"):
+        raise ExperimentError(f"{about.folder / '__init__.py'} is missing or defines no __all__")
+    return list(package.__all__)
+
+
+def _part(about: About, module: str, name: str) -> Any:
+    """What a module of a port defines under a name that every port has."""
+    file = about.folder / f"{module}.py"
+    if not file.is_file():
+        raise ExperimentError(f"{about.slug} lacks {file}, which defines {name}")
+    loaded = importlib.import_module(f"{about.package}.{module}")
+    if not hasattr(loaded, name):
+        raise ExperimentError(f"{file} defines no {name}")
+    return getattr(loaded, name)

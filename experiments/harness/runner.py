@@ -22,6 +22,9 @@ from ntkexec.errors import ExperimentError, NtkexecError
 FIRST_SEED = 1000
 """Smaller seeds are for pilots, from which bounds and settings were chosen; a run confirms on others."""
 
+SEEDS = 2**32
+"""JAX's keys know a seed by 32 bits: a larger one would be another again."""
+
 FORGED = (ExperimentError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What judging results of another shape ends in."""
 
@@ -85,6 +88,8 @@ def run(
         raise ExperimentError(
             f"at least one seed is needed, from 0 on; got {num_seeds}, from {first_seed}"
         )
+    if first_seed + num_seeds > SEEDS:
+        raise ExperimentError(f"the last seed is {SEEDS - 1}; got {num_seeds}, from {first_seed}")
     names = tuple(studies.functions)
     folders = {
         name: None if out is None else stored.folder_of(out, experiment, name, config)

@@ -10,7 +10,7 @@ import pytest
 from support.ports import claim, port
 
 from experiments.data import room
-from experiments.harness import configuration, registry
+from experiments.harness import configuration, readme, registry
 from experiments.harness.study import NotMeasured
 from ntkexec.check import Measurement, Outcome
 from ntkexec.cli import main
@@ -233,6 +233,8 @@ def test_real_data_is_found_by_flag_or_environment(command, tmp_path, monkeypatc
         (("example", "--html", "."), "cannot write the page: . is a folder"),
         (("example", "--html", "/dev/null/page.html"), "cannot write the page: /dev/null takes no"),
         (("example", "--scale", "full"), "there is no scale 'full' here, but quick"),
+        (("example", "--data", "nowhere"), "there is no folder nowhere to look for data sets in"),
+        (("example", "--first-seed", 2**32), "the last seed is 4294967295; got 5, from 4294967296"),
     ],
 )
 def test_bad_input_gives_status_two_and_one_line(command, argv, says):
@@ -259,6 +261,41 @@ def test_an_experiment_that_cannot_run_leaves_the_reports_of_the_others(
     assert "An example" in (tmp_path / "page.html").read_text()
     status, out, _ = command("run", "all", "--seeds", 1, "--json")
     assert (status, len(strict(out)["experiments"])) == (2, 1)
+
+
+def test_every_failure_has_a_line_of_its_own(command, monkeypatch):
+    def refused(config, trial):
+        raise ExperimentError("nobody answers, " + 250 * "x")
+
+    slugs = ("one", "two", "three")
+    ports = {slug: port({"numbers": refused}, (SMALL,), Config(), slug=slug) for slug in slugs}
+    monkeypatch.setattr(registry, "slugs", lambda: slugs)
+    monkeypatch.setattr(registry, "find", ports.get)
+    status, out, err = command("run", "all", "two", "--seeds", 1)
+    assert (status, out) == (2, "")
+    said = err.splitlines()[-4:]
+    for slug, line in zip(slugs, said, strict=False):
+        assert line.startswith(f"ntkexec: {slug}: nobody answers, xx")
+    assert said[-1] == "ntkexec: 3 of 3 experiments failed: one, two, three"
+
+
+def test_one_readme_that_cannot_be_written_keeps_none_from_being(command, monkeypatch, tmp_path):
+    def ready(slug):
+        (tmp_path / slug).mkdir()
+        start, end = readme.start_of(slug), readme.END
+        (tmp_path / slug / "README.md").write_text(f"# {slug}\n{start}\n{end}\n")
+        (tmp_path / slug / "about.toml").write_text("cpu_seconds = 0\n")
+        return port(STUDIES, (SMALL, DATA), Config(), slug=slug, folder=tmp_path / slug)
+
+    ports = {slug: ready(slug) for slug in ("one", "two", "three")}
+    monkeypatch.setattr(registry, "slugs", lambda: tuple(ports))
+    monkeypatch.setattr(registry, "find", ports.get)
+    command("run", "one", "three")
+    status, out, err = command("readme", "all", "one")
+    assert status == 2
+    assert [line.split("/")[-2] for line in out.splitlines()] == ["one", "three"]
+    assert "the size is < 3" in (tmp_path / "three" / "README.md").read_text()
+    assert err.startswith("ntkexec: two: nothing of two is stored")
 
 
 def test_help_loads_no_numerical_library():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -56,6 +57,10 @@ def test_what_is_known_of_a_port(folder):
         ('arxiv = "2000.00001"', "arxive = 'x'", "nothing is called 'arxive'"),
         ('arxiv = "2000.00001"', 'provenance = "mine"', "provenance is 'mine', and can be paper"),
         ("cpu_seconds = 0", "cpu_seconds = ", "cannot be read"),
+        ("cpu_seconds = 0", "cpu_seconds = nan", "cpu_seconds cannot be nan"),
+        ("cpu_seconds = 0", "cpu_seconds = true", "cpu_seconds is missing or no number"),
+        ("year = 2020", "year = true", "year is missing or no whole number"),
+        ('data = ["cora"]', "data = [3]", "data names sets, and 3 is no text"),
     ],
 )
 def test_what_is_wrong_is_named(folder, old, new, says):
@@ -77,3 +82,16 @@ def test_ports_are_listed_without_loading_them_or_jax():
 def test_every_port_is_in_an_area_once():
     areas = [about.area for about in registry.abouts()]
     assert areas == sorted(areas, key=registry.AREAS.index)
+
+
+def test_a_port_that_lacks_a_part_is_refused_by_the_file(folder, monkeypatch):
+    monkeypatch.setattr(registry, "folders", lambda: {"a-method": folder})
+    with pytest.raises(ExperimentError, match=r"a-method lacks .*study\.py, which defines STUDIES"):
+        registry.find("a-method")
+    (folder / "study.py").touch()
+    for name in ("a_method", "a_method.study"):
+        monkeypatch.setitem(sys.modules, f"experiments.graphs.{name}", types.ModuleType(name))
+    with pytest.raises(ExperimentError, match=r"study\.py defines no STUDIES"):
+        registry.find("a-method")
+    with pytest.raises(ExperimentError, match=r"__init__\.py is missing or defines no __all__"):
+        registry.exports(read_about(folder))

@@ -1,14 +1,16 @@
 """Ports side by side: each in a process, each with its share of the processors, none stops the others."""
 
 import os
+import signal
 import sys
+import threading
 
 import pytest
 
 from experiments.harness import jobs
 
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 slug = sys.argv[sys.argv.index("run") + 1]
 print(f"{slug}, seed 100: numbers (1 of 1)", file=sys.stderr)
 print("x" * 200_000)
@@ -17,6 +19,12 @@ with open(os.environ["SHARES"], "a") as shares:
 if slug == "bad":
     print("ntkexec: bad: no such thing", file=sys.stderr)
     sys.exit(2)
+if slug == "stubborn":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+if slug in ("stubborn", "slow"):
+    open(os.environ["SHARES"] + str(os.getpid()), "w").close()
+    print("started", file=sys.stderr, flush=True)
+    time.sleep(60)
 if slug == "killed":
     os.kill(os.getpid(), 9)
 sys.exit(slug == "surprising")
@@ -44,8 +52,10 @@ def test_failures_are_named_and_the_others_measured(interpreter):
     slugs = ("good", "bad", "killed", "surprising")
     found = jobs.measure_side_by_side(slugs, ["--scale", "quick"], jobs=2, tell=lines.append)
     assert set(found) == {"bad", "killed"}
-    assert found["bad"] == "bad: no such thing"
-    assert "its process ended with -9" in found["killed"]
+    assert found["bad"] == "no such thing"
+    assert found["killed"] == (
+        "its process ended with -9 (SIGKILL); it last said: killed, seed 100: numbers (1 of 1)"
+    )
     for slug in slugs:
         assert f"{slug}, seed 100: numbers (1 of 1)" in lines
         assert [line for line in lines if line.startswith(f"{slug}: ")]
@@ -54,3 +64,22 @@ def test_failures_are_named_and_the_others_measured(interpreter):
         share = set(map(int, line.split()[1:]))
         assert share <= mine
         assert len(share) <= max(1, -(-len(mine) // 2))
+
+
+def test_an_interrupted_run_leaves_no_process_and_says_nothing_more(interpreter, monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", 0.3)
+    lines, main = [], threading.main_thread().ident
+
+    def tell(line):
+        lines.append(line)
+        if lines.count("started") == 2:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        jobs.measure_side_by_side(("slow", "stubborn", "good"), [], jobs=2, tell=tell)
+    started = [int(path.name[6:]) for path in interpreter.glob("shares?*")]
+    assert len(started) == 2
+    for process in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+    assert not any(line.startswith(("good", "slow: ", "stubborn: ")) for line in lines)
