@@ -85,7 +85,7 @@ def place_of(name: str, data: Path | str | None) -> Found:
         raise DataMissingError(f"{name}: name the folder of data sets by --data or {VARIABLE}")
     root = Path(data)
     if not _there(root, folder=True):
-        raise DataMissingError(f"{name}: there is no folder {shown(root)}")
+        raise DataMissingError(f"{name}: there is no folder {shown(root)}; {how_to_get(row)}")
     found = places_of(row, root)
     if found is None:
         raise DataMissingError(f"{name} is not there: {_absent(row, root)}; {how_to_get(row)}")

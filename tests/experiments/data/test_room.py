@@ -63,7 +63,7 @@ def test_an_unknown_name_is_refused_with_those_near_it(tmp_path):
 def test_what_is_missing_is_said_with_where_it_was_looked_for_and_how_to_get_it(tmp_path):
     for data, said in (
         (None, f"--data or {room.VARIABLE}"),
-        (tmp_path / "no", "no folder .*no$"),
+        (tmp_path / "no", "no folder .*no; get it from https://.*Yang"),
         (tmp_path, r"no planetoid/cora\.npz nor planetoid/ind\.cora\.x, \.\.\..*https://.*Yang"),
         ("\0", "no folder"),
     ):
