@@ -29,7 +29,7 @@ Seeds = Annotated[
     int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
 ]
 FirstSeed = Annotated[
-    int, typer.Option(help="Seeds count from here; those below 100 are for pilots.")
+    int, typer.Option(help="Seeds count from here; those below 1000 are for pilots.")
 ]
 Change = Annotated[
     list[str] | None,
@@ -66,20 +66,29 @@ def list_experiments(json: options.Json = False) -> None:
 def show_experiment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment of the list.")],
     scale: Scale = "quick",
+    first_seed: FirstSeed = 1000,
     out: Out = Path("results"),
     json: options.Json = False,
 ) -> None:
-    """Show what a port exports and claims, and its last results, where some are stored."""
+    """Show what a port exports and claims, and its last results under all seeds that are stored."""
     import importlib
 
     from experiments.files.storage import finite
-    from experiments.harness import registry, runner, tables
+    from experiments.harness import registry, runner, stored, tables
 
     experiment = registry.find(name)
     about = experiment.about
     exported = list(importlib.import_module(about.package).__all__)
     config = experiment.studies.config(scale)
-    report = runner.run(experiment, config, scale=scale, out=out, measuring=False)
+    report = runner.run(
+        experiment,
+        config,
+        scale=scale,
+        num_seeds=stored.num_stored(out, experiment, config, first_seed) or None,
+        first_seed=first_seed,
+        out=out,
+        measuring=False,
+    )
     own = dict(experiment.application.options) if experiment.application else {}
     if json:
         found = {"exports": exported, "options": own, "page": str(about.readme)}
@@ -87,12 +96,12 @@ def show_experiment(
         return
     print(f"{about.slug}: {about.title}\n  {about.paper}")
     if about.paper.provenance == "reconstructed":
-        print("  reconstructed in substance: what fails may be our reading")
+        print(f"  {tables.RECONSTRUCTED}")
     print(f"  from {about.package} import {', '.join(exported)}")
     print(f"  data: {', '.join(about.data) or 'none'}; page: {about.readme}")
     for option, words in own.items():
         print(f"    --{option}: {words}")
-    print(f"\n{tables.claims(report)}")
+    print(f"\n{tables.claims(report, str(out))}")
 
 
 @app.command(
@@ -106,7 +115,7 @@ def run(
     ],
     scale: Scale = "quick",
     seeds: Seeds = None,
-    first_seed: FirstSeed = 100,
+    first_seed: FirstSeed = 1000,
     change: Change = None,
     out: Out = Path("results"),
     data: Data = None,
@@ -119,9 +128,9 @@ def run(
     `experiment show NAME` says which options one has: ntkexec experiment run lvlm-count --image FILE
     --question 'How many red discs are there?' counts in a picture and judges nothing.
 
-    Exit status: 0 if no claim is decided otherwise than its port expects (what is undecided or not
-    measured surprises nobody), 1 if one is, 2 for bad input. An experiment that cannot be run keeps
-    none of the others from running and being reported.
+    Exit status: 0 if nothing contradicts what ports expect (what is undecided or not measured does
+    not), 1 if a claim fails that was expected to hold or the other way round, 2 for bad input. An
+    experiment that cannot be run keeps none of the others from running and being reported.
     """
     from experiments.files.storage import finite, write_atomically
     from experiments.harness import configuration, page, registry, runner, tables
@@ -184,7 +193,7 @@ def readme(
     ],
     scale: Scale = "quick",
     seeds: Seeds = None,
-    first_seed: FirstSeed = 100,
+    first_seed: FirstSeed = 1000,
     out: Out = Path("results"),
 ) -> None:
     """Write the tables of results in the ports' READMEs from stored results; measures nothing."""

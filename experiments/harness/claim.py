@@ -293,8 +293,9 @@ def _paired(
     def measure(records: Records) -> Measurement:
         ones, others = values_of(records, one), values_of(records, other)
         found = turned(statistics.difference(ones, others, resolution=resolution))
-        columns = {_label(one, "this"): ones, _label(other, "its rival"): others}
-        return found.measurement(arms=statistics.arms(columns, resolution=resolution))
+        columns = {_label(one, "the method"): ones, _label(other, "its rival"): others}
+        arms = statistics.arms(columns, resolution=resolution)
+        return found.measurement(arms=arms, paired=True)
 
     return measure
 

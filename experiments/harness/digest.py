@@ -1,17 +1,17 @@
 """A name for the code that a study reaches, which changes when what it computes may change."""
 
 import ast
-import dataclasses
 import functools
-import importlib.util
+import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from experiments.files.storage import digest
+from experiments.harness.definitions import Code, code_of, is_module
 from ntkexec.errors import ExperimentError
 
-EVERYTHING = "*"
+EVERYTHING, LOADED = "*", ""
+"""Of a module: all its definitions, or only what it does when it is loaded."""
 BY_NAME = frozenset({"eval", "exec", "globals", "__import__", "importlib", "import_module"})
 """What reaches code by words that a program makes: no reader can follow it."""
 LOADERS = ("experiments.data.room", "experiments.harness")
@@ -21,13 +21,15 @@ LOADERS = ("experiments.data.room", "experiments.harness")
 def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
     """Twelve digits that name the definitions which a function reaches within `root`.
 
-    A definition is reached if its name occurs in one that is; a module's other statements, and what
-    is decorated by code of `root`, are reached with the module, since they may register or change
-    things. Comments, docstrings, annotations and layout do not count. So a helper that is added to a
-    module measures nothing anew, and nothing that a study runs can change without a new name.
+    A definition is reached if its name occurs in one that is. A module's other statements, and what
+    calls code of `root` while it is loaded (a decorator, a default, a base that registers), are
+    reached with the module, since they may register or change things; and they are so of every module
+    that a reached one imports, for whatever use. Comments, docstrings, annotations and layout do not
+    count. So a helper that is added to a module measures nothing anew, and nothing that a study runs
+    can change without a new name.
 
     Args:
-        function: at the top level of its module.
+        function: at the top level of its module, or partial or closed over values that have a `repr`.
         root: the package whose code is followed; versions name the rest.
 
     Raises:
@@ -36,19 +38,23 @@ def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
     """
     found: dict[str, str] = {}
     modules: set[str] = set()
-    while isinstance(function, functools.partial):
-        found["arguments"] = found.get("arguments", "") + repr((function.args, function.keywords))
-        function = function.func
-    start = function.__module__
-    named = function.__name__ in _code(start, root).definitions
-    todo = [(start, function.__name__ if named else EVERYTHING)]
+    function, held = _parts(function)
+    todo = [_home(function, root)]
+    for value in held:
+        said, reached = _described(value, root)
+        found["arguments"] = found.get("arguments", "") + f"{said}\n"
+        todo += reached
     while todo:
         module, name = todo.pop()
-        code = _code(module, root)
+        code = code_of(module, root)
         if module not in modules:
             modules.add(module)
-            found[module] = "\n".join(ast.dump(node) for node in code.always)
+            if code.always:
+                found[module] = "\n".join(ast.dump(node) for node in code.always)
             todo += _reached(module, code, code.always, root)
+            todo += [(other, LOADED) for other in _loaded(module, code, root)]
+        if name == LOADED:
+            continue
         if name == EVERYTHING:
             todo += [
                 (module, other) for other in code.definitions if f"{module}.{other}" not in found
@@ -57,26 +63,61 @@ def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
         key = f"{module}.{name}"
         if key in found:
             continue
+        todo += _imported(module, code, name, root)
         nodes = code.definitions.get(name, ())
         if not nodes:
-            todo += _imported(module, code, name, root)
             continue
         found[key] = "\n".join(ast.dump(node) for node in nodes)
         todo += _reached(module, code, nodes, root)
     return digest(found)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Code:
-    """A module: what it defines and imports by name, and the statements that always run."""
+def _parts(function: Any) -> tuple[Any, list[Any]]:
+    """A function without what it was given beforehand, and that."""
+    held: list[Any] = []
+    while isinstance(function, functools.partial):
+        held += [*function.args, *function.keywords, *function.keywords.values()]
+        function = function.func
+    if "<locals>" in function.__qualname__:
+        held += [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return function, held
 
-    definitions: dict[str, tuple[ast.stmt, ...]]
-    imports: dict[str, tuple[str, str]]
-    always: tuple[ast.stmt, ...]
+
+def _home(function: Any, root: str) -> tuple[str, str]:
+    """Where a function is defined; all of its module, where it is none of its definitions."""
+    module, name = function.__module__, function.__qualname__
+    return module, name if name in code_of(module, root).definitions else EVERYTHING
+
+
+def _described(value: Any, root: str) -> tuple[str, list[tuple[str, str]]]:
+    """What names a value that a function holds, and the code that it brings."""
+    if isinstance(value, functools.partial):
+        function, held = _parts(value)
+        parts = [_described(part, root) for part in (function, *held)]
+        return repr([said for said, _ in parts]), [one for _, reached in parts for one in reached]
+    kind = value if hasattr(value, "__qualname__") else type(value)
+    said = f"{kind.__module__}.{kind.__qualname__}"
+    if kind is not value:
+        said += re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+    ours = str(kind.__module__).split(".")[0] == root
+    return said, [_home(kind, root)] if ours else []
+
+
+def _loaded(module: str, code: Code, root: str) -> Iterator[str]:
+    """Modules of ours that are loaded with one: those that it imports, and the packages above."""
+    wanted = {module}
+    for bindings in code.imports.values():
+        for source, name in bindings:
+            if source.split(".")[0] == root:
+                whole = f"{source}.{name}"
+                wanted.add(whole if name and is_module(whole) else source)
+    for one in wanted:
+        parts = one.split(".")
+        yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 def _reached(
-    module: str, code: _Code, nodes: tuple[ast.stmt, ...], root: str
+    module: str, code: Code, nodes: tuple[ast.stmt, ...], root: str
 ) -> Iterator[tuple[str, str]]:
     """What statements name: definitions of their own module, and those of imported ones."""
     for top in nodes:
@@ -91,109 +132,61 @@ def _reached(
                 yield from _name(module, code, node.id, root)
 
 
-def _attribute(module: str, code: _Code, path: list[str], root: str) -> Iterator[tuple[str, str]]:
-    """What `a.b.c` reaches: a definition of an imported module, or whatever `a` is."""
-    start, *rest = path
-    if start in BY_NAME or start not in code.imports:
-        yield from _name(module, code, start, root)
-        return
-    source, name = code.imports[start]
-    while rest and name and _is_module(f"{source}.{name}"):
-        source, name = f"{source}.{name}", rest.pop(0)
-    yield from _definition(module, source, name, root)
+def _attribute(module: str, code: Code, path: list[str], root: str) -> Iterator[tuple[str, str]]:
+    """What `a.b.c` reaches: a definition of an imported module, and whatever else `a` is."""
+    start = path[0]
+    _check_followed(module, code, path)
+    if start in code.definitions:
+        yield module, start
+    for source, name in code.imports.get(start, ()):
+        rest = path[1:]
+        while rest and is_module(f"{source}.{name}" if name else source):
+            source, name = (f"{source}.{name}" if name else source), rest.pop(0)
+        yield from _definition(module, source, name, root)
 
 
-def _name(module: str, code: _Code, name: str, root: str) -> Iterator[tuple[str, str]]:
-    if name in BY_NAME and not module.startswith(LOADERS):
-        raise ExperimentError(f"{module} uses {name}, and what that reaches cannot be followed")
+def _name(module: str, code: Code, name: str, root: str) -> Iterator[tuple[str, str]]:
+    _check_followed(module, code, [name])
     if name in code.definitions:
         yield module, name
-    else:
-        yield from _imported(module, code, name, root)
+    yield from _imported(module, code, name, root)
 
 
-def _imported(module: str, code: _Code, name: str, root: str) -> Iterator[tuple[str, str]]:
-    if name in code.imports:
-        yield from _definition(module, *code.imports[name], root)
+def _check_followed(module: str, code: Code, path: list[str]) -> None:
+    """Refuses what reaches code by words, under whatever name it was imported."""
+    start, *rest = path
+    origins = code.imports.get(start, ())
+    used = {start, *(name for _, name in origins), *(source.split(".")[0] for source, _ in origins)}
+    used &= BY_NAME
+    for source, name in origins:
+        whole = ".".join([part for part in (source, name) if part] + rest[:1])
+        used |= {whole} & {"sys.modules", *(f"builtins.{word}" for word in BY_NAME)}
+    if used and not module.startswith(LOADERS):
+        raise ExperimentError(
+            f"{module} uses {min(used)}, and what that reaches cannot be followed"
+        )
+
+
+def _imported(module: str, code: Code, name: str, root: str) -> Iterator[tuple[str, str]]:
+    for source, found in code.imports.get(name, ()):
+        yield from _definition(module, source, found, root)
 
 
 def _definition(module: str, source: str, name: str, root: str) -> Iterator[tuple[str, str]]:
     """A name of a module of ours; all of that module, where the name is a module used as a value."""
     if source.split(".")[0] != root:
         return
-    if not name or _is_module(f"{source}.{name}"):
-        yield (f"{source}.{name}" if name else source), EVERYTHING
+    whole = f"{source}.{name}" if name else source
+    if not name or is_module(whole):
+        yield whole, EVERYTHING
         return
-    code = _code(source, root)
-    if name not in code.definitions and name not in code.imports:
+    code = code_of(source, root)
+    if not any(name in names for names in (code.definitions, code.imports, code.bound)):
         raise ExperimentError(
             f"{module} imports {name} from the package {source}; import it from its module, so that "
             "its code is found"
         )
     yield source, name
-
-
-def _code(module: str, root: str) -> _Code:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ExperimentError(f"there is no module {module}")
-    return _parsed(module, root, Path(spec.origin).read_bytes())
-
-
-@functools.cache  # by the code itself, since studies share modules
-def _parsed(module: str, root: str, source: bytes) -> _Code:
-    tree = ast.parse(source)
-    _Bare().visit(tree)
-    imports = dict(_bindings(module, tree))
-    definitions: dict[str, tuple[ast.stmt, ...]] = {}
-    always: list[ast.stmt] = []
-    for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom) or _only_for_types(node):
-            continue
-        names = _defined(node)
-        if not names:
-            always.append(node)
-        for name in names:
-            definitions[name] = (*definitions.get(name, ()), node)
-    for nodes in tuple(definitions.values()):
-        for node in nodes:
-            for decorator in getattr(node, "decorator_list", ()):
-                start = _start(decorator)
-                if start in definitions or imports.get(start, ("",))[0].split(".")[0] == root:
-                    always.append(node)
-    return _Code(definitions, imports, tuple(always))
-
-
-def _bindings(module: str, tree: ast.AST) -> Iterator[tuple[str, tuple[str, str]]]:
-    """What every import of a module, wherever it stands, binds: (source, name), name empty for all."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                top = alias.name if alias.asname else alias.name.split(".")[0]
-                source, _, name = top.rpartition(".")
-                yield (alias.asname or top), ((source, name) if source else (top, ""))
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise ExperimentError(f"{module} imports relatively; name the module in full")
-            for alias in node.names:
-                yield alias.asname or alias.name, (str(node.module), alias.name)
-
-
-def _defined(node: ast.stmt) -> list[str]:
-    """Names that a statement defines and does nothing else."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [node.name]
-    if isinstance(node, ast.AnnAssign):
-        return [node.target.id] if isinstance(node.target, ast.Name) else []
-    if isinstance(node, ast.Assign):
-        targets = [t for target in node.targets for t in getattr(target, "elts", [target])]
-        if all(isinstance(target, ast.Name) for target in targets):
-            return [target.id for target in targets]
-    return []
-
-
-def _only_for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and _start(node.test) == "TYPE_CHECKING"
 
 
 def _path(node: ast.expr) -> list[str]:
@@ -203,32 +196,3 @@ def _path(node: ast.expr) -> list[str]:
         names.append(node.attr)
         node = node.value
     return [node.id, *reversed(names)] if isinstance(node, ast.Name) else []
-
-
-def _start(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute | ast.Call):
-        node = node.value if isinstance(node, ast.Attribute) else node.func
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-class _Bare(ast.NodeTransformer):
-    """Takes away what computes nothing: docstrings and annotations of functions."""
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        return node

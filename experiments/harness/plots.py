@@ -29,6 +29,7 @@ def draw_arms(axes: Axes, arms: Mapping[str, Mapping[str, float]], *, unit: str)
         bars = [[arm["value"] - arm["low"]], [arm["high"] - arm["value"]]]
         axes.errorbar(arm["value"], place, xerr=bars, fmt="o", color="C0", capsize=3)
     axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.5, len(names) - 0.5)  # no point on the frame
     axes.set_xlabel(f"{unit} (mean and 95 % interval over seeds)")
     axes.grid(axis="x", alpha=0.3)
     return axes

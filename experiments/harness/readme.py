@@ -10,6 +10,8 @@ from experiments.harness.report import Report
 from ntkexec.errors import ExperimentError
 
 END = "<!-- end of results -->"
+INSTALLED = {"site-packages", "dist-packages"}
+"""Folders in which Python keeps what was installed, and not written there."""
 
 
 def start_of(slug: str) -> str:
@@ -24,9 +26,15 @@ def write_table(report: Report) -> Path:
 
     Raises:
         ExperimentError: if a study is missing under every seed and so nothing is there to be told, or
-            the README has no marks, or a file cannot be written.
+            the README has no marks, or a file cannot be written, or the port is part of an installed
+            package, whose files are no one's to edit.
     """
     about = report.experiment.about
+    if INSTALLED.intersection(about.folder.parts):
+        raise ExperimentError(
+            f"{about.readme} belongs to an installed package and stays as it is; tables are written in a "
+            f"checkout of ntkexec, and `ntkexec experiment show {about.slug}` prints the results"
+        )
     if not any(record.results for record in report.records):
         raise ExperimentError(
             f"nothing of {about.slug} is stored for the scale {report.scale} and this code; measure it "

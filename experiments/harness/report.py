@@ -42,15 +42,16 @@ class Report:
         return self.experiment.about.expected[outcome.check.name]
 
     def surprises(self, outcome: Outcome) -> bool:
-        """Whether a claim was decided, and otherwise than expected.
+        """Whether a claim fails that is expected to hold, or holds that is expected to fail.
 
-        What is undecided or not measured says nothing against what was expected.
+        What is undecided or not measured contradicts nothing, and where no decision is expected none
+        is a contradiction.
         """
-        return outcome.verdict in ("holds", "fails") and outcome.verdict != self.expected(outcome)
+        return {outcome.verdict, self.expected(outcome)} == {"holds", "fails"}
 
     @property
     def surprising(self) -> tuple[Outcome, ...]:
-        """The claims that were decided otherwise than expected."""
+        """The claims whose verdicts contradict what is expected of them."""
         return tuple(outcome for outcome in self.outcomes if self.surprises(outcome))
 
     def to_data(self) -> dict[str, Any]:

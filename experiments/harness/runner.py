@@ -19,7 +19,7 @@ from experiments.harness.study import NotMeasured, Record, Result, Study, Trial
 from ntkexec.check import Measurement, Outcome, carry_out
 from ntkexec.errors import ExperimentError, NtkexecError
 
-FIRST_SEED = 100
+FIRST_SEED = 1000
 """Smaller seeds are for pilots, from which bounds and settings were chosen; a run confirms on others."""
 
 FORGED = (ExperimentError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -107,7 +107,9 @@ def run(
             if found is not None:
                 reused += 1
             elif not measuring:
-                missing[name] = f"the study {name} has not been measured under seed {seed}"
+                missing[name] = stored.read_reason(folder) or (
+                    f"the study {name} has not been measured under seed {seed}"
+                )
                 continue
             else:
                 own = None if folder is None else folder / f"seed-{seed}"
@@ -116,6 +118,8 @@ def run(
                     found = _measure(studies.functions[name], config, trial)
                 except NotMeasured as reason:
                     missing[name] = str(reason)
+                    if folder is not None:
+                        stored.write_reason(folder, missing[name])
                     continue
                 if folder is not None:
                     stored.write_result(folder, found)

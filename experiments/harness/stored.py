@@ -23,6 +23,7 @@ from ntkexec.errors import ExperimentError
 
 LONGEST = 1e12
 """Seconds of measuring that are believed."""
+REASON = "not-measured.json"
 LIBRARIES = ("jax", "flax", "optax", "numpy")
 """A result under other versions of these is another result."""
 
@@ -70,6 +71,15 @@ def folder_of(out: Path, experiment: Experiment[Any], study: str, config: Any) -
     return out / experiment.slug / f"{study}-{digest(identity(experiment, study, config))}"
 
 
+def num_stored(out: Path, experiment: Experiment[Any], config: Any, first_seed: int) -> int:
+    """Under how many seeds, counted from the first, some study has a result."""
+    folders = [folder_of(out, experiment, study, config) for study in experiment.studies.functions]
+    num = 0
+    while any(_file(folder, first_seed + num).exists() for folder in folders):
+        num += 1
+    return num
+
+
 def describe(folder: Path, experiment: Experiment[Any], study: str, config: Any) -> None:
     """Writes for people what a folder holds.
 
@@ -111,6 +121,21 @@ def read_result(folder: Path, study: str, seed: int) -> dict[str, Any] | None:
                 f"{path} holds no result: its {name} are {quoted(seconds)}; delete it to measure anew"
             )
     return stored
+
+
+def write_reason(folder: Path, reason: str) -> None:
+    """Notes why a study could not be measured, for who asks later; the next run tries again."""
+    write_sealed(folder / REASON, {"folder": folder.name, "reason": reason})
+
+
+def read_reason(folder: Path | None) -> str:
+    """Why a study could not be measured when it was last tried; empty if nothing is known.
+
+    Raises:
+        ExperimentError: names the file, if it is damaged.
+    """
+    found = None if folder is None else read_sealed(folder / REASON, folder=folder.name)
+    return "" if found is None else str(found.get("reason", ""))
 
 
 def _file(folder: Path, seed: int) -> Path:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from experiments.harness.report import Report
 from ntkexec.check import Outcome, in_words, rendering
 
+RECONSTRUCTED = "Reconstructed in substance: what fails may be our reading."
+
 
 def told(outcome: Outcome) -> str:
     """What was measured, beside its bound or the published figure; or why nothing was."""
@@ -40,7 +42,7 @@ def summary(report: Report) -> str:
     """The verdicts counted, and how many of them surprise."""
     surprising = ", ".join(outcome.check.name for outcome in report.surprising)
     return in_words(report.outcomes) + (
-        f"; otherwise than expected: {surprising}" * bool(surprising)
+        f"; contrary to what was expected: {surprising}" * bool(surprising)
     )
 
 
@@ -62,13 +64,21 @@ def text(report: Report, out: str) -> str:
     return "\n".join([*lines, "", summary(report)])
 
 
-def claims(report: Report) -> str:
+def claims(report: Report, out: str) -> str:
     """What a port claims, where each claim comes from, what is expected, and what was last measured."""
-    lines = []
+    found = any(record.results for record in report.records)
+    slug = report.experiment.slug
+    lines = [
+        sentence(conditions(report))
+        if found
+        else f"Nothing of the scale {report.scale} is stored in {out}: `ntkexec experiment run {slug}` "
+        "measures it. What we measured is on the page."
+    ]
     for claim, outcome in zip(report.experiment.claims, report.outcomes, strict=True):
         expected = report.expected(outcome)
         lines.append(f"{claim.name} ({claim.provenance}; {expected} expected): {claim.claim}")
-        lines.append(f"  {outcome.verdict}: {told(outcome)}")
+        if found:
+            lines.append(f"  {outcome.verdict}: {told(outcome)}")
     return "\n".join(lines)
 
 
@@ -83,9 +93,12 @@ def markdown(report: Report) -> str:
         ),
     ]
     table = "\n".join(_row(cells) for cells in rows)
-    return (
-        f"{conditions(report)[:1].upper()}{conditions(report)[1:]}. {summary(report)}.\n\n{table}\n"
-    )
+    return f"{sentence(conditions(report))} {sentence(summary(report))}\n\n{table}\n"
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _row(cells: Iterable[str]) -> str:

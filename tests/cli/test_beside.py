@@ -21,7 +21,7 @@ def strangers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "known"), [(["check", "--list"], "gram-inverse "), (["experiment", "list"], "sgs ")]
+    ("words", "known"), [(["check", "--list"], "gram-inverse "), (["experiment", "list"], "  sgs ")]
 )
 def test_a_stranger_of_the_same_name_in_the_working_directory_is_not_taken(words, known, strangers):
     found = in_subprocess("-m", "ntkexec", *words, cwd=strangers)

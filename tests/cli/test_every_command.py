@@ -2,14 +2,16 @@
 
 import dataclasses
 import os
+import sys
+import types
 
 import pytest
 import typer
 from support.commands import KERNEL, refused
+from support.ports import claim, port
 
-from experiments.harness import registry
-from experiments.harness.experiment import Experiment, Paper
-from ntkexec.check import Check, Measurement
+from experiments.harness import readme, registry
+from ntkexec.check import Measurement
 from ntkexec.cli import main, progress
 from ntkexec.cli.app import app
 from ntkexec.errors import NtkexecError
@@ -26,19 +28,8 @@ def count(config, trial):
     return {"value": config.size}
 
 
-EXAMPLE = Experiment(
-    slug="example",
-    title="An example",
-    paper=Paper("A title", "Somebody", 2020),
-    configs={"quick": Config()},
-    tiny=Config(),
-    studies={"numbers": count},
-    checks=(
-        Check(
-            "small", "it is", "s", "h", 2, "t", lambda rs: Measurement(rs[0]["numbers"]["value"])
-        ),
-    ),
-)
+SMALL = claim("small", lambda rs: Measurement(rs[0]["numbers"]["value"]), 2)
+EXAMPLE = port({"numbers": count}, (SMALL,), Config())
 
 SIZES = ("flooding", "--degree", "1", "--word", "1")
 # By command, words with which it succeeds in little time; TRAINED is an ensemble that is there.
@@ -52,6 +43,8 @@ LINES = {
     "complexity": [("flooding", "--graphs", "2", "--nodes", "3..4", "--repeat", "4")],
     "experiment list": [()],
     "experiment data": [()],
+    "experiment show": [("example",)],
+    "experiment readme": [("example",)],
     "experiment run": [("example", "--seeds", "2")],
 }
 WORDS = [[*name.split(), *words] for name, lines in LINES.items() for words in lines]
@@ -86,12 +79,26 @@ def terminal(monkeypatch, tmp_path):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "SECONDS", 0)
-    monkeypatch.setattr(registry, "find", lambda slug: EXAMPLE)
     monkeypatch.chdir(tmp_path)
+    about = dataclasses.replace(EXAMPLE.about, folder=tmp_path)
+    (tmp_path / "about.toml").write_text("cpu_seconds = 0\n")
+    (tmp_path / "README.md").write_text(f"{readme.start_of(about.slug)}\n{readme.END}\n")
+    monkeypatch.setattr(registry, "find", lambda slug: dataclasses.replace(EXAMPLE, about=about))
+    package = types.ModuleType(about.package)
+    package.__all__ = ["Method"]
+    monkeypatch.setitem(sys.modules, about.package, package)
+
+
+@pytest.fixture
+def stored_results(terminal):
+    """What `experiment readme` tells of."""
+    assert main(["--quiet", "experiment", "run", "example"]) == 0
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_quiet_commands_that_succeed_print_nothing_on_stderr(words, terminal, ensemble, capsys):
+def test_quiet_commands_that_succeed_print_nothing_on_stderr(
+    words, stored_results, ensemble, capsys
+):
     capsys.readouterr()
     given = [str(ensemble) if word == "TRAINED" else word for word in words]
     assert main(["--quiet", *given]) == 0

@@ -91,9 +91,15 @@ def test_a_port_is_shown_with_its_claims_and_last_results(command, monkeypatch):
     said = command("show", "example")[1]
     assert "from experiments.graphs.nowhere import Method" in said
     assert "small (paper; holds expected): the size is < 3" in said
-    assert "not measured: the study numbers has not been measured" in said
-    command("run", "example")
-    assert "holds: 1, at most 2" in command("show", "example")[1]
+    assert (
+        "Nothing of the scale quick is stored in results: `ntkexec experiment run example`" in said
+    )
+    assert "not measured" not in said
+    command("run", "example", "--seeds", 2)
+    said = command("show", "example")[1]
+    assert "holds: 1, at most 2" in said
+    assert "Scale quick, seeds 1000 to 1001, " in said
+    assert "Nothing of the scale quick" in command("show", "example", "--first-seed", 0)[1]
     found = strict(command("show", "example", "--json")[1])
     assert found["exports"] == ["Method"]
     assert found["last"]["claims"][0]["verdict"] == "holds"
@@ -107,7 +113,7 @@ def test_a_run_prints_verdicts_and_progress_apart(command, tmp_path):
     assert "not measured  data" in out
     assert "needs the data set roses" in out
     assert out.splitlines()[-1] == "1 holds, 0 fail, 0 undecided, 1 not measured"
-    assert "example, seed 101: numbers (3 of 4)" in err
+    assert "example, seed 1001: numbers (3 of 4)" in err
     assert (tmp_path / "results" / "example").is_dir()
     assert "2 of 4 results were in results" in command("run", "example", "--seeds", 2)[1]
 
@@ -124,7 +130,7 @@ def test_a_claim_that_fails_against_expectation_gives_status_one(command):
     assert status == 1
     assert "fails         small" in out
     assert "holds was expected" in out
-    assert out.splitlines()[-1].endswith("; otherwise than expected: small")
+    assert out.splitlines()[-1].endswith("; contrary to what was expected: small")
     assert "scale custom" in out
 
 
@@ -174,7 +180,7 @@ def test_an_undecided_claim_is_counted_by_itself_and_is_no_failure(command, unde
     assert "1 [1.5, 2.5], at most 2" in out
     assert out.splitlines()[-1] == "1 holds, 0 fail, 1 undecided, 1 not measured"
     page = (tmp_path / "page.html").read_text()
-    assert '<td class="undecided">undecided</td>' in page
+    assert '<span class="undecided">undecided</span>' in page
     assert ".undecided { color: #9a5b00;" in page  # amber
     assert "1 holds, 0 fail, 1 undecided, 1 not measured" in page
     found = strict(command("run", "example", "--json")[1])["experiments"][0]
@@ -186,7 +192,7 @@ def test_a_failure_beside_an_undecided_claim_is_one(command, undecided):
     status, out, _ = command("run", "example", "--set", "size=3")
     assert status == 1
     assert out.splitlines()[-1] == (
-        "0 hold, 1 fails, 1 undecided, 1 not measured; otherwise than expected: small"
+        "0 hold, 1 fails, 1 undecided, 1 not measured; contrary to what was expected: small"
     )
 
 

@@ -1,6 +1,6 @@
 """Records of two seeds of every port's tiny run, on which claims, their twins and pages are tested.
 
-`python -m tests.support.records SLUG... [--data DIR]` measures and stores them. With `--data`, or
+`python tests/support/records.py SLUG... [--data DIR]` measures and stores them. With `--data`, or
 NTKEXEC_DATA, claims on real data get records too; without it they are judged as not measured.
 """
 

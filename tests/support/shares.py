@@ -41,7 +41,6 @@ SHARES = {
     "experiments/kits/graph": 15,
     "experiments/kits/nodes": 10,
     "experiments/graphs/dagnn": 10,
-    "experiments/graphs/ff_g2m": 10,
     "experiments/graphs/lagnn": 10,
     "experiments/graphs/neural_sheaf_diffusion": 10,
     "experiments/graphs/sir_gcn": 10,

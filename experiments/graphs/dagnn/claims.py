@@ -32,9 +32,9 @@ CLAIMS = (
     ),
     beats(
         "depth-rivals",
-        "With 64 hops test accuracy is more than 0.4 above that of a GCN of 16 layers",
+        "With 64 hops test accuracy is 0.4 above a GCN of 16 layers and SGC of 64 hops, the better of them",
         "depth.dagnn_deep",
-        "depth.gcn_deep",
+        lambda record: max(record["depth"]["gcn_deep"], record["depth"]["sgc_deep"]),
         by=0.4,
         source="sections 3 and 5.5",
         how=DRAWN,
@@ -56,7 +56,7 @@ CLAIMS = (
         "gates.appnp",
         by=0.02,
         source="section 5.3, table 3, where the margin on Cora is one point",
-        how="20 hops each; alpha of 0.02, 0.1, 0.3",
+        how="20 hops each; alpha of 0.02, 0.1 or 0.3",
         provenance="reconstructed",
     ),
     beats(

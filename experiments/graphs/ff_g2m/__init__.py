@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lazy import lazy
+from experiments.exports import lazy
 
 if TYPE_CHECKING:
     from experiments.graphs.ff_g2m.losses import high_frequency_loss as high_frequency_loss

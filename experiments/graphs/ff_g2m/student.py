@@ -57,6 +57,8 @@ class StudentNetwork(nn.Module):
 class Student:
     """A trained student; call it with features of any nodes, also of nodes that are in no graph.
 
+    Features are an array, a SciPy sparse matrix or `SparseFeatures`.
+
     Args:
         network: what it is.
         variables: at the step that was picked.
@@ -73,9 +75,15 @@ class Student:
     steps: int
     validation: float
 
-    def __call__(self, features: Features) -> Float[Array, "m classes"]:
-        nodes_alone = GraphsTuple(features, *(None,) * 6)
+    def __call__(self, features: Any) -> Float[Array, "m classes"]:
+        nodes_alone = GraphsTuple(_readable(features), *(None,) * 6)
         return jnp.asarray(self.network.apply(self.variables, nodes_alone))
+
+
+def _readable(features: Any) -> Features:
+    """Features as a network takes them: of SciPy's sparse matrices the entries."""
+    found: Features = SparseFeatures.of(features) if sparse.issparse(features) else features
+    return found
 
 
 def factors_of(mode: str, lam: float) -> Float[np.ndarray, "5"]:
@@ -167,11 +175,10 @@ def distil(
         # What `fit` wants to train on has no weight; agreement on all others picks.
         lam, labels, train = 0.0, np.argmax(teacher_logits, axis=1), np.arange(size) == 0
         validation = ~train
-    features = SparseFeatures.of(features) if sparse.issparse(features) else features
     network = StudentNetwork(np.shape(teacher_logits)[1], hidden, layers)
     extras = np.asarray(teacher_logits, np.float32), factors_of(mode, lam), np.float32(temperature)
     fitted = fit(
-        network, graph._replace(nodes=features, edges=None), labels,
+        network, graph._replace(nodes=_readable(features), edges=None), labels,
         Split(train, validation, np.zeros(size, bool)), generator=generator, steps=steps,
         learning_rate=learning_rate, weight_decay=weight_decay, patience=patience,
         fields={"dropout": dropout}, objective=distilling, extras=extras,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lazy import lazy
+from experiments.exports import lazy
 
 if TYPE_CHECKING:
     from experiments.graphs.lagnn.attribution import attribute as attribute

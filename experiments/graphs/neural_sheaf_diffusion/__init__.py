@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lazy import lazy
+from experiments.exports import lazy
 
 if TYPE_CHECKING:
+    from experiments.graphs.neural_sheaf_diffusion.model import RULES as RULES
     from experiments.graphs.neural_sheaf_diffusion.model import BundleSheaf as BundleSheaf
     from experiments.graphs.neural_sheaf_diffusion.model import DiagonalSheaf as DiagonalSheaf
     from experiments.graphs.neural_sheaf_diffusion.model import GeneralSheaf as GeneralSheaf
@@ -18,6 +19,6 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy(
     __name__,
     sheaf=("harmonic_space", "sheaf_laplacian", "sheaf_on", "transport"),
-    model=("BundleSheaf", "DiagonalSheaf", "GeneralSheaf", "layer_sheaf"),
+    model=("RULES", "BundleSheaf", "DiagonalSheaf", "GeneralSheaf", "layer_sheaf"),
     report=("sheaf_report",),
 )

@@ -3,7 +3,7 @@
 import math
 
 from experiments.harness.claim import Claim, beats, equals, identity, reported
-from experiments.harness.study import Record
+from experiments.harness.study import NotMeasured, Record
 
 # Means and standard deviations over the ten splits of Texas and of Wisconsin, in percent, Table 1.
 TABLE = {
@@ -19,6 +19,8 @@ def _published(model: str, name: str, claim: str, how: str) -> Claim:
 
     def mean(record: Record) -> float:
         found = record["published"]["accuracy"]
+        if missing := {"texas", "wisconsin"} - set(found):
+            raise NotMeasured(f"the sets measured do not include {' and '.join(sorted(missing))}")
         return float(found["texas"][model] + found["wisconsin"][model]) / 2
 
     return reported(

@@ -27,8 +27,8 @@ def householder(parameters: Float[Array, "e p"], d: int) -> Float[Array, "e d d"
     # The last one turns the last axis alone.
     product = jnp.broadcast_to(jnp.diag(jnp.ones(d).at[-1].set(-1)), vectors.shape)
     for j in reversed(range(d - 1)):
-        along = vectors[:, :, j, None]
-        product = product - 2 * along * (along * product).sum(1, keepdims=True)
+        along = vectors[:, :, j]
+        product = product - 2 * jnp.einsum("ei,ej,ejk->eik", along, along, product)
     return product
 
 

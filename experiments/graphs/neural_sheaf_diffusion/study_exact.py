@@ -1,12 +1,12 @@
 """What holds exactly of sheaf diffusion, measured on drawn graphs in float64; nothing is trained."""
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import networkx as nx
 import numpy as np
 from jaxtyping import Float64, Int
 
-from experiments.graphs.neural_sheaf_diffusion.separation import (
+from experiments.graphs.neural_sheaf_diffusion.separability import (
     LEAST_MARGIN,
     flat_sheaf,
     quaternion_group,
@@ -20,10 +20,8 @@ from experiments.graphs.neural_sheaf_diffusion.sheaf import (
     harmonic_space,
     sheaf_on,
 )
+from experiments.graphs.neural_sheaf_diffusion.study_config import SheafConfig
 from experiments.harness.study import Trial
-
-if TYPE_CHECKING:
-    from experiments.graphs.neural_sheaf_diffusion.study import SheafConfig
 
 
 class LimitResult(TypedDict):
@@ -33,7 +31,7 @@ class LimitResult(TypedDict):
     deviation_elsewhere: float
 
 
-def limit(config: "SheafConfig", trial: Trial) -> LimitResult:
+def limit(config: SheafConfig, trial: Trial) -> LimitResult:
     """The spectrum in [0, 2], the same in all gauges, and exp(-tL) X against its harmonic part.
 
     `deviation_elsewhere` takes the harmonic space of another sheaf, the constant one.
@@ -41,7 +39,8 @@ def limit(config: "SheafConfig", trial: Trial) -> LimitResult:
     from scipy.linalg import expm
 
     generator, n = trial.generator, 10
-    deviations, elsewhere = [], []
+    deviations: list[float] = []
+    elsewhere: list[float] = []
     for draw in range(config.graphs):
         edges, d = _connected(generator, n), 1 + draw % 3
         m = len(edges)
@@ -80,7 +79,7 @@ class SeparationResult(TypedDict):
     contrary_exchanged: int
 
 
-def separation(config: "SheafConfig", trial: Trial) -> SeparationResult:
+def separations(config: SheafConfig, trial: Trial) -> SeparationResult:
     """Propositions 9 to 13, by linear programming in the limit of diffusion from random features.
 
     `contrary_exchanged` gives the cases that must be separable the constant sheaf, and those of
@@ -133,7 +132,7 @@ class EnergyResult(TypedDict):
     raised: float
 
 
-def energy(config: "SheafConfig", trial: Trial) -> EnergyResult:
+def energy(config: SheafConfig, trial: Trial) -> EnergyResult:
     """Theorems 15 and 16: one layer Y = s((I - L) (I x W1) X W2) contracts the sheaf's energy.
 
     `excess` is the largest E(Y) - bound over E(X) |W1|^2 |W2|^2, or 0; s is ReLU or leaky. `raised` is
@@ -192,7 +191,7 @@ class SymmetryResult(TypedDict):
     odd: float
 
 
-def symmetry(config: "SheafConfig", trial: Trial) -> SymmetryResult:
+def symmetry(config: SheafConfig, trial: Trial) -> SymmetryResult:
     """The public sparse learner as it is wired: does it tell an edge's two nodes apart?
 
     `even` is its largest change over even numbers of rows in a stalk, `odd` its smallest over odd ones.

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lazy import lazy
+from experiments.exports import lazy
 
 if TYPE_CHECKING:
     from experiments.graphs.sir_gcn.collisions import find_collisions as find_collisions

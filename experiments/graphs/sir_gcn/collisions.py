@@ -11,6 +11,7 @@ import numpy as np
 from experiments.graphs.sir_gcn.soft import Kernel
 from experiments.kits.graph.convert import assembled
 from experiments.kits.graph.segments import GraphsTuple
+from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
 
@@ -75,8 +76,17 @@ def find_collisions(
 
     Returns:
         The collisions, the most distant first; empty if there are none.
+
+    Raises:
+        ExperimentError: bounds that hold nothing, or nothing to search for.
     """
     from scipy.optimize import least_squares
+
+    if not low < high or min(features, neighbours, starts) < 1 or not apart > 0:
+        raise ExperimentError(
+            f"{starts} starts for {neighbours} neighbours of {features} features from {low:g} to "
+            f"{high:g}, {apart:g} apart: each is at least one, and what is between more than nothing"
+        )
 
     def ends(unknown: jax.Array) -> tuple[jax.Array, jax.Array]:
         pair = unknown.reshape(2, neighbours, features)

@@ -30,7 +30,7 @@ class SIRConv(nn.Module):
         inner_bias: whether W_Q has a bias.
         outer_bias: whether W_R has a bias.
 
-    Source: Lim et al., arXiv:2403.12529, section 4; degrees and biases as in briangodwinlim/SIR-GCN.
+    Source: Lim et al., arXiv:2403.12529; degrees and biases as in briangodwinlim/SIR-GCN.
     """
 
     features: int

@@ -64,7 +64,7 @@ def soft_distance(
     Raises:
         ExperimentError: names widths that differ, or a number of layers below one.
 
-    Source: Lim et al., arXiv:2403.12529, section 3; how levels follow each other is reconstructed.
+    Source: Lim et al., arXiv:2403.12529; how levels follow each other is reconstructed.
     """
     features = [np.asarray(graph.nodes, np.float64) for graph in (first, second)]
     if features[0].shape[1] != features[1].shape[1] or layers < 1:

@@ -1,6 +1,6 @@
 """What is measured exactly: the layer's algebra, soft distances, written-down weights, costs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -11,6 +11,7 @@ from experiments.graphs.sir_gcn import tasks
 from experiments.graphs.sir_gcn.layers import SIRConv
 from experiments.graphs.sir_gcn.networks import SmallNetwork
 from experiments.graphs.sir_gcn.soft import polynomial, soft_distance
+from experiments.graphs.sir_gcn.study_config import SirConfig
 from experiments.harness.study import Trial
 from experiments.kits.graph.convert import assembled
 from experiments.kits.graph.operators import dense, normalised
@@ -18,15 +19,11 @@ from experiments.kits.graph.padding import padded
 from experiments.kits.graph.segments import GraphsTuple
 from ntkexec.runtime.precision import float64
 
-if TYPE_CHECKING:
-    from experiments.graphs.sir_gcn.study import SirConfig
-
-
 Deviations = dict[str, dict[str, float]]
 """Of each identity, relative to what is compared: "kept", and "broken" with a premise taken out."""
 
 
-def algebra(config: "SirConfig", trial: Trial) -> Deviations:
+def algebra(config: SirConfig, trial: Trial) -> Deviations:
     """W_R before and after aggregation, and special cases: the layer and dense sums, in float64."""
     generator, num, width, features = trial.generator, 30, 6, 4
     senders, receivers = np.divmod(generator.choice(num * num, 150, replace=False), num)
@@ -74,7 +71,7 @@ def _as_it_is(x: jax.Array) -> jax.Array:
     return x
 
 
-def soft(config: "SirConfig", trial: Trial) -> Deviations:
+def distances(config: SirConfig, trial: Trial) -> Deviations:
     """Squared distances from sums of a quadratic kernel, and from the layer with its features."""
     generator, graphs = trial.generator, []
     for num, count in ((5, 12), (6, 15)):
@@ -118,7 +115,7 @@ def _monomials(x: Any) -> Any:
     return (longer[..., :, None] * longer[..., None, :]).reshape(*x.shape[:-1], -1)
 
 
-def weights(config: "SirConfig", trial: Trial) -> Deviations:
+def weights(config: SirConfig, trial: Trial) -> Deviations:
     """Both synthetic tasks solved by weights that are written down; a GCN's scores of queries."""
     generator, num, labels, most = trial.generator, 20, config.count_classes, 50
     values = generator.permutation(num)
@@ -148,7 +145,7 @@ def _apart(wanted: Any, found: Any) -> float:
     return float(np.abs(wanted - np.asarray(found)).max() / np.abs(wanted).max())
 
 
-def costs(config: "SirConfig", trial: Trial) -> dict[str, Any]:
+def costs(config: SirConfig, trial: Trial) -> dict[str, Any]:
     """Operations of one edge by width, as XLA counts them: two aggregates, a network inside."""
 
     def operations(conv: SIRConv, num_edges: int) -> float:

@@ -52,7 +52,8 @@ class SparseFeatures:
         by_column = np.lexsort((rows, columns))
         starts = np.searchsorted(columns[by_column], np.arange(csr.shape[1] + 1))
         indices = (rows, columns, csr.indptr, by_column, starts)
-        return cls(csr.data, *(index.astype(np.int32) for index in indices), csr.shape)
+        # NumPy arrays until a program takes them; the checker counts no starred arguments.
+        return cls(csr.data, *(index.astype(np.int32) for index in indices), csr.shape)  # type: ignore[arg-type, call-arg]
 
     def to_scipy(self) -> Any:
         """As a CSR array."""

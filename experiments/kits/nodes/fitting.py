@@ -192,7 +192,7 @@ def fit(
         optimiser,
         objective,
         steps,
-        Problem(graph, known, split.train, extras),
+        Problem(graph, known, split.train, extras),  # type: ignore[arg-type] # NumPy until compiled
         (split.train, split.validation, split.test),
         params,
         state,
@@ -255,7 +255,7 @@ def _decays(params: Any, decay: float | Mapping[str, float]) -> Any:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _fit(
-    model: nn.Module,
+    model: Any,  # a module; its fields are set by name
     optimiser: Callable[[Any], optax.GradientTransformation],
     objective: Objective,
     steps: int,

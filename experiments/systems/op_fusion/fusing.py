@@ -141,7 +141,7 @@ def fuse(
     function: Callable[..., Any],
     *args: Any,
     buffer: float,
-    weights: Collection[int] | None = None,
+    weights: int | Collection[int] | None = None,
     fusion: Fusion = "lbdf",
     search: str = "best",
     explainer: str = "occlusion",
@@ -153,8 +153,8 @@ def fuse(
 
     Args:
         function: any JAX function; it is traced, nothing is computed.
-        args: its arguments, pytrees of arrays or `jax.ShapeDtypeStruct`s. See `trace` for what their
-            rows are.
+        args: its arguments, pytrees of arrays or `jax.ShapeDtypeStruct`s; what is no array belongs
+            into a `functools.partial`. See `trace` for what their rows are.
         buffer: bytes on chip; a group needs strictly less.
         weights: which arguments are weights, by position: they stay the same for all inputs. By
             default the first of several, none of one.
@@ -178,9 +178,13 @@ def fuse(
     """
     _require("search", search, ("best", "exact", *SEARCHES))
     _require("explainer", explainer, (*SPLITTERS, *EXPLAINERS))
-    if plans < 1:
-        raise ExperimentError(f"a search cannot look at {plans} plans, but at 1 or more")
-    kept = tuple(weights) if weights is not None else (0,) if len(args) > 1 else ()
+    if isinstance(buffer, bool) or not isinstance(buffer, int | float | np.number):
+        raise ExperimentError(f"a buffer is a number of bytes, and {buffer!r} is none")
+    if not isinstance(plans, int) or plans < 1:
+        raise ExperimentError(f"a search cannot look at {plans!r} plans, but at 1 or more")
+    if weights is None:
+        weights = (0,) if len(args) > 1 else ()
+    kept = sorted({weights} if isinstance(weights, int) else set(weights))
     if unknown := set(kept) - set(range(len(args))):
         raise ExperimentError(
             f"argument {min(unknown)} cannot be weights: there are {len(args)} arguments"
@@ -193,8 +197,8 @@ def fuse(
 
     graph = trace(ordered, tuple(args[i] for i in kept), *(args[i] for i in inputs))
     if element_bytes is None:
-        shapes = jax.tree.leaves(jax.eval_shape(lambda: tuple(args[i] for i in inputs)))
-        element_bytes = max(leaf.dtype.itemsize for leaf in shapes)
+        shapes = jax.eval_shape(lambda *given: given, *(args[i] for i in inputs))
+        element_bytes = max(leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
     cost = CostModel(graph, fusion, buffer, element_bytes=element_bytes)
     if not cost.fusable():
         least = min(cost(1 << v).memory for v in range(len(graph)))

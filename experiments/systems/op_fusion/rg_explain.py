@@ -55,7 +55,7 @@ def _grow(
     greedy: bool,
 ) -> tuple[Float[Array, "n"], Float[Array, ""], Float[Array, ""], Array]:
     """The chosen nodes, the log-probability of choosing so, the radius around the seed, the seed."""
-    states = modules[1].apply(known, graph)[1]
+    states: Any = modules[1].apply(known, graph)[1]
     num_nodes = states.shape[0]
     real = jnp.arange(num_nodes) < graph.n_node[0]
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from experiments.lazy import lazy
+from experiments.exports import lazy
 
 if TYPE_CHECKING:
     from experiments.vision.lvlm_count.counting import count_by_dividing as count_by_dividing

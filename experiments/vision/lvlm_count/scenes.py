@@ -24,13 +24,11 @@ class Scene:
 
     Args:
         image: RGB pixels.
-        masks: every object's own pixels, hidden ones too, in the order in which they were drawn.
         objects: the object seen at each pixel, counted from 1; 0 is background.
         kinds: every object's colour.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
-    masks: Bool[np.ndarray, "n h w"]
     objects: Int32[np.ndarray, "h w"]
     kinds: tuple[str, ...]
 
@@ -45,7 +43,7 @@ def draw_scene(
     *,
     generator: np.random.Generator,
     size: int = SIZE,
-    gap: int | None = 3,
+    gap: int = 3,
     radii: tuple[float, float] = (4, 8),
     window: tuple[float, float, float, float] = (0, 0, 1, 1),
 ) -> Scene:
@@ -55,7 +53,7 @@ def draw_scene(
         counts: number of objects by colour, a name in `COLOURS`.
         generator: of places, sizes and shapes.
         size: height and width in pixels.
-        gap: free pixels between any two objects (0 lets them touch); `None` lets them overlap.
+        gap: free pixels between any two objects; 0 lets them touch.
         radii: smallest and largest radius of the circle around an object, in pixels.
         window: left, top, right and bottom of where objects may lie, as shares of the picture.
 
@@ -73,28 +71,24 @@ def draw_scene(
             radius = float(generator.uniform(*radii))
             y, x = generator.uniform(low + radius, np.maximum(high - radius, low + radius + 1e-6))
             # A pixel more than the gap: rounding to pixels may take up to one of it.
-            reach = radius + (0 if gap is None else gap + 1)
-            if gap is None or all(
-                (y - b) ** 2 + (x - a) ** 2 >= (reach + r) ** 2 for b, a, r in placed
-            ):
+            reach = radius + gap + 1
+            if all((y - b) ** 2 + (x - a) ** 2 >= (reach + r) ** 2 for b, a, r in placed):
                 placed.append((float(y), float(x), radius))
                 break
         else:
             raise ExperimentError(
                 f"only {len(placed)} of {len(kinds)} objects with a gap of {gap} fit into {size} "
-                "pixels; ask for fewer, smaller or overlapping ones"
+                "pixels; ask for fewer or smaller ones"
             )
     order = generator.permutation(len(kinds))
-    masks = np.zeros((len(kinds), size, size), bool)
     objects = np.zeros((size, size), np.int32)
     image = np.full((size, size, 3), 255, np.uint8)
     for number, (y, x, radius) in enumerate(placed):
         shape = SHAPES[generator.integers(len(SHAPES))]
         box, part = _drawn(shape, y, x, radius, size)
-        masks[number][box] = part
         objects[box][part] = number + 1
         image[box][part] = COLOURS[kinds[order[number]]]
-    return Scene(image, masks, objects, tuple(kinds[i] for i in order))
+    return Scene(image, objects, tuple(kinds[i] for i in order))
 
 
 def _drawn(

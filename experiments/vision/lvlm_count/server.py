@@ -34,7 +34,10 @@ def served(answer: Answer) -> Iterator[str]:
     """
 
     def reply(body: dict[str, Any]) -> tuple[int, bytes]:
-        picture, target = asked_for(body)
+        try:
+            picture, target = asked_for(body)
+        except (LookupError, TypeError, ValueError, OSError) as error:
+            return 400, f"this is no question of how many: {error}".encode()
         count = {"can_not_count_because_too_many": False, "count": answer(picture, target)}
         said = {"choices": [{"message": {"content": json.dumps(count)}}]}
         return 200, json.dumps(said).encode()

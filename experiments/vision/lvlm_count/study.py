@@ -30,7 +30,8 @@ from experiments.vision.lvlm_count.transport import checked_address
 
 GAPS = (3, 0)
 """Free pixels between objects: apart, and touching."""
-FEW, MANY = 12, 48
+SIZES = {"few": 12, "many": 48}
+"""Objects of scenes in which clusters are counted."""
 FAULTS = {"missed": dropped, "merged": merged, "halved": halved}
 RATE, FAULTY = 0.2, 30
 BANDS = {"1-5": (1, 5), "6-10": (6, 10), "11-20": (11, 20), "21-30": (21, 30), "31-45": (31, 45)}
@@ -78,21 +79,10 @@ class LvlmCountConfig:
             checked_address(self.endpoint)
 
 
-class Damage(TypedDict):
-    """What a way of dividing did to scenes: objects miscounted, in two parts, or pixels in none."""
-
-    miscounted: float
-    split: float
-    lost: float
-    touched: float
-
-
 class ScenesResult(TypedDict):
     """On scenes, with a counter that never errs."""
 
-    damage: dict[str, Damage]
-    wrong: dict[str, float]
-    extra: dict[str, float]
+    wrong: dict[str, int]
     clusters: dict[str, float]
     parts: dict[str, float]
     faults: dict[str, dict[str, float]]
@@ -101,7 +91,7 @@ class ScenesResult(TypedDict):
 def on_scenes(config: LvlmCountConfig, trial: Trial) -> ScenesResult:
     """What each way of dividing loses and splits; how finely one level divides; what faults cost."""
     generator = trial.generator
-    found: dict[str, list[Damage]] = {"one level": [], "recursive": [], "straight": []}
+    wrong = {"one level": 0, "recursive": 0, "straight": 0}
     for place in range(config.scenes):
         trial.report("scenes", place, config.scenes)
         number = int(generator.integers(10, 46))
@@ -114,13 +104,10 @@ def on_scenes(config: LvlmCountConfig, trial: Trial) -> ScenesResult:
             "straight": equal_division(objects.shape, max(3, len(one.regions))),
         }
         for name, way in ways.items():
-            found[name].append(_damage(objects, way))
-    damage = {name: _sums(rows) for name, rows in found.items()}
+            wrong[name] += _wrong(objects, way)
     depths = {name: _depths(config.scenes, number, generator) for name, number in SIZES.items()}
     return {
-        "damage": damage,
-        "wrong": {name: float(sum(row.values())) for name, row in damage.items()},  # type: ignore[arg-type]
-        "extra": {name: row["miscounted"] / config.scenes for name, row in damage.items()},
+        "wrong": wrong,
         "clusters": {name: row[0] for name, row in depths.items()},
         "parts": {name: row[1] for name, row in depths.items()},
         "faults": {
@@ -129,21 +116,15 @@ def on_scenes(config: LvlmCountConfig, trial: Trial) -> ScenesResult:
     }
 
 
-SIZES = {"few": FEW, "many": MANY}
-
-
-def _damage(objects: Objects, way: Division) -> Damage:
+def _wrong(objects: Objects, way: Division) -> int:
+    """Objects miscounted, objects in two parts, and object pixels in no part or on a line."""
     covered = np.sum(way.regions, axis=0)
-    return {
-        "miscounted": abs(sum(perfect_counts(objects, way.regions)) - int(objects.max())),
-        "split": num_split(objects, way.regions),
-        "lost": int(((objects > 0) & (covered != 1)).sum()),
-        "touched": sum(int((objects[tuple(path.T)] > 0).sum()) for path in way.paths),
-    }
-
-
-def _sums(rows: list[Damage]) -> Damage:
-    return {key: float(sum(row[key] for row in rows)) for key in rows[0]}  # type: ignore[return-value,literal-required]
+    return (
+        abs(sum(perfect_counts(objects, way.regions)) - int(objects.max()))
+        + num_split(objects, way.regions)
+        + int(((objects > 0) & (covered != 1)).sum())
+        + sum(int((objects[tuple(path.T)] > 0).sum()) for path in way.paths)
+    )
 
 
 def _depths(scenes: int, number: int, generator: np.random.Generator) -> tuple[float, float]:

@@ -107,6 +107,136 @@ def test_what_it_does_not_reach_changes_nothing(package, module, old, new):
     assert name_of() == before
 
 
+PLAIN = "def measure(config, trial):\n    return f(1)\n"
+WAYS = {  # what runs changes by "+ 1" for "+ 2", in ways that a search for names might miss
+    "the other branch of what is for type checkers": {
+        "study": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    f = None\nelse:\n"
+        "    def f(x):\n        return x + 1\n" + PLAIN,
+    },
+    "an import that is tried before another": {
+        "study": "try:\n    from somepackage.one import f\nexcept ImportError:\n"
+        "    from somepackage.model import f\n" + PLAIN,
+        "one": "def f(x):\n    return x + 1\n",
+    },
+    "an import under the name of what is made of it": {
+        "study": "import functools\nfrom somepackage.one import f\nf = functools.cache(f)\n"
+        + PLAIN,
+        "one": "def f(x):\n    return x + 1\n",
+    },
+    "a name that an import inside of another function binds, too": {
+        "study": "def f(x):\n    return x\n\ndef measure(config, trial):\n"
+        "    from somepackage.one import f\n    return f(1)\n",
+        "one": "def f(x):\n    return x + 1\n",
+    },
+    "a module by its whole name": {
+        "study": "import somepackage.one\n" + PLAIN.replace("f(", "somepackage.one.f("),
+        "one": "def f(x):\n    return x + 1\n",
+    },
+    "a module that is imported for what it does": {
+        "study": "import somepackage.one\nfrom somepackage.model import f\n" + PLAIN,
+        "one": "from somepackage import model\nmodel.f = lambda x: x + 1\n",
+    },
+    "one that a module imports which is imported": {
+        "study": "from somepackage import two\nfrom somepackage.model import f\n" + PLAIN,
+        "two": "from somepackage.one import patch\n",
+        "one": "from somepackage import model\npatch = 1\nmodel.f = lambda x: x + 1\n",
+    },
+    "the packages above": {
+        "study": "from somepackage.model import f\n" + PLAIN,
+        "__init__": "import math\nmath.tau = 5 + 1\n",
+    },
+    "a table that a call fills whose result has a name": {
+        "study": "TABLE = {}\ndone = TABLE.update(f=lambda x: x + 1)\n"
+        + PLAIN.replace("f(", "TABLE['f']("),
+    },
+    "a table that a function fills": {
+        "study": "from somepackage.one import TABLE\n" + PLAIN.replace("f(", "TABLE['f']("),
+        "one": "TABLE = {}\ndef add(g):\n    TABLE['f'] = g\n    return g\n"
+        "def g(x):\n    return x + 1\ndone = add(g)\n",
+    },
+    "one that a loop fills": {
+        "study": "from somepackage.one import TABLE\n" + PLAIN.replace("f(", "TABLE['f']("),
+        "one": "TABLE = {}\nfor name in 'efg':\n    TABLE[name] = lambda x: x + 1\n",
+    },
+    "one that a default fills": {
+        "study": "TABLE = {}\ndef unused(x=TABLE.setdefault('f', lambda x: x + 1)):\n    pass\n"
+        + PLAIN.replace("f(", "TABLE['f']("),
+    },
+    "one that a base fills": {
+        "study": "from somepackage.one import TABLE\n" + PLAIN.replace("f(1)", "TABLE['F'].value"),
+        "one": "TABLE = {}\nclass Base:\n    def __init_subclass__(cls):\n"
+        "        TABLE[cls.__name__] = cls\nclass Unused(Base):\n    pass\nclass F(Unused):\n"
+        "    value = 1 + 1\n",
+    },
+    "a name that a loop binds": {
+        "study": "from somepackage.one import size\n" + PLAIN.replace("f(1", "str(size"),
+        "one": "for size in (1, 1 + 1):\n    pass\n",
+    },
+    "a name that is bound in passing": {
+        "study": "other = (size := 1 + 1) * 2\n" + PLAIN.replace("f(1", "str(size"),
+    },
+    "one that tries bind": {
+        "study": "from somepackage.one import size\n" + PLAIN.replace("f(1", "str(size"),
+        "one": "try:\n    import numpy\n    size = 1 + 1\nexcept ImportError:\n    size = 0\n",
+    },
+    "annotations by which is dispatched": {
+        "study": "import functools\nfrom somepackage.one import Kind\n@functools.singledispatch\n"
+        "def f(x):\n    return 0\n@f.register\ndef _(x: Kind):\n    return 1\n" + PLAIN,
+        "one": "Kind = (int, str)[1 - 1 + 1 - 1]\n",
+    },
+    "the default of a field": {
+        "study": "import dataclasses\n@dataclasses.dataclass\nclass F:\n    size: int = 1 + 1\n"
+        + PLAIN.replace("f(1", "F("),
+    },
+    "a base in another module": {
+        "study": "from somepackage.one import Base\nclass F(Base):\n    pass\n"
+        + PLAIN.replace("f(1)", "F().f(1)"),
+        "one": "class Base:\n    def f(self, x):\n        return x + 1\n",
+    },
+    "a closure": {
+        "study": "def made(size):\n    def study(config, trial):\n        return size\n    return study\n"
+        "measure = made(1 + 1)\n",
+    },
+    "what a closure of a kit holds": {
+        "study": "from somepackage.one import made\ndef g():\n    return 1 + 1\nmeasure = made(g)\n",
+        "one": "def made(g):\n    def study(config, trial):\n        return g()\n    return study\n",
+    },
+    "what a partial function of a kit is given": {
+        "study": "import functools\nfrom somepackage.one import study\ndef g():\n    return 1 + 1\n"
+        "measure = functools.partial(study, functools.partial(g))\n",
+        "one": "def study(g, config, trial):\n    return g()\n",
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_in_which_code_is_reached_is_missed(package, way):
+    for module, code in WAYS[way].items():
+        (package / f"{module}.py").write_text(code)
+    changed = next(module for module, code in WAYS[way].items() if "+ 1" in code)
+    before = name_of()
+    assert before == name_of()
+    edit(package, changed, "+ 1", "+ 2")
+    for name in [name for name in sys.modules if name.startswith("somepackage.")]:
+        sys.modules.pop(name)
+    assert name_of() != before
+
+
+def test_names_do_not_depend_on_where_in_memory_something_lies(package):
+    code = "import functools\ndef f(g, config, trial):\n    pass\nmeasure = functools.partial(f, object())\n"
+    (package / "study.py").write_text(code)
+    before = name_of()
+    sys.modules.pop("somepackage.study")
+    assert name_of() == before
+
+
+def test_a_module_that_only_defines_is_loaded_for_nothing(package):
+    before = name_of()
+    (package / "one.py").write_text("SIZE = 3\ndef g():\n    return SIZE\n")
+    edit(package, "model", "def unused", "from somepackage import one\n\ndef unused")
+    assert name_of() == before
+
+
 def test_a_module_that_is_used_as_a_value_counts_as_a_whole(package):
     edit(package, "study", "+ tools.scale", "+ len(vars(tools))")
     before = name_of()
@@ -140,10 +270,17 @@ def test_arguments_of_a_partial_function_count(package):
         ("from somepackage import something", "import it from its module"),
         ("import importlib", "uses importlib"),
         ("from .model import f", "imports relatively"),
+        ("from somepackage.model import *", "imports everything of somepackage.model"),
+        ("from importlib import import_module as f", "uses import"),
+        ("import importlib as f", "uses importlib"),
+        ("from sys import modules as f", "uses sys.modules"),
+        ("import sys as f", "uses sys.modules"),
+        ("import builtins as f", "uses builtins.eval"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(package, line, says):
     used = {"something": "something", "importlib": "importlib.x"}.get(line.split()[-1], "f")
+    used = {"import sys as f": "f.modules", "import builtins as f": "f.eval"}.get(line, used)
     edit(package, "study", "from somepackage.model import f", line)
     edit(package, "study", "f(x) +", f"{used} or")
     module = type(sys)("somepackage.study")

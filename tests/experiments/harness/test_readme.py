@@ -57,7 +57,7 @@ def test_the_table_stands_between_the_marks_and_the_time_in_about(folder):
     inner, after = inner.split(readme.END)
     assert (before, after) == ("# A page\n\n", "\n\nrest\n")
     assert "\nold\n" not in inner
-    assert "Scale quick, seeds 100 to 103, 12 s of processor time, jax" in inner
+    assert "Scale quick, seeds 1000 to 1003, 12 s of processor time, jax" in inner
     assert "| `small`: it \\| is | 1, at most 2 | holds |" in inner
     assert "84.05 % [83.96, 84.14], published 84.4, within 1 | holds |" in inner
     assert "cpu_seconds = 12\n[paper]\nyear = 2020" in (folder / "about.toml").read_text()
@@ -74,7 +74,7 @@ def test_a_surprise_is_said(folder):
         found, experiment=dataclasses.replace(found.experiment, about=about)
     )
     assert "holds, fails expected |" in tables.markdown(surprised)
-    assert tables.summary(surprised).endswith("otherwise than expected: small")
+    assert tables.summary(surprised).endswith("contrary to what was expected: small")
 
 
 def test_nothing_is_written_where_nothing_is_stored(folder, tmp_path):
@@ -82,6 +82,15 @@ def test_nothing_is_written_where_nothing_is_stored(folder, tmp_path):
     with pytest.raises(ExperimentError, match="measure it with `ntkexec experiment run a-method`"):
         readme.write_table(found)
     assert (folder / "README.md").read_text() == PAGE
+
+
+def test_a_page_of_an_installed_package_is_left_alone(folder):
+    inside = folder / "lib" / "site-packages" / "a_method"
+    inside.mkdir(parents=True)
+    (inside / "README.md").write_text(PAGE)
+    with pytest.raises(ExperimentError, match=r"installed package .*`ntkexec experiment show a-m"):
+        readme.write_table(report(inside))
+    assert (inside / "README.md").read_text() == PAGE
 
 
 @pytest.mark.parametrize("text", ["", START, PAGE + START, PAGE.replace(START, "") + START])

@@ -196,7 +196,7 @@ def try_words(seed, number):
 
 
 def test_damaged_words_are_taken_as_their_type_or_refused():
-    assert try_words(0, 4000) > 200
+    assert try_words(0, 6000) > 200
 
 
 @pytest.mark.slow

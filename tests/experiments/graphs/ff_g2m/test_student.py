@@ -29,6 +29,7 @@ def test_a_student_answers_for_one_node_as_for_all_and_its_program_has_no_edges(
     rows = np.random.default_rng(1).normal(size=(6, 6)).astype(np.float32)
     together, alone = student(rows), student(rows[2:3])
     np.testing.assert_allclose(together[2], alone[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(student(sparse.csr_matrix(rows)), together, rtol=1e-4, atol=1e-6)
     text = str(jax.make_jaxpr(student)(rows))
     assert "gather" not in text
     assert "scatter" not in text

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from experiments.graphs.neural_sheaf_diffusion import separation
+from experiments.graphs.neural_sheaf_diffusion import separability
 from experiments.graphs.neural_sheaf_diffusion.report import holonomy, sheaf_report
 from experiments.graphs.neural_sheaf_diffusion.sheaf import (
     _inverse_root_of_blocks,
@@ -124,11 +124,11 @@ def test_six_classes_in_two_dimensions_separate_where_degrees_are_alike_and_not_
 
     def separated(graph, classes, seed):
         labels = np.arange(len(graph)) % classes
-        group = separation.rotation_group(classes)
-        sheaf = separation.flat_sheaf(np.array(graph.edges()), group[labels], orthogonal=True)
+        group = separability.rotation_group(classes)
+        sheaf = separability.flat_sheaf(np.array(graph.edges()), group[labels], orthogonal=True)
         x = np.random.default_rng(seed).normal(size=(len(graph), 2, 1))
         points = harmonic_space(sheaf).project(x).reshape(len(graph), -1)
-        return separation.separation_margin(points, labels) > separation.LEAST_MARGIN
+        return separability.separation_margin(points, labels) > separability.LEAST_MARGIN
 
     for seed in range(3):
         regular = nx.random_regular_graph(4, 40, seed=seed)

@@ -92,3 +92,5 @@ def test_collisions_of_a_sum_are_found_with_their_distance_and_a_soft_injective_
         assert distance >= 0.099
     assert [c.distance for c in found] == sorted((c.distance for c in found), reverse=True)
     assert not find_collisions(moments, generator=np.random.default_rng(0), **search)
+    with pytest.raises(ExperimentError, match="from 1 to -1"):
+        find_collisions(sums, generator=np.random.default_rng(0), low=1.0, high=-1.0, **search)

@@ -3,7 +3,7 @@ import itertools
 import jax
 import numpy as np
 
-from experiments.graphs.sir_gcn import networks, tasks
+from experiments.graphs.sir_gcn import networks, study, tasks
 from experiments.graphs.sir_gcn.layers import SIRConv
 from experiments.kits.graph.convert import assembled
 from experiments.kits.initialisation import FLAX, initial_by_numpy
@@ -73,3 +73,16 @@ def test_picking_messages_from_tables_is_message_passing_over_the_graphs():
         np.testing.assert_allclose(
             counted, (passed @ params["count"]["kernel"]).sum(), rtol=1e-5, atol=1e-6
         )
+
+
+def test_the_gin_that_learns_epsilon_has_parameters_that_count_exactly():
+    generator = np.random.default_rng(0)
+    graph, target = tasks.coloured_graph(generator, 3, 9)
+    received = np.zeros_like(graph.nodes)
+    np.add.at(received, graph.receivers, graph.nodes[graph.senders])
+    params = study._gin_that_counts(generator, 3, 5, 9, noise=0.0)
+    network = networks.EdgeCountNetwork("gin-epsilon", 5)
+    ends = (graph.nodes[None], received[None])
+    assert network.apply({"params": params}, *ends)[0] == target
+    without = {**params, "epsilon": np.zeros((1, 1, 1))}
+    assert network.apply({"params": without}, *ends)[0] != target

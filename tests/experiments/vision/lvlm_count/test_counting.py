@@ -61,13 +61,6 @@ def test_what_does_not_fit_and_unknown_colours_are_refused():
         draw_scene({"pink": 1}, generator=np.random.default_rng(0))
 
 
-def test_overlapping_objects_keep_their_masks():
-    generator = np.random.default_rng(3)
-    scene = draw_scene({"red": 45}, generator=generator, gap=None, radii=(12, 16))
-    assert scene.masks.sum() > (scene.objects > 0).sum()
-    assert np.array_equal(scene.masks.any(0), scene.objects > 0)
-
-
 def test_the_whole_method_with_a_perfect_counter_is_exact():
     scene = draw_scene({"red": 30, "blue": 10}, generator=np.random.default_rng(2))
     found = counting.count_by_dividing(scene.image, "red discs", Truth())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from experiments.vision.lvlm_count import endpoint, server
+from experiments.vision.lvlm_count import endpoint, server, transport
 from experiments.vision.lvlm_count.endpoint import Endpoint
 from experiments.vision.lvlm_count.transport import EndpointError
 
@@ -103,8 +103,16 @@ def test_a_served_function_is_asked_for_the_exact_pixels_and_the_target():
     ((picture, target),) = seen
     assert np.array_equal(picture, PICTURE)
     assert target == "red discs"
-    with pytest.raises(ValueError, match="not a question"):
-        server.asked_for({"messages": [{"content": [{"text": "Why?"}, {}]}]})
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"messages": [{"content": [{"text": "Why?"}, {}]}]}', b'{"messages": [1]}']
+)
+def test_a_served_function_is_asked_nothing_else(body):
+    with server.served(lambda picture, target: 7) as address:
+        answer = transport.post(f"{address}/chat/completions", body, {}, timeout=5)
+    assert answer.status == 400
+    assert b"no question of how many" in answer.content
 
 
 def test_no_server_and_no_address_are_named():
