@@ -36,6 +36,7 @@ ARMS: Mapping[str, tuple[str, bool]] = {
     "copy": ("copy", True),
     "mean": ("mean", True),
     "shuffled": ("shuffled", True),
+    "copy_alone": ("copy", False),
 }
 """By arm: which X' a network reads, and whether its passes are made consistent.
 
@@ -134,9 +135,13 @@ class Attribution:
         return np.asarray(right[:, self.test].mean(1))
 
     def __str__(self) -> str:
-        ours = self.accuracies.get("augmented", float("nan"))
-        rows = [f"{arm:16}{it:8.3f}{ours - it:+10.3f}" for arm, it in self.accuracies.items()]
-        return "\n".join([f"{'arm':16}{'test':>8}{'augmented':>10}", *rows])
+        ours, head = self.accuracies.get("augmented"), f"{'arm':16}{'test':>8}"
+        rows = [f"{arm:16}{found:8.3f}" for arm, found in self.accuracies.items()]
+        if ours is not None:
+            gains = [f"{ours - found:+15.3f}" for found in self.accuracies.values()]
+            rows = [row + gain for row, gain in zip(rows, gains, strict=True)]
+            head += f"{'augmented less':>15}"
+        return "\n".join([head, *rows])
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -187,8 +192,8 @@ def attribute(
     Raises:
         ExperimentError: an unknown arm or backbone, or one that `others` names again.
 
-    Source: arms `plain`, `augmented_alone` and `augmented` are rows of table 5 of Liu et al.,
-        arXiv:2109.03856; that lacks `consistency`, and has `copy` without consistency.
+    Source: arms `plain`, `copy_alone`, `augmented_alone` and `augmented` are the rows of table 5 of
+        Liu et al., arXiv:2109.03856.
     """
     others = others or {}
     for name, known in [(backbone, BACKBONES), *((arm, ARMS) for arm in arms)]:

@@ -103,7 +103,8 @@ def fit_generator(
         shuffled: gives every pair the condition of another one, which takes the method's idea out.
 
     Raises:
-        ExperimentError: the graph has no edges but self-loops.
+        ExperimentError: the graph has no edges but self-loops, or features that are no words where
+            the network decodes chances of words.
     """
     senders, receivers = np.asarray(graph.senders), np.asarray(graph.receivers)
     pairs = np.stack([senders, receivers], 1)[senders != receivers]
@@ -117,6 +118,11 @@ def fit_generator(
     ]
     batches = pairs[np.concatenate(order)].reshape(-1, batch, 2)
     x = np.asarray(graph.nodes)
+    if network.scale is None and not (x.min() >= 0 and x.max() <= 1):
+        raise ExperimentError(
+            f"words are there or not, 1 or 0, and features are from {x.min():g} to {x.max():g}: scale "
+            "them into that, or give the generator a `scale`"
+        )
     one = np.zeros((1, network.features), np.float32)
     variables = initial_by_numpy(
         network, generator, one, one, np.zeros((1, network.latent), np.float32), rules=TORCH

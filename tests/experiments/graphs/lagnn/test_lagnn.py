@@ -162,6 +162,8 @@ def test_what_cannot_be_attributed_is_refused():
             attribute(KARATE, labels, split, generator=GENERATOR, **given)
     with pytest.raises(ExperimentError, match="edges"):
         fit_generator(VAE, from_edges(np.zeros((0, 2), int), X), generator=GENERATOR)
+    with pytest.raises(ExperimentError, match="from 0 to 3"):
+        fit_generator(VAE, KARATE._replace(nodes=3 * X), generator=GENERATOR)
 
 
 @pytest.mark.slow
@@ -170,10 +172,10 @@ def test_every_backbone_has_a_table_with_all_arms_and_a_users_own(backbone):
     labels = np.arange(34) % 2
     split = per_class(labels, GENERATOR, train=3, validation=10)
     found = attribute(
-        KARATE, labels, split, generator=GENERATOR, backbone=backbone, others={"ones": X + 1},
+        KARATE, labels, split, generator=GENERATOR, backbone=backbone, others={"others": 1 - X},
         vae=VAE, epochs=1, steps=3,
     )  # fmt: skip
-    assert set(found.accuracies) == {*ARMS, "ones"}
+    assert set(found.accuracies) == {*ARMS, "others"}
     assert all(0 <= accuracy <= 1 for accuracy in found.accuracies.values())
     assert len(str(found).splitlines()) == len(ARMS) + 2
     # X' that are fixed make every evaluation the same; drawn ones are drawn anew.
