@@ -1,13 +1,12 @@
-"""What many hops do to a graph's features: where they end, how fast, and how alike rows become."""
+"""What many hops do to a graph's features: where they end, how fast, and how alike rows become.
+
+SciPy is imported where it is used: who wants the network alone need not wait for it.
+"""
 
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import LinearOperator, eigsh
-from scipy.spatial.distance import cdist
 
 from experiments.kits.graph.operators import normalised, to_scipy
 from experiments.kits.graph.segments import GraphsTuple
@@ -26,6 +25,8 @@ def smoothness(x: Float[np.ndarray, "n C"]) -> float:
 
     Source: Liu, Gao and Ji, arXiv:2007.09296, equations 2 to 4.
     """
+    from scipy.spatial.distance import cdist
+
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
     rows = np.asarray(x, np.float64)[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
     if len(rows) < 2:
@@ -52,6 +53,9 @@ def stationary_limit(
 
     Source: Liu, Gao and Ji, arXiv:2007.09296, theorems 3.1 and 3.2.
     """
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
     matrix = to_scipy(normalised(graph, how="none"))
     if abs(matrix - matrix.T).max() > 0:
         raise ExperimentError(
@@ -75,6 +79,8 @@ def second_eigenvalue(graph: GraphsTuple, *, seed: int = 0) -> float:
         graph: as for `stationary_limit`.
         seed: of the vector that the Lanczos iteration begins with.
     """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
     operator = to_scipy(normalised(graph))
     n = operator.shape[0]
     if n < 8:

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.linen.dtypes import promote_dtype
-from jax.experimental.sparse import BCSR
 from jaxtyping import Array, Float, Int
 
 
@@ -76,6 +75,8 @@ def times(features: Features, kernel: Float[Array, "F h"]) -> Float[Array, "n h"
 
 @jax.custom_vjp
 def _product(features: SparseFeatures, kernel: Array) -> Array:
+    from jax.experimental.sparse import BCSR  # which takes SciPy along
+
     rows = (features.values, features.columns, features.row_starts)
     found: Array = BCSR(rows, shape=features.shape) @ kernel
     return found
@@ -86,6 +87,8 @@ def _forward(features: SparseFeatures, kernel: Array) -> tuple[Array, Any]:
 
 
 def _backward(kept: tuple[SparseFeatures, Array], above: Array) -> tuple[SparseFeatures, Array]:
+    from jax.experimental.sparse import BCSR
+
     features, kernel = kept
     order = features.by_column
     columns = (features.values[order], features.rows[order], features.column_starts)
