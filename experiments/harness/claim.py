@@ -11,7 +11,7 @@ from typing import Any, NotRequired, TypedDict, Unpack
 
 import numpy as np
 
-from experiments.harness import statistics
+from experiments.harness import plots, statistics
 from experiments.harness.about import Provenance
 from experiments.harness.selectors import ManyOf, Of, many_of, value_of, values_of
 from experiments.harness.statistics import Estimate
@@ -19,6 +19,7 @@ from experiments.harness.study import Records
 from ntkexec.check import Check, Measurement
 from ntkexec.errors import ExperimentError
 
+Names = tuple[str, str]
 EXACT = 1e-12
 """What rounding in float64 may make of no deviation, relative to what is compared."""
 
@@ -171,7 +172,7 @@ def at_least(
 
 def beats(
     name: str, claim: str, treated: Of, control: Of, *, by: float = 0.0, resolution: float = 0.0,
-    **words: Unpack[Words],
+    names: Names | None = None, **words: Unpack[Words],
 ) -> Claim:  # fmt: skip
     """A method that is better than its rival: paired differences, Student's 95 % interval.
 
@@ -182,6 +183,7 @@ def beats(
         treated, control: the method's number and its rival's under the same seed; more is better.
         by: how much better at least, not below 0.
         resolution: the smallest difference that one seed can show; see `statistics.mean`.
+        names: of the two on the plot; by default what the paths say.
         words: source, how and the others of `Words`.
 
     Raises:
@@ -189,31 +191,32 @@ def beats(
     """
     if by < 0:
         raise ExperimentError(f"{name}: {by:g} better is worse; use no_worse(margin={-by:g})")
-    measure = _paired(treated, control, resolution, _as_it_is)
+    measure = _paired(treated, control, resolution, _as_it_is, names)
     twin = _paired(control, control, resolution, _as_it_is)
     bound_from = "the claim is a sign" if by == 0 else "stated by the claim"
-    made = _made(name, claim, by, measure, twin, bound_from, words)
+    made = _made(name, claim, by, measure, twin, bound_from, _drawn(words))
     return dataclasses.replace(made, relation="at least")
 
 
 def no_worse(
     name: str, claim: str, treated: Of, control: Of, *, margin: float, resolution: float = 0.0,
-    **words: Unpack[Words],
+    names: Names | None = None, **words: Unpack[Words],
 ) -> Claim:  # fmt: skip
     """A method that loses at most a margin to its rival; paired as in `beats`.
 
     The twin is the rival made worse by twice the margin.
     """
     _check_margin(name, margin)
-    measure = _paired(treated, control, resolution, _as_it_is)
+    measure = _paired(treated, control, resolution, _as_it_is, names)
     twin = _paired(lambda r: value_of(r, control) - 2 * margin, control, resolution, _as_it_is)
-    made = _made(name, claim, -margin, measure, twin, "the margin, fixed before measuring", words)
+    bound_from = "the margin, fixed before measuring"
+    made = _made(name, claim, -margin, measure, twin, bound_from, _drawn(words))
     return dataclasses.replace(made, relation="at least")
 
 
 def equivalent(
     name: str, claim: str, one: Of, other: Of, *, within: float, resolution: float = 0.0,
-    **words: Unpack[Words],
+    names: Names | None = None, **words: Unpack[Words],
 ) -> Claim:  # fmt: skip
     """Two methods that are as good as each other: two one-sided bounds on the paired difference.
 
@@ -225,12 +228,14 @@ def equivalent(
         one, other: the two numbers under the same seed.
         within: the margin on both sides.
         resolution: the smallest difference that one seed can show; see `statistics.mean`.
+        names: of the two on the plot; by default what the paths say.
         words: source, how and the others of `Words`.
     """
     _check_margin(name, within)
-    measure = _paired(one, other, resolution, _magnitude)
+    measure = _paired(one, other, resolution, _magnitude, names)
     twin = _paired(lambda r: value_of(r, other) + 3 * within, other, resolution, _magnitude)
-    return _made(name, claim, within, measure, twin, "the margin, fixed before measuring", words)
+    bound_from = "the margin, fixed before measuring"
+    return _made(name, claim, within, measure, twin, bound_from, _drawn(words))
 
 
 def reported(
@@ -287,13 +292,24 @@ def _made(
     return Claim(name=name, claim=claim, bound=bound, measure=measure, broken=broken, **given)
 
 
+def _drawn(words: Words) -> Words:
+    """With a plot of both arms, unless another was given."""
+    return words if "plot" in words else {**words, "plot": plots.arms("measured")}
+
+
 def _paired(
-    one: Of, other: Of, resolution: float, turned: Callable[[Estimate], Estimate]
+    one: Of,
+    other: Of,
+    resolution: float,
+    turned: Callable[[Estimate], Estimate],
+    names: Names | None = None,
 ) -> Callable[[Records], Measurement]:
+    first, second = names or (_label(one, "the method"), _label(other, "its rival"))
+
     def measure(records: Records) -> Measurement:
         ones, others = values_of(records, one), values_of(records, other)
         found = turned(statistics.difference(ones, others, resolution=resolution))
-        columns = {_label(one, "the method"): ones, _label(other, "its rival"): others}
+        columns = {first: ones, second: others}
         arms = statistics.arms(columns, resolution=resolution)
         return found.measurement(arms=arms, paired=True)
 

@@ -35,6 +35,7 @@ CLAIMS = (
         "With 64 hops test accuracy is 0.4 above a GCN of 16 layers and SGC of 64 hops, the better of them",
         "depth.dagnn_deep",
         lambda record: max(record["depth"]["gcn_deep"], record["depth"]["sgc_deep"]),
+        names=("DAGNN", "GCN or SGC"),
         by=0.4,
         source="sections 3 and 5.5",
         how=DRAWN,

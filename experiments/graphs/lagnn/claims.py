@@ -89,6 +89,7 @@ CLAIMS: tuple[Claim, ...] = (
         "and of the same network with X' = X",
         "drawn.accuracy.augmented",
         _without_generator,
+        names=("augmented", "without a generator"),
         source=f"{PAPER}, section 4.4: mainly due to local augmentation; table 5 lacks both arms",
         how=DRAWN,
         provenance="ours",

@@ -87,6 +87,7 @@ CLAIMS: tuple[Claim, ...] = (
         "On a heterophilous graph eight layers of a bundle are better than two or eight layers of GCN",
         "depth.deep.sheaf",
         lambda record: max(record["depth"]["shallow"]["gcn"], record["depth"]["deep"]["gcn"]),
+        names=("bundle", "GCN"),
         resolution=_ONE_NODE,
         source="Sections 3 and 5",
         how="test accuracy on drawn graphs of homophily 0.1; the better of the two GCNs of each seed, "
@@ -109,6 +110,7 @@ CLAIMS: tuple[Claim, ...] = (
         "which does not see edges",
         "depth.shallow.sheaf",
         lambda record: max(record["depth"]["shallow"][name] for name in ("identity", "mlp")),
+        names=("bundle", "constant sheaf or MLP"),
         resolution=_ONE_NODE,
         source="Section 5",
         how="as for depth, against the better of the two",

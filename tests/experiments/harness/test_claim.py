@@ -100,6 +100,11 @@ def test_what_beats_is_better_by_the_interval_of_paired_differences():
     interval = stats.t.interval(0.95, 3, np.mean(differences), stats.sem(differences))
     np.testing.assert_allclose(found.interval, interval, rtol=1e-9)
     assert set(found.details["arms"]) == {"a", "b"}
+    named = beats("b", "a beats b", lambda r: r["s"]["a"], "s.b", names=("one", "other"), **WORDS)
+    found = runner.judge(named, BETTER).measurement
+    assert set(found.details["arms"]) == {"one", "other"}
+    assert named.plot is not None
+    assert len(named.plot(found).axes[0].get_yticklabels()) == 2
     with pytest.raises(ExperimentError, match="no_worse"):
         beats("b", "a beats b", "s.a", "s.b", by=-0.1, **WORDS)
 
