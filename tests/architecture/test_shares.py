@@ -7,12 +7,15 @@ import sys
 import textwrap
 
 import pytest
-from support.shares import SHARES, TESTS, calibrate, complaints
+from support.shares import OF_A_PORT, SHARES, TESTS, calibrate, complaints, share_of
+
+from experiments.harness import registry
 
 
 def test_every_folder_with_tests_has_a_share_and_every_share_a_folder():
     folders = {path.parent.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")}
-    assert folders == SHARES.keys()
+    assert {folder for folder in folders if share_of(folder, SHARES) is None} == set()
+    assert SHARES.keys() <= folders
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,8 @@ def test_every_folder_with_tests_has_a_share_and_every_share_a_folder():
         ({"a": 19.0, "b": 41.0}, 2, ["b took 41.0 s of processor time, and its share is 40.0 s"]),
         ({"c": 1.0}, 1, ['c has no share .* add "c": 10 to SHARES']),
         ({"c": 36.0}, 1.5, ['c has no share .* add "c": 48 to SHARES']),
+        ({"experiments/graphs/new": 9.0}, 1, []),
+        ({"experiments/graphs/new": 11.0}, 1, ["experiments/graphs/new took .* is 10.0 s"]),
     ],
 )
 def test_what_exceeds_its_share_of_this_machine_is_named_with_what_to_do(taken, slowness, said):
@@ -30,6 +35,12 @@ def test_what_exceeds_its_share_of_this_machine_is_named_with_what_to_do(taken, 
     assert len(found) == len(said)
     for line, start in zip(found, said):
         assert re.match(start, line)
+
+
+def test_every_port_has_a_share_without_a_line_of_its_own():
+    for about in registry.abouts():
+        assert share_of(f"experiments/{about.area}/{about.folder.name}", {}) == OF_A_PORT
+    assert share_of("experiments/kits/new", {}) is None
 
 
 def test_the_calibration_takes_a_moment():
