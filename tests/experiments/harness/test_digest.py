@@ -46,6 +46,8 @@ def package(tmp_path, monkeypatch):
     for name, code in {"study": STUDY, "model": MODEL, "tools": TOOLS}.items():
         (root / f"{name}.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
+    # Of a file that changes within a second and keeps its length, Python would load the old code.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield root
     for name in [name for name in sys.modules if name.split(".")[0] == "somepackage"]:
         sys.modules.pop(name)
