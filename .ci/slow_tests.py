@@ -162,9 +162,9 @@ def main() -> int:
     options = parser.parse_args()
     base = options.base or base_commit()
     every = all_slow()
-    changed = [] if options.all or not base else changed_since(base)
-    chosen = touched(changed) if changed else every
-    ports = touched_ports(reached(changed)) if changed else []
+    changed = None if options.all or not base else changed_since(base)
+    chosen = every if changed is None else touched(changed)
+    ports = [] if changed is None else touched_ports(reached(changed))
     why = "all" if chosen == every else f"touched since {base[:10]}"
     print(f"slow tests: {len(chosen)} of {len(every)} files ({why})", flush=True)
     if options.list:

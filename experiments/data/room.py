@@ -82,7 +82,10 @@ def place_of(name: str, data: Path | str | None) -> Found:
     """As `find`, with the form in which the set lies there."""
     row = data_set(name)
     if data is None:
-        raise DataMissingError(f"{name}: name the folder of data sets by --data or {VARIABLE}")
+        raise DataMissingError(
+            f"needs the data set {name}: give the folder that holds it with --data or {VARIABLE}; "
+            "`ntkexec experiment data` says how to get it"
+        )
     root = Path(data)
     if not _there(root, folder=True):
         raise DataMissingError(f"{name}: there is no folder {shown(root)}; {how_to_get(row)}")

@@ -1,13 +1,12 @@
 """The ports that are there: every folder of an area that holds an about.toml."""
 
-import difflib
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import experiments
 from experiments.harness.about import FILE, About, read_about
-from ntkexec.errors import ExperimentError
+from ntkexec.errors import ExperimentError, did_you_mean
 
 if TYPE_CHECKING:
     from experiments.harness.experiment import Experiment
@@ -40,9 +39,8 @@ def about_of(slug: str) -> About:
     """
     known = folders()
     if slug not in known:
-        near = difflib.get_close_matches(slug, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        raise ExperimentError(f"no experiment {slug!r}; {hint}")
+        hint = did_you_mean(slug, known) or f"; there are {', '.join(known)}"
+        raise ExperimentError(f"no experiment {slug!r}{hint}")
     return read_about(known[slug])
 
 

@@ -22,7 +22,6 @@ from ntkexec.errors import ExperimentError
 
 Config = TypeVar("Config")
 Result = Mapping[str, Any]
-DATA_VARIABLE = "NTKEXEC_DATA"
 
 
 class NotMeasured(Exception):
@@ -81,9 +80,8 @@ class Trial:
             NotMeasured: if the user gave no data, or has not this set. Nothing stands in for it.
             ExperimentError: if it is there and damaged.
         """
-        folder = self._folder(name)
         try:
-            return room.load(name, folder)
+            return room.load(name, self.data)
         except room.DataMissingError as reason:
             raise NotMeasured(str(reason)) from None
 
@@ -94,17 +92,9 @@ class Trial:
             NotMeasured: as for `load`.
         """
         try:
-            return room.find(name, self._folder(name))
+            return room.find(name, self.data)
         except room.DataMissingError as reason:
             raise NotMeasured(str(reason)) from None
-
-    def _folder(self, name: str) -> Path:
-        if self.data is None:
-            raise NotMeasured(
-                f"needs the data set {name}: give the folder that holds it with --data or "
-                f"{DATA_VARIABLE}; `ntkexec experiment data` says how to get it"
-            )
-        return self.data
 
 
 def checked_result(found: Any, path: Path) -> Result:

@@ -7,7 +7,7 @@ import sys
 import types
 
 import pytest
-from support.ports import claim, port
+from support.ports import claim, port, row
 
 from experiments.data import room
 from experiments.harness import configuration, readme, registry
@@ -45,18 +45,12 @@ STUDIES = {"numbers": study, "data": roses}
 EXAMPLE = port(STUDIES, (SMALL, DATA), Config())
 
 
-def found_below(data, name):
-    if not (data / name).is_dir():
-        raise room.DataMissingError(f"no {name}")
-    return data / name
-
-
 @pytest.fixture
 def command(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "find", lambda slug: EXAMPLE)
     monkeypatch.setattr(registry, "slugs", lambda: ("example",))
     monkeypatch.setattr(registry, "abouts", lambda: (EXAMPLE.about,))
-    monkeypatch.setattr(room, "find", lambda name, data: found_below(data, name))
+    monkeypatch.setattr(room, "data_set", row)
     monkeypatch.delenv("NTKEXEC_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.data.sets import DataSet, Place
 from experiments.harness.about import About, Paper
 from experiments.harness.claim import Claim
 from experiments.harness.experiment import Experiment
@@ -38,3 +39,10 @@ def port(
         **{"configs": {"quick": config}, "tiny": config, "functions": functions, **studies}
     )
     return Experiment(about, made, claims)
+
+
+def row(name: str) -> DataSet:
+    """A set that no catalogue has: whatever lies under its name."""
+    return DataSet(
+        name, "made up", "things", (Place(name),), "https://example.org", "Somebody, 2020"
+    )

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from support.ports import claim, port
+from support.ports import claim, port, row
 
 from experiments.data import room
 from experiments.harness import configuration, registry, report, runner, statistics, stored
@@ -54,14 +54,7 @@ EXPERIMENT = port(
 
 @pytest.fixture(autouse=True)
 def room_of_flowers(monkeypatch):
-    """A set that no catalogue has."""
-
-    def find(name, data):
-        if not (data / name).is_dir():
-            raise room.DataMissingError(f"no {name} below {data}")
-        return data / name
-
-    monkeypatch.setattr(room, "find", find)
+    monkeypatch.setattr(room, "data_set", row)
 
 
 def run(config, num_seeds, **options):
@@ -158,7 +151,8 @@ def test_absent_data_is_not_measured_and_present_data_is(tmp_path):
     assert "needs the data set flowers" in found.outcomes[1].measurement.reason
     assert "--data or NTKEXEC_DATA" in found.outcomes[1].measurement.reason
     found = run(Config(), 1, out=out, data=tmp_path)
-    assert found.outcomes[1].measurement.reason == f"no flowers below {tmp_path}"
+    reason = found.outcomes[1].measurement.reason
+    assert reason.startswith(f"flowers is not there: below {tmp_path} there is no flowers; get it ")
     (tmp_path / "flowers").mkdir()
     (tmp_path / "flowers" / "rose").touch()
     # What was missing was not stored as missing.
