@@ -39,7 +39,7 @@ class TypedArrays:
 
     Args:
         nodes: (n, F) by type, dense or sparse; a type without features is not in it.
-        links: by any sortable name, such as a relation or a metapath.
+        links: by any sortable name, such as a relation or a metapath; programs see them sorted.
         sizes: type and number of nodes, of all types.
         target: the type with classes.
     """
@@ -112,15 +112,15 @@ def links_of(matrix: "sparse.csr_array", *, num_links: int = 0) -> Links:
     starts[-1], ends[-1] = num_links, num_links
     # The order by column has to go on where the last column's links end, which is where these are.
     by_column = np.concatenate([made.by_column, np.arange(number, num_links, dtype=np.int32)])
-    return dataclasses.replace(
-        made,
-        values=longer(made.values, 0),
-        rows=longer(made.rows, height - 1),
-        columns=longer(made.columns, width - 1),
-        row_starts=starts,
-        by_column=by_column,
-        column_starts=ends,
-    )  # type: ignore[arg-type] # NumPy until compiled
+    changed: Any = {  # NumPy until a program takes them
+        "values": longer(made.values, 0),
+        "rows": longer(made.rows, height - 1),
+        "columns": longer(made.columns, width - 1),
+        "row_starts": starts,
+        "by_column": by_column,
+        "column_starts": ends,
+    }
+    return dataclasses.replace(made, **changed)
 
 
 def arriving(links: Links, x: Float[Array, "s c"], weights: Any = None) -> Float[Array, "r c"]:

@@ -158,6 +158,31 @@ def reachable(
     return found
 
 
+def thinned(
+    matrix: "sparse.csr_array", most: int, generator: np.random.Generator
+) -> "sparse.csr_array":
+    """A matrix with at most so many entries a row, the others left out by chance.
+
+    Args:
+        matrix: any; a row with no more entries stays.
+        most: at least 1.
+        generator: draws which stay, all alike.
+
+    Raises:
+        ExperimentError: for fewer.
+    """
+    from scipy import sparse
+
+    if most < 1:
+        raise ExperimentError(f"at least one entry of a row stays, not {most}")
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((generator.random(matrix.nnz), rows))
+    place = np.arange(matrix.nnz) - matrix.indptr[rows]
+    kept = np.sort(order[place < most])
+    entries = (matrix.data[kept], (rows[kept], matrix.indices[kept]))
+    return sparse.csr_array(sparse.coo_array(entries, shape=matrix.shape))
+
+
 def check_path(path: Metapath, relations: Mapping[Relation, Any]) -> None:
     """Refuses what is no path of these relations.
 
