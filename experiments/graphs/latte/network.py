@@ -219,7 +219,8 @@ class LATTE(nn.Module):
             raise ExperimentError("a threshold needs a graph with wedges: path_graph(wedges=True)")
         needed = self._needed(graph)
         rows = TypeEncoder(self.hidden, needed[0], self.dropout, name="encoder")(arrays, train)
-        outputs, strong, losses = [], {}, []
+        outputs, losses = [], []
+        strong: dict[Metapath, Array] = {}
         for layer in range(1, self.layers + 1):
             links = graph.of_order(layer)
             if layer > 1 and self.threshold is not None:
@@ -239,7 +240,7 @@ class LATTE(nn.Module):
 
     def _needed(self, graph: PathGraph) -> list[tuple[str, ...]]:
         """Types whose rows are needed before the first layer and after each."""
-        found = [(graph.arrays.target,)]
+        found: list[tuple[str, ...]] = [(graph.arrays.target,)]
         for layer in range(self.layers, 0, -1):
             heads = set(found[0])
             if graph.wedges and layer < self.layers:

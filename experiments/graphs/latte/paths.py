@@ -68,7 +68,8 @@ class PathGraph:
             keep: (k,), whether each of its links stays.
         """
         links = self.arrays.links[path]
-        fewer = dataclasses.replace(links, values=np.where(keep, links.values, 0))
+        values: Any = np.where(keep, links.values, 0)  # NumPy until a program takes it
+        fewer = dataclasses.replace(links, values=values)
         links_by_path = {**self.arrays.links, path: fewer}
         return dataclasses.replace(
             self, arrays=dataclasses.replace(self.arrays, links=links_by_path)

@@ -26,7 +26,7 @@ from experiments.kits.typed.operators import (
     thinned,
 )
 
-RATE, DECAY = 5e-3, 1e-3
+RATE, REAL_RATE, DECAY = 5e-3, 1e-2, 1e-3
 # Of HeCo's paper, from the target outwards and back.
 GIVEN_PATHS = {
     "acm": ("p-a-p", "p-s-p"),
@@ -36,21 +36,22 @@ GIVEN_PATHS = {
 
 
 class PlantedResult(TypedDict):
-    """By carrier of the label, and with shuffled labels: accuracies, weights, effects of deleting."""
+    """By carrier of the label, and with shuffled labels: accuracy, weights, effects of deleting; arms."""
 
     a: dict[str, float]
     s: dict[str, float]
     shuffled: dict[str, float]
+    arms: dict[str, float]
 
 
 def planted(config: LatteConfig, trial: Trial) -> PlantedResult:
     """Whether two layers find the path that carries the label, name it, and depend on it.
 
-    For each carrier: `latte` and `uniform`, test accuracies with learned and equal weights of paths;
+    For each carrier: `found` and `uniform`, test accuracies with learned and equal weights of paths;
     `weight`, the planted path's mean weight in the second layer; `other`, the largest of another;
     `top` and `random`, how much lower the true class's logit is without a node's top path and without
-    another; `top_link` and `random_link`, the same of single links. For the first carrier also
-    `one_layer` and `gat`, the rivals.
+    another; `top_link` and `random_link`, the same of single links. `arms`: test accuracies of two
+    layers, of one, and of the GAT, means over several drawn graphs.
     """
     generator = trial.generator
     found: dict[str, dict[str, float]] = {}
@@ -63,7 +64,7 @@ def planted(config: LatteConfig, trial: Trial) -> PlantedResult:
         by_link = delete_links(model, fitted.variables, graph, data.labels, generator)
         test = data.splits[0].test
         found[carrier] = {
-            "latte": fitted.test,
+            "found": fitted.test,
             "uniform": _two_layers(config, data, graph, generator, uniform=1.0)[1].test,
             **_weights(model, fitted, graph, carrier),
             "top": float(by_path.top[test[by_path.nodes]].mean()),
@@ -72,14 +73,23 @@ def planted(config: LatteConfig, trial: Trial) -> PlantedResult:
             "random_link": float(by_link.other[test[by_link.nodes]].mean()),
         }
         if carrier == CARRIERS[0]:
-            single = LATTE(data.num_classes, config.hidden, layers=1)
-            short = path_graph(data, orders=1, shared_sizes=True)
-            found[carrier]["one_layer"] = _fitted(config, single, short, data, generator).test
-            found[carrier]["gat"] = _fitted(config, *_gat(config, data), data, generator).test
             labels = generator.permutation(data.labels)
             model, fitted = _two_layers(config, data, graph, generator, labels=labels)
-            shuffled = {"latte": fitted.test, **_weights(model, fitted, graph, carrier)}
-    return {"a": found["a"], "s": found["s"], "shuffled": shuffled}
+            shuffled = {"found": fitted.test, **_weights(model, fitted, graph, carrier)}
+    arms = _mean_of([_arms(config, generator) for _ in range(config.draws)])
+    return {"a": found["a"], "s": found["s"], "shuffled": shuffled, "arms": arms}
+
+
+def _arms(config: LatteConfig, generator: np.random.Generator) -> dict[str, float]:
+    data = planted_metapath(generator, targets=config.targets)
+    graph = path_graph(data, wedges=True, shared_sizes=True)
+    single = LATTE(data.num_classes, config.hidden, layers=1)
+    short = path_graph(data, orders=1, shared_sizes=True)
+    return {
+        "latte": _two_layers(config, data, graph, generator)[1].test,
+        "one_layer": _fitted(config, single, short, data, generator).test,
+        "gat": _fitted(config, *_gat(config, data), data, generator).test,
+    }
 
 
 def threshold(config: LatteConfig, trial: Trial) -> dict[str, float]:
@@ -102,14 +112,17 @@ def threshold(config: LatteConfig, trial: Trial) -> dict[str, float]:
 
 
 def proximity(config: LatteConfig, trial: Trial) -> dict[str, float]:
-    """Test accuracies with few labels, with the proximity loss and without."""
-    generator = trial.generator
-    data = planted_metapath(generator, targets=config.targets, train=config.few)
-    graph = path_graph(data, shared_sizes=True)
-    model = LATTE(data.num_classes, config.hidden, proximity=True)
-    with_loss = _fitted(config, model, graph, data, generator, objective=with_proximity)
-    wedged = path_graph(data, wedges=True, shared_sizes=True)
-    return {"with": with_loss.test, "without": _two_layers(config, data, wedged, generator)[1].test}
+    """Test accuracies with few labels, with the proximity loss and without, over several drawn graphs."""
+    generator, rows = trial.generator, []
+    for _ in range(config.draws):
+        data = planted_metapath(generator, targets=config.targets, train=config.few)
+        graph = path_graph(data, shared_sizes=True)
+        model = LATTE(data.num_classes, config.hidden, proximity=True)
+        with_loss = _fitted(config, model, graph, data, generator, objective=with_proximity)
+        wedged = path_graph(data, wedges=True, shared_sizes=True)
+        without = _two_layers(config, data, wedged, generator)[1]
+        rows.append({"with": with_loss.test, "without": without.test})
+    return _mean_of(rows)
 
 
 def real(config: LatteConfig, trial: Trial, *, name: str) -> dict[str, Any]:
@@ -138,7 +151,15 @@ def real(config: LatteConfig, trial: Trial, *, name: str) -> dict[str, Any]:
     for arm, (model, given) in arms.items():
         trial.report(f"{arm} on {name}", len(found), len(arms))
         fitted = _fitted(
-            config, model, given, data, generator, split=split, steps=config.real_steps, patience=20
+            config,
+            model,
+            given,
+            data,
+            generator,
+            split=split,
+            steps=config.real_steps,
+            rate=REAL_RATE,
+            patience=20,
         )
         guessed = fitted.logits.argmax(1)[split.test]
         found[arm] = {
@@ -175,6 +196,7 @@ def _fitted(
     labels: Any = None,
     split: Any = None,
     steps: int = 0,
+    rate: float = RATE,
     **given: Any,
 ) -> Fitted:
     return fit(
@@ -184,7 +206,7 @@ def _fitted(
         split or data.splits[0],
         generator=generator,
         steps=steps or config.steps,
-        learning_rate=RATE,
+        learning_rate=rate,
         weight_decay=DECAY,
         rules=XAVIER,
         **given,
@@ -200,17 +222,18 @@ def _gat(config: LatteConfig, data: TypedGraph) -> tuple[Any, Any]:
 
 def _given_paths(config: LatteConfig, data: TypedGraph, generator: np.random.Generator) -> Any:
     """Links of the paths that HAN is given."""
-    adjacency = operators(data, how="none")
-    paths = [
-        path
-        for hops in (2, 4)
-        for path in metapaths(adjacency, data.target, hops)
-        if path_name(path) in GIVEN_PATHS[data.name]
-    ]
-    joined = {
-        path: thinned(reachable(adjacency, path), config.neighbours, generator) for path in paths
-    }
+    adjacency, joined = operators(data, how="none"), {}
+    for path in (p for hops in (2, 4) for p in metapaths(adjacency, data.target, hops)):
+        if path_name(path) in GIVEN_PATHS[data.name]:
+            # From both ends to the middle: the other way round the middle of some is all but full.
+            half = len(path) // 2
+            ends = (reachable(adjacency, path[:half]), reachable(adjacency, path[half:]))
+            joined[path] = thinned((ends[0] @ ends[1]).astype(bool), config.neighbours, generator)
     return arrays_of(data, joined, unit_rows=True)
+
+
+def _mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
 def _mean_weights(model: LATTE, fitted: Fitted, graph: PathGraph) -> dict[str, float]:
@@ -232,7 +255,7 @@ STUDIES = Studies(
         "quick": LatteConfig(),
         "standard": LatteConfig(hidden=128, steps=250, real_steps=250, neighbours=64),
     },
-    tiny=LatteConfig(targets=200, hidden=8, steps=5, real_steps=2, neighbours=2),
+    tiny=LatteConfig(targets=200, hidden=8, steps=5, draws=1, real_steps=2, neighbours=2),
     functions={
         "identities": identities,
         "planted": planted,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.data.typed import Relation, TypedGraph
@@ -39,7 +40,7 @@ def identities(config: LatteConfig, trial: Trial) -> dict[str, Any]:
         shapes = initial_by_numpy(network, generator, paths, rules=XAVIER)
         variables = jax.tree.map(lambda leaf: generator.normal(size=leaf.shape), shapes)
         kept |= _attention_errors(network, variables, paths)
-        zero, one = np.zeros(50), np.ones(50)
+        zero, one = jnp.zeros(50), jnp.ones(50)
         kept["proximity"] = float(abs(proximity_loss(zero, one, zero) - np.log(2)))
         half = float(abs(proximity_loss(zero, one / 2, zero) - np.log(2)))
     # Without reverses, with paths counted by how often they join two nodes, with weights of a half.
