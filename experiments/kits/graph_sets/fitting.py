@@ -49,7 +49,7 @@ class Step(NamedTuple):
 
 
 Forward = Callable[..., Any]
-"""`forward(batch, key, **arguments)`: the model in training under this step's parameters."""
+"""`forward(batch, rng, **arguments)`: the model in training under this step's parameters."""
 Objective = Callable[[Forward, Step, Array], Scalar]
 """What is minimised; a function at the top of a module, since programs are told apart by it."""
 
@@ -249,12 +249,12 @@ def _fit(
     def loss(params: Any, state: Any, graphs: Array, key: Array) -> tuple[Scalar, Any]:
         states = [state]
 
-        def forward(batch: Batch, key: Array, **arguments: Any) -> Any:
+        def forward(batch: Batch, rng: Array, **arguments: Any) -> Any:
             found, changed = model.apply(
                 {"params": params, **states[-1]},
                 batch,
                 train=True,
-                rngs={"dropout": key},
+                rngs={"dropout": rng},
                 mutable=list(state),
                 **arguments,
             )
