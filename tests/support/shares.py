@@ -39,6 +39,7 @@ SHARES = {
     "experiments/harness": 30,
     "experiments/kits": 20,
     "experiments/kits/graph": 15,
+    "experiments/kits/graph_sets": 10,
     "experiments/kits/nodes": 10,
     "experiments/kits/typed": 10,
     "experiments/systems/op_fusion": 35,
