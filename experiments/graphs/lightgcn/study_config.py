@@ -32,11 +32,11 @@ class LightConfig:
     users: int = 400
     items: int = 500
     width: int = 32
-    epochs: int = 300
+    epochs: int = 200
     rate: float = 5e-3
     every: int = 50
-    real: int = 60
-    real_rate: float = 5e-3
+    real: int = 20
+    real_rate: float = 1e-2
     sampler: str = "per-interaction"
     timed: str = "gowalla"
     timed_steps: int = 2
