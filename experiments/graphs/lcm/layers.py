@@ -84,7 +84,9 @@ class RecurrentConv(_Conv):
 
     def folded(self, messages: Array, receivers: Array, num: int) -> Array:
         if self.longest is None:
-            raise ExperimentError("a recurrent layer takes `longest` steps: give the largest in-degree")
+            raise ExperimentError(
+                "a recurrent layer takes `longest` steps: give the largest in-degree"
+            )
         weights = GRUCell(self.width, name="cell")()
         return segment_sequential_fold(
             functools.partial(_gated, weights),

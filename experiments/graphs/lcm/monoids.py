@@ -149,6 +149,8 @@ class BinaryMonoid(nn.Module):
             self.neutral = _Neutral(self.width)
 
     def __call__(self, x: Float[Array, "*b d"], y: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
+        if self.is_initializing():
+            self.identity()  # so that its variables are made, too
         found: Array = getattr(self, f"_{self.kind}")(x, y)
         return found
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from experiments.graphs.lcm.layers import FixedConv, LCMConv, RecurrentConv
 from experiments.graphs.lcm.monoids import GRUCell, GRUWeights
-from experiments.kits.graph.features import Dropout
+from experiments.kits.graph.features import Dense, Dropout
 from experiments.kits.graph.segments import GraphsTuple
 
 
@@ -55,12 +55,12 @@ def bits_of(labels: Int[Array, " *b"], bits: int) -> Int[Array, "*b bits"]:
 
 
 class NodeNetwork(nn.Module):
-    """Two layers with dropout and ReLU; logits of all nodes.
+    """A dense layer, and one over neighbours, with dropout before both and ReLU between; logits.
 
     Args:
         classes: of the logits.
         aggregator: "lcm", "recurrent", or "fixed", which is a mean unless the weights say other.
-        width: of hidden layers and messages.
+        width: of the hidden layer and of messages.
         dropout: rate.
         longest: the largest in-degree, at least.
         sum_weight, mean_weight, max_weight: of "fixed".
@@ -78,15 +78,15 @@ class NodeNetwork(nn.Module):
     @nn.compact
     def __call__(self, graph: GraphsTuple, train: bool = False) -> Float[Array, "n c"]:
         x = Dropout(self.dropout)(graph.nodes, train=train)
-        x = jax.nn.relu(self._conv(self.width)(graph._replace(nodes=x)))
+        x = jax.nn.relu(Dense(self.width)(x))
         x = Dropout(self.dropout)(x, train=train)
-        found: Array = self._conv(self.classes)(graph._replace(nodes=x))
+        found: Array = self._conv()(graph._replace(nodes=x))
         return found
 
-    def _conv(self, features: int) -> nn.Module:
+    def _conv(self) -> nn.Module:
         if self.aggregator == "lcm":
-            return LCMConv(features, self.width, True, self.longest)
+            return LCMConv(self.classes, self.width, True, self.longest)
         if self.aggregator == "recurrent":
-            return RecurrentConv(features, self.width, True, self.longest)
+            return RecurrentConv(self.classes, self.width, True, self.longest)
         weights = (self.sum_weight, self.mean_weight, self.max_weight)
-        return FixedConv(features, self.width, True, self.longest, *weights)
+        return FixedConv(self.classes, self.width, True, self.longest, *weights)

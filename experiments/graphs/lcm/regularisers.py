@@ -51,13 +51,18 @@ def both_brackets(
 
 
 def both_orders(
-    operator: Operator, state: Float[Array, "*b d"], a: Float[Array, "*b d"], b: Float[Array, "*b d"]
+    operator: Operator,
+    state: Float[Array, "*b d"],
+    a: Float[Array, "*b d"],
+    b: Float[Array, "*b d"],
 ) -> tuple[Float[Array, "*b d"], Float[Array, "*b d"]]:
     """f(b, f(a, s)) and f(a, f(b, s))."""
     return operator(b, operator(a, state)), operator(a, operator(b, state))
 
 
-def identity_loss(operator: Operator, identity: Float[Array, " d"], x: Float[Array, "n d"]) -> Scalar:
+def identity_loss(
+    operator: Operator, identity: Float[Array, " d"], x: Float[Array, "n d"]
+) -> Scalar:
     """The mean square of x e - x, for a learned identity e."""
     return jnp.square(operator(x, jnp.broadcast_to(identity, x.shape)) - x).mean()
 

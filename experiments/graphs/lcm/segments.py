@@ -34,7 +34,7 @@ def segment_tree_fold(
             cannot be refused.
         is_sorted: the caller's word that `segments` do not fall.
     """
-    num_rows, segments = x.shape[0], jnp.asarray(segments)
+    x, segments, num_rows = jnp.asarray(x), jnp.asarray(segments), x.shape[0]
     neutral = jnp.zeros(x.shape[-1], x.dtype) if identity is None else identity.astype(x.dtype)
     found = jnp.broadcast_to(neutral, (num_segments, x.shape[-1]))
     if not num_rows:
@@ -81,7 +81,7 @@ def segment_sequential_fold(
             what is traced cannot be refused.
         begin: the state before the first row; zeros of the rows' width if not told.
     """
-    segments = jnp.asarray(segments)
+    x, segments = jnp.asarray(x), jnp.asarray(segments)
     state = jnp.zeros(x.shape[-1], x.dtype) if begin is None else begin.astype(x.dtype)
     state = jnp.broadcast_to(state, (num_segments, len(state)))
     if not x.shape[0]:

@@ -207,7 +207,7 @@ def second_of_neighbours(
 ) -> tuple[Int[Array, " n"], Bool[Array, " n"]]:
     """Of each node, the second-smallest label that is sent to it, and whether there are two."""
     order = jnp.lexsort((labels[senders], receivers))
-    arriving = labels[senders][order]
+    arriving = jnp.asarray(labels[senders])[order]
     names = jnp.arange(nodes)
     first = jnp.searchsorted(receivers[order], names, side="left")
     count = jnp.searchsorted(receivers[order], names, side="right") - first
@@ -285,14 +285,20 @@ def _sides(
 
 
 def _of_graph(
-    setup: Setup, weights: GRUWeights, rows: Array, receivers: Array, nodes: int, arm: Arm, key: Array
+    setup: Setup,
+    weights: GRUWeights,
+    rows: Array,
+    receivers: Array,
+    nodes: int,
+    arm: Arm,
+    key: Array,
 ) -> tuple[Array, Array]:
     """What arrives at nodes, folded, and the penalty on as many draws as there are nodes."""
     if setup.aggregator == "fixed":
         parts = [f(rows, receivers, nodes) for f in (segment_sum, segment_mean, segment_max)]
         shares = jnp.asarray(arm.shares)
         return (shares[:, None, None] * jnp.stack(parts)).sum(0), jnp.float32(0)
-    a, b, c = rows[jax.random.randint(key, (3, nodes), 0, rows.shape[0])]
+    a, b = rows[jax.random.randint(key, (2, nodes), 0, rows.shape[0])]
     if setup.aggregator == "lcm":
         operator = functools.partial(gru_monoid, weights)
         found = segment_tree_fold(
