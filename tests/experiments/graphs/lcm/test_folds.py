@@ -49,7 +49,7 @@ def learned(width=4, seed=0):
 def test_the_tree_pairs_neighbours_and_passes_an_odd_one_up_whatever_is_padded_where():
     generator = np.random.default_rng(0)
     with float64():
-        for n in (1, 2, 3, 5, 7, 13):
+        for n in (1, 2, 7):
             x = generator.normal(size=(n, 2))
             np.testing.assert_allclose(tree_fold(bracketed, x), by_hand(x), rtol=1e-12)
             # Each place of each of 5 paddings; what is padded is no number.
@@ -91,28 +91,36 @@ def test_min2_holds_the_two_smallest_values_of_every_multiset_in_every_fold():
     np.testing.assert_array_equal(sequential_fold(operator, lifted(values), begin=inf), expected)
 
 
-def test_segments_are_folded_as_trees_are_one_by_one_whatever_their_sizes_and_order():
-    generator = np.random.default_rng(1)
-    with float64():
-        for sizes in ([1, 0, 5, 2, 0], [7], [1, 1, 1], [0, 2, 2, 3]):
-            segments = np.repeat(np.arange(len(sizes)), sizes)
-            x, e = generator.normal(size=(len(segments), 3)), np.array([7.0, 8.0, 9.0])
-            order = generator.permutation(len(segments))
-            shuffled = x[order], segments[order]
-            tree = segment_tree_fold(bracketed, *shuffled, len(sizes), identity=jnp.asarray(e))
-            rows = [x[order][segments[order] == s] for s in range(len(sizes))]
-            expected = [tree_fold(bracketed, r, identity=jnp.asarray(e)) for r in rows]
-            np.testing.assert_allclose(tree, expected, rtol=1e-12)
-            same = segment_tree_fold(
-                bracketed, *shuffled, len(sizes), identity=jnp.asarray(e), longest=max(sizes)
-            )
-            np.testing.assert_array_equal(same, tree)
-            recurrent = segment_sequential_fold(
-                bracketed, *shuffled, len(sizes), longest=max(sizes) + 1
-            )
-            one_by_one = [sequential_fold(bracketed, r) for r in rows]
-            np.testing.assert_allclose(recurrent, one_by_one, rtol=1e-12)
-    x, segments = np.ones((3, 1), np.float32), np.array([0, 0, 1])
+@jax.jit
+def in_all_ways(x, segments, rows, mask, e):
+    """Segments as trees and one by one, and the same rows as sets of at most five."""
+    sizes, begin = len(rows), jnp.zeros(3)
+    return (
+        segment_tree_fold(bracketed, x, segments, sizes, identity=e),
+        segment_tree_fold(bracketed, x, segments, sizes, identity=e, longest=5),
+        tree_fold(bracketed, rows, mask, identity=e),
+        segment_sequential_fold(bracketed, x, segments, sizes, longest=6),
+        sequential_fold(bracketed, rows, mask, begin=begin),
+    )
+
+
+def test_segments_are_folded_as_sets_are_whatever_their_sizes_and_order():
+    generator, e = np.random.default_rng(1), np.array([7.0, 8.0, 9.0])
+    for sizes in ([1, 0, 5, 2, 0], [0, 2, 3, 0, 3], [4, 1, 1, 1, 1]):
+        order = generator.permutation(8)
+        x, segments = generator.normal(size=(8, 3)), np.repeat(np.arange(5), sizes)[order]
+        rows, mask = np.full((5, 5, 3), np.nan), np.arange(5)[None] < np.array(sizes)[:, None]
+        for segment in range(5):
+            rows[segment, : sizes[segment]] = x[segments == segment]
+        with float64():
+            tree, known, sets, recurrent, one_by_one = in_all_ways(x, segments, rows, mask, e)
+        np.testing.assert_allclose(tree, sets, rtol=1e-12)
+        np.testing.assert_allclose(known, sets, rtol=1e-12)
+        np.testing.assert_allclose(recurrent, one_by_one, rtol=1e-12)
+
+
+def test_a_segment_longer_than_was_promised_is_no_number():
+    x, segments = jnp.ones((3, 1)), np.array([0, 0, 1])
     for fold in (segment_tree_fold, segment_sequential_fold):
         found = fold(jnp.add, x, segments, 2, longest=1)
         np.testing.assert_array_equal(found[:, 0], [np.nan, 1])
@@ -160,7 +168,7 @@ def test_penalties_are_0_where_the_law_holds_and_their_formula_elsewhere():
         )
         # Subtraction is as little associative as it gets: (a - b) - c - (a - (b - c)) = -2 c.
         np.testing.assert_allclose(associativity_loss(jnp.subtract, a, b, c), 4 * (c**2).mean())
-    rows, real = jnp.arange(12.0).reshape(2, 6, 1), jnp.arange(6) < jnp.array([[2], [5]])
+    rows, real = jnp.arange(12.0).reshape(2, 6, 1), jnp.arange(6)[None] < jnp.array([[2], [5]])
     drawn = picked(jax.random.key(0), rows, real, 200)[..., 0]
     assert [sorted(set(each.tolist())) for each in drawn.T] == [[0, 1], [6, 7, 8, 9, 10]]
 
@@ -184,7 +192,7 @@ def test_a_report_tells_each_law_from_the_others():
 
 def test_random_brackets_have_no_spread_only_if_the_operator_is_associative():
     x = jnp.asarray(np.random.default_rng(5).normal(size=(3, 9, 4)), jnp.float32)
-    mask = jnp.arange(9) < jnp.array([[9], [2], [0]])
+    mask = jnp.arange(9)[None] < jnp.array([[9], [2], [0]])
     key, ones = jax.random.key(1), jnp.ones(4)
     mean, spread = ensemble_fold(jnp.add, x, mask, key=key, identity=ones)
     np.testing.assert_allclose(mean[0], x[0].sum(0), rtol=1e-5)
@@ -193,7 +201,7 @@ def test_random_brackets_have_no_spread_only_if_the_operator_is_associative():
     _, spread = ensemble_fold(learned(), x, mask, key=key)
     # Two rows have one bracket, up to commutativity.
     assert spread[0] > 1e-2
-    np.testing.assert_array_equal(spread[1:], 0)
+    assert spread[1:].max() < 1e-6
     with pytest.raises(ExperimentError, match="at least 2"):
         ensemble_fold(jnp.add, x, key=key, orders=1)
 
