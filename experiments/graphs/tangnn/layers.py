@@ -1,6 +1,6 @@
 """One layer: two steps of GraphSAGE beside attention over the selected nodes, joined at every node."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -59,6 +59,15 @@ def neighbour_mean(graph: Graphs, x: Float[Array, "*b n h"]) -> Float[Array, "*b
     return sums / jnp.where(total > 0, total, 1)
 
 
+def linear(
+    x: Features, features: int, name: str, *, use_bias: bool = True
+) -> Float[Array, "*b n h"]:
+    """A dense layer of the module in which this is called: for sparse features, or for many graphs."""
+    kind = Dense if isinstance(x, SparseFeatures) else nn.Dense
+    found: Array = kind(features, use_bias=use_bias, name=name)(x)
+    return found
+
+
 class SAGEStep(nn.Module):
     """Linear of a node plus linear of its neighbours' mean.
 
@@ -70,9 +79,8 @@ class SAGEStep(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features, graph: Graphs) -> Float[Array, "*b n h"]:
-        around = Dense(self.features, use_bias=False, name="around")(x)
-        own: Array = Dense(self.features, name="own")(x)
-        return own + neighbour_mean(graph, around)
+        around = linear(x, self.features, "around", use_bias=False)
+        return linear(x, self.features, "own") + neighbour_mean(graph, around)
 
 
 class Neighbourhood(nn.Module):
@@ -121,7 +129,7 @@ class AttentionBlock(nn.Module):
             raise ExperimentError(f"{self.heads} heads do not divide a width of {self.hidden}")
 
         def split(rows: Array, name: str) -> Array:
-            rows = Dense(self.hidden, name=name)(rows)
+            rows = linear(rows, self.hidden, name)
             return rows.reshape(*rows.shape[:-1], self.heads, -1)
 
         query, key = split(queries, "query"), split(keys, "key")
@@ -131,10 +139,10 @@ class AttentionBlock(nn.Module):
         shares = jax.nn.softmax(scores, -1) * there
         self.sow("intermediates", "attention", shares.mean(-3))
         mixed = jnp.einsum("...hqm,...mhd->...qhd", shares, split(keys, "value"))
-        mixed = Dense(self.hidden, name="out")(mixed.reshape(queries.shape))
+        mixed = linear(mixed.reshape(queries.shape), self.hidden, "out")
         rows = nn.LayerNorm(1e-5)(queries + mixed)
-        inner = nn.relu(Dense(4 * self.hidden, name="wide")(rows))
-        result: Array = nn.LayerNorm(1e-5)(rows + Dense(self.hidden, name="narrow")(inner))
+        inner = nn.relu(linear(rows, 4 * self.hidden, "wide"))
+        result: Array = nn.LayerNorm(1e-5)(rows + linear(inner, self.hidden, "narrow"))
         return result
 
 
@@ -201,14 +209,30 @@ class TANGNNLayer(nn.Module):
             rows = Selected(self.hidden, self.select, name="rows")(source, found)
             block = AttentionBlock(self.hidden, self.heads, name="attention")
             if self.per_node:
-                far = block(Dense(self.hidden, name="ask")(source), rows, found.chosen)
+                far = block(linear(source, self.hidden, "ask"), rows, found.chosen)
             else:
-                there = found.chosen[..., None]
-                far = (block(rows, rows, found.chosen) * there).sum(-2, keepdims=True)
-                far = far / jnp.maximum(there.sum(-2, keepdims=True), 1)
-        own = self.param("constant", nn.initializers.zeros, (self.hidden,), jnp.float32)
-        far = jnp.broadcast_to(self.attended * far + self.constant * own, near.shape)
-        return jnp.concatenate([near, far.astype(near.dtype)], -1)
+                far = mean_of(block(rows, rows, found.chosen), found)
+        return joined(self, near, far)
+
+
+def joined(module: Any, near: Array, far: Array) -> Float[Array, "*b n w"]:
+    """Both halves beside each other, in a module that says how much of the attended one is taken.
+
+    Args:
+        module: has `hidden`, `attended` and `constant`, and gets the vector that goes with the last.
+        near: (..., n, h).
+        far: (..., n, h) or (..., 1, h).
+    """
+    own = module.param("constant", nn.initializers.zeros, (module.hidden,), jnp.float32)
+    own = jnp.broadcast_to(own, far.shape)
+    far = jnp.broadcast_to(module.attended * far + module.constant * own, near.shape)
+    return jnp.concatenate([near, far.astype(near.dtype)], -1)
+
+
+def mean_of(rows: Float[Array, "*b m h"], found: Selection) -> Float[Array, "*b 1 h"]:
+    """The mean over the rows of selected nodes that there are."""
+    there = found.chosen[..., None]
+    return (rows * there).sum(-2, keepdims=True) / jnp.maximum(there.sum(-2, keepdims=True), 1)
 
 
 class Selected(nn.Module):
@@ -227,11 +251,11 @@ class Selected(nn.Module):
         dense: Array
         if isinstance(source, SparseFeatures):
             # The product first, which reads what is not zero; the same by linearity.
-            dense = Dense(self.hidden, use_bias=False, name="embed")(source)[found.indices]
+            dense = linear(source, self.hidden, "embed", use_bias=False)[found.indices]
         else:
             dense = jnp.take_along_axis(source, found.indices[..., None], -2)
             if self.select != "neighbourhood":
-                dense = Dense(self.hidden, use_bias=False, name="embed")(dense)
+                dense = linear(dense, self.hidden, "embed", use_bias=False)
         return dense * found.gates[..., None].astype(dense.dtype)
 
 

@@ -15,10 +15,13 @@ from experiments.graphs.tangnn.layers import (
     Neighbourhood,
     Selected,
     TANGNNLayer,
+    joined,
+    linear,
     mask_of,
+    mean_of,
 )
 from experiments.graphs.tangnn.selection import Mode, TopM, cosines
-from experiments.kits.graph.features import Dense, Features, SparseFeatures
+from experiments.kits.graph.features import Features, SparseFeatures
 from experiments.kits.initialisation import FLAX, Rule, zeros
 from ntkexec.errors import ExperimentError
 
@@ -42,7 +45,8 @@ class TANGNN(nn.Module):
 
     Args:
         outputs: classes, or targets of a regression.
-        hidden, m, mode, heads, dropout, per_node, neighbours, gated, attended, constant: as for `TANGNNLayer`.
+        hidden, m, mode, heads, dropout: as for `TANGNNLayer`.
+        per_node, neighbours, gated, attended, constant: likewise.
         layers: of two hops each.
         variant: `base` selects from each layer's inputs; `LC` gives the head all layers beside each other;
             `FLC` runs neighbourhood and attention once, of `layers` blocks, and joins them at the end;
@@ -106,9 +110,8 @@ class TANGNN(nn.Module):
             rows = _graph_mean(rows, graph)
         if self.variant != "TAI":
             width = self.hidden if self.variant == "FLC" else 2 * self.hidden
-            rows = nn.relu(Dense(width, name="head")(rows))
-        logits: Array = Dense(self.outputs, name="logits")(rows)
-        return logits
+            rows = nn.relu(linear(rows, width, "head"))
+        return linear(rows, self.outputs, "logits")
 
     def _rows(self, graph: Graphs, train: bool, ranks: Array | None) -> Array:
         if self.variant == "FLC":
@@ -116,7 +119,9 @@ class TANGNN(nn.Module):
         x, outputs = graph.nodes, []
         for layer in range(self.layers):
             if self.variant.startswith("public_tiled"):
-                tiled = TiledLayer(self.hidden, self.m, self.heads, self.dropout, name=f"layer_{layer}")
+                tiled = TiledLayer(
+                    self.hidden, self.m, self.heads, self.dropout, name=f"layer_{layer}"
+                )
                 x, attended = tiled(x, graph, train)
                 outputs.append(attended if self.variant == "public_tiled_LC" else x)
                 continue
@@ -128,8 +133,8 @@ class TANGNN(nn.Module):
             )  # fmt: skip
             x = made(x, graph, train, ranks=ranks)
             outputs.append(x)
-        joined = self.variant in ("LC", "public_tiled_LC")
-        return jnp.concatenate(outputs, -1) if joined else outputs[-1]
+        every = self.variant in ("LC", "public_tiled_LC")
+        return jnp.concatenate(outputs, -1) if every else outputs[-1]
 
     def _once(self, graph: Graphs, train: bool, ranks: Array | None) -> Array:
         """Both parts once: selection of the features led to the width linearly, several blocks."""
@@ -138,7 +143,7 @@ class TANGNN(nn.Module):
         near = Neighbourhood(self.hidden, self.dropout, last=False, name="near")(
             graph.nodes, graph, train
         )
-        source = Dense(self.hidden, name="embed")(graph.nodes)
+        source = linear(graph.nodes, self.hidden, "embed")
         top = TopM(self.m, self.mode, gated=self.gated, name="top")
         found = top(source, mask_of(graph), ranks=ranks, train=train)
         far = jnp.zeros_like(near)
@@ -147,12 +152,8 @@ class TANGNN(nn.Module):
             for block in range(self.layers):
                 made = AttentionBlock(self.hidden, self.heads, name=f"attention_{block}")
                 far = made(far, far, found.chosen)
-            there = found.chosen[..., None]
-            far = (far * there).sum(-2, keepdims=True)
-            far = far / jnp.maximum(there.sum(-2, keepdims=True), 1)
-        own = self.param("constant", nn.initializers.zeros, (self.hidden,), jnp.float32)
-        far = jnp.broadcast_to(self.attended * far + self.constant * own, near.shape)
-        return jnp.concatenate([near, far.astype(near.dtype)], -1)
+            far = mean_of(far, found)
+        return joined(self, near, far)
 
 
 class TiledLayer(nn.Module):
@@ -177,16 +178,18 @@ class TiledLayer(nn.Module):
     def __call__(self, x: Features, graph: Graphs, train: bool = False) -> tuple[Array, Array]:
         """What goes to the next layer, (..., n, 2h), and what attention gives, (..., n, h)."""
         if isinstance(x, SparseFeatures) or self.m < 1:
-            raise ExperimentError(f"public_tiled needs dense features and m of 1 or more, not {self.m}")
+            raise ExperimentError(
+                f"public_tiled needs dense features and m of 1 or more, not {self.m}"
+            )
         near = Neighbourhood(self.hidden, self.dropout, name="near")(x, graph, train)
         flat = cosines(x, jnp.ones(x.shape[-1])) if x.shape[-1] != self.hidden else None
         found = TopM(self.m, "random", name="top")(x, mask_of(graph), ranks=flat)
         rows = jnp.take_along_axis(x, found.indices[..., None], -2)
-        rows = nn.relu(Dense(2 * self.hidden, name="widen")(rows))
-        rows = nn.relu(Dense(self.hidden, name="narrow")(rows))
+        rows = nn.relu(linear(rows, 2 * self.hidden, "widen"))
+        rows = nn.relu(linear(rows, self.hidden, "narrow"))
         far = jnp.take(rows, jnp.arange(near.shape[-2]) % rows.shape[-2], axis=-2)
         both = jnp.concatenate([near, far], -1)
-        adjusted = Dense(self.hidden, name="adjust")(both)
+        adjusted = linear(both, self.hidden, "adjust")
         mask = mask_of(graph)
         there = jnp.ones(near.shape[:-1], bool) if mask is None else mask
         block = AttentionBlock(self.hidden, self.heads, name="attention")

@@ -45,7 +45,12 @@ def cosines(x: Features, a: Float[Array, " d"]) -> Float[Array, "*b n"]:
         squares = jnp.square(rectified).sum(-1)
     a = jnp.asarray(a)
     unit = a / jnp.sqrt(_positive(jnp.square(a).sum()))
-    found: Array = times(rectified, unit[:, None].astype(squares.dtype))[..., 0]
+    unit = unit.astype(squares.dtype)
+    found: Array
+    if isinstance(rectified, SparseFeatures):
+        found = times(rectified, unit[:, None])[:, 0]
+    else:
+        found = jnp.einsum("...d,d->...", rectified, unit)
     return found / jnp.sqrt(_positive(squares))
 
 

@@ -1,4 +1,4 @@
-"""How steady and how needed a selection is: turnover, coverage, the price of others, and how far it reaches."""
+"""How steady and how needed a selection is: turnover, coverage, the price of others, its reach."""
 
 import dataclasses
 from typing import Any

@@ -72,7 +72,9 @@ def links(config: TangnnConfig, trial: Trial) -> dict[str, Any]:
     model = TANGNN(2, m=20, readout="pair")
     for name, fields in {"tangnn": TOP_M, "sage": SAGE}.items():
         params, selected = _linked(model, drawn, trial, fields, config.link_steps)
-        logits = np.asarray(forward_of(model)(params, traced(fields), drawn.graph, pairs=drawn.test))
+        logits = np.asarray(
+            forward_of(model)(params, traced(fields), drawn.graph, pairs=drawn.test)
+        )
         found[name] = float(roc_auc_score(drawn.test_labels, logits[:, 1] - logits[:, 0]))
         if name == "tangnn":
             report = selection_report(selected, drawn.graph, data.labels)
@@ -121,7 +123,14 @@ def _linked(
 
     state = (params, optimiser.init(params))
     (params, inner), _ = train(
-        step, state, steps, data=data, chunk=chunk, between=watched, report=trial.report, what="links"
+        step,
+        state,
+        steps,
+        data=data,
+        chunk=chunk,
+        between=watched,
+        report=trial.report,
+        what="links",
     )
     watched((params, inner), steps)
     return best[0][1], np.stack(selected)

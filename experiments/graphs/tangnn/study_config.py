@@ -49,7 +49,11 @@ class TangnnConfig:
         }
         nodes = len(self.cost_nodes) > 1 and min(self.cost_nodes) > 32
         require(self, **positive | {"cost_nodes": nodes})
-        require(self, beacon_nodes=self.beacon_nodes > self.beacon_m, link_nodes=self.link_nodes >= 100)
-        require(self, beacon_graphs=self.beacon_graphs >= 10, citation_graphs=self.citation_graphs >= 10)
+        require(
+            self, beacon_nodes=self.beacon_nodes > self.beacon_m, link_nodes=self.link_nodes >= 100
+        )
+        require(
+            self, beacon_graphs=self.beacon_graphs >= 10, citation_graphs=self.citation_graphs >= 10
+        )
         require(self, cora_variants=set(self.cora_variants) <= {"base", "LC", "FLC", "NAI", "TAI"})
         require(self, cycle_graphs=self.cycle_graphs >= 10)

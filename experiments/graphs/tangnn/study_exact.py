@@ -69,7 +69,9 @@ def special_cases(config: TangnnConfig, trial: Trial) -> Deviations:
         variables = _variables(layers[NODES], generator, x, graph)
         parts = variables["params"]
         found = {m: np.asarray(layer.apply(variables, x, graph)) for m, layer in layers.items()}
-        wanted = _attention(x @ parts["rows"]["embed"]["kernel"], parts["attention"], heads=2).mean(0)
+        wanted = _attention(x @ parts["rows"]["embed"]["kernel"], parts["attention"], heads=2).mean(
+            0
+        )
         kept["m = n is full attention"] = _apart(wanted, found[NODES][0, WIDTH:])
         broken["m = n is full attention"] = _apart(wanted, found[NODES - 1][0, WIDTH:])
         near = x
@@ -84,7 +86,9 @@ def special_cases(config: TangnnConfig, trial: Trial) -> Deviations:
         fixed = layers[NODES].clone(attended=0.0, constant=1.0)
         for part, rows in ((kept, x), (broken, generator.normal(size=x.shape))):
             attended = layers[NODES].apply(variables, rows, graph)
-            part["a bias in one graph"] = _apart(attended, fixed.apply({"params": constant}, rows, graph))
+            part["a bias in one graph"] = _apart(
+                attended, fixed.apply({"params": constant}, rows, graph)
+            )
         a = generator.normal(size=FEATURES)
         scores = np.asarray(cosines(x, a))
         kept["units"] = _apart(scores, cosines(3.7 * x, 0.013 * a))
@@ -231,4 +235,3 @@ def _costs(sizes: tuple[int, ...]) -> dict[str, Any]:
             if n in (sizes[0], sizes[-1]):
                 memory[name].append(cost(lowered.compile()).temporary_bytes)
     return {"nodes": list(sizes), "operations": operations, "memory": memory}
-

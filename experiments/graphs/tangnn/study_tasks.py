@@ -94,7 +94,7 @@ def _beacon_loss(model: nn.Module, variables: Any, batch: Any, key: Array) -> Ar
 
 
 def beacons(config: TangnnConfig, trial: Trial) -> dict[str, float]:
-    """Accuracy of nodes' labels, each of which needs the bit of one node in the graph, by what is selected."""
+    """Accuracy of nodes' labels, which need the bit of one node in the graph, by what is selected."""
     generator, n = trial.generator, config.beacon_nodes
     drawn = tasks.beacons(generator, config.beacon_graphs, nodes=n)
     test = tasks.beacons(generator, config.beacon_graphs // 10, nodes=n)
@@ -110,7 +110,9 @@ def beacons(config: TangnnConfig, trial: Trial) -> dict[str, float]:
     for name, (m, fields) in arms.items():
         model = TANGNN(2, m=m, dropout=0.0)
         # The first nodes are as good as any: graphs are drawn with nodes in no order.
-        ranks = -np.arange(n, dtype=np.float32) if name == "first" else np.full(n, np.nan, np.float32)
+        ranks = (
+            -np.arange(n, dtype=np.float32) if name == "first" else np.full(n, np.nan, np.float32)
+        )
         params = _fitted(
             model, _beacon_loss, (*drawn, np.tile(ranks, (len(drawn.labels), 1))),
             (jax.tree.map(lambda array: array[:1], drawn.graphs),), trial, fields,
@@ -140,13 +142,13 @@ def sentiment(config: TangnnConfig, trial: Trial) -> dict[str, dict[str, float]]
     generator = trial.generator
     drawn = tasks.citations(generator, config.citation_graphs)
     test = tasks.citations(generator, config.citation_graphs // 10)
-    model = TANGNN(3, m=8, dropout=0.0, readout="pair")
+    model = TANGNN(3, m=4, dropout=0.0, readout="pair")
     first = jax.tree.map(lambda array: array[:1], drawn)
     found = {}
     for name, fields in {"tangnn": TOP_M, "sage": SAGE}.items():
         params = _fitted(
             model, _pair_loss, tuple(drawn), (first.graphs,), trial, fields, pairs=first.pairs,
-            steps=config.citation_steps, batch=16, rate=0.01, what=f"sentiments, {name}",
+            steps=config.citation_steps, batch=16, rate=0.005, what=f"sentiments, {name}",
         )  # fmt: skip
         logits = forward_of(model)(params, traced(fields), test.graphs, pairs=test.pairs)
         told, labels = np.asarray(logits).argmax(-1).ravel(), test.labels.ravel()
@@ -162,16 +164,13 @@ def _regression_loss(model: nn.Module, variables: Any, batch: Any, key: Array) -
     return jnp.abs(model.apply(variables, graphs) - targets).mean()
 
 
-SIZE, CHANNELS = 45, 9
-"""Atoms of the largest molecule of micro-zinc, and the kinds of its atoms."""
-
-
 def molecules(config: TangnnConfig, trial: Trial) -> dict[str, float]:
     """Mean absolute errors of the penalised logP of real molecules."""
     data = trial.load("micro-zinc")
     kinds = np.unique(np.concatenate([graph.node_labels for graph in data.graphs]))
+    size = max(graph.num_nodes for graph in data.graphs)
     parts = [
-        tasks.of_size(np.equal.outer(graph.node_labels, kinds), graph.edges, SIZE)
+        tasks.of_size(np.equal.outer(graph.node_labels, kinds), graph.edges, size)
         for graph in data.graphs
     ]
     graphs = DenseGraphs(*map(np.stack, zip(*parts, strict=True)))  # type: ignore[arg-type]
@@ -181,14 +180,7 @@ def molecules(config: TangnnConfig, trial: Trial) -> dict[str, float]:
 
 def cycles(config: TangnnConfig, trial: Trial) -> dict[str, float]:
     """Mean absolute errors of the number of triangles and squares of random graphs."""
-    graphs, counts = tasks.counted_cycles(trial.generator, config.cycle_graphs, 20, CHANNELS)
-    wider = ((0, 0), (0, SIZE - 20), (0, SIZE - 20))
-    padded = DenseGraphs(
-        np.pad(graphs.nodes, (*wider[:2], (0, 0))),  # type: ignore[arg-type]
-        np.pad(graphs.adjacency, wider),  # type: ignore[arg-type]
-        np.pad(graphs.mask, wider[:2]),  # type: ignore[arg-type]
-    )
-    return _regression(config, trial, padded, counts)
+    return _regression(config, trial, *tasks.counted_cycles(trial.generator, config.cycle_graphs))
 
 
 def _regression(

@@ -58,8 +58,8 @@ class Citations(NamedTuple):
     """Graphs some of whose edges are asked for their sentiment.
 
     Args:
-        graphs: features are what a node holds, 1 or -1, whether it is a survey, whether it is of the community
-            that sets the mood, the mood (0 at others), a constant and three channels of noise.
+        graphs: features are what a node holds, 1 or -1, whether it is a survey, whether it is of the
+            community that sets the mood, the mood (0 at others), a constant and three channels of noise.
         pairs: (B, p, 2), edges from the citing node.
         labels: (B, p), 0 negative, 1 neutral, 2 positive.
     """
@@ -74,7 +74,7 @@ def citations(
     number: int,
     *,
     communities: int = 8,
-    size: int = 8,
+    size: int = 4,
     asked: int = 16,
     distance: int = 5,
 ) -> Citations:
@@ -95,7 +95,7 @@ def citations(
     community = np.arange(n) // size
     pairs_of = np.stack(np.triu_indices(n, 1), 1)
     apart = community[pairs_of[:, 1]] - community[pairs_of[:, 0]]
-    chances = np.select([apart == 0, apart == 1], [0.5, 0.06], 0.0)
+    chances = np.select([apart == 0, apart == 1], [0.7, 0.15], 0.0)
     adjacency = np.zeros((number, n, n), np.float32)
     pairs = np.zeros((number, asked, 2), np.int64)
     for graph in range(number):
@@ -159,20 +159,19 @@ def held_out_links(
 
 
 def counted_cycles(
-    generator: np.random.Generator, number: int, nodes: int, channels: int
+    generator: np.random.Generator, number: int, nodes: int = 20
 ) -> tuple[DenseGraphs, Float32[np.ndarray, "B 1"]]:
     """Random graphs of edge density 0.15, and how many triangles and squares they have together.
+
+    Features are 1 and the degree: to means over neighbours a constant alone says nothing.
 
     Args:
         generator: draws all of it.
         number, nodes: of graphs, and of each.
-        channels: of features: 1, the degree, and zeros. To means over neighbours a constant alone says
-            nothing.
     """
     upper = np.triu(generator.random((number, nodes, nodes)) < 0.15, 1)
     adjacency = (upper | upper.swapaxes(1, 2)).astype(np.float32)
-    x = np.zeros((number, nodes, channels), np.float32)
-    x[..., 0], x[..., 1] = 1, adjacency.sum(-1)
+    x = np.stack([np.ones((number, nodes), np.float32), adjacency.sum(-1)], -1)
     counts = short_cycles(adjacency).sum(-1, keepdims=True).astype(np.float32)
     return DenseGraphs(x, adjacency, np.ones((number, nodes), bool)), counts  # type: ignore[arg-type]
 
