@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from experiments.exports import lazy
 
 if TYPE_CHECKING:
-    from experiments.graphs.tangnn.layers import DenseGraphs as DenseGraphs
     from experiments.graphs.tangnn.layers import TANGNNLayer as TANGNNLayer
     from experiments.graphs.tangnn.network import TANGNN as TANGNN
     from experiments.graphs.tangnn.network import auxiliary_rules as auxiliary_rules
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__, __getattr__, __dir__ = lazy(
     __name__,
-    layers=("DenseGraphs", "TANGNNLayer"),
+    layers=("TANGNNLayer",),
     network=("TANGNN", "auxiliary_rules"),
     selection=("TopM", "looked_away"),
     stability=("far_attention", "replacement_cost", "selection_report"),

@@ -1,6 +1,6 @@
 """One layer: two steps of GraphSAGE beside attention over the selected nodes, joined at every node."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -12,31 +12,18 @@ from experiments.graphs.tangnn.selection import Mode, Selection, TopM
 from experiments.kits.graph import operators
 from experiments.kits.graph.features import Dense, Dropout, Features, SparseFeatures
 from experiments.kits.graph.segments import GraphsTuple
+from experiments.kits.graph_sets.batches import DenseBatch
 from ntkexec.errors import ExperimentError
 
 
-class DenseGraphs(NamedTuple):
-    """Graphs padded to one size, as matrices: for many small ones.
-
-    Args:
-        nodes: (B, n, F), zeros where there is no node.
-        adjacency: (B, n, n), entry (i, j) what node i receives from node j: ones, or weights.
-        mask: (B, n), nodes that there are.
-    """
-
-    nodes: Float[Array, "B n F"]
-    adjacency: Float[Array, "B n n"]
-    mask: Bool[Array, "B n"]
-
-
 Select = Literal["inputs", "neighbourhood"]
-Graphs = GraphsTuple | DenseGraphs
+Graphs = GraphsTuple | DenseBatch
 """One graph whose features may be sparse, or many small ones."""
 
 
 def sampled(graph: Graphs, most: int, key: Array) -> Graphs:
     """The graph with at most so many arriving edges at each node, drawn without replacement."""
-    if isinstance(graph, DenseGraphs):
+    if isinstance(graph, DenseBatch):
         there = jnp.asarray(graph.adjacency) > 0
         draws = jnp.where(there, jax.random.uniform(key, there.shape), 2.0)
         place = jnp.argsort(jnp.argsort(draws, -1), -1)
@@ -51,7 +38,7 @@ def sampled(graph: Graphs, most: int, key: Array) -> Graphs:
 def neighbour_mean(graph: Graphs, x: Float[Array, "*b n h"]) -> Float[Array, "*b n h"]:
     """Each node's mean over the nodes that send to it, by weight; zeros where none does."""
     ones = jnp.ones((*x.shape[:-1], 1), x.dtype)
-    if isinstance(graph, DenseGraphs):
+    if isinstance(graph, DenseBatch):
         adjacency = jnp.asarray(graph.adjacency, x.dtype)
         total, sums = adjacency @ ones, adjacency @ x
     else:
@@ -261,4 +248,4 @@ class Selected(nn.Module):
 
 def mask_of(graph: Graphs) -> Bool[Array, "B n"] | None:
     """Which nodes there are, where that is not all."""
-    return graph.mask if isinstance(graph, DenseGraphs) else None
+    return graph.mask if isinstance(graph, DenseBatch) else None

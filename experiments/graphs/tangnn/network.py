@@ -10,7 +10,6 @@ from jaxtyping import Array, Float, Int
 
 from experiments.graphs.tangnn.layers import (
     AttentionBlock,
-    DenseGraphs,
     Graphs,
     Neighbourhood,
     Selected,
@@ -22,6 +21,7 @@ from experiments.graphs.tangnn.layers import (
 )
 from experiments.graphs.tangnn.selection import Mode, TopM, cosines
 from experiments.kits.graph.features import Features, SparseFeatures
+from experiments.kits.graph_sets.batches import DenseBatch
 from experiments.kits.initialisation import FLAX, Rule, zeros
 from ntkexec.errors import ExperimentError
 
@@ -90,7 +90,7 @@ class TANGNN(nn.Module):
         """Logits.
 
         Args:
-            graph: one, or `DenseGraphs`; edges are weights, or ones.
+            graph: one, or `DenseBatch`; edges are weights, or ones.
             train: whether dropout is applied; needs `rngs={"dropout": key}`.
             ranks: select by these in every layer, as `TopM` says.
             pairs: of nodes, for the readout `pair`.
@@ -102,6 +102,11 @@ class TANGNN(nn.Module):
             )
         if (pairs is None) == (self.readout == "pair"):
             raise ExperimentError(f"pairs go with the readout 'pair', and this is {self.readout!r}")
+        if not isinstance(graph, DenseBatch) and graph.n_node.shape != (1,):
+            raise ExperimentError(
+                f"{graph.n_node.shape[0]} graphs in one GraphsTuple would be selected from as one; "
+                "give them as a DenseBatch"
+            )
         rows = self._rows(graph, train, ranks)
         if self.readout == "pair":
             ends = [jnp.take_along_axis(rows, pairs[..., end, None], -2) for end in (0, 1)]  # type: ignore[index]
@@ -197,7 +202,7 @@ class TiledLayer(nn.Module):
 
 
 def _graph_mean(rows: Array, graph: Graphs) -> Array:
-    if isinstance(graph, DenseGraphs):
+    if isinstance(graph, DenseBatch):
         there = jnp.asarray(graph.mask)[..., None]
         return (rows * there).sum(-2) / jnp.maximum(there.sum(-2), 1)
     return rows.mean(-2)

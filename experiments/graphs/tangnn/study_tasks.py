@@ -13,10 +13,11 @@ from jaxtyping import Array
 from sklearn.metrics import f1_score
 
 from experiments.graphs.tangnn import tasks
-from experiments.graphs.tangnn.layers import DenseGraphs
 from experiments.graphs.tangnn.network import TANGNN, auxiliary_rules
 from experiments.graphs.tangnn.study_config import TangnnConfig
 from experiments.harness.study import Trial
+from experiments.kits.graph_sets.batches import DenseBatch, dense_batch
+from experiments.kits.graph_sets.inputs import node_inputs
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.kits.training import train
 
@@ -167,13 +168,8 @@ def _regression_loss(model: nn.Module, variables: Any, batch: Any, key: Array) -
 def molecules(config: TangnnConfig, trial: Trial) -> dict[str, float]:
     """Mean absolute errors of the penalised logP of real molecules."""
     data = trial.load("micro-zinc")
-    kinds = np.unique(np.concatenate([graph.node_labels for graph in data.graphs]))
     size = max(graph.num_nodes for graph in data.graphs)
-    parts = [
-        tasks.of_size(np.equal.outer(graph.node_labels, kinds), graph.edges, size)
-        for graph in data.graphs
-    ]
-    graphs = DenseGraphs(*map(np.stack, zip(*parts, strict=True)))  # type: ignore[arg-type]
+    graphs = dense_batch(data.graphs, size, node_inputs(data))
     column = data.target_names.index("score")
     return _regression(config, trial, graphs, data.targets[:, [column]])
 
@@ -184,7 +180,7 @@ def cycles(config: TangnnConfig, trial: Trial) -> dict[str, float]:
 
 
 def _regression(
-    config: TangnnConfig, trial: Trial, graphs: DenseGraphs, targets: np.ndarray
+    config: TangnnConfig, trial: Trial, graphs: DenseBatch, targets: np.ndarray
 ) -> dict[str, float]:
     """Test errors at the lowest validation error, a tenth of the graphs each; both arms, and the median's."""
     order = np.random.default_rng(trial.seed).permutation(len(targets))
@@ -196,8 +192,8 @@ def _regression(
     steps = config.molecule_steps
     chunk = next(size for size in range(max(1, steps // 10), 0, -1) if steps % size == 0)
 
-    def take(rows: np.ndarray) -> DenseGraphs:
-        found: DenseGraphs = jax.tree.map(lambda array: array[rows], graphs)
+    def take(rows: np.ndarray) -> DenseBatch:
+        found: DenseBatch = jax.tree.map(lambda array: array[rows], graphs)
         return found
 
     held, found = take(asked), {}

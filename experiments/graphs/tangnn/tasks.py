@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 
+from experiments.data.graph_sets import Graph
 from experiments.data.nodes import NodeData
-from experiments.graphs.tangnn.layers import DenseGraphs
 from experiments.kits.graph.convert import from_edges
 from experiments.kits.graph.segments import GraphsTuple
+from experiments.kits.graph_sets.batches import DenseBatch, dense_batch
+from experiments.kits.graph_sets.counts import subgraph_counts
 
 BEACON_FLAG, CHANNELS, NOISE = 1, 8, 0.3
 """Of beacons and moods: the channel of a beacon's flag, how many channels a node has, and the deviation
@@ -25,7 +27,7 @@ class Beacons(NamedTuple):
         labels: (B, n), whether a node's bit differs from the beacon's.
     """
 
-    graphs: DenseGraphs
+    graphs: DenseBatch
     labels: Int64[np.ndarray, "B n"]
 
 
@@ -51,7 +53,7 @@ def beacons(
     x[..., 0], x[..., 3], x[..., 4:] = bits, 1, NOISE * generator.normal(size=(number, nodes, 4))
     x[every, place, BEACON_FLAG], x[every, place, 2] = 1, hidden
     labels = (bits != hidden[:, None]).astype(np.int64)
-    return Beacons(DenseGraphs(x, adjacency, np.ones((number, nodes), bool)), labels)  # type: ignore[arg-type]
+    return Beacons(DenseBatch(adjacency, x, np.ones((number, nodes), bool)), labels)  # type: ignore[arg-type]
 
 
 class Citations(NamedTuple):
@@ -64,7 +66,7 @@ class Citations(NamedTuple):
         labels: (B, p), 0 negative, 1 neutral, 2 positive.
     """
 
-    graphs: DenseGraphs
+    graphs: DenseBatch
     pairs: Int64[np.ndarray, "B p 2"]
     labels: Int64[np.ndarray, "B p"]
 
@@ -115,7 +117,7 @@ def citations(
     x[..., 5:] = NOISE * generator.normal(size=(number, n, 3))
     row = np.arange(number)[:, None]
     labels = np.where(survey[row, pairs[..., 0]], 1, 1 + stance[row, pairs[..., 1]] * mood)
-    graphs = DenseGraphs(x, adjacency, np.ones((number, n), bool))  # type: ignore[arg-type]
+    graphs = DenseBatch(adjacency, x, np.ones((number, n), bool))  # type: ignore[arg-type]
     return Citations(graphs, pairs, labels.astype(np.int64))
 
 
@@ -160,7 +162,7 @@ def held_out_links(
 
 def counted_cycles(
     generator: np.random.Generator, number: int, nodes: int = 20
-) -> tuple[DenseGraphs, Float32[np.ndarray, "B 1"]]:
+) -> tuple[DenseBatch, Float32[np.ndarray, "B 1"]]:
     """Random graphs of edge density 0.15, and how many triangles and squares they have together.
 
     Features are 1 and the degree: to means over neighbours a constant alone says nothing.
@@ -169,29 +171,10 @@ def counted_cycles(
         generator: draws all of it.
         number, nodes: of graphs, and of each.
     """
-    upper = np.triu(generator.random((number, nodes, nodes)) < 0.15, 1)
-    adjacency = (upper | upper.swapaxes(1, 2)).astype(np.float32)
-    x = np.stack([np.ones((number, nodes), np.float32), adjacency.sum(-1)], -1)
-    counts = short_cycles(adjacency).sum(-1, keepdims=True).astype(np.float32)
-    return DenseGraphs(x, adjacency, np.ones((number, nodes), bool)), counts  # type: ignore[arg-type]
-
-
-def short_cycles(adjacency: np.ndarray) -> Float64[np.ndarray, "B 2"]:
-    """How many triangles and how many cycles of four nodes each graph has, by closed walks."""
-    a = np.asarray(adjacency, np.float64)
-    degrees, square = a.sum(-1), a @ a
-    triangles = np.einsum("bij,bji->b", square, a) / 6
-    walks = np.einsum("bij,bji->b", square, square)
-    squares = (walks - 2 * (degrees**2).sum(-1) + degrees.sum(-1)) / 8
-    return np.stack([triangles, squares], -1)
-
-
-def of_size(
-    features: np.ndarray, edges: np.ndarray, size: int
-) -> tuple[np.ndarray, np.ndarray, Bool[np.ndarray, " n"]]:
-    """One graph's features, adjacency and mask, padded."""
-    n = len(features)
-    x, matrix = np.zeros((size, features.shape[1]), np.float32), np.zeros((size, size), np.float32)
-    x[:n] = features
-    matrix[edges[:, 0], edges[:, 1]] = matrix[edges[:, 1], edges[:, 0]] = 1
-    return x, matrix, np.arange(size) < n
+    pairs = np.stack(np.triu_indices(nodes, 1), 1)
+    chosen = generator.random((number, len(pairs))) < 0.15
+    graphs = [Graph(nodes, pairs[row]) for row in chosen]
+    inputs = [np.stack([np.ones(nodes), graph.degrees], 1).astype(np.float32) for graph in graphs]
+    counts = sum(subgraph_counts(graphs, nx.cycle_graph(length)) for length in (3, 4))
+    targets = np.asarray(counts, np.float32)[:, None]
+    return dense_batch(graphs, nodes, inputs), targets

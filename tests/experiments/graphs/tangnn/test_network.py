@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from experiments.graphs.tangnn import tasks
-from experiments.graphs.tangnn.layers import DenseGraphs, TANGNNLayer
+from experiments.graphs.tangnn.layers import TANGNNLayer
 from experiments.graphs.tangnn.network import TANGNN, auxiliary_rules
 from experiments.graphs.tangnn.stability import replacement_cost
 from experiments.kits.graph.convert import from_edges
 from experiments.kits.graph.features import SparseFeatures
+from experiments.kits.graph_sets.batches import DenseBatch
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.kits.nodes.generators import contextual_sbm
 from ntkexec.errors import ExperimentError
@@ -27,11 +28,10 @@ def test_graphs_of_one_size_and_padding_and_sparse_features_change_nothing():
     generator = np.random.default_rng(0)
     x = generator.normal(size=(9, 4)) * (generator.random((9, 4)) < 0.6)
     graph = from_edges(RING, x)
-    parts = tasks.of_size(x, RING, 12)
-    dense = DenseGraphs(*(np.stack([part, part]) for part in parts))._replace(
-        nodes=np.zeros((2, 12, 4))
-    )
-    dense.nodes[:, :9] = x
+    adjacency, nodes = np.zeros((2, 12, 12)), np.zeros((2, 12, 4))
+    adjacency[:, RING[:, 0], RING[:, 1]] = adjacency[:, RING[:, 1], RING[:, 0]] = 1
+    nodes[:, :9] = x
+    dense = DenseBatch(adjacency, nodes, np.tile(np.arange(12) < 9, (2, 1)))
     model = TANGNN(3, hidden=4, m=3, variant="LC", readout="graph")
     variables = drawn(model, graph)
     with float64():
@@ -40,6 +40,9 @@ def test_graphs_of_one_size_and_padding_and_sparse_features_change_nothing():
         sparse = model.apply(variables, graph._replace(nodes=SparseFeatures.of(x)))
     np.testing.assert_allclose(found, np.stack([wanted, wanted]), atol=1e-12)
     np.testing.assert_allclose(sparse, wanted, atol=1e-12)
+    two = graph._replace(n_node=np.array([4, 5]))
+    with pytest.raises(ExperimentError, match="2 graphs"):
+        model.apply(variables, two)
 
 
 def test_per_node_asks_for_each_node_by_itself_and_needs_dense_features():

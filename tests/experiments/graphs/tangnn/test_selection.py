@@ -2,11 +2,12 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.graphs.tangnn.layers import DenseGraphs, sampled
+from experiments.graphs.tangnn.layers import sampled
 from experiments.graphs.tangnn.selection import TopM, cosines, looked_away
 from experiments.graphs.tangnn.stability import far_attention, selection_report
 from experiments.kits.graph.convert import from_edges
 from experiments.kits.graph.features import SparseFeatures
+from experiments.kits.graph_sets.batches import DenseBatch
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
@@ -91,7 +92,7 @@ def test_neighbours_are_drawn_without_replacement_in_both_forms():
     key = jax.random.key(0)
     kept = np.zeros((7, 7))
     kept[star.receivers, star.senders] = sampled(star, 3, key).edges
-    dense = DenseGraphs(np.ones((1, 7, 1)), matrix, np.ones((1, 7), bool))
+    dense = DenseBatch(matrix, np.ones((1, 7, 1)), np.ones((1, 7), bool))
     for found in (kept, np.asarray(sampled(dense, 3, key).adjacency)[0]):
         assert found.sum(1).tolist() == [3, 2, 2, 1, 1, 1, 1]
         assert (found <= matrix[0]).all()
