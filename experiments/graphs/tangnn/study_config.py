@@ -22,7 +22,7 @@ class TangnnConfig:
         cycle_graphs: with counted cycles, split likewise.
     """
 
-    cost_nodes: tuple[int, ...] = (512, 1024, 2048, 4096, 8192)
+    cost_nodes: tuple[int, ...] = (512, 2048, 8192)
     beacon_nodes: int = 32
     beacon_m: int = 2
     beacon_graphs: int = 1000
@@ -36,9 +36,9 @@ class TangnnConfig:
     cora_steps: int = 80
     cora_runs: int = 1
     cora_variants: tuple[str, ...] = ("base",)
-    molecule_steps: int = 500
+    molecule_steps: int = 400
     molecule_batch: int = 16
-    cycle_graphs: int = 500
+    cycle_graphs: int = 400
 
     def __post_init__(self) -> None:
         check_types(self)

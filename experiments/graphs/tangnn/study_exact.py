@@ -36,7 +36,14 @@ def _drawn(generator: np.random.Generator) -> GraphsTuple:
 
 @functools.cache
 def _applied(model: TANGNN) -> Any:
-    return jax.jit(model.apply)
+    """Logits, and whether a selection of any layer was tied."""
+
+    def apply(variables: Any, graph: GraphsTuple) -> tuple[jax.Array, list[Any]]:
+        logits, told = model.apply(variables, graph, mutable=["intermediates"])
+        flat, _ = jax.tree_util.tree_flatten_with_path(told)
+        return logits, [leaf for path, leaf in flat if "tied" in jax.tree_util.keystr(path)]
+
+    return jax.jit(apply)
 
 
 @functools.cache
@@ -137,24 +144,15 @@ def numbering(config: TangnnConfig, trial: Trial) -> Deviations:
             while tied:
                 graph = _drawn(generator)
                 variables = _variables(model, generator, graph)
-                tied = any(map(bool, jax.tree.leaves(_ties(model)(variables, graph))))
+                tied = any(map(bool, _applied(model)(variables, graph)[1]))
                 ties += tied
-            apply = functools.partial(_applied(model), variables)
+
+            def logits(graph: GraphsTuple, model: TANGNN = model, given: Any = variables) -> Any:
+                return _applied(model)(given, graph)[0]
+
             part = "broken" if variant.startswith("public") else "kept"
-            found[part][variant] = equivariance_error(apply, graph, generator)
+            found[part][variant] = equivariance_error(logits, graph, generator)
     return {**found, "ties": {"number": float(ties)}}
-
-
-@functools.cache
-def _ties(model: TANGNN) -> Any:
-    """Whether a selection of any layer was tied."""
-
-    def ties(variables: Any, graph: GraphsTuple) -> list[Any]:
-        _, told = model.apply(variables, graph, mutable=["intermediates"])
-        flat, _ = jax.tree_util.tree_flatten_with_path(told)
-        return [leaf for path, leaf in flat if "tied" in jax.tree_util.keystr(path)]
-
-    return jax.jit(ties)
 
 
 def auxiliary(config: TangnnConfig, trial: Trial) -> Deviations:
@@ -220,7 +218,7 @@ def costs(config: TangnnConfig, trial: Trial) -> dict[str, Any]:
 def _costs(sizes: tuple[int, ...]) -> dict[str, Any]:
     models = {"top": 32, "full": None, "released LC": 32}
     operations: dict[str, list[float]] = {name: [] for name in models}
-    memory: dict[str, list[int]] = {name: [] for name in models}
+    memory: dict[str, list[int]] = {"top": [], "released LC": []}
     for n in sizes:
         edges = np.concatenate(
             [np.stack([np.arange(n), (np.arange(n) + k) % n], 1) for k in (1, 2)]
@@ -232,6 +230,6 @@ def _costs(sizes: tuple[int, ...]) -> dict[str, Any]:
             shapes = jax.eval_shape(functools.partial(model.init, jax.random.key(0)), graph)
             lowered = jax.jit(model.apply).lower(shapes, graph)
             operations[name].append(float((lowered.cost_analysis() or {})["flops"]))
-            if n in (sizes[0], sizes[-1]):
+            if name != "full" and n in (sizes[0], sizes[-1]):
                 memory[name].append(cost(lowered.compile()).temporary_bytes)
     return {"nodes": list(sizes), "operations": operations, "memory": memory}

@@ -106,10 +106,9 @@ def test_selecting_others_costs_nothing_where_nothing_is_attended():
 )
 def test_a_network_that_there_is_not_is_refused(fields):
     graph = from_edges(RING, np.ones((9, 2)))
+    model = TANGNN(2, **{"hidden": 4, "m": 2, **fields})
     with pytest.raises(ExperimentError, match=str(next(iter(fields.values())))):
-        TANGNN(2, hidden=4, m=2, **{key: value for key, value in fields.items()}).init(
-            jax.random.key(0), graph
-        )
+        jax.eval_shape(lambda: model.init(jax.random.key(0), graph))
 
 
 def test_moods_lie_beyond_the_hops_and_decide_with_what_the_cited_holds():
