@@ -35,7 +35,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _identity(
         "numbering",
-        "Outputs follow their nodes when these are numbered otherwise, in four variants; in the released "
+        "Outputs follow their nodes when these are numbered otherwise, in base, FLC and NAI; in the released "
         "TANGNN and TANGNN-LC scripts, which give row i mod m of the selected to node i, they do not",
         "numbering",
         source="ejwww/TANGNN; the equivariant reading is ours", provenance="public code",

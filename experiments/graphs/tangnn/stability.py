@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import flax.linen as nn
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -92,12 +93,14 @@ def replacement_cost(
         draws: of them.
     """
 
-    def accuracy(ranks: np.ndarray | None) -> float:
-        logits = np.asarray(model.apply(variables, graph, ranks=ranks))
+    forward = jax.jit(lambda variables, graph, ranks: model.apply(variables, graph, ranks=ranks))
+
+    def accuracy(ranks: np.ndarray) -> float:
+        logits = np.asarray(forward(variables, graph, ranks.astype(np.float32)))
         return float((logits.argmax(-1) == labels)[mask].mean())
 
     others = [accuracy(generator.random(np.shape(labels))) for _ in range(draws)]
-    return accuracy(None) - float(np.mean(others))
+    return accuracy(np.full(np.shape(labels), np.nan)) - float(np.mean(others))
 
 
 def far_attention(

@@ -150,7 +150,7 @@ STUDIES = Studies(
         "quick": TangnnConfig(),
         "standard": TangnnConfig(
             beacon_nodes=64, beacon_m=8, beacon_graphs=5000, beacon_steps=3000, beacon_batch=16,
-            beacon_full=True, citation_graphs=5000, citation_steps=2000, link_steps=1000,
+            beacon_more=True, citation_graphs=5000, citation_steps=2000, link_steps=1000,
             cora_runs=5, cora_variants=("base", "LC", "FLC", "NAI", "TAI"), molecule_steps=5000,
             molecule_batch=32, cycle_graphs=5000,
         ),

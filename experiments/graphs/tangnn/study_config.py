@@ -13,7 +13,7 @@ class TangnnConfig:
         cost_nodes: of the graphs on which operations are counted.
         beacon_nodes, beacon_m: of a graph, and how many are selected.
         beacon_graphs, beacon_steps, beacon_batch: for training; a tenth as many graphs for testing.
-        beacon_full: whether attention over all nodes is trained, too, with m the number of nodes.
+        beacon_more: whether attention over all nodes is trained, too, and a vector that shuns the flag.
         citation_graphs, citation_steps: likewise.
         link_nodes, link_steps: of a graph some of whose edges are held out.
         cora_steps, cora_runs: the scripts have 80 epochs.
@@ -28,7 +28,7 @@ class TangnnConfig:
     beacon_graphs: int = 1000
     beacon_steps: int = 600
     beacon_batch: int = 16
-    beacon_full: bool = False
+    beacon_more: bool = False
     citation_graphs: int = 1000
     citation_steps: int = 800
     link_nodes: int = 300
@@ -45,7 +45,7 @@ class TangnnConfig:
         positive = {
             field.name: getattr(self, field.name) > 0
             for field in dataclasses.fields(self)
-            if field.name not in ("cost_nodes", "beacon_full", "cora_variants")
+            if field.name not in ("cost_nodes", "beacon_more", "cora_variants")
         }
         nodes = len(self.cost_nodes) > 1 and min(self.cost_nodes) > 32
         require(self, **positive | {"cost_nodes": nodes})

@@ -136,7 +136,7 @@ def numbering(config: TangnnConfig, trial: Trial) -> Deviations:
     """
     generator, ties = trial.generator, 0
     found: Deviations = {"kept": {}, "broken": {}}
-    variants: tuple[Variant, ...] = ("base", "LC", "FLC", "NAI", "public_tiled", "public_tiled_LC")
+    variants: tuple[Variant, ...] = ("base", "FLC", "NAI", "public_tiled", "public_tiled_LC")
     with float64():
         for variant in variants:
             model = TANGNN(3, hidden=WIDTH, m=5, variant=variant)
@@ -181,6 +181,14 @@ def auxiliary(config: TangnnConfig, trial: Trial) -> Deviations:
     return found
 
 
+@functools.cache
+def _ranked(model: TANGNN) -> Any:
+    def apply(variables: Any, attended: Any, graph: GraphsTuple, ranks: Any) -> Any:
+        return model.clone(attended=attended).apply(variables, graph, ranks=ranks)
+
+    return jax.jit(apply)
+
+
 def reach(config: TangnnConfig, trial: Trial) -> Deviations:
     """How far outputs move, beyond four hops of a node whose feature is flipped, if it is selected or not."""
     generator, n = trial.generator, 30
@@ -196,16 +204,17 @@ def reach(config: TangnnConfig, trial: Trial) -> Deviations:
         model = TANGNN(3, hidden=WIDTH, m=3)
         variables = _variables(model, generator, graphs[0])
 
-        def moved(**fields: Any) -> float:
+        def moved(place: str, attended: float = 1.0) -> float:
             ranks = np.zeros(n)
-            ranks[places[fields.pop("place")]] = 1
-            apply = model.clone(**fields).apply
-            one, other = (np.asarray(apply(variables, graph, ranks=ranks)) for graph in graphs)
+            ranks[places[place]] = 1
+            one, other = (
+                np.asarray(_ranked(model)(variables, attended, graph, ranks)) for graph in graphs
+            )
             return float(abs(one - other)[far].max())
 
-        found["kept"]["not selected"] = moved(place="not selected")
-        found["kept"]["GraphSAGE"] = moved(place="selected", attended=0.0)
-        found["broken"]["selected"] = moved(place="selected")
+        found["kept"]["not selected"] = moved("not selected")
+        found["kept"]["GraphSAGE"] = moved("selected", 0.0)
+        found["broken"]["selected"] = moved("selected")
     return found
 
 

@@ -105,8 +105,8 @@ def beacons(config: TangnnConfig, trial: Trial) -> dict[str, float]:
         "flag_shunned": (config.beacon_m, hard), "first": (config.beacon_m, hard),
         "sage": (config.beacon_m, SAGE), "full": (n, hard),
     }  # fmt: skip
-    if not config.beacon_full:
-        del arms["full"]
+    if not config.beacon_more:
+        del arms["full"], arms["flag_shunned"]
     found = {}
     for name, (m, fields) in arms.items():
         model = TANGNN(2, m=m, dropout=0.0)
