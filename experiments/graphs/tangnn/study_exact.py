@@ -97,9 +97,13 @@ def special_cases(config: TangnnConfig, trial: Trial) -> Deviations:
                 attended, fixed.apply({"params": constant}, rows, graph)
             )
         a = generator.normal(size=FEATURES)
-        scores = np.asarray(cosines(x, a))
-        kept["units"] = _apart(scores, cosines(3.7 * x, 0.013 * a))
-        broken["units"] = _apart(scores, cosines(3.7 * x, -0.013 * a))
+
+        def scored(rows: Any, vector: Any) -> np.ndarray:
+            return np.asarray(cosines(rows, vector))
+
+        scores = scored(x, a)
+        kept["units"] = _apart(scores, scored(3.7 * x, 0.013 * a))
+        broken["units"] = _apart(scores, scored(3.7 * x, -0.013 * a))
     return {"kept": kept, "broken": broken}
 
 
@@ -162,7 +166,7 @@ def auxiliary(config: TangnnConfig, trial: Trial) -> Deviations:
     found: Deviations = {"kept": {}, "broken": {}}
     target = generator.normal(size=(NODES, 3))
     with float64():
-        learn, hard = (TANGNN(3, hidden=WIDTH, m=5, mode=mode) for mode in ("learn", "random"))  # type: ignore[arg-type]
+        learn, hard = (TANGNN(3, hidden=WIDTH, m=5, mode=mode) for mode in ("learn", "random"))
         variables = _variables(learn, generator, graph)
         for part, model in (("kept", hard), ("broken", learn)):
             slopes = _slopes(model)(variables["params"], graph, target)

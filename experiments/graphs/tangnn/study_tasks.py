@@ -57,8 +57,8 @@ def forward_of(model: TANGNN) -> Callable[..., Array]:
     """Logits under parameters and fields that are data, without dropout."""
 
     def forward(params: Any, fields: Any, graph: Any, **given: Any) -> Array:
-        logits: Array = model.clone(**fields).apply({"params": params}, graph, **given)
-        return logits
+        logits: Any = model.clone(**fields).apply({"params": params}, graph, **given)
+        return jnp.asarray(logits)
 
     return jax.jit(forward)
 
