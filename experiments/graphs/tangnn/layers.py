@@ -15,7 +15,6 @@ from experiments.kits.graph.segments import GraphsTuple
 from experiments.kits.graph_sets.batches import DenseBatch
 from ntkexec.errors import ExperimentError
 
-
 Select = Literal["inputs", "neighbourhood"]
 Graphs = GraphsTuple | DenseBatch
 """One graph whose features may be sparse, or many small ones."""
