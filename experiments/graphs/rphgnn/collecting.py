@@ -64,7 +64,9 @@ class Walks:
         returns: whether relations within a type get a reverse, too, so that all even steps go back.
     """
 
-    def __init__(self, graph: TypedGraph, dtype: Any = np.float32, *, returns: bool = False) -> None:
+    def __init__(
+        self, graph: TypedGraph, dtype: Any = np.float32, *, returns: bool = False
+    ) -> None:
         pairs = with_reverses(graph, same_type=returns)
         sizes = graph.num_nodes
         self.products = 0
@@ -158,7 +160,8 @@ def iterate(
         generator: one draw for each iteration after the first.
         squash: as for `random_squash`.
         squash_width: of what all types say from the second iteration on; 0 for the width of each
-            type's inputs, as in the public code.
+            type's inputs, as in the public code. Of slices of several widths the narrower ones are
+            filled with zeros.
         scheme: hears odd steps, even steps, or both.
         squash_self: whether a type's own features are squashed with what it hears.
     """
@@ -243,15 +246,20 @@ def collect(
         slices[name] = own + [one[graph.target][name] for one in heard]
     if not slices:
         raise ExperimentError(f"no relation reaches the target {shown(graph.target)}")
-    try:
-        groups = {name: np.stack(found, 1) for name, found in slices.items()}
-    except ValueError:
-        raise ExperimentError(f"with {shown(squash)} widths grow: collect one iteration") from None
+    groups = {name: _stacked(found) for name, found in slices.items()}
     if self_group and (given := graph.features.get(graph.target)) is not None:
         raw = given if isinstance(given, np.ndarray) else given.toarray()
         groups[SELF] = raw[:, None].astype(dtype)
     squashed = sum(len(parts) for one in heard[:-1] for parts in one.values())
     return Collected(groups, walks.products, squashed if squash not in ("sum", "concat") else 0)
+
+
+def _stacked(slices: list[Rows]) -> Float[np.ndarray, "n k d"]:
+    """Slices side by side, narrower ones filled with zeros."""
+    made = np.zeros((len(slices[0]), len(slices), max(x.shape[1] for x in slices)), slices[0].dtype)
+    for place, x in enumerate(slices):
+        made[:, place, : x.shape[1]] = x
+    return made
 
 
 def collect_labels(
@@ -289,7 +297,9 @@ def collect_labels(
             groups[group_name(ODD, relation)] = without_own(odd, x, own)[:, None]
         back = walks.even(relation, odd)
         if relation[2] != graph.target or walks.back[relation] in walks.operators:
-            groups[group_name(EVEN, relation)] = without_own(back, x, walks.stays(relation))[:, None]
+            groups[group_name(EVEN, relation)] = without_own(back, x, walks.stays(relation))[
+                :, None
+            ]
     return groups
 
 

@@ -284,6 +284,8 @@ def _fit(
 
     count = jnp.int32(0)
     best = _Best(jnp.float32(-1), jnp.float32(jnp.inf), count, params)
-    (_, best), history = jax.lax.scan(evaluated, ((count, params, update.init(params)), best), order)
+    (_, best), history = jax.lax.scan(
+        evaluated, ((count, params, update.init(params)), best), order
+    )
     logits = network.apply({"params": best.params}, groups, train=False)
     return best._replace(logits=logits), history

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from experiments.data.typed import TypedGraph
 from experiments.graphs.rphgnn.collecting import Walks, inputs_of, iterate
-from experiments.graphs.rphgnn.squashing import Parts, Rows, random_squash, unit_rows
+from experiments.graphs.rphgnn.squashing import Parts, Rows, unit_rows
 from ntkexec.errors import ExperimentError
 
 INPUTS = ("width", "project_features", "use_all_feat")
@@ -122,8 +122,3 @@ def retained(squashed: Rows, parts: Parts) -> float:
     left, sizes, _ = np.linalg.svd(x, full_matrices=False)
     basis = left[:, sizes > 1e-6 * max(sizes.max(initial=0.0), 1e-300)]
     return float(np.square(basis.T @ heard).sum() / total)
-
-
-def squash_share(parts: Parts, width: int, *, generator: np.random.Generator) -> float:
-    """What one squash of these parts to that width keeps."""
-    return retained(random_squash(parts, width, generator=generator), parts)

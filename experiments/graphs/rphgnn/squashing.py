@@ -115,9 +115,7 @@ def random_squash(
     return found
 
 
-def project(
-    x: Rows, width: int, generator: np.random.Generator, *, squash: str = "sparse"
-) -> Rows:
+def project(x: Rows, width: int, generator: np.random.Generator, *, squash: str = "sparse") -> Rows:
     """`x Pi` with a matrix drawn for it; x may be a SciPy matrix."""
     matrix = PROJECTIONS[squash](generator, x.shape[1], width).astype(x.dtype)
     return np.asarray(x @ matrix)
