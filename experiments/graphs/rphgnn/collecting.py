@@ -288,18 +288,14 @@ def collect_labels(
     x = np.full((len(known), classes), 1 / classes)
     x[known] = np.eye(classes)[graph.labels[known]]
     walks, groups = Walks(graph, np.float64, returns=returns), {}
-    for relation, operator in walks.operators.items():
+    for relation, forth in walks.operators.items():
         if relation[0] != graph.target:
             continue
         odd = walks.odd(relation, x)
         if relation[2] == graph.target:
-            own = operator.diagonal()
-            groups[group_name(ODD, relation)] = without_own(odd, x, own)[:, None]
+            groups[group_name(ODD, relation)] = without_own(odd, x, forth.diagonal())[:, None]
         back = walks.even(relation, odd)
-        if relation[2] != graph.target or walks.back[relation] in walks.operators:
-            groups[group_name(EVEN, relation)] = without_own(back, x, walks.stays(relation))[
-                :, None
-            ]
+        groups[group_name(EVEN, relation)] = without_own(back, x, walks.stays(relation))[:, None]
     return groups
 
 
