@@ -114,8 +114,8 @@ def test_what_cannot_be_collected_is_refused():
     graph = drawn()
     with pytest.raises(ExperimentError, match="not in 0"):
         collect(graph, 0, generator=np.random.default_rng(0))
+    empty = dataclasses.replace(graph, relations={})
     with pytest.raises(ExperimentError, match="no relation reaches"):
-        empty = dataclasses.replace(graph, relations={})
         collect(empty, 1, generator=np.random.default_rng(0))
     assert Walks(graph).products == 0
     np.testing.assert_array_equal(unit_rows(np.zeros((2, 3))), 0)
