@@ -40,6 +40,7 @@ SHARES = {
     "experiments/kits": 20,
     "experiments/kits/graph": 15,
     "experiments/kits/nodes": 10,
+    "experiments/kits/typed": 10,
     "experiments/systems/op_fusion": 35,
     "graphs": 25,
     "language": 30,
