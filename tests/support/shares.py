@@ -41,6 +41,8 @@ SHARES = {
     "experiments/kits/graph": 15,
     "experiments/kits/graph_sets": 10,
     "experiments/kits/nodes": 10,
+    "experiments/kits/recommendation": 10,
+    "experiments/kits/typed": 10,
     "experiments/systems/op_fusion": 35,
     "graphs": 25,
     "language": 30,

@@ -14,12 +14,23 @@ BALCILAR = "Balcilar et al., ICML 2021, arXiv:2106.04319"
 GRAPHIUM = "graphium 2.4.7"
 
 
-def _tu(name: str, folder: str, what: str, made_by: str, reference: str) -> DataSet:
+def _tu(
+    name: str, folder: str, what: str, made_by: str, reference: str, public: str = ""
+) -> DataSet:
+    one_file, public = "graph_text:read_one_file", public or folder
+    folds = ("10fold_idx/test_idx-1.txt", "test_idx_10fold.txt")
+    parts = tuple(f"{public}_{part}.txt" for part in ("A", "graph_indicator", "graph_labels"))
     return DataSet(
         name,
         CLASSES,
         f"{what}; ten folds",
-        (Place(f"tu_graph_classification/{folder}", (f"{folder}.txt", "test_idx_10fold.txt")),),
+        (
+            Place(
+                f"tu_graph_classification/{folder}", (f"{folder}.txt", folds[1]), one_file, folder
+            ),
+            Place(f"powerful-gnns/dataset/{folder}", (f"{folder}.txt", folds[0]), one_file, folder),
+            Place(f"TUDataset/{public}", parts, "graph_text:read_folder", public),
+        ),
         TU,
         f"{made_by}; {MORRIS}",
         reference=reference,
@@ -58,6 +69,7 @@ ROWS = (
         "344 molecules, toxic to male rats or not",
         "Helma et al., 2001",
         _gin("64.6", "59.9"),
+        "PTC_MR",
     ),
     _tu(
         "proteins",
@@ -86,6 +98,7 @@ ROWS = (
         "1,000 circles of actors, of 2 genres",
         "Yanardag and Vishwanathan, 2015",
         _gin("75.1", "73.8"),
+        "IMDB-BINARY",
     ),
     _told_apart(
         "graph8c",
@@ -122,7 +135,10 @@ ROWS = (
         "micro-zinc",
         MOLECULES,
         "1,002 molecules of ZINC with three targets",
-        (Place("molecules/micro_zinc_graphs.npz"), Place("molecules/micro_zinc.csv")),
+        (
+            Place("molecules/micro_zinc_graphs.npz", (), "molecules:read", "micro_zinc"),
+            Place("molecules/micro_zinc.csv"),
+        ),
         "https://github.com/datamol-io/graphium",
         "Irwin et al., ZINC, 2012",
         package=f"{GRAPHIUM} (graphium/data/micro_ZINC)",
@@ -132,7 +148,10 @@ ROWS = (
         "micro-qm9",
         MOLECULES,
         "1,006 molecules of QM9 with 19 targets",
-        (Place("molecules/micro_qm9_graphs.npz"), Place("molecules/micro_qm9.csv")),
+        (
+            Place("molecules/micro_qm9_graphs.npz", (), "molecules:read", "micro_qm9"),
+            Place("molecules/micro_qm9.csv"),
+        ),
         "https://github.com/datamol-io/graphium",
         "Ramakrishnan et al., Scientific Data, 2014",
         package=f"{GRAPHIUM} (graphium/data/QM9)",
