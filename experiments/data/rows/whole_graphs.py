@@ -41,12 +41,14 @@ def _gin(accuracy: str, kernel: str) -> str:
     return f"ten folds: GIN {accuracy}, WL kernel {kernel} (Xu et al., ICLR 2019)"
 
 
-def _told_apart(name: str, file: str, what: str, made_by: str, reference: str) -> DataSet:
+def _told_apart(
+    name: str, file: str, what: str, made_by: str, reference: str, reader: str = "graph6:read"
+) -> DataSet:
     return DataSet(
         name,
         APART,
         what,
-        (Place(f"graph_isomorphism/{file}"),),
+        (Place(f"graph_isomorphism/{file}", reader=reader),),
         MATLANG,
         f"{made_by}; {BALCILAR}",
         reference=f"pairs that are not told apart: {reference} (Balcilar et al. 2021)",
@@ -118,12 +120,13 @@ ROWS = (
         "600 pairs of graphs of formulas, of which one can be satisfied",
         "Abboud et al., IJCAI 2021, arXiv:2010.01179",
         "message passing 600, PPGN 0",
+        "formula_graphs:read",
     ),
     DataSet(
         "substructure-counting",
         COUNTED,
         "5,000 random graphs of 10 nodes with five counts each",
-        (Place("substructure_counting/er_graphs.npz"),),
+        (Place("substructure_counting/er_graphs.npz", reader="substructures:read"),),
         "https://github.com/leichen2018/GNN-Substructure-Counting (synthetic/data)",
         "Chen, Chen, Villar and Bruna, NeurIPS 2020, arXiv:2002.04025",
         reference="error over variance, triangles / stars: GIN .12 / 1.6e-4 (Chen et al. 2020)",
