@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.harness import tables
 from experiments.harness.report import Report
-from ntkexec.check import counts
+from ntkexec.check import Verdict, counts
 from ntkexec.check.rendering import number
 
 
