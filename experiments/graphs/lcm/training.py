@@ -145,8 +145,8 @@ def trained_on_sets(
         network.apply(params, found, method="decode"), second_smallest(labels, mask), setup.bits
     )
     last = slice((len(sizes)) * number, (len(sizes) + 1) * number)
-    asked_again: Any = jax.tree.map(lambda part: part[last], (states, rows, mask))
-    sides: Any = _sides(setup.aggregator, weights, *asked_again, key=keys[3])
+    states, rows, mask = jax.tree.map(lambda part: part[last], (states, rows, mask))
+    sides = _sides(setup.aggregator, weights, states, rows, mask, keys[3])
     return {
         "loss": history[-min(50, setup.steps) :].mean(),
         "matches": right[: last.start].reshape(len(sizes), number).mean(1),
