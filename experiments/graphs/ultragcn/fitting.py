@@ -225,7 +225,13 @@ class _Pairs:
     def __init__(
         self, train: sparse.csr_array, settings: Settings, near: Neighbours, seed: int, sift: bool
     ) -> None:
-        self.train, self.settings, self.near, self.seed, self.sift = train, settings, near, seed, sift
+        self.train, self.settings, self.near, self.seed, self.sift = (
+            train,
+            settings,
+            near,
+            seed,
+            sift,
+        )
         self.users, self.items = (part.astype(np.int32) for part in train.nonzero())
         self.beta = edge_weights(train)
         self.steps = -(-train.nnz // settings.batch)
@@ -253,7 +259,9 @@ class _Pairs:
             values=(there[:, None] * np.column_stack([values, near])).astype(np.float32).ravel(),
             removed=np.zeros(columns.size, np.float32),
             plain=(mean * settings.plain_negative).astype(np.float32),
-            weighted=(mean * settings.weighted_negative * self.beta.users[users]).astype(np.float32),
+            weighted=(mean * settings.weighted_negative * self.beta.users[users]).astype(
+                np.float32
+            ),
             drawn=drawn_items(
                 generator, self.train, users, settings.negatives, sift=self.sift
             ).astype(np.int32),
@@ -349,8 +357,10 @@ def gradients(
         rows = jnp.arange(len(batch.users))[:, None]
         unseen *= jnp.zeros_like(scores).at[rows, batch.drawn].add(1.0)
     likely = jax.nn.sigmoid(scores[batch.rows, batch.columns])
-    pull = (unseen * jax.nn.sigmoid(scores)).at[batch.rows, batch.columns].add(
-        -batch.values * (1 - likely) - batch.removed * at * likely
+    pull = (
+        (unseen * jax.nn.sigmoid(scores))
+        .at[batch.rows, batch.columns]
+        .add(-batch.values * (1 - likely) - batch.removed * at * likely)
     )
     return pull @ items, pull.T @ users
 
