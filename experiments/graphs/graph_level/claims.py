@@ -86,9 +86,9 @@ CLAIMS: tuple[Claim, ...] = (
         broken="ladder.contrary_without_roots",
         source="abstract: the encoder's power; the families and their classes are ours",
         provenance="reconstructed",
-        how="classes by colour refinement with marked paths, k up to 2, and by a float64 network's outputs, "
-        "apart from 1e-6 on and together below 1e-10 of their size; deviations from the classes stated "
-        "added up. Broken: refinement without roots.",
+        how="classes by colour refinement with marked paths, k up to 2, and by outputs of a float64 network "
+        "whose activation is a sine, apart by more than 1e-13 of their size, within which a relabelled "
+        "copy must stay; deviations from the classes stated added up. Broken: refinement without roots.",
     ),
     _published("mutag"),
     _published("ptc"),
