@@ -42,6 +42,21 @@ def _hgb(name: str, what: str, made_by: str) -> DataSet:
     )
 
 
+def _visits(name: str, what: str, made_by: str, reference: str) -> DataSet:
+    return DataSet(
+        name,
+        RECOMMENDATION,
+        what,
+        tuple(
+            Place(folder, ("train.txt", "test.txt"), reader="interactions:read_lists")
+            for folder in (f"recommendation/{name}", name)
+        ),
+        LIGHTGCN.format(name),
+        f"He et al., LightGCN, SIGIR 2020, arXiv:2002.02126; {made_by}",
+        reference=f"Recall / NDCG at 20: LightGCN {reference} (He et al. 2020)",
+    )
+
+
 def _triples(name: str, what: str, made_by: str, reference: str) -> DataSet:
     files = ("train.txt", "valid.txt", "test.txt")
     return DataSet(
@@ -61,7 +76,10 @@ ROWS = (
         "gowalla",
         RECOMMENDATION,
         "29,858 users, 40,981 places, 810,128 visits to train on and 217,242 to test with",
-        (Place("recommendation/gowalla.npz"), Place("gowalla", ("train.txt", "test.txt"))),
+        (
+            Place("recommendation/gowalla.npz", reader="interactions:read_npz"),
+            Place("gowalla", ("train.txt", "test.txt"), reader="interactions:read_lists"),
+        ),
         LIGHTGCN.format("gowalla"),
         "Liang et al., WWW 2016; He et al., LightGCN, SIGIR 2020, arXiv:2002.02126",
         reference="Recall / NDCG at 20: LightGCN .1830 / .1554 (He et al. 2020)",
@@ -70,7 +88,10 @@ ROWS = (
         "amazon-cds",
         RECOMMENDATION,
         "43,169 users, 35,648 records, 604,475 ratings to train on and 172,951 to test with",
-        (Place("recommendation/amazon_cds.npz"), Place("amazon_cds", ("train.txt", "test.txt"))),
+        (
+            Place("recommendation/amazon_cds.npz", reader="interactions:read_npz"),
+            Place("amazon_cds", ("train.txt", "test.txt"), reader="interactions:read_lists"),
+        ),
         "https://github.com/xue-pai/UltraGCN (data)",
         "Mao et al., UltraGCN, CIKM 2021, arXiv:2110.15114; ratings of McAuley et al.",
         reference="Recall / NDCG at 20: UltraGCN .1622 / .1043 (its public log)",
@@ -80,7 +101,11 @@ ROWS = (
         RECOMMENDATION,
         "1,892 listeners, 4,489 artists, 52,668 pairs, 25,434 friendships",
         tuple(
-            Place(folder, ("data1.txt", "test1.txt", "trustnetwork.txt"))
+            Place(
+                folder,
+                ("data1.txt", "test1.txt", "trustnetwork.txt"),
+                reader="interactions:read_lastfm",
+            )
             for folder in ("recommendation/lastfm", "lastfm")
         ),
         LIGHTGCN.format("lastfm"),
@@ -90,11 +115,35 @@ ROWS = (
         "movielens-100k",
         RECOMMENDATION,
         "943 viewers, 1,682 films, 100,000 ratings",
-        (Place("ml-100k", ("u.data",)), Place("ml-100k", ("ml-100k.inter",))),
+        tuple(
+            Place(f"ml-100k/{file}", reader="interactions:read_ratings")
+            for file in ("u.data", "ml-100k.inter")
+        ),
         "https://grouplens.org/datasets/movielens/100k",
         "Harper and Konstan, ACM Transactions on Interactive Intelligent Systems, 2015",
         package="recbole 1.2.1 (recbole/dataset_example/ml-100k)",
         caution="its terms forbid passing it on",
+    ),
+    DataSet(
+        "movielens-small",
+        RECOMMENDATION,
+        "610 viewers, 9,724 films, 100,836 ratings; its makers change it",
+        (Place("ml-latest-small/ratings.csv", reader="interactions:read_ratings"),),
+        "https://grouplens.org/datasets/movielens/latest",
+        "Harper and Konstan, ACM Transactions on Interactive Intelligent Systems, 2015",
+        caution="its terms forbid passing it on",
+    ),
+    _visits(
+        "yelp2018",
+        "31,668 users, 38,048 places, 1,237,259 reviews to train on and 324,147 to test with",
+        "reviews of Yelp's challenge of 2018",
+        ".0649 / .0530",
+    ),
+    _visits(
+        "amazon-book",
+        "52,643 readers, 91,599 books, 2,380,730 reviews to train on and 603,378 to test with",
+        "reviews of McAuley et al.",
+        ".0411 / .0315",
     ),
     _heco(
         "acm",

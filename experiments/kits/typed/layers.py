@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from experiments.kits.graph.features import Dense, Dropout
@@ -62,8 +63,39 @@ def attended(
     links: Links, shares: Float[Array, "k h"], rows: Float[Array, "s h f"]
 ) -> Float[Array, "r h*f"]:
     """Each receiver's sum of share times the sender's row, head by head, heads side by side."""
-    heads = [arriving(links, rows[:, h], shares[:, h]) for h in range(rows.shape[1])]
-    return jnp.concatenate(heads, axis=1)
+    number = rows.shape[1]
+    heads = side_by_side([links] * number)
+    flat = rows.swapaxes(0, 1).reshape(-1, rows.shape[2])
+    found = arriving(heads, flat, shares.T.reshape(-1)).reshape(number, -1, rows.shape[2])
+    return found.swapaxes(0, 1).reshape(-1, number * rows.shape[2])
+
+
+def side_by_side(parts: Sequence[Links]) -> Links:
+    """Several paths' links as those of one block-diagonal matrix, so that one operation serves all.
+
+    Args:
+        parts: at least one; receivers and senders of each follow those of the one before.
+    """
+    sizes = np.array([(*of.shape, len(of.rows)) for of in parts])
+    starts = np.concatenate([np.zeros((1, 3), int), np.cumsum(sizes, 0)])
+    height, width, number = (int(size) for size in starts[-1])
+
+    def joined(name: str, column: int, end: int | None = None) -> Array:
+        moved = [
+            jnp.asarray(getattr(of, name))[: -1 if end is not None else None] + int(start[column])
+            for of, start in zip(parts, starts[:-1], strict=True)
+        ]
+        return jnp.concatenate(moved if end is None else [*moved, jnp.array([end], jnp.int32)])
+
+    return Links(
+        values=jnp.concatenate([jnp.asarray(of.values) for of in parts]),
+        rows=joined("rows", 0),
+        columns=joined("columns", 1),
+        row_starts=joined("row_starts", 2, number),
+        by_column=joined("by_column", 2),
+        column_starts=joined("column_starts", 2, number),
+        shape=(height, width),
+    )
 
 
 class LinkAttention(nn.Module):

@@ -4,11 +4,12 @@ import os
 import random
 
 import pytest
-from support import node_sets
+from support import interaction_sets, node_sets
 from support.damage import mutant, zip_mutant
 
 from experiments.data import load
 from experiments.data.formats import arrays
+from experiments.data.interactions import Interactions
 from experiments.data.nodes import NodeData
 from ntkexec.errors import ExperimentError
 
@@ -83,7 +84,31 @@ def plain(folder):
     return "ogbn-products"
 
 
-FORMATS = (pickled, citations, archive, dump, indices, benchmark, saint, packed, plain)
+def visits(folder):
+    interaction_sets.write_archive(folder / "recommendation/gowalla.npz", interaction_sets.pairs())
+    return "gowalla"
+
+
+def lists(folder):
+    interaction_sets.write_lists(folder / "amazon_cds", interaction_sets.pairs())
+    return "amazon-cds"
+
+
+def lastfm(folder):
+    interaction_sets.write_lastfm(folder / "lastfm", interaction_sets.pairs())
+    return "lastfm"
+
+
+def ratings(folder):
+    rows = [(u, i) for u in range(5) for i in range(u, 3 * u + 9)]
+    interaction_sets.write_ratings(folder / "ml-100k/u.data", rows)
+    return "movielens-100k"
+
+
+FORMATS = (
+    *(pickled, citations, archive, dump, indices, benchmark, saint, packed, plain),
+    *(visits, lists, lastfm, ratings),
+)
 
 
 @pytest.fixture(params=FORMATS, ids=lambda write: write.__name__)
@@ -111,7 +136,7 @@ def refused_or_read(name, folder, path):
         assert "\n" not in said
         assert len(said) < 1500 + 2 * len(str(folder))
         return False
-    assert isinstance(found, NodeData)
+    assert isinstance(found, NodeData | Interactions)
     return True
 
 
@@ -128,7 +153,7 @@ def test_what_is_no_such_file_is_refused_by_name(written):
             path.write_bytes(before[:end])
             read = refused_or_read(name, folder, path)
             # A text cut at the end of a line is a shorter text.
-            assert not read or path.suffix in (".txt", ".csv", ".index"), (path, end)
+            assert not read or path.suffix in (".txt", ".csv", ".index", ".data"), (path, end)
         path.write_bytes(before)
     load(name, folder)
 

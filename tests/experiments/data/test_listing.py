@@ -45,12 +45,12 @@ def test_what_is_there_is_told_from_what_is_not(tmp_path, capsys, monkeypatch):
 
 def test_json_holds_the_same(tmp_path, capsys):
     node_sets.write_pickles(tmp_path / "cora", "cora", node_sets.citations())
-    assert main(["experiment", "data", "cora", "gowalla", "--data", str(tmp_path), "--json"]) == 0
-    cora, gowalla = json.loads(capsys.readouterr().out)["data"]
+    assert main(["experiment", "data", "cora", "nations", "--data", str(tmp_path), "--json"]) == 0
+    cora, nations = json.loads(capsys.readouterr().out)["data"]
     assert cora["path"] == str(tmp_path / "cora")
-    assert gowalla["path"] is None
+    assert nations["path"] is None
     assert cora["looked_for"][0] == {"path": "planetoid/cora.npz", "files": [], "loader": True}
-    assert not any(place["loader"] for place in gowalla["looked_for"])
+    assert not any(place["loader"] for place in nations["looked_for"])
     assert set(cora) >= {
         "what",
         "used_by",
