@@ -22,14 +22,12 @@ from scipy import sparse
 
 from experiments.graphs.ultragcn.factors import Factors, factors
 from experiments.graphs.ultragcn.model import Settings
-from experiments.graphs.ultragcn.starting import spectral_start
 from experiments.graphs.ultragcn.weights import Neighbours, cooccurrence, edge_weights
 from experiments.kits.recommendation.samplers import negatives
 from experiments.kits.training import stream
 from ntkexec.errors import ExperimentError
 
 Drawing = Literal["sampled", "expected"]
-Start = Literal["drawn", "spectral"]
 Score = Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], float]
 """How good the embeddings are, by something held out; more is better."""
 
@@ -57,7 +55,6 @@ def fit(
     generator: np.random.Generator,
     epochs: int,
     neighbours: Neighbours | None = None,
-    start: Start = "drawn",
     drawing: Drawing = "sampled",
     sift: bool = False,
     block: int = 1024,
@@ -75,7 +72,6 @@ def fit(
         generator: draws first embeddings, batches and negatives.
         epochs: over all seen pairs, or over all users if negatives are expected.
         neighbours: of items; by default `cooccurrence(train)`.
-        start: `drawn` normally, as in the public code, or `spectral`: see `spectral_start`.
         drawing: of negatives: `sampled` draws `settings.negatives` for each seen pair, as the public code does, in
             batches of `settings.batch` pairs; `expected` takes the mean over all items, in batches of
             `block` users, which minimises the same objective by other steps: give it a rate of its own.
@@ -89,12 +85,10 @@ def fit(
     Raises:
         ExperimentError: a number or a word is none that there is, or entries of `train` are not 1.
     """
-    words = drawing in get_args(Drawing) and start in get_args(Start)
-    if epochs < 1 or block < 1 or every < 1 or not words:
+    if epochs < 1 or block < 1 or every < 1 or drawing not in get_args(Drawing):
         raise ExperimentError(
             f"cannot fit {epochs} epochs with {drawing!r} negatives in blocks of {block}, scored every "
-            f"{every}, from a {start!r} start: numbers are 1 or more, negatives are "
-            f"{' or '.join(get_args(Drawing))}, starts {' or '.join(get_args(Start))}"
+            f"{every}: numbers are 1 or more, negatives are {' or '.join(get_args(Drawing))}"
         )
     near = cooccurrence(train) if neighbours is None else neighbours
     tables = {
@@ -102,8 +96,6 @@ def fit(
         for name, num in zip(("users", "items"), train.shape, strict=True)
     }
     seed, made = int(generator.integers(2**32)), factors(train, settings, near)
-    if start == "spectral":
-        tables = dict(zip(tables, spectral_start(made, settings.dimension, generator), strict=True))
     batches: _Batches
     if drawing == "sampled":
         batches = _Pairs(train, settings, near, seed, sift)

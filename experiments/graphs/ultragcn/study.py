@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.data.interactions import Interactions
+from experiments.graphs.lightgcn import LightGCN, bipartite
 from experiments.graphs.ultragcn import study_exact
 from experiments.graphs.ultragcn.fitting import Drawing, fit
 from experiments.graphs.ultragcn.model import RELEASED, Settings
@@ -20,7 +21,7 @@ from experiments.kits.recommendation.generators import planted_communities
 from experiments.kits.recommendation.models import MatrixFactorisation, first_embedding
 
 QUICK = UltraConfig()
-STANDARD = UltraConfig(lastfm_epochs=200, gowalla_epochs=100, cds_epochs=100)
+STANDARD = UltraConfig(lastfm_epochs=200, gowalla_epochs=300, cds_epochs=300)
 TINY = UltraConfig(
     planted_users=60, planted_items=80, planted_epochs=2, planted_width=4, lastfm_epochs=1,
     lastfm_width=4, large_width=4,
@@ -131,7 +132,12 @@ def lastfm(config: UltraConfig, trial: Trial) -> dict[str, float]:
 def _rivals(bench: _Bench, trial: Trial, *, rate: float) -> dict[str, float]:
     users, items = bench.whole.train.shape
     factorised = MatrixFactorisation(users, items, bench.width)
-    return {"mf": bench.rival(trial, factorised, (), rate)}
+    convolved = LightGCN(users, items, bench.width)
+    graph = bipartite(bench.held.train, dense=True)
+    return {
+        "mf": bench.rival(trial, factorised, (), rate),
+        "lightgcn": bench.rival(trial, convolved, (graph,), rate),
+    }
 
 
 def published(config: UltraConfig, trial: Trial, *, name: str, formula: Formula) -> dict[str, float]:
