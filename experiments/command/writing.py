@@ -15,6 +15,7 @@ from experiments.command.options import (
     print_json,
     raise_failed,
 )
+from ntkexec import vocabulary
 from ntkexec.cli.options import Json
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def ledger(
     print(readme.write_ledger(reports))
 
 
-def _stored(slug: str, scale: str, seeds: int | None, first_seed: int, out: Path) -> "Report":
+def _stored(
+    slug: str, scale: vocabulary.Scale, seeds: int | None, first_seed: int, out: Path
+) -> "Report":
     """What is stored of a port, judged."""
     from experiments.harness import registry, runner
 

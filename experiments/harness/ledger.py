@@ -1,12 +1,12 @@
 """One row for each paper: how its claims came out, and its published figures beside ours."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.harness import tables
 from experiments.harness.report import Report
-from ntkexec.check import counts
+from ntkexec.check import Verdict, counts
 from ntkexec.check.rendering import number
 
 
@@ -61,7 +61,7 @@ class Row:
     area: str
     paper: str
     provenance: str
-    verdicts: dict[str, int]
+    verdicts: Mapping[Verdict, int]
     figures: tuple[Figure, ...]
     scale: str
     seeds: int
@@ -91,18 +91,27 @@ def row(report: Report) -> Row:
 def _figures(report: Report) -> list[Figure]:
     found = []
     for outcome in report.outcomes:
-        details = outcome.measurement.details
+        details: Mapping[str, Any] = outcome.measurement.details
         if not outcome.measurement.reason and "interval" in details and "published" in details:
             low, high = details["interval"]
-            numbers = (details["published"], details["ours"], (low, high), details.get("unit", ""))
-            found.append(Figure(outcome.check.name, details["data"], *numbers, outcome.verdict))
+            found.append(
+                Figure(
+                    outcome.check.name,
+                    details["data"],
+                    details["published"],
+                    details["ours"],
+                    (low, high),
+                    details.get("unit", ""),
+                    outcome.verdict,
+                )
+            )
     return found
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """All rows as a table, and what they sum to."""
+    """All rows, of which there are some, as a table, and what they sum to."""
     rows = [row(report) for report in reports]
-    verdicts = list(rows[0].verdicts) if rows else []
+    verdicts = list(rows[0].verdicts)
     lines = [tables.as_row(["paper", *verdicts, "published, and ours", "seeds", "CPU s"])]
     lines.append(tables.as_row(["---", *["---:"] * len(verdicts), "---", "---:", "---:"]))
     for report, one in zip(reports, rows, strict=True):
@@ -119,5 +128,5 @@ def markdown(reports: Sequence[Report]) -> str:
     spent = f"{sum(one.cpu_seconds for one in rows):.0f}"
     lines.append(tables.as_row([f"{len(rows)} papers", *sums, "", "", spent]))
     scales = ", ".join(dict.fromkeys(one.scale for one in rows))
-    said = f"Scale {scales}, {tables.versions_of(reports[-1])}." if reports else ""
+    said = f"Scale {scales}, {tables.versions_of(reports[-1])}."
     return f"{said}\n\n" + "\n".join(lines) + "\n"

@@ -50,13 +50,14 @@ def write_table(report: Report) -> Path:
     return about.readme
 
 
-def write_ledger(reports: Sequence[Report], path: Path = LEDGER) -> Path:
+def write_ledger(reports: Sequence[Report], path: Path | None = None) -> Path:
     """Writes the table of all ports between the marks of the page of results; gives the page.
 
     Raises:
         ExperimentError: some port has nothing stored, since a ledger with a hole would say less than
             the one that it replaces; or as `write_table`, of the page.
     """
+    path = path or LEDGER
     _check_checkout(path, "ntkexec experiment ledger --json")
     bare = [one.experiment.slug for one in reports if not any(r.results for r in one.records)]
     if bare:

@@ -5,7 +5,8 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ntkexec.errors import ExperimentError
 
@@ -57,7 +58,7 @@ def canonical(pattern: Pattern, *, simple: bool = False) -> Pattern:
     """
     colours = _refined(pattern, simple)
     groups = [[v for v in colours if colours[v] == c] for c in sorted(set(colours.values()))]
-    best = None
+    best: tuple[tuple[tuple[int, int], ...], tuple[int, ...]] | None = None
     for orders in itertools.product(*(itertools.permutations(group) for group in groups)):
         place = {v: i for i, v in enumerate(itertools.chain(*orders))}
         edges = ((place[u], place[v]) for u, v in pattern.edges)
@@ -87,8 +88,8 @@ def _refined(pattern: Pattern, simple: bool) -> dict[int, int]:
     return colours
 
 
-def _ranked(signatures: dict[int, tuple[object, ...]]) -> dict[int, int]:
-    rank = {signature: i for i, signature in enumerate(sorted(set(signatures.values())))}  # type: ignore[type-var]
+def _ranked(signatures: Mapping[int, Any]) -> dict[int, int]:
+    rank = {signature: i for i, signature in enumerate(sorted(set(signatures.values())))}
     return {v: rank[signature] for v, signature in signatures.items()}
 
 
@@ -133,8 +134,8 @@ def _directed(degree: int, marks: int) -> frozenset[Pattern]:
     found = set()
     for pattern in _directed(degree - 1, marks):
         n = pattern.num_nodes
-        ends = [*itertools.product(range(n + 1), repeat=2), (n, n + 1)]
-        for edge in ends:
+        ends = [(u, v) for u in range(n + 1) for v in range(n + 1)]
+        for edge in (*ends, (n, n + 1)):
             longer = Pattern(
                 max(n, *(end + 1 for end in edge)), (*pattern.edges, edge), pattern.marks
             )

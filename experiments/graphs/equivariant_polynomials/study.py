@@ -154,8 +154,8 @@ def counting(config: PolynomialConfig, trial: Trial) -> dict[str, dict[str, floa
         pairs = pair_channels(x, mask, factor * edge).astype(np.float32)
         arms["ppgn" + suffix] = (PPGNPlus(config.width, config.blocks, len(COUNTED)), (pairs, mask))
         nodes = np.concatenate([np.ones((*mask.shape, 1)), factor * node], -1).astype(np.float32)
-        network = GIN(2 * config.width, config.blocks + 1, len(COUNTED))
-        arms["gin" + suffix] = (network, (x, nodes, mask))
+        messages = GIN(2 * config.width, config.blocks + 1, len(COUNTED))
+        arms["gin" + suffix] = (messages, (x, nodes, mask))
     found = {}
     for name, (network, inputs) in arms.items():
         outputs = _trained(config, trial, network, inputs, goals, fold)

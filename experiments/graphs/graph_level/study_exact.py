@@ -1,4 +1,4 @@
-"""What is exact: counts by marked walks, and what roots of k edges tell apart, with the network and without."""
+"""What is exact: counts by marked walks, and what roots of k edges tell apart, with a network and without."""
 
 from typing import Any
 

@@ -75,7 +75,7 @@ def real(config: LcmConfig, trial: Trial) -> dict[str, float]:
     data = trial.load("texas")
     graph, split = graph_of(data, rows="sum"), data.splits[trial.seed % len(data.splits)]
     longest, found = int(np.bincount(graph.receivers).max()), {}
-    arms = {"lcm": ("lcm", {})} | {
+    arms: dict[str, tuple[str, dict[str, float]]] = {"lcm": ("lcm", {})} | {
         name: ("fixed", dict(zip(("sum_weight", "mean_weight", "max_weight"), shares, strict=True)))
         for name, shares in FIXED.items()
     }

@@ -37,7 +37,8 @@ class LawsResult(TypedDict):
 def drawn_weights(generator: np.random.Generator, width: int) -> GRUWeights:
     """Of a GRU, normal with variance 1 / width, biases included."""
     shapes = [(width, 3 * width), (3 * width,)] * 2
-    return GRUWeights(*(generator.normal(0, width**-0.5, shape) for shape in shapes))
+    drawn: Any = [generator.normal(0, width**-0.5, shape) for shape in shapes]
+    return GRUWeights(*drawn)
 
 
 def laws(config: LcmConfig, trial: Trial) -> LawsResult:
@@ -94,8 +95,8 @@ def _sets(generator: np.random.Generator, orders: int, most: int = 33) -> tuple[
 @jax.jit
 def _agreement(params: Any, weights: GRUWeights, rows: Any, mask: Any) -> dict[str, Any]:
     """Of each operator how far folds, orders and brackets lie apart; each set's rows are width 4."""
-    monoids = {kind: BinaryMonoid(8, kind) for kind in ORACLES}
-    operators = {
+    monoids: dict[str, Any] = {kind: BinaryMonoid(8, kind) for kind in ORACLES}
+    operators: dict[str, Any] = {
         "min2": functools.partial(monoids["min2"].apply, {}),
         "flow": functools.partial(monoids["flow"].apply, params),
         "gru": functools.partial(gru_monoid, weights),

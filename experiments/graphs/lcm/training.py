@@ -108,7 +108,7 @@ def trained_on_sets(
         all bits; `law`, the relative error of what the penalty is on, on sets of the largest training
         size; `permutation`, how far two orders of such a set's elements lead apart, likewise.
     """
-    network = setup.network
+    network: Any = setup.network  # whose methods give one array each
     train_key, test_key = jax.random.split(key)
 
     def loss(params: Any, key: Array) -> Array:
@@ -145,11 +145,12 @@ def trained_on_sets(
         network.apply(params, found, method="decode"), second_smallest(labels, mask), setup.bits
     )
     last = slice((len(sizes)) * number, (len(sizes) + 1) * number)
-    of_law = jax.tree.map(lambda part: part[last], (states, rows, mask))
+    states, rows, mask = jax.tree.map(lambda part: part[last], (states, rows, mask))
+    sides = _sides(setup.aggregator, weights, states, rows, mask, keys[3])
     return {
         "loss": history[-min(50, setup.steps) :].mean(),
         "matches": right[: last.start].reshape(len(sizes), number).mean(1),
-        "law": apart(*_sides(setup.aggregator, weights, *of_law, keys[3])).mean(),
+        "law": apart(*sides).mean(),
         "permutation": apart(found[last], found[last.stop :]).mean(),
     }
 
@@ -164,7 +165,7 @@ def trained_on_graphs(
         `matches` on the graphs of the test, and `usual` on graphs like those of the training, both
         over nodes with at least two neighbours, whose labels are drawn anew.
     """
-    network = setup.network
+    network: Any = setup.network  # whose methods give one array each
     train_key, test_key = jax.random.split(key)
 
     def logits_of(
@@ -229,7 +230,7 @@ def _descended(setup: Setup, loss: Any, params: Any, key: Array) -> tuple[Any, F
     return params, history
 
 
-def _weights(network: Second, params: Any) -> GRUWeights:
+def _weights(network: Any, params: Any) -> GRUWeights:
     found: GRUWeights = network.apply(params, method="weights")
     return found
 
@@ -327,4 +328,4 @@ def random_graphs(
         found.append((senders[order], receivers[order]))
         largest = max(largest, int(np.bincount(receivers).max()))
     senders, receivers = (np.stack(part).astype(np.int32) for part in zip(*found, strict=True))
-    return Graphs(senders, receivers), largest
+    return Graphs(jnp.asarray(senders), jnp.asarray(receivers)), largest

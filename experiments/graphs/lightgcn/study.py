@@ -12,7 +12,7 @@ from experiments.data.interactions import Interactions
 from experiments.graphs.lightgcn import study_exact
 from experiments.graphs.lightgcn.model import LightGCN, bipartite
 from experiments.graphs.lightgcn.ngcf import NGCF
-from experiments.graphs.lightgcn.study_config import LARGE, LightConfig
+from experiments.graphs.lightgcn.study_config import LARGE, VARIANTS, LightConfig
 from experiments.harness.study import NotMeasured, Studies, Trial
 from experiments.kits.initialisation import FLAX, Rule, glorot_uniform, initial_by_numpy
 from experiments.kits.recommendation.evaluation import dot_scores, evaluate, holdout
@@ -22,8 +22,8 @@ from experiments.kits.recommendation.models import first_embedding, popularity, 
 
 QUICK = LightConfig()
 STANDARD = LightConfig(
-    epochs=1000, real=200, timings=10, large=LARGE, large_batch=65536, large_rate=0.02,
-    large_seconds=3600.0,
+    epochs=1000, real=200, timings=10, controls=4, variants=tuple(VARIANTS), large=LARGE,
+    large_batch=65536, large_rate=0.02, large_seconds=3600.0,
 )  # fmt: skip
 TINY = LightConfig(
     users=40, items=40, width=4, epochs=4, every=2, real=2, timed="lastfm", timed_steps=1, timings=2
@@ -32,15 +32,13 @@ TINY = LightConfig(
 DECAYS = (1e-4, 1e-2)
 """Penalties of matrix factorisation, of which the better one counts; the others have the first."""
 LAYERS, VALIDATION, DRAWN_BATCH = 3, 0.1, 4096
-VARIANTS = {"ngcf": (1.0, 1.0), "f": (0.0, 1.0), "n": (1.0, 0.0), "fn": (0.0, 0.0)}
-"""Of the ablation: whether layers are transformed, and bent."""
 
 
 def communities(config: LightConfig, trial: Trial) -> dict[str, float]:
-    """Test recall at 20 on planted communities, by method; LightGCN of 1 and of 3 layers."""
+    """Test recall at 20 on planted communities, by method; LightGCN of 3 layers."""
     data = planted_communities(trial.generator, users=config.users, items=config.items)
     train = _Training(config, data, trial)
-    found = {"lightgcn": train.light(LAYERS), "one_layer": train.light(1), "mf": train.factorised()}
+    found = {"lightgcn": train.light(), "mf": train.factorised()}
     shape = (config.users, config.items, config.width)
     found["ngcf"] = train.recall(NGCF(*shape), ())
     found["svd"] = train.spectral(rank=min(config.width, config.users - 1))
@@ -49,15 +47,15 @@ def communities(config: LightConfig, trial: Trial) -> dict[str, float]:
 
 
 def control(config: LightConfig, trial: Trial) -> dict[str, float]:
-    """The same on sets rewired so that nothing but degrees is left."""
-    data = planted_communities(trial.generator, users=config.users, items=config.items)
-    data = rewired(data, trial.generator)
-    train = _Training(config, data, trial)
-    return {
-        "lightgcn": train.light(LAYERS),
-        "mf": train.factorised(),
-        "popularity": evaluate(popularity(data.train), data).recall,
-    }
+    """The same on sets rewired so that nothing but degrees is left; means over a few sets."""
+    generator, rows = trial.generator, []
+    for _ in range(config.controls):
+        drawn = planted_communities(generator, users=config.users, items=config.items)
+        data = rewired(drawn, generator)
+        train = _Training(config, data, trial)
+        plain = evaluate(popularity(data.train), data).recall
+        rows.append((train.light(), train.factorised(), plain))
+    return dict(zip(("lightgcn", "mf", "popularity"), np.mean(rows, axis=0).tolist(), strict=True))
 
 
 def ablation(config: LightConfig, trial: Trial) -> dict[str, float]:
@@ -66,7 +64,8 @@ def ablation(config: LightConfig, trial: Trial) -> dict[str, float]:
     train = _Training(config, data, trial)
     model = NGCF(config.users, config.items, config.width, read_out="summed")
     return {
-        name: train.recall(model, tuple(map(np.float32, given))) for name, given in VARIANTS.items()
+        name: train.recall(model, tuple(map(np.float32, VARIANTS[name])))
+        for name in config.variants
     }
 
 
@@ -81,15 +80,13 @@ class _Training:
     def recall(self, model: nn.Module, operands: tuple[Any, ...], *, decay: float = 1e-4) -> float:
         return self._fitted(model, operands, decay).judged(self.data).recall
 
-    def light(self, layers: int) -> float:
-        """LightGCN of so many layers: of one program, in which the others weigh nothing."""
-        alpha = np.where(np.arange(LAYERS + 1) <= layers, 1 / (layers + 1), 0).astype(np.float32)
-        return self.recall(self._network(), (alpha,))
+    def light(self) -> float:
+        """LightGCN with equal weights."""
+        return self.recall(self._network(LAYERS), ())
 
     def factorised(self) -> float:
         """Matrix factorisation, LightGCN of no layers, with the penalty that validation picks."""
-        model = LightGCN(self.config.users, self.config.items, self.config.width, layers=0)
-        fits = [self._fitted(model, (), decay) for decay in DECAYS]
+        fits = [self._fitted(self._network(0), (), decay) for decay in DECAYS]
         return max(fits, key=lambda one: float(one.curve.max())).judged(self.data).recall
 
     def spectral(self, *, rank: int) -> float:
@@ -102,8 +99,8 @@ class _Training:
         picked = max(ranks, key=lambda r: evaluate(scores(self.held.train, r), self.held).recall)
         return evaluate(scores(self.data.train, picked), self.data).recall
 
-    def _network(self) -> LightGCN:
-        return LightGCN(self.config.users, self.config.items, self.config.width, LAYERS)
+    def _network(self, layers: int) -> LightGCN:
+        return LightGCN(self.config.users, self.config.items, self.config.width, layers)
 
     def _fitted(self, model: nn.Module, operands: tuple[Any, ...], decay: float) -> Fitted:
         whole = (self.graph, *operands)

@@ -7,6 +7,8 @@ from experiments.kits.recommendation.samplers import SAMPLERS
 
 LARGE = ("gowalla", "amazon-cds")
 SETS = ("lastfm", *LARGE)
+VARIANTS = {"ngcf": (1.0, 1.0), "f": (0.0, 1.0), "n": (1.0, 0.0), "fn": (0.0, 0.0)}
+"""Of the ablation: whether layers are transformed, and bent."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +20,8 @@ class LightConfig:
         width: of embeddings on them.
         epochs, rate: of every training on them.
         every: epochs between two validations.
+        controls: rewired sets of a seed.
+        variants: of NGCF, in its ablation.
         real: epochs on LastFM.
         real_rate: of Adam there.
         sampler: of all trainings.
@@ -35,12 +39,14 @@ class LightConfig:
     epochs: int = 200
     rate: float = 5e-3
     every: int = 50
+    controls: int = 2
+    variants: tuple[str, ...] = ("ngcf", "fn")
     real: int = 20
     real_rate: float = 1e-2
     sampler: str = "per-interaction"
     timed: str = "gowalla"
     timed_steps: int = 2
-    timings: int = 3
+    timings: int = 2
     large: tuple[str, ...] = ()
     large_epochs: int = 1000
     large_batch: int = 2048
@@ -55,6 +61,12 @@ class LightConfig:
             self, rate=self.rate > 0, real_rate=self.real_rate > 0, large_rate=self.large_rate > 0
         )
         require(self, sampler=self.sampler in SAMPLERS, timed=self.timed in SETS)
-        require(self, timed_steps=self.timed_steps > 0, timings=self.timings > 1)
+        require(self, variants={"ngcf", "fn"} <= set(self.variants) <= set(VARIANTS))
+        require(
+            self,
+            controls=self.controls > 0,
+            timed_steps=self.timed_steps > 0,
+            timings=self.timings > 1,
+        )
         require(self, large=set(self.large) <= set(LARGE), large_epochs=self.large_epochs > 0)
         require(self, large_batch=self.large_batch > 0, large_seconds=self.large_seconds >= 0)

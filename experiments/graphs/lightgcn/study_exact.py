@@ -229,7 +229,8 @@ def _drawn(generator: np.random.Generator, users: int, items: int) -> Table:
     there = generator.random((users, items)) < generator.uniform(0.05, 0.4, (users, 1))
     there[np.arange(users), np.arange(users)] = True
     there[0, users:] = True
-    return table_of(*np.nonzero(there), (users, items))
+    rows, columns = np.nonzero(there)
+    return table_of(rows, columns, (users, items))
 
 
 def _regular(size: int, degree: int) -> Table:

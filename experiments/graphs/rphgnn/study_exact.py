@@ -121,14 +121,9 @@ def reach(config: RphgnnConfig, trial: Trial) -> ReachResult:
         differences += int(
             (_reached(one, iterations, "all") != _reached(one, 2 * iterations, "odd")).sum()
         )
-        near, both, far = (
-            _reached(chain, number, scheme)
-            for number, scheme in (
-                (iterations, "odd"),
-                (iterations, "all"),
-                (2 * iterations, "odd"),
-            )
-        )
+        near = _reached(chain, iterations, "odd")
+        both = _reached(chain, iterations, "all")
+        far = _reached(chain, 2 * iterations, "odd")
         exceptions += int((near & ~both).sum() + (both & ~far).sum())
         if iterations == 2:
             pairs = [int(found.sum()) for found in (near, both, far)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Unpack
 
-from experiments.harness.claim import Claim, Words, at_least, beats, equivalent, identity, reported
+from experiments.harness.claim import Claim, Words, at_least, beats, identity, reported
 from experiments.harness.study import Record
 
 PLANTED = (
@@ -99,11 +99,11 @@ CLAIMS: tuple[Claim, ...] = (
         source="table 2, by 1.7 % on Gowalla to 65.7 % on Amazon-Book",
         how=f"{PLANTED}; LightGCN of three layers by BPR, its decay picked likewise.",
     ),
-    equivalent(
+    beats(
         "expected",
-        "With the mean over all items in place of drawn negatives, recall is the same within 0.02",
-        "planted.expected", "planted.ultragcn", within=0.02, names=("in the mean", "drawn"),
-        source="ours: drawn negatives are even, so the mean is known", provenance="ours",
+        "The mean over all items in place of drawn negatives gives a better recall, after as many steps",
+        "planted.expected", "planted.ultragcn", names=("in the mean", "drawn"),
+        source="ours: negatives are drawn evenly, so their mean is known", provenance="ours",
         how=f"{PLANTED}; as many steps an epoch, of users instead of pairs.",
     ),
     beats(

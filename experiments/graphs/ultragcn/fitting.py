@@ -72,9 +72,10 @@ def fit(
         generator: draws first embeddings, batches and negatives.
         epochs: over all seen pairs, or over all users if negatives are expected.
         neighbours: of items; by default `cooccurrence(train)`.
-        drawing: of negatives: `sampled` draws `settings.negatives` for each seen pair, as the public code does, in
-            batches of `settings.batch` pairs; `expected` takes the mean over all items, in batches of
-            `block` users, which minimises the same objective by other steps: give it a rate of its own.
+        drawing: of negatives: `sampled` draws `settings.negatives` for each seen pair, as the public code
+            does, in batches of `settings.batch` pairs; `expected` takes the mean over all items, in
+            batches of `block` users, which minimises the same objective by other steps: give it a rate
+            of its own.
         sift: whether a user's seen items are never negatives; the released settings do not sift, but
             for one data set.
         block: users at a step, if negatives are expected.
@@ -171,7 +172,13 @@ class _Pairs:
     def __init__(
         self, train: sparse.csr_array, settings: Settings, near: Neighbours, seed: int, sift: bool
     ) -> None:
-        self.train, self.settings, self.near, self.seed, self.sift = train, settings, near, seed, sift
+        self.train, self.settings, self.near, self.seed, self.sift = (
+            train,
+            settings,
+            near,
+            seed,
+            sift,
+        )
         self.users, self.items = (part.astype(np.int32) for part in train.nonzero())
         self.beta = edge_weights(train)
         self.steps = -(-train.nnz // settings.batch)
@@ -199,7 +206,9 @@ class _Pairs:
             values=(there[:, None] * np.column_stack([values, near])).astype(np.float32).ravel(),
             removed=np.zeros(columns.size, np.float32),
             plain=(mean * settings.plain_negative).astype(np.float32),
-            weighted=(mean * settings.weighted_negative * self.beta.users[users]).astype(np.float32),
+            weighted=(mean * settings.weighted_negative * self.beta.users[users]).astype(
+                np.float32
+            ),
             drawn=negatives(
                 self.train, users, generator, number=settings.negatives, unknown_only=self.sift
             ),
@@ -267,8 +276,10 @@ def gradients(
         rows = jnp.arange(len(batch.users))[:, None]
         unseen *= jnp.zeros_like(scores).at[rows, batch.drawn].add(1.0)
     likely = jax.nn.sigmoid(scores[batch.rows, batch.columns])
-    pull = (unseen * jax.nn.sigmoid(scores)).at[batch.rows, batch.columns].add(
-        -batch.values * (1 - likely) - batch.removed * at * likely
+    pull = (
+        (unseen * jax.nn.sigmoid(scores))
+        .at[batch.rows, batch.columns]
+        .add(-batch.values * (1 - likely) - batch.removed * at * likely)
     )
     return pull @ items, pull.T @ users
 

@@ -147,7 +147,10 @@ def batch_loss(
     scores = model.apply({"params": params}, users, items)
     drawn = model.apply({"params": params}, users[:, None], negatives)
     near = model.apply({"params": params}, users[:, None], neighbours[0][items])
-    seen_beta, drawn_beta = of_users[users] * of_items[items], of_users[users, None] * of_items[negatives]
+    seen_beta, drawn_beta = (
+        of_users[users] * of_items[items],
+        of_users[users, None] * of_items[negatives],
+    )
     mean = settings.negative_weight / negatives.shape[1]
     loss = constraint_loss(
         scores,

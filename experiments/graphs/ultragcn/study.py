@@ -51,7 +51,7 @@ class _Bench:
     width: int
     epochs: int
     block: int
-    times: int = 8
+    times: int = 12
 
     def judged(self, users: np.ndarray, items: np.ndarray) -> Ranking:
         """By the test part."""
@@ -140,7 +140,9 @@ def _rivals(bench: _Bench, trial: Trial, *, rate: float) -> dict[str, float]:
     }
 
 
-def published(config: UltraConfig, trial: Trial, *, name: str, formula: Formula) -> dict[str, float]:
+def published(
+    config: UltraConfig, trial: Trial, *, name: str, formula: Formula
+) -> dict[str, float]:
     """Recall and NDCG at 20 in full ranking, with the released loss and negatives in the mean.
 
     A fiftieth of the pairs is held out and picks the epoch. As in the public code, means are over all
@@ -151,9 +153,7 @@ def published(config: UltraConfig, trial: Trial, *, name: str, formula: Formula)
         raise NotMeasured(f"{name} at full size is measured at the standard scale alone")
     whole: Interactions = trial.load(name)
     held = holdout(whole, trial.generator, share=0.02)
-    settings = dataclasses.replace(
-        RELEASED[name], rate=1e-2, std=0.1, dimension=config.large_width
-    )
+    settings = dataclasses.replace(RELEASED[name], rate=1e-2, std=0.1, dimension=config.large_width)
     fitted = fit(
         held.train, settings, generator=trial.generator, epochs=epochs, drawing="expected",
         neighbours=cooccurrence(held.train, formula=formula), every=5, what=f"UltraGCN on {name}",

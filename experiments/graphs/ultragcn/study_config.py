@@ -19,7 +19,7 @@ class UltraConfig:
 
     planted_users: int = 400
     planted_items: int = 500
-    planted_epochs: int = 80
+    planted_epochs: int = 120
     planted_width: int = 32
     lastfm_epochs: int = 60
     lastfm_width: int = 64

@@ -5,6 +5,8 @@ a row of outputs for each graph. In training they need `rngs={"dropout": key}`; 
 `batch_stats`.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -74,7 +76,8 @@ class GIN(nn.Module):
 
     @nn.compact
     def __call__(self, batch: Batch, train: bool = False) -> Outputs:
-        x, total = batch.nodes, 0.0
+        x: Any = batch.nodes
+        total: Any = 0.0
         for layer in range(self.layers + 1):
             if layer:
                 x = GINLayer(self.hidden, train)(x, batch)

@@ -183,13 +183,14 @@ def stored(graphs: GraphSet, inputs: Sequence[np.ndarray]) -> Store:
         return np.concatenate([joined, np.zeros((more, *joined.shape[1:]), joined.dtype)])
 
     sent, received = (flat([pair[i] for pair in links]).astype(np.int32) for i in (0, 1))
-    return Store(  # NumPy until compiled
+    stored: Any = (  # NumPy until compiled
         flat(list(inputs)),
         sent,
         received,
         starts.astype(np.int32),
-        counts.astype(np.int32),  # type: ignore[arg-type]
+        counts.astype(np.int32),
     )
+    return Store(*stored)
 
 
 def gathered(

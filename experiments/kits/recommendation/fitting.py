@@ -100,7 +100,8 @@ def fit(
     begun = jax.tree.map(np.array, params)
     state = {"params": begun, "moments": optimiser.init(begun), "best": begun}
     told = f"{every=} {batch=} {rate=} {decay=} {sampler=} {seed=} {k=} {interactions.train.nnz=}"
-    done, spent, curve, chosen = 0, 0.0, [], 0
+    done, spent, chosen = 0, 0.0, 0
+    curve: list[float] = []
     if checkpoint is not None and checkpoint.exists():
         state, done, spent, curve, chosen = _resumed(checkpoint, state, told)
     operands = jax.device_put(operands)
@@ -139,12 +140,14 @@ def loss(
 
     Source: He et al., arXiv:2002.02126, equation 15, with the means and the half of the public code.
     """
-    vectors = model.apply({"params": params}, *operands)
-    users, others = triples.users, (triples.positives, triples.negatives)
-    found = losses.bpr(*(score(vectors, users, items) for items in others), triples.weights)
+    vectors: Any = model.apply({"params": params}, *operands)
+    users, positives, negatives, weights = map(
+        jnp.asarray, (triples.users, triples.positives, triples.negatives, triples.weights)
+    )
+    found = losses.bpr(score(vectors, users, positives), score(vectors, users, negatives), weights)
     table = params[TABLE]
-    rows = (table[users], *(table[num_users + items] for items in others))
-    return found + decay * losses.squared_norms(*rows, weights=triples.weights)
+    rows = (table[users], table[num_users + positives], table[num_users + negatives])
+    return found + decay * losses.squared_norms(*rows, weights=weights)
 
 
 jax.tree_util.register_dataclass(

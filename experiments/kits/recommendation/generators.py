@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from experiments.data.interactions import Interactions, table_of
+from experiments.data.interactions import Interactions, Table, table_of
 from ntkexec.errors import ExperimentError
 
 
@@ -49,13 +49,13 @@ def planted_communities(
     keys = np.log(np.maximum(chances, 1e-300)) + generator.gumbel(size=chances.shape)
     numbers = np.clip(generator.poisson(degree, users), 5, items // 2)
     order = np.argsort(-keys, axis=1)
-    parts: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    parts: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     for user, number in enumerate(numbers):
         chosen = generator.permutation(order[user, :number])
         held = max(1, round(test_share * number))
         for place, item in enumerate(chosen):
             parts[place < held].append((user, int(item)))
-    train, test = (table_of(*np.array(parts[held]).T, (users, items)) for held in (False, True))
+    train, test = (_table(pairs, (users, items)) for pairs in parts.values())
     return Interactions("planted communities", train, test)
 
 
@@ -86,6 +86,11 @@ def rewired(
             there -= {(u, i), (v, j)}
             there |= {(u, j), (v, i)}
             pairs[first], pairs[second] = (u, j), (v, i)
-        tables.append(table_of(*np.array(pairs).T, interactions.train.shape))
+        tables.append(_table(pairs, interactions.train.shape))
     name = f"{interactions.name}, rewired"
     return dataclasses.replace(interactions, name=name, train=tables[0], test=tables[1])
+
+
+def _table(pairs: list[tuple[int, int]], shape: tuple[int, int]) -> Table:
+    users, items = np.array(pairs).T
+    return table_of(users, items, shape)

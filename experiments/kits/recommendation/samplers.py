@@ -150,11 +150,12 @@ def _batched(
     positives = train.indices[train.indptr[users] + within]
     fill = -len(users) % batch
     columns = (users, positives, negatives(train, users, generator))
-    rows = (np.append(column, column[:1].repeat(fill)) for column in columns)
-    weights = np.append(np.ones(len(users), np.float32), np.zeros(fill, np.float32))
-    return Triples(
-        *(row.reshape(-1, batch).astype(np.int32) for row in rows), weights.reshape(-1, batch)
+    users, positives, items = (
+        np.append(column, column[:1].repeat(fill)).reshape(-1, batch).astype(np.int32)
+        for column in columns
     )
+    weights = np.append(np.ones(len(columns[0]), np.float32), np.zeros(fill, np.float32))
+    return Triples(users, positives, items, weights.reshape(-1, batch))
 
 
 def _owners(train: Table) -> np.ndarray:

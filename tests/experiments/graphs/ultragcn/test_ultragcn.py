@@ -24,7 +24,18 @@ from experiments.graphs.ultragcn.model import RELEASED, Settings, batch_loss
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
-SETTINGS = Settings(0.3, 0.7, 0.2, 0.9, negatives=6, negative_weight=3.0, item_weight=0.5, batch=8, dimension=4, std=0.5)  # fmt: skip
+SETTINGS = Settings(
+    0.3,
+    0.7,
+    0.2,
+    0.9,
+    negatives=6,
+    negative_weight=3.0,
+    item_weight=0.5,
+    batch=8,
+    dimension=4,
+    std=0.5,
+)
 
 
 @pytest.fixture
@@ -81,10 +92,10 @@ def test_users_twice_leave_omega_as_it_is_and_repeated_pairs_are_refused(train):
 
 
 def test_the_loss_is_cross_entropy_where_all_weights_are_one(train):
-    scores, others = np.random.default_rng(1).normal(size=(2, 7))
-    labels = np.repeat([1.0, 0.0], 7)
+    scores, others = np.random.default_rng(1).normal(size=(2, 7)).astype(np.float32)
+    labels = np.repeat(np.float32([1, 0]), 7)
     wanted = optax.sigmoid_binary_cross_entropy(np.concatenate([scores, others]), labels).sum()
-    ones = np.ones(7)
+    ones = np.ones(7, np.float32)
     assert constraint_loss(scores, ones, others, ones) == pytest.approx(float(wanted), rel=1e-6)
 
 
@@ -131,20 +142,24 @@ def test_a_step_of_dense_products_has_the_gradient_of_the_public_loss(train):
 
 @pytest.mark.parametrize("sift", [False, True])
 def test_negatives_in_the_mean_are_the_mean_over_all_that_could_be_drawn(train, sift):
-    near, settings = cooccurrence(train, k=3), SETTINGS
-    made = factors(train, settings, near)
-    batches = _Users(made, 5, 0, train if sift else None)
-    users, items = train.nonzero()
+    near, beta, own = cooccurrence(train, k=3), edge_weights(train), train.toarray() > 0
+    batches = _Users(factors(train, SETTINGS, near), 5, 0, train if sift else None)
+    of_pairs = beta.users[:, None] * beta.items
+    seen = own * (SETTINGS.plain + SETTINGS.weighted * of_pairs)
+    seen += SETTINGS.item_weight * own @ near.matrix().toarray()
+    drawn = ~own if sift else np.ones_like(own)
+    chance = drawn / drawn.sum(1, keepdims=True)
+    unseen = SETTINGS.plain_negative + SETTINGS.weighted_negative * of_pairs
+    unseen *= SETTINGS.negative_weight * own.sum(1, keepdims=True) * chance
     with float64():
         tables = _tables(train)
-        found = [_dense(tables, batches(step), made.items) for step in range(batches.steps)]
-        wanted = {name: jnp.zeros_like(table) for name, table in tables.items()}
-        for user, item in zip(users, items, strict=True):
-            left = np.flatnonzero(train[[user]].toarray()[0] == 0) if sift else np.arange(9)
-            one = _public(train, near, np.array([user]), np.array([item]), left[None], tables)
-            wanted = {n: wanted[n] + one[n] - settings.decay * tables[n] for n in tables}
-    for name, slope in wanted.items():
-        np.testing.assert_allclose(sum(part[name] for part in found), slope, rtol=1e-5, atol=1e-6)
+        steps = [_dense(tables, batches(step), beta.items) for step in range(batches.steps)]
+        found = {name: sum(np.asarray(step[name]) for step in steps) for name in tables}
+        users, items = (np.asarray(tables[name]) for name in ("users", "items"))
+    likely = 1 / (1 + np.exp(-users @ items.T))
+    pull = unseen * likely - seen * (1 - likely)
+    np.testing.assert_allclose(found["users"], pull @ items, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["items"], pull.T @ users, rtol=1e-5, atol=1e-5)
 
 
 def test_a_step_costs_the_same_however_many_edges_there_are():
@@ -166,7 +181,8 @@ def test_the_distance_to_the_limit_is_zero_at_the_limit(train):
     beta = edge_weights(train)
     users = beta.users[:, None] * (train @ (beta.items[:, None] * items))
     off = distance_to_limit(users, items, train)
-    assert np.isnan(off[3]) and np.nanmax(off) < 1e-12
+    assert np.isnan(off[3])
+    assert np.nanmax(off) < 1e-12
     np.testing.assert_allclose(np.nanmin(distance_to_limit(2 * users, items, train)), 0.5)
 
 
@@ -199,5 +215,5 @@ def test_a_training_that_was_killed_goes_on_and_picks_the_same_epoch(train, tmp_
     with pytest.raises(KeyboardInterrupt):
         run(kept, stop=4 * -(-train.nnz // 8))
     again = run(kept)
-    assert again.epoch == whole.epoch and again.scores == whole.scores
+    assert (again.epoch, again.scores) == (whole.epoch, whole.scores)
     np.testing.assert_array_equal(again.users, whole.users)
