@@ -20,17 +20,14 @@ import optax
 from jaxtyping import Array, Float, Int
 from scipy import sparse
 
+from experiments.graphs.ultragcn.factors import Factors, factors
 from experiments.graphs.ultragcn.model import Settings
-from experiments.graphs.ultragcn.weights import (
-    Neighbours,
-    cooccurrence,
-    degrees,
-    edge_weights,
-)
+from experiments.graphs.ultragcn.weights import Neighbours, cooccurrence, edge_weights
+from experiments.kits.recommendation.samplers import negatives
 from experiments.kits.training import stream
 from ntkexec.errors import ExperimentError
 
-Negatives = Literal["sampled", "expected"]
+Drawing = Literal["sampled", "expected"]
 Score = Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], float]
 """How good the embeddings are, by something held out; more is better."""
 
@@ -51,54 +48,6 @@ class Fitted:
     scores: tuple[float, ...]
 
 
-class Factors(NamedTuple):
-    """The closed form of the loss, summed over an epoch and over what can be drawn.
-
-    `sum_uj seen_uj softplus(-s_uj) + (plain_u + weighted_u items_j) softplus(s_uj)`, without decay.
-
-    Args:
-        edges: (n, m), weights of seen pairs.
-        near: (n, m), weights by which items beside seen ones count as seen.
-        plain, weighted: of users, and `items`: of items, factors of what every pair weighs as unseen.
-    """
-
-    edges: sparse.csr_array
-    near: sparse.csr_array
-    plain: Float[np.ndarray, " n"]
-    weighted: Float[np.ndarray, " n"]
-    items: Float[np.ndarray, " m"]
-
-    @property
-    def seen(self) -> sparse.csr_array:
-        """What every pair weighs as seen."""
-        return self.edges + self.near
-
-
-def factors(train: sparse.csr_array, settings: Settings, neighbours: Neighbours) -> Factors:
-    """What the loss is in the mean over drawn negatives, over one epoch: a weighted factorisation.
-
-    Args:
-        train: (n, m), 1 where a user has an item.
-        settings: of the loss; the number of negatives has no effect.
-        neighbours: of items.
-
-    Returns:
-        The weights of every pair. Without the item-item term and with `plain` weights of 0, beta_ui is a
-        factor of both of a pair's weights: it says how much a pair counts, not where its score shall be.
-    """
-    beta, (of_users, _) = edge_weights(train), degrees(train)
-    rows, columns = train.nonzero()
-    values = settings.plain + settings.weighted * beta.of(rows, columns)
-    mean = settings.negative_weight * of_users / train.shape[1]
-    return Factors(
-        edges=sparse.csr_array((values, (rows, columns)), train.shape),
-        near=settings.item_weight * (train.astype(np.float64) @ neighbours.matrix()),
-        plain=mean * settings.plain_negative,
-        weighted=mean * settings.weighted_negative * beta.users,
-        items=beta.items,
-    )
-
-
 def fit(
     train: sparse.csr_array,
     settings: Settings,
@@ -106,8 +55,7 @@ def fit(
     generator: np.random.Generator,
     epochs: int,
     neighbours: Neighbours | None = None,
-    start: tuple[np.ndarray, np.ndarray] | None = None,
-    negatives: Negatives = "sampled",
+    drawing: Drawing = "sampled",
     sift: bool = False,
     block: int = 1024,
     score: Score | None = None,
@@ -124,9 +72,10 @@ def fit(
         generator: draws first embeddings, batches and negatives.
         epochs: over all seen pairs, or over all users if negatives are expected.
         neighbours: of items; by default `cooccurrence(train)`.
-        negatives: `sampled` draws `settings.negatives` for each seen pair, as the public code does, in
-            batches of `settings.batch` pairs; `expected` takes the mean over all items, in batches of
-            `block` users, which minimises the same objective by other steps: give it a rate of its own.
+        drawing: of negatives: `sampled` draws `settings.negatives` for each seen pair, as the public code
+            does, in batches of `settings.batch` pairs; `expected` takes the mean over all items, in
+            batches of `block` users, which minimises the same objective by other steps: give it a rate
+            of its own.
         sift: whether a user's seen items are never negatives; the released settings do not sift, but
             for one data set.
         block: users at a step, if negatives are expected.
@@ -137,21 +86,19 @@ def fit(
     Raises:
         ExperimentError: a number or a word is none that there is, or entries of `train` are not 1.
     """
-    if epochs < 1 or block < 1 or every < 1 or negatives not in get_args(Negatives):
+    if epochs < 1 or block < 1 or every < 1 or drawing not in get_args(Drawing):
         raise ExperimentError(
-            f"cannot fit {epochs} epochs of {negatives!r} negatives in blocks of {block}, scored every "
-            f"{every}: numbers are 1 or more, negatives {' or '.join(get_args(Negatives))}"
+            f"cannot fit {epochs} epochs with {drawing!r} negatives in blocks of {block}, scored every "
+            f"{every}: numbers are 1 or more, negatives are {' or '.join(get_args(Drawing))}"
         )
     near = cooccurrence(train) if neighbours is None else neighbours
     tables = {
         name: (settings.std * generator.normal(size=(num, settings.dimension))).astype(np.float32)
         for name, num in zip(("users", "items"), train.shape, strict=True)
     }
-    if start is not None:
-        tables = {name: table.astype(np.float32) for name, table in zip(tables, start, strict=True)}
     seed, made = int(generator.integers(2**32)), factors(train, settings, near)
     batches: _Batches
-    if negatives == "sampled":
+    if drawing == "sampled":
         batches = _Pairs(train, settings, near, seed, sift)
     else:
         batches = _Users(made, block, seed, train if sift else None)
@@ -262,9 +209,9 @@ class _Pairs:
             weighted=(mean * settings.weighted_negative * self.beta.users[users]).astype(
                 np.float32
             ),
-            drawn=drawn_items(
-                generator, self.train, users, settings.negatives, sift=self.sift
-            ).astype(np.int32),
+            drawn=negatives(
+                self.train, users, generator, number=settings.negatives, unknown_only=self.sift
+            ),
         )
 
 
@@ -285,7 +232,11 @@ class _Users:
         order = np.random.default_rng([seed, 0]).permutation(num).astype(np.int32)
         self.parts = np.array_split(order, self.steps)
         counts = np.diff(made.edges.indptr) + np.diff(made.near.indptr)
-        self.rows, self.entries = len(self.parts[0]), max(int(counts[p].sum()) for p in self.parts)
+        self.rows = len(self.parts[0])
+        most = max(int(counts[part].sum()) for part in self.parts)
+        # Rounded up, so that sets of almost one size share a compiled program.
+        quantum = 1 << max(most.bit_length() - 3, 0)
+        self.entries = -(-most // quantum) * quantum
         self._order = functools.lru_cache(maxsize=1)(self._drawn_order)
 
     def _drawn_order(self, epoch: int) -> np.ndarray:
@@ -311,38 +262,6 @@ class _Users:
             weighted=padded(made.weighted[users], self.rows, np.float32),
             drawn=np.zeros((self.rows, 0), np.int32),
         )
-
-
-def drawn_items(
-    generator: np.random.Generator,
-    train: sparse.csr_array,
-    users: Int[np.ndarray, " B"],
-    number: int,
-    *,
-    sift: bool,
-) -> Int[np.ndarray, "B number"]:
-    """Items drawn evenly and with replacement for each user, from all or from what it has not.
-
-    Args:
-        train: (n, m) with sorted indices.
-        users: one for each row of the result.
-        sift: whether a user's own items are left out. Their places are skipped by counting: the r-th
-            item that is left is r and the number of own ones before it.
-
-    Raises:
-        ExperimentError: a user who has every item leaves nothing to draw.
-    """
-    num = train.shape[1]
-    if not sift:
-        return generator.integers(num, size=(len(users), number))
-    many = np.diff(train.indptr)[users]
-    if len(full := users[many >= num]):
-        raise ExperimentError(f"user {full[0]} has all {num} items: there is no negative to draw")
-    drawn = generator.integers((num - many)[:, None], size=(len(users), number))
-    for row, user in enumerate(users):
-        own = train.indices[train.indptr[user] : train.indptr[user + 1]]
-        drawn[row] += np.searchsorted(own - np.arange(len(own)), drawn[row], side="right")
-    return drawn
 
 
 def gradients(
