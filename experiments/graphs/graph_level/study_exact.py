@@ -33,7 +33,7 @@ STATED = {
 
 def counting(config: GraphLevelConfig, trial: Trial) -> dict[str, float]:
     """Deviations of counts from enumeration, up to k + 4 nodes, and one node beyond."""
-    generator, kept, beyond = trial.generator, [0.0], []
+    generator, kept, beyond = trial.generator, [0.0], []  # type: ignore[var-annotated]
     for _ in range(config.counted):
         whole = nx.gnp_random_graph(9, 0.5, seed=int(generator.integers(2**31)))
         graph = families.graph_of_networkx(whole)
