@@ -1,15 +1,20 @@
-"""The table of results in a port's README, and its processor time in about.toml, from stored runs."""
+"""What stored runs write: the table in a port's README, its processor time, the ledger of all ports."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import experiments
 from experiments.files.storage import write_atomically
-from experiments.harness import tables
+from experiments.harness import ledger, tables
 from experiments.harness.about import FILE
 from experiments.harness.report import Report
 from ntkexec.errors import ExperimentError
 
 END = "<!-- end of results -->"
+LEDGER = Path(experiments.__path__[0]).parent / "docs" / "results.md"
+LEDGER_START = "<!-- ledger: ntkexec experiment ledger -->"
+LEDGER_END = "<!-- end of ledger -->"
 INSTALLED = {"site-packages", "dist-packages"}
 """Folders in which Python keeps what was installed, and not written there."""
 
@@ -30,27 +35,55 @@ def write_table(report: Report) -> Path:
             package, whose files are no one's to edit.
     """
     about = report.experiment.about
-    if INSTALLED.intersection(about.folder.parts):
-        raise ExperimentError(
-            f"{about.readme} belongs to an installed package and stays as it is; tables are written in a "
-            f"checkout of ntkexec, and `ntkexec experiment show {about.slug}` prints the results"
-        )
+    _check_checkout(about.folder, f"ntkexec experiment show {about.slug}")
     if not any(record.results for record in report.records):
         raise ExperimentError(
             f"nothing of {about.slug} is stored for the scale {report.scale} and this code; measure it "
             f"with `ntkexec experiment run {about.slug}`"
         )
-    start = start_of(about.slug)
-    page = about.readme.read_text()
-    if page.count(start) != 1 or page.count(END) != 1 or page.index(start) > page.index(END):
-        raise ExperimentError(f"{about.readme} needs the lines {start} and {END}, once each")
-    before, rest = page.split(start)
-    after = rest.split(END)[1]
-    table = f"{before}{start}\n{tables.markdown(report)}{END}{after}"
-    write_atomically(about.readme, table.encode())
+    _replace(about.readme, start_of(about.slug), END, tables.markdown(report))
     if report.scale == "quick":
         known = about.folder / FILE
         spent = f"cpu_seconds = {report.cpu_seconds:.0f}"
         said = re.sub(r"^cpu_seconds = .*$", spent, known.read_text(), count=1, flags=re.MULTILINE)
         write_atomically(known, said.encode())
     return about.readme
+
+
+def write_ledger(reports: Sequence[Report], path: Path | None = None) -> Path:
+    """Writes the table of all ports between the marks of the page of results; gives the page.
+
+    Raises:
+        ExperimentError: some port has nothing stored, since a ledger with a hole would say less than
+            the one that it replaces; or as `write_table`, of the page.
+    """
+    path = path or LEDGER
+    _check_checkout(path, "ntkexec experiment ledger --json")
+    bare = [one.experiment.slug for one in reports if not any(r.results for r in one.records)]
+    if bare:
+        raise ExperimentError(
+            f"nothing is stored for this code of {', '.join(bare)}; measure with `ntkexec experiment run "
+            f"{bare[0] if len(bare) == 1 else 'all'}`"
+        )
+    _replace(path, LEDGER_START, LEDGER_END, ledger.markdown(reports))
+    return path
+
+
+def _check_checkout(path: Path, instead: str) -> None:
+    if INSTALLED.intersection(path.parts):
+        raise ExperimentError(
+            f"{path} belongs to an installed package and stays as it is; tables are written in a checkout "
+            f"of ntkexec, and `{instead}` prints the results"
+        )
+
+
+def _replace(path: Path, start: str, end: str, table: str) -> None:
+    """Puts a table between two marks of a page."""
+    try:
+        page = path.read_text()
+    except OSError as error:
+        raise ExperimentError(f"cannot read {path}: {error.strerror}") from error
+    if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
+        raise ExperimentError(f"{path} needs the lines {start} and {end}, once each")
+    before, rest = page.split(start)
+    write_atomically(path, f"{before}{start}\n{table}{end}{rest.split(end)[1]}".encode())

@@ -61,9 +61,10 @@ def identity(experiment: Experiment[Any], study: str, config: Any) -> dict[str, 
     }
 
 
-def _reading(name: str) -> list[str]:
-    """Names for the code that reads a data set, in each of the forms in which it may lie."""
-    return [code_digest(reader(place)) for place in data_set(name).places if place.reader]
+def _reading(name: str) -> list[list[str]]:
+    """How a data set is read, in each of the forms in which it may lie: what is asked for, and the code."""
+    places = [place for place in data_set(name).places if place.reader]
+    return [[place.key or name, code_digest(reader(place))] for place in places]
 
 
 def folder_of(out: Path, experiment: Experiment[Any], study: str, config: Any) -> Path:

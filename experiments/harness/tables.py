@@ -32,10 +32,13 @@ def conditions(report: Report) -> str:
     """How a report came about: scale, seeds, processor time, versions."""
     seeds = [record.seed for record in report.records]
     counted = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    versions = ", ".join(f"{name} {report.environment[name]}" for name in ("jax", "flax", "optax"))
-    return (
-        f"scale {report.scale}, {counted}, {report.cpu_seconds:.0f} s of processor time, {versions}"
-    )
+    spent = f"{report.cpu_seconds:.0f} s of processor time"
+    return f"scale {report.scale}, {counted}, {spent}, {versions_of(report)}"
+
+
+def versions_of(report: Report) -> str:
+    """Of the libraries that a figure depends on most."""
+    return ", ".join(f"{name} {report.environment[name]}" for name in ("jax", "flax", "optax"))
 
 
 def summary(report: Report) -> str:
@@ -92,7 +95,7 @@ def markdown(report: Report) -> str:
             for o in report.outcomes
         ),
     ]
-    table = "\n".join(_row(cells) for cells in rows)
+    table = "\n".join(as_row(cells) for cells in rows)
     return f"{sentence(conditions(report))} {sentence(summary(report))}\n\n{table}\n"
 
 
@@ -101,5 +104,6 @@ def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def _row(cells: Iterable[str]) -> str:
+def as_row(cells: Iterable[str]) -> str:
+    """Cells as a row of a table in Markdown."""
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -45,6 +45,7 @@ LINES = {
     "experiment data": [()],
     "experiment show": [("example",)],
     "experiment readme": [("example",)],
+    "experiment ledger": [("--json",), ()],
     "experiment run": [("example", "--seeds", "2")],
 }
 WORDS = [[*name.split(), *words] for name, lines in LINES.items() for words in lines]
@@ -84,6 +85,10 @@ def terminal(monkeypatch, tmp_path):
     (tmp_path / "about.toml").write_text("cpu_seconds = 0\n")
     (tmp_path / "README.md").write_text(f"{readme.start_of(about.slug)}\n{readme.END}\n")
     monkeypatch.setattr(registry, "find", lambda slug: dataclasses.replace(EXAMPLE, about=about))
+    monkeypatch.setattr(registry, "slugs", lambda: ("example",))
+    page = tmp_path / "results.md"
+    page.write_text(f"{readme.LEDGER_START}\n{readme.LEDGER_END}\n")
+    monkeypatch.setattr(readme, "LEDGER", page)
     package = types.ModuleType(about.package)
     package.__all__ = ["Method"]
     monkeypatch.setitem(sys.modules, about.package, package)

@@ -8,18 +8,37 @@ KNOWLEDGE = "triples of knowledge"
 
 HECO = "https://github.com/liun-online/HeCo (data)"
 WANG = "Wang, Liu, Han and Shi, HeCo, KDD 2021, arXiv:2105.09111"
+HGB_FILES = ("node.dat", "link.dat", "label.dat", "label.dat.test")
 LIGHTGCN = "https://github.com/gusye1234/LightGCN-PyTorch (data/{})"
 
 
-def _heco(name: str, what: str, made_by: str, reference: str) -> DataSet:
+def _heco(name: str, what: str, key: str, made_by: str, reference: str) -> DataSet:
+    files = ("labels.npy", *(f"{pair}.txt" for pair in key.split(",")[1:]))
     return DataSet(
         name,
         HETEROGENEOUS,
         what,
-        (Place(f"heterogeneous/{name}.npz"), Place(f"HeCo/data/{name}", ("labels.npy",))),
+        (
+            Place(f"heterogeneous/{name}.npz", reader="heco:read_archive", key=key),
+            Place(f"HeCo/data/{name}", files, "heco:read_folder", key),
+        ),
         HECO,
         f"{WANG}; the graph {made_by}",
         reference=f"Macro / Micro F1 at 20 labels a class: {reference} (HeCo)",
+    )
+
+
+def _hgb(name: str, what: str, made_by: str) -> DataSet:
+    key = name.removesuffix("-hgb")
+    folder = key.upper() if len(key) < 5 else key.capitalize()
+    return DataSet(
+        name,
+        HETEROGENEOUS,
+        what,
+        (Place(f"hgb/{folder}", HGB_FILES, "hgb:read"),),
+        "https://github.com/THUDM/HGB",
+        f"Lv et al., KDD 2021, arXiv:2112.14936; the graph {made_by}",
+        caution="another graph, and other splits, than HeCo's of that name",
     )
 
 
@@ -129,21 +148,29 @@ ROWS = (
     _heco(
         "acm",
         "4,019 papers in 3 fields, 7,167 authors, 60 subjects",
+        "p,pa,ps",
         "Zhao et al., 2020",
         "88.6 / 88.1",
     ),
     _heco(
         "dblp",
         "4,057 authors in 4 fields, 14,328 papers, 7,723 terms, 20 venues",
+        "a,pa,pt,pc",
         "Fu et al., MAGNN, WWW 2020",
         "91.3 / 92.0",
     ),
     _heco(
         "freebase",
         "3,492 films in 3 classes, 33,401 actors, 2,502 directors, 4,459 writers",
+        "m,ma,md,mw",
         "Li et al., 2020",
         "59.2 / 61.7",
     ),
+    _hgb(
+        "acm-hgb", "papers, authors, subjects, terms; papers in 3 fields", "Wang et al., HAN, 2019"
+    ),
+    _hgb("dblp-hgb", "authors in 4 fields, papers, terms, venues", "Fu et al., MAGNN, 2020"),
+    _hgb("freebase-hgb", "books in 7 classes, and 7 other types", "Bollacker et al., 2008"),
     _triples(
         "nations",
         "14 nations, 55 relations, 1,992 triples",

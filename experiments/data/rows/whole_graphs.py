@@ -14,12 +14,23 @@ BALCILAR = "Balcilar et al., ICML 2021, arXiv:2106.04319"
 GRAPHIUM = "graphium 2.4.7"
 
 
-def _tu(name: str, folder: str, what: str, made_by: str, reference: str) -> DataSet:
+def _tu(
+    name: str, folder: str, what: str, made_by: str, reference: str, public: str = ""
+) -> DataSet:
+    one_file, public = "graph_text:read_one_file", public or folder
+    folds = ("10fold_idx/test_idx-1.txt", "test_idx_10fold.txt")
+    parts = tuple(f"{public}_{part}.txt" for part in ("A", "graph_indicator", "graph_labels"))
     return DataSet(
         name,
         CLASSES,
         f"{what}; ten folds",
-        (Place(f"tu_graph_classification/{folder}", (f"{folder}.txt", "test_idx_10fold.txt")),),
+        (
+            Place(
+                f"tu_graph_classification/{folder}", (f"{folder}.txt", folds[1]), one_file, folder
+            ),
+            Place(f"powerful-gnns/dataset/{folder}", (f"{folder}.txt", folds[0]), one_file, folder),
+            Place(f"TUDataset/{public}", parts, "graph_text:read_folder", public),
+        ),
         TU,
         f"{made_by}; {MORRIS}",
         reference=reference,
@@ -30,12 +41,14 @@ def _gin(accuracy: str, kernel: str) -> str:
     return f"ten folds: GIN {accuracy}, WL kernel {kernel} (Xu et al., ICLR 2019)"
 
 
-def _told_apart(name: str, file: str, what: str, made_by: str, reference: str) -> DataSet:
+def _told_apart(
+    name: str, file: str, what: str, made_by: str, reference: str, reader: str = "graph6:read"
+) -> DataSet:
     return DataSet(
         name,
         APART,
         what,
-        (Place(f"graph_isomorphism/{file}"),),
+        (Place(f"graph_isomorphism/{file}", reader=reader),),
         MATLANG,
         f"{made_by}; {BALCILAR}",
         reference=f"pairs that are not told apart: {reference} (Balcilar et al. 2021)",
@@ -56,6 +69,7 @@ ROWS = (
         "344 molecules, toxic to male rats or not",
         "Helma et al., 2001",
         _gin("64.6", "59.9"),
+        "PTC_MR",
     ),
     _tu(
         "proteins",
@@ -84,6 +98,7 @@ ROWS = (
         "1,000 circles of actors, of 2 genres",
         "Yanardag and Vishwanathan, 2015",
         _gin("75.1", "73.8"),
+        "IMDB-BINARY",
     ),
     _told_apart(
         "graph8c",
@@ -105,12 +120,13 @@ ROWS = (
         "600 pairs of graphs of formulas, of which one can be satisfied",
         "Abboud et al., IJCAI 2021, arXiv:2010.01179",
         "message passing 600, PPGN 0",
+        "formula_graphs:read",
     ),
     DataSet(
         "substructure-counting",
         COUNTED,
         "5,000 random graphs of 10 nodes with five counts each",
-        (Place("substructure_counting/er_graphs.npz"),),
+        (Place("substructure_counting/er_graphs.npz", reader="substructures:read"),),
         "https://github.com/leichen2018/GNN-Substructure-Counting (synthetic/data)",
         "Chen, Chen, Villar and Bruna, NeurIPS 2020, arXiv:2002.04025",
         reference="error over variance, triangles / stars: GIN .12 / 1.6e-4 (Chen et al. 2020)",
@@ -119,7 +135,10 @@ ROWS = (
         "micro-zinc",
         MOLECULES,
         "1,002 molecules of ZINC with three targets",
-        (Place("molecules/micro_zinc_graphs.npz"), Place("molecules/micro_zinc.csv")),
+        (
+            Place("molecules/micro_zinc_graphs.npz", (), "molecules:read", "micro_zinc"),
+            Place("molecules/micro_zinc.csv"),
+        ),
         "https://github.com/datamol-io/graphium",
         "Irwin et al., ZINC, 2012",
         package=f"{GRAPHIUM} (graphium/data/micro_ZINC)",
@@ -129,7 +148,10 @@ ROWS = (
         "micro-qm9",
         MOLECULES,
         "1,006 molecules of QM9 with 19 targets",
-        (Place("molecules/micro_qm9_graphs.npz"), Place("molecules/micro_qm9.csv")),
+        (
+            Place("molecules/micro_qm9_graphs.npz", (), "molecules:read", "micro_qm9"),
+            Place("molecules/micro_qm9.csv"),
+        ),
         "https://github.com/datamol-io/graphium",
         "Ramakrishnan et al., Scientific Data, 2014",
         package=f"{GRAPHIUM} (graphium/data/QM9)",

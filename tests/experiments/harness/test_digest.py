@@ -1,5 +1,7 @@
 """Names of code: they change with what a study reaches, and with nothing else."""
 
+import ast
+import dataclasses
 import importlib
 import sys
 
@@ -297,3 +299,23 @@ def test_every_study_has_a_name_of_its_own_code():
         functions = registry.find(slug).studies.functions
         names = {name: code_digest(function) for name, function in functions.items()}
         assert len(set(names.values())) == len(names), slug
+
+
+def test_a_data_set_that_is_added_to_the_list_measures_nothing_anew(monkeypatch):
+    from experiments.harness import digest, study
+
+    before, asked = code_digest(study.Trial.load), digest.code_of
+
+    def longer(module, root):
+        code = asked(module, root)
+        more = ast.parse("ROWS = (*ROWS, 1)").body if module.startswith("experiments.data.") else []
+        return dataclasses.replace(code, always=(*code.always, *more))
+
+    lists = digest.LISTS
+    monkeypatch.setattr(
+        digest, "code_of", lambda m, root: (longer if m.startswith(lists) else asked)(m, root)
+    )
+    assert code_digest(study.Trial.load) == before
+    # What lies beside the list counts.
+    monkeypatch.setattr(digest, "code_of", longer)
+    assert code_digest(study.Trial.load) != before

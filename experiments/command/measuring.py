@@ -1,105 +1,28 @@
-"""`ntkexec experiment`: ports of other papers, their claims measured and judged."""
+"""`experiment run`: measures and judges, or applies a method to what the user has."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ntkexec import vocabulary
-from ntkexec.cli import options
+from experiments.command.options import (
+    Change,
+    Data,
+    FirstSeed,
+    Out,
+    Scale,
+    Seeds,
+    app,
+    chosen_slugs,
+    print_json,
+    raise_failed,
+)
+from ntkexec.cli.options import Json
 
 if TYPE_CHECKING:
     from experiments.harness.runner import Progress
-
-app = typer.Typer(
-    help="Ports of other papers: run them, measure their claims, judge them.",
-    epilog="Example: ntkexec experiment list",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-
-
-Scale = Annotated[
-    vocabulary.Scale, typer.Option(help="How much to measure; the claims stay the same.")
-]
-Seeds = Annotated[
-    int | None, typer.Option(help="Number of seeds; by default what the experiment says.")
-]
-FirstSeed = Annotated[
-    int, typer.Option(help="Seeds count from here; those below 1000 are for pilots.")
-]
-Change = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the configuration."),
-]
-Out = Annotated[
-    Path, typer.Option(help="Folder for results; what is there already is not measured again.")
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(envvar="NTKEXEC_DATA", help="Folder with real data sets; see experiment data."),
-]
-
-
-@app.command("list", epilog="Example: ntkexec experiment list")
-def list_experiments(json: options.Json = False) -> None:
-    """List the ports that are there by area, with their papers and what is expected of their claims."""
-    from experiments.harness import registry
-
-    listed = registry.abouts()
-    if json:
-        _print_json({"experiments": [about.to_data() for about in listed]})
-        return
-    width = max(len(about.slug) for about in listed)
-    for area in dict.fromkeys(about.area for about in listed):
-        print(f"{area}:")
-        for about in listed:
-            if about.area == area:
-                print(f"  {about.slug:<{width}}  {about.title} ({len(about.expected)} claims)")
-                print(f"  {'':<{width}}  {about.paper}")
-
-
-@app.command("show", epilog="Example: ntkexec experiment show dagnn")
-def show_experiment(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment of the list.")],
-    scale: Scale = "quick",
-    first_seed: FirstSeed = 1000,
-    out: Out = Path("results"),
-    json: options.Json = False,
-) -> None:
-    """Show what a port exports and claims, and its last results under all seeds that are stored."""
-    from experiments.files.storage import finite
-    from experiments.harness import registry, runner, stored, tables
-
-    experiment = registry.find(name)
-    about = experiment.about
-    exported = registry.exports(about)
-    config = experiment.studies.config(scale)
-    report = runner.run(
-        experiment,
-        config,
-        scale=scale,
-        num_seeds=stored.num_stored(out, experiment, config, first_seed) or None,
-        first_seed=first_seed,
-        out=out,
-        measuring=False,
-    )
-    own = dict(experiment.application.options) if experiment.application else {}
-    if json:
-        found = {"exports": exported, "options": own, "page": str(about.readme)}
-        _print_json(finite({**about.to_data(), **found, "last": report.to_data()}))
-        return
-    print(f"{about.slug}: {about.title}\n  {about.paper}")
-    if about.paper.provenance == "reconstructed":
-        print(f"  {tables.RECONSTRUCTED}")
-    print(f"  from {about.package} import {', '.join(exported)}")
-    print(f"  data: {', '.join(about.data) or 'none'}; page: {about.readme}")
-    for option, words in own.items():
-        print(f"    --{option}: {words}")
-    print(f"\n{tables.claims(report, str(out))}")
 
 
 @app.command(
@@ -118,7 +41,7 @@ def run(
     out: Out = Path("results"),
     data: Data = None,
     jobs: Annotated[int, typer.Option(min=1, help="Experiments side by side, a process each.")] = 1,
-    json: options.Json = False,
+    json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with tables and plots.")] = None,
 ) -> None:
     """Run experiments and judge their claims, or apply one to data of yours by its own options.
@@ -144,7 +67,7 @@ def run(
             raise ExperimentError(f"--seeds, --set and --html judge claims; {own[0]!r} judges none")
         _apply(names, own, out, json)
         return
-    chosen = _chosen(names)
+    chosen = chosen_slugs(names)
     if data is not None and not data.is_dir():
         raise ExperimentError(f"there is no folder {shown(data)} to look for data sets in")
     wanted = [registry.find(name) for name in chosen]
@@ -179,63 +102,11 @@ def run(
     if html is not None and reports:
         write_atomically(html, page.render(reports).encode())
     if json and (reports or not failures):
-        _print_json(finite({"experiments": [report.to_data() for report in reports]}))
+        print_json(finite({"experiments": [report.to_data() for report in reports]}))
     elif reports:
         print("\n\n".join(tables.text(report, str(out)) for report in reports))
-    _raise_failed(failures, len(chosen))
+    raise_failed(failures, len(chosen))
     raise typer.Exit(int(any(report.surprising for report in reports)))
-
-
-@app.command(epilog="Example: ntkexec experiment readme dagnn")
-def readme(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Experiments of the list, or 'all'.")
-    ],
-    scale: Scale = "quick",
-    seeds: Seeds = None,
-    first_seed: FirstSeed = 1000,
-    out: Out = Path("results"),
-) -> None:
-    """Write the tables of results in the ports' READMEs from stored results; measures nothing."""
-    from experiments.harness import readme, registry, runner
-    from ntkexec.errors import NtkexecError
-
-    chosen = _chosen(names)
-    failures: dict[str, str] = {}
-    for experiment in [registry.find(name) for name in chosen]:
-        try:
-            report = runner.run(
-                experiment,
-                experiment.studies.config(scale),
-                scale=scale,
-                num_seeds=seeds,
-                first_seed=first_seed,
-                out=out,
-                measuring=False,
-            )
-            print(readme.write_table(report))
-        except NtkexecError as error:
-            failures[experiment.slug] = str(error)
-    _raise_failed(failures, len(chosen))
-
-
-def _chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """The ports that are named, each once; "all" among the names is all of them."""
-    from experiments.harness import registry
-
-    return registry.slugs() if "all" in names else tuple(dict.fromkeys(names))
-
-
-def _raise_failed(failures: dict[str, str], num: int) -> None:
-    """Says what could not be done, by port, a line each: one line would be cut."""
-    from ntkexec.errors import ExperimentError, clean
-
-    if len(failures) > 1:
-        for slug, why in failures.items():
-            typer.echo(f"ntkexec: {clean(f'{slug}: {why}')}", err=True)
-        raise ExperimentError(f"{len(failures)} of {num} experiments failed: {', '.join(failures)}")
-    for slug, why in failures.items():
-        raise ExperimentError(f"{slug}: {why}")
 
 
 def _as_options(
@@ -296,15 +167,9 @@ def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
         tell(Progress(experiment.slug, "application", 0, 0, 1))
         applied = experiment.application.function(options, out, report)
     if json:
-        _print_json(applied.to_data())
+        print_json(applied.to_data())
     else:
         print(applied)
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    import json
-
-    print(json.dumps(data, allow_nan=False))
 
 
 @contextlib.contextmanager
@@ -323,26 +188,3 @@ def _progress() -> Iterator[Callable[["Progress"], None]]:
                 typer.echo(f"{title} ({now.done + 1} of {now.total})", err=True)
 
         yield tell
-
-
-@app.command("data", epilog="Example: ntkexec experiment data cora --data ~/data")
-def list_data(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; by default all.")
-    ] = None,
-    data: Data = None,
-    json: options.Json = False,
-) -> None:
-    """List the real data sets that ports can use: what they are, whether they are there, how to get them.
-
-    Nothing is downloaded.
-    """
-    from experiments.data import listing
-    from experiments.harness import registry
-
-    used = {about.slug: about.data for about in registry.abouts()}
-    listed = listing.entries(names or (), data, used)
-    if json:
-        _print_json({"data": [entry.to_data() for entry in listed]})
-    else:
-        print(listing.text(listed, data))

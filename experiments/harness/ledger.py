@@ -1,0 +1,132 @@
+"""One row for each paper: how its claims came out, and its published figures beside ours."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.harness import tables
+from experiments.harness.report import Report
+from ntkexec.check import Verdict, counts
+from ntkexec.check.rendering import number
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A published figure and ours, on the paper's own data.
+
+    Args:
+        claim: that compares them.
+        data: the set.
+        published, ours: as means.
+        interval: of ours, 95 %.
+        unit: of both.
+        verdict: of the claim.
+    """
+
+    claim: str
+    data: str
+    published: float
+    ours: float
+    interval: tuple[float, float]
+    unit: str
+    verdict: str
+
+    def __str__(self) -> str:
+        low, high = map(number, self.interval)
+        unit = f" {self.unit}" if self.unit else ""
+        where = "" if self.claim == self.data else f" ({self.data})"
+        return (
+            f"`{self.claim}`{where}: {number(self.published)}{unit}, "
+            f"ours {number(self.ours)} [{low}, {high}]: {self.verdict}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What became of a paper.
+
+    Args:
+        slug: of its port.
+        area: of the port.
+        paper: the reference, in words.
+        provenance: of the port as a whole.
+        verdicts: how many claims hold, fail, are undecided and not measured.
+        figures: published ones beside ours, where the data are the paper's own and were there.
+        scale: at which it was measured.
+        seeds: that were measured.
+        cpu_seconds: that this took.
+    """
+
+    slug: str
+    area: str
+    paper: str
+    provenance: str
+    verdicts: Mapping[Verdict, int]
+    figures: tuple[Figure, ...]
+    scale: str
+    seeds: int
+    cpu_seconds: float
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return dataclasses.asdict(self)
+
+
+def row(report: Report) -> Row:
+    """A port's row, from its last run."""
+    about = report.experiment.about
+    return Row(
+        about.slug,
+        about.area,
+        str(about.paper),
+        about.paper.provenance,
+        counts(report.outcomes),
+        tuple(_figures(report)),
+        report.scale,
+        sum(bool(record.results) for record in report.records),
+        report.cpu_seconds,
+    )
+
+
+def _figures(report: Report) -> list[Figure]:
+    found = []
+    for outcome in report.outcomes:
+        details: Mapping[str, Any] = outcome.measurement.details
+        if not outcome.measurement.reason and "interval" in details and "published" in details:
+            low, high = details["interval"]
+            found.append(
+                Figure(
+                    outcome.check.name,
+                    details["data"],
+                    details["published"],
+                    details["ours"],
+                    (low, high),
+                    details.get("unit", ""),
+                    outcome.verdict,
+                )
+            )
+    return found
+
+
+def markdown(reports: Sequence[Report]) -> str:
+    """All rows, of which there are some, as a table, and what they sum to."""
+    rows = [row(report) for report in reports]
+    verdicts = list(rows[0].verdicts)
+    lines = [tables.as_row(["paper", *verdicts, "published, and ours", "seeds", "CPU s"])]
+    lines.append(tables.as_row(["---", *["---:"] * len(verdicts), "---", "---:", "---:"]))
+    for report, one in zip(reports, rows, strict=True):
+        about = report.experiment.about
+        link = f"[{one.slug}](../experiments/{one.area}/{about.folder.name}/README.md)"
+        mark = ", reconstructed" * (one.provenance == "reconstructed")
+        said = f"{link}{mark}: {about.paper.authors}, *{about.paper.title}*, {about.paper.year}"
+        figures = "; ".join(map(str, one.figures)) or "-"
+        numbers = [str(one.verdicts[name]) for name in verdicts]
+        lines.append(
+            tables.as_row([said, *numbers, figures, str(one.seeds), f"{one.cpu_seconds:.0f}"])
+        )
+    sums = [str(sum(one.verdicts[name] for one in rows)) for name in verdicts]
+    spent = f"{sum(one.cpu_seconds for one in rows):.0f}"
+    lines.append(tables.as_row([f"{len(rows)} papers", *sums, "", "", spent]))
+    scales = ", ".join(dict.fromkeys(one.scale for one in rows))
+    said = f"Scale {scales}, {tables.versions_of(reports[-1])}."
+    return f"{said}\n\n" + "\n".join(lines) + "\n"

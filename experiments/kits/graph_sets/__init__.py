@@ -1,0 +1,1 @@
+"""Sets of graphs: batches and training on whole graphs; colours, families and exact counts."""
