@@ -9,7 +9,7 @@ from experiments.harness.study import NotMeasured, Record
 HARD = tuple(scenario.name for scenario in SCENARIOS if scenario.name != "clean")
 # Means over ten folds in percent, and their standard deviations, of GIN-0.
 TABLE = {"mutag": (89.4, 5.6, 188), "ptc": (64.6, 7.0, 344)}
-"""Published accuracy, its deviation over folds, and graphs, one of which is the least that a seed can show."""
+"""Published accuracy, its deviation over folds, and graphs: one of them is the least that a seed can show."""
 PROTOCOL = (
     "GIN-0 of five depths, ten folds, batches of 32, Adam 0.01; the one epoch at which the mean over folds "
     "of test accuracies is best, which looks at test graphs. At quick 25 epochs of 12 steps, the rate halved "
