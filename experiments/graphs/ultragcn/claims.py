@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Unpack
 
-from experiments.harness.claim import Claim, Words, at_least, beats, identity, reported
+from experiments.harness.claim import Claim, Words, at_least, beats, equivalent, identity, reported
 from experiments.harness.study import Record
 
 PLANTED = (
@@ -77,7 +77,7 @@ CLAIMS: tuple[Claim, ...] = (
         "mf",
         "UltraGCN's recall is 0.03 above matrix factorisation's",
         "planted.ultragcn", "planted.mf", by=0.03, names=("UltraGCN", "MF-BPR"),
-        source="table 2", how=f"{PLANTED}; MF by BPR, its decay picked likewise.",
+        source="table 2", how=f"{PLANTED}; MF by BPR.",
     ),
     beats(
         "item-item",
@@ -97,12 +97,12 @@ CLAIMS: tuple[Claim, ...] = (
         "UltraGCN is better than LightGCN",
         "planted.ultragcn", "planted.lightgcn", names=("UltraGCN", "LightGCN"),
         source="table 2, by 1.7 % on Gowalla to 65.7 % on Amazon-Book",
-        how=f"{PLANTED}; LightGCN of three layers by BPR, its decay picked likewise.",
+        how=f"{PLANTED}; LightGCN of three layers by BPR.",
     ),
-    beats(
+    equivalent(
         "expected",
-        "The mean over all items in place of drawn negatives gives a better recall, after as many steps",
-        "planted.expected", "planted.ultragcn", names=("in the mean", "drawn"),
+        "With the mean over all items in place of drawn negatives, recall is the same within 0.02",
+        "planted.expected", "planted.ultragcn", within=0.02, names=("in the mean", "drawn"),
         source="ours: negatives are drawn evenly, so their mean is known", provenance="ours",
         how=f"{PLANTED}; as many steps an epoch, of users instead of pairs.",
     ),
@@ -110,7 +110,7 @@ CLAIMS: tuple[Claim, ...] = (
         "lastfm-mf",
         "On LastFM UltraGCN is better than matrix factorisation",
         "lastfm.ultragcn", "lastfm.mf", names=("UltraGCN", "MF-BPR"),
-        source="table 2, of other sets", how=f"{LASTFM}; MF by BPR, its decay picked likewise.",
+        source="table 2, of other sets", how=f"{LASTFM}; MF by BPR.",
     ),
     reported(
         "gowalla",

@@ -30,8 +30,8 @@ TINY = UltraConfig(
 PLAIN: dict[str, float] = {
     "plain": 1.0, "weighted": 0.0, "plain_negative": 1.0, "weighted_negative": 0.0, "item_weight": 0.0,
 }  # fmt: skip
-DECAYS = (1e-4, 1e-2)
-"""Of matrix factorisation and LightGCN, of which validation picks."""
+DECAY = 1e-2
+"""Of matrix factorisation and LightGCN; validation preferred it to the released 1e-4 for both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,18 +70,15 @@ class _Bench:
         )  # fmt: skip
 
     def rival(self, trial: Trial, model: Any, operands: tuple[Any, ...], rate: float) -> float:
-        """Recall of a model trained by BPR, at the epoch and decay that validation picks."""
+        """Recall of a model trained by BPR, at the epoch that validation picks."""
         users, items = self.whole.train.shape
         table = first_embedding(trial.generator, users, items, self.width)
         seed = int(trial.generator.integers(2**31))
-        found = [
-            pairwise.fit(
-                model, operands, self.held, {pairwise.TABLE: table}, seed=seed, batch=self.block,
-                epochs=self.epochs, every=-(-self.epochs // self.times), rate=rate, decay=decay,
-            )
-            for decay in DECAYS
-        ]  # fmt: skip
-        return max(found, key=lambda one: one.curve.max()).judged(self.whole).recall
+        found = pairwise.fit(
+            model, operands, self.held, {pairwise.TABLE: table}, seed=seed, batch=self.block,
+            epochs=self.epochs, every=-(-self.epochs // self.times), rate=rate, decay=DECAY,
+        )  # fmt: skip
+        return found.judged(self.whole).recall
 
 
 def planted(config: UltraConfig, trial: Trial) -> dict[str, float]:
@@ -104,39 +101,33 @@ def planted(config: UltraConfig, trial: Trial) -> dict[str, float]:
     for name, train in arms.items():
         fitted = train()
         found[name] = bench.judged(fitted.users, fitted.items).recall
-    return {**found, **_rivals(bench, trial, rate=5e-3)}
+    users, items = whole.train.shape
+    factorised = MatrixFactorisation(users, items, bench.width)
+    convolved = LightGCN(users, items, bench.width)
+    graph = bipartite(held.train, dense=True)
+    return {
+        **found,
+        "mf": bench.rival(trial, factorised, (), 5e-3),
+        "lightgcn": bench.rival(trial, convolved, (graph,), 5e-3),
+    }
 
 
 def lastfm(config: UltraConfig, trial: Trial) -> dict[str, float]:
     """Recall at 20 on LastFM's own split, negatives in the mean, and how far the limit is."""
     whole = trial.load("lastfm")
     held = holdout(whole, trial.generator)
-    bench = _Bench(whole, held, config.lastfm_width, config.lastfm_epochs, 256, times=6)
-    usual = Settings(negative_weight=100.0, std=0.1, rate=3e-2)
-    arms = {
-        "ultragcn": usual,
-        "without_items": dataclasses.replace(usual, item_weight=0.0),
-        "cross_entropy": dataclasses.replace(usual, **PLAIN),  # type: ignore[arg-type]
-    }
-    found = {}
-    for name, settings in arms.items():
-        fitted = bench.ours(trial, settings, "expected", f"{name} on lastfm")
-        ranked = bench.judged(fitted.users, fitted.items)
-        found[name] = ranked.recall
-        if name == "ultragcn":
-            off = distance_to_limit(fitted.users, fitted.items, held.train)
-            found |= {"ndcg": ranked.ndcg, "distance": float(np.nanmedian(off))}
-    return {**found, **_rivals(dataclasses.replace(bench, block=2048), trial, rate=1e-2)}
-
-
-def _rivals(bench: _Bench, trial: Trial, *, rate: float) -> dict[str, float]:
-    users, items = bench.whole.train.shape
-    factorised = MatrixFactorisation(users, items, bench.width)
-    convolved = LightGCN(users, items, bench.width)
-    graph = bipartite(bench.held.train, dense=True)
+    bench = _Bench(whole, held, config.lastfm_width, config.lastfm_epochs, 256, times=5)
+    settings = Settings(negative_weight=100.0, std=0.1, rate=3e-2)
+    fitted = bench.ours(trial, settings, "expected", "UltraGCN on LastFM")
+    ranked = bench.judged(fitted.users, fitted.items)
+    off = distance_to_limit(fitted.users, fitted.items, held.train)
+    users, items = whole.train.shape
+    rival = dataclasses.replace(bench, block=2048)
     return {
-        "mf": bench.rival(trial, factorised, (), rate),
-        "lightgcn": bench.rival(trial, convolved, (graph,), rate),
+        "ultragcn": ranked.recall,
+        "ndcg": ranked.ndcg,
+        "distance": float(np.nanmedian(off)),
+        "mf": rival.rival(trial, MatrixFactorisation(users, items, bench.width), (), 1e-2),
     }
 
 

@@ -21,7 +21,7 @@ class UltraConfig:
     planted_items: int = 500
     planted_epochs: int = 120
     planted_width: int = 32
-    lastfm_epochs: int = 60
+    lastfm_epochs: int = 50
     lastfm_width: int = 64
     gowalla_epochs: int = 0
     cds_epochs: int = 0

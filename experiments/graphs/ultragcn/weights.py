@@ -55,7 +55,9 @@ class Neighbours:
         """Omega with nothing but these neighbours, (m, m)."""
         num, k = self.items.shape
         indices = np.arange(0, num * k + 1, k)
-        found = sparse.csr_array((self.weights.ravel(), self.items.ravel(), indices), (num, num))
+        # Copied: what follows works in place.
+        entries = (self.weights.flatten(), self.items.flatten(), indices)
+        found = sparse.csr_array(entries, (num, num))
         found.sum_duplicates()
         found.eliminate_zeros()
         return found
