@@ -234,9 +234,10 @@ def _table(path: Path, read: Callable[[bytes, Path, int], float], width: int = 0
         for place, line in enumerate(content(path).splitlines(), 1)
         if line.strip()
     ]
-    if widths := {len(row) for row in rows} - {width or len(rows[0])}:
-        raise ExperimentError(f"{shown(path)} has a line of {min(widths)} numbers")
-    return np.array(rows).reshape(len(rows), -1 if rows else width)
+    width = width or (len(rows[0]) if rows else 0)
+    if widths := {len(row) for row in rows} - {width}:
+        raise ExperimentError(f"{shown(path)} has a line of {min(widths)} numbers, not {width}")
+    return np.array(rows).reshape(len(rows), width)
 
 
 def _column(path: Path) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Molecules in one `.npz`: atoms and bonds of all one after another, and numbers to predict."""
 
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,21 @@ def read(path: Path, name: str, key: str = "") -> GraphSet:
             raise ExperimentError(f"{where}, molecule {i}: {error}") from error
     beside = path.with_name(f"{key}_splits.csv")
     folds = (_split(beside, len(graphs)),) if key and beside.exists() else ()
-    names = tuple(shown(target) for target in found["target_names"])
+    names = _words(found["target_names"], f"target_names in {where}")
     return GraphSet(name, tuple(graphs), targets, names, folds)
+
+
+def _words(array: np.ndarray, where: str) -> tuple[str, ...]:
+    """Texts, each fit for a terminal."""
+    # A damaged array can hold numbers that are no characters, of which Python makes no text.
+    if array.dtype.kind != "U" or (array.size and _characters(array).max() > sys.maxunicode):
+        raise ExperimentError(f"{where} must be texts, got {arrays.described(array)}")
+    return tuple(shown(text) for text in array)
+
+
+def _characters(array: np.ndarray) -> np.ndarray:
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return np.ascontiguousarray(native).view(np.uint32) if array.dtype.itemsize else np.zeros(1)
 
 
 def _pointers(array: np.ndarray, number: int, where: str) -> np.ndarray:

@@ -198,6 +198,7 @@ def contrastive(forward: Forward, step: Step, key: Array) -> Float[Array, ""]:
     edges it needs. Cross-entropy for classes, absolute error for numbers.
     """
     weights: Weights = step.extras
+    assert isinstance(step.batch, GraphsTuple)  # type: ignore[misc]
     task_key, copy_key = jax.random.split(key)
     whole = _missed(forward(step.batch, task_key), step)
     projected, outputs, scores = forward(

@@ -1,5 +1,6 @@
 """What is trained: GIN by its own protocol, scenarios in pairs, important edges, learning to count."""
 
+import functools
 from typing import Any
 
 import networkx as nx
@@ -12,7 +13,7 @@ from experiments.graphs.graph_level.contrast import UnifiedContrast, Weights, co
 from experiments.graphs.graph_level.motifs import Planted, planted_motifs
 from experiments.graphs.graph_level.network import KPathGNN, rooted_batch
 from experiments.graphs.graph_level.paths import count_cycles, path_roots
-from experiments.graphs.graph_level.protocol import Comparison, Trainer, compare
+from experiments.graphs.graph_level.protocol import Comparison, Learner, Trainer, compare
 from experiments.graphs.graph_level.scenarios import CLEAN, Scenario, drawn_fold
 from experiments.graphs.graph_level.study_config import GraphLevelConfig
 from experiments.harness.study import NotMeasured, Studies, Trial
@@ -27,6 +28,7 @@ from experiments.kits.graph_sets.batches import (
 )
 from experiments.kits.graph_sets.fitting import fit, picked_by_mean_curve
 from experiments.kits.graph_sets.inputs import node_inputs
+from experiments.kits.graph_sets.pooling import How
 
 QUICK = GraphLevelConfig()
 STANDARD = GraphLevelConfig(
@@ -57,14 +59,15 @@ def folds(config: GraphLevelConfig, trial: Trial) -> dict[str, dict[str, float]]
     """Accuracies over folds in percent by set: at the epoch of GIN's protocol, and at the last."""
     found = {}
     for name in config.fold_sets:
-        graphs = trial.load(name)
-        found[name] = dict(trial.kept(name, lambda graphs=graphs: _by_folds(config, trial, graphs)))
+        # A long run at the standard scale is continued set by set.
+        make = functools.partial(_by_folds, config, trial, trial.load(name))
+        found[name] = dict(trial.kept(name, make))
     return found
 
 
 def _by_folds(config: GraphLevelConfig, trial: Trial, graphs: GraphSet) -> dict[str, float]:
     # Social graphs have no labels, and GIN averages their nodes.
-    pool = "sum" if graphs.num_node_labels else "mean"
+    pool: How = "sum" if graphs.num_node_labels else "mean"
     model = GIN(graphs.num_classes, config.fold_hidden, pool=pool)
     store, limits = stored(graphs, node_inputs(graphs)), limits_for(graphs, BATCH)
     curves = []
@@ -85,12 +88,12 @@ def _by_folds(config: GraphLevelConfig, trial: Trial, graphs: GraphSet) -> dict[
 def scenarios(config: GraphLevelConfig, trial: Trial) -> dict[str, Any]:
     """Accuracy and macro F1 in percent by scenario and arm, means over the seed's tasks."""
     graphs = trial.load(config.task_set)
-    sizes = {"epochs": config.task_epochs, "steps": config.task_steps}
-    arms: dict[str, Any] = {
-        name: Trainer(UnifiedContrast, objective=contrastive, extras=_arrays(weights), **sizes)
+    trainer = functools.partial(Trainer, epochs=config.task_epochs, steps=config.task_steps)
+    arms: dict[str, Learner] = {
+        name: trainer(UnifiedContrast, objective=contrastive, extras=_arrays(weights))
         for name, weights in ARMS.items()
     }
-    arms["histogram"] = Trainer(HistogramMLP, **sizes)
+    arms["histogram"] = trainer(HistogramMLP)
     first = trial.seed * config.task_repeats
     seeds = range(first, first + config.task_repeats)
     return _means(compare(arms, [graphs], SCENARIOS, seeds=seeds))
@@ -117,7 +120,7 @@ def importance(config: GraphLevelConfig, trial: Trial) -> dict[str, float]:
     planted = planted_motifs(config.motif_graphs, generator)
     graphs, fold = planted.graphs, drawn_fold(planted.graphs, generator)
     inputs = node_inputs(graphs, kind="degrees", most_degree=8)
-    model, limits = UnifiedContrast(graphs.num_classes), limits_for(graphs, BATCH)
+    model = UnifiedContrast(graphs.num_classes)
     limits = Limits(BATCH, 704, 1664)  # graphs of 20 nodes and some 24 edges, whatever was drawn
     fitted = fit(
         model, stored(graphs, inputs), graphs.targets, fold, limits=limits, generator=generator,

@@ -22,7 +22,7 @@ class GraphLevelConfig:
     """
 
     counted: int = 5
-    network_hidden: int = 8
+    network_hidden: int = 16
     fold_sets: tuple[str, ...] = ("mutag", "ptc")
     folds: int = 10
     fold_epochs: int = 25

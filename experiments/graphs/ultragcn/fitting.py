@@ -118,7 +118,7 @@ def fit(
             return state
         return _picked(state, -(-done // chunk) - 1, done // batches.steps, score)
 
-    state, _ = stream(
+    state, _ = stream(  # type: ignore[misc]
         _step, state, total, batch=lambda index: (batches(index), of_items, *numbers), chunk=chunk,
         between=between, report=report, checkpoint=checkpoint, what=what,
     )  # fmt: skip

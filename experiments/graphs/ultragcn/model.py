@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -144,9 +145,9 @@ def batch_loss(
     Source: xue-pai/UltraGCN, main.py.
     """
     of_users, of_items = beta
-    scores = model.apply({"params": params}, users, items)
-    drawn = model.apply({"params": params}, users[:, None], negatives)
-    near = model.apply({"params": params}, users[:, None], neighbours[0][items])
+    scores: Any = model.apply({"params": params}, users, items)
+    drawn: Any = model.apply({"params": params}, users[:, None], negatives)
+    near: Any = model.apply({"params": params}, users[:, None], neighbours[0][items])
     seen_beta, drawn_beta = (
         of_users[users] * of_items[items],
         of_users[users, None] * of_items[negatives],
