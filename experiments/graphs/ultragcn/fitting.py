@@ -270,7 +270,7 @@ def gradients(
     """The slope of a batch's loss, without decay, in its rows' embeddings and in all items'."""
     users, items = tables["users"][batch.users], tables["items"]
     scores = users @ items.T
-    unseen = batch.plain[:, None] + batch.weighted[:, None] * of_items
+    unseen = batch.plain[:, None] + batch.weighted[:, None] * of_items[None]
     at = unseen[batch.rows, batch.columns] if not batch.drawn.shape[1] else 0.0
     if batch.drawn.shape[1]:
         rows = jnp.arange(len(batch.users))[:, None]
