@@ -85,7 +85,7 @@ def _by_folds(config: GraphLevelConfig, trial: Trial, graphs: GraphSet) -> dict[
     }  # fmt: skip
 
 
-def scenarios(config: GraphLevelConfig, trial: Trial) -> dict[str, Any]:
+def under_scenarios(config: GraphLevelConfig, trial: Trial) -> dict[str, Any]:
     """Accuracy and macro F1 in percent by scenario and arm, means over the seed's tasks."""
     graphs = trial.load(config.task_set)
     trainer = functools.partial(Trainer, epochs=config.task_epochs, steps=config.task_steps)
@@ -194,7 +194,7 @@ STUDIES = Studies(
     tiny=TINY,
     functions={
         "counting": study_exact.counting, "ladder": study_exact.ladder, "folds": folds,
-        "scenarios": scenarios, "importance": importance, "learned": learned,
+        "scenarios": under_scenarios, "importance": importance, "learned": learned,
     },
     num_seeds=3,
     slow=("ladder", "folds", "scenarios", "importance"),

@@ -157,7 +157,7 @@ def path_graph(
     """
     if most and (generator is None or wedges):
         raise ExperimentError("tails are drawn by a generator, and not where wedges are listed")
-    adjacency = typed.operators(graph, how="none")
+    adjacency = typed.relation_operators(graph, how="none")
     wanted = wanted_paths(
         tuple(adjacency), graph.target, orders, every_type=every_type, every_lower=wedges
     )

@@ -20,9 +20,9 @@ from experiments.kits.typed.device import arrays_of, homogenised
 from experiments.kits.typed.generators import CARRIERS, planted_metapath, planted_path
 from experiments.kits.typed.operators import (
     metapaths,
-    operators,
     path_name,
     reachable,
+    relation_operators,
     thinned,
 )
 
@@ -139,7 +139,7 @@ def real(config: LatteConfig, trial: Trial, *, name: str) -> dict[str, Any]:
         "latte": (latte, graph),
         "rgcn": (
             RGCN(data.num_classes, config.hidden),
-            arrays_of(data, operators(data), unit_rows=True),
+            arrays_of(data, relation_operators(data), unit_rows=True),
         ),
         "han": (
             HANLite(data.num_classes, config.hidden, semantic=config.hidden),
@@ -222,7 +222,7 @@ def _gat(config: LatteConfig, data: TypedGraph) -> tuple[Any, Any]:
 
 def _given_paths(config: LatteConfig, data: TypedGraph, generator: np.random.Generator) -> Any:
     """Links of the paths that HAN is given."""
-    adjacency, joined = operators(data, how="none"), {}
+    adjacency, joined = relation_operators(data, how="none"), {}
     for path in (p for hops in (2, 4) for p in metapaths(adjacency, data.target, hops)):
         if path_name(path) in GIVEN_PATHS[data.name]:
             # From both ends to the middle: the other way round the middle of some is all but full.

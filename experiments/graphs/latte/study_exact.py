@@ -13,7 +13,7 @@ from experiments.graphs.latte.paths import compose, metapaths, path_graph
 from experiments.graphs.latte.study_config import LatteConfig
 from experiments.harness.study import Trial
 from experiments.kits.initialisation import initial_by_numpy
-from experiments.kits.typed.operators import operators, reachable, with_reverses
+from experiments.kits.typed.operators import reachable, relation_operators, with_reverses
 
 SIZES = {"p": 14, "a": 11, "v": 6, "s": 9}
 SCHEMA = ("pa", "av", "ps", "sv")
@@ -32,7 +32,7 @@ def identities(config: LatteConfig, trial: Trial) -> dict[str, Any]:
     generator = trial.generator
     graph = _drawn(generator)
     relations = with_reverses(graph)
-    adjacency = operators(graph, how="none")
+    adjacency = relation_operators(graph, how="none")
     kept = {"counts": _count_error(relations), **_join_errors(adjacency)}
     with jax.enable_x64(True):
         network = LATTE(3, 8)

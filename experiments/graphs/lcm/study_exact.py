@@ -41,7 +41,7 @@ def drawn_weights(generator: np.random.Generator, width: int) -> GRUWeights:
     return GRUWeights(*drawn)
 
 
-def laws(config: LcmConfig, trial: Trial) -> LawsResult:
+def kept_laws(config: LcmConfig, trial: Trial) -> LawsResult:
     """Commutativity to the bit, and sets of 1 to 33 rows under random orders, folded in three ways."""
     generator, width = trial.generator, config.width
     weights = drawn_weights(generator, width)

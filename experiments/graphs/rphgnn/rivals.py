@@ -8,7 +8,7 @@ import numpy as np
 from experiments.data.typed import TypedGraph
 from experiments.graphs.rphgnn.collecting import Groups
 from experiments.graphs.rphgnn.squashing import Rows
-from experiments.kits.typed.operators import Metapath, metapaths, operators
+from experiments.kits.typed.operators import Metapath, metapaths, relation_operators
 from ntkexec.errors import ExperimentError
 
 
@@ -30,7 +30,10 @@ def metapath_groups(graph: TypedGraph, inputs: Mapping[str, Rows], *, hops: int)
     """
     if hops < 1:
         raise ExperimentError(f"a path has at least one relation, not {hops}")
-    steps = {relation: matrix.astype(np.float32) for relation, matrix in operators(graph).items()}
+    steps = {
+        relation: matrix.astype(np.float32)
+        for relation, matrix in relation_operators(graph).items()
+    }
     known: dict[Metapath, Rows] = {}
 
     def heard(path: Metapath) -> Rows:
@@ -70,7 +73,9 @@ def mixed_groups(graph: TypedGraph, inputs: Mapping[str, Rows], *, hops: int) ->
     blocks: list[list[Any]] = [
         [sparse.csr_array((graph.num_nodes[a], graph.num_nodes[b])) for b in types] for a in types
     ]
-    for (source, _, target), matrix in operators(graph, how="none", same_type=True).items():
+    for (source, _, target), matrix in relation_operators(
+        graph, how="none", same_type=True
+    ).items():
         row, column = types.index(target), types.index(source)
         blocks[row][column] = blocks[row][column] + matrix
     links = sparse.csr_array(sparse.block_array(blocks))

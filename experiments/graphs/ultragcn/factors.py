@@ -33,7 +33,7 @@ class Factors(NamedTuple):
         return self.edges + self.near
 
 
-def factors(train: sparse.csr_array, settings: Settings, neighbours: Neighbours) -> Factors:
+def whole_factors(train: sparse.csr_array, settings: Settings, neighbours: Neighbours) -> Factors:
     """What the loss is in the mean over drawn negatives, over one epoch: a weighted factorisation.
 
     Args:

@@ -20,7 +20,7 @@ import optax
 from jaxtyping import Array, Float, Int
 from scipy import sparse
 
-from experiments.graphs.ultragcn.factors import Factors, factors
+from experiments.graphs.ultragcn.factors import Factors, whole_factors
 from experiments.graphs.ultragcn.model import Settings
 from experiments.graphs.ultragcn.weights import Neighbours, cooccurrence, edge_weights
 from experiments.kits.recommendation.samplers import negatives
@@ -96,7 +96,7 @@ def fit(
         name: (settings.std * generator.normal(size=(num, settings.dimension))).astype(np.float32)
         for name, num in zip(("users", "items"), train.shape, strict=True)
     }
-    seed, made = int(generator.integers(2**32)), factors(train, settings, near)
+    seed, made = int(generator.integers(2**32)), whole_factors(train, settings, near)
     batches: _Batches
     if drawing == "sampled":
         batches = _Pairs(train, settings, near, seed, sift)

@@ -7,7 +7,7 @@ import networkx as nx
 import numpy as np
 from scipy import sparse
 
-from experiments.graphs.ultragcn.factors import factors
+from experiments.graphs.ultragcn.factors import whole_factors
 from experiments.graphs.ultragcn.model import RELEASED, Settings
 from experiments.graphs.ultragcn.study_config import UltraConfig
 from experiments.graphs.ultragcn.weights import Formula, cooccurrence, edge_weights
@@ -77,7 +77,7 @@ def _off_items(train: sparse.csr_array, omega: sparse.csr_array, formula: Formul
 
 def _off_targets(train: sparse.csr_array, settings: Settings) -> float:
     """The relative slope, at a score of log(m / (c d_u)), of what a seen pair adds to the loss."""
-    made = factors(train, settings, cooccurrence(train))
+    made = whole_factors(train, settings, cooccurrence(train))
     users, items = train.nonzero()
     many = np.diff(train.indptr)[users]
     score = np.log(train.shape[1] / (settings.negative_weight * many))

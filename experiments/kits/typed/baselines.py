@@ -19,7 +19,7 @@ from experiments.kits.graph.features import Dense, Dropout, Features, SparseFeat
 from experiments.kits.graph.segments import GraphsTuple
 from experiments.kits.typed.device import TypedArrays, arriving, feature_rows
 from experiments.kits.typed.layers import LinkAttention, TypeEncoder
-from experiments.kits.typed.operators import compose, metapaths, operators, path_name
+from experiments.kits.typed.operators import compose, metapaths, path_name, relation_operators
 from ntkexec.errors import ExperimentError
 
 Logits = Float[Array, "n classes"]
@@ -165,7 +165,7 @@ def path_features(
     """
     from scipy import sparse
 
-    by_relation = operators(graph)
+    by_relation = relation_operators(graph)
     found = {}
     if graph.target in graph.features:
         found[graph.target] = feature_rows(graph.features[graph.target], unit_rows=unit_rows)

@@ -85,7 +85,7 @@ def operator(
     return sparse.csr_array(made)
 
 
-def operators(
+def relation_operators(
     graph: TypedGraph, *, how: How = "row", reverses: bool = True, same_type: bool = False
 ) -> "dict[Relation, sparse.csr_array]":
     """The operator of every relation.

@@ -24,12 +24,12 @@ from experiments.graphs.latte.network import XAVIER, is_linked, path_key
 from experiments.graphs.latte.paths import wanted_paths
 from experiments.kits.costs import num_parameters
 from experiments.kits.initialisation import initial_by_numpy
-from experiments.kits.typed.operators import operators, reachable, with_reverses
+from experiments.kits.typed.operators import reachable, relation_operators, with_reverses
 from ntkexec.errors import ExperimentError
 
 GRAPH = typed_sets.assembled(typed_sets.graph())
 RELATIONS = with_reverses(GRAPH)
-ADJACENCY = operators(GRAPH, how="none")
+ADJACENCY = relation_operators(GRAPH, how="none")
 PATHS = path_graph(GRAPH, wedges=True)
 MODEL = LATTE(3, hidden=4, threshold=0.0)
 

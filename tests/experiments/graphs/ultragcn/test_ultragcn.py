@@ -18,7 +18,7 @@ from experiments.graphs.ultragcn import (
     edge_weights,
     fit,
 )
-from experiments.graphs.ultragcn.factors import factors
+from experiments.graphs.ultragcn.factors import whole_factors
 from experiments.graphs.ultragcn.fitting import _Pairs, _Users, gradients
 from experiments.graphs.ultragcn.model import RELEASED, Settings, batch_loss
 from ntkexec.errors import ExperimentError
@@ -144,7 +144,7 @@ def test_a_step_of_dense_products_has_the_gradient_of_the_public_loss(train):
 @pytest.mark.parametrize("sift", [False, True])
 def test_negatives_in_the_mean_are_the_mean_over_all_that_could_be_drawn(train, sift):
     near, beta, own = cooccurrence(train, k=3), edge_weights(train), train.toarray() > 0
-    batches = _Users(factors(train, SETTINGS, near), 5, 0, train if sift else None)
+    batches = _Users(whole_factors(train, SETTINGS, near), 5, 0, train if sift else None)
     of_pairs = beta.users[:, None] * beta.items
     seen = own * (SETTINGS.plain + SETTINGS.weighted * of_pairs)
     seen += SETTINGS.item_weight * own @ near.matrix().toarray()

@@ -17,15 +17,15 @@ from experiments.kits.typed.layers import link_softmax
 from experiments.kits.typed.operators import (
     compose,
     metapaths,
-    operators,
     reachable,
+    relation_operators,
     thinned,
     with_reverses,
 )
 from ntkexec.errors import ExperimentError
 
 GRAPH = typed_sets.assembled(typed_sets.graph())
-OPERATORS = operators(GRAPH)
+OPERATORS = relation_operators(GRAPH)
 
 
 def drawn(model, graph):
@@ -124,7 +124,7 @@ def test_path_means_are_products_and_rows_of_the_target_come_first():
 @pytest.mark.parametrize("carrier", ["a", "s"])
 def test_only_the_planted_path_leads_to_ends_of_the_targets_class(carrier):
     graph = planted_metapath(np.random.default_rng(0), carrier=carrier)
-    found = operators(graph)
+    found = relation_operators(graph)
     centre = graph.features["v"] - graph.features["v"].mean(0)
     hits = {}
     for path in metapaths(with_reverses(graph), "p", 2):

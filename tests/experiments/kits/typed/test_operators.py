@@ -14,9 +14,9 @@ from experiments.kits.typed.operators import (
     compose,
     metapaths,
     operator,
-    operators,
     path_name,
     reachable,
+    relation_operators,
     reverse_of,
     with_reverses,
 )
@@ -51,7 +51,7 @@ def test_reverses_are_added_by_name_unless_they_are_there_or_lead_within_a_type(
 
 @pytest.mark.parametrize("how", ["row", "sym", "none"])
 def test_operators_are_adjacencies_divided_by_degrees(how):
-    for relation, found in operators(GRAPH, how=how).items():
+    for relation, found in relation_operators(GRAPH, how=how).items():
         a = adjacency(relation)
         received, sent = a.sum(1, keepdims=True), a.sum(0, keepdims=True)
         scale = {"row": received, "sym": np.sqrt(received * sent), "none": 1}[how]
@@ -75,7 +75,7 @@ def test_there_are_as_many_paths_as_the_power_of_the_schema_says(hops):
 
 
 def test_a_paths_operator_is_the_product_and_reaches_what_it_reaches():
-    found = operators(GRAPH)
+    found = relation_operators(GRAPH)
     path = (AP, PA, SP)
     with pytest.raises(ExperimentError, match="arrives at p, and the path is at s"):
         compose(found, (SP, AP))
@@ -90,7 +90,7 @@ def test_a_paths_operator_is_the_product_and_reaches_what_it_reaches():
 
 
 def test_messages_of_padded_links_and_their_gradients_are_those_of_the_matrix():
-    matrix = operators(GRAPH)[AP]
+    matrix = relation_operators(GRAPH)[AP]
     links = links_of(matrix, num_links=40)
     generator = np.random.default_rng(0)
     x, weights = generator.normal(size=(9, 3)), generator.normal(size=40)
@@ -136,7 +136,7 @@ def test_one_graph_of_all_types_has_the_target_first_and_knows_types_by_a_column
 
 
 def test_arrays_hold_features_and_links_by_name():
-    found = arrays_of(GRAPH, operators(GRAPH), unit_rows=True)
+    found = arrays_of(GRAPH, relation_operators(GRAPH), unit_rows=True)
     assert found.size("a") == 9
     assert set(found.links) == set(RELATIONS)
     sums = GRAPH.features["p"].sum(1, keepdims=True)
