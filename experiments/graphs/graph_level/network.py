@@ -85,8 +85,6 @@ class KPathGNN(nn.Module):
             their mean hides what they count.
         activation: of all layers. Sums of an analytic one, such as `jnp.sin`, tell nearly all multisets
             apart; those of ReLU do not (Amir et al., arXiv:2306.06529).
-        activation: of all layers. Sums of an analytic one, such as `jnp.sin`, tell nearly all multisets
-            apart; those of ReLU do not (Amir et al., arXiv:2306.06529).
 
     Source: Li et al., arXiv:2501.00773v1; reconstructed, see the port's page.
     """
