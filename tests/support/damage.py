@@ -1,6 +1,7 @@
 """Files damaged a little: a few words, bytes or lines flipped, cut, doubled, swapped or replaced."""
 
 import io
+import random
 import re
 import zipfile
 
@@ -137,3 +138,23 @@ def zip_mutant(rng, data):
         for name, array in arrays.items():
             archive.writestr(name, array)
     return file.getvalue()
+
+
+def damage_files(written, refused_or_read, seed, number):
+    """Damages one of a set's files at a time, tries the set, and mends the file again.
+
+    Args:
+        written: the set's name, its folder, and its files.
+        refused_or_read: is called with the name, the folder and the damaged file.
+        seed: of what is drawn.
+        number: of damaged files.
+    """
+    name, folder, paths = written
+    chance = random.Random(seed)
+    for _ in range(number):
+        path = chance.choice(paths)
+        before = path.read_bytes()
+        change = zip_mutant if path.suffix == ".npz" and chance.random() < 0.7 else mutant
+        path.write_bytes(change(chance, before))
+        refused_or_read(name, folder, path)
+        path.write_bytes(before)

@@ -1,11 +1,10 @@
 """Files of data sets, damaged: each is refused by its name, or read as some graph; never a traceback."""
 
 import os
-import random
 
 import pytest
 from support import interaction_sets, node_sets
-from support.damage import mutant, zip_mutant
+from support.damage import damage_files
 
 from experiments.data import load
 from experiments.data.formats import arrays
@@ -171,22 +170,10 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(written):
         path.write_bytes(before)
 
 
-def damage(written, seed, number):
-    name, folder, paths = written
-    chance = random.Random(seed)
-    for _ in range(number):
-        path = chance.choice(paths)
-        before = path.read_bytes()
-        change = zip_mutant if path.suffix == ".npz" and chance.random() < 0.7 else mutant
-        path.write_bytes(change(chance, before))
-        refused_or_read(name, folder, path)
-        path.write_bytes(before)
-
-
 def test_damaged_files_are_refused_by_name_or_are_another_graph(written):
-    damage(written, 0, 40)
+    damage_files(written, refused_or_read, 0, 40)
 
 
 @pytest.mark.slow
 def test_many_damaged_files_are_refused_by_name_or_are_another_graph(written):
-    damage(written, int(os.environ.get("NTKEXEC_FUZZ_SEED", "1")), 4000)
+    damage_files(written, refused_or_read, int(os.environ.get("NTKEXEC_FUZZ_SEED", "1")), 4000)

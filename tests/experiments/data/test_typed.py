@@ -1,12 +1,11 @@
 """Typed graphs: each public format is read back as written, and what does not fit is named."""
 
 import os
-import random
 
 import numpy as np
 import pytest
 from support import typed_sets
-from support.damage import mutant, zip_mutant
+from support.damage import damage_files
 
 from experiments.data import load, room
 from experiments.data.nodes import Split
@@ -139,18 +138,6 @@ def refused_or_read(name, folder, path):
         assert isinstance(found, TypedGraph)
 
 
-def damage(written, seed, number):
-    name, folder, paths = written
-    chance = random.Random(seed)
-    for _ in range(number):
-        path = chance.choice(paths)
-        before = path.read_bytes()
-        change = zip_mutant if path.suffix == ".npz" and chance.random() < 0.7 else mutant
-        path.write_bytes(change(chance, before))
-        refused_or_read(name, folder, path)
-        path.write_bytes(before)
-
-
 def test_damaged_files_are_refused_by_name_or_are_another_graph(written):
     for path in written[2]:
         before = path.read_bytes()
@@ -163,12 +150,12 @@ def test_damaged_files_are_refused_by_name_or_are_another_graph(written):
             load(written[0], written[1])
         path.unlink()
         path.write_bytes(before)
-    damage(written, 0, 40)
+    damage_files(written, refused_or_read, 0, 40)
 
 
 @pytest.mark.slow
 def test_many_damaged_files_are_refused_by_name_or_are_another_graph(written):
-    damage(written, int(os.environ.get("NTKEXEC_FUZZ_SEED", "1")), 2000)
+    damage_files(written, refused_or_read, int(os.environ.get("NTKEXEC_FUZZ_SEED", "1")), 2000)
 
 
 @pytest.mark.skipif(not DATA, reason=f"{room.VARIABLE} names no folder of data sets")
