@@ -280,6 +280,16 @@ def test_a_sparse_file_with_indices_outside_the_matrix_is_refused(tmp_path):
             read(tmp_path / "g.npz")
 
 
+@pytest.mark.parametrize("last", [0, 1, -1, -(2**63) + 4])
+def test_a_sparse_file_whose_rows_end_before_they_begin_is_refused(tmp_path, last):
+    # SciPy would write a cell for every row's length to memory of the last one's size.
+    parts = {"indices": np.array([1, 2, 2, 3]), "data": np.ones(4), "shape": np.array([4, 4])}
+    pointers = np.array([0, 2, 3, 4, last])
+    np.savez(tmp_path / "g.npz", format=np.array(b"csr"), indptr=pointers, **parts)
+    with pytest.raises(GraphError, match=r"indptr of .*g\.npz falls"):
+        read(tmp_path / "g.npz")
+
+
 def test_repeated_entries_of_a_sparse_file_add_up(tmp_path):
     rows, columns = np.zeros(300, int), np.ones(300, int)
     matrix = scipy.sparse.coo_array((np.ones(300, np.int8), (rows, columns)), shape=(2, 2))

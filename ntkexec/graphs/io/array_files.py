@@ -86,7 +86,10 @@ def read_npz(path: Path, *, directed: bool | None = None) -> EdgeArrays:
     sparse = scipy.sparse.load_npz(path)
     check_shape(sparse.shape, place)
     if hasattr(sparse, "check_format"):
-        # Indices outside the matrix would be read from foreign memory.
+        # Indices outside the matrix would be read from foreign memory, and rows that end before they
+        # begin written to it: SciPy looks for the second only where the last row ends beyond 0.
+        if (np.diff(sparse.indptr) < 0).any():
+            raise GraphError(f"indptr of {place} falls; expected where each row begins, rising")
         sparse.check_format(full_check=True)
     return from_matrix(sparse, place, directed=directed)
 
