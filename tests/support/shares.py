@@ -40,6 +40,7 @@ SHARES = {
     "experiments/graphs/lcm": 30,
     "experiments/harness": 30,
     "experiments/kits": 20,
+    "experiments/kits/convnets": 25,
     "experiments/kits/graph": 15,
     "experiments/kits/graph_sets": 10,
     "experiments/kits/nodes": 10,
