@@ -134,7 +134,7 @@ def fit(
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _fit(
-    model: nn.Module,
+    model: Any,  # a module, called with fields of its own
     optimiser: Optimiser,
     augmentation: Augmentation | None,
     steps: int,
