@@ -16,7 +16,7 @@ TABLE = {
 PROTOCOL = (
     "GIN-0 of five depths, ten folds, batches of 32, Adam 0.01; the one epoch at which the mean over folds "
     "of test accuracies is best, which looks at test graphs. At quick 25 epochs of 12 steps, the rate halved "
-    "every 8; at standard the published 350 of 50, halved every 50"
+    "every 8; at standard 100 of 20, halved every 25; at full the published 350 of 50, halved every 50"
 )
 
 
