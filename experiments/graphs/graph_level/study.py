@@ -1,5 +1,6 @@
 """What is trained: GIN by its own protocol, scenarios in pairs, important edges, learning to count."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -32,9 +33,10 @@ from experiments.kits.graph_sets.pooling import How
 
 QUICK = GraphLevelConfig()
 STANDARD = GraphLevelConfig(
-    fold_sets=("mutag", "ptc", "proteins", "nci1", "enzymes", "imdb-binary"), fold_epochs=350,
-    fold_steps=50, fold_halved=50, task_epochs=30, task_repeats=5, learn_steps=2000,
+    fold_sets=("mutag", "ptc", "proteins", "nci1", "enzymes", "imdb-binary"), fold_epochs=100,
+    fold_steps=20, fold_halved=25, task_epochs=30, task_repeats=5, learn_steps=2000,
 )  # fmt: skip
+FULL = dataclasses.replace(STANDARD, fold_epochs=350, fold_steps=50, fold_halved=50)
 TINY = GraphLevelConfig(
     counted=1, network_hidden=2, fold_sets=("mutag",), folds=2, fold_epochs=2, fold_steps=1, fold_hidden=4,
     task_epochs=1, task_steps=1, motif_graphs=20, motif_epochs=1, motif_steps=2,
@@ -190,7 +192,7 @@ def _arrays(weights: Weights) -> Weights:
 
 
 STUDIES = Studies(
-    configs={"quick": QUICK, "standard": STANDARD},
+    configs={"quick": QUICK, "standard": STANDARD, "full": FULL},
     tiny=TINY,
     functions={
         "counting": study_exact.counting, "ladder": study_exact.ladder, "folds": folds,
