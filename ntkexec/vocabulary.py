@@ -44,7 +44,9 @@ SelfLoops = Literal["refuse", "drop"]
 """What becomes of edges from a node to itself, see `ntkexec.graphs.load`."""
 
 Scale = Literal["quick", "standard", "full"]
-"""How much work a measurement may do; the claim and its bound stay the same."""
+"""How much work a measurement may do, rising; the claim and its bound stay the same."""
+
+SCALES: tuple[Scale, ...] = get_args(Scale)
 
 ALGORITHM_NAMES = (
     "flooding",

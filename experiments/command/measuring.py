@@ -14,6 +14,7 @@ from experiments.command.options import (
     Out,
     Scale,
     Seeds,
+    Study,
     app,
     chosen_slugs,
     print_json,
@@ -38,6 +39,7 @@ def run(
     seeds: Seeds = None,
     first_seed: FirstSeed = 1000,
     change: Change = None,
+    study: Study = None,
     out: Out = Path("results"),
     data: Data = None,
     jobs: Annotated[int, typer.Option(min=1, help="Experiments side by side, a process each.")] = 1,
@@ -77,7 +79,7 @@ def run(
         files.check_folder(html.parent)
     failures: dict[str, str] = {}
     if jobs > 1 and len(chosen) > 1:
-        given = _as_options(scale, seeds, first_seed, change, out, data)
+        given = _as_options(scale, seeds, first_seed, change, study, out, data)
         failures = _measure_side_by_side(chosen, given, jobs)
     reports = []
     with _progress() as tell:
@@ -93,6 +95,7 @@ def run(
                     first_seed=first_seed,
                     out=out,
                     data=data,
+                    only=study or (),
                     report=tell,
                 )
             except NtkexecError as error:
@@ -114,6 +117,7 @@ def _as_options(
     seeds: int | None,
     first_seed: int,
     change: list[str] | None,
+    study: list[str] | None,
     out: Path,
     data: Path | None,
 ) -> list[str]:
@@ -122,6 +126,7 @@ def _as_options(
     given |= {} if seeds is None else {"--seeds": seeds}
     given |= {} if data is None else {"--data": data.absolute()}
     words = [word for name, value in given.items() for word in (name, str(value))]
+    words += [word for name in study or () for word in ("--study", name)]
     return [*words, *(word for field in change or () for word in ("--set", field))]
 
 

@@ -30,6 +30,10 @@ Change = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the configuration."),
 ]
+Study = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Measure this study alone; again for another."),
+]
 Out = Annotated[
     Path, typer.Option(help="Folder for results; what is there already is not measured again.")
 ]

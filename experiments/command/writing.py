@@ -56,27 +56,41 @@ def ledger(
 ) -> None:
     """Write docs/results.md, a row a paper, from stored results; measures nothing.
 
-    With --json the rows are printed instead, and ports of which nothing is stored are among them.
+    Figures that only a longer run measures are taken from one where it is stored, and say so. With --json the
+    rows are printed instead, and ports of which nothing is stored are among them.
     """
     from experiments.harness import ledger, readme, registry
 
     reports = [_stored(slug, scale, seeds, first_seed, out) for slug in registry.slugs()]
+    longer = {
+        report.experiment.slug: [
+            _stored(report.experiment.slug, name, seeds, first_seed, out)
+            for name in report.experiment.studies.configs
+            if vocabulary.SCALES.index(name) > vocabulary.SCALES.index(scale)
+        ]
+        for report in reports
+    }
     if json:
-        print_json({"papers": [ledger.row(report).to_data() for report in reports]})
+        rows = [ledger.row(report, longer[report.experiment.slug]) for report in reports]
+        print_json({"papers": [row.to_data() for row in rows]})
         return
-    print(readme.write_ledger(reports))
+    print(readme.write_ledger(reports, longer=longer))
 
 
 def _stored(
     slug: str, scale: vocabulary.Scale, seeds: int | None, first_seed: int, out: Path
 ) -> "Report":
     """What is stored of a port, judged."""
-    from experiments.harness import registry, runner
+    from experiments.harness import readme, registry, runner, stored
 
     experiment = registry.find(slug)
+    config = experiment.studies.config(scale)
+    if seeds is None and scale != readme.QUICK:
+        # A long run has as many seeds as somebody had the time for.
+        seeds = stored.num_stored(out, experiment, config, first_seed) or None
     return runner.run(
         experiment,
-        experiment.studies.config(scale),
+        config,
         scale=scale,
         num_seeds=seeds,
         first_seed=first_seed,

@@ -87,10 +87,12 @@ def measure_side_by_side(
                 if failure:
                     failures[slug] = failure
         except BaseException:
-            with starting:
-                stopped.set()
-            threads.shutdown(wait=False, cancel_futures=True)
-            _stop(running)
+            try:
+                with starting:
+                    stopped.set()
+                threads.shutdown(wait=False, cancel_futures=True)
+            finally:  # also where somebody interrupts twice
+                _stop(running)
             raise
     return failures
 
@@ -106,6 +108,8 @@ def _stop(running: "Sequence[subprocess.Popen[str]]") -> None:
     finally:
         for process in running:
             process.kill()
+        for process in running:
+            process.wait()
 
 
 def _followed(slug: str, process: "subprocess.Popen[str]", tell: Tell) -> str:

@@ -21,6 +21,7 @@ class Figure:
         interval: of ours, 95 %.
         unit: of both.
         verdict: of the claim.
+        scale: of a longer run that measured it, where the row's own could not; else empty.
     """
 
     claim: str
@@ -30,6 +31,7 @@ class Figure:
     interval: tuple[float, float]
     unit: str
     verdict: str
+    scale: str = ""
 
     def __str__(self) -> str:
         low, high = map(number, self.interval)
@@ -37,7 +39,8 @@ class Figure:
         where = "" if self.claim == self.data else f" ({self.data})"
         return (
             f"`{self.claim}`{where}: {number(self.published)}{unit}, "
-            f"ours {number(self.ours)} [{low}, {high}]: {self.verdict}"
+            f"ours {number(self.ours)} [{low}, {high}]{f' at {self.scale}' if self.scale else ''}: "
+            f"{self.verdict}"
         )
 
 
@@ -72,8 +75,13 @@ class Row:
         return dataclasses.asdict(self)
 
 
-def row(report: Report) -> Row:
-    """A port's row, from its last run."""
+def row(report: Report, longer: Sequence[Report] = ()) -> Row:
+    """A port's row, from its last run.
+
+    Args:
+        report: of the run; it alone decides the verdicts that are counted.
+        longer: runs at larger scales, for figures that it could not measure.
+    """
     about = report.experiment.about
     return Row(
         about.slug,
@@ -81,14 +89,21 @@ def row(report: Report) -> Row:
         str(about.paper),
         about.paper.provenance,
         counts(report.outcomes),
-        tuple(_figures(report)),
+        _figures(report) + tuple(figure for one in longer for figure in _further(report, one)),
         report.scale,
         sum(bool(record.results) for record in report.records),
         report.cpu_seconds,
     )
 
 
-def _figures(report: Report) -> list[Figure]:
+def _further(report: Report, longer: Report) -> list[Figure]:
+    """Figures of claims that the report could not measure, and the longer run could."""
+    left = {one.check.name for one in report.outcomes if one.measurement.reason}
+    found = [figure for figure in _figures(longer) if figure.claim in left]
+    return [dataclasses.replace(figure, scale=longer.scale) for figure in found]
+
+
+def _figures(report: Report) -> tuple[Figure, ...]:
     found = []
     for outcome in report.outcomes:
         details: Mapping[str, Any] = outcome.measurement.details
@@ -105,12 +120,17 @@ def _figures(report: Report) -> list[Figure]:
                     outcome.verdict,
                 )
             )
-    return found
+    return tuple(found)
 
 
-def markdown(reports: Sequence[Report]) -> str:
-    """All rows, of which there are some, as a table, and what they sum to."""
-    rows = [row(report) for report in reports]
+def markdown(reports: Sequence[Report], longer: Mapping[str, Sequence[Report]]) -> str:
+    """All rows, of which there are some, as a table, and what they sum to.
+
+    Args:
+        reports: of every port.
+        longer: by port, runs at larger scales; see `row`.
+    """
+    rows = [row(report, longer.get(report.experiment.slug, ())) for report in reports]
     verdicts = list(rows[0].verdicts)
     lines = [tables.as_row(["paper", *verdicts, "published, and ours", "seeds", "CPU s"])]
     lines.append(tables.as_row(["---", *["---:"] * len(verdicts), "---", "---:", "---:"]))

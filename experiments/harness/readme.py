@@ -1,7 +1,7 @@
 """What stored runs write: the table in a port's README, its processor time, the ledger of all ports."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import experiments
@@ -12,6 +12,8 @@ from experiments.harness.report import Report
 from ntkexec.errors import ExperimentError
 
 END = "<!-- end of results -->"
+QUICK = "quick"
+"""The scale of the table that every port has; of a longer one a second table has what it measured."""
 LEDGER = Path(experiments.__path__[0]).parent / "docs" / "results.md"
 LEDGER_START = "<!-- ledger: ntkexec experiment ledger -->"
 LEDGER_END = "<!-- end of ledger -->"
@@ -19,15 +21,21 @@ INSTALLED = {"site-packages", "dist-packages"}
 """Folders in which Python keeps what was installed, and not written there."""
 
 
-def start_of(slug: str) -> str:
+def start_of(slug: str, scale: str = QUICK) -> str:
     """The line above a port's table, which says what writes it."""
-    return f"<!-- results: ntkexec experiment readme {slug} -->"
+    return f"<!-- results: ntkexec experiment readme {slug}{_scale(scale)} -->"
+
+
+def end_of(scale: str) -> str:
+    """The line below a port's table."""
+    return END if scale == QUICK else f"<!-- end of results at {scale} -->"
 
 
 def write_table(report: Report) -> Path:
-    """Writes a report's table between the marks of the port's README; gives the README.
+    """Writes a report's table between its scale's marks in the port's README; gives the README.
 
-    The processor time of a quick run goes to about.toml, too.
+    The processor time of a quick run goes to about.toml, too. A longer run may have been of some
+    studies alone, and its table has the claims that were measured.
 
     Raises:
         ExperimentError: if a study is missing under every seed and so nothing is there to be told, or
@@ -39,10 +47,11 @@ def write_table(report: Report) -> Path:
     if not any(record.results for record in report.records):
         raise ExperimentError(
             f"nothing of {about.slug} is stored for the scale {report.scale} and this code; measure it "
-            f"with `ntkexec experiment run {about.slug}`"
+            f"with `ntkexec experiment run {about.slug}{_scale(report.scale)}`"
         )
-    _replace(about.readme, start_of(about.slug), END, tables.markdown(report))
-    if report.scale == "quick":
+    told = tables.markdown(report, measured_alone=report.scale != QUICK)
+    _replace(about.readme, start_of(about.slug, report.scale), end_of(report.scale), told)
+    if report.scale == QUICK:
         known = about.folder / FILE
         spent = f"cpu_seconds = {report.cpu_seconds:.0f}"
         said = re.sub(r"^cpu_seconds = .*$", spent, known.read_text(), count=1, flags=re.MULTILINE)
@@ -50,8 +59,18 @@ def write_table(report: Report) -> Path:
     return about.readme
 
 
-def write_ledger(reports: Sequence[Report], path: Path | None = None) -> Path:
+def write_ledger(
+    reports: Sequence[Report],
+    path: Path | None = None,
+    *,
+    longer: Mapping[str, Sequence[Report]] | None = None,
+) -> Path:
     """Writes the table of all ports between the marks of the page of results; gives the page.
+
+    Args:
+        reports: of every port.
+        path: of the page; by default docs/results.md.
+        longer: by port, runs at larger scales, for figures that the reports could not measure.
 
     Raises:
         ExperimentError: some port has nothing stored, since a ledger with a hole would say less than
@@ -65,8 +84,13 @@ def write_ledger(reports: Sequence[Report], path: Path | None = None) -> Path:
             f"nothing is stored for this code of {', '.join(bare)}; measure with `ntkexec experiment run "
             f"{bare[0] if len(bare) == 1 else 'all'}`"
         )
-    _replace(path, LEDGER_START, LEDGER_END, ledger.markdown(reports))
+    _replace(path, LEDGER_START, LEDGER_END, ledger.markdown(reports, longer or {}))
     return path
+
+
+def _scale(scale: str) -> str:
+    """The option that asks for it; quick is what is asked for where there is none."""
+    return "" if scale == QUICK else f" --scale {scale}"
 
 
 def _check_checkout(path: Path, instead: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files.storage import plain
-from experiments.files.words import shown
+from experiments.files.words import quoted, shown
 from experiments.harness import stored
 from experiments.harness.claim import Claim
 from experiments.harness.experiment import Experiment
@@ -62,6 +62,7 @@ def run(
     out: Path | None = None,
     data: Path | None = None,
     measuring: bool = True,
+    only: Sequence[str] = (),
     report: Tell = lambda progress: None,
 ) -> Report:
     """Measures what is not yet stored, then judges all of it.
@@ -75,10 +76,12 @@ def run(
         out: folder for results and checkpoints, kept; in memory only if there is none.
         data: folder with real data sets.
         measuring: whether what is not stored is measured; otherwise it is missing.
+        only: studies to measure, all of them if empty; what the others need must be stored, or is missing.
         report: told about progress.
 
     Raises:
-        ExperimentError: for a configuration of another experiment, or damaged stored results.
+        ExperimentError: for a configuration of another experiment, a study that it has not, or damaged
+            stored results.
     """
     studies = experiment.studies
     if type(config) is not type(studies.tiny):
@@ -91,12 +94,16 @@ def run(
     if first_seed + num_seeds > SEEDS:
         raise ExperimentError(f"the last seed is {SEEDS - 1}; got {num_seeds}, from {first_seed}")
     names = tuple(studies.functions)
+    if unknown := sorted(set(only) - set(names)):
+        raise ExperimentError(
+            f"{experiment.slug} has no study {quoted(unknown[0])}, but {', '.join(names)}"
+        )
     folders = {
         name: None if out is None else stored.folder_of(out, experiment, name, config)
         for name in names
     }
     for name, folder in folders.items():
-        if folder is not None and measuring:
+        if folder is not None and measuring and _asked(name, only):
             stored.describe(folder, experiment, name, config)
     records, seconds, cpu_seconds, reused = [], 0.0, 0.0, 0
     for place, seed in enumerate(range(first_seed, first_seed + num_seeds)):
@@ -111,7 +118,7 @@ def run(
             found = None if folder is None else stored.read_result(folder, name, seed)
             if found is not None:
                 reused += 1
-            elif not measuring:
+            elif not measuring or not _asked(name, only):
                 missing[name] = stored.read_reason(folder) or (
                     f"the study {name} has not been measured under seed {seed}"
                 )
@@ -168,6 +175,10 @@ def _judge_stored(claim: Claim, records: Sequence[Record], out: Path | None) -> 
             f"{claim.name} cannot be judged by the results stored in {out}; delete them to measure "
             f"anew: {type(error).__name__}, {shown(error)}"
         ) from error
+
+
+def _asked(study: str, only: Sequence[str]) -> bool:
+    return not only or study in only
 
 
 def _inner(report: Tell, now: Progress) -> Callable[[str, int, int], None]:

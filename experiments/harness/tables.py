@@ -1,5 +1,6 @@
 """Outcomes in few words, for terminals, READMEs and pages."""
 
+import dataclasses
 from collections.abc import Iterable
 
 from experiments.harness.report import Report
@@ -85,18 +86,22 @@ def claims(report: Report, out: str) -> str:
     return "\n".join(lines)
 
 
-def markdown(report: Report) -> str:
-    """A report as the table of a README, with the conditions above it."""
+def markdown(report: Report, *, measured_alone: bool = False) -> str:
+    """A report as the table of a README, with the conditions above it.
+
+    Args:
+        report: what was measured and judged.
+        measured_alone: whether claims that were not measured are left out.
+    """
+    outcomes = [o for o in report.outcomes if not (measured_alone and o.measurement.reason)]
     rows = [
         ["claim", "measured", "verdict"],
         ["---"] * 3,
-        *(
-            [f"`{o.check.name}`: {o.check.claim}", told(o), verdict(report, o)]
-            for o in report.outcomes
-        ),
+        *([f"`{o.check.name}`: {o.check.claim}", told(o), verdict(report, o)] for o in outcomes),
     ]
     table = "\n".join(as_row(cells) for cells in rows)
-    return f"{sentence(conditions(report))} {sentence(summary(report))}\n\n{table}\n"
+    counted = sentence(summary(dataclasses.replace(report, outcomes=tuple(outcomes))))
+    return f"{sentence(conditions(report))} {counted}\n\n{table}\n"
 
 
 def sentence(words: str) -> str:

@@ -222,6 +222,7 @@ def test_real_data_is_found_by_flag_or_environment(command, tmp_path, monkeypatc
     "argv, says",
     [
         (("example", "--set", "size=0"), "size cannot be 0"),
+        (("example", "--study", "flowers"), "no study 'flowers', but numbers, data"),
         (("example", "--set", "colour=red"), "the fields are size"),
         (("example", "--seeds", 0), "at least one seed is needed, from 0 on; got 0"),
         (("example", "--html", "."), "cannot write the page: . is a folder"),
@@ -290,6 +291,15 @@ def test_one_readme_that_cannot_be_written_keeps_none_from_being(command, monkey
     assert [line.split("/")[-2] for line in out.splitlines()] == ["one", "three"]
     assert "the size is < 3" in (tmp_path / "three" / "README.md").read_text()
     assert err.startswith("ntkexec: two: nothing of two is stored")
+
+
+def test_one_study_can_be_measured_alone(command):
+    status, out, _ = command("run", "example", "--study", "data", "--json")
+    (found,) = strict(out)["experiments"]
+    assert (status, found["summary"]["not_measured"]) == (0, 2)
+    assert "has not been measured" in found["claims"][0]["reason"]
+    status, out, _ = command("run", "example", "--study", "data", "--study", "numbers", "--json")
+    assert strict(out)["experiments"][0]["summary"]["holds"] == 1
 
 
 def test_help_loads_no_numerical_library():

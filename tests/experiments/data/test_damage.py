@@ -2,14 +2,18 @@
 
 import os
 
+import numpy as np
 import pytest
 from support import interaction_sets, node_sets
 from support.damage import damage_files
 
 from experiments.data import load
 from experiments.data.formats import arrays
+from experiments.data.formats.cifar import PictureSet
+from experiments.data.formats.mnist import DigitSet
 from experiments.data.interactions import Interactions
 from experiments.data.nodes import NodeData
+from experiments.data.rows.pictures import SAMPLE
 from ntkexec.errors import ExperimentError
 
 CORPUS = {
@@ -104,9 +108,25 @@ def ratings(folder):
     return "movielens-100k"
 
 
+def sample(folder):
+    (folder / "images").mkdir()
+    for file in SAMPLE:
+        pixels = np.arange(3 * 32 * 32 * 3).reshape(3, 32, 32, 3).astype(np.uint8)
+        np.savez_compressed(folder / "images" / file, x=pixels, y=np.array([0, 4, 9]))
+    return "cifar-10-sample"
+
+
+def handwritten(folder):
+    (folder / "images").mkdir()
+    pixels = np.arange(3 * 28 * 28).reshape(3, 28, 28).astype(np.uint8)
+    np.savez_compressed(folder / "images/mnist5k.npz", x=pixels, y=np.array([0, 4, 9]))
+    return "mnist-5k"
+
+
 FORMATS = (
     *(pickled, citations, archive, dump, indices, benchmark, saint, packed, plain),
     *(visits, lists, lastfm, ratings),
+    *(sample, handwritten),
 )
 
 
@@ -135,7 +155,7 @@ def refused_or_read(name, folder, path):
         assert "\n" not in said
         assert len(said) < 1500 + 2 * len(str(folder))
         return False
-    assert isinstance(found, NodeData | Interactions)
+    assert isinstance(found, NodeData | Interactions | PictureSet | DigitSet)
     return True
 
 

@@ -176,6 +176,30 @@ def test_a_sample_of_cifar_is_read_from_two_archives_and_refused_where_it_is_ano
             load("cifar-10-sample", tmp_path)
 
 
+def test_digits_are_read_from_an_archive_and_refused_where_it_is_another(tmp_path):
+    (tmp_path / "images").mkdir()
+    path = tmp_path / "images/mnist5k.npz"
+    pixels = np.arange(2 * 28 * 28).reshape(2, 28, 28).astype(np.uint8)
+    np.savez(path, x=pixels, y=np.array([0, 9], np.uint8))
+    found = load("mnist-5k", tmp_path)
+    np.testing.assert_array_equal(found.pixels, pixels)
+    assert found.labels.tolist() == [0, 9]
+    for x, y, says in (
+        (pixels / 255, [0, 9], "bytes"),
+        (pixels[:, :27], [0, 9], "2 pictures of 28 x 28"),
+        (pixels, [0, 10], "no labels from 0 to 9"),
+    ):
+        np.savez(path, x=x, y=np.asarray(y))
+        with pytest.raises(ExperimentError, match=says):
+            load("mnist-5k", tmp_path)
+
+
+@needs_data
+def test_the_real_digits_are_five_hundred_of_each():
+    found = real("mnist-5k")
+    assert np.bincount(found.labels).tolist() == [500] * 10
+
+
 @needs_data
 @pytest.mark.parametrize("name", SIZES)
 def test_real_sets_have_their_published_sizes(name):

@@ -1,5 +1,6 @@
 """The ledger: a row for each paper from stored runs, and the page that shows it in step with the ports."""
 
+import dataclasses
 import re
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_row_counts_verdicts_and_puts_published_figures_beside_ours():
 
 
 def test_the_table_sums_the_verdicts():
-    table = ledger.markdown([report_of([2.0, 2.1, 2.2]), report_of([9.0, 9.1, 9.2])])
+    table = ledger.markdown([report_of([2.0, 2.1, 2.2]), report_of([9.0, 9.1, 9.2])], {})
     lines = table.splitlines()
     assert [line.split("|")[2:6] for line in lines[-3:]] == [
         [" 2 ", " 0 ", " 0 ", " 1 "],
@@ -50,6 +51,23 @@ def test_the_table_sums_the_verdicts():
         [" 3 ", " 1 ", " 0 ", " 2 "],
     ]
     assert lines[-1].startswith("| 2 papers |")
+
+
+def test_a_longer_run_adds_figures_that_the_row_could_not_measure_and_no_verdicts():
+    short, long = report_of([2.0, 2.2, 2.1]), report_of([2.0, 2.2])
+    records = tuple(Record(seed, {"other": {"x": x}}) for seed, x in enumerate([2.0, 2.2]))
+    outcomes = tuple(runner.judge(claim, records) for claim in CLAIMS)
+    long = dataclasses.replace(long, scale="standard", records=records, outcomes=outcomes)
+    row = ledger.row(short, [long])
+    assert row.verdicts == ledger.row(short).verdicts
+    assert [(figure.claim, figure.scale) for figure in row.figures] == [
+        ("met", ""),
+        ("absent", "standard"),
+    ]
+    assert "] at standard: holds; `" not in str(row.figures[0])
+    assert "] at standard: " in str(row.figures[1])
+    # What the short run measured is not told again.
+    assert ledger.row(short, [dataclasses.replace(short, scale="full")]) == ledger.row(short)
 
 
 def test_the_page_keeps_its_words_and_is_not_written_with_a_hole(tmp_path):

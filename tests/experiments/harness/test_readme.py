@@ -65,6 +65,29 @@ def test_the_table_stands_between_the_marks_and_the_time_in_about(folder):
     assert (folder / "README.md").read_text() == text
 
 
+def test_a_longer_run_has_a_table_of_its_own_with_what_it_measured(folder):
+    page = PAGE + (
+        "<!-- results: ntkexec experiment readme a-method --scale standard -->\nold too\n"
+        "<!-- end of results at standard -->\n"
+    )
+    (folder / "README.md").write_text(page)
+    found = report(folder)
+    missing = runner.judge(found.experiment.claims[1], ())  # nothing was measured for it
+    longer = dataclasses.replace(
+        found, scale="standard", cpu_seconds=9.0, outcomes=(found.outcomes[0], missing)
+    )
+    readme.write_table(longer)
+    text = (folder / "README.md").read_text()
+    assert text.startswith(PAGE)  # the quick table is as it was, and so is its time
+    assert "cpu_seconds = 0" in (folder / "about.toml").read_text()
+    table = text.removeprefix(PAGE)
+    assert "old too" not in table
+    assert "Scale standard" in table
+    assert "1 holds, 0 fail, 0 undecided, 0 not measured" in table
+    assert "| `small`" in table
+    assert "`figure`" not in table
+
+
 def test_a_surprise_is_said(folder):
     found = report(folder)
     about = dataclasses.replace(

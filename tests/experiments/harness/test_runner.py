@@ -103,6 +103,18 @@ def test_without_measuring_only_what_is_stored_is_judged(tmp_path):
     assert "needs the data set flowers" in found.records[1].missing["flowers"]
 
 
+def test_only_the_studies_asked_for_are_measured_and_the_others_read(tmp_path):
+    with pytest.raises(ExperimentError, match="no study 'words', but numbers, flowers"):
+        run(Config(), 1, only=["numbers", "words"])
+    found = run(Config(), 1, out=tmp_path, only=["flowers"])
+    assert CALLS == []
+    assert "not been measured under seed 0" in found.records[0].missing["numbers"]
+    run(Config(), 1, out=tmp_path, only=["numbers"])
+    found = run(Config(), 1, out=tmp_path, only=["flowers"])
+    assert CALLS == [0]
+    assert sorted(found.records[0].results) == ["numbers"]
+
+
 def test_a_result_of_other_versions_is_another_result(tmp_path, monkeypatch):
     run(Config(), 1, out=tmp_path)
     monkeypatch.setattr(stored, "versions", lambda: {"jax": "0.0.1"})

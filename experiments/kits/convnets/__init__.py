@@ -1,0 +1,1 @@
+"""Convolutional networks: layers, folding, training, generated pictures, and what a network costs."""
