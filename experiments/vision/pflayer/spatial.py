@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from experiments.kits.convnets.layers import ConvBN, max_pool, mean_pool
+from experiments.kits.convnets.products import convolve
 from ntkexec.errors import ExperimentError
 
 PARAMETER_FREE = ("max", "average", "shift", "bilinear", "none")
@@ -148,31 +149,26 @@ class Spatial(nn.Module):
         channels, strides = images.shape[-1], self.strides
         index = self.variable(CHOSEN, "index", lambda: jnp.zeros((), jnp.int32)).value
         window = (self.size, self.size)
-        # Products of shifted copies: within a scan on a CPU, gradients of XLA's convolutions are slow.
-        depthwise = _Kernel((*window, 1, channels), name="depthwise")().reshape(-1, channels)
-        conv = _Kernel((*window, channels, channels), name="conv")().reshape(-1, channels, channels)
+        depthwise = _Kernel((*window, 1, channels), name="depthwise")()
+        conv = _Kernel((*window, channels, channels), name="conv")()
 
         def free(operation: str) -> Callable[[Array], Array]:
             return lambda x: mixed(x, operation, size=self.size, strides=strides)
 
+        def trained(kernel: Array, groups: int) -> Callable[[Array], Array]:
+            reach = self.size // 2
+            return lambda x: convolve(x, kernel, strides=strides, padding=reach, groups=groups)
+
         branches = [
             *(free(operation) for operation in PARAMETER_FREE),
-            lambda x: jnp.einsum("nhwkc,kc->nhwc", _taps(x, self.size, strides), depthwise),
-            lambda x: jnp.einsum("nhwki,kio->nhwo", _taps(x, self.size, strides), conv),
+            trained(depthwise, channels),
+            trained(conv, 1),
         ]
         x = jax.lax.switch(index, branches, images)
         followed = self._followed(x, train)
         if self.normalised is not None:
             return followed if self.normalised else x
         return jnp.where(index >= len(PARAMETER_FREE), followed, x)
-
-
-def _taps(images: Array, size: int, strides: int) -> Float[Array, "n h2 w2 k i"]:
-    """What each position of a window sees, of images padded with zeros."""
-    reach, (height, width) = size // 2, images.shape[1:3]
-    padded = jnp.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
-    rows = [padded[:, down : down + height : strides] for down in range(size)]
-    return jnp.stack([row[:, :, a : a + width : strides] for row in rows for a in range(size)], 3)
 
 
 class _Kernel(nn.Module):
