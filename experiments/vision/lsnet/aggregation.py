@@ -1,5 +1,6 @@
 """Small-kernel aggregation: a sum over a few neighbours, with weights of each position's own."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 
@@ -48,11 +49,10 @@ def small_kernel_aggregation(
 def _shifted(x: Array, w: Array, side: int) -> Array:
     height, width = x.shape[1:3]
     framed = _framed(x, side)
-    total = jnp.zeros_like(x * w[..., 0])
-    for place in range(side**2):
-        row, column = divmod(place, side)
-        total = total + framed[:, row : row + height, column : column + width] * w[..., place]
-    return total
+    places = (divmod(place, side) for place in range(side**2))
+    shifted = (framed[:, row : row + height, column : column + width] for row, column in places)
+    terms = (near * w[..., place] for place, near in enumerate(shifted))
+    return functools.reduce(jnp.add, terms)
 
 
 def _patches(x: Array, w: Array, side: int) -> Array:

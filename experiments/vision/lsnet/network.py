@@ -153,12 +153,10 @@ class Attention(nn.Module):
         q, k, v = jnp.split(qkv, (keys, 2 * keys), axis=-1)
         q = ConvBN(keys, groups=keys, activation=None, name="queries")(q, train=train)
         q, k, v = (x.reshape(number, height * width, self.heads, -1) for x in (q, k, v))
-        biases = self.param(
-            "biases", nn.initializers.zeros_init(), (self.heads, height * width)
-        )
+        biases = self.param("biases", nn.initializers.zeros_init(), (self.heads, height * width))
         rows, columns = np.indices((height, width)).reshape(2, -1)
-        offsets = (
-            np.abs(rows[:, None] - rows[None]) * width + np.abs(columns[:, None] - columns[None])
+        offsets = np.abs(rows[:, None] - rows[None]) * width + np.abs(
+            columns[:, None] - columns[None]
         )
         scores = jnp.einsum("nqhd,nkhd->nhqk", q, k) / self.key_dim**0.5
         shares = nn.softmax(scores + biases[None, :, offsets], axis=-1)
