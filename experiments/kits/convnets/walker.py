@@ -1,0 +1,237 @@
+"""What a Flax model costs, layer by layer, counted from its trace: nothing is computed.
+
+Parameters, multiplications, memory access and live activations of *any* Flax linen model, or of any
+function of variables and inputs: convolutions, products, einsums, attention, pools and sums that are
+written out, within calls, rematerialised blocks and scans. `shapes` are enough:
+
+    import flax.linen as nn
+    import jax
+    from experiments.kits.convnets.walker import walk
+
+    model = nn.Sequential([nn.Conv(8, (3, 3), strides=2), nn.relu, nn.Conv(16, (3, 3))])
+    found = walk(model, jax.ShapeDtypeStruct((1, 32, 32, 3), "float32"))
+    print(found.table())
+    print(found.multiplications, [layer.memory_access for layer in found.layers])
+
+`kits.convnets.xla.multiplications_by_xla` counts the same by XLA's own account.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from experiments.kits.convnets.liveness import peak_elements
+from experiments.kits.convnets.operations import (
+    Convolution,
+    Operation,
+    Product,
+    Value,
+    WrittenSum,
+    multiplying,
+)
+from experiments.kits.convnets.tracing import BEGIN, Trace, traced
+from experiments.kits.convnets.walks import Layer, Walk
+from experiments.kits.convnets.written_sums import written_sums
+from ntkexec.errors import ExperimentError
+
+
+def walk(
+    model: nn.Module,
+    *inputs: Any,
+    streams: tuple[str, ...] = ("params", "dropout"),
+    **arguments: Any,
+) -> Walk:
+    """What a Flax model costs on inputs of given shapes; neither is computed with.
+
+    Args:
+        model: a linen module, not bound.
+        inputs: of its call: pytrees of arrays or of `jax.ShapeDtypeStruct`. Papers' figures are for
+            one picture: shape (1, height, width, channels).
+        streams: of randomness that the model asks for.
+        arguments: for its call, such as `train=False`; they are not traced.
+
+    Raises:
+        ExperimentError: for something else than a Flax module (see `walk_function`), and for products
+            that cannot be counted, in a loop of unknown length, say.
+    """
+    if not isinstance(model, nn.Module):
+        raise ExperimentError(
+            f"walk takes a module of flax.linen, not {type(model).__name__}; for a function of "
+            "variables and inputs there is walk_function"
+        )
+
+    def keys() -> dict[str, jax.Array]:
+        return {name: jax.random.key(0) for name in streams}
+
+    variables = jax.eval_shape(lambda *given: model.init(keys(), *given, **arguments), *inputs)
+    others = [name for name in variables if name != "params"]
+
+    def apply(variables: Any, *inputs: Any) -> Any:
+        found = model.apply(
+            variables, *inputs, rngs=keys(), mutable=others if others else False, **arguments
+        )
+        return found[0] if others else found
+
+    return walk_function(apply, variables, *inputs, name=type(model).__name__)
+
+
+def walk_function(
+    function: Callable[..., Any], variables: Any, *inputs: Any, name: str = ""
+) -> Walk:
+    """What a function of variables and inputs costs; see `walk`.
+
+    Args:
+        function: pure; `function(variables, *inputs)`.
+        variables: a mapping of collections, as Flax keeps them: of arrays or `jax.ShapeDtypeStruct`.
+        inputs: the same, without the collections.
+        name: left out where paths begin with it: of the model.
+    """
+    trace = traced(function, variables, *inputs)
+    rows = sorted(_rows(trace, name), key=lambda row: row[0])
+    parameters = {
+        leaf.removeprefix("params/"): size
+        for leaf, size in trace.sizes.items()
+        if leaf.startswith("params/")
+    }
+    return Walk(
+        _with_parameters(rows, parameters, trace),
+        sum(parameters.values()),
+        sum(trace.sizes.values()) - sum(parameters.values()),
+        peak_elements(trace),
+    )
+
+
+# Where in the trace, the layer without its parameters, the parameters that it reads.
+_Row = tuple[int, Layer, frozenset[str]]
+
+
+def _rows(trace: Trace, name: str) -> list[_Row]:
+    sums = {result: (found, terms) for result, found, terms in written_sums(trace)}
+    rows: list[_Row] = []
+    for index, operation in enumerate(trace.operations):
+        path, once = _path(operation.path, name), multiplying(operation)
+        if once is not None:
+            layer = _multiplied(operation, once, path)
+            reads = operation.reads[:2]
+        elif operation in sums:
+            layer, reads = _written(operation, *sums[operation], path)
+        elif operation.name.startswith("reduce_window") and operation.makes[0].active:
+            layer, reads = _pooled(operation, path), operation.reads
+        else:
+            continue
+        leaves = frozenset().union(*(value.leaves for value in reads))
+        rows.append((index, layer, frozenset(leaf.removeprefix("params/") for leaf in leaves)))
+    return rows
+
+
+def _multiplied(operation: Operation, once: Convolution | Product, path: str) -> Layer:
+    fixed = [value for value in operation.reads[:2] if not value.active]
+    if isinstance(once, Convolution):
+        kind, features = "convolution", (once.in_features, once.out_features)
+    else:
+        from_left = bool(fixed) and operation.reads[0] in fixed
+        kind, features = "product", (once.summed, once.free[0 if from_left else 1])
+    accessed = sum(value.size for value in (*operation.reads[:2], operation.makes[0]))
+    return Layer(
+        path,
+        kind,
+        tuple(value.shape for value in operation.reads[:2] if value.active),
+        (operation.makes[0].shape,),
+        fixed[-1].shape if fixed else (),
+        once.groups if isinstance(once, Convolution) else 1,
+        *features,
+        multiplications=once.multiplications * operation.times,
+        memory_access=accessed * operation.times,
+        times=operation.times,
+        operation=once,
+    )
+
+
+def _written(
+    operation: Operation, found: WrittenSum, terms: tuple[Operation, ...], path: str
+) -> tuple[Layer, tuple[Value, ...]]:
+    reads = {value.number: value for term in terms for value in term.reads}
+    shapes = [
+        (value, shape)
+        for term, pair in zip(terms, found.factors, strict=True)
+        for value, shape in zip(term.reads, pair, strict=True)
+    ]
+    # A factor of two terms is read once.
+    once = {value.number: math.prod(shape) for value, shape in shapes}
+    accessed = sum(once.values()) + operation.makes[0].size
+    layer = Layer(
+        path,
+        "sum",
+        tuple(shape for value, shape in shapes if value.active),
+        (operation.makes[0].shape,),
+        multiplications=found.multiplications * operation.times,
+        memory_access=accessed * operation.times,
+        times=operation.times,
+        operation=found,
+    )
+    return layer, tuple(reads.values())
+
+
+def _pooled(operation: Operation, path: str) -> Layer:
+    read, made = operation.reads[0], operation.makes[0]
+    return Layer(
+        path,
+        "pool",
+        (read.shape,),
+        (made.shape,),
+        tuple(operation.settings["window_dimensions"]),
+        memory_access=(read.size + made.size) * operation.times,
+        times=operation.times,
+    )
+
+
+def _with_parameters(
+    rows: list[_Row], parameters: Mapping[str, int], trace: Trace
+) -> tuple[Layer, ...]:
+    """Layers with their parameters, and those that no layer reads in rows of their own."""
+    owner: dict[str, int] = {}
+    for number, (_, _, leaves) in enumerate(rows):
+        for leaf in leaves & parameters.keys():
+            owner.setdefault(leaf, number)
+    modules = {_module(leaf): number for leaf, number in reversed(list(owner.items()))}
+    for leaf in parameters:
+        if leaf not in owner and _module(leaf) in modules:
+            owner[leaf] = modules[_module(leaf)]
+    sums = [0] * len(rows)
+    for leaf, number in owner.items():
+        sums[number] += parameters[leaf]
+    placed = [
+        (index, dataclasses.replace(layer, parameters=total))
+        for (index, layer, _), total in zip(rows, sums, strict=True)
+    ]
+    first = _first_reads(trace)
+    alone: dict[str, list[str]] = {}
+    for leaf in parameters.keys() - owner.keys():
+        alone.setdefault(_module(leaf), []).append(leaf)
+    for module, held in sorted(alone.items()):
+        index = min(first.get(f"params/{leaf}", len(trace.operations)) for leaf in held)
+        total = sum(parameters[leaf] for leaf in held)
+        placed.append((index, Layer(module, "other", (), (), parameters=total)))
+    return tuple(layer for _, layer in sorted(placed, key=lambda each: each[0]))
+
+
+def _first_reads(trace: Trace) -> dict[str, int]:
+    """Where each variable first meets what depends on the inputs."""
+    found: dict[str, int] = {}
+    for index, operation in enumerate(trace.operations):
+        if operation.name != BEGIN and any(value.active for value in operation.makes):
+            for leaf in frozenset().union(*(value.leaves for value in operation.reads)):
+                found.setdefault(leaf, index)
+    return found
+
+
+def _module(leaf: str) -> str:
+    return leaf.rpartition("/")[0]
+
+
+def _path(path: str, name: str) -> str:
+    return path[len(name) :].removeprefix("/") if f"{path}/".startswith(f"{name}/") else path

@@ -1,0 +1,141 @@
+"""The second route: multiplications by XLA's own cost analysis, integer for integer."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from experiments.kits.convnets.operations import Convolution, Product, Shape, WrittenSum
+from experiments.kits.convnets.walker import Layer, Walk
+from ntkexec.errors import ExperimentError
+
+# XLA keeps its counts in float32, whose integers are exact below.
+EXACT = 2**24
+
+
+def multiplications_by_xla(found: Walk) -> int:
+    """All multiplications of a walk, as XLA counts the operations; compare `found.multiplications`.
+
+    Every distinct operation is lowered by itself, not compiled, and XLA's FLOPs are halved: it counts a
+    multiplication and an addition for each. Of a convolution XLA counts no padding, so the picture
+    comes padded, and an input that is dilated keeps room for all its products.
+    """
+    return sum(layer_by_xla(layer) for layer in found.layers)
+
+
+def layer_by_xla(layer: Layer) -> int:
+    """A layer's multiplications, as `multiplications_by_xla` counts them; 0 if it has none.
+
+    Raises:
+        ExperimentError: for an operation so large that float32 cannot tell its count, even for one
+            feature of one picture.
+    """
+    return 0 if layer.operation is None else _counted(layer.operation) * layer.times
+
+
+@functools.lru_cache(maxsize=4096)
+def _counted(operation: Convolution | Product | WrittenSum) -> int:
+    if isinstance(operation, WrittenSum):
+        return sum(_exact(iter([(1, _flops(jnp.multiply, *pair))])) for pair in operation.factors)
+    if isinstance(operation, Convolution):
+        doubled = _exact(_of_convolution(operation))
+    else:
+        doubled = _exact(_of_product(operation))
+    if doubled % 2:
+        raise ExperimentError(f"XLA counts {doubled} FLOPs, an odd number, for {operation}")
+    return doubled // 2
+
+
+def _exact(parts: Iterator[tuple[int, float]]) -> int:
+    """The first count that is exact, times the share of the whole that it was asked for."""
+    count = float("nan")
+    for factor, count in parts:
+        if count < EXACT:
+            return factor * int(count)
+    raise ExperimentError(
+        f"XLA counts in float32, and {count:.3g} FLOPs are beyond its exact integers: walk the model on "
+        "a smaller picture"
+    )
+
+
+def _flops(function: Callable[..., Any], *shapes: Shape) -> float:
+    arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    analysis = jax.jit(function).lower(*arrays).cost_analysis() or {}
+    return float(analysis.get("flops", float("nan")))
+
+
+def _of_convolution(operation: Convolution) -> Iterator[tuple[int, float]]:
+    """Counts for the whole, for one feature in and out of each group of one picture, for one group."""
+    _, kernel_axes, out_axes = operation.numbers
+    groups, batches = operation.groups, operation.batch_groups
+    width = operation.kernel[kernel_axes[1]]
+    made = operation.kernel[kernel_axes[0]] // (groups * batches)
+    pictures = operation.out[out_axes[0]]
+    yield 1, _convolution(operation, groups, width, made, pictures)
+    yield width * made * pictures, _convolution(operation, groups, 1, 1, 1)
+    share = width * made * pictures * groups * batches
+    one = dataclasses.replace(operation, groups=1, batch_groups=1)
+    yield share, _convolution(one, 1, 1, 1, 1)
+
+
+def _convolution(
+    operation: Convolution, groups: int, width: int, made: int, pictures: int
+) -> float:
+    axes, kernel_axes, _ = operation.numbers
+    batches = operation.batch_groups
+    image, kernel = list(operation.image), list(operation.kernel)
+    image[axes[0]], image[axes[1]] = pictures * batches, width * groups
+    kernel[kernel_axes[0]], kernel[kernel_axes[1]] = made * groups * batches, width
+    padding = []
+    for axis, (low, high) in enumerate(operation.padding):
+        if operation.image_dilation[axis] == 1:
+            image[axes[2 + axis]] += low + high
+            padding.append((0, 0))
+        elif operation.strides[axis] == 1:
+            reach = (kernel[kernel_axes[2 + axis]] - 1) * operation.kernel_dilation[axis]
+            padding.append((reach, reach))
+        else:
+            padding.append((low, high))
+
+    def run(left: jax.Array, right: jax.Array) -> jax.Array:
+        return lax.conv_general_dilated(
+            left,
+            right,
+            window_strides=operation.strides,
+            padding=padding,
+            lhs_dilation=operation.image_dilation,
+            rhs_dilation=operation.kernel_dilation,
+            dimension_numbers=lax.ConvDimensionNumbers(*operation.numbers),
+            feature_group_count=groups,
+            batch_group_count=batches,
+        )
+
+    return _flops(run, tuple(image), tuple(kernel))
+
+
+def _of_product(operation: Product) -> Iterator[tuple[int, float]]:
+    """Counts for the whole, for one row and column, and for one of the batch."""
+    left, right = list(operation.left), list(operation.right)
+    yield 1, _product(operation, left, right)
+    for shape, summed, batch in zip(
+        (left, right), operation.contracted, operation.batch, strict=True
+    ):
+        for axis in range(len(shape)):
+            if axis not in {*summed, *batch}:
+                shape[axis] = 1
+    yield math.prod(operation.free), _product(operation, left, right)
+    for shape, batch in zip((left, right), operation.batch, strict=True):
+        for axis in batch:
+            shape[axis] = 1
+    both = math.prod(operation.left[axis] for axis in operation.batch[0])
+    yield math.prod(operation.free) * both, _product(operation, left, right)
+
+
+def _product(operation: Product, left: list[int], right: list[int]) -> float:
+    numbers = (operation.contracted, operation.batch)
+    return _flops(lambda a, b: lax.dot_general(a, b, numbers), tuple(left), tuple(right))
