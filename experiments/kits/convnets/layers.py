@@ -38,7 +38,6 @@ class ConvBN(nn.Module):
         momentum: of the running averages: the share that a step keeps.
         epsilon: added to the variance.
         scale_init: of the normalisation's scale, such as zeros where a residual branch begins at 0.
-        mask: the kernel is multiplied by it, of the same shape or one that fits; `None` for none.
     """
 
     features: int
@@ -51,7 +50,6 @@ class ConvBN(nn.Module):
     momentum: float = 0.9
     epsilon: float = 1e-5
     scale_init: nn.initializers.Initializer = nn.initializers.ones_init()
-    mask: Any = None  # an array, also a traced one
 
     @nn.compact
     def __call__(
@@ -68,10 +66,6 @@ class ConvBN(nn.Module):
         if padding is None:
             halves = [(self.dilation * (size - 1) + 1) // 2 for size in kernel]
             padding = [(half, half) for half in halves]
-        mask = self.mask
-        if mask is not None:
-            shape = (*kernel, channels // self.groups, self.features)
-            mask = jnp.broadcast_to(mask, shape)
         sides = both_sides(padding)
         plain = kernel == (1, 1) and self.groups == 1 and not any(map(any, sides))
         folded = not self.is_initializing() and not self.has_variable("params", "norm")
@@ -83,7 +77,6 @@ class ConvBN(nn.Module):
             kernel_dilation=self.dilation,
             feature_group_count=self.groups,
             use_bias=folded,
-            mask=mask,
             conv_general_dilated=pointwise if plain else None,
             name="conv",
         )(images)

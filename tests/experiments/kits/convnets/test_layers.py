@@ -10,6 +10,7 @@ from experiments.kits.convnets.folding import fold_tree
 from experiments.kits.convnets.layers import ConvBN, max_pool, mean_pool
 from experiments.kits.initialisation import initial_by_numpy
 from ntkexec.errors import ExperimentError
+from ntkexec.runtime.precision import float64
 
 
 class Net(nn.Module):
@@ -22,7 +23,7 @@ class Net(nn.Module):
 
 def test_folded_variables_give_the_same_outputs_and_hold_fewer_numbers():
     generator, x = np.random.default_rng(0), np.random.default_rng(1).normal(size=(2, 7, 9, 4))
-    with jax.enable_x64(True):
+    with float64():
         given = initial_by_numpy(Net(), generator, jax.ShapeDtypeStruct(x.shape, np.float32))
         drawn = jax.tree.map(lambda leaf: generator.uniform(0.5, 2, leaf.shape), given)
         folded = fold_tree(drawn)
