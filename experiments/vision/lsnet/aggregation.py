@@ -122,7 +122,8 @@ def far_field_share(
     """
     height, width = image.shape[:2]
     row, column = height // 2, width // 2
-    found = jax.jacrev(lambda x: layer(x[None])[0, row, column])(jnp.asarray(image))
+    derivative = jax.jit(jax.jacrev(lambda x: layer(x[None])[0, row, column]))
+    found = derivative(jnp.asarray(image))
     by_pixel = jnp.square(found).sum((0, 3))
     rows, columns = jnp.arange(height) - row, jnp.arange(width) - column
     distance = jnp.maximum(jnp.abs(rows)[:, None], jnp.abs(columns)[None])

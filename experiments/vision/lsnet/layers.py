@@ -1,7 +1,5 @@
 """LS convolution: weights from a large static window, a sum over a small one; and a static twin."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -35,14 +33,13 @@ class LargeKernelPerception(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "n h w c"], *, train: bool = False, seen: Any = None
+        self, images: Float[Array, "n h w c"], *, train: bool = False
     ) -> Float[Array, "n h w g k2"]:
-        """Weights for each position and group; `seen` multiplies the large kernels, to hide some of it."""
         if self.normalisation not in NORMALISATIONS:
             raise ExperimentError(
                 f"weights are normalised over one of {NORMALISATIONS}, not {self.normalisation!r}"
             )
-        around = _around(images, self.large, train, seen)
+        around = _around(images, self.large, train)
         number = self.groups * self.small**2
         found = nn.Conv(number, (1, 1), name="weights")(around)
         if self.normalisation == "picture":
@@ -83,7 +80,6 @@ class LSConv(nn.Module):
         images: Float[Array, "n h w c"],
         *,
         train: bool = False,
-        seen: Any = None,
         grouping: Grouping = "interleaved",
     ) -> Float[Array, "n h w c"]:
         """The layer's output.
@@ -91,7 +87,6 @@ class LSConv(nn.Module):
         Args:
             images: of an even number of channels.
             train: whether statistics are the batch's own.
-            seen: multiplies the large kernels, such as a mask of their inner window.
             grouping: which group's weights a channel takes; see `small_kernel_aggregation`.
         """
         channels = images.shape[-1]
@@ -102,7 +97,7 @@ class LSConv(nn.Module):
             )
         weights = LargeKernelPerception(
             channels // self.share, self.large, self.small, self.normalisation, name="perception"
-        )(images, train=train, seen=seen)
+        )(images, train=train)
         found = small_kernel_aggregation(images, weights, grouping=grouping, route=self.route)
         found = nn.BatchNorm(
             use_running_average=not train, momentum=0.9, epsilon=EPSILON, name="norm"
@@ -122,11 +117,10 @@ class LargeSmallStatic(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "n h w c"], *, train: bool = False, seen: Any = None
+        self, images: Float[Array, "n h w c"], *, train: bool = False
     ) -> Float[Array, "n h w c"]:
-        """The layer's output; `seen` as in `LSConv`."""
         channels = images.shape[-1]
-        around = _around(images, self.large, train, seen)
+        around = _around(images, self.large, train)
         spread = nn.Conv(channels, (1, 1), name="spread")(around)
         found = ConvBN(channels, self.small, groups=channels, activation=None, name="static")(
             spread, train=train
@@ -172,8 +166,8 @@ def lsconv_multiplications(
     return total
 
 
-def _around(images: Array, large: int, train: bool, seen: Any) -> Array:
+def _around(images: Array, large: int, train: bool) -> Array:
     half = images.shape[-1] // 2
     x = ConvBN(half, 1, name="reduce")(images, train=train)
-    x = ConvBN(half, large, groups=half, activation=None, mask=seen, name="look")(x, train=train)
+    x = ConvBN(half, large, groups=half, activation=None, name="look")(x, train=train)
     return jnp.asarray(ConvBN(half, 1, name="mix")(x, train=train))

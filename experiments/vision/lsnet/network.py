@@ -153,7 +153,7 @@ class Attention(nn.Module):
         q, k, v = jnp.split(qkv, (keys, 2 * keys), axis=-1)
         q = ConvBN(keys, groups=keys, activation=None, name="queries")(q, train=train)
         q, k, v = (x.reshape(number, height * width, self.heads, -1) for x in (q, k, v))
-        biases = self.param("biases", nn.initializers.zeros_init(), (self.heads, height * width))
+        biases = self.param("bias", nn.initializers.zeros_init(), (self.heads, height * width))
         rows, columns = np.indices((height, width)).reshape(2, -1)
         offsets = np.abs(rows[:, None] - rows[None]) * width + np.abs(
             columns[:, None] - columns[None]
