@@ -78,6 +78,12 @@ def test_dictionaries_within_each_other_name_tensors_by_points_and_other_values_
 
 
 @forms
+def test_tensors_are_read_as_the_first_versions_wrote_them(form, tmp_path):
+    old = Other("torch._utils", "_rebuild_tensor", Storage("0", np.arange(6.0)), 1, (2, 2), (2, 1))
+    np.testing.assert_array_equal(read(tmp_path, form({"w": old}))["w"], [[1, 2], [3, 4]])
+
+
+@forms
 def test_bfloat16_becomes_the_float32_with_its_bits(form, tmp_path):
     values = np.array([1.0, -2.5, 3.140625], np.float32)
     bits = (values.view(np.uint32) >> 16).astype(np.uint16)
