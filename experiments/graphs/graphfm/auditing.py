@@ -4,7 +4,8 @@ A protocol is any function `(method, data, generator) -> Outcome`, and a method 
 `(graph, generator) -> embeddings`. Three questions are put to them, none of which reads their code:
 
 1. *Shown.* What share of the edges that are scored was in a graph that the method was given?
-2. *Picked.* Does the pick among checkpoints change when test nodes get other labels?
+2. *Picked.* When test nodes get other labels, does the pick among checkpoints change, or the split, or
+   what the method is given?
 3. *Null.* On graphs whose edges, features and labels know nothing of each other, is a link's AUC 0.5
    and a node's accuracy one over the number of classes? What is above is a leak, whatever its way.
 """
@@ -127,7 +128,8 @@ class Audit:
 
     Args:
         shown: share of the scored edges that the method was given, the largest of all draws.
-        moved: share of draws in which other labels of test nodes changed the pick or the split.
+        moved: share of draws in which other labels of test nodes changed the pick, the split or what the
+            method was given.
         auc: of links on null graphs; 0.5 is honest.
         accuracy: of nodes on null graphs.
         chance: one over the number of classes; `accuracy` is honest there.
@@ -150,7 +152,7 @@ class Audit:
         if self.shown > 0:
             found.append(f"{self.shown:.0%} of the scored edges were shown to the method")
         if self.moved > 0:
-            found.append(f"test labels moved the pick or the split in {self.moved:.0%} of draws")
+            found.append(f"test labels moved the pick, split or graph in {self.moved:.0%} of draws")
         if self.auc.low > 0.5 + self.tolerance:
             found.append(f"links without structure are told with an AUC of {self.auc}")
         if self.accuracy.low > self.chance + self.tolerance:
@@ -211,18 +213,21 @@ def audit(
         seed = int(generator.integers(2**32))
         recorder = _Recorder(method)
         first = protocol(recorder, case, np.random.default_rng(seed))
-        if not len(first.scored) or not recorder.graphs:
-            raise ExperimentError("the protocol scored no edges, or gave the method no graph")
-        shown.append(exposed(first.scored, recorder.graphs))
         tested = np.flatnonzero(first.split.test)
-        labels = case.labels.copy()
+        if not len(first.scored) or not len(tested) or not recorder.graphs:
+            raise ExperimentError(
+                f"the protocol scored {len(first.scored)} edges and {len(tested)} nodes, and gave the "
+                f"method {len(recorder.graphs)} graphs; an audit needs some of each"
+            )
+        shown.append(exposed(first.scored, recorder.graphs))
+        labels, asked = case.labels.copy(), recorder.asked
         labels[tested] = generator.integers(case.num_classes, size=len(tested))
         labels[tested[0]] = case.num_classes - 1  # so that the number of classes stays
         again = protocol(
             recorder, dataclasses.replace(case, labels=labels), np.random.default_rng(seed)
         )
         same = np.array_equal(first.split.test, again.split.test) and first.picked == again.picked
-        moved.append(not same)
+        moved.append(not same or recorder.asked > asked)
         outcomes.append(first)
     return Audit(
         shown=max(shown),
@@ -281,6 +286,11 @@ class _Recorder:
         self.method = method
         self.graphs: list[np.ndarray] = []
         self._known: dict[Any, Any] = {}
+
+    @property
+    def asked(self) -> int:
+        """How many different questions the method was asked."""
+        return len(self._known)
 
     def __call__(self, graph: GraphsTuple, generator: np.random.Generator) -> Any:
         edges = np.stack([np.asarray(graph.senders), np.asarray(graph.receivers)], 1)
