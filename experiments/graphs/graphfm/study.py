@@ -41,16 +41,17 @@ class _Kept:
 def null(config: GraphfmConfig, trial: Trial) -> Result:
     """Audits of both protocols and all methods on the same null graphs."""
     found: dict[str, Any] = {name: {} for name in PROTOCOLS}
+    generator = trial.generator
+    base = null_graph(generator, nodes=config.null_nodes, features=64, degree=4)
+    seed = int(generator.integers(2**32))
     for done, method in enumerate(METHODS):
         trial.report("audits", done, len(METHODS))
         for name, protocol in PROTOCOLS.items():
-            generator = trial.generator  # anew for each, so that the graphs are the same
-            base = null_graph(generator, nodes=config.null_nodes, features=64, degree=4)
             made = _Kept(method, config, config.null_steps, len(base.edges))
             told = audit(
                 protocol,
                 made,
-                generator=generator,
+                generator=np.random.default_rng(seed),  # the same graphs for all
                 data=base,
                 draws=config.null_draws,
                 runs_on_data=False,  # they mean as little as their nulls
