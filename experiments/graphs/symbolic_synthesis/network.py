@@ -4,7 +4,7 @@ Graphs are padded to one shape and are data, so that many networks of different 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,7 +13,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from experiments.graphs.symbolic_synthesis.language import Graph
+from experiments.kits.initialisation import TORCH, Rule, zeros
 from ntkexec.errors import ExperimentError
+
+
+RULES: Mapping[str, Rule] = {
+    **TORCH, "norm/bias": zeros, "before/bias": zeros, "between/bias": zeros,
+}  # fmt: skip
+"""First variables as the public code has them: PyTorch's of linear maps. Flax's are so much larger that sums
+over edges, layer after layer, do not learn."""
 
 
 class PaddedGraph(NamedTuple):
@@ -162,7 +170,7 @@ class Encoder(nn.Module):
 
     Args:
         outputs: entries of the vector.
-        grid: patches to a side.
+        grid: patches to a side; as many as panels unless told.
         width: of each.
         heads: of attention.
 
@@ -170,8 +178,8 @@ class Encoder(nn.Module):
         convolution is a product over shifted copies, which XLA computes well for many networks at once.
     """
 
-    outputs: int = 128
-    grid: int = 6
+    outputs: int = 64
+    grid: int = 3
     width: int = 32
     heads: int = 2
 

@@ -12,8 +12,13 @@ import optax
 from jaxtyping import Array, Float
 
 from experiments.graphs.symbolic_synthesis.language import Graph
-from experiments.graphs.symbolic_synthesis.network import GraphModule, PaddedGraph, stacked
-from experiments.kits.initialisation import FLAX, Rule, initial_by_numpy
+from experiments.graphs.symbolic_synthesis.network import (
+    RULES,
+    GraphModule,
+    PaddedGraph,
+    stacked,
+)
+from experiments.kits.initialisation import Rule, initial_by_numpy
 from ntkexec.errors import ExperimentError
 
 
@@ -78,7 +83,7 @@ def population_fit(
     together: int = 8,
     sizes: tuple[int, int] | None = None,
     released: bool = False,
-    rules: Mapping[str, Rule] = FLAX,
+    rules: Mapping[str, Rule] = RULES,
 ) -> Population:
     """Trains a network for each member: cross-entropy, Adam, its rate halved where the loss stands still.
 
@@ -96,7 +101,7 @@ def population_fit(
         together: networks that are trained at the same time.
         sizes: nodes and edges to which all graphs are padded; the most that a member has, unless told.
         released: as for `padded`.
-        rules: by which first variables are drawn.
+        rules: by which first variables are drawn; those of `RULES` fit the encoder of this port.
 
     Raises:
         ExperimentError: there are not as many generators as members, or no whole batch.

@@ -13,6 +13,7 @@ import numpy as np
 from experiments.graphs.symbolic_synthesis.controls import random_graph
 from experiments.graphs.symbolic_synthesis.enumeration import Grammar, programs_by_length
 from experiments.graphs.symbolic_synthesis.language import (
+    PORTS,
     PRIMITIVES,
     Abstraction,
     Graph,
@@ -32,15 +33,16 @@ from experiments.kits.initialisation import initial_by_numpy
 
 # So that random programs end, and some of them draw.
 ODDS = {
-    "identity": 0.9,
+    "identity": 0.5,
     "push": 2.0,
     "add": 2.0,
     "connect": 2.0,
+    "next_port": 2.0,
     "func": 0.5,
     "if_positions_equal": 0.2,
 }
 LARGEST = {"max_nodes": 8, "max_edges": 9}
-DIM = 128
+DIM = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +111,7 @@ def programs(config: SymbolicSynthesisConfig, trial: Trial) -> ProgramsResult:
     return ProgramsResult(**found)  # type: ignore[typeddict-item] # spelt out above
 
 
-def random_program(generator: np.random.Generator, *, most: int = 40) -> Program:
+def random_program(generator: np.random.Generator, *, most: int = 100) -> Program:
     """A program symbol by symbol by `ODDS`; once there are `most`, every argument is `identity`."""
     names = list(PRIMITIVES)
     odds = np.array([ODDS.get(name, 1.0) for name in names])
@@ -258,10 +260,11 @@ def dense_formula(
     params: Mapping[str, Any], x: np.ndarray, graph: Graph, *, depth: int = 3
 ) -> np.ndarray:
     """Outputs by an adjacency tensor: for each pair of nodes and port, whether and by which edge."""
-    size = np.arange(DIM)
-    parts = slices(DIM, graph.num_elements)
+    dim = x.shape[1]
+    size = np.arange(dim)
+    parts = slices(dim, graph.num_elements)
     tiled = {i: x[:, part.start + size % (part.stop - part.start)] for i, part in enumerate(parts)}
-    rates = 10_000.0 ** -np.linspace(0, 1, DIM // 4)
+    rates = 10_000.0 ** -np.linspace(0, 1, dim // 4)
 
     def code(number: int, port: int) -> np.ndarray:
         waves = [wave(value * rates) for value in (number, port) for wave in (np.sin, np.cos)]
@@ -269,8 +272,8 @@ def dense_formula(
 
     h = np.stack([tiled[node] + code(node, 0) for node in graph.nodes], axis=1)
     at = {node: i for i, node in enumerate(graph.nodes)}
-    adjacency = np.zeros((len(at), len(at), 10))
-    edges = np.zeros((len(x), len(at), len(at), 10, DIM))
+    adjacency = np.zeros((len(at), len(at), PORTS))
+    edges = np.zeros((len(x), len(at), len(at), PORTS, dim))
     for number, u, v, port in graph.edges:
         for i, j in ((at[u], at[v]), (at[v], at[u])):
             adjacency[i, j, port] = 1
