@@ -31,7 +31,8 @@ def test_the_hybrid_trains_a_window_where_it_strides_and_nowhere_else():
     windows = [layer.kernel for layer in strided.of("pool", "convolution")]
     assert (1, 2, 2, 1) in windows
     assert (3, 3, 16, 16) in windows
-    assert {layer.outputs[0][1:3] for layer in strided.of("convolution")} == {(8, 8), (4, 4)}
+    multiplied = strided.of("convolution", "product")
+    assert {layer.outputs[0][1:3] for layer in multiplied} == {(8, 8), (4, 4)}
 
 
 def test_between_stages_of_a_pooled_transformer_stands_a_trained_depthwise_convolution():
