@@ -12,7 +12,7 @@ TOY = f"{PAPER}, its layer-level study, as far as small networks can tell"
 MARGIN = 0.015
 RESOLUTION = 1e-3
 PAIRED = "difference in test accuracy; the same variables to begin with, the same order of pictures"
-SETS = ("photographs", "digits", "glyphs")
+SETS = ("photographs", "digits", "shapes")
 
 
 def _lead(arm: str) -> Callable[[Record], float]:
@@ -124,7 +124,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_least(
         "mixing",
-        "on photographs, digits and glyphs, a maximum in all blocks adds two points of accuracy to the "
+        "on photographs, digits and shapes, a maximum in all blocks adds two points of accuracy to the "
         "same network without",
         _lead("max"),
         bound=0.02,
@@ -137,7 +137,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _replaceable("photographs", "a sample of CIFAR-10 at 16 x 16"),
     _replaceable("digits", "MNIST's digits at 16 x 16"),
-    _replaceable("glyphs", "generated glyphs whose class a cue three pixels away decides"),
+    _replaceable("shapes", "generated shapes of any place and size under noise"),
     beats(
         "search",
         "among random chains of pools and trained operations, the best tenth has more pools than were "

@@ -8,12 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.harness.study import Studies, Trial
-from experiments.kits.convnets.fitting import Fit, fit, momentum
 from experiments.kits.convnets.pictures import cifar_sample, mnist
-from experiments.kits.convnets.products import ByProducts
-from experiments.kits.convnets.scenes import context_glyphs
 from experiments.kits.convnets.walker import walk
-from experiments.kits.images import Images
+from experiments.kits.images import Images, shapes
 from experiments.kits.initialisation import FLAX, initial_by_numpy, zeros
 from experiments.kits.search.ledger import Ledger
 from experiments.kits.search.methods import random_search
@@ -22,12 +19,15 @@ from experiments.vision.pflayer.resnets import PfResNet
 from experiments.vision.pflayer.spatial import with_operations
 from experiments.vision.pflayer.study_config import QUICK, STANDARD, TINY, PfLayerConfig
 from experiments.vision.pflayer.study_exact import algebra, counts, crossing, distance, turns
+from experiments.vision.pflayer.training import PART, labels_of, trained
 
 NUM_CLASSES = 10
 RATE = 0.1
 """The same for all arms."""
 RULES = {**FLAX, "index": zeros}
 ARMS = ("max", "depthwise", "none")
+SHAPE_NOISE = 0.5
+"""Of generated pictures, on which a shape is 1."""
 NOISE = 0.5
 """Standard deviation of what is added to test pictures, in that of their pixels."""
 
@@ -52,10 +52,15 @@ def handwritten(config: PfLayerConfig, trial: Trial) -> ArmsResult:
     return _arms(config, trial, _digits(config, trial))
 
 
-def glyphs(config: PfLayerConfig, trial: Trial) -> ArmsResult:
-    """The same on generated pictures whose class is decided by a glyph and a cue apart from it."""
-    number = {"num_train": config.train_images, "num_test": config.test_images}
-    made = context_glyphs(**number, size=config.size, generator=trial.generator)
+def outlines(config: PfLayerConfig, trial: Trial) -> ArmsResult:
+    """The same on generated shapes of any place and size under noise."""
+    made = shapes(
+        num_train=config.train_images,
+        num_test=config.test_images,
+        size=config.size,
+        noise=SHAPE_NOISE,
+        generator=trial.generator,
+    )
     return _arms(config, trial, made)
 
 
@@ -70,12 +75,11 @@ def _arms(config: PfLayerConfig, trial: Trial, images: Images) -> ArmsResult:
     found: ArmsResult = {"accuracy": {}, "noisy": {}, "loss": {}, "parameters": {}}
     for place, operation in enumerate(ARMS):
         chain = (operation,) * (config.depth * len(config.widths))
-        fitted = _trained(config, trial, images, start, chain, config.steps)
-        found["accuracy"][operation] = fitted.test
-        found["loss"][operation] = float(fitted.losses[-config.steps // 5 :].mean())
-        outputs = _outputs(_network(config), fitted.variables, images.test + NOISE * noise)
-        right = np.asarray(outputs).argmax(1) == images.test_labels
-        found["noisy"][operation] = float(right.mean())
+        variables, losses = _trained(config, trial, images, start, chain, config.parts)
+        found["loss"][operation] = float(losses[-PART:].mean())
+        for name, by in (("accuracy", 0.0), ("noisy", NOISE)):
+            seen = labels_of(_network(config), variables, images.test + by * noise)
+            found[name][operation] = float((seen == images.test_labels).mean())
         found["parameters"][operation] = _parameters(config, operation)
         trial.report(operation, place + 1, len(ARMS))
     return found
@@ -120,24 +124,18 @@ def _start(config: PfLayerConfig, trial: Trial) -> Any:
 
 
 def _trained(
-    config: PfLayerConfig, trial: Trial, images: Images, start: Any, chain: Candidate, steps: int
-) -> Fit:
-    return fit(
-        ByProducts(_network(config)),
+    config: PfLayerConfig, trial: Trial, images: Images, start: Any, chain: Candidate, parts: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    return trained(
+        _network(config),
+        with_operations(start, chain),
         images,
-        # The same order of pictures for all arms.
-        generator=np.random.default_rng(trial.seed),
-        steps=steps,
+        parts=parts,
         batch=config.batch,
-        optimiser=momentum,
-        learning_rate=RATE,
-        variables=with_operations(start, chain),
+        rate=RATE,
+        # The same order of pictures for all arms.
+        seed=trial.seed,
     )
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _outputs(network: PfResNet, variables: Any, images: jax.Array) -> jax.Array:
-    return jnp.asarray(network.apply(variables, images, train=False))
 
 
 POOLS, TRAINED = ("max", "average"), ("depthwise", "conv")
@@ -168,10 +166,11 @@ def search(config: PfLayerConfig, trial: Trial) -> SearchResult:
     budget = min(config.candidates, space.size)
 
     def evaluate(chain: Candidate) -> float:
-        found = _trained(config, trial, images, start, chain, config.search_steps)
-        trial.report("chains", min(len(done) + 1, budget), budget)
+        variables, _ = _trained(config, trial, images, start, chain, config.search_parts)
         done.append(chain)
-        return found.test
+        trial.report("chains", len(done), budget)
+        seen = labels_of(_network(config), variables, images.test)
+        return float((seen == images.test_labels).mean())
 
     done: list[Candidate] = []
     trace = random_search(space, Ledger(evaluate, budget), trial.generator)
@@ -205,9 +204,9 @@ STUDIES = Studies(
         "turns": turns,
         "photographs": photographs,
         "digits": handwritten,
-        "glyphs": glyphs,
+        "shapes": outlines,
         "search": search,
     },
     num_seeds=3,
-    slow=("counts", "crossing", "turns", "photographs", "digits", "glyphs", "search"),
+    slow=("counts", "crossing", "turns", "photographs", "digits", "shapes", "search"),
 )
