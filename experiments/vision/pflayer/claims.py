@@ -145,7 +145,7 @@ CLAIMS: tuple[Claim, ...] = (
         "search.best",
         "search.drawn",
         source=f"{PAPER}: architecture search often picks operations without parameters in normal cells",
-        how="share of maxima and means among six blocks' operations, four to choose from, chains trained "
+        how="share of maxima and means among four blocks' operations, four to choose from, chains trained "
         "briefly on MNIST's digits; paired 95 % t interval",
         provenance="reconstructed",
         names=("best tenth", "drawn"),

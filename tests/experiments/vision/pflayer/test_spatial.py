@@ -100,7 +100,7 @@ def test_a_shift_moves_groups_of_channels_and_leaves_the_rest():
 
 def test_every_operation_without_parameters_divides_the_size_and_keeps_constants_inside():
     for operation in PARAMETER_FREE:
-        for strides in (1, 2, 3):
+        for strides in (1, 3):
             found = mixed(jnp.ones((1, 13, 12, 9)), operation, strides=strides)
             assert found.shape == (1, -(-13 // strides), -(-12 // strides), 9)
             np.testing.assert_allclose(found[:, 1:-1, 1:-1], 1, rtol=1e-6)
