@@ -1,6 +1,14 @@
 """The data sets that the room knows: what each is, where it is looked for, and how to get it."""
 
-from experiments.data.rows import language, node_sets, pictures, relations, systems, whole_graphs
+from experiments.data.rows import (
+    language,
+    node_sets,
+    pictures,
+    relations,
+    systems,
+    weights,
+    whole_graphs,
+)
 from experiments.data.sets import DataSet
 from ntkexec.errors import ExperimentError, did_you_mean, shown
 
@@ -18,6 +26,7 @@ def by_name() -> dict[str, DataSet]:
         *pictures.ROWS,
         *language.ROWS,
         *systems.ROWS,
+        *weights.ROWS,
     )
     found: dict[str, DataSet] = {}
     for row in rows:
