@@ -110,12 +110,12 @@ class VoVNet(nn.Module):
         return jnp.asarray(nn.Dense(self.num_classes, name="head")(x.mean((1, 2))))
 
 
-_WIDE = {"widths": (128, 160, 192, 224), "features": (256, 512, 768, 1024)}
+_WIDE = ((128, 160, 192, 224), (256, 512, 768, 1024))
 NETWORKS: Mapping[str, VoVNet] = MappingProxyType(
     {
         "27-slim": VoVNet((64, 80, 96, 112), (128, 256, 384, 512), (1, 1, 1, 1)),
-        "39": VoVNet(**_WIDE, depths=(1, 1, 2, 2)),
-        "57": VoVNet(**_WIDE, depths=(1, 1, 4, 3)),
+        "39": VoVNet(*_WIDE, (1, 1, 2, 2)),
+        "57": VoVNet(*_WIDE, (1, 1, 4, 3)),
     }
 )
 """The published networks by name; `.clone(num_classes=None)` is the backbone alone."""
