@@ -33,7 +33,7 @@ class VovnetConfig:
     layers: int = 4
     stem: int = 16
     size: int = 16
-    steps: int = 250
+    steps: int = 200
     timed: int = 24
     most_pixels: int = 28
     repeats: int = 7
