@@ -50,7 +50,8 @@ def drawn_encoder(
         (hidden, layers * options),
         (layers * options,),
     )
-    return Encoder(*(generator.uniform(-0.1, 0.1, shape).astype(np.float32) for shape in shapes))
+    drawn = (generator.uniform(-0.1, 0.1, shape).astype(np.float32) for shape in shapes)
+    return Encoder(*drawn)  # type: ignore[arg-type] # NumPy until compiled
 
 
 def logits_of(

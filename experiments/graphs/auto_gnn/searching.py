@@ -1,7 +1,7 @@
 """One call for any evaluator of architectures, any of the methods, and a budget."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from experiments.kits.search.ledger import Ledger, Trace
 from experiments.kits.search.methods import METHODS
 from ntkexec.errors import ExperimentError
 
-RCNAS = {
+RCNAS: Mapping[str, Callable[..., Trace]] = {
     "rcnas": rcnas,
     "rcnas uniform": functools.partial(rcnas, guidance="uniform"),
     "rcnas argmax": functools.partial(rcnas, guidance="argmax"),

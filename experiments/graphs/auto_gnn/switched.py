@@ -98,8 +98,14 @@ class SwitchedGNN(nn.Module):
                 kind: jnp.asarray(getattr(self, f"{order}_{kind}")).astype(jnp.int32)
                 for kind in SWITCHED
             }
-            lists = [of[kind] for kind in SWITCHED]
-            layer = SwitchedLayer(*lists, width, self.dropout, name=f"layer_{place}")
+            layer = SwitchedLayer(
+                of["attention"],
+                of["aggregate"],
+                of["activation"],
+                width,
+                self.dropout,
+                name=f"layer_{place}",
+            )
             x = layer(x, graph, picked, train)
         return x
 

@@ -98,13 +98,11 @@ def stored_table(path: Path = PATH) -> CoraTable:
     rows = {name: found.get(name) for name in ("validation", "test")}
     if path == PATH and digest(rows) != STORED:
         raise ExperimentError(f"{path} holds the rows {digest(rows)}, and this code is of {STORED}")
-    parts = []
-    for name, nodes in (("validation", VALIDATION), ("test", TEST)):
-        counts = np.array([row.split() for row in rows[name]], np.int64)
-        if counts.shape != (SPACE.size, REPEATS) or counts.min() < 0 or counts.max() > nodes:
-            raise ExperimentError(f"{path} has no counts of {nodes} {name} nodes")
-        parts.append(counts / nodes)
-    return CoraTable(*parts, found["made"])
+    validation, test = (
+        _shares(path, name, rows[name], nodes)
+        for name, nodes in (("validation", VALIDATION), ("test", TEST))
+    )
+    return CoraTable(validation, test, found["made"])
 
 
 def described() -> dict[str, Any]:
@@ -118,3 +116,15 @@ def described() -> dict[str, Any]:
         "order": "an architecture's number is its row; seed [repeat, number] of NumPy's generator",
         "counts": f"right ones of {VALIDATION} validation and of {TEST} test nodes, a column a repeat",
     }
+
+
+def _shares(path: Path, name: str, rows: Any, nodes: int) -> Float64[np.ndarray, "576 repeats"]:
+    """Stored counts of right nodes as shares of all of them."""
+    try:
+        counts = np.array([row.split() for row in rows], np.int64)
+    except (TypeError, ValueError, AttributeError):
+        counts = np.empty(0, np.int64)
+    if counts.shape != (SPACE.size, REPEATS) or counts.min() < 0 or counts.max() > nodes:
+        raise ExperimentError(f"{path} has no counts of {nodes} {name} nodes")
+    shares: np.ndarray = counts / nodes
+    return shares

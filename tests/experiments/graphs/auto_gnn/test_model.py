@@ -140,7 +140,7 @@ def test_sampled_architectures_run_and_have_finite_gradients():
     )
     graph = normalised(karate._replace(edges=None), how="none")._replace(edges=None)
     space = ArchitectureSpace()
-    for _ in range(60):
+    for _ in range(30):
         architecture = space.sample(GENERATOR)
         model = build(architecture, 4, dropout=0.5)
         variables = initial_by_numpy(model, GENERATOR, graph)
