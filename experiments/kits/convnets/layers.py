@@ -6,6 +6,7 @@ both sides, so counts and weights fit only with the padding written out.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -63,17 +64,20 @@ class ConvBN(nn.Module):
         kernel = pair(self.kernel)
         padding = self.padding
         if padding is None:
-            sides = [(self.dilation * (size - 1) + 1) // 2 for size in kernel]
-            padding = [(side, side) for side in sides]
+            halves = [(self.dilation * (size - 1) + 1) // 2 for size in kernel]
+            padding = [(half, half) for half in halves]
+        sides = both_sides(padding)
+        plain = kernel == (1, 1) and self.groups == 1 and not any(map(any, sides))
         folded = not self.is_initializing() and not self.has_variable("params", "norm")
         x = nn.Conv(
             self.features,
             kernel,
             strides=pair(self.strides),
-            padding=both_sides(padding),
+            padding=sides,
             kernel_dilation=self.dilation,
             feature_group_count=self.groups,
             use_bias=folded,
+            conv_general_dilated=pointwise if plain else None,
             name="conv",
         )(images)
         if not folded:
@@ -85,6 +89,18 @@ class ConvBN(nn.Module):
                 name="norm",
             )(x)
         return x if self.activation is None else self.activation(x)
+
+
+def pointwise(
+    lhs: Array, rhs: Array, window_strides: Sequence[int], padding: Any, **others: Any
+) -> Array:
+    """A convolution with a window of one pixel and no padding, as the product that it is.
+
+    On a CPU, XLA takes a quarter of the time for it in training: a convolution's gradient for a kernel is a
+    convolution with a window as large as the picture.
+    """
+    down, across = window_strides
+    return jnp.tensordot(lhs[:, ::down, ::across], rhs[0, 0], 1)
 
 
 def max_pool(

@@ -24,13 +24,7 @@ def written_sums(trace: Trace) -> Iterator[tuple[Operation, WrittenSum, tuple[Op
     makers = {value.number: each for each in trace.operations for value in each.makes}
     readers = collections.Counter(v.number for each in trace.operations for v in each.reads)
     readers.update(value.number for value in trace.outputs)
-    inner = {
-        value.number
-        for each in trace.operations
-        if each.name in _SUMS
-        for value in each.reads
-        if readers[value.number] == 1
-    }
+    inner = _inner(trace, makers, readers)
     for operation in trace.operations:
         if not any(value.active for value in operation.makes):
             continue
@@ -44,6 +38,22 @@ def written_sums(trace: Trace) -> Iterator[tuple[Operation, WrittenSum, tuple[Op
             if len(terms) > 1:
                 factors = tuple(_shapes(term, makers) for term in terms)
                 yield operation, WrittenSum(factors), terms
+
+
+def _inner(
+    trace: Trace, makers: dict[int, Operation], readers: collections.Counter[int]
+) -> set[int]:
+    """Values that only an addition reads, also by way of views: no sum ends with them."""
+    found = set()
+    for operation in trace.operations:
+        for value in operation.reads if operation.name in _SUMS else ():
+            while readers[value.number] == 1:
+                found.add(value.number)
+                maker = makers.get(value.number)
+                if maker is None or maker.name not in _VIEWS:
+                    break
+                value = maker.reads[0]
+    return found
 
 
 def _terms(

@@ -16,6 +16,7 @@ from experiments.data import DataMissingError, load
 from experiments.data.carried import file_in_package, load_carried
 from experiments.data.catalogue import data_set
 from experiments.data.formats import torch_weights
+from experiments.data.listing import entries, text
 from experiments.data.rows.weights import LITE0
 from ntkexec.errors import ExperimentError
 
@@ -204,7 +205,12 @@ def test_a_set_is_taken_from_the_users_folder_first_and_else_from_an_installed_p
     assert file_in_package(row) is None
     with pytest.raises(DataMissingError, match="install the package efficientnet-lite0"):
         load_carried("efficientnet-lite0", None)
+    (absent,) = entries([row.name], None, {})
+    assert absent.to_data()["carried"] is None
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
+    (listed,) = entries([row.name], tmp_path, {})
+    assert (listed.found, listed.carried) == (None, packaged)
+    assert f"{row.name}  (in an installed package)" in text([listed], tmp_path)
     for data, value in ((None, 1), (tmp_path / "none", 1), (own.parent, 2)):
         assert load_carried("efficientnet-lite0", data)["w"] == value
     packaged.write_bytes(b"")

@@ -10,6 +10,7 @@ from experiments.kits.convnets.folding import fold_tree
 from experiments.kits.convnets.layers import ConvBN, max_pool, mean_pool
 from experiments.kits.initialisation import initial_by_numpy
 from ntkexec.errors import ExperimentError
+from ntkexec.runtime.precision import float64
 
 
 class Net(nn.Module):
@@ -22,7 +23,7 @@ class Net(nn.Module):
 
 def test_folded_variables_give_the_same_outputs_and_hold_fewer_numbers():
     generator, x = np.random.default_rng(0), np.random.default_rng(1).normal(size=(2, 7, 9, 4))
-    with jax.enable_x64(True):
+    with float64():
         given = initial_by_numpy(Net(), generator, jax.ShapeDtypeStruct(x.shape, np.float32))
         drawn = jax.tree.map(lambda leaf: generator.uniform(0.5, 2, leaf.shape), given)
         folded = fold_tree(drawn)
@@ -88,3 +89,13 @@ def test_a_window_that_does_not_fit_is_named():
         max_pool(jnp.zeros((1, 4, 4, 1)), 5, 1)
     with pytest.raises(ExperimentError, match="more than half"):
         mean_pool(jnp.zeros((1, 4, 4, 1)), 2, 1, 2)
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
+def test_a_window_of_one_pixel_is_a_product_and_counts_no_pixel_twice(strides):
+    x = np.random.default_rng(0).normal(size=(2, 7, 8, 4)).astype(np.float32)
+    kernel = np.random.default_rng(1).normal(size=(1, 1, 4, 6)).astype(np.float32)
+    layer = ConvBN(6, 1, strides=strides, activation=None)
+    found = layer.apply({"params": {"conv": {"kernel": kernel, "bias": np.zeros(6)}}}, x)
+    want = np.einsum("nhwi,io->nhwo", x[:, :: strides[0], :: strides[1]], kernel[0, 0])
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)

@@ -183,6 +183,12 @@ WRITTEN = {
         lambda v, x, w: sum(w[..., k, None] * each for k, each in enumerate(_windows(x))),
         (1, 4, 4, 9),
     ),
+    "reshaped and added to": (
+        lambda v, x, w: (
+            sum(w[..., k, :] * each for k, each in enumerate(_windows(x))).reshape(1, 16, 2) - 1
+        ),
+        (1, 4, 4, 9, 2),
+    ),
 }
 
 
