@@ -31,7 +31,7 @@ def load_carried(name: str, data: Path | str | None) -> Any:
         return load(name, data)
     except DataMissingError as missing:
         row = data_set(name)
-        found = carried(row)
+        found = file_in_package(row)
         if found is None:
             wanted = f", or install the package {row.package}" if row.package else ""
             raise DataMissingError(f"{missing}{wanted}") from None
@@ -39,7 +39,7 @@ def load_carried(name: str, data: Path | str | None) -> Any:
         return reader(place)(path, name, place.key or name)
 
 
-def carried(row: DataSet) -> tuple[Place, Path] | None:
+def file_in_package(row: DataSet) -> tuple[Place, Path] | None:
     """The file of an installed package that carries a set in a form which can be read, if there is one."""
     inner = re.fullmatch(r"\S+ \S+ \(([^()]+)\)", row.package)
     if inner is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.data.carried import carried
+from experiments.data.carried import file_in_package
 from experiments.data.catalogue import by_name, data_set
 from experiments.data.room import VARIABLE, Found, how_to_get, places_of
 from experiments.data.sets import DataSet
@@ -73,7 +73,7 @@ def entries(
     found = []
     for row in rows:
         users = tuple(port for port, sets in used.items() if row.name in sets)
-        lies, packaged = None if data is None else places_of(row, data), carried(row)
+        lies, packaged = None if data is None else places_of(row, data), file_in_package(row)
         found.append(Entry(row, users, lies, None if packaged is None else packaged[1]))
     return tuple(found)
 

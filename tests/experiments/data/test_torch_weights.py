@@ -13,7 +13,7 @@ from support.damage import damage_files
 from support.torch_files import Other, Storage, Tensor, tensor
 
 from experiments.data import DataMissingError, load
-from experiments.data.carried import carried, load_carried
+from experiments.data.carried import file_in_package, load_carried
 from experiments.data.catalogue import data_set
 from experiments.data.formats import torch_weights
 from experiments.data.listing import entries, text
@@ -202,7 +202,7 @@ def test_a_set_is_taken_from_the_users_folder_first_and_else_from_an_installed_p
         path.parent.mkdir(parents=True)
         path.write_bytes(torch_files.legacy({"w": tensor("0", np.full(1, value))}))
     monkeypatch.setattr(sys, "path", [])
-    assert carried(row) is None
+    assert file_in_package(row) is None
     with pytest.raises(DataMissingError, match="install the package efficientnet-lite0"):
         load_carried("efficientnet-lite0", None)
     (absent,) = entries([row.name], None, {})
