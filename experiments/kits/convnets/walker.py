@@ -24,6 +24,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from experiments.kits.convnets.handwritten import written_sums
 from experiments.kits.convnets.liveness import peak_elements
 from experiments.kits.convnets.operations import (
     Convolution,
@@ -35,7 +36,6 @@ from experiments.kits.convnets.operations import (
 )
 from experiments.kits.convnets.tracing import BEGIN, Trace, traced
 from experiments.kits.convnets.walks import Layer, Walk
-from experiments.kits.convnets.written_sums import written_sums
 from ntkexec.errors import ExperimentError
 
 

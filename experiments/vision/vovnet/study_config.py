@@ -50,7 +50,7 @@ class VovnetConfig:
         require(self, most_pixels=self.most_pixels >= 7)
 
 
-QUICK = VovnetConfig()
+QUICK = VovnetConfig(steps=150)
 STANDARD = VovnetConfig(
     widths=(24, 32), features=(64, 96), stem=32, size=32, steps=1000, timed=40, most_pixels=56
 )
