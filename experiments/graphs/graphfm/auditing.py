@@ -90,7 +90,7 @@ class Protocol:
         scores = [each.test if self.picks_by_test else each.validation for each in nodes]
         picked = int(np.argmax(scores))
         link = probe_links(found[picked], links)
-        extras = {"ap": link.ap, "validation_auc": link.validation}
+        extras: dict[str, Any] = {"ap": link.ap, "validation_auc": link.validation}
         extras |= {"validation": nodes[picked].validation, "right": [each.right for each in nodes]}
         if self.clusters:
             extras |= probe_clusters(found[picked], data.labels, generator)._asdict()

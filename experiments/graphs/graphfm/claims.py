@@ -11,7 +11,7 @@ NULL = (
     "labels; a tenth of the edges is scored by logistic regression on products of embeddings"
 )
 CITATION = (
-    "mean over six methods with one encoder, 40 steps each at the quick scale; the same held-out tenth of "
+    "mean over six methods with one encoder, 24 steps each at the quick scale; the same held-out tenth of "
     "edges under both protocols, scored by logistic regression on products of embeddings"
 )
 
@@ -31,8 +31,9 @@ def _farthest(aucs: list[float]) -> float:
 
 
 def _fourth_gain(record: Record) -> float:
+    before = record["cora"]["untrained"]["accuracy"]
     told = record["cora"]["strict"].values()
-    return float(sorted(each["accuracy"] - each["untrained_accuracy"] for each in told)[-4])
+    return float(sorted(each["accuracy"] - before for each in told)[-4])
 
 
 def _auc_if_picked_by(what: str) -> Callable[[Record], float]:

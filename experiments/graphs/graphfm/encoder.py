@@ -187,22 +187,31 @@ def problem_of(graph: GraphsTuple, *, room: int = 0) -> Problem:
     order = np.lexsort((columns, rows))
     rows, columns, pair_of = rows[order], columns[order], pair_of[order]
     by_column = np.lexsort((rows, columns))
-    at = np.arange(n + 1)
-    starts = np.searchsorted(rows, at), np.searchsorted(columns[by_column], at)
-    arrays = (rows, columns, starts[0], by_column, starts[1])
+    ends = np.arange(n + 1)
     structure = SparseFeatures(
-        np.ones(len(rows), np.float32), *(each.astype(np.int32) for each in arrays), (n, n)
-    )  # type: ignore[call-arg] # the checker counts no starred arguments
+        values=_as(np.ones(len(rows))),
+        rows=_as(rows),
+        columns=_as(columns),
+        row_starts=_as(np.searchsorted(rows, ends)),
+        by_column=_as(by_column),
+        column_starts=_as(np.searchsorted(columns[by_column], ends)),
+        shape=(n, n),
+    )
     return Problem(
         features=graph.nodes,
         structure=structure,
-        pair_of=pair_of.astype(np.int32),  # type: ignore[arg-type] # NumPy until a program takes them
-        pairs=pairs.astype(np.int32),  # type: ignore[arg-type]
-        real=(index < own).astype(np.float32),  # type: ignore[arg-type]
-        edge_drop=np.zeros((2, room), np.float32),  # type: ignore[arg-type]
-        feature_drop=np.zeros((2, graph.nodes.shape[1]), np.float32),  # type: ignore[arg-type]
-        mask_rate=np.float32(0),  # type: ignore[arg-type]
+        pair_of=_as(pair_of),
+        pairs=_as(pairs),
+        real=_as((index < own).astype(float)),
+        edge_drop=_as(np.zeros((2, room))),
+        feature_drop=_as(np.zeros((2, graph.nodes.shape[1]))),
+        mask_rate=_as(np.zeros(())),
     )
+
+
+def _as(array: np.ndarray) -> Any:
+    """In 32 bits; NumPy until a program takes it."""
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
 
 
 def operator_of(problem: Problem, kept: Float[Array, " m"]) -> SparseFeatures:

@@ -126,8 +126,8 @@ def factored_cosine_error(
         lengths: of the rows of features.
         masked, gamma: as there.
     """
-    sizes = jnp.sqrt(jnp.maximum(((hidden @ (kernel @ kernel.T)) * hidden).sum(1), 1e-30))
-    found = (hidden * projected).sum(1) / (sizes * jnp.maximum(lengths, 1e-15))
+    squares = ((hidden @ (kernel @ kernel.T)) * hidden).sum(1) * lengths**2
+    found = (hidden * projected).sum(1) / _root(squares)
     return _of_masked(found, masked, gamma)
 
 
@@ -136,7 +136,7 @@ def moving_average(target: Any, online: Any, momentum: float | Scalar) -> Any:
     return jax.tree.map(lambda t, o: momentum * t + (1 - momentum) * o, target, online)
 
 
-def momentum_at(step: Float[Array, ""], steps: Float[Array, ""], first: float = 0.99) -> Scalar:
+def momentum_at(step: Any, steps: Any, first: float | Scalar = 0.99) -> Any:
     """BGRL's momentum: from `first` to 1 along half a cosine."""
     return 1 - (1 - first) * (jnp.cos(jnp.pi * step / steps) + 1) / 2
 
@@ -153,8 +153,12 @@ def _standardised(z: Array, ddof: int = 0) -> Array:
 
 
 def _directions(z: Array) -> Array:
-    # The square is bounded before the root, whose slope at 0 is infinite.
-    return z / jnp.sqrt(jnp.maximum((z**2).sum(1, keepdims=True), 1e-30))
+    return z / _root((z**2).sum(1, keepdims=True))
+
+
+def _root(squares: Array) -> Array:
+    """Square roots; 1 for what is nearly 0, where a row is no direction and must get no huge gradient."""
+    return jnp.sqrt(jnp.where(squares > 1e-18, squares, 1))
 
 
 def _logsumexp(rows: Array) -> Array:

@@ -140,24 +140,24 @@ def recipe_of(method: str | Recipe) -> Recipe:
 
 def corrupted(problem: Problem, recipe: Recipe, graph: GraphsTuple) -> Problem:
     """The problem with a recipe's chances; GCA's are lower where degrees are high, at most 0.7."""
-    edges, features = (
+    chances: list[Any] = [
         np.asarray(rates, np.float32)[:, None] + np.zeros((1, size), np.float32)
         for rates, size in (
             (recipe.edge_drop, len(problem.pairs)),
             (recipe.feature_drop, graph.nodes.shape[1]),
         )
-    )
+    ]
     if recipe.adaptive:
         degrees = np.bincount(pairs_of(graph).ravel(), minlength=problem.structure.shape[0])
         ends = np.log1p(degrees[problem.pairs]).mean(1)
         present = abs(_plain(problem.features)).T @ degrees
-        edges, features = edges * _away(ends)[None, :], features * _away(np.log1p(present))[None, :]
-        edges, features = np.minimum(edges, 0.7), np.minimum(features, 0.7)
-    return problem._replace(
-        edge_drop=edges.astype(np.float32),
-        feature_drop=features.astype(np.float32),
-        mask_rate=np.float32(recipe.mask_rate),
-    )
+        central = _away(ends), _away(np.log1p(present))
+        pairs = zip(chances, central, strict=True)
+        chances = [
+            np.minimum(rates * away[None, :], 0.7).astype(np.float32) for rates, away in pairs
+        ]
+    rate: Any = np.float32(recipe.mask_rate)
+    return problem._replace(edge_drop=chances[0], feature_drop=chances[1], mask_rate=rate)
 
 
 def _plain(features: Any) -> Any:

@@ -92,7 +92,7 @@ def pretrain(
     shares = np.full(checkpoints + 1, steps // checkpoints)
     shares[-1] = 0  # the last embeddings come without a step after them
     settings = _Settings(
-        index=jnp.int32(objectives.index(recipe.objective)),
+        which=jnp.int32(objectives.index(recipe.objective)),
         learning_rate=jnp.float32(recipe.learning_rate),
         momentum=jnp.float32(0.99 if momentum is None else momentum),
         scheduled=jnp.asarray(momentum is None),
@@ -145,12 +145,13 @@ def embed(variables: Any, graph: GraphsTuple) -> Float[Array, "n h"]:
         graph: as for `pretrain`.
     """
     width = variables["params"]["encoder"]["second_bias"].shape[-1]
-    found: Array = Network(width).apply(variables, whole(problem_of(graph)), method="encode")[1]
+    layers: Any = Network(width).apply(variables, whole(problem_of(graph)), method="encode")
+    found: Array = layers[1]
     return found
 
 
 class _Settings(NamedTuple):
-    index: Array
+    which: Array
     learning_rate: Scalar
     momentum: Scalar
     scheduled: Array
@@ -170,8 +171,8 @@ def _pretrain(
     update = optax.adam(settings.learning_rate)
 
     def encode(params: Any, view: Any) -> tuple[Array, Array]:
-        found: tuple[Array, Array] = network.apply({"params": params}, view, method="encode")
-        return found
+        hidden, z = network.apply({"params": params}, view, method="encode")
+        return hidden, z
 
     def objective_of(objective: Objective) -> Callable[..., Any]:
         def value(layers: Any, params: Any, target: Any, drawn: Drawn, key: Array) -> Scalar:
@@ -203,7 +204,7 @@ def _pretrain(
         if len(branches) == 1:
             value, (above, of_heads) = branches[0](*given)
         else:
-            value, (above, of_heads) = jax.lax.switch(settings.index, branches, *given)
+            value, (above, of_heads) = jax.lax.switch(settings.which, branches, *given)
         gradient = jax.tree.map(jnp.add, pull(above)[0], of_heads)
         updates, inner = update.update(gradient, inner, params)
         params = optax.apply_updates(params, updates)

@@ -52,10 +52,9 @@ def split_links(
         raise ExperimentError(f"{n} nodes with {len(edges)} edges have too few pairs without one")
     order = generator.permutation(len(edges))
     held, tested, rest = np.split(edges[order], np.cumsum(sizes))
-    none = _no_edges(edges, n, sum(sizes), generator)
-    return Links(
-        rest, held, tested, (_no_edges(rest, n, len(rest), generator), *np.split(none, sizes[:1]))
-    )  # type: ignore[arg-type] # two parts
+    apart = _no_edges(rest, n, len(rest), generator)
+    first, second = np.split(_no_edges(edges, n, sum(sizes), generator), sizes[:1])
+    return Links(rest, held, tested, (apart, first, second))
 
 
 def split_nodes(
@@ -104,10 +103,11 @@ def probe_nodes(
         ridge: half of it times the squared weights is added to the summed loss.
     """
     columns = _standardised(z, split.train)
-    parts = (split.train, split.validation, split.test)
     found = _regression(columns[split.train], labels[split.train], ridge)
-    right = [found.predict(columns[part]) == labels[part] for part in parts]
-    return NodeScores(*(float(each.mean()) for each in right), right[2])
+    right = found.predict(columns) == labels
+    train, validation = (float(right[part].mean()) for part in (split.train, split.validation))
+    tested = right[split.test]
+    return NodeScores(train, validation, float(tested.mean()), tested)
 
 
 class LinkScores(NamedTuple):
@@ -223,7 +223,7 @@ def _one_thread() -> Iterator[None]:
 
 @functools.cache
 def _libraries() -> Any:
-    from threadpoolctl import ThreadpoolController  # which scikit-learn needs
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController()
 

@@ -83,10 +83,12 @@ def citation(config: GraphfmConfig, trial: Trial, *, name: str) -> Result:
             hits = numbers.pop("right")
             if kind == "strict":
                 right += hits
-                assert made.found is not None
-                plain = protocol(_answer(made.found.untrained), data, trial.generator)
-                numbers |= {"untrained_accuracy": plain.accuracy, "untrained_auc": plain.auc}
-                numbers["untrained_nmi"] = plain.extras["nmi"]
+                if made.found is not None and "untrained" not in found:
+                    # All begin with the same weights, since each draws them by the same generator.
+                    plain = protocol(_answer(made.found.untrained), data, trial.generator)
+                    untrained = {"auc": plain.auc, "accuracy": plain.accuracy, **plain.extras}
+                    del untrained["right"]
+                    found["untrained"] = untrained
             found[kind][method] = numbers
     reported, fresh = selection_inflation(np.array(right), trial.generator)
     return {**found, "selection": {"reported": reported, "fresh": fresh}}

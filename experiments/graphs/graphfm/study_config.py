@@ -20,9 +20,9 @@ class GraphfmConfig:
     width: int = 64
     checkpoints: int = 4
     null_steps: int = 20
-    null_draws: int = 3
+    null_draws: int = 2
     null_nodes: int = 2000
-    steps: int = 40
+    steps: int = 24
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -24,11 +24,11 @@ def losses(config: GraphfmConfig, trial: Trial) -> Result:
     z, other = generator.normal(size=(2, n, d))
     white = np.linalg.qr(z - z.mean(0)[None, :])[0] * np.sqrt(n)
     scales = generator.uniform(0.1, 10, (2, n, 1))
-    masked = (generator.random(n) < 0.5).astype(float)
+    masked: Any = (generator.random(n) < 0.5).astype(float)
     alike = np.tile(generator.normal(size=(1, d)), (n, 1))
     path = generator.normal(size=(40, d))
 
-    def contrasted(rows: np.ndarray) -> float:
+    def contrasted(rows: Any) -> float:
         told = [of.contrast_loss(rows, rows, temperature=t) for t in (0.1, 0.4, 1.0)]
         return max(abs(float(each) / np.log(2 * n - 1) - 1) for each in told)
 

@@ -18,32 +18,36 @@ from ntkexec.errors import ExperimentError
 EXACT = 2**24
 
 
-def multiplications_by_xla(found: Walk) -> int:
+def multiplications_by_xla(found: Walk, *, padded: bool = True) -> int:
     """All multiplications of a walk, as XLA counts the operations; compare `found.multiplications`.
 
     Every distinct operation is lowered by itself, not compiled, and XLA's FLOPs are halved: it counts a
     multiplication and an addition for each. Of a convolution XLA counts no padding, so the picture
     comes padded, and an input that is dilated keeps room for all its products.
+
+    Args:
+        found: by `walk`.
+        padded: whether multiplications by padding count, as papers count; else those are left out.
     """
-    return sum(layer_by_xla(layer) for layer in found.layers)
+    return sum(layer_by_xla(layer, padded=padded) for layer in found.layers)
 
 
-def layer_by_xla(layer: Layer) -> int:
+def layer_by_xla(layer: Layer, *, padded: bool = True) -> int:
     """A layer's multiplications, as `multiplications_by_xla` counts them; 0 if it has none.
 
     Raises:
         ExperimentError: for an operation so large that float32 cannot tell its count, even for one
             feature of one picture.
     """
-    return 0 if layer.operation is None else _counted(layer.operation) * layer.times
+    return 0 if layer.operation is None else _counted(layer.operation, padded) * layer.times
 
 
 @functools.lru_cache(maxsize=4096)
-def _counted(operation: Convolution | Product | WrittenSum) -> int:
+def _counted(operation: Convolution | Product | WrittenSum, padded: bool) -> int:
     if isinstance(operation, WrittenSum):
         return sum(_exact(iter([(1, _flops(jnp.multiply, *pair))])) for pair in operation.factors)
     if isinstance(operation, Convolution):
-        doubled = _exact(_of_convolution(operation))
+        doubled = _exact(_of_convolution(operation, padded))
     else:
         doubled = _exact(_of_product(operation))
     if doubled % 2:
@@ -93,22 +97,24 @@ def as_function(
     return run, operation.image, operation.kernel
 
 
-def _of_convolution(operation: Convolution) -> Iterator[tuple[int, float]]:
+def _of_convolution(operation: Convolution, padded: bool) -> Iterator[tuple[int, float]]:
     """Counts for the whole, for one feature in and out of each group of one picture, for one group."""
     _, kernel_axes, out_axes = operation.numbers
     groups, batches = operation.groups, operation.batch_groups
     width = operation.kernel[kernel_axes[1]]
     made = operation.kernel[kernel_axes[0]] // (groups * batches)
     pictures = operation.out[out_axes[0]]
-    yield 1, _flops(*as_function(_padded(operation, width, made, pictures)))
+    yield 1, _flops(*as_function(_narrowed(operation, width, made, pictures, padded)))
     share = width * made * pictures
-    yield share, _flops(*as_function(_padded(operation, 1, 1, 1)))
+    yield share, _flops(*as_function(_narrowed(operation, 1, 1, 1, padded)))
     one = dataclasses.replace(operation, groups=1, batch_groups=1)
-    yield share * groups * batches, _flops(*as_function(_padded(one, 1, 1, 1)))
+    yield share * groups * batches, _flops(*as_function(_narrowed(one, 1, 1, 1, padded)))
 
 
-def _padded(operation: Convolution, width: int, made: int, pictures: int) -> Convolution:
-    """With so many features in and out of a group and so many pictures, and nothing for XLA to omit."""
+def _narrowed(
+    operation: Convolution, width: int, made: int, pictures: int, padded: bool
+) -> Convolution:
+    """With so many features in and out of a group and so many pictures, padded beforehand or not."""
     axes, kernel_axes, _ = operation.numbers
     groups, batches = operation.groups, operation.batch_groups
     image, kernel = list(operation.image), list(operation.kernel)
@@ -116,7 +122,9 @@ def _padded(operation: Convolution, width: int, made: int, pictures: int) -> Con
     kernel[kernel_axes[0]], kernel[kernel_axes[1]] = made * groups * batches, width
     padding = []
     for axis, (low, high) in enumerate(operation.padding):
-        if operation.image_dilation[axis] == 1:
+        if not padded:
+            padding.append((low, high))
+        elif operation.image_dilation[axis] == 1:
             image[axes[2 + axis]] += low + high
             padding.append((0, 0))
         elif operation.strides[axis] == 1:

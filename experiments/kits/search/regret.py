@@ -105,7 +105,8 @@ class Ranking:
         possible: the verdict.
         headroom: what random search leaves, on average, to the best entry, without the flattery of
             picking and scoring by one measurement.
-        standard_error: of one entry's mean.
+        standard_error: of the mean of an entry that random search returns; entries that train badly
+            may be noisier, and do not matter.
         reliability: share of the variance of entries' means that is not noise; 0 where noise
             explains all.
         rivals: entries whose mean is within two standard errors of a difference of the best one's.
@@ -131,7 +132,7 @@ def can_rank(
     Args:
         table: scores by entry and independent repeat, such as seeds of training; at least two.
         budget: of the search, in entries.
-        errors: of one entry's mean, that the headroom must exceed.
+        errors: standard errors that the headroom must exceed.
 
     Raises:
         ExperimentError: fewer than two repeats or entries, or no such budget.
@@ -142,20 +143,21 @@ def can_rank(
             f"two entries and two repeats at least, and a budget of at most the entries: got a "
             f"table of shape {table.shape} and a budget of {budget}"
         )
-    weights, gains = _of_largest(size, budget), []
+    weights, gains, errors_of = _of_largest(size, budget), [], []
+    within = table.var(1, ddof=1) / repeats
     halves = table[:, ::2].mean(1), table[:, 1::2].mean(1)
     for picks, scores in (halves, halves[::-1]):
-        ordered = scores[np.argsort(picks, kind="stable")]
-        gains.append(ordered[-1] - ordered @ weights)
-    within = float(table.var(1, ddof=1).mean()) / repeats
+        order = np.argsort(picks, kind="stable")
+        gains.append(scores[order[-1]] - scores[order] @ weights)
+        errors_of.append(within[order] @ weights)
     means = table.mean(1)
-    between = float(means.var(ddof=1))
-    error, headroom = math.sqrt(within), float(np.mean(gains))
+    between, noise = float(means.var(ddof=1)), float(within.mean())
+    error, headroom = math.sqrt(np.mean(errors_of)), float(np.mean(gains))
     return Ranking(
         possible=headroom > errors * error,
         headroom=headroom,
         standard_error=error,
-        reliability=max(0.0, 1 - within / between) if between > 0 else 0.0,
+        reliability=max(0.0, 1 - noise / between) if between > 0 else 0.0,
         rivals=int((means >= means.max() - 2 * math.sqrt(2) * error).sum()),
     )
 

@@ -114,6 +114,48 @@ def test_convolutions_are_counted_by_both_routes(model, given, count):
     assert layer.parameters == found.parameters == math.prod(layer.kernel) + layer.out_features
 
 
+def test_xla_counts_no_padding_unless_it_comes_padded():
+    found = walk(nn.Conv(4, (3, 3), strides=2, use_bias=False), shape(1, 6, 5, 2))
+    # At 6 pixels padded by 0 and 1 the last of 3 windows misses a tap; at 5, by 1 and 1, two do.
+    assert multiplications_by_xla(found, padded=False) == (9 - 1) * (9 - 2) * 8
+    assert multiplications_by_xla(found) == found.multiplications == 81 * 8
+
+
+class Embedded(nn.Module):
+    """Tokens, a compiled layer, layers side by side, and the embedding used again."""
+
+    @nn.compact
+    def __call__(self, tokens):
+        embed = nn.Embed(11, 8)
+        x = nn.jit(nn.Dense)(8)(nn.LayerNorm()(embed(tokens)))
+        options = {"variable_axes": {"params": 0}, "split_rngs": {"params": True}}
+        x = nn.vmap(nn.Dense, in_axes=1, out_axes=1, **options)(8)(x)
+        return embed.attend(x)
+
+
+MODELS = {
+    # Four gates from both, and two products of the cell's sum; 5 steps.
+    "LSTM": (nn.RNN(nn.LSTMCell(6)), shape(2, 5, 3), 5 * 2 * (4 * 6 * (3 + 6) + 2 * 6)),
+    "convolutional LSTM": (
+        nn.RNN(nn.ConvLSTMCell(4, (3, 3))), shape(2, 3, 6, 6, 2), 3 * 72 * (9 * 6 * 16 + 2 * 4),
+    ),
+    "embedding": (Embedded(), jax.ShapeDtypeStruct((2, 5), jnp.int32), 10 * (64 + 64 + 88)),
+    "half precision": (
+        nn.Conv(8, (3, 3), dtype=jnp.bfloat16, mask=jnp.ones((3, 3, 3, 8))), shape(1, 6, 6, 3), 36 * 216,
+    ),
+    "normalised": (nn.WeightNorm(nn.Dense(5)), shape(2, 3), 30),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "given", "count"), MODELS.values(), ids=MODELS)
+def test_other_models_are_counted_by_both_routes_and_layers_hold_all_parameters(
+    model, given, count
+):
+    found = walk(model, given)
+    assert found.multiplications == count == multiplications_by_xla(found)
+    assert sum(layer.parameters for layer in found.layers) == found.parameters
+
+
 def test_a_dilated_and_strided_input_is_counted_pair_by_pair():
     def run(variables, x):
         return lax.conv_general_dilated(

@@ -53,9 +53,9 @@ def test_a_table_of_noise_ranks_nothing_though_its_best_looks_good(repeats):
     for _ in range(300):
         table = generator.normal(size=(72, repeats))
         found = can_rank(table, budget=20)
-        means = table.mean(1)
+        means, error = table.mean(1), np.sqrt(table.var(1, ddof=1).mean() / repeats)
         told.append(found.possible)
-        naive.append(means.max() - np.median(means) > 2 * found.standard_error)
+        naive.append(means.max() - np.median(means) > 2 * error)
     assert np.mean(told) < 0.05
     assert np.mean(naive) > 0.4  # best less median, the obvious test, is fooled
 
@@ -67,7 +67,7 @@ def test_a_table_ranks_where_random_search_leaves_more_than_noise():
     found = can_rank(table, budget=20)
     assert found.possible
     assert found.headroom == pytest.approx(0.8, abs=0.15)  # random misses it four times in five
-    assert found.standard_error == pytest.approx(0.05, rel=0.15)
+    assert found.standard_error == pytest.approx(0.05, rel=0.3)  # of some six entries
     assert found.rivals == 1
     assert not can_rank(table, budget=100).possible  # it finds all
     easy = np.tile(np.arange(100.0)[:, None], (1, 2))  # no noise at all
@@ -84,3 +84,13 @@ def test_the_example_of_the_kit_runs(capsys):
     value, low, high = map(float, capsys.readouterr().out.split())
     assert low <= value <= high
     assert Ledger is names["Ledger"]
+
+
+def test_entries_that_no_search_returns_may_be_as_noisy_as_they_like():
+    generator = np.random.default_rng(4)
+    good = generator.normal(size=(50, 1)) + 0.05 * generator.normal(size=(50, 4))
+    bad = -9 + 3 * generator.normal(size=(50, 4))
+    alone, beside = (can_rank(each, budget=10) for each in (good, np.r_[good, bad]))
+    assert alone.possible
+    assert beside.possible
+    assert beside.standard_error < 0.1
