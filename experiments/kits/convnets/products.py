@@ -10,7 +10,7 @@ is a convolution with a window as large as the picture; products have neither tr
     model.apply(found.variables, images.test)  # the variables are the model's own
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -107,27 +107,30 @@ def _by_products(
     context: nn.module.InterceptorContext,
 ) -> Any:
     layer = context.module
-    if not isinstance(layer, nn.Conv) or context.method_name != "__call__" or not _fits(layer):
+    images = inputs[0] if inputs else arguments.get("inputs")
+    if not isinstance(layer, nn.Conv) or context.method_name != "__call__":
         return following(*inputs, **arguments)
-    (images,) = inputs
-    tall, wide = layer.kernel_size
-    strides = pair(
-        layer.strides if isinstance(layer.strides, int) else tuple(layer.strides or (1, 1))
-    )
-    padding = layer.padding
+    if not _fits(layer) or jnp.ndim(images) != 4:
+        return following(*inputs, **arguments)
+    window, strides = _two(layer.kernel_size), _two(layer.strides or 1)
+    padding: Any = layer.padding
     if isinstance(padding, str):
-        windows = ((tall, wide), strides)
-        padding = jax.lax.padtype_to_pads(images.shape[1:3], *windows, padding)
+        padding = jax.lax.padtype_to_pads(images.shape[1:3], window, strides, padding)
     elif not isinstance(padding, int):
-        padding = [(side, side) if isinstance(side, int) else side for side in padding]
+        padding = [_two(side) for side in padding]
     groups = layer.feature_group_count
-    shape = (tall, wide, images.shape[-1] // groups, layer.features)
+    shape = (*window, images.shape[-1] // groups, layer.features)
     kernel = layer.param("kernel", layer.kernel_init, shape, layer.param_dtype)
     out = convolve(images, kernel, strides=strides, padding=padding, groups=groups)
     if layer.use_bias:
         bias = layer.param("bias", layer.bias_init, (layer.features,), layer.param_dtype)
         out = out + bias[None, None, None]
     return out
+
+
+def _two(size: int | Sequence[int]) -> tuple[int, int]:
+    one, other = (size, size) if isinstance(size, int) else size
+    return one, other
 
 
 def _fits(layer: nn.Conv) -> bool:

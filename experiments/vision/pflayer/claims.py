@@ -113,8 +113,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     identity(
         "isotropy",
-        "a network whose only windows are pools gives a picture, its mirror image and its quarter turns "
-        "the same outputs: what trains to tell them apart is the stem",
+        "a network whose only windows are pools gives a picture of odd size, its mirror image and its "
+        "quarter turns the same outputs: what trains to tell them apart is the stem",
         "turns.isotropic",
         broken="turns.depthwise",
         source="pools commute with the square's symmetries, where strides meet both borders alike",

@@ -77,9 +77,9 @@ def _arms(config: PfLayerConfig, trial: Trial, images: Images) -> ArmsResult:
         chain = (operation,) * (config.depth * len(config.widths))
         variables, losses = _trained(config, trial, images, start, chain, config.parts)
         found["loss"][operation] = float(losses[-PART:].mean())
-        for name, by in (("accuracy", 0.0), ("noisy", NOISE)):
-            seen = labels_of(_network(config), variables, images.test + by * noise)
-            found[name][operation] = float((seen == images.test_labels).mean())
+        for into, by in ((found["accuracy"], 0.0), (found["noisy"], NOISE)):
+            seen = labels_of(_network(config), variables, images.test + np.float32(by) * noise)
+            into[operation] = float((seen == images.test_labels).mean())
         found["parameters"][operation] = _parameters(config, operation)
         trial.report(operation, place + 1, len(ARMS))
     return found

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import TypedDict
+from typing import Any, Protocol, TypedDict
 
 import flax.linen as nn
 import jax
@@ -180,31 +180,33 @@ def algebra(config: PfLayerConfig, trial: Trial) -> AlgebraResult:
     return {"deviation": found[0], "with_zeros": found[1]}
 
 
-Pool = Callable[[jax.Array, int, int], jax.Array]
+class Pool(Protocol):
+    """A maximum over windows of an odd size."""
+
+    def __call__(self, x: jax.Array, size: int = 3, strides: int = 1) -> jax.Array:
+        """The pooled pictures."""
 
 
-def _pool(x: jax.Array, size: int, strides: int = 1) -> jax.Array:
+def _pool(x: jax.Array, size: int = 3, strides: int = 1) -> jax.Array:
     return jnp.asarray(mixed(x, "max", size=size, strides=strides))
 
 
-def _pool_with_zeros(x: jax.Array, size: int, strides: int = 1) -> jax.Array:
+def _pool_with_zeros(x: jax.Array, size: int = 3, strides: int = 1) -> jax.Array:
     reach = size // 2
     framed = jnp.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
     return max_pool(framed, size, strides)
 
 
 def _pooled_twice(pool: Pool, x: jax.Array, factor: float, constant: jax.Array) -> float:
-    three = functools.partial(pool, size=3)
     negative = -jnp.abs(x)
-    chain = three(three(three(negative)))
     pairs = [
-        (three(three(x)), pool(x, 5)),
-        (chain, pool(negative, 7)),
-        (pool(three(negative), 3, 2), pool(negative, 5, 2)),
-        (three(nn.relu(x)), nn.relu(three(x))),
-        (three(jnp.floor(4 * x)), jnp.floor(4 * three(x))),
-        (three(x + constant), three(x) + constant),
-        (three(factor * x), factor * three(x)),
+        (pool(pool(x)), pool(x, 5)),
+        (pool(pool(pool(negative))), pool(negative, 7)),
+        (pool(pool(negative), 3, 2), pool(negative, 5, 2)),
+        (pool(nn.relu(x)), nn.relu(pool(x))),
+        (pool(jnp.floor(4 * x)), jnp.floor(4 * pool(x))),
+        (pool(x + constant), pool(x) + constant),
+        (pool(factor * x), factor * pool(x)),
     ]
     return max(float(jnp.abs(one - other).max()) for one, other in pairs)
 
@@ -277,7 +279,7 @@ def turns(config: PfLayerConfig, trial: Trial) -> TurnsResult:
     return {"isotropic": isotropic, "depthwise": found["depthwise"], "by_operation": found}
 
 
-def _turned(network: PfResNet, variables: object, images: jax.Array) -> float:
+def _turned(network: PfResNet, variables: Any, images: jax.Array) -> float:
     run = jax.jit(lambda x: network.apply(variables, x))
     plain = run(images)
     changes = [jnp.abs(run(turn(images)) - plain).max() for turn in TURNS.values()]
