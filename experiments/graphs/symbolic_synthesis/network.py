@@ -13,15 +13,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from experiments.graphs.symbolic_synthesis.language import Graph
-from experiments.kits.initialisation import TORCH, Rule, zeros
+from experiments.kits.initialisation import FLAX, Rule, fan_in_uniform
 from ntkexec.errors import ExperimentError
 
-
 RULES: Mapping[str, Rule] = {
-    **TORCH, "norm/bias": zeros, "before/bias": zeros, "between/bias": zeros,
-}  # fmt: skip
-"""First variables as the public code has them: PyTorch's of linear maps. Flax's are so much larger that sums
-over edges, layer after layer, do not learn."""
+    **FLAX,
+    **{f"layer_{i}/{name}": fan_in_uniform for i in range(16) for name in ("kernel", "bias")},
+}
+"""First variables: PyTorch's of GINE layers, as the public code has them, since with Flax's, sums over edges
+grow from layer to layer; Flax's of all else."""
 
 
 class PaddedGraph(NamedTuple):
