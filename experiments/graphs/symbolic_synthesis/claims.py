@@ -155,7 +155,7 @@ CLAIMS: tuple[Claim, ...] = (
         lambda record: max(record["modules"]["dense"], record["modules"]["padding"]),
         broken="modules.unmasked",
         source="arXiv:1905.12265 with a linear map, as arXiv:2303.03340 has it",
-        how="relative deviation in float64 on the population's graphs; the twin averages over padding as well",
+        how="relative deviation in float64 on a population's graphs; the twin averages over padding too",
     ),
     Claim(
         name="spread",

@@ -125,9 +125,9 @@ def padded(
 
 def stacked(graphs: Sequence[Graph | None], **shape: Any) -> PaddedGraph:
     """Several graphs, `padded` alike, with a leading axis."""
-    return PaddedGraph(
-        *map(np.stack, zip(*(padded(graph, **shape) for graph in graphs), strict=True))
-    )
+    rows = [padded(graph, **shape) for graph in graphs]
+    found: Any = map(np.stack, zip(*rows, strict=True))  # NumPy until compiled
+    return PaddedGraph(*found)
 
 
 class GraphModule(nn.Module):

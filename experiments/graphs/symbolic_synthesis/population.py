@@ -192,7 +192,7 @@ def _fit_one(
     )
 
     def accuracy(items: Array, labels: Array) -> Array:
-        logits = model.apply({"params": params}, items, graph)
+        logits: Any = model.apply({"params": params}, items, graph)
         return jnp.mean((logits > 0) == (labels > 0))
 
     scores = accuracy(items, labels), accuracy(test_items, test_labels)
