@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.graphs.symbolic_synthesis.controls import random_graph
 from experiments.graphs.symbolic_synthesis.language import PORTS, Graph
-from experiments.graphs.symbolic_synthesis.matrices import matrices
+from experiments.graphs.symbolic_synthesis.matrices import drawn_matrices
 from experiments.graphs.symbolic_synthesis.network import Encoder, GraphModule, padded, slices
 from experiments.graphs.symbolic_synthesis.population import Task, population_fit
 from experiments.graphs.symbolic_synthesis.study_programs import (
@@ -119,12 +119,12 @@ class PopulationResult(TypedDict):
     sizes: list[list[int]]
 
 
-def population(config: SymbolicSynthesisConfig, trial: Trial) -> PopulationResult:
+def trained_networks(config: SymbolicSynthesisConfig, trial: Trial) -> PopulationResult:
     """Networks of synthesised graphs, of random ones of equal size, and of none, each run its own seed."""
     generator = trial.generator
     graphs = _population(config, generator)
     randoms = [random_graph(generator, len(g.nodes), _links(g)) for g in graphs]
-    drawn = matrices(generator, config.items + config.tests)
+    drawn = drawn_matrices(generator, config.items + config.tests)
     labels = drawn.labels.astype(np.float32)
     cut = config.items
     task = Task(drawn.images[:cut], labels[:cut], drawn.images[cut:], labels[cut:])
@@ -187,7 +187,7 @@ STUDIES = Studies(
         "programs": programs,
         "search": search,
         "modules": modules,
-        "population": population,
+        "population": trained_networks,
     },
     num_seeds=2,
     slow=("population",),
