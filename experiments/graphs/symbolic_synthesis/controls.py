@@ -129,7 +129,8 @@ def correlation_gain(
     """How much larger two columns' correlation is in some runs than in others, as Fisher's z.
 
     Args:
-        pairs, others: populations, a run a row; centred each by itself.
+        pairs, others: populations, a run a row; centred each by itself. Where one column does not vary there
+            is no correlation, and 0 stands for it.
     """
 
     def z_of(parts: Sequence[np.ndarray]) -> tuple[float, float]:

@@ -147,10 +147,8 @@ def programs_by_length(
         head, *rest = agenda
         for name in (shortest,) if isinstance(head, _Then) else arities:
             term = bodies.get(name) or Program(name, (_HOLE,) * arities[name])
-            if isinstance(head, _Then):
-                after: tuple[State, tuple[Any, ...]] | None = _advanced(state, tuple(rest))
-            else:
-                after = _advanced(state, (term, *rest))
+            written_here = () if isinstance(head, _Then) else (term,)
+            after = _advanced(state, (*written_here, *rest))
             if len(after[1]) <= open_terms and _fits(after[0].graph, max_nodes, max_edges):
                 total = cost + grammar.costs[name]
                 if after not in done:

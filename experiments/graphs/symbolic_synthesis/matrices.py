@@ -31,7 +31,9 @@ class Matrices(NamedTuple):
     rules: Int64[np.ndarray, "n 4"]
 
 
-def matrices(generator: np.random.Generator, number: int, *, constant: float = 0.5) -> Matrices:
+def drawn_matrices(
+    generator: np.random.Generator, number: int, *, constant: float = 0.5
+) -> Matrices:
     """Drawn matrices. All rules but of colour are equally likely; shapes are not added up.
 
     Args:

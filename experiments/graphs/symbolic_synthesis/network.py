@@ -13,15 +13,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from experiments.graphs.symbolic_synthesis.language import Graph
-from experiments.kits.initialisation import TORCH, Rule, zeros
+from experiments.kits.initialisation import FLAX, Rule, fan_in_uniform
 from ntkexec.errors import ExperimentError
 
-
 RULES: Mapping[str, Rule] = {
-    **TORCH, "norm/bias": zeros, "before/bias": zeros, "between/bias": zeros,
-}  # fmt: skip
-"""First variables as the public code has them: PyTorch's of linear maps. Flax's are so much larger that sums
-over edges, layer after layer, do not learn."""
+    **FLAX,
+    **{f"layer_{i}/{name}": fan_in_uniform for i in range(16) for name in ("kernel", "bias")},
+}
+"""First variables: PyTorch's of GINE layers, as the public code has them, since with Flax's, sums over edges
+grow from layer to layer; Flax's of all else."""
 
 
 class PaddedGraph(NamedTuple):
@@ -125,9 +125,9 @@ def padded(
 
 def stacked(graphs: Sequence[Graph | None], **shape: Any) -> PaddedGraph:
     """Several graphs, `padded` alike, with a leading axis."""
-    return PaddedGraph(
-        *map(np.stack, zip(*(padded(graph, **shape) for graph in graphs), strict=True))
-    )
+    rows = [padded(graph, **shape) for graph in graphs]
+    found: Any = map(np.stack, zip(*rows, strict=True))  # NumPy until compiled
+    return PaddedGraph(*found)
 
 
 class GraphModule(nn.Module):

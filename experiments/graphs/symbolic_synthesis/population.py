@@ -97,11 +97,11 @@ def population_fit(
         generators: of each member, from which variables, batches and the key of dropout are drawn.
         module: after the encoder, with one output.
         epochs, batch: each epoch passes whole batches of the training items in a new order.
-        learning_rate: of Adam, to begin with; halved after 50 batches without a better loss.
+        learning_rate: of Adam, to begin with; halved after 50 batches in epochs of no better loss.
         together: networks that are trained at the same time.
         sizes: nodes and edges to which all graphs are padded; the most that a member has, unless told.
         released: as for `padded`.
-        rules: by which first variables are drawn; those of `RULES` fit the encoder of this port.
+        rules: by which first variables are drawn; see `RULES`.
 
     Raises:
         ExperimentError: there are not as many generators as members, or no whole batch.
@@ -166,10 +166,12 @@ def _fit_one(
     model: Classifier, rate: Array, params: Any, graph: PaddedGraph, orders: Array, key: Array,
     items: Array, labels: Array, test_items: Array, test_labels: Array,
 ) -> Any:  # fmt: skip
-    optimiser = optax.chain(
-        optax.adam(rate),
-        optax.contrib.reduce_on_plateau(factor=0.5, patience=50, accumulation_size=1),
+    # By means of an epoch: among losses of single small batches the best is an early stroke of luck.
+    steps = orders.shape[1]
+    plateau = optax.contrib.reduce_on_plateau(
+        factor=0.5, patience=max(1, 50 // steps), accumulation_size=steps
     )
+    optimiser = optax.chain(optax.adam(rate), plateau)
 
     def loss(params: Any, batch: Array, key: Array) -> Array:
         rngs = {"dropout": key}
@@ -190,7 +192,7 @@ def _fit_one(
     )
 
     def accuracy(items: Array, labels: Array) -> Array:
-        logits = model.apply({"params": params}, items, graph)
+        logits: Any = model.apply({"params": params}, items, graph)
         return jnp.mean((logits > 0) == (labels > 0))
 
     scores = accuracy(items, labels), accuracy(test_items, test_labels)

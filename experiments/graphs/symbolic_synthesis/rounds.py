@@ -70,7 +70,7 @@ def synthesise(
         programs += tuple(each.program for each in found)
         graphs += tuple(each.graph for each in found)
         places = list(choose(graphs))
-        programs, graphs = (tuple(kind[i] for i in places) for kind in (programs, graphs))
+        programs, graphs = tuple(programs[i] for i in places), tuple(graphs[i] for i in places)
         made = compress(programs, library)
         programs, library = made.programs, made.library
         turns.append(Round(tuple(found), programs, graphs, library, made.before, made.after))

@@ -22,8 +22,8 @@ from experiments.graphs.symbolic_synthesis.matrices import (
     ATTRIBUTES,
     LEVELS,
     RULES,
+    drawn_matrices,
     drawn_panels,
-    matrices,
 )
 from experiments.graphs.symbolic_synthesis.network import codes, padded, slices, stacked
 from experiments.graphs.symbolic_synthesis.population import Task
@@ -130,7 +130,7 @@ def test_graphs_of_a_population_have_one_shape_and_what_does_not_fit_is_named():
 
 
 def test_matrices_obey_their_rules_row_by_row_and_the_label_is_what_colours_do():
-    drawn = matrices(np.random.default_rng(0), 200)
+    drawn = drawn_matrices(np.random.default_rng(0), 200)
     assert np.array_equal(drawn.labels, (np.diff(drawn.values[:, 2], axis=-1) == 0).all((1, 2)))
     assert 70 < drawn.labels.sum() < 130
     checks = {
