@@ -14,7 +14,7 @@ from experiments.data.formats import gguf_models
 from experiments.data.language_models import LanguageModel
 from experiments.kits.transformer.decoder import run
 from experiments.kits.transformer.likelihood import perplexity
-from experiments.kits.transformer.pretrained import pretrained, shape_of, tokenizer_of
+from experiments.kits.transformer.weights import pretrained, shape_of, tokenizer_of
 from ntkexec.errors import ExperimentError
 
 gguf = pytest.importorskip("gguf")

