@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.data.carried import carried
 from experiments.data.catalogue import by_name, data_set
 from experiments.data.room import VARIABLE, Found, how_to_get, places_of
 from experiments.data.sets import DataSet
@@ -23,11 +24,13 @@ class Entry:
         row: of the catalogue.
         users: names of the ports whose studies can use it.
         found: where it lies; none if it is not there, or nowhere was looked.
+        carried: the file of an installed package that carries it, if there is one.
     """
 
     row: DataSet
     users: tuple[str, ...]
     found: Found | None
+    carried: Path | None
 
     def to_data(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -42,6 +45,7 @@ class Entry:
                 for place in row.places
             ],
             "path": None if self.found is None else str(self.found.path),
+            "carried": None if self.carried is None else str(self.carried),
             "address": row.address,
             "package": row.package,
             "citation": row.citation,
@@ -69,7 +73,8 @@ def entries(
     found = []
     for row in rows:
         users = tuple(port for port, sets in used.items() if row.name in sets)
-        found.append(Entry(row, users, None if data is None else places_of(row, data)))
+        lies, packaged = None if data is None else places_of(row, data), carried(row)
+        found.append(Entry(row, users, lies, None if packaged is None else packaged[1]))
     return tuple(found)
 
 
@@ -95,8 +100,11 @@ def text(listed: Sequence[Entry], data: Path | None) -> str:
 
 def _paragraph(entry: Entry, data: Path | None) -> list[str]:
     row = entry.row
-    absent = "" if data is None else "not there"
-    state = absent if entry.found is None else f"there: {entry.found.place}"
+    state = "" if data is None else "not there"
+    if entry.found is not None:
+        state = f"there: {entry.found.place}"
+    elif entry.carried is not None:
+        state = "in an installed package"
     users = f"used by {', '.join(entry.users)}" if entry.users else ""
     head = "; ".join(part for part in (state, users) if part)
     says = [

@@ -138,8 +138,8 @@ def markdown(reports: Sequence[Report], longer: Mapping[str, Sequence[Report]]) 
         about = report.experiment.about
         link = f"[{one.slug}](../experiments/{one.area}/{about.folder.name}/README.md)"
         mark = ", reconstructed" * (one.provenance == "reconstructed")
-        said = f"{link}{mark}: {about.paper.authors}, *{about.paper.title}*, {about.paper.year}"
-        figures = "; ".join(map(str, one.figures)) or "-"
+        said = f"{link}{mark}<br>{about.paper.authors}, *{about.paper.title}*, {about.paper.year}"
+        figures = "<br>".join(map(str, one.figures)) or "-"
         numbers = [str(one.verdicts[name]) for name in verdicts]
         lines.append(
             tables.as_row([said, *numbers, figures, str(one.seeds), f"{one.cpu_seconds:.0f}"])

@@ -278,7 +278,9 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
 
     names: dict[tuple[str, str], Any] = {("torch", kind): kind for kind in STORAGES}
     names["collections", "OrderedDict"] = lambda *pairs: Mapping(*pairs)
-    names["torch._utils", "_rebuild_tensor_v2"] = tensor
+    # The first as versions before 0.4 wrote it.
+    for rebuild in ("_rebuild_tensor", "_rebuild_tensor_v2"):
+        names["torch._utils", rebuild] = tensor
     names["torch._utils", "_rebuild_parameter"] = parameter
     return names
 

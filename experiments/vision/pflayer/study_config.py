@@ -16,21 +16,21 @@ class PfLayerConfig:
         size: to which pictures are averaged.
         train_images, test_images: of every set; the samples have 2,000 and 1,000 that all can spare.
         batch: images of a step.
-        steps: of an arm of the comparison.
+        parts: of 50 steps, of an arm of the comparison.
         candidates: chains that are drawn in the search.
-        search_steps: for which each of them is trained.
+        search_parts: for which each of them is trained.
     """
 
     pairs: int = 1000
     widths: tuple[int, ...] = (8, 16)
-    depth: int = 3
+    depth: int = 2
     size: int = 16
     train_images: int = 2000
     test_images: int = 1000
-    batch: int = 64
-    steps: int = 400
-    candidates: int = 60
-    search_steps: int = 60
+    batch: int = 32
+    parts: int = 6
+    candidates: int = 40
+    search_parts: int = 1
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -49,5 +49,7 @@ class PfLayerConfig:
 
 
 QUICK = PfLayerConfig()
-STANDARD = PfLayerConfig(widths=(16, 32), size=32, steps=1500, candidates=200, search_steps=100)
-TINY = PfLayerConfig(10, (2,), 1, 16, 64, 40, 16, 2, 10, 1)
+STANDARD = PfLayerConfig(
+    widths=(16, 32), depth=3, size=32, parts=30, candidates=200, search_parts=2
+)
+TINY = PfLayerConfig(10, (2,), 1, 16, 64, 40, 8, 1, 10, 1)

@@ -72,7 +72,6 @@ class CountsResult(TypedDict):
     parameters_off_misread: int
     multiplications_off: int
     multiplications_off_misread: int
-    pointwise: float
 
 
 @functools.cache
@@ -83,14 +82,6 @@ def _counted() -> CountsResult:
     multiplications = {name: found.multiplications for name, found in walks.items()}
     by_xla = {name: multiplications_by_xla(found) for name, found in walks.items()}
     misread = {name: walk(network, picture) for name, network in MISREAD.items()}
-    pointwise = sum(
-        layer.multiplications
-        for layer in walks["r50_max"].layers
-        if layer.path.startswith("block") and layer.kernel[:2] == (1, 1)
-    )
-    blocks = sum(
-        layer.multiplications for layer in walks["r50_max"].layers if layer.path.startswith("block")
-    )
     return {
         "parameters": parameters,
         "multiplications": multiplications,
@@ -105,7 +96,6 @@ def _counted() -> CountsResult:
         "multiplications_off_misread": _off(
             {name: found.multiplications for name, found in misread.items()}, MULTIPLICATIONS
         ),
-        "pointwise": pointwise / blocks,
     }
 
 

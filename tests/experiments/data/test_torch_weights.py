@@ -16,6 +16,7 @@ from experiments.data import DataMissingError, load
 from experiments.data.carried import carried, load_carried
 from experiments.data.catalogue import data_set
 from experiments.data.formats import torch_weights
+from experiments.data.listing import entries, text
 from experiments.data.rows.weights import LITE0
 from ntkexec.errors import ExperimentError
 
@@ -75,6 +76,12 @@ def test_dictionaries_within_each_other_name_tensors_by_points_and_other_values_
     parameter = Other("torch._utils", "_rebuild_parameter", tensor("1", np.zeros(1)), True, None)
     found = read(tmp_path, form({"epoch": 7, "model": inner, "list": [1], "p": parameter}))
     assert list(found) == ["model.w", "p"]
+
+
+@forms
+def test_tensors_are_read_as_the_first_versions_wrote_them(form, tmp_path):
+    old = Other("torch._utils", "_rebuild_tensor", Storage("0", np.arange(6.0)), 1, (2, 2), (2, 1))
+    np.testing.assert_array_equal(read(tmp_path, form({"w": old}))["w"], [[1, 2], [3, 4]])
 
 
 @forms
@@ -198,7 +205,12 @@ def test_a_set_is_taken_from_the_users_folder_first_and_else_from_an_installed_p
     assert carried(row) is None
     with pytest.raises(DataMissingError, match="install the package efficientnet-lite0"):
         load_carried("efficientnet-lite0", None)
+    (absent,) = entries([row.name], None, {})
+    assert absent.to_data()["carried"] is None
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
+    (listed,) = entries([row.name], tmp_path, {})
+    assert (listed.found, listed.carried) == (None, packaged)
+    assert f"{row.name}  (in an installed package)" in text([listed], tmp_path)
     for data, value in ((None, 1), (tmp_path / "none", 1), (own.parent, 2)):
         assert load_carried("efficientnet-lite0", data)["w"] == value
     packaged.write_bytes(b"")

@@ -21,10 +21,15 @@ from experiments.kits.convnets.efficientnet import (
     variables_from,
 )
 from experiments.kits.convnets.folding import fold_tree
+from experiments.kits.convnets.walker import walk
+from experiments.kits.convnets.xla import multiplications_by_xla
 from ntkexec.errors import ExperimentError
 
 PARAMETERS, AVERAGES = 4_652_008, 42_016
 """The first as the authors' own test has it (efficientnet_lite_builder_test.py)."""
+MULTIPLICATIONS = 385_187_552
+"""The page beside that test says 407 million multiply-adds: 3.2 more for each of the 6.7 million numbers that
+convolutions give. Normalisations and nonlinearities would explain as many; the page does not say."""
 PALACE, FLOWERS, UNIFORM = 698, (985, 986), 652
 """Classes of ImageNet, numbered from 0: palace, daisy and lady's slipper, military uniform."""
 
@@ -104,6 +109,22 @@ def test_it_has_the_published_number_of_parameters_and_the_file_fills_them():
     assert len(tuple(blocks())) == 16
     assert jax.tree.map(np.shape, trained()) == jax.tree.map(np.shape, shapes)
     assert sum(tensor.size for tensor in tensors().values()) == PARAMETERS + AVERAGES + 49
+
+
+def test_its_multiplications_are_the_same_by_the_walker_by_xla_and_by_hand():
+    found = walk(EfficientNetLite0(), jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), np.float32))
+    assert (found.parameters, found.statistics) == (PARAMETERS, AVERAGES)
+    assert found.multiplications == multiplications_by_xla(found) == MULTIPLICATIONS
+    side, channels, by_hand = SIZE // 2, 32, (SIZE // 2) ** 2 * 27 * 32
+    for block in blocks():
+        wide = channels * block.expansion
+        by_hand += side**2 * channels * wide if block.expansion > 1 else 0
+        side //= block.strides
+        by_hand += side**2 * wide * (block.kernel**2 + block.features)
+        channels = block.features
+    assert by_hand + side**2 * channels * 1280 + 1280 * 1000 == MULTIPLICATIONS
+    made = sum(np.prod(layer.outputs[0]) for layer in found.of("convolution"))
+    assert (407e6 - MULTIPLICATIONS) / made == pytest.approx(3.2, abs=0.1)
 
 
 def test_weights_that_lack_or_hold_another_tensor_are_refused_by_its_name():

@@ -1,0 +1,145 @@
+"""What synthesised graphs are to be compared with: random ones of equal size, and the luck of a run."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import networkx as nx
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from experiments.graphs.symbolic_synthesis.language import PORTS, Graph
+from ntkexec.errors import ExperimentError
+
+
+class Share(NamedTuple):
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def random_graph(generator: np.random.Generator, nodes: int, edges: int) -> Graph:
+    """A connected graph without parallel edges: a random tree, random edges more, in a random order.
+
+    Args:
+        generator: draws.
+        nodes: at least 2.
+        edges: at least one fewer than nodes; as many as fit where there are not so many pairs.
+
+    Returns:
+        Created as a program would: a node comes just before the edge that joins it to those that are there.
+        Each edge has the first port that is free at both ends.
+
+    Raises:
+        ExperimentError: so few edges do not connect so many nodes, or a node has more edges than ports.
+    """
+    if nodes < 2 or edges < nodes - 1:
+        raise ExperimentError(f"{edges} edges do not connect {nodes} nodes")
+    tree = nx.random_labeled_tree(nodes, seed=int(generator.integers(2**31)))
+    pairs = list(nx.bfs_edges(tree, int(generator.integers(nodes))))
+    absent = list(nx.complement(tree).edges)
+    more = generator.permutation(len(absent))[: edges - nodes + 1]
+    ids = {pairs[0][0]: 0}
+    count, made = 1, []
+    used: dict[int, set[int]] = {0: set()}
+    for old, new in [*pairs, *(absent[i] for i in more)]:
+        if new not in ids:
+            ids[new], used[count] = count, set()
+            count += 1
+        u, v = ids[new], ids[old]
+        free = [port for port in range(PORTS) if port not in used[u] | used[v]]
+        if not free:
+            raise ExperimentError(f"a node has more edges than {PORTS} ports")
+        used[u].add(free[0])
+        used[v].add(free[0])
+        made.append((count, u, v, free[0]))
+        count += 1
+    return Graph(tuple(sorted(ids.values())), tuple(made))
+
+
+def intraclass_correlation(tables: Sequence[Float[np.ndarray, "graphs runs"]]) -> Share:
+    """The share of a run's variance that its graph explains: the rest is what another seed changes.
+
+    Args:
+        tables: a result for each graph (row) and each of its runs, all of which have seeds of their own; of
+            several populations, each with its own mean.
+
+    Returns:
+        One-way analysis of variance with random effects, and the interval that is exact if both
+        effects are normal; below 0 where graphs differ less than seeds would make them.
+
+    Raises:
+        ExperimentError: a table has one graph, or one run of each, or another number of runs.
+
+    Source: Shrout and Fleiss, Psychological Bulletin 86 (1979), ICC(1, 1).
+    """
+    runs = {table.shape[1] for table in tables}
+    if len(runs) != 1 or min(runs) < 2 or min(len(table) for table in tables) < 2:
+        raise ExperimentError(
+            f"graph and seed cannot be told apart in tables of {[t.shape for t in tables]}: equal numbers "
+            "of runs are needed, two at least, of two graphs at least"
+        )
+    (number,) = runs
+    centres = [table.mean(1) for table in tables]
+    across = sum(number * np.square(c - c.mean()).sum() for c in centres)
+    within = sum(np.square(t - c[:, None]).sum() for t, c in zip(tables, centres, strict=True))
+    freedom = sum(len(t) - 1 for t in tables), sum(len(t) * (number - 1) for t in tables)
+    ratio = (across / freedom[0]) / max(within / freedom[1], np.finfo(float).tiny)
+    ratios = (
+        ratio,
+        ratio / stats.f.ppf(0.975, *freedom),
+        ratio * stats.f.ppf(0.975, *freedom[::-1]),
+    )
+    return Share(*(float((r - 1) / (r + number - 1)) for r in ratios))
+
+
+def variance_ratio(
+    tables: Sequence[Float[np.ndarray, "graphs runs"]],
+    others: Sequence[Float[np.ndarray, "graphs runs"]],
+    *,
+    generator: np.random.Generator,
+    draws: int = 2000,
+) -> Share:
+    """How many times the variance of all runs is that of others: the percentile bootstrap over graphs.
+
+    Args:
+        tables, others: populations, pair by pair; see `intraclass_correlation`. Rows are drawn whole, since
+            runs of one graph are not independent; a run without a graph is a row of one.
+        generator: of the bootstrap.
+        draws: of the bootstrap.
+    """
+
+    def pooled(parts: Sequence[np.ndarray]) -> float:
+        squares = sum(np.square(part - part.mean()).sum() for part in parts)
+        return float(squares) / sum(part.size - 1 for part in parts)
+
+    def again(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [part[generator.integers(len(part), size=len(part))] for part in parts]
+
+    found = [pooled(again(tables)) / max(pooled(again(others)), 1e-12) for _ in range(draws)]
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Share(pooled(tables) / pooled(others), float(low), float(high))
+
+
+def correlation_gain(
+    pairs: Sequence[Float[np.ndarray, "runs 2"]], others: Sequence[Float[np.ndarray, "runs 2"]]
+) -> Share:
+    """How much larger two columns' correlation is in some runs than in others, as Fisher's z.
+
+    Args:
+        pairs, others: populations, a run a row; centred each by itself.
+    """
+
+    def z_of(parts: Sequence[np.ndarray]) -> tuple[float, float]:
+        centred = np.concatenate([part - part.mean(0) for part in parts])
+        one, other = centred.T
+        size = np.sqrt((one @ one) * (other @ other))
+        found = float(one @ other / size) if size > 0 else 0.0
+        # One degree of freedom is lost in each population's mean.
+        return float(np.arctanh(np.clip(found, -1 + 1e-9, 1 - 1e-9))), len(centred) - len(parts) - 2
+
+    (mine, n), (theirs, m) = z_of(pairs), z_of(others)
+    half = float(stats.norm.ppf(0.975)) * float(np.sqrt(1 / n + 1 / m))
+    return Share(mine - theirs, mine - theirs - half, mine - theirs + half)
