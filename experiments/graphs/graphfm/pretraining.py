@@ -172,7 +172,7 @@ def _pretrain(
 
     def encode(params: Any, view: Any) -> tuple[Array, Array]:
         hidden, z = network.apply({"params": params}, view, method="encode")
-        return hidden, z
+        return hidden, z  # type: ignore[return-value] # apply has no type of its own
 
     def objective_of(objective: Objective) -> Callable[..., Any]:
         def value(layers: Any, params: Any, target: Any, drawn: Drawn, key: Array) -> Scalar:

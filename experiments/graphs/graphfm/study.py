@@ -11,7 +11,7 @@ from experiments.graphs.graphfm.methods import METHODS
 from experiments.graphs.graphfm.pretraining import Pretrained, pretrain
 from experiments.graphs.graphfm.probes import selection_inflation
 from experiments.graphs.graphfm.study_config import GraphfmConfig
-from experiments.graphs.graphfm.study_exact import blocks, cost, losses
+from experiments.graphs.graphfm.study_exact import blocks, closed_forms, cost
 from experiments.harness.study import Result, Studies, Trial
 from experiments.kits.graph.segments import GraphsTuple
 from experiments.kits.nodes.generators import null_graph
@@ -108,7 +108,7 @@ STUDIES = Studies(
     },
     tiny=GraphfmConfig(width=16, null_steps=4, null_draws=2, null_nodes=200, steps=4),
     functions={
-        "losses": losses,
+        "losses": closed_forms,
         "blocks": blocks,
         "cost": cost,
         "null": null,

@@ -18,7 +18,7 @@ from experiments.kits.nodes.generators import contextual_sbm
 from ntkexec.runtime.precision import float64
 
 
-def losses(config: GraphfmConfig, trial: Trial) -> Result:
+def closed_forms(config: GraphfmConfig, trial: Trial) -> Result:
     """Relative deviations of losses from what they are in closed form; and with a premise taken out."""
     generator, n, d = trial.generator, 60, 7
     z, other = generator.normal(size=(2, n, d))
