@@ -110,7 +110,7 @@ class SwitchedGNN(nn.Module):
         return x
 
 
-def switched(space: ArchitectureSpace, classes: int) -> SwitchedGNN:
+def switched_network(space: ArchitectureSpace, classes: int) -> SwitchedGNN:
     """The network that is every architecture of the space, at its first one."""
     return SwitchedGNN(tuple((kind, tuple(of)) for kind, of in space.options.items()), classes)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from experiments.data.nodes import NodeData
 from experiments.files.storage import digest, read_sealed
 from experiments.graphs.auto_gnn.space import ArchitectureSpace
-from experiments.graphs.auto_gnn.switched import switched, switches
+from experiments.graphs.auto_gnn.switched import switched_network, switches
 from experiments.kits.graph.operators import normalised
 from experiments.kits.graph.segments import GraphsTuple
 from experiments.kits.nodes.fitting import fit, graph_of
@@ -75,7 +75,7 @@ def measured(data: NodeData, graph: GraphsTuple, number: int, repeat: int) -> tu
         repeat: seeds this training, together with the number.
     """
     found = fit(
-        switched(SPACE, data.num_classes),
+        switched_network(SPACE, data.num_classes),
         graph,
         data.labels,
         data.splits[0],

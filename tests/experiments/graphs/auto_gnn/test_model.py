@@ -8,7 +8,7 @@ import pytest
 from experiments.graphs.auto_gnn import ArchitectureSpace, Layer, build
 from experiments.graphs.auto_gnn.model import NEEDS, SearchedLayer, Weights, edge_weights
 from experiments.graphs.auto_gnn.space import ATTENTIONS
-from experiments.graphs.auto_gnn.switched import switched, switches
+from experiments.graphs.auto_gnn.switched import switched_network, switches
 from experiments.graphs.auto_gnn.table import SPACE
 from experiments.kits.graph.convert import from_edges, from_networkx
 from experiments.kits.graph.equivariance import equivariance_error
@@ -103,7 +103,7 @@ def test_layers_follow_the_numbering_of_nodes_and_learn_what_they_need(attention
 
 
 def same(space, architectures):
-    model = switched(space, 3)
+    model = switched_network(space, 3)
     variables = initial_by_numpy(model, GENERATOR, GRAPH)
     params = variables["params"]
     for architecture in architectures:
