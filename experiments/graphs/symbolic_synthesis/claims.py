@@ -6,13 +6,13 @@ import numpy as np
 
 from experiments.graphs.symbolic_synthesis.controls import (
     Share,
-    correlation_gain,
     intraclass_correlation,
+    pooled_correlation,
     variance_ratio,
 )
 from experiments.harness.claim import Claim, equals, identity
 from experiments.harness.statistics import TooFewError, arms, difference
-from experiments.harness.study import Record, Records
+from experiments.harness.study import NotMeasured, Record, Records
 from ntkexec.check import Measurement
 
 LANGUAGE = "arXiv:2303.03340; the language as in shlomenu/antireduce-graphs"
@@ -59,15 +59,26 @@ def _graph_or_seed(*, without: bool = False) -> Callable[[Records], Measurement]
     return measure
 
 
-def _pattern(kind: str) -> Callable[[Records], Measurement]:
+def _pattern(*, unrelated: bool = False) -> Callable[[Records], Measurement]:
     def measure(records: Records) -> Measurement:
-        def pairs(prefix: str) -> list[np.ndarray]:
-            names = (f"{prefix}train", f"{prefix}test")
-            return [np.stack([_table(r, n).ravel() for n in names], 1) for r in records]
-
-        return _measured(correlation_gain(pairs(kind), pairs("plain_")))
+        pairs = [
+            np.stack([_table(r, name).ravel() for name in ("train", "test")], 1) for r in records
+        ]
+        if unrelated:
+            pairs = [_unrelated(part) for part in pairs]
+        found = pooled_correlation(pairs)
+        if found is None:
+            raise NotMeasured("all networks with graphs train alike, or test alike")
+        return _measured(found)
 
     return measure
+
+
+def _unrelated(pairs: np.ndarray) -> np.ndarray:
+    """The same with what the first column tells of the second taken out."""
+    one, other = (pairs - pairs.mean(0)).T
+    size = one @ one
+    return np.stack([one, other - (one @ other / size if size > 0 else 0.0) * one], 1)
 
 
 def _synthesised(*, lowered: float | None = None) -> Callable[[Records], Measurement]:
@@ -184,15 +195,16 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         name="pattern",
-        claim="Train and test accuracy go together more closely among networks with graphs than among those "
-        "without",
+        claim="Among networks with graphs, those that train more accurately test more accurately, too",
         source="arXiv:2303.03340: predictable patterns; its logs have correlations of 0.63 to 0.74, and 0.04",
-        how=f"{MATRICES}; difference of Fisher's z; 0 stands for the correlation where all train alike",
+        how=f"{MATRICES}; Fisher's z within populations. No network without a graph is compared with: in "
+        "pilots all of them trained without an error, so that they had no correlation. Broken: what training "
+        "accuracy tells of test accuracy taken out",
         bound=0.0,
         bound_from="the claim is a sign",
         relation="at least",
-        measure=_pattern(""),
-        broken=_pattern("plain_"),
+        measure=_pattern(),
+        broken=_pattern(unrelated=True),
     ),
     Claim(
         name="random-graphs",

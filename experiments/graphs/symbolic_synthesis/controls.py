@@ -123,24 +123,24 @@ def variance_ratio(
     return Share(pooled(tables) / pooled(others), float(low), float(high))
 
 
-def correlation_gain(
-    pairs: Sequence[Float[np.ndarray, "runs 2"]], others: Sequence[Float[np.ndarray, "runs 2"]]
-) -> Share:
-    """How much larger two columns' correlation is in some runs than in others, as Fisher's z.
+def pooled_correlation(pairs: Sequence[Float[np.ndarray, "runs 2"]]) -> Share | None:
+    """The correlation of two columns within populations, as Fisher's z with its 95 % interval.
 
     Args:
-        pairs, others: populations, a run a row; centred each by itself. Where one column does not vary there
-            is no correlation, and 0 stands for it.
+        pairs: populations, a run a row; centred each by itself, so that one population's being better is
+            no correlation.
+
+    Returns:
+        None where a column does not vary, and there is no correlation.
+
+    Source: Fisher, On the probable error of a coefficient of correlation, 1921.
     """
-
-    def z_of(parts: Sequence[np.ndarray]) -> tuple[float, float]:
-        centred = np.concatenate([part - part.mean(0) for part in parts])
-        one, other = centred.T
-        size = np.sqrt((one @ one) * (other @ other))
-        found = float(one @ other / size) if size > 0 else 0.0
-        # One degree of freedom is lost in each population's mean.
-        return float(np.arctanh(np.clip(found, -1 + 1e-9, 1 - 1e-9))), len(centred) - len(parts) - 2
-
-    (mine, n), (theirs, m) = z_of(pairs), z_of(others)
-    half = float(stats.norm.ppf(0.975)) * float(np.sqrt(1 / n + 1 / m))
-    return Share(mine - theirs, mine - theirs - half, mine - theirs + half)
+    centred = np.concatenate([part - part.mean(0) for part in pairs])
+    one, other = centred.T
+    size = np.sqrt((one @ one) * (other @ other))
+    if not size > 0:
+        return None
+    found = float(np.arctanh(np.clip(one @ other / size, -1 + 1e-9, 1 - 1e-9)))
+    # One degree of freedom is lost in each population's mean.
+    half = float(stats.norm.ppf(0.975)) * (len(centred) - len(pairs) - 2) ** -0.5
+    return Share(found, found - half, found + half)

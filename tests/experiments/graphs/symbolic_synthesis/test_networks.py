@@ -14,7 +14,7 @@ from experiments.graphs.symbolic_synthesis import (
     population_fit,
 )
 from experiments.graphs.symbolic_synthesis.controls import (
-    correlation_gain,
+    pooled_correlation,
     random_graph,
     variance_ratio,
 )
@@ -179,18 +179,23 @@ def test_the_share_of_the_graph_is_the_analysis_of_variance():
         intraclass_correlation([table[:, :1]])
 
 
-def test_ratios_of_variances_and_gains_of_correlation_are_those_of_their_formulas():
+def test_ratios_of_variances_and_pooled_correlations_are_those_of_their_formulas():
     generator = np.random.default_rng(0)
     wide, narrow = 3 * generator.normal(size=(200, 1)), generator.normal(size=(200, 1))
     found = variance_ratio([wide], [narrow], generator=generator, draws=300)
     assert found.value == pytest.approx(wide.var(ddof=1) / narrow.var(ddof=1))
     assert 1 < found.low < 9 < found.high
-    pairs, others = generator.normal(size=(2, 50, 2))
+    pairs = generator.normal(size=(50, 2))
     pairs[:, 1] += pairs[:, 0]
-    gain = correlation_gain([pairs], [others])
-    z = [np.arctanh(stats.pearsonr(*each.T).statistic) for each in (pairs, others)]
-    assert gain.value == pytest.approx(z[0] - z[1])
-    assert gain.high - gain.low == pytest.approx(2 * 1.959964 * np.sqrt(2 / 47))
+    alone = pooled_correlation([pairs])
+    assert alone.value == pytest.approx(np.arctanh(stats.pearsonr(*pairs.T).statistic))
+    low, high = np.arctanh(stats.pearsonr(*pairs.T).confidence_interval(0.95))
+    assert (alone.low, alone.high) == pytest.approx((low, high))
+    # Two populations of which one is better in both columns: that is no correlation.
+    apart = pooled_correlation([pairs, pairs + 100])
+    assert apart.value == pytest.approx(alone.value)
+    assert apart.high - apart.low == pytest.approx(2 * 1.959964 / np.sqrt(96))
+    assert pooled_correlation([np.ones((5, 2))]) is None
 
 
 @pytest.mark.slow
