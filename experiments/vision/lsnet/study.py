@@ -201,7 +201,7 @@ def context(config: LsnetConfig, trial: Trial) -> dict[str, float]:
         num_train=config.train_images,
         num_test=config.test_images,
         size=SIZE,
-        noise=0.3,
+        noise=0.2,
         distractors=0,
         moved=0,
         generator=trial.generator,
