@@ -62,7 +62,8 @@ class LsnetConfig:
         require(self, resolution=self.resolution % 32 == 0 < self.resolution)
         require(self, shapes=self.shapes > 0, reach=self.reach >= 9)
         require(self, width=self.width % 16 == 0 < self.width, blocks=self.blocks > 0)
-        require(self, train_images=0 < self.batch <= self.train_images, steps=self.steps > 0)
+        require(self, train_images=self.train_images > 0, steps=self.steps > 0)
+        require(self, batch=0 < self.batch <= self.train_images)
         require(self, test_images=0 < self.test_images <= 5000 - self.train_images)
         require(self, rate=self.rate > 0)
 
@@ -201,7 +202,7 @@ def context(config: LsnetConfig, trial: Trial) -> dict[str, float]:
         num_train=config.train_images,
         num_test=config.test_images,
         size=SIZE,
-        noise=0.3,
+        noise=0.2,
         distractors=0,
         moved=0,
         generator=trial.generator,
