@@ -191,7 +191,7 @@ def reach(config: LsnetConfig, trial: Trial) -> Reach:
             # Biases, scales and averages as training leaves them: none at a special value.
             drawn = jax.tree.map(lambda x: x + 0.1 * generator.uniform(size=x.shape), given)
             apply = functools.partial(layer.apply, drawn)
-            found[name] = far_field_share(apply, image, radius=3)
+            found[name] = far_field_share(apply, image, radius=3)  # type: ignore[arg-type] # an array of NumPy is one
     (share, pixels), (normed, all_pixels) = found["position"], found["picture"]
     return {"share": share, "pixels": pixels, "share_normed": normed, "pixels_normed": all_pixels}
 
