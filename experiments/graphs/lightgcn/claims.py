@@ -91,6 +91,7 @@ CLAIMS: tuple[Claim, ...] = (
         "gowalla.recall", figure=0.1830, within=0.003, unit="Recall at 20", data="gowalla",
         source="table 4; README.md of the public code has .1824 for three layers",
         how="at standard alone: a tenth of train held out to pick the epoch by, larger batches and "
-        "rate than the paper's 2,048 and 0.001, 200 epochs; at full the published 1,000. NDCG is recorded beside it.",
+        "rate than the paper's 2,048 and 0.001, 200 epochs; at full the published 1,000. NDCG is "
+        "recorded beside it.",
     ),
 )  # fmt: skip
