@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from experiments.vision.e2gc.grouping import block_diagonal as block_diagonal
     from experiments.vision.e2gc.networks import MobileNetV1 as MobileNetV1
     from experiments.vision.e2gc.networks import ResNeXt50 as ResNeXt50
-    from experiments.vision.e2gc.planning import cheapest_groups as cheapest_groups
+    from experiments.vision.e2gc.planning import cheapest_group_sizes as cheapest_group_sizes
     from experiments.vision.e2gc.planning import plan_groups as plan_groups
 
 __all__, __getattr__, __dir__ = lazy(
@@ -22,5 +22,5 @@ __all__, __getattr__, __dir__ = lazy(
     energy_model=("Convolution", "arithmetic_intensity", "balanced_group_size", "energy"),
     grouping=("GroupConv", "Grouping", "block_diagonal"),
     networks=("MobileNetV1", "ResNeXt50"),
-    planning=("cheapest_groups", "plan_groups"),
+    planning=("cheapest_group_sizes", "plan_groups"),
 )

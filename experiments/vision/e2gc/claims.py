@@ -25,7 +25,7 @@ A_POINT = "a percentage point, fixed before measuring"
 CLAIMS: tuple[Claim, ...] = (
     identity(
         "width",
-        "with groups of a constant size, arithmetic intensity does not depend on a layer's width",
+        "With groups of a constant size, arithmetic intensity does not depend on a layer's width",
         "identities.width",
         broken="identities.width_fixed",
         source=PAPER,
@@ -34,7 +34,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     identity(
         "balance",
-        "at the group size in closed form, computing takes as much energy as moving",
+        "At the group size in closed form, computing takes as much energy as moving",
         "identities.balance",
         broken="identities.balance_doubled",
         source=MODEL,
@@ -62,7 +62,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     equals(
         "tables",
-        "multiplications, weights and elements moved of every 3 x 3 layer of both networks are the same by "
+        "Multiplications, weights and elements moved of every 3 x 3 layer of both networks are the same by "
         "closed form, by the walker and by XLA",
         "tables.different",
         count=0,
@@ -74,7 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_most(
         "gains",
-        "with some rho and some pairs of groups the energy model gives both published gains",
+        "With some rho and some pairs of groups the energy model gives both published gains",
         "gains.distance",
         bound=1.0,
         broken="gains.distance_exchanged",
@@ -85,7 +85,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_most(
         "gains-published-groups",
-        "it gives both if ResNeXt-50 has the 32 groups with which it was published",
+        "It gives both if ResNeXt-50 has the 32 groups with which it was published",
         "gains.published_groups",
         bound=1.0,
         broken="gains.published_groups_exchanged",
@@ -96,7 +96,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_most(
         "optimum",
-        "a constant size of groups takes the least energy of all groups that multiply as often",
+        "A constant size of groups takes the least energy of all groups that multiply as often",
         "optimum.excess",
         bound=0.01,
         broken="optimum.excess_fixed",
@@ -108,7 +108,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     no_worse(
         "accuracy",
-        "at exactly equal multiplications, groups of a constant size classify CIFAR-10's sample as well as a "
+        "At exactly equal multiplications, groups of a constant size classify CIFAR-10's sample as well as a "
         "fixed number of groups",
         "photographs.test.equal",
         "photographs.test.fixed",
@@ -119,7 +119,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     no_worse(
         "textures",
-        "and generated textures",
+        "At exactly equal multiplications, groups of a constant size classify generated textures as well as "
+        "a fixed number of groups",
         "gratings.test.equal",
         "gratings.test.fixed",
         margin=0.01,
@@ -129,7 +130,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_least(
         "fit",
-        "larger groups fit the training pictures better",
+        "Larger groups fit the training pictures better",
         "photographs.fit_slope",
         bound=0.0,
         broken=lambda record: -float(record["photographs"]["fit_slope"]),
@@ -138,7 +139,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_least(
         "gap",
-        "and leave a larger gap between training and test",
+        "Larger groups leave a larger gap between training and test accuracy",
         "photographs.gap_slope",
         bound=0.0,
         broken=lambda record: -float(record["photographs"]["gap_slope"]),

@@ -104,6 +104,8 @@ def block_diagonal(kernel: Float[Array, "k l s f"], groups: int) -> Float[Array,
         kernel: as Flax stores that of a convolution in groups: inputs of one group, all outputs.
         groups: of it.
     """
+    if groups < 1 or kernel.shape[3] % groups:
+        raise ExperimentError(f"{kernel.shape[3]} outputs cannot be in {groups} groups")
     mask = block_mask(kernel.shape[2] * groups, kernel.shape[3], groups)
     return jnp.tile(kernel, (1, 1, groups, 1)) * mask.astype(kernel.dtype)[None, None]
 

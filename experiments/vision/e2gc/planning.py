@@ -79,7 +79,13 @@ class GroupPlan:
         return own + self.other_multiplications + rho * self.other_moved
 
     def saving(self, rho: float | None = None) -> float:
-        """Share of the network's energy that the plan saves; below 0 if it costs more."""
+        """Share of the network's energy that the plan saves; below 0 if it costs more.
+
+        Raises:
+            ExperimentError: rho is not positive.
+        """
+        if rho is not None and not (rho > 0 and math.isfinite(rho)):
+            raise ExperimentError(f"energy needs a rho above 0, got {rho!r}")
         return 1 - self.energy(rho) / self.energy(rho, planned=False)
 
     def table(self) -> str:
@@ -236,19 +242,23 @@ def _nearest(feasible: Sequence[int], target: float) -> int:
     return min(feasible, key=lambda size: abs(math.log(size / target)))
 
 
-def cheapest_groups(
-    layers: Sequence[Convolution], rho: float, *, multiplications: int, batch: int = 1
+def cheapest_group_sizes(
+    layers: Sequence[Convolution], rho: float, *, least_multiplications: int, batch: int = 1
 ) -> tuple[int, ...]:
     """Sizes of groups of the least energy among all that multiply at least so often: exactly.
 
     Args:
         layers: whose groups are free; each takes any feasible size.
         rho, batch: as in `energy`.
-        multiplications: of all of them together, at least.
+        least_multiplications: of all of them together.
 
     Raises:
-        ExperimentError: even dense layers multiply less.
+        ExperimentError: there are no layers, or even dense ones multiply less.
     """
+    if not layers or least_multiplications < 1:
+        raise ExperimentError(
+            f"{len(layers)} layers cannot multiply {least_multiplications} times at least"
+        )
     options = [
         (place, shape.grouped(size))
         for place, shape in enumerate(layers)
@@ -256,8 +266,8 @@ def cheapest_groups(
     ]
     places = np.array([place for place, _ in options])
     # In numbers of about 1, so that the solver's tolerances mean something.
-    counts = np.array([one.multiplications for _, one in options]) / multiplications
-    costs = np.array([energy(one, rho, batch=batch) for _, one in options]) / multiplications
+    counts = np.array([one.multiplications for _, one in options]) / least_multiplications
+    costs = np.array([energy(one, rho, batch=batch) for _, one in options]) / least_multiplications
     one_each = sparse.csr_array((np.ones(len(options)), (places, np.arange(len(options)))))
     solved = optimize.milp(
         costs,
@@ -271,6 +281,6 @@ def cheapest_groups(
     )
     if solved.x is None:
         raise ExperimentError(
-            f"these layers cannot multiply {multiplications:,} times: {solved.message}"
+            f"these layers cannot multiply {least_multiplications:,} times: {solved.message}"
         )
     return tuple(options[i][1].group_size for i in np.flatnonzero(solved.x > 0.5))

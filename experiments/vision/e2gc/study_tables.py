@@ -16,7 +16,7 @@ from experiments.kits.convnets.xla import layer_by_xla
 from experiments.vision.e2gc.energy_model import Convolution, energy
 from experiments.vision.e2gc.grouping import DEPTHWISE, Grouping
 from experiments.vision.e2gc.networks import MOBILE, STAGES, MobileNetV1, ResNeXt50
-from experiments.vision.e2gc.planning import cheapest_groups
+from experiments.vision.e2gc.planning import cheapest_group_sizes
 
 SIDE = 224
 NETWORKS = {"mobilenet": MobileNetV1, "resnext": ResNeXt50}
@@ -275,4 +275,6 @@ def optimum(config: Any, trial: Trial) -> OptimumResult:
 @functools.cache
 def _cheapest(network: str, grouping: Grouping) -> tuple[int, ...]:
     made = grouped_layers(network, grouping)
-    return cheapest_groups(made, BALANCE, multiplications=sum(one.multiplications for one in made))
+    return cheapest_group_sizes(
+        made, BALANCE, least_multiplications=sum(one.multiplications for one in made)
+    )

@@ -84,6 +84,12 @@ def _grouped(images: Array, weights: Array, grouping: Grouping) -> tuple[Array, 
             raise ExperimentError(
                 f"a grouping of {channels} channels has as many entries, not the shape {grouping.shape}"
             )
+        if not isinstance(grouping, jax.core.Tracer) and (
+            int(grouping.min()) < 0 or int(grouping.max()) >= groups
+        ):
+            raise ExperimentError(
+                f"a grouping names one of {groups} groups, got {grouping.tolist()}"
+            )
         return images[..., None], jnp.take(weights, grouping, axis=3)[..., None, :]
     if grouping not in ("interleaved", "contiguous"):
         raise ExperimentError(

@@ -39,6 +39,11 @@ class LargeKernelPerception(nn.Module):
             raise ExperimentError(
                 f"weights are normalised over one of {NORMALISATIONS}, not {self.normalisation!r}"
             )
+        if self.groups < 1 or self.large < 1 or self.large % 2 == 0 or self.small % 2 == 0:
+            raise ExperimentError(
+                f"windows have odd sides and there is a group at least; got large={self.large}, "
+                f"small={self.small}, groups={self.groups}"
+            )
         around = _around(images, self.large, train)
         number = self.groups * self.small**2
         found = nn.Conv(number, (1, 1), name="weights")(around)
@@ -90,7 +95,7 @@ class LSConv(nn.Module):
             grouping: which group's weights a channel takes; see `small_kernel_aggregation`.
         """
         channels = images.shape[-1]
-        if channels % self.share or channels % 2:
+        if self.share < 1 or channels % self.share or channels % 2:
             raise ExperimentError(
                 f"LSConv halves its {channels} channels and shares weights among {self.share}: both must "
                 "divide"
@@ -157,13 +162,19 @@ def lsconv_multiplications(
     `h w c / 4 * (3 c + 2 large^2 + (2 groups + 4) small^2)`; linear in pixels and, where groups are a share
     of the channels, quadratic in channels.
 
+    Raises:
+        ExperimentError: an odd number of channels, or groups that do not divide it.
+
     Source: Wang et al., arXiv:2503.23135, section 3.2.
     """
+    if min(height, width, channels, groups) < 1 or channels % 2 or channels % groups:
+        raise ExperimentError(
+            f"an LS convolution halves its channels and shares them out among groups; got {channels} "
+            f"channels and {groups} groups"
+        )
     per_channel = 3 * channels + 2 * large**2 + (2 * groups + 4) * small**2
-    total, left = divmod(height * width * channels * per_channel, 4)
-    if left:
-        raise ExperimentError(f"an LS convolution halves its channels, and {channels} are odd")
-    return total
+    # Of an even number of channels half are multiplied by each other and by a window: no quarter is left.
+    return height * width * channels * per_channel // 4
 
 
 def _around(images: Array, large: int, train: bool) -> Array:

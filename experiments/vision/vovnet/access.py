@@ -38,9 +38,17 @@ def lower_bound(
         taps: of the kernel: height times width.
         read: pixels of the input, if others, as with strides.
 
+    Raises:
+        ExperimentError: no pixels, no taps, or fewer than no multiplications.
+
     Source: Lee et al., arXiv:1904.09730, equation 2, whose first term is over the root of the taps; Ma et
     al., ECCV 2018, arXiv:1807.11164, for 1 x 1 kernels.
     """
+    if np.min(multiplications) < 0 or np.min(pixels) <= 0 or np.min(taps) <= 0:
+        raise ExperimentError(
+            f"a convolution has pixels and taps; got {multiplications!r} multiplications, {pixels!r} pixels "
+            f"and {taps!r} taps"
+        )
     return 2 * np.sqrt((pixels if read is None else read) * multiplications / taps) + (
         multiplications / pixels
     )

@@ -34,6 +34,8 @@ class OneShotAggregation(nn.Module):
         self, images: Float[Array, "n h w i"], *, train: bool = False
     ) -> Float[Array, "n h w features"]:
         check_identity(self.identity, images.shape[-1], self.features)
+        if self.layers < 1:
+            raise ExperimentError(f"a block has a layer at least, got {self.layers}")
         found = [images]
         for number in range(self.layers):
             found.append(ConvBN(self.width, name=f"layer_{number}")(found[-1], train=train))

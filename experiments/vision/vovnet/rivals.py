@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from experiments.kits.convnets.layers import ConvBN, mean_pool
 from experiments.kits.costs import num_parameters
 from experiments.vision.vovnet.network import OneShotAggregation, check_identity
+from ntkexec.errors import ExperimentError
 
 
 class DenseBlock(nn.Module):
@@ -77,6 +78,9 @@ def matched_width(
         parameters: wanted.
         picture: an array, or its shape as `jax.ShapeDtypeStruct`.
         most: the largest width that is tried.
+
+    Raises:
+        ExperimentError: even the narrowest has half as many again, or the widest has fewer.
     """
 
     def count(width: int) -> int:
@@ -84,6 +88,11 @@ def matched_width(
         shapes = jax.eval_shape(lambda shown: module.init(jax.random.key(0), shown), picture)
         return num_parameters(shapes["params"])
 
+    least, largest = count(1), count(most)
+    if not 2 * least / 3 <= parameters <= largest:
+        raise ExperimentError(
+            f"widths from 1 to {most} have {least:,} to {largest:,} parameters, not {parameters:,}"
+        )
     above = bisect.bisect_left(range(1, most), parameters, key=count) + 1
     return min(max(1, above - 1), above, key=lambda width: abs(count(width) - parameters))
 

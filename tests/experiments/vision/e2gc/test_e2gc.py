@@ -25,7 +25,7 @@ from experiments.vision.e2gc.grouping import (
     block_diagonal,
 )
 from experiments.vision.e2gc.networks import MobileNetV1
-from experiments.vision.e2gc.planning import cheapest_groups, plan_groups
+from experiments.vision.e2gc.planning import cheapest_group_sizes, plan_groups
 from experiments.vision.e2gc.study import E2gcConfig, _equal, _multiplications
 from experiments.vision.e2gc.study_tables import TABLED, grouped_layers, walked
 from ntkexec.errors import ExperimentError
@@ -189,12 +189,18 @@ def test_what_cannot_be_planned_is_refused_with_the_reason():
         with pytest.raises(ExperimentError, match=says):
             plan_groups(Two(), *arguments, **settings)
     with pytest.raises(ExperimentError, match="cannot multiply 1,000,000 times"):
-        cheapest_groups([Convolution(4, 4, 9, 4, 4)], 32.0, multiplications=1_000_000)
+        cheapest_group_sizes([Convolution(4, 4, 9, 4, 4)], 32.0, least_multiplications=10**6)
+    with pytest.raises(ExperimentError, match="0 layers cannot multiply 5 times"):
+        cheapest_group_sizes([], 32.0, least_multiplications=5)
     with pytest.raises(ExperimentError, match="3 groups"):
         Convolution(4, 4, 9, 4, 4, groups=3)
+    with pytest.raises(ExperimentError, match="4 outputs cannot be in 0 groups"):
+        block_diagonal(np.ones((3, 3, 2, 4)), groups=0)
+    with pytest.raises(ExperimentError, match="a rho above 0, got 0"):
+        plan_groups(Two(), PICTURE).saving(0)
 
 
-def test_the_cheapest_groups_are_those_of_trying_all():
+def test_the_cheapest_group_sizes_are_those_of_trying_all():
     layers = [
         Convolution(64, 64, 9, 8, 8),
         Convolution(64, 16, 9, 16, 8),
@@ -209,7 +215,7 @@ def test_the_cheapest_groups_are_those_of_trying_all():
         ]
         allowed = [made for made in tried if sum(one.multiplications for one in made) >= least]
         want = min(sum(energy(one, rho) for one in made) for made in allowed)
-        sizes = cheapest_groups(layers, rho, multiplications=least)
+        sizes = cheapest_group_sizes(layers, rho, least_multiplications=least)
         found = [one.grouped(n) for one, n in zip(layers, sizes, strict=True)]
         assert sum(energy(one, rho) for one in found) == pytest.approx(want, rel=1e-12)
         assert sum(one.multiplications for one in found) >= least

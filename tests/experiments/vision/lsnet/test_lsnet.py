@@ -12,10 +12,12 @@ from experiments.kits.convnets.walker import walk
 from experiments.kits.costs import num_parameters
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.lsnet import (
+    LargeKernelPerception,
     LSConv,
     LSNet,
     far_field_share,
     fused,
+    lsconv_multiplications,
     lsnet_variant,
     small_kernel_aggregation,
 )
@@ -225,4 +227,12 @@ def test_what_does_not_fit_is_named():
         small_kernel_aggregation(X, W, route="fast")
     with pytest.raises(ExperimentError, match="12 channels and shares weights among 8"):
         LSConv().init(jax.random.key(0), jnp.zeros((1, 4, 4, 12)))
+    for layer in (LSConv(share=0), LSConv(large=6), LargeKernelPerception(groups=0)):
+        with pytest.raises(ExperimentError, match=r"among 0|large=6|groups=0"):
+            layer.init(jax.random.key(0), jnp.zeros((1, 4, 4, 16)))
+    with pytest.raises(ExperimentError, match=r"one of 3 groups, got \[9, 9"):
+        small_kernel_aggregation(X, W, grouping=np.full(X.shape[-1], 9))
+    for channels, groups in ((15, 3), (16, 0), (16, 3)):
+        with pytest.raises(ExperimentError, match=f"got {channels} channels and {groups} groups"):
+            lsconv_multiplications(14, 14, channels, groups=groups)
     assert issubclass(LSConv, nn.Module)

@@ -148,7 +148,12 @@ def test_the_matched_width_is_the_nearest():
 
     shown = shape(1, 4, 4, 5)
     counts = {width: parameters_of(make(width), shown) for width in range(1, 6)}
-    for wanted in (1, counts[3], counts[3] + 1, 10**6):
+    for wanted in (1, 10**6):
+        with pytest.raises(
+            ExperimentError, match=f"from 1 to 5 have .* parameters, not {wanted:,}"
+        ):
+            matched_width(make, wanted, shown, most=5)
+    for wanted in (counts[1], counts[3], counts[3] + 1, counts[5]):
         width = matched_width(make, wanted, shown, most=5)
         assert width == min(counts, key=lambda width: abs(counts[width] - wanted))
     one, other = (
@@ -177,3 +182,7 @@ def test_layers_are_timed_once_each_and_what_makes_no_sense_is_refused():
         walk(VoVNet((1, 2), (3,), (1, 1)), shape(1, 8, 8, 3))
     with pytest.raises(ExperimentError, match="stem of 1 convolutions"):
         walk(VoVNet((1,), (3,), (1,), stem=(4,)), shape(1, 8, 8, 3))
+    with pytest.raises(ExperimentError, match="a layer at least, got 0"):
+        walk(OneShotAggregation(2, 6, 0), shape(1, 4, 4, 4))
+    with pytest.raises(ExperimentError, match="0 pixels"):
+        lower_bound(10, pixels=0)
