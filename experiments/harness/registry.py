@@ -38,6 +38,7 @@ def about_of(slug: str) -> About:
         ExperimentError: names those that exist.
     """
     known = folders()
+    slug = slug.replace("_", "-")  # as the package is imported
     if slug not in known:
         hint = did_you_mean(slug, known) or f"; there are {', '.join(known)}"
         raise ExperimentError(f"no experiment {slug!r}{hint}")

@@ -293,6 +293,10 @@ def test_one_readme_that_cannot_be_written_keeps_none_from_being(command, monkey
     assert err.startswith("ntkexec: two: nothing of two is stored")
 
 
+def test_a_port_is_found_by_the_name_of_its_package_too():
+    assert registry.about_of("ff_g2m").slug == registry.about_of("ff-g2m").slug == "ff-g2m"
+
+
 def test_one_study_can_be_measured_alone(command):
     status, out, _ = command("run", "example", "--study", "data", "--json")
     (found,) = strict(out)["experiments"]
