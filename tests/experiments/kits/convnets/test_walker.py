@@ -229,6 +229,29 @@ def test_loops_count_by_their_length_and_branches_by_the_dearest():
     assert sum(layer.parameters for layer in found.layers) == found.parameters == 16
 
 
+def test_all_that_a_branch_could_read_is_counted_and_decides_what_depends_on_the_inputs():
+    def run(variables, x):
+        gate, cheap, dear, v = (variables["params"][name] for name in "gcdv")
+        y = x @ cheap
+        x = lax.cond((x @ gate).sum() > 0, lambda x, y: y, lambda x, y: x @ dear @ dear, x, y)
+        return x @ lax.cond(x.sum() > 0, lambda: v, lambda: 2 * v)
+
+    squares = {name: shape(4, 4) for name in "gcdv"}
+    found = function(run, (2, 4), **squares)
+    assert [layer.multiplications for layer in found.of("product")] == [32] * 5
+    # Which of two kernels it is depends on the inputs.
+    assert [layer.kernel for layer in found.of("product")] == [(4, 4)] * 4 + [()]
+    assert sum(layer.parameters for layer in found.layers) == found.parameters == 64
+
+    def chosen(variables, x):
+        return lax.cond(
+            x[0, 0] > 0, lambda x, y: y, lambda x, y: x @ variables["params"]["w"], x, x
+        )
+
+    # Arguments of branches are no copies: only the product stands beside them.
+    assert function(chosen, (2, 4), w=shape(4, 4)).live_activations == 16
+
+
 def test_what_no_output_needs_is_not_counted_but_its_parameters_are():
     class Dead(nn.Module):
         @nn.compact
