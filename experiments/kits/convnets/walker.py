@@ -17,14 +17,13 @@ written out, within calls, rematerialised blocks and scans. `shapes` are enough:
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 
-from experiments.kits.convnets.handwritten import written_sums
+from experiments.kits.convnets.handwritten import sources, written_sums
 from experiments.kits.convnets.liveness import peak_elements
 from experiments.kits.convnets.operations import (
     Convolution,
@@ -118,7 +117,7 @@ def _rows(trace: Trace, name: str) -> list[_Row]:
             layer = _multiplied(operation, once, path)
             reads = operation.reads[:2]
         elif operation in sums:
-            layer, reads = _written(operation, *sums[operation], path)
+            layer, reads = _written(trace, operation, *sums[operation], path)
         elif operation.name.startswith("reduce_window") and operation.makes[0].active:
             layer, reads = _pooled(operation, path), operation.reads
         else:
@@ -152,28 +151,21 @@ def _multiplied(operation: Operation, once: Convolution | Product, path: str) ->
 
 
 def _written(
-    operation: Operation, found: WrittenSum, terms: tuple[Operation, ...], path: str
+    trace: Trace, operation: Operation, found: WrittenSum, terms: tuple[Operation, ...], path: str
 ) -> tuple[Layer, tuple[Value, ...]]:
-    reads = {value.number: value for term in terms for value in term.reads}
-    shapes = [
-        (value, shape)
-        for term, pair in zip(terms, found.factors, strict=True)
-        for value, shape in zip(term.reads, pair, strict=True)
-    ]
-    # A factor of two terms is read once.
-    once = {value.number: math.prod(shape) for value, shape in shapes}
-    accessed = sum(once.values()) + operation.makes[0].size
+    cut_from = sources(trace, terms)
+    accessed = sum(size for _, size in cut_from) + operation.makes[0].size
     layer = Layer(
         path,
         "sum",
-        tuple(shape for value, shape in shapes if value.active),
+        tuple(value.shape for value, _ in cut_from if value.active),
         (operation.makes[0].shape,),
         multiplications=found.multiplications * operation.times,
         memory_access=accessed * operation.times,
         times=operation.times,
         operation=found,
     )
-    return layer, tuple(reads.values())
+    return layer, tuple(value for term in terms for value in term.reads)
 
 
 def _pooled(operation: Operation, path: str) -> Layer:

@@ -17,7 +17,8 @@ class Layer:
         path: of the module, without the model's own name; an einsum's formula is its last part.
         kind: `convolution`, `product` (dense layers, einsums, attention), `sum` (products added up by
             hand), `pool`, or `other` (parameters alone: normalisation, embeddings).
-        inputs: shapes of the operands that depend on the model's inputs.
+        inputs: shapes of the operands that depend on the model's inputs; of a sum, of the arrays that its
+            factors are slices of, each once.
         outputs: shapes of the results.
         kernel: shape of the operand that does not (a kernel as Flax stores it); a pool's window.
         groups: of a convolution's features.
