@@ -6,7 +6,8 @@ from typing import Any
 from experiments.kits.convnets.operations import Convolution, Product, Shape, WrittenSum
 from ntkexec.errors import ExperimentError
 
-KINDS = ("convolution", "product", "sum", "pool", "other")
+MULTIPLYING = ("convolution", "product", "sum")
+KINDS = (*MULTIPLYING, "pool", "other")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +77,16 @@ class Walk:
 
     @property
     def memory_access(self) -> int:
-        """Of all layers that multiply, as papers count; pools' stands with them, in `of("pool")`."""
-        return sum(layer.memory_access for layer in self.layers if layer.multiplications)
+        """Of all layers, pools included; papers leave those out: see `memory_access_of`."""
+        return self.memory_access_of(*KINDS)
+
+    def memory_access_of(self, *kinds: str) -> int:
+        """Of the layers of some kinds, such as `*MULTIPLYING`, as papers count.
+
+        Raises:
+            ExperimentError: names the kinds that there are.
+        """
+        return sum(layer.memory_access for layer in self.of(*kinds))
 
     def of(self, *kinds: str) -> tuple[Layer, ...]:
         """The layers of some kinds.
