@@ -54,14 +54,17 @@ def walk(
         arguments: for its call, such as `train=False`; they are not traced.
 
     Raises:
-        ExperimentError: for something else than a Flax module (see `walk_function`), and for products
-            that cannot be counted, in a loop of unknown length, say.
+        ExperimentError: for something else than a Flax module (see `walk_function`), for a bare shape
+            instead of an array of it, and for products that cannot be counted, in a loop of unknown
+            length, say.
     """
     if not isinstance(model, nn.Module):
         raise ExperimentError(
             f"walk takes a module of flax.linen, not {type(model).__name__}; for a function of "
             "variables and inputs there is walk_function"
         )
+
+    _check_inputs(inputs)
 
     def keys() -> dict[str, jax.Array]:
         return {name: jax.random.key(0) for name in streams}
@@ -88,7 +91,11 @@ def walk_function(
         variables: a mapping of collections, as Flax keeps them: of arrays or `jax.ShapeDtypeStruct`.
         inputs: the same, without the collections.
         name: left out where paths begin with it: of the model.
+
+    Raises:
+        ExperimentError: for inputs and products as in `walk`.
     """
+    _check_inputs(inputs)
     trace = traced(function, variables, *inputs)
     rows = sorted(_rows(trace, name), key=lambda row: row[0])
     parameters = {
@@ -102,6 +109,22 @@ def walk_function(
         sum(trace.sizes.values()) - sum(parameters.values()),
         peak_elements(trace),
     )
+
+
+def _check_inputs(inputs: tuple[Any, ...]) -> None:
+    expected = 'an array or jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")'
+    for number, given in enumerate(inputs, 1):
+        if isinstance(given, tuple | list) and given and all(type(n) is int for n in given):
+            raise ExperimentError(
+                f"input {number} is the shape {tuple(given)}; what is expected is an array or "
+                f'jax.ShapeDtypeStruct({tuple(given)}, "float32")'
+            )
+        for leaf in jax.tree.leaves(given):
+            if not (isinstance(leaf, int | float | complex) or hasattr(leaf, "dtype")):
+                raise ExperimentError(
+                    f"input {number} has a {type(leaf).__name__}; what is expected is {expected}, or "
+                    "a pytree of such; other arguments are given by name"
+                )
 
 
 # Where in the trace, the layer without its parameters, the parameters that it reads.
