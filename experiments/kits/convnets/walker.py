@@ -17,7 +17,7 @@ written out, within calls, rematerialised blocks and scans. `shapes` are enough:
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -33,6 +33,7 @@ from experiments.kits.convnets.operations import (
     WrittenSum,
     multiplying,
 )
+from experiments.kits.convnets.paths import modules_of, path_of
 from experiments.kits.convnets.tracing import BEGIN, Trace, traced
 from experiments.kits.convnets.walks import Layer, Walk
 from ntkexec.errors import ExperimentError
@@ -133,24 +134,32 @@ _Row = tuple[int, Layer, frozenset[str]]
 
 def _rows(trace: Trace, name: str) -> list[_Row]:
     sums = {result: (found, terms) for result, found, terms in written_sums(trace)}
+    modules = modules_of(_parameter_names(trace.sizes))
     rows: list[_Row] = []
     for index, operation in enumerate(trace.operations):
-        path, once = _path(operation.path, name), multiplying(operation)
+        once, scope = multiplying(operation), operation.path
         if once is not None:
-            layer = _multiplied(operation, once, path)
+            layer = _multiplied(operation, once)
             reads = operation.reads[:2]
         elif operation in sums:
-            layer, reads = _written(trace, operation, *sums[operation], path)
+            layer, reads = _written(trace, operation, *sums[operation])
+            # Additions after the last term may be another module's.
+            scope = sums[operation][1][-1].path
         elif operation.name.startswith("reduce_window") and operation.makes[0].active:
-            layer, reads = _pooled(operation, path), operation.reads
+            layer, reads = _pooled(operation), operation.reads
         else:
             continue
-        leaves = frozenset().union(*(value.leaves for value in reads))
-        rows.append((index, layer, frozenset(leaf.removeprefix("params/") for leaf in leaves)))
+        leaves = _parameter_names(frozenset().union(*(value.leaves for value in reads)))
+        path = path_of(scope, name, leaves, modules)
+        rows.append((index, dataclasses.replace(layer, path=path), leaves))
     return rows
 
 
-def _multiplied(operation: Operation, once: Convolution | Product, path: str) -> Layer:
+def _parameter_names(leaves: Iterable[str]) -> frozenset[str]:
+    return frozenset(leaf.removeprefix("params/") for leaf in leaves if leaf.startswith("params/"))
+
+
+def _multiplied(operation: Operation, once: Convolution | Product) -> Layer:
     fixed = [value for value in operation.reads[:2] if not value.active]
     if isinstance(once, Convolution):
         kind, features = "convolution", (once.in_features, once.out_features)
@@ -159,7 +168,7 @@ def _multiplied(operation: Operation, once: Convolution | Product, path: str) ->
         kind, features = "product", (once.summed, once.free[0 if from_left else 1])
     accessed = sum(value.size for value in (*operation.reads[:2], operation.makes[0]))
     return Layer(
-        path,
+        "",
         kind,
         tuple(value.shape for value in operation.reads[:2] if value.active),
         (operation.makes[0].shape,),
@@ -174,12 +183,12 @@ def _multiplied(operation: Operation, once: Convolution | Product, path: str) ->
 
 
 def _written(
-    trace: Trace, operation: Operation, found: WrittenSum, terms: tuple[Operation, ...], path: str
+    trace: Trace, operation: Operation, found: WrittenSum, terms: tuple[Operation, ...]
 ) -> tuple[Layer, tuple[Value, ...]]:
     cut_from = sources(trace, terms)
     accessed = sum(size for _, size in cut_from) + operation.makes[0].size
     layer = Layer(
-        path,
+        "",
         "sum",
         tuple(value.shape for value, _ in cut_from if value.active),
         (operation.makes[0].shape,),
@@ -191,10 +200,10 @@ def _written(
     return layer, tuple(value for term in terms for value in term.reads)
 
 
-def _pooled(operation: Operation, path: str) -> Layer:
+def _pooled(operation: Operation) -> Layer:
     read, made = operation.reads[0], operation.makes[0]
     return Layer(
-        path,
+        "",
         "pool",
         (read.shape,),
         (made.shape,),
@@ -246,7 +255,3 @@ def _first_reads(trace: Trace) -> dict[str, int]:
 
 def _module(leaf: str) -> str:
     return leaf.rpartition("/")[0]
-
-
-def _path(path: str, name: str) -> str:
-    return path[len(name) :].removeprefix("/") if f"{path}/".startswith(f"{name}/") else path

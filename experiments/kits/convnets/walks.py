@@ -15,7 +15,8 @@ class Layer:
     """One operation that costs something, or a module that only holds parameters.
 
     Args:
-        path: of the module, without the model's own name; an einsum's formula is its last part.
+        path: of the module whose parameters it multiplies with, as keys of their tree; without any, of
+            the module it runs in, without the model's own name. An einsum's formula is its last part.
         kind: `convolution`, `product` (dense layers, einsums, attention), `sum` (products added up by
             hand), `pool`, or `other` (parameters alone: normalisation, embeddings).
         inputs: shapes of the operands that depend on the model's inputs; of a sum, of the arrays that its
