@@ -200,7 +200,8 @@ CLAIMS: tuple[Claim, ...] = (
         name="pattern",
         claim="Graphs whose networks train more accurately test more accurately, too",
         source="arXiv:2303.03340: predictable patterns; its logs have correlations of 0.63 to 0.74, and 0.04",
-        how=f"{MATRICES}; Fisher's z of the graphs' means, within populations. No network without a graph is compared with: in "
+        how=f"{MATRICES}; Fisher's z of the graphs' means, within populations. No network "
+        "without a graph is compared with: in "
         "pilots all of them trained without an error, so that they had no correlation. Broken: what training "
         "accuracy tells of test accuracy taken out",
         bound=0.0,
