@@ -205,7 +205,8 @@ def audit(
         runs_on_data: whether the protocol runs on the data themselves, and not only on their nulls.
 
     Raises:
-        ExperimentError: too few draws, or a protocol that scored no edges or showed nothing.
+        ExperimentError: too few draws, or a protocol that scored no edges, showed nothing, or returned no
+            `Outcome`.
     """
     if draws < 2:
         raise ExperimentError(f"an interval needs at least two null graphs, not {draws}")
@@ -221,6 +222,10 @@ def audit(
         seed = int(generator.integers(2**32))
         recorder = _Recorder(method)
         first = protocol(recorder, case, np.random.default_rng(seed))
+        if not isinstance(first, Outcome):
+            raise ExperimentError(
+                f"a protocol returns an Outcome(auc, accuracy, scored, split), not a {type(first).__name__}"
+            )
         tested = np.flatnonzero(first.split.test)
         if not len(first.scored) or not len(tested) or not recorder.graphs:
             raise ExperimentError(

@@ -103,6 +103,9 @@ class Recipe:
         mask_rate: of nodes whose features a learnt token replaces in the first view.
         adaptive: chances are lower for edges and features of central nodes, as in GCA.
         learning_rate: of Adam.
+
+    Raises:
+        ExperimentError: a chance is not at least 0 and below 1, or is not there for both views.
     """
 
     objective: Objective
@@ -113,6 +116,12 @@ class Recipe:
     learning_rate: float = 5e-3
 
     def __post_init__(self) -> None:
+        for name in ("edge_drop", "feature_drop"):
+            chances = getattr(self, name)
+            if np.shape(chances) != (2,):
+                raise ExperimentError(
+                    f"{name} is a pair of chances, of the first view and of the second, not {chances!r}"
+                )
         for chance in (*self.edge_drop, *self.feature_drop, self.mask_rate):
             if not 0 <= chance < 1:
                 raise ExperimentError(f"a chance is at least 0 and below 1, and {chance} is not")

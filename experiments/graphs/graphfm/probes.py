@@ -70,10 +70,23 @@ def split_nodes(
         labels: -1 where unknown; those nodes are in no part.
         generator: draws it.
         train, validation: shares; the rest is to test on.
+
+    Raises:
+        ExperimentError: a part would be empty.
     """
+    if not (train > 0 and validation > 0 and train + validation < 1):
+        raise ExperimentError(
+            f"shares of {train} to train and {validation} to validate leave none for a part: both are "
+            "above 0, and together below 1"
+        )
     place = generator.permutation(len(labels)) / len(labels)
     first, second = place < train, (place >= train) & (place < train + validation)
     known = labels >= 0
+    sizes = [int((known & part).sum()) for part in (first, second, ~first & ~second)]
+    if min(sizes) < 1:
+        raise ExperimentError(
+            f"{int(known.sum())} nodes with a label make parts of {sizes}, and each needs a node"
+        )
     return Split(known & first, known & second, known & ~first & ~second)
 
 
@@ -194,7 +207,16 @@ def selection_inflation(
     Returns:
         Means over draws: the best candidate's accuracy on the half that chose it, and on the other half.
         Without selection both are the same in expectation.
+
+    Raises:
+        ExperimentError: there is no candidate, no draw, or no two test nodes to halve.
     """
+    shapes = {np.shape(each) for each in right}
+    if len(shapes) != 1 or np.ndim(right[0]) != 1 or len(right[0]) < 2 or draws < 1:
+        raise ExperimentError(
+            "what selection adds is told of a candidate and a draw at least, and of the same two test nodes "
+            f"at least for all, not in {draws} draws of shapes {sorted(shapes)[:5]}"
+        )
     hits, found = np.asarray(right, float), np.zeros(2)
     for _ in range(draws):
         order = generator.permutation(hits.shape[1])

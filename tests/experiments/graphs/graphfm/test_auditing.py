@@ -11,7 +11,13 @@ from experiments.data.nodes import Split
 from experiments.graphs.graphfm import auditing, pretraining
 from experiments.graphs.graphfm.auditing import RELEASED, STRICT, Outcome, audit
 from experiments.graphs.graphfm.methods import METHODS, Recipe, bgrl
-from experiments.graphs.graphfm.probes import probe_links, probe_nodes, split_links
+from experiments.graphs.graphfm.probes import (
+    probe_links,
+    probe_nodes,
+    selection_inflation,
+    split_links,
+    split_nodes,
+)
 from experiments.kits.graph.convert import from_edges
 from experiments.kits.graph.operators import normalised, to_scipy
 from experiments.kits.nodes.fitting import graph_of
@@ -117,6 +123,7 @@ def test_a_method_is_asked_once_for_a_graph_and_the_protocol_draws_on_as_if_it_h
 
 
 def test_what_cannot_be_audited_is_refused():
+    generator = np.random.default_rng(0)
     with pytest.raises(ExperimentError, match="two null graphs"):
         audit(STRICT, smoothed, generator=np.random.default_rng(0), draws=1)
     with pytest.raises(ExperimentError, match="shape"):
@@ -132,6 +139,19 @@ def test_what_cannot_be_audited_is_refused():
         pretraining.recipe_of("dgi")
     with pytest.raises(ExperimentError, match="chance"):
         Recipe(bgrl, edge_drop=(0.5, 1.0))
+    for wrong in (0.5, (0.5,), (0.1, 0.2, 0.3)):
+        with pytest.raises(ExperimentError, match="edge_drop is a pair of chances"):
+            Recipe(bgrl, edge_drop=wrong)
+    with pytest.raises(ExperimentError, match=r"returns an Outcome.*, not a tuple"):
+        audited(lambda *given: (0.5, 0.5))
+    for shares in ((0.8, 0.4), (0.0, 0.4), (0.5, 0.5), (-0.1, 0.5)):
+        with pytest.raises(ExperimentError, match=f"{shares[0]} to train and {shares[1]} to valid"):
+            split_nodes(SMALL.labels, generator, train=shares[0], validation=shares[1])
+    with pytest.raises(ExperimentError, match="2 nodes with a label make parts of"):
+        split_nodes(np.zeros(2, int), generator)
+    for right in (np.ones((4, 1)), [np.ones(3), np.ones(2)], np.ones(5), []):
+        with pytest.raises(ExperimentError, match="two test nodes at least"):
+            selection_inflation(right, generator)
 
 
 def test_edges_are_exposed_in_either_direction():
