@@ -36,7 +36,7 @@ class Figure:
     def __str__(self) -> str:
         low, high = map(number, self.interval)
         unit = f" {self.unit}" if self.unit else ""
-        where = "" if self.claim == self.data else f" ({self.data})"
+        where = f" ({self.data})" if self.data and self.data != self.claim else ""
         return (
             f"`{self.claim}`{where}: {number(self.published)}{unit}, "
             f"ours {number(self.ours)} [{low}, {high}]{f' at {self.scale}' if self.scale else ''}: "
