@@ -1,6 +1,7 @@
 """The network that an architecture stands for: seven attentions, three aggregates, Flax modules."""
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from experiments.graphs.auto_gnn.space import Architecture, Layer
+from experiments.graphs.auto_gnn.space import OPTIONS, Architecture, Layer
 from experiments.kits.graph.features import Dropout, Features, times
 from experiments.kits.graph.segments import (
     GraphsTuple,
@@ -275,14 +276,28 @@ def build(
         widest: heads times width that is allowed, for memory.
 
     Raises:
-        ExperimentError: the architecture has no layer, or one is too wide.
+        ExperimentError: the architecture has no layer, or one is too wide or of unknown choices, or there
+            is no class.
 
     Source: arXiv:1909.03184, table 1. Reconstructed: `combine` is a two-layer MLP on the aggregate
     alone, and the last layer has its activation too, as in GraphNAS.
     """
     if not architecture:
         raise ExperimentError("an architecture without layers is no network")
+    if classes < 1:
+        raise ExperimentError(f"a network tells at least one class, not {classes}")
     for place, layer in enumerate(architecture):
+        for kind in ("attention", "aggregate", "combine", "activation"):
+            if (choice := getattr(layer, kind)) not in OPTIONS[kind]:
+                raise ExperimentError(
+                    f"{kind} of layer {place} is one of {', '.join(OPTIONS[kind])}, not {choice!r}"
+                )
+        for kind in ("hidden", "heads"):
+            number = getattr(layer, kind)
+            if not isinstance(number, Integral) or number < 1:
+                raise ExperimentError(
+                    f"{kind} of layer {place} is a whole number above 0, not {number!r}"
+                )
         if layer.hidden * layer.heads > widest:
             raise ExperimentError(
                 f"layer {place} is {layer.heads} heads of {layer.hidden}, wider than {widest}"

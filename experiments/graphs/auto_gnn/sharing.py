@@ -42,17 +42,22 @@ def transferable(
     layers are never inherited.
 
     Args:
-        old, new: the architectures of ancestor and offspring.
+        old, new: the architectures of ancestor and offspring, of equal depth.
         old_params, new_params: of `build(...)`, as arrays or as shapes.
 
     Returns:
         One transfer a part of the offspring, in its order.
 
     Raises:
-        ExperimentError: a part is neither a layer nor a connection.
+        ExperimentError: a part is neither a layer nor a connection, or depths differ: place by place, other
+            layers would stand for each other, and the last one is built otherwise.
 
     Source: arXiv:1909.03184, section 3.4.
     """
+    if len(old) != len(new):
+        raise ExperimentError(
+            f"an offspring has its ancestor's depth, and these have {len(new)} and {len(old)} layers"
+        )
     found = []
     for part, weights in new_params.items():
         if part.startswith(CONNECTIONS):
@@ -83,8 +88,8 @@ def inherit(
 
 def _refusal(old: Architecture, new: Architecture, place: int, before: Any, after: Any) -> str:
     """Why a layer starts fresh; nothing if it does not."""
-    if place >= len(old) or before is None:
-        return "the ancestor has no such layer"
+    if before is None:
+        return "the ancestor's parameters have no such layer"
     for kind in ("attention", "activation"):
         was, now = getattr(old[place], kind), getattr(new[place], kind)
         if was != now:

@@ -4,8 +4,8 @@ A protocol is any function `(method, data, generator) -> Outcome`, and a method 
 `(graph, generator) -> embeddings`. Three questions are put to them, none of which reads their code:
 
 1. *Shown.* What share of the edges that are scored was in a graph that the method was given?
-2. *Picked.* When test nodes get other labels, does the pick among checkpoints change, or the split, or
-   what the method is given?
+2. *Picked.* When test nodes get other labels, does anything change that should know nothing of them: the
+   pick among checkpoints, the split, what the method is given, or the scores of links?
 3. *Null.* On graphs whose edges, features and labels know nothing of each other, is a link's AUC 0.5
    and a node's accuracy one over the number of classes? What is above is a leak, whatever its way.
 """
@@ -47,7 +47,8 @@ class Outcome:
         accuracy: of test nodes.
         scored: (p, 2), the edges of `auc`.
         split: of the nodes; drawn without a look at the test nodes' labels.
-        picked: which checkpoint.
+        picked: which checkpoint. Without it a pick is seen only in `auc`, which changes with the checkpoint
+            if links are scored by the one that was picked.
         extras: other numbers, such as `ap`; arrays that a study needs.
     """
 
@@ -122,19 +123,23 @@ class Interval:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+MOVABLE = ("the pick", "the split", "the graph", "the scored links", "the links' AUC")
+"""What labels of test nodes must not change; a split that is stratified by them reads them too."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Audit:
     """What was asked, and what came.
 
     Args:
         shown: share of the scored edges that the method was given, the largest of all draws.
-        moved: share of draws in which other labels of test nodes changed the pick, the split or what the
-            method was given.
+        moved: share of draws in which other labels of test nodes changed anything of `MOVABLE`.
         auc: of links on null graphs; 0.5 is honest.
         accuracy: of nodes on null graphs.
         chance: one over the number of classes; `accuracy` is honest there.
         tolerance: how far above chance an interval may begin.
         outcomes: of the protocol on the null graphs, and last on the data, if they were given.
+        changed: what of `MOVABLE` other labels of test nodes changed, in any draw.
     """
 
     shown: float
@@ -144,6 +149,7 @@ class Audit:
     chance: float
     tolerance: float
     outcomes: tuple[Outcome, ...]
+    changed: tuple[str, ...] = ()
 
     @property
     def leaks(self) -> tuple[str, ...]:
@@ -152,7 +158,8 @@ class Audit:
         if self.shown > 0:
             found.append(f"{self.shown:.0%} of the scored edges were shown to the method")
         if self.moved > 0:
-            found.append(f"test labels moved the pick, split or graph in {self.moved:.0%} of draws")
+            what = ", ".join(self.changed) or "something"
+            found.append(f"test labels moved {what} in {self.moved:.0%} of draws")
         if self.auc.low > 0.5 + self.tolerance:
             found.append(f"links without structure are told with an AUC of {self.auc}")
         if self.accuracy.low > self.chance + self.tolerance:
@@ -209,6 +216,7 @@ def audit(
     if data is not None and runs_on_data:
         cases.append(data)
     outcomes, shown, moved = [], [], []
+    changed: set[str] = set()
     for case in cases:
         seed = int(generator.integers(2**32))
         recorder = _Recorder(method)
@@ -226,8 +234,9 @@ def audit(
         again = protocol(
             recorder, dataclasses.replace(case, labels=labels), np.random.default_rng(seed)
         )
-        same = np.array_equal(first.split.test, again.split.test) and first.picked == again.picked
-        moved.append(not same or recorder.asked > asked)
+        told = _changed(first, again, recorder.asked > asked)
+        moved.append(bool(told))
+        changed |= told
         outcomes.append(first)
     return Audit(
         shown=max(shown),
@@ -237,6 +246,7 @@ def audit(
         chance=1 / base.num_classes,
         tolerance=tolerance,
         outcomes=tuple(outcomes),
+        changed=tuple(name for name in MOVABLE if name in changed),
     )
 
 
@@ -277,6 +287,21 @@ def checkpoints_of(embeddings: Any, number: int) -> Float[np.ndarray, "T n h"]:
             f"shape {np.shape(embeddings)}"
         )
     return found
+
+
+def _changed(first: Outcome, again: Outcome, asked: bool) -> set[str]:
+    """What of `MOVABLE` differs between two runs, of which the second asked the method more or not."""
+    same = (
+        first.picked == again.picked,
+        all(
+            np.array_equal(getattr(first.split, part), getattr(again.split, part))
+            for part in ("train", "validation", "test")
+        ),
+        not asked,
+        np.array_equal(first.scored, again.scored),
+        np.isclose(first.auc, again.auc, rtol=0, atol=1e-9, equal_nan=True),
+    )
+    return {name for name, kept in zip(MOVABLE, same, strict=True) if not kept}
 
 
 class _Recorder:

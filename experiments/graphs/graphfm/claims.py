@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from experiments.harness.claim import Claim, at_least, at_most, beats, identity, slope
+import numpy as np
+
+from experiments.harness.claim import Claim, at_least, at_most, beats, identity
 from experiments.harness.study import Record
 
 PUBLIC = "the released code gives encoders every edge and scores a tenth of these: NYUSHCS/GraphFM"
@@ -46,11 +48,15 @@ def _auc_if_picked_by(what: str) -> Callable[[Record], float]:
     return of
 
 
-def _for_each_node(record: Record) -> list[float]:
-    """GCA's operations over the most that another loss needs."""
+def _power_off(record: Record, gca: float = 2.0) -> float:
+    """The farthest that a loss's operations grow from the power of the nodes that is expected of it."""
     told = record["cost"]
-    rivals = zip(told["bgrl"], told["gbt"], told["cca-ssg"], strict=True)
-    return [gca / max(other) for gca, other in zip(told["gca"], rivals, strict=True)]
+    expected = {"gca": gca, "bgrl": 1.0, "gbt": 1.0, "cca-ssg": 1.0}
+    across = np.log(told["nodes"])
+    return max(
+        abs(float(np.polyfit(across, np.log(told[name]), 1)[0]) - power)
+        for name, power in expected.items()
+    )
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -78,17 +84,17 @@ CLAIMS: tuple[Claim, ...] = (
         how="20 of 200 nodes, two layers in float64, relative. Broken: degrees counted in the sample, whose "
         "outermost nodes seem to have no neighbours. Recorded beside it: fan-outs of 5 and 3.",
     ),
-    slope(
+    at_most(
         "cost",
         "GCA's loss needs operations that grow with the number of nodes squared, the others' with its first "
         "power",
-        "cost.nodes",
-        _for_each_node,
-        equals=1.0,
-        within=0.1,
+        _power_off,
+        bound=0.1,
+        broken=lambda record: _power_off(record, gca=1.0),
         source="section 4: efficiency differs between methods",
         how="XLA's count of one value and gradient of a loss of n embeddings of width 64, n from 512 to "
-        "2,048; GCA's over the most of BGRL's, GBT's and CCA-SSG's",
+        "2,048; slopes of logarithms, the farthest from 2 for GCA and from 1 for BGRL, GBT and CCA-SSG. "
+        "Broken: 1 expected of GCA",
     ),
     at_most(
         "null-strict",
@@ -113,13 +119,15 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     beats(
         "selection",
-        "Picking one of four checkpoints by test accuracy raises the accuracy reported of random labels",
+        "The released protocol, which picks one of four checkpoints by test accuracy, reports more accuracy "
+        "of random labels than the strict one",
         _over_methods("null", "released", "accuracy", _mean),
         _over_methods("null", "strict", "accuracy", _mean),
         names=("picked by test", "by validation"),
         source="the released code picks checkpoints, and ranks tuning, by test accuracy: NYUSHCS/GraphFM",
         provenance="public code",
-        how="mean over methods and null graphs; the share of test nodes whose random label is met",
+        how="mean over methods and null graphs; the share of test nodes whose random label is met; the "
+        "strict protocol also hides the held-out edges, which mean nothing there",
     ),
     beats(
         "cora",

@@ -68,13 +68,21 @@ def intraclass_correlation(tables: Sequence[Float[np.ndarray, "graphs runs"]]) -
 
     Returns:
         One-way analysis of variance with random effects, and the interval that is exact if both
-        effects are normal; below 0 where graphs differ less than seeds would make them.
+        effects are normal; below 0 where graphs differ less than seeds would make them, and 1 where
+        graphs differ and seeds never do.
 
     Raises:
-        ExperimentError: a table has one graph, or one run of each, or another number of runs.
+        ExperimentError: a table has one graph, or one run of each, or another number of runs, or is no
+            matrix of finite numbers; or all runs are equal, and there is nothing to share out.
 
     Source: Shrout and Fleiss, Psychological Bulletin 86 (1979), ICC(1, 1).
     """
+    tables = [np.asarray(table, float) for table in tables]
+    if not tables or any(table.ndim != 2 or not np.isfinite(table).all() for table in tables):
+        raise ExperimentError(
+            "shares of variance are of a list of tables (graphs, runs) of finite numbers, `[table]` for "
+            f"one, and these have shapes {[table.shape for table in tables]}"
+        )
     runs = {table.shape[1] for table in tables}
     if len(runs) != 1 or min(runs) < 2 or min(len(table) for table in tables) < 2:
         raise ExperimentError(
@@ -86,7 +94,16 @@ def intraclass_correlation(tables: Sequence[Float[np.ndarray, "graphs runs"]]) -
     across = sum(number * np.square(c - c.mean()).sum() for c in centres)
     within = sum(np.square(t - c[:, None]).sum() for t, c in zip(tables, centres, strict=True))
     freedom = sum(len(t) - 1 for t in tables), sum(len(t) * (number - 1) for t in tables)
-    ratio = (across / freedom[0]) / max(within / freedom[1], np.finfo(float).tiny)
+    # What is left of equal runs is the rounding of their mean, which is no variance.
+    noise = sum(t.size * np.square(4 * np.finfo(float).eps * abs(t).max()) for t in tables)
+    if across <= noise and within <= noise:
+        raise ExperimentError(
+            f"all runs of a table are equal, {tables[0].flat[0]} in the first: they have no variance, and "
+            "graph and seed cannot be told apart"
+        )
+    if within <= noise:
+        return Share(1.0, 1.0, 1.0)
+    ratio = (across / freedom[0]) / (within / freedom[1])
     ratios = (
         ratio,
         ratio / stats.f.ppf(0.975, *freedom),

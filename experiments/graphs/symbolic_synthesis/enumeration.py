@@ -44,8 +44,16 @@ class Grammar:
 
     @classmethod
     def weighted(cls, weights: Mapping[str, float], library: Library = ()) -> "Grammar":
-        """Costs by how likely symbols are: positive weights, of any sum, 1 where none is given."""
+        """Costs by how likely symbols are: positive weights, of any sum, 1 where none is given.
+
+        Raises:
+            ExperimentError: a weight is not above 0, or of no symbol.
+        """
         names = (*PRIMITIVES, *(abstraction.name for abstraction in library))
+        if unknown := [name for name in weights if name not in names]:
+            raise ExperimentError(
+                f"{unknown[0]!r} is no symbol that a weight could be of; there are {', '.join(names)}"
+            )
         given = {name: weights.get(name, 1.0) for name in names}
         if not all(weight > 0 for weight in given.values()):
             raise ExperimentError(f"weights of symbols are above 0, not {dict(weights)}")

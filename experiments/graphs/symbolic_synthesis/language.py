@@ -181,15 +181,27 @@ class Program(NamedTuple):
     arguments: "tuple[Program, ...]" = ()
 
     @classmethod
-    def parse(cls, text: str) -> "Program":
+    def parse(cls, text: str, library: "Library" = ()) -> "Program":
         """The term that `str` wrote, such as `push(add(connect(identity)))`.
 
+        Args:
+            text: of primitives, of the library's abstractions, and of holes `$0`, `$1`, ... .
+            library: abstractions that it calls.
+
         Raises:
-            ExperimentError: the text is no term.
+            ExperimentError: the text is no term, or a symbol is unknown or has other arguments than it takes.
         """
         program, end = _parsed(text.replace(" ", ""), 0)
         if end != len(text.replace(" ", "")):
             raise ExperimentError(f"{text!r} is no term: nothing can follow its last bracket")
+        known = {**PRIMITIVES, **{each.name: each.arity for each in library}}
+        for term in program.subterms():
+            hole = term.symbol.startswith("$") and term.symbol[1:].isdecimal()
+            if (0 if hole else known.get(term.symbol)) != len(term.arguments):
+                raise ExperimentError(
+                    f"{term.symbol!r} with {len(term.arguments)} arguments is neither a primitive nor of the "
+                    f"library; there are {_listed(known)}"
+                )
         return program
 
     def __str__(self) -> str:
@@ -268,7 +280,7 @@ def interpret(program: Program, *, library: Library = (), state: State = START) 
         if PRIMITIVES.get(term.symbol) != len(term.arguments):
             raise ExperimentError(
                 f"{term.symbol!r} with {len(term.arguments)} arguments is no primitive; there are "
-                + ", ".join(f"{name} ({arity})" for name, arity in PRIMITIVES.items())
+                + _listed(PRIMITIVES)
             )
         return _RUN[term.symbol](*map(compiled, term.arguments))
 
@@ -285,6 +297,10 @@ def graph_of_program(program: Program, *, library: Library = ()) -> Graph | None
     """What a program draws, if the search would accept it: connected and of more than one node."""
     state = interpret(program, library=library)
     return None if len(state.graph.nodes) < 2 or state.dangling else state.graph
+
+
+def _listed(arities: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({arity})" for name, arity in arities.items())
 
 
 def _parsed(text: str, at: int) -> tuple[Program, int]:

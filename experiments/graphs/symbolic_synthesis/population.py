@@ -104,14 +104,27 @@ def population_fit(
         rules: by which first variables are drawn; see `RULES`.
 
     Raises:
-        ExperimentError: there are not as many generators as members, or no whole batch.
+        ExperimentError: there is no member, there are not as many generators as members, no whole batch, or
+            the task has not one label of 0 or 1 an item.
 
     Source: arXiv:2303.03340 trains the same networks one after another.
     """
-    if len(generators) != len(members) or not members:
+    if not members:
+        raise ExperimentError("a population needs a member at least: a graph, or None for no graph")
+    if len(generators) != len(members):
         raise ExperimentError(
             f"{len(members)} members need a generator each, not {len(generators)}"
         )
+    for part, items, labels in (("train", *task[:2]), ("test", *task[2:])):
+        if np.shape(labels) != (len(items),) or not len(items):
+            raise ExperimentError(
+                f"a task's {len(items)} items to {part} need a label each, at least one, and the labels have "
+                f"shape {np.shape(labels)}"
+            )
+        if not np.isin(labels, (0, 1)).all():
+            raise ExperimentError(
+                f"labels to {part} are 0 or 1, and these have {np.unique(labels)[:5].tolist()}"
+            )
     number = len(task.train)
     if not 0 < batch <= number or epochs < 1 or together < 1:
         raise ExperimentError(

@@ -1,13 +1,17 @@
 """Sums of products that a model writes out element by element instead of as an einsum."""
 
 import collections
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from experiments.kits.convnets.operations import Operation, Shape, Value, WrittenSum
 from experiments.kits.convnets.tracing import Trace
 
 # The same elements, in another shape or type.
 _VIEWS = {"reshape", "squeeze", "expand_dims", "convert_element_type", "copy", "stop_gradient"}
+# A part of them, repeated, with zeros around them or in another order.
+_CUTS = {"broadcast_in_dim", "slice", "dynamic_slice", "split", "gather", "pad", "transpose", "rev"}
+_JOINS = {"concatenate", "stack"}
 _SUMS = {"add", "add_any", "sub"}
 
 
@@ -38,6 +42,37 @@ def written_sums(trace: Trace) -> Iterator[tuple[Operation, WrittenSum, tuple[Op
             if len(terms) > 1:
                 factors = tuple(_shapes(term, makers) for term in terms)
                 yield operation, WrittenSum(factors), terms
+
+
+def sources(trace: Trace, terms: Sequence[Operation]) -> tuple[tuple[Value, int], ...]:
+    """What the factors of terms are cut from, and how many elements of it they read.
+
+    Shifted slices of one picture, padded or stacked, read the picture once: of each array as many
+    elements as its parts have together, at most all.
+    """
+    makers = {value.number: each for each in trace.operations for value in each.makes}
+    parts = {
+        value.number: (value, math.prod(shape))
+        for term in terms
+        for value, shape in zip(term.reads, _shapes(term, makers), strict=True)
+    }
+    found: dict[int, Value] = {}
+    sizes: collections.Counter[int] = collections.Counter()
+    for part, size in parts.values():
+        for source, elements in _origins(part, size, makers):
+            found[source.number] = source
+            sizes[source.number] += elements
+    return tuple((one, min(sizes[number], one.size)) for number, one in found.items())
+
+
+def _origins(value: Value, size: int, makers: dict[int, Operation]) -> Iterator[tuple[Value, int]]:
+    """What a value's elements are taken from, and how many at most of each."""
+    maker = makers.get(value.number)
+    if maker is None or maker.name not in _VIEWS | _CUTS | _JOINS:
+        yield value, min(size, value.size)
+        return
+    for read in maker.reads if maker.name in _JOINS else maker.reads[:1]:
+        yield from _origins(read, min(size, read.size), makers)
 
 
 def _inner(

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from experiments.kits.convnets.operations import Operation, Value
-from experiments.kits.convnets.tracing import BEGIN, END, Trace
+from experiments.kits.convnets.tracing import BEGIN, CHOSEN, END, Trace
 
 # Element by element, or the same elements in another shape: the result takes its argument's place.
 IN_PLACE = {
@@ -12,6 +12,7 @@ IN_PLACE = {
     "integer_pow", "is_finite", "le", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne",
     "neg", "not", "or", "pow", "reduce_precision", "rem", "reshape", "round", "rsqrt", "select_n",
     "sign", "sin", "sqrt", "square", "squeeze", "stop_gradient", "sub", "tan", "tanh", "xor", BEGIN, END,
+    CHOSEN,
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ INLINED = {
     "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr",
 }  # fmt: skip
 BEGIN, END = "scan begins", "scan ends"
+CHOICE, CHOSEN = "cond begins", "cond ends"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _Tracer:
         if name == "scan" and settings["length"] > 0:
             return self._scan(settings, reads, path, times)
         if name == "cond":
-            return self._dearest(settings["branches"], reads[1:], path, times)
+            return self._dearest(settings["branches"], reads, path, times)
         if any(_multiplies(part) for part in _parts(settings)):
             advice = (
                 "its length is not known before it runs: use jax.lax.scan"
@@ -157,18 +158,31 @@ class _Tracer:
     def _dearest(
         self, branches: Sequence[ClosedJaxpr], reads: list[Value], path: str, times: int
     ) -> list[Value]:
-        """The branch with the most multiplications; the first of those that have as many."""
+        """The branch with the most multiplications; the first of those that have as many.
+
+        All that the choice reads is needed, as for XLA, also what only cheaper branches read. It gives
+        a token of no elements to the end, since operands may go on being used: they are not copied.
+        """
+        token = self.value((0,), [])
+        self._add(CHOICE, path, reads, [token], {}, times)
         before = self.operations
         tried: list[tuple[int, list[Operation], list[Value]]] = []
         for branch in branches:
             self.operations = []
-            outputs = self.run(branch, reads, path, times)
+            outputs = self.run(branch, reads[1:], path, times)
             counts = ((multiplying(each), each.times) for each in self.operations)
             total = sum(found.multiplications * n for found, n in counts if found)
             tried.append((total, self.operations, outputs))
         _, chosen, outputs = max(tried, key=lambda each: each[0])
         self.operations = [*before, *chosen]
-        return outputs
+        # Whichever branch runs, a result depends on what the choice and its own branch depend on.
+        possible = zip(*(each for _, _, each in tried), strict=True)
+        results = [
+            self.value(one.shape, [reads[0], *each])
+            for one, each in zip(outputs, possible, strict=True)
+        ]
+        self._add(CHOSEN, path, [token, *outputs], results, {}, times)
+        return results
 
     def _add(
         self,

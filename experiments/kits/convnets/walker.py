@@ -17,14 +17,13 @@ written out, within calls, rematerialised blocks and scans. `shapes` are enough:
 """
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 
-from experiments.kits.convnets.handwritten import written_sums
+from experiments.kits.convnets.handwritten import sources, written_sums
 from experiments.kits.convnets.liveness import peak_elements
 from experiments.kits.convnets.operations import (
     Convolution,
@@ -34,6 +33,7 @@ from experiments.kits.convnets.operations import (
     WrittenSum,
     multiplying,
 )
+from experiments.kits.convnets.paths import modules_of, path_of
 from experiments.kits.convnets.tracing import BEGIN, Trace, traced
 from experiments.kits.convnets.walks import Layer, Walk
 from ntkexec.errors import ExperimentError
@@ -55,14 +55,17 @@ def walk(
         arguments: for its call, such as `train=False`; they are not traced.
 
     Raises:
-        ExperimentError: for something else than a Flax module (see `walk_function`), and for products
-            that cannot be counted, in a loop of unknown length, say.
+        ExperimentError: for something else than a Flax module (see `walk_function`), for a bare shape
+            instead of an array of it, and for products that cannot be counted, in a loop of unknown
+            length, say.
     """
     if not isinstance(model, nn.Module):
         raise ExperimentError(
             f"walk takes a module of flax.linen, not {type(model).__name__}; for a function of "
             "variables and inputs there is walk_function"
         )
+
+    _check_inputs(inputs)
 
     def keys() -> dict[str, jax.Array]:
         return {name: jax.random.key(0) for name in streams}
@@ -89,7 +92,11 @@ def walk_function(
         variables: a mapping of collections, as Flax keeps them: of arrays or `jax.ShapeDtypeStruct`.
         inputs: the same, without the collections.
         name: left out where paths begin with it: of the model.
+
+    Raises:
+        ExperimentError: for inputs and products as in `walk`.
     """
+    _check_inputs(inputs)
     trace = traced(function, variables, *inputs)
     rows = sorted(_rows(trace, name), key=lambda row: row[0])
     parameters = {
@@ -105,30 +112,54 @@ def walk_function(
     )
 
 
+def _check_inputs(inputs: tuple[Any, ...]) -> None:
+    expected = 'an array or jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")'
+    for number, given in enumerate(inputs, 1):
+        if isinstance(given, tuple | list) and given and all(type(n) is int for n in given):
+            raise ExperimentError(
+                f"input {number} is the shape {tuple(given)}; what is expected is an array or "
+                f'jax.ShapeDtypeStruct({tuple(given)}, "float32")'
+            )
+        for leaf in jax.tree.leaves(given):
+            if not (isinstance(leaf, int | float | complex) or hasattr(leaf, "dtype")):
+                raise ExperimentError(
+                    f"input {number} has a {type(leaf).__name__}; what is expected is {expected}, or "
+                    "a pytree of such; other arguments are given by name"
+                )
+
+
 # Where in the trace, the layer without its parameters, the parameters that it reads.
 _Row = tuple[int, Layer, frozenset[str]]
 
 
 def _rows(trace: Trace, name: str) -> list[_Row]:
     sums = {result: (found, terms) for result, found, terms in written_sums(trace)}
+    modules = modules_of(_parameter_names(trace.sizes))
     rows: list[_Row] = []
     for index, operation in enumerate(trace.operations):
-        path, once = _path(operation.path, name), multiplying(operation)
+        once, scope = multiplying(operation), operation.path
         if once is not None:
-            layer = _multiplied(operation, once, path)
+            layer = _multiplied(operation, once)
             reads = operation.reads[:2]
         elif operation in sums:
-            layer, reads = _written(operation, *sums[operation], path)
+            layer, reads = _written(trace, operation, *sums[operation])
+            # Additions after the last term may be another module's.
+            scope = sums[operation][1][-1].path
         elif operation.name.startswith("reduce_window") and operation.makes[0].active:
-            layer, reads = _pooled(operation, path), operation.reads
+            layer, reads = _pooled(operation), operation.reads
         else:
             continue
-        leaves = frozenset().union(*(value.leaves for value in reads))
-        rows.append((index, layer, frozenset(leaf.removeprefix("params/") for leaf in leaves)))
+        leaves = _parameter_names(frozenset().union(*(value.leaves for value in reads)))
+        path = path_of(scope, name, leaves, modules)
+        rows.append((index, dataclasses.replace(layer, path=path), leaves))
     return rows
 
 
-def _multiplied(operation: Operation, once: Convolution | Product, path: str) -> Layer:
+def _parameter_names(leaves: Iterable[str]) -> frozenset[str]:
+    return frozenset(leaf.removeprefix("params/") for leaf in leaves if leaf.startswith("params/"))
+
+
+def _multiplied(operation: Operation, once: Convolution | Product) -> Layer:
     fixed = [value for value in operation.reads[:2] if not value.active]
     if isinstance(once, Convolution):
         kind, features = "convolution", (once.in_features, once.out_features)
@@ -137,7 +168,7 @@ def _multiplied(operation: Operation, once: Convolution | Product, path: str) ->
         kind, features = "product", (once.summed, once.free[0 if from_left else 1])
     accessed = sum(value.size for value in (*operation.reads[:2], operation.makes[0]))
     return Layer(
-        path,
+        "",
         kind,
         tuple(value.shape for value in operation.reads[:2] if value.active),
         (operation.makes[0].shape,),
@@ -152,34 +183,27 @@ def _multiplied(operation: Operation, once: Convolution | Product, path: str) ->
 
 
 def _written(
-    operation: Operation, found: WrittenSum, terms: tuple[Operation, ...], path: str
+    trace: Trace, operation: Operation, found: WrittenSum, terms: tuple[Operation, ...]
 ) -> tuple[Layer, tuple[Value, ...]]:
-    reads = {value.number: value for term in terms for value in term.reads}
-    shapes = [
-        (value, shape)
-        for term, pair in zip(terms, found.factors, strict=True)
-        for value, shape in zip(term.reads, pair, strict=True)
-    ]
-    # A factor of two terms is read once.
-    once = {value.number: math.prod(shape) for value, shape in shapes}
-    accessed = sum(once.values()) + operation.makes[0].size
+    cut_from = sources(trace, terms)
+    accessed = sum(size for _, size in cut_from) + operation.makes[0].size
     layer = Layer(
-        path,
+        "",
         "sum",
-        tuple(shape for value, shape in shapes if value.active),
+        tuple(value.shape for value, _ in cut_from if value.active),
         (operation.makes[0].shape,),
         multiplications=found.multiplications * operation.times,
         memory_access=accessed * operation.times,
         times=operation.times,
         operation=found,
     )
-    return layer, tuple(reads.values())
+    return layer, tuple(value for term in terms for value in term.reads)
 
 
-def _pooled(operation: Operation, path: str) -> Layer:
+def _pooled(operation: Operation) -> Layer:
     read, made = operation.reads[0], operation.makes[0]
     return Layer(
-        path,
+        "",
         "pool",
         (read.shape,),
         (made.shape,),
@@ -231,7 +255,3 @@ def _first_reads(trace: Trace) -> dict[str, int]:
 
 def _module(leaf: str) -> str:
     return leaf.rpartition("/")[0]
-
-
-def _path(path: str, name: str) -> str:
-    return path[len(name) :].removeprefix("/") if f"{path}/".startswith(f"{name}/") else path

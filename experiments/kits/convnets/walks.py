@@ -6,7 +6,8 @@ from typing import Any
 from experiments.kits.convnets.operations import Convolution, Product, Shape, WrittenSum
 from ntkexec.errors import ExperimentError
 
-KINDS = ("convolution", "product", "sum", "pool", "other")
+MULTIPLYING = ("convolution", "product", "sum")
+KINDS = (*MULTIPLYING, "pool", "other")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,10 +15,12 @@ class Layer:
     """One operation that costs something, or a module that only holds parameters.
 
     Args:
-        path: of the module, without the model's own name; an einsum's formula is its last part.
+        path: of the module whose parameters it multiplies with, as keys of their tree; without any, of
+            the module it runs in, without the model's own name. An einsum's formula is its last part.
         kind: `convolution`, `product` (dense layers, einsums, attention), `sum` (products added up by
             hand), `pool`, or `other` (parameters alone: normalisation, embeddings).
-        inputs: shapes of the operands that depend on the model's inputs.
+        inputs: shapes of the operands that depend on the model's inputs; of a sum, of the arrays that its
+            factors are slices of, each once.
         outputs: shapes of the results.
         kernel: shape of the operand that does not (a kernel as Flax stores it); a pool's window.
         groups: of a convolution's features.
@@ -75,8 +78,16 @@ class Walk:
 
     @property
     def memory_access(self) -> int:
-        """Of all layers that multiply, as papers count; pools' stands with them, in `of("pool")`."""
-        return sum(layer.memory_access for layer in self.layers if layer.multiplications)
+        """Of all layers, pools included; papers leave those out: see `memory_access_of`."""
+        return self.memory_access_of(*KINDS)
+
+    def memory_access_of(self, *kinds: str) -> int:
+        """Of the layers of some kinds, such as `*MULTIPLYING`, as papers count.
+
+        Raises:
+            ExperimentError: names the kinds that there are.
+        """
+        return sum(layer.memory_access for layer in self.of(*kinds))
 
     def of(self, *kinds: str) -> tuple[Layer, ...]:
         """The layers of some kinds.

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -46,14 +47,20 @@ def simple_regret(
             Without it, what was seen counts.
 
     Raises:
-        ExperimentError: there is no trace, or another number of optima or truths.
+        ExperimentError: there is no trace, or an empty one, or another number of optima or truths, or no
+            evaluation in the budget.
     """
-    tops = [optimum] * len(traces) if isinstance(optimum, int | float) else list(optimum)
+    if budget < 1:
+        raise ExperimentError(f"regret is told after each of at least one evaluation, not {budget}")
+    # A scalar of NumPy or JAX is one number too.
+    tops: list[Any] = [optimum] * len(traces) if np.ndim(optimum) == 0 else list(optimum)  # type: ignore[arg-type]
     scored = [truth] * len(traces) if truth is None or callable(truth) else list(truth)
     if not traces or len(tops) != len(traces) or len(scored) != len(traces):
         raise ExperimentError(
             f"{len(traces)} traces need as many optima and truths, got {len(tops)}, {len(scored)}"
         )
+    if empty := [place for place, trace in enumerate(traces) if not len(trace.values)]:
+        raise ExperimentError(f"trace {empty[0]} has no evaluation, and so no best one")
     rows = []
     for trace, top, of in zip(traces, tops, scored, strict=True):
         places = trace.incumbents[:budget]
@@ -127,7 +134,8 @@ def can_rank(
     No method gains more over random search than the best entry does. That *headroom* is measured
     fairly: entries are ordered by one half of the repeats and scored by the other, and the other way
     round, because the largest of many noisy means is large by luck. A table of pure noise has a
-    headroom of 0 on average, though its best entry looks well above its median.
+    headroom of 0 on average, though its best entry looks well above its median. Entries that are equal
+    up to rounding keep the order of the table, so that its unit does not matter.
 
     Args:
         table: scores by entry and independent repeat, such as seeds of training; at least two.
@@ -135,8 +143,16 @@ def can_rank(
         errors: standard errors that the headroom must exceed.
 
     Raises:
-        ExperimentError: fewer than two repeats or entries, or no such budget.
+        ExperimentError: no table of finite numbers, fewer than two repeats or entries, or no such budget.
     """
+    try:
+        table = np.asarray(table, np.float64)
+    except (TypeError, ValueError) as why:
+        raise ExperimentError(f"scores are a table of numbers, (entries, repeats): {why}") from None
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise ExperimentError(
+            f"scores are a table of finite numbers, (entries, repeats), and this has shape {table.shape}"
+        )
     size, repeats = table.shape
     if size < 2 or repeats < 2 or not 1 <= budget <= size:
         raise ExperimentError(
@@ -147,7 +163,7 @@ def can_rank(
     within = table.var(1, ddof=1) / repeats
     halves = table[:, ::2].mean(1), table[:, 1::2].mean(1)
     for picks, scores in (halves, halves[::-1]):
-        order = np.argsort(picks, kind="stable")
+        order = _ascending(picks, 1e-12 * float(abs(table).max()))
         gains.append(scores[order[-1]] - scores[order] @ weights)
         errors_of.append(within[order] @ weights)
     means = table.mean(1)
@@ -160,6 +176,14 @@ def can_rank(
         reliability=max(0.0, 1 - noise / between) if between > 0 else 0.0,
         rivals=int((means >= means.max() - 2 * math.sqrt(2) * error).sum()),
     )
+
+
+def _ascending(values: Float64[np.ndarray, " size"], tolerance: float) -> np.ndarray:
+    """Places in ascending order of values; those that rounding alone may tell apart in their own order."""
+    order = np.argsort(values, kind="stable")
+    groups = np.cumsum(np.diff(values[order], prepend=values[order[0]]) > tolerance)
+    found: np.ndarray = order[np.lexsort([order, groups])]
+    return found
 
 
 def _of_largest(size: int, budget: int) -> Float64[np.ndarray, " size"]:

@@ -27,6 +27,7 @@ from experiments.kits.transformer.decoder import (
     block_of,
     keys_and_values,
     logits,
+    refuse_misfits,
 )
 from ntkexec.errors import ExperimentError
 
@@ -69,7 +70,11 @@ def advance(
         cache: with room for them.
         lengths: real tokens of each row; by default all.
         path, adapters: as for `decoder.run`, and the same at every call.
+
+    Raises:
+        ExperimentError: see `decoder.refuse_misfits`.
     """
+    refuse_misfits(params, shape, tokens, path, adapters)
     tokens = jnp.asarray(tokens)
     rows, new = tokens.shape
     size = cache.keys.shape[2]
@@ -116,8 +121,9 @@ def generate(
         path, adapters: as for `decoder.run`.
 
     Raises:
-        ExperimentError: an empty prompt, or no steps.
+        ExperimentError: an empty prompt, or no steps; and see `decoder.refuse_misfits`.
     """
+    refuse_misfits(params, shape, prompts, path, adapters)
     prompts = jnp.asarray(prompts)
     given = np.full(len(prompts), prompts.shape[1]) if lengths is None else np.asarray(lengths)
     if steps < 1 or not prompts.shape[1] or (given < 1).any() or (given > prompts.shape[1]).any():

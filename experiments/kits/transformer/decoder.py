@@ -143,7 +143,11 @@ def run(
         adapters: see `lora`; those of a block are used wherever it runs.
         real: which tokens are no padding and may be seen; by default all.
         keep: whether states between blocks are kept, (P + 1, B, T, D) of them.
+
+    Raises:
+        ExperimentError: see `refuse_misfits`.
     """
+    refuse_misfits(params, shape, tokens, path, adapters)
     tokens = jnp.asarray(tokens)
     hidden = params["embedding"][tokens]
     place = jnp.broadcast_to(jnp.arange(tokens.shape[1])[None], tokens.shape)
@@ -162,6 +166,54 @@ def run(
     if keep:
         inner = jnp.concatenate([first[None], inner])
     return States(hidden, inner)
+
+
+def refuse_misfits(params: Params, shape: Shape, tokens: Any, path: Any, adapters: Any) -> None:
+    """Nothing, if parameters, tokens and path are of this shape; JAX would take the nearest that is.
+
+    Args:
+        params, shape, tokens, path, adapters: as for `run`. Sizes and types are always looked at, numbers
+            of tokens and blocks only where they are known: not within `jax.jit`, of what it traces.
+
+    Raises:
+        ExperimentError: parameters of other sizes, tokens beyond the vocabulary, blocks that there are not,
+            or what is no whole number.
+    """
+    wanted: dict[str, tuple[int, ...]] = {
+        "embedding": (shape.vocabulary, shape.width),
+        "norm": (shape.width,),
+        **{f"blocks/{name}": (shape.blocks, *sides) for name, sides in shape.sides().items()},
+        **{f"blocks/{name}": (shape.blocks, shape.width) for name in NORMS},
+    }
+    blocks = params.get("blocks", {})
+    for name, sides in wanted.items():
+        kind, _, inner = name.rpartition("/")
+        found = (blocks if kind else params).get(inner)
+        if found is None or np.shape(found) != sides:
+            has = "absent" if found is None else f"of shape {np.shape(found)}"
+            raise ExperimentError(f"parameters {name} are {has}, and the decoder's have {sides}")
+    for leaf in jax.tree.leaves(adapters):
+        if np.shape(leaf)[:1] != (shape.blocks,):
+            raise ExperimentError(
+                f"adapters of shape {np.shape(leaf)} are not of {shape.blocks} blocks, one a row"
+            )
+    _refuse_numbers("tokens (texts, places)", tokens, 2, shape.vocabulary)
+    if path is not None:
+        _refuse_numbers("blocks of a path", path, 1, shape.blocks)
+
+
+def _refuse_numbers(what: str, given: Any, axes: int, number: int) -> None:
+    """Nothing, if these are whole numbers from 0 to below `number`, as far as they are known."""
+    known = not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given))
+    found = np.asarray(given) if known else jnp.asarray(given)
+    whole = np.issubdtype(found.dtype, np.integer) or not found.size
+    if found.ndim != axes or not whole:
+        raise ExperimentError(
+            f"{what} are whole numbers along {axes} axes, not {found.dtype} of shape {found.shape}"
+        )
+    if isinstance(found, np.ndarray) and found.size and (found.min() < 0 or found.max() >= number):
+        wrong = found[(found < 0) | (found >= number)]
+        raise ExperimentError(f"{what} are numbers from 0 to {number - 1}, and {wrong[0]} is not")
 
 
 def along(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from experiments.kits.transformer.decoder import Params, Shape, logits, run
+from experiments.kits.transformer.decoder import Params, Shape, logits, refuse_misfits, run
 from ntkexec.errors import ExperimentError
 
 
@@ -29,8 +29,9 @@ def log_likelihoods(
         path, adapters: as for `decoder.run`.
 
     Raises:
-        ExperimentError: texts of one token.
+        ExperimentError: texts of one token; and see `decoder.refuse_misfits`.
     """
+    refuse_misfits(params, shape, tokens, path, adapters)
     tokens = jnp.asarray(tokens)
     if tokens.ndim != 2 or tokens.shape[1] < 2:
         raise ExperimentError(f"texts need two tokens, got an array of shape {tokens.shape}")

@@ -18,7 +18,8 @@ SLOPE = "least-squares slope over log2 of the size, seed by seed; 95 % t interva
 GAINS = (
     "percentage points from the farther of +10.8 % images per joule (MobileNet-V1) and +4.73 % (ResNeXt-50): "
     "one rho from 0.1 to 10,000, pairs whose multiplications differ by at most 15 %, of 3 x 3 layers or of "
-    "whole networks, whichever comes nearer; the twin: fixed number and constant size exchanged"
+    "whole networks, whichever comes nearer; the twin: fixed number and constant size exchanged. With so "
+    "many choices every second pair of figures could be met: it says that the model does not contradict them"
 )
 A_POINT = "a percentage point, fixed before measuring"
 

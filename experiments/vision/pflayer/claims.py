@@ -63,19 +63,20 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     equals(
         "multiplications",
-        "on 224 x 224 pixels R50, R50-max and R50-hybrid multiply 4,089,184,256, 2,239,496,192 and "
+        "On 224 x 224 pixels R50, R50-max and R50-hybrid multiply 4,089,184,256, 2,239,496,192 and "
         "2,586,312,704 times, ViT-S and ViT-S-max 4,598,882,304 and 4,743,822,336, PiT-S and PiT-S-max "
         "2,870,796,096 and 2,813,372,640",
         "counts.multiplications_off",
         count=0,
         broken="counts.multiplications_off_misread",
         source=f"{CODE}: 4.1, 2.2 and 2.6 G",
-        how="largest deviation of two counts, the walker's from the trace and XLA's own cost analysis; "
+        how="largest deviation of two counts, the walker's from the trace and XLA's own cost analysis of "
+        "every operation found; "
         "the twin: a trained window in every block",
     ),
     identity(
         "crossover",
-        "a transformer's pooling layer has 2 d^2 parameters more than attention, and multiplies less "
+        "A transformer's pooling layer has 2 d^2 parameters more than attention, and multiplies less "
         "than it only beyond N = d tokens: by 2 N d (N - d)",
         lambda record: float(
             record["crossing"]["parameters_off"] + record["crossing"]["multiplications_off"]
@@ -90,7 +91,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     identity(
         "algebra",
-        "maxima over 3 x 3 make those over 5 x 5 and 7 x 7, at the border too, and commute with every "
+        "Maxima over 3 x 3 make those over 5 x 5 and 7 x 7, at the border too, and commute with every "
         "non-decreasing map: in depth, without 1 x 1 layers between, pools are one larger pool",
         "algebra.deviation",
         tolerance=0.0,
@@ -102,7 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     identity(
         "non-expansive",
-        "no maximum and no mean drives two pictures apart in the largest difference of their pixels",
+        "No maximum and no mean drives two pictures apart in the largest difference of their pixels",
         "distance.excess",
         tolerance=0.0,
         broken="distance.conv",
@@ -113,8 +114,9 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     identity(
         "isotropy",
-        "a network whose only windows are pools gives a picture of odd size, its mirror image and its "
-        "quarter turns the same outputs: what trains to tell them apart is the stem",
+        "A network whose only windows are pools gives a picture of odd size, its mirror image and its "
+        "quarter turns the same outputs, while sizes stay odd from stage to stage: what trains to tell them "
+        "apart is the stem",
         "turns.isotropic",
         broken="turns.depthwise",
         source="pools commute with the square's symmetries, where strides meet both borders alike",
@@ -124,7 +126,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     at_least(
         "mixing",
-        "on photographs, digits and shapes, a maximum in all blocks adds two points of accuracy to the "
+        "On photographs, digits and shapes, a maximum in all blocks adds two points of accuracy to the "
         "same network without",
         _lead("max"),
         bound=0.02,
@@ -140,7 +142,7 @@ CLAIMS: tuple[Claim, ...] = (
     _replaceable("shapes", "generated shapes of any place and size under noise"),
     beats(
         "search",
-        "among random chains of pools and trained operations, the best tenth has more pools than were "
+        "Among random chains of pools and trained operations, the best tenth has more pools than were "
         "drawn",
         "search.best",
         "search.drawn",
@@ -153,7 +155,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     beats(
         "noise",
-        "noise on digits takes less accuracy from a network of maxima than from one of depthwise "
+        "Noise on digits takes less accuracy from a network of maxima than from one of depthwise "
         "convolutions",
         _kept("max"),
         _kept("depthwise"),

@@ -41,7 +41,8 @@ CLAIMS = (
         count=0,
         source="ours: kits.convnets.walker",
         how="multiplications on which both differ, over all networks, at 224 and 32 pixels; XLA's own "
-        "analysis of every distinct layer; the twin leaves padding out, as XLA does by itself",
+        "analysis of every distinct layer that the walker finds, so that it checks counts and not whether "
+        "a layer was missed; the twin leaves padding out, as XLA does by itself",
         provenance="ours",
     ),
     identity(
@@ -84,7 +85,8 @@ CLAIMS = (
         equals=2.0,
         within=0.05,
         source="section 3.1",
-        how="counted on blocks of growing depth, fitted on logarithms",
+        how="counted on blocks of growing depth that read a few channels, as the study says; what is read of "
+        "the block's own input grows with the depth, and makes either power smaller the wider it is",
     ),
     slope(
         "linear",
@@ -94,7 +96,8 @@ CLAIMS = (
         equals=1.0,
         within=0.05,
         source="section 3.2",
-        how="counted on blocks of growing depth, fitted on logarithms",
+        how="counted on blocks of growing depth that read a few channels, as the study says; what is read of "
+        "the block's own input grows with the depth, and makes either power smaller the wider it is",
     ),
     identity(
         "subfamily",

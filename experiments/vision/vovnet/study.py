@@ -14,6 +14,7 @@ from experiments.kits.convnets.fitting import fit
 from experiments.kits.convnets.pictures import cifar_sample, mnist
 from experiments.kits.convnets.products import ByProducts
 from experiments.kits.convnets.walker import walk
+from experiments.kits.convnets.walks import MULTIPLYING
 from experiments.kits.images import Images
 from experiments.vision.vovnet.access import memory_access
 from experiments.vision.vovnet.network import OneShotAggregation, VoVNet
@@ -67,7 +68,8 @@ def _compared(config: VovnetConfig, trial: Trial, images: Images) -> PicturesRes
         )
         cost = walk(model, picture_of(config.size))
         found["accuracy"][name], found["train"][name] = fitted.test, fitted.train
-        found["parameters"][name], found["access"][name] = cost.parameters, cost.memory_access
+        found["parameters"][name] = cost.parameters
+        found["access"][name] = cost.memory_access_of(*MULTIPLYING)
         last = f"stage_{len(config.widths) - 1}_0"
         kernel = fitted.variables["params"][last]["aggregate"]["conv"]["kernel"][0, 0]
         shares = profile(kernel, model.widths[-1], config.layers)

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.harness.study import Trial
 from experiments.kits.convnets.walker import walk
+from experiments.kits.convnets.walks import MULTIPLYING
 from experiments.kits.convnets.xla import multiplications_by_xla
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.pflayer.resnets import R50
@@ -63,7 +64,7 @@ def _counts(names: tuple[str, ...]) -> CountsResult:
         "by_xla_without_padding": {
             name: multiplications_by_xla(each, padded=False) for name, each in found.items()
         },
-        "access": {name: each.memory_access for name, each in found.items()},
+        "access": {name: each.memory_access_of(*MULTIPLYING) for name, each in found.items()},
         "cifar_parameters": {name: each.parameters for name, each in nets.items()},
         "width": width,
     }

@@ -14,6 +14,7 @@ from experiments.kits.graph.convert import from_edges, from_networkx
 from experiments.kits.graph.equivariance import equivariance_error
 from experiments.kits.graph.operators import dense, normalised
 from experiments.kits.initialisation import initial_by_numpy
+from ntkexec.errors import ExperimentError
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(12, 5))
@@ -131,6 +132,28 @@ def test_the_switched_network_is_the_built_one_of_the_architecture_it_is_switche
 @pytest.mark.slow
 def test_the_switched_network_is_every_architecture_of_the_table():
     same(SPACE, [SPACE.decode(n) for n in GENERATOR.integers(SPACE.size, size=20).tolist()])
+
+
+@pytest.mark.parametrize(
+    ("choice", "fits"),
+    [
+        ({"attention": "dot"}, "gene-linear, not 'dot'"),
+        ({"aggregate": "min"}, "sum, mean, max, not 'min'"),
+        ({"combine": "add"}, "identity, mlp, not 'add'"),
+        ({"activation": "gelu"}, "elu, not 'gelu'"),
+        ({"hidden": 0}, "above 0, not 0"),
+        ({"heads": 0}, "above 0, not 0"),
+        ({"heads": 2.0}, "whole number above 0, not 2.0"),
+    ],
+)
+def test_choices_that_there_are_not_are_refused_by_name(choice, fits):
+    good = layer().choice
+    (kind,) = choice
+    with pytest.raises(ExperimentError, match=f"{kind} of layer 1 is .*{fits}"):
+        build((good, good._replace(**choice)), 3)
+    with pytest.raises(ExperimentError, match="at least one class, not 0"):
+        build((good,), 0)
+    build((good._replace(heads=np.int64(2)),), 3)
 
 
 @pytest.mark.slow

@@ -7,11 +7,14 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from experiments.data.nodes import Split
 from experiments.graphs.graphfm import auditing, pretraining
 from experiments.graphs.graphfm.auditing import RELEASED, STRICT, Outcome, audit
 from experiments.graphs.graphfm.methods import METHODS, Recipe, bgrl
+from experiments.graphs.graphfm.probes import probe_links, probe_nodes, split_links
 from experiments.kits.graph.convert import from_edges
 from experiments.kits.graph.operators import normalised, to_scipy
+from experiments.kits.nodes.fitting import graph_of
 from experiments.kits.nodes.generators import contextual_sbm
 from ntkexec.errors import ExperimentError
 
@@ -53,6 +56,33 @@ def test_picking_by_test_accuracy_moves_with_labels_and_picking_by_validation_do
     assert told.moved > 0
     assert [leak.split()[0] for leak in told.leaks] == ["test"]
     assert audited(STRICT).accuracy.value <= told.accuracy.value
+
+
+def test_a_pick_by_test_accuracy_is_seen_in_links_where_a_protocol_does_not_say_what_it_picked():
+    def silent(method, data, generator):
+        found = dataclasses.replace(STRICT, picks_by_test=True)(method, data, generator)
+        return Outcome(found.auc, found.accuracy, found.scored, found.split)
+
+    told = audited(silent)
+    assert told.moved > 0
+    assert told.changed == ("the links' AUC",)
+    assert "the links' AUC" in told.leaks[0]
+
+
+def test_a_split_that_is_stratified_by_test_labels_is_named_and_no_pick_is_blamed():
+    def stratified(method, data, generator):
+        order = np.lexsort([generator.random(data.num_nodes), data.labels])
+        place = np.empty(data.num_nodes, int)
+        place[order] = np.arange(data.num_nodes) % 5
+        split = Split(place == 0, place == 1, place > 1)
+        links = split_links(data, generator)
+        z = method(graph_of(dataclasses.replace(data, edges=links.train)), generator)
+        accuracy = probe_nodes(z[0], data.labels, split).test
+        return Outcome(probe_links(z[0], links).auc, accuracy, links.test, split)
+
+    told = audited(stratified)
+    assert told.changed == ("the split",)
+    assert "moved the split in 100% of draws" in str(told)
 
 
 def test_a_protocol_of_ones_own_that_hides_labels_in_features_is_found_on_null_graphs():

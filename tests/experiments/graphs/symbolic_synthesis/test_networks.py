@@ -177,6 +177,31 @@ def test_the_share_of_the_graph_is_the_analysis_of_variance():
     assert 0.92 < np.mean(covered) < 0.98
     with pytest.raises(ExperimentError, match="cannot be told apart"):
         intraclass_correlation([table[:, :1]])
+    for equal in (0.5, 0.1, 0.0):
+        with pytest.raises(ExperimentError, match="all runs of a table are equal"):
+            intraclass_correlation([np.full((4, 3), equal)])
+    # Graphs differ and seeds never do.
+    certain = np.tile(generator.normal(size=(4, 1)), (1, 3))
+    assert intraclass_correlation([certain]) == (1, 1, 1)
+    with pytest.raises(ExperimentError, match=r"`\[table\]` for one"):
+        intraclass_correlation(table)
+
+
+def test_populations_and_tasks_that_cannot_be_trained_are_named():
+    x, y = np.zeros((6, 8), np.float32), np.arange(6) % 2
+
+    def fitted(task, members=(None,)):
+        given = [np.random.default_rng(0)] * len(members)
+        population_fit(nn.Dense(32), members, task, generators=given, batch=2)
+
+    with pytest.raises(ExperimentError, match="a member at least"):
+        fitted(Task(x, y, x, y), ())
+    with pytest.raises(ExperimentError, match=r"6 items to train .* shape \(5,\)"):
+        fitted(Task(x, y[:5], x, y))
+    with pytest.raises(ExperimentError, match=r"6 items to test .* shape \(6, 1\)"):
+        fitted(Task(x, y, x, y[:, None]))
+    with pytest.raises(ExperimentError, match=r"labels to test are 0 or 1.*\[-1, 1\]"):
+        fitted(Task(x, y, x, 2 * y - 1))
 
 
 def test_ratios_of_variances_and_pooled_correlations_are_those_of_their_formulas():

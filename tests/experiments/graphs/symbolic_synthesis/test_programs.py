@@ -25,7 +25,7 @@ PATH = "push(add(connect(push(next_port(add(connect(identity)))))))"
 
 
 def state(text, library=()):
-    return interpret(Program.parse(text), library=library)
+    return interpret(Program.parse(text, library), library=library)
 
 
 def test_every_primitive_does_what_the_language_says():
@@ -62,8 +62,15 @@ def test_terms_are_read_as_they_are_written_and_nonsense_is_named():
     for text in ("push(", "push(identity))", "()", "push(identity,)"):
         with pytest.raises(ExperimentError, match="no term"):
             Program.parse(text)
+    for text in ("foo(identity)", "push(identity, identity)", "push(identity($0))", "push", "$x"):
+        with pytest.raises(ExperimentError, match=r"arguments is neither .* push \(1\)"):
+            Program.parse(text)
     with pytest.raises(ExperimentError, match="'draw' with 0 arguments"):
-        state("draw")
+        interpret(Program("draw"))
+    twice = Abstraction("twice", 1, Program.parse("push(push($0))"))
+    assert state("twice(identity)", (twice,)).stack == (0, 0)
+    with pytest.raises(ExperimentError, match=r"'nosuch' is no symbol .* if_positions_equal"):
+        Grammar.weighted({"nosuch": 1})
     with pytest.raises(ExperimentError, match="nested too deeply"):
         interpret(Program.parse("push(" * 30 + "identity" + ")" * 30), library=deep())
 

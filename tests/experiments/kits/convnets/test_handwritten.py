@@ -1,5 +1,7 @@
 """Sums of products that a model writes out are counted, and what only looks like them is not."""
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -48,6 +50,24 @@ def test_sums_that_are_written_out_are_counted(run, weights):
     (layer,) = found.layers
     assert (layer.kind, layer.multiplications) == ("sum", 16 * 9 * 2)
     assert layer.multiplications == layer_by_xla(layer)
+
+
+@pytest.mark.parametrize(("run", "weights"), WRITTEN.values(), ids=WRITTEN)
+def test_slices_of_one_picture_read_it_once(run, weights):
+    (layer,) = function(run, (1, 4, 4, 2), weights).layers
+    assert set(layer.inputs) == {(1, 4, 4, 2), weights}
+    assert len(layer.inputs) == 2
+    assert layer.memory_access == 32 + math.prod(weights) + 32
+
+
+def test_slices_read_no_more_than_they_have_and_two_pictures_are_two():
+    def run(variables, x, y):
+        part = y[:, 2:4]
+        return x[:, :2] * part + x[:, 1:3] * part
+
+    (layer,) = function(run, (1, 10), (1, 10)).layers
+    assert layer.inputs == ((1, 10), (1, 10))
+    assert layer.memory_access == 4 + 2 + 2
 
 
 def test_a_convolution_written_with_a_kernel_is_counted_and_scaled_activations_are_not():

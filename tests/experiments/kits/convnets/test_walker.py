@@ -71,7 +71,7 @@ def test_a_small_net_is_counted_as_a_person_counts_it():
     assert found.parameters == sum(layer.parameters for layer in found.layers) == 2253
     assert found.statistics == 3 * 16
     assert found.multiplications == 13824 + 3 * 36864 + 3200 + 40 == multiplications_by_xla(found)
-    assert found.memory_access == 1496 + 4800 + 840 + 53
+    assert found.memory_access == 1496 + 4800 + 840 + 160 + 53
     # The picture beside the stem's result; in the scan twice 8 x 8 x 8.
     assert found.live_activations == 16 * 16 * 3 + 512
     assert [layer.path for layer in found.of("product", "pool")] == ["", "head"]
@@ -227,6 +227,29 @@ def test_loops_count_by_their_length_and_branches_by_the_dearest():
     assert found.multiplications == 32 * (5 + 6 + 2)
     # Used again and again, counted once.
     assert sum(layer.parameters for layer in found.layers) == found.parameters == 16
+
+
+def test_all_that_a_branch_could_read_is_counted_and_decides_what_depends_on_the_inputs():
+    def run(variables, x):
+        gate, cheap, dear, v = (variables["params"][name] for name in "gcdv")
+        y = x @ cheap
+        x = lax.cond((x @ gate).sum() > 0, lambda x, y: y, lambda x, y: x @ dear @ dear, x, y)
+        return x @ lax.cond(x.sum() > 0, lambda: v, lambda: 2 * v)
+
+    squares = {name: shape(4, 4) for name in "gcdv"}
+    found = function(run, (2, 4), **squares)
+    assert [layer.multiplications for layer in found.of("product")] == [32] * 5
+    # Which of two kernels it is depends on the inputs.
+    assert [layer.kernel for layer in found.of("product")] == [(4, 4)] * 4 + [()]
+    assert sum(layer.parameters for layer in found.layers) == found.parameters == 64
+
+    def chosen(variables, x):
+        return lax.cond(
+            x[0, 0] > 0, lambda x, y: y, lambda x, y: x @ variables["params"]["w"], x, x
+        )
+
+    # Arguments of branches are no copies: only the product stands beside them.
+    assert function(chosen, (2, 4), w=shape(4, 4)).live_activations == 16
 
 
 def test_what_no_output_needs_is_not_counted_but_its_parameters_are():

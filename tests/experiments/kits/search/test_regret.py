@@ -1,5 +1,8 @@
 """Regret by hand, intervals that cover, and tables of noise that are seen through."""
 
+import fractions
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -24,6 +27,12 @@ def test_regret_is_of_the_best_seen_so_far_at_its_true_value():
     )
     with pytest.raises(ExperimentError, match="2 traces need as many optima"):
         simple_regret([one, other], [1.0], budget=2)
+    for five in (np.int64(5), np.float32(5), jnp.float32(5), np.array(5), fractions.Fraction(5)):
+        np.testing.assert_array_equal(simple_regret([one], five, budget=2), [[4, 2]])
+    with pytest.raises(ExperimentError, match="at least one evaluation, not 0"):
+        simple_regret([one], 5.0, budget=0)
+    with pytest.raises(ExperimentError, match="trace 1 has no evaluation"):
+        simple_regret([one, trace()], 5.0, budget=2)
 
 
 def test_a_method_is_compared_with_its_rival_seed_by_seed():
@@ -75,6 +84,18 @@ def test_a_table_ranks_where_random_search_leaves_more_than_noise():
     assert can_rank(np.ones((4, 2)), budget=1).reliability == 0
     with pytest.raises(ExperimentError, match=r"shape \(100, 1\)"):
         can_rank(table[:, :1], budget=1)
+
+
+def test_a_table_has_no_unit_and_one_that_is_none_is_named():
+    # Counts of right answers among 500: many halves have equal means.
+    counts = np.random.default_rng(5).integers(380, 400, size=(200, 3))
+    told = [can_rank(counts * unit, budget=20) for unit in (1, 1 / 500, 100 / 500, 1 / 7, 3e-9)]
+    ratios = [each.headroom / each.standard_error for each in told]
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-9)
+    np.testing.assert_allclose(can_rank(counts.tolist(), budget=20).headroom, told[0].headroom)
+    for none in (counts[:, 0], [1.0, 2.0], np.full((4, 2), np.nan), [[1, 2], [3]], [["a", "b"]]):
+        with pytest.raises(ExperimentError, match="a table of"):
+            can_rank(none, budget=1)
 
 
 def test_the_example_of_the_kit_runs(capsys):

@@ -1,5 +1,7 @@
 """The stacked decoder: beside a plain loop in NumPy, causal, along any path, and with its cache exact."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -177,6 +179,48 @@ def test_likelihoods_of_texts_and_of_continuations():
         likelihood.choices(params, SHAPE, [[3]], [[[1, 1]]], length=2)
     with pytest.raises(ExperimentError, match="texts need two tokens"):
         likelihood.log_likelihoods(params, SHAPE, TOKENS[:, :1])
+
+
+def test_paths_tokens_and_parameters_that_do_not_fit_are_named_and_never_clipped():
+    params = params_of()
+    deeper = params_of(dataclasses.replace(SHAPE, blocks=4))
+    calls = (
+        lambda *given, **more: decoder.run(*given, **more),
+        lambda *given, **more: cache.generate(*given, steps=1, **more),
+        lambda *given, **more: likelihood.log_likelihoods(*given, **more),
+    )
+    for call in calls:
+        for path, found in (([0, 3], 3), ([-1, 0], -1), (np.array([9]), 9)):
+            with pytest.raises(ExperimentError, match=f"from 0 to 2, and {found} is not"):
+                call(params, SHAPE, TOKENS, path=path)
+        for path in ([0.5], [[0]], 1, np.array([True])):
+            with pytest.raises(ExperimentError, match="blocks of a path are whole numbers"):
+                call(params, SHAPE, TOKENS, path=path)
+        with pytest.raises(ExperimentError, match="from 0 to 10, and 11 is not"):
+            call(params, SHAPE, TOKENS + 2)
+        with pytest.raises(ExperimentError, match="are whole numbers along 2 axes, not float64"):
+            call(params, SHAPE, TOKENS.astype(float))
+        with pytest.raises(ExperimentError, match=r"blocks/query are of shape \(4, 8, 8\)"):
+            call(deeper, SHAPE, TOKENS, path=[0])
+        with pytest.raises(ExperimentError, match="norm are absent"):
+            call({"embedding": params["embedding"], "blocks": params["blocks"]}, SHAPE, TOKENS)
+    four = lora.initial_lora(dataclasses.replace(SHAPE, blocks=4), np.random.default_rng(0), rank=1)
+    with pytest.raises(ExperimentError, match="are not of 3 blocks"):
+        decoder.run(params, SHAPE, TOKENS, path=[0], adapters=four)
+
+    def last(params, tokens, path):
+        return decoder.run(params, SHAPE, tokens, path=path).last
+
+    # Within a program only sizes and types are known; a path that is written there is looked at.
+    inside = jax.jit(last)(params, TOKENS, np.array([0, 2]))
+    np.testing.assert_allclose(inside, last(params, TOKENS, [0, 2]), rtol=1e-12)
+    with pytest.raises(ExperimentError, match="from 0 to 2, and 7 is not"):
+        jax.jit(lambda params, tokens: last(params, tokens, [7]))(params, TOKENS)
+    with pytest.raises(ExperimentError, match="not float64"):
+        jax.jit(last)(params, TOKENS, np.array([0.5]))
+    mixed = jax.jit(lambda params, number: last(params, TOKENS, [0, number]))(params, 2)
+    np.testing.assert_allclose(mixed, inside, rtol=1e-12)
+    assert decoder.run(params, SHAPE, TOKENS, path=[]).last.shape == (2, 6, 8)
 
 
 def test_parameters_are_counted_and_shapes_that_are_none_are_refused():
