@@ -96,7 +96,7 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
                 raise ExperimentError(
                     f"{where} holds an array of {quoted(self.code, 40)}, which are no numbers"
                 )
-            return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)  # type: ignore[arg-type]
+            return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)
 
     class Array:
         """An array, empty until its state comes."""

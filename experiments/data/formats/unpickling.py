@@ -20,9 +20,10 @@ class CarefulUnpickler(pickle._Unpickler):
     """
 
     where = "the file"
+    stack: list[Any]
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
-    def _check_keys(self, keys: list[object]) -> None:
+    def _check_keys(self, keys: list[Any]) -> None:
         for key in keys:
             if type(key) not in (str, int):
                 raise ExperimentError(
