@@ -280,13 +280,39 @@ def test_a_sparse_file_with_indices_outside_the_matrix_is_refused(tmp_path):
             read(tmp_path / "g.npz")
 
 
-@pytest.mark.parametrize("last", [0, 1, -1, -(2**63) + 4])
-def test_a_sparse_file_whose_rows_end_before_they_begin_is_refused(tmp_path, last):
+@pytest.mark.parametrize(
+    "pointers",
+    [
+        *([0, 2, 3, 4, last] for last in (0, 1, -1, -(2**63) + 4)),
+        [0, 1, 2**63 - 1, -2, 4],  # differences overflow to numbers above 0
+    ],
+)
+def test_a_sparse_file_whose_rows_end_before_they_begin_is_refused(tmp_path, pointers):
     # SciPy would write a cell for every row's length to memory of the last one's size.
     parts = {"indices": np.array([1, 2, 2, 3]), "data": np.ones(4), "shape": np.array([4, 4])}
-    pointers = np.array([0, 2, 3, 4, last])
-    np.savez(tmp_path / "g.npz", format=np.array(b"csr"), indptr=pointers, **parts)
-    with pytest.raises(GraphError, match=r"indptr of .*g\.npz falls"):
+    for form in (b"csr", b"csc"):
+        np.savez(tmp_path / "g.npz", format=np.array(form), indptr=np.array(pointers), **parts)
+        with pytest.raises(GraphError, match=r"indptr of .*g\.npz falls"):
+            read(tmp_path / "g.npz")
+
+
+@pytest.mark.parametrize(
+    ("form", "parts", "said"),
+    [
+        (b"csr", {"indices": [1, 2, 0], "indptr": [0, 1, 2, 2]}, "ends at 2, and there are 3"),
+        (b"csr", {"indices": [1, 2.9], "indptr": [0, 1, 2, 2]}, "indices of .* expected whole"),
+        (b"coo", {"row": [0.9, 1], "col": [1, 2]}, "row of .* expected whole numbers"),
+        (b"dia", {"offsets": [2**32 + 1]}, "offsets of .* diagonals outside the matrix"),
+    ],
+)
+def test_parts_that_scipy_would_cut_or_wrap_are_refused(tmp_path, form, parts, said):
+    data = {b"csr": np.ones(len(parts.get("indices", ()))), b"dia": np.ones((1, 3))}
+    made = {name: np.array(part) for name, part in parts.items()}
+    np.savez(
+        tmp_path / "g.npz", format=np.array(form), shape=np.array([3, 3]),
+        data=data.get(form, np.ones(2)), **made,
+    )  # fmt: skip
+    with pytest.raises(GraphError, match=said):
         read(tmp_path / "g.npz")
 
 

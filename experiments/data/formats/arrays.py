@@ -145,7 +145,8 @@ def matrix(
     values = parts["data"]
     if len(pointers) != height + 1:
         raise ExperimentError(f"indptr in {where} must be {height + 1} numbers for its shape")
-    if pointers[0] != 0 or (np.diff(pointers) < 0).any() or pointers[-1] != len(columns):
+    # Neighbours are compared: a difference of them could overflow to a number above 0.
+    if pointers[0] != 0 or (pointers[1:] < pointers[:-1]).any() or pointers[-1] != len(columns):
         raise ExperimentError(f"indptr in {where} does not count its {len(columns)} indices")
     if columns.size and not (columns.min() >= 0 and columns.max() < width):
         raise ExperimentError(f"indices in {where} lie beyond its {width} columns")

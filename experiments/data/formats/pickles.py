@@ -7,7 +7,6 @@ reach, and a name that is not listed ends the reading.
 
 import io
 import math
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from experiments.data.formats import arrays
+from experiments.data.formats.unpickling import CarefulUnpickler
 from experiments.files.sources import content
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
@@ -55,13 +55,11 @@ def unpickled(path: Path) -> Any:
         ) from error
 
 
-# The reader in Python, not the faster one in C: what a file gives as the number of an entry of its memo
-# is there the length of an array, and a file of ten bytes could ask for all memory.
-class _Reader(pickle._Unpickler):
+class _Reader(CarefulUnpickler):
     def __init__(self, stream: io.BytesIO, where: str) -> None:
         # Python 2 wrote an array's bytes as text, which latin1 gives back one to one.
         super().__init__(stream, encoding="latin1")
-        self._where = where
+        self.where = self._where = where
         self._names = _stand_ins(where)
 
     def find_class(self, module: str, name: str) -> Any:
@@ -87,17 +85,18 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
         """A type of numbers, of which only the code and the order of bytes matter."""
 
         def __init__(self, code: Any = "", *_: Any) -> None:
-            self.code, self.order = str(code), "="
+            self.code, self.order = code, "="
 
         def __setstate__(self, state: tuple[Any, ...]) -> None:
-            self.order = str(state[1])
+            self.order = state[1]
 
         def checked(self) -> np.dtype[Any]:
-            if self.code not in CODES or self.order not in ("<", ">", "=", "|"):
+            words = type(self.code) is str and type(self.order) is str
+            if not words or self.code not in CODES or self.order not in ("<", ">", "=", "|"):
                 raise ExperimentError(
                     f"{where} holds an array of {quoted(self.code, 40)}, which are no numbers"
                 )
-            return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)  # type: ignore[arg-type]
+            return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)
 
     class Array:
         """An array, empty until its state comes."""

@@ -9,7 +9,6 @@ archive, in which every storage is a member.
 import dataclasses
 import io
 import math
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.data.formats.unpickling import CarefulUnpickler
 from experiments.files.sources import content
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
@@ -52,7 +52,8 @@ def read(path: Path, name: str, key: str = "") -> dict[str, np.ndarray]:
     Returns:
         Read-only arrays in the file's order, as many bytes in all as the file stores; bfloat16 as float32.
         Names within a dictionary in the dictionary follow its own after a point, as in
-        `state_dict.conv.weight`. What is no tensor, such as the number of an epoch, is left out.
+        `state_dict.conv.weight`. What is no tensor, such as the number of an epoch, is left out, and so
+        is all that lies in a list.
 
     Raises:
         ExperimentError: names the file, and what it would have called or where it is damaged.
@@ -104,7 +105,9 @@ def _legacy(raw: bytes, where: str) -> tuple[Any, Stored]:
     met: dict[str, _Storage] = {}
     found = _load(stream, where, met)
     keys = _load(stream, where)
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(met):
+    if not isinstance(keys, list) or any(type(key) not in (str, int) for key in keys):
+        raise ExperimentError(f"{where} stores numbers that are called by no words")
+    if sorted(map(str, keys)) != sorted(met):
         raise ExperimentError(f"{where} stores other numbers than its tensors need")
     arrays = {}
     for key in map(str, keys):
@@ -125,6 +128,8 @@ def _archive(raw: bytes, where: str) -> tuple[Any, Stored]:
     """An archive of one pickle, `data.pkl`, and a member for each storage, none of them compressed."""
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         members = {member.filename: member for member in archive.infolist()}
+        if len(members) != len(archive.infolist()):
+            raise ExperimentError(f"{where} holds two members of one name")
         if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
             raise ExperimentError(f"{where} is compressed, which PyTorch's weights are not")
         # Members that share their bytes could make a small file fill all memory.
@@ -219,11 +224,11 @@ def _load(stream: io.BytesIO, where: str, met: dict[str, _Storage] | None = None
     return _Reader(stream, where, met).load()
 
 
-# The reader in Python, not the faster one in C: see `pickles`.
-class _Reader(pickle._Unpickler):
+class _Reader(CarefulUnpickler):
     def __init__(self, stream: io.BytesIO, where: str, met: dict[str, _Storage] | None) -> None:
         super().__init__(stream)
-        self._where, self._met = where, met
+        self.where = self._where = where
+        self._met = met
         self._names: dict[tuple[str, str], Any] = {} if met is None else _stand_ins(where)
 
     def find_class(self, module: str, name: str) -> Any:
@@ -250,6 +255,8 @@ class _Reader(pickle._Unpickler):
             raise ExperimentError(
                 f"{self._where} holds a storage within another, as no version writes"
             )
+        if type(key) not in (str, int):
+            raise ExperimentError(f"{self._where} holds a storage that is called by no word")
         storage = _Storage(kind, str(key), _whole(size, self._where))
         if self._met.setdefault(storage.key, storage) != storage:
             raise ExperimentError(f"{self._where} holds two storages {quoted(storage.key, 40)}")
@@ -265,9 +272,11 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
         def __setstate__(self, _: Any) -> None:
             pass
 
-    def tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    def tensor(storage: Any, offset: Any, shape: Any, strides: Any, *others: Any) -> _Tensor:
         if not isinstance(storage, _Storage) or len(shape) != len(strides) or len(shape) > 16:
             raise ExperimentError(f"{where} holds a tensor without numbers, or of no shape")
+        if any(others[2:]):  # bits such as `neg`, with which its numbers mean others
+            raise ExperimentError(f"{where} holds a tensor that is to be read in another way")
         sides, steps = (tuple(_whole(one, where) for one in many) for many in (shape, strides))
         return _Tensor(storage, _whole(offset, where), sides, steps)
 

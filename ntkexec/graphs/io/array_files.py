@@ -20,6 +20,8 @@ _READ_HEADER = {
 # What scipy.sparse.save_npz writes.
 _SPARSE = {"format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array"}
 _COORDINATES = {"coords"}
+# What numbers rows and columns; SciPy would cut fractions off.
+_WHOLE = {"indices", "indptr", "row", "col", "coords", "offsets"}
 
 
 def read_npy(path: Path, *, directed: bool | None = None) -> EdgeArrays:
@@ -73,6 +75,8 @@ def read_npz(path: Path, *, directed: bool | None = None) -> EdgeArrays:
                     f"{name} of {place} has {member.file_size} bytes where its header speaks of "
                     f"{expected}"
                 )
+            if name in _WHOLE and dtype.kind not in "iu":
+                raise GraphError(f"{name} of {place} holds {dtype} values; expected whole numbers")
             sizes[name] = math.prod(shape)
         if "format" not in names:
             check_dtype(dtype, place)
@@ -82,14 +86,25 @@ def read_npz(path: Path, *, directed: bool | None = None) -> EdgeArrays:
             return from_matrix(matrix, place, directed=directed)
         with archive.open("shape.npy") as file:
             shape = tuple(np.lib.format.read_array(file, allow_pickle=False).tolist())
+        if "offsets" in names:
+            with archive.open("offsets.npy") as file:
+                offsets = np.lib.format.read_array(file, allow_pickle=False)
+            # SciPy would take them modulo 2**32.
+            if len(offsets) and not -max(shape) < offsets.min() <= offsets.max() < max(shape):
+                raise GraphError(f"offsets of {place} name diagonals outside the matrix")
     check_shape(shape, place, num_entries=sizes.get("data", 0))
     sparse = scipy.sparse.load_npz(path)
     check_shape(sparse.shape, place)
     if hasattr(sparse, "check_format"):
         # Indices outside the matrix would be read from foreign memory, and rows that end before they
         # begin written to it: SciPy looks for the second only where the last row ends beyond 0.
-        if (np.diff(sparse.indptr) < 0).any():
+        # Neighbours are compared, since their difference could overflow to a number above 0.
+        if (sparse.indptr[1:] < sparse.indptr[:-1]).any():
             raise GraphError(f"indptr of {place} falls; expected where each row begins, rising")
+        if sparse.indptr[-1] != sizes["indices"]:
+            raise GraphError(
+                f"indptr of {place} ends at {sparse.indptr[-1]}, and there are {sizes['indices']} indices"
+            )
         sparse.check_format(full_check=True)
     return from_matrix(sparse, place, directed=directed)
 

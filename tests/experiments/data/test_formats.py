@@ -168,11 +168,12 @@ def test_one_file_cannot_change_how_the_next_is_read(tmp_path):
     made = node_sets.citations()
     node_sets.write_pickles(tmp_path, "cora", made)
     bad = tmp_path / "bad"
-    # Sets attributes of the stand-ins that it is given, as a pickle may.
+    # Would set attributes of the stand-ins that it is given, as a pickle may.
     bad.write_bytes(
         b"\x80\x02](c_codecs\nencode\nN}X\x0c\x00\x00\x00__defaults__NX\x00\x00\x00\x00\x86s\x86be."
     )
-    pickles.unpickled(bad)
+    with pytest.raises(ExperimentError, match="sets attributes of a function"):
+        pickles.unpickled(bad)
     node_sets.same(planetoid.read_pickles(tmp_path, "cora"), made)
 
 

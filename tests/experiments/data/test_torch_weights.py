@@ -2,6 +2,7 @@
 
 import collections
 import os
+import pickle
 import re
 import sys
 import zipfile
@@ -216,3 +217,28 @@ def test_a_set_is_taken_from_the_users_folder_first_and_else_from_an_installed_p
     packaged.write_bytes(b"")
     with pytest.raises(ExperimentError, match=LITE0):
         load_carried("efficientnet-lite0", None)
+
+
+STORED = b"(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4\ntQ"
+REBUILT = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORED + b"I0\n(I4\nt(I1\ntI00\n(dt"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "says"),
+    [
+        # Attributes that were checked by nobody, with which memory outside the file would be read.
+        (REBUILT + b"R}(Vstrides\n(I-8\ntub", "sets attributes of a _Tensor"),
+        (REBUILT[:-3] + b"(d(Vneg\nI01\ndtR", "to be read in another way"),
+        # A tuple of itself twice, 60 times, which would take years to hash.
+        (b"((Va\nt" + b"q\x01h\x01\x86" * 60 + b"I1\nd", "a key that is no word"),
+        (b"\x8f(I1\n\x90", "holds a set"),
+    ],
+)
+def test_a_pickle_that_would_go_round_the_checks_is_refused_at_once(tmp_path, tensor, says):
+    whole = b"\x80\x02(Vw\n" + tensor + b"d."
+    head = b"".join(pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001))
+    head += pickle.dumps({"little_endian": True}, 2)
+    path = tmp_path / LITE0
+    path.write_bytes(head + whole)
+    with pytest.raises(ExperimentError, match=says):
+        torch_weights.read(path, "w", "")

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import pathlib
 import random
+import struct
 
 import numpy as np
 import pytest
@@ -113,6 +114,12 @@ def test_a_file_is_read_and_a_damaged_one_is_read_or_refused(tmp_path):
     np.testing.assert_array_equal(model.read("token_embd.weight").ravel(), np.arange(64))
     with pytest.raises(ExperimentError, match="no tensor 'output'"):
         model.read("output")
+    endless = struct.pack("<4sIQQQ1sIIQ", b"GGUF", 3, 0, 1, 1, b"k", 9, 0, 2**60)
+    for crafted in (endless, endless[:16] + struct.pack("<Q", 2**60) + endless[24:], b"GGUF", b""):
+        path.write_bytes(crafted)
+        with pytest.raises(ExperimentError, match=r"small\.gguf is no GGUF file, or is damaged"):
+            gguf_models.read(path, "small", "")
+    written(path)
     whole, rng, read = path.read_bytes(), random.Random(0), 0
     for _ in range(60):
         path.write_bytes(mutant(rng, whole))
