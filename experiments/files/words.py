@@ -1,18 +1,12 @@
 """Words of strangers, such as servers and data files, made fit for a message to a terminal."""
 
 import re
-import reprlib
 import sys
 
 from ntkexec.errors import clean
 
 LONGEST = 300
 """Characters of a stranger that a message repeats."""
-_BOUNDED = reprlib.Repr()
-_BOUNDED.maxlevel = 4
-_BOUNDED.maxtuple = _BOUNDED.maxlist = _BOUNDED.maxdict = 20
-_BOUNDED.maxset = _BOUNDED.maxfrozenset = 20
-_BOUNDED.maxstring = _BOUNDED.maxother = LONGEST
 
 
 def shown(words: object, longest: int = LONGEST) -> str:
@@ -43,15 +37,7 @@ def quoted(value: object, longest: int = LONGEST, *, secret: bool = False) -> st
         secret: whether it may hold an address with a password; see `redacted`.
     """
     try:
-        # Lists that hold a list twice, and so on, are short in a file and endless in words.
-        nested = isinstance(value, tuple | list | dict | set | frozenset) and any(
-            isinstance(inner, tuple | list | dict | set | frozenset)
-            for inner in (value.values() if isinstance(value, dict) else value)
-        )
-        if nested:
-            text = _BOUNDED.repr(value)
-        else:
-            text = repr(redacted(value) if secret and isinstance(value, str) else value)
+        text = repr(redacted(value) if secret and isinstance(value, str) else value)
     except RecursionError:
         return f"a {type(value).__name__} nested too deeply"
     return shown(redacted(text) if secret else text, longest)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from experiments.data.formats import arrays
-from experiments.data.formats.unpickling import CarefulUnpickler
+from experiments.data.formats.unpickling import CarefulUnpickler, in_short
 from experiments.files.sources import content
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
@@ -94,7 +94,7 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
             words = type(self.code) is str and type(self.order) is str
             if not words or self.code not in CODES or self.order not in ("<", ">", "=", "|"):
                 raise ExperimentError(
-                    f"{where} holds an array of {quoted(self.code, 40)}, which are no numbers"
+                    f"{where} holds an array of {in_short(self.code)}, which are no numbers"
                 )
             return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)
 
@@ -137,7 +137,7 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
 
     def encoded(text: Any, codec: Any) -> bytes:
         if codec != "latin1" or not isinstance(text, str):
-            raise ExperimentError(f"{where} encodes text as {quoted(codec, 40)}, not as latin1")
+            raise ExperimentError(f"{where} encodes text as {in_short(codec)}, not as latin1")
         return text.encode("latin1")
 
     def rebuilt(kind: Any, *_: Any) -> Any:
@@ -185,5 +185,5 @@ def _numbers(
 
 def _side(side: Any, where: str) -> int:
     if type(side) is not int or not 0 <= side < 2**48:
-        raise ExperimentError(f"{where} holds an array with the side {quoted(side, 40)}")
+        raise ExperimentError(f"{where} holds an array with the side {in_short(side)}")
     return side

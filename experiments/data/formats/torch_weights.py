@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data.formats.unpickling import CarefulUnpickler
+from experiments.data.formats.unpickling import CarefulUnpickler, in_short
 from experiments.files.sources import content
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
@@ -296,5 +296,5 @@ def _stand_ins(where: str) -> dict[tuple[str, str], Any]:
 
 def _whole(number: Any, where: str) -> int:
     if type(number) is not int or not 0 <= number < 2**48:
-        raise ExperimentError(f"{where} holds a tensor with the number {quoted(number, 40)}")
+        raise ExperimentError(f"{where} holds a tensor with the number {in_short(number)}")
     return number

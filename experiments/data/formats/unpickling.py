@@ -7,6 +7,12 @@ from experiments.files.words import quoted
 from ntkexec.errors import ExperimentError
 
 
+def in_short(value: object) -> str:
+    """A word or a number as Python writes it, cut; of anything else, which may be endless, its kind."""
+    plain = type(value) in (str, int, float, bool, bytes)
+    return quoted(value, 40) if plain else f"a {type(value).__name__}"
+
+
 # The reader in Python, not the faster one in C: what a file gives as the number of an entry of its memo
 # is there the length of an array, and a file of ten bytes could ask for all memory.
 class CarefulUnpickler(pickle._Unpickler):
@@ -27,7 +33,7 @@ class CarefulUnpickler(pickle._Unpickler):
         for key in keys:
             if type(key) not in (str, int):
                 raise ExperimentError(
-                    f"{self.where} has a key that is no word and no number: {quoted(key, 40)}"
+                    f"{self.where} has a key that is no word and no number: {in_short(key)}"
                 )
 
     def load_setitem(self) -> None:
