@@ -26,7 +26,13 @@ def read_glue(path: Path, name: str, key: str) -> SentenceSet:
     rows = {
         part: _single(file) if name == "cola" else _paired(file) for part, file in parts.items()
     }
-    labels = tuple(sorted({label for listed in rows.values() for _, _, label in listed}))
+    named = {part: {label for _, _, label in listed} for part, listed in rows.items()}
+    if odd := named["train"] ^ named["dev"]:
+        raise ExperimentError(
+            f"only one of {shown(parts['train'])} and {shown(parts['dev'])} has the label "
+            f"{quoted(min(odd), 40)}"
+        )
+    labels = tuple(sorted(named["train"]))
     train, test = (
         tuple(Sentence(text, labels.index(label), second) for text, second, label in listed)
         for listed in rows.values()
@@ -45,8 +51,18 @@ def read_labelled(path: Path, name: str, key: str) -> SentenceSet:
     for part in ("train", "dev", "test"):
         file = path / f"{stem}_{part}.txt"
         found[part] = _labelled(file) if part != "dev" or file.is_file() else ()
-    highest = max(one.label for listed in found.values() for one in listed)
-    labels = tuple(str(number) for number in range(highest + 1))
+    classes = sorted({one.label for one in found["train"]})
+    if classes != list(range(len(classes))):
+        raise ExperimentError(
+            f"{shown(path / f'{stem}_train.txt')} has the classes {quoted(classes, 60)}, not all from 0 on"
+        )
+    for part in ("dev", "test"):
+        if odd := {one.label for one in found[part]} - set(classes):
+            raise ExperimentError(
+                f"{shown(path / f'{stem}_{part}.txt')} has the class {min(odd)}, which "
+                f"{stem}_train.txt has not"
+            )
+    labels = tuple(map(str, classes))
     return SentenceSet(name, labels, found["train"], found["dev"], found["test"])
 
 

@@ -33,6 +33,8 @@ def fold_tree(variables: Mapping[str, Any], *, epsilon: float = 1e-5) -> dict[st
 
     A pair of `conv` and `norm`, as `ConvBN` names them, becomes a `conv` with a bias. The same model takes
     the new variables and gives the same outputs at inference; it cannot be trained further with them.
+    Variables do not say in which order a model applies them, so of pairs that are no `ConvBN` it is yours
+    to know that the normalisation follows the convolution at once, with this epsilon.
 
     Args:
         variables: of a model, with `params` and `batch_stats`; they are not changed.

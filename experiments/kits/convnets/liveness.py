@@ -1,4 +1,8 @@
-"""How many elements a traced model keeps alive at once."""
+"""How many elements a traced model keeps alive at once.
+
+An upper estimate: elementwise operations that `IN_PLACE` does not list stand beside their arguments, and of
+a loop of unknown length only what goes in and comes out is looked at.
+"""
 
 from collections import Counter
 

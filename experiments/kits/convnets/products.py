@@ -84,7 +84,8 @@ class ByProducts(nn.Module):
     """A model in which every two-dimensional `nn.Conv` is computed by `convolve`; its own variables.
 
     What `convolve` cannot do (dilation, masks, circular padding, other types than the inputs') stays
-    as it is.
+    as it is. A class of yours that inherits from `nn.Conv` and computes something else, or a convolution
+    function given to one, is computed as `nn.Conv` computes: do not wrap such a model.
 
     Args:
         model: any linen module that is no convolution itself.

@@ -13,7 +13,12 @@ written out, within calls, rematerialised blocks and scans. `shapes` are enough:
     print(found.table())
     print(found.multiplications, [layer.memory_access for layer in found.layers])
 
-`kits.convnets.xla.multiplications_by_xla` counts the same by XLA's own account.
+`kits.convnets.xla.multiplications_by_xla` counts what was found by XLA's own account.
+
+What a walk can miss or overstate: a written sum is told only where its products are added up directly, in
+one type, so neither with a mask, a reshape or a conversion between, nor within a loop of unknown length; of
+elementwise terms such as a gate's it cannot tell every one from a sum; what a scan's body computes for
+nobody counts, and so do products of parameters alone. Convolutions, products and einsums are all found.
 """
 
 import dataclasses

@@ -1,7 +1,8 @@
 """Four ways to spend a budget, of one signature `(space, ledger, generator, **settings) -> Trace`.
 
-Each asks its ledger until that is spent, so equal budgets are equal by construction. With a ledger
-whose repeats are free, an answer from the books moves a method on as a paid one does.
+Each asks its ledger until that is spent, or gives up after so many answers from the books in a row
+(`Ledger`): compare what was paid where a space is small or a method settles early. With a ledger whose
+repeats are free, an answer from the books moves a method on as a paid one does.
 """
 
 from collections import deque

@@ -47,7 +47,13 @@ class Cache(NamedTuple):
 
 def empty(params: Params, shape: Shape, rows: int, size: int, *, steps: int | None = None) -> Cache:
     """A cache for `rows` texts of at most `size` tokens, along a path of `steps` blocks."""
-    sides = (steps or shape.blocks, rows, size, shape.key_heads, shape.head_width)
+    sides = (
+        shape.blocks if steps is None else steps,
+        rows,
+        size,
+        shape.key_heads,
+        shape.head_width,
+    )
     zeros = jnp.zeros(sides, params["embedding"].dtype)
     return Cache(zeros, zeros, jnp.zeros(rows, jnp.int32))
 
@@ -72,12 +78,16 @@ def advance(
         path, adapters: as for `decoder.run`, and the same at every call.
 
     Raises:
-        ExperimentError: see `decoder.refuse_misfits`.
+        ExperimentError: see `decoder.refuse_misfits`; or the cache has no room, where its length is known.
     """
     refuse_misfits(params, shape, tokens, path, adapters)
     tokens = jnp.asarray(tokens)
     rows, new = tokens.shape
     size = cache.keys.shape[2]
+    if not isinstance(cache.length, jax.core.Tracer) and int(cache.length.max()) + new > size:
+        raise ExperimentError(
+            f"the cache has room for {size} tokens, holds {int(cache.length.max())}, and {new} are to come"
+        )
     place = cache.length[:, None] + jnp.arange(new)[None]
     sees = place[:, :, None] >= jnp.arange(size)[None, None]
     row = jnp.arange(rows)[:, None]

@@ -34,6 +34,13 @@ NAMES = {
 """Of a block's parameters, and of its tensors in a GGUF file."""
 SPLITS = {"smollm": True, "gpt-2": False}
 """By the file's word for how text is cut before merging: whether every digit stands alone."""
+UNREAD = (
+    "llama.rope.scaling",
+    "llama.expert",
+    "llama.attention.key_length",
+    "llama.attention.sliding",
+)
+"""Settings with which a decoder computes something else."""
 TURN, END = "<|im_start|>", "<|im_end|>"
 
 
@@ -83,6 +90,11 @@ def pretrained(model: LanguageModel, *, kind: DTypeLike = jnp.float32) -> Pretra
         MissingExtraError: `tokenizers` is not installed.
     """
     shape = shape_of(model)
+    known = {f"blk.{b}.{name}.weight" for b in range(shape.blocks) for name in NAMES.values()}
+    if further := set(model.shapes) - known - {"token_embd.weight", "output_norm.weight"}:
+        raise ExperimentError(
+            f"{model.name} has {quoted(min(further))}, which is not computed here"
+        )
     blocks: dict[str, Any] = {}
     for name, theirs in NAMES.items():
         matrix = name in shape.sides()
@@ -123,7 +135,10 @@ def shape_of(model: LanguageModel) -> Shape:
             raise ExperimentError(f"{model.name} has no setting llama.{name}")
         return found
 
-    return Shape(
+    changing = [name for name in model.settings if name.startswith(UNREAD)]
+    if changing:
+        raise ExperimentError(f"{model.name} has {quoted(changing[0])}, which is not computed here")
+    shape = Shape(
         blocks=int(setting("block_count")),
         width=int(setting("embedding_length")),
         heads=int(setting("attention.head_count")),
@@ -133,6 +148,12 @@ def shape_of(model: LanguageModel) -> Shape:
         base=float(setting("rope.freq_base")),
         epsilon=float(setting("attention.layer_norm_rms_epsilon")),
     )
+    turned = model.settings.get("llama.rope.dimension_count", shape.head_width)
+    if turned != shape.head_width:
+        raise ExperimentError(
+            f"{model.name} turns {quoted(turned)} of a head's {shape.head_width} numbers; all are turned here"
+        )
+    return shape
 
 
 def tokenizer_of(model: LanguageModel) -> "Tokenizer":

@@ -99,6 +99,13 @@ def test_sentences_are_read_with_their_classes(folder):
         ),
         ("sst2_test.txt", "0 a\nb\n", "line 2 of .* is no class number and sentence: 'b'"),
         ("sst2_test.txt", "", "holds no sentences"),
+        ("sst2_test.txt", "7 a\n", r"sst2_test.txt has the class 7, which sst2_train.txt has not"),
+        ("sst2_train.txt", "0 a\n2 b\n", r"sst2_train.txt has the classes \[0, 2\], not all"),
+        (
+            "rte_dev.tsv",
+            PAIRS.replace("not_", "un"),
+            r"only one of .*rte_train.tsv and .*rte_dev.tsv has the label",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_by_file_and_line(folder, file, said, message):

@@ -66,6 +66,15 @@ def test_failures_are_named_and_the_others_measured(interpreter):
         assert len(share) <= max(1, -(-len(mine) // 2))
 
 
+@pytest.fixture
+def interruptible():
+    """What was started in the background of a shell ignores interrupts, and so would its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_leaves_no_process_and_says_nothing_more(interpreter, monkeypatch):
     monkeypatch.setattr(jobs, "PATIENCE", 0.3)
     lines, main, telling = [], threading.main_thread().ident, threading.Lock()
@@ -75,10 +84,21 @@ def test_an_interrupted_run_leaves_no_process_and_says_nothing_more(interpreter,
             lines.append(line)
             begun = line == "started" and lines.count("started") == 2
         if begun:
+            threading.Thread(target=interrupt, daemon=True).start()
+
+    stopped = threading.Event()
+
+    def interrupt():
+        signal.pthread_kill(main, signal.SIGINT)
+        # Again if nothing came of it: while Python collects garbage, it prints an interrupt and goes on.
+        if not stopped.wait(10):
             signal.pthread_kill(main, signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        jobs.measure_side_by_side(("slow", "stubborn", "good"), [], jobs=2, tell=tell)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            jobs.measure_side_by_side(("slow", "stubborn", "good"), [], jobs=2, tell=tell)
+    finally:
+        stopped.set()
     started = [int(path.name[6:]) for path in interpreter.glob("shares?*")]
     assert len(started) == 2
     for process in started:

@@ -123,6 +123,8 @@ def test_the_cache_is_exact_under_skipped_and_repeated_blocks(path):
         parts.append(found)
     np.testing.assert_allclose(np.concatenate(parts, 1), whole, rtol=1e-12, atol=1e-13)
     assert kept.length.tolist() == [6, 6]
+    with pytest.raises(ExperimentError, match="room for 6 tokens, holds 6, and 1 are to come"):
+        cache.advance(params, SHAPE, TOKENS[:, :1], kept, path=path)
 
 
 def test_generation_takes_the_likeliest_token_for_prompts_of_any_lengths():

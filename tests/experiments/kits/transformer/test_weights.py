@@ -73,6 +73,11 @@ def test_digits_stand_alone_where_the_model_was_trained_so():
         ({"llama.embedding_length": 16}, r"'blk\.0\.attn_norm\.weight' of shape \(8,\); \(16,\)"),
         ({"tokenizer.ggml.pre": "qwen2"}, "cuts text as 'qwen2'; known are smollm, gpt-2"),
         ({"tokenizer.ggml.eos_token_id": 99}, "ends its texts with token 99"),
+        (
+            {"llama.rope.scaling.type": "linear"},
+            "has 'llama.rope.scaling.type', which is not computed",
+        ),
+        ({"llama.rope.dimension_count": 2}, "turns 2 of a head's 4 numbers"),
     ],
 )
 def test_a_model_of_another_kind_is_refused_by_name(changed, said):
