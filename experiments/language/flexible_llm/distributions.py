@@ -1,0 +1,232 @@
+"""Distributions over a vocabulary, as their likeliest tokens and what is left: small, and with a known error.
+
+The k largest probabilities of a row are kept as they are, and the mass `tail` of all others as one number;
+where a loss is computed, the tail is spread evenly. No probability that was left out exceeds the smallest one
+kept, so the loss of the whole row lies in an interval that can be computed from what was kept: greedily, the
+tail is put on the tokens with the largest (or smallest) cost, up to the smallest kept probability each.
+`loss_bounds` gives that interval. Both ends are attained, so no narrower one follows from what was kept.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from experiments.data.formats.arrays import members
+from experiments.files.storage import write_atomically
+from experiments.files.words import shown
+from ntkexec.errors import ExperimentError
+
+ROUNDING = 1e-4
+"""How far the mass of a stored row may be from 1."""
+
+
+class TopK(NamedTuple):
+    """Rows of a distribution over `V` tokens; leading axes are those of the rows.
+
+    Args:
+        tokens: the k likeliest, the first the likeliest.
+        mass: their probabilities.
+        tail: probability of all others together.
+    """
+
+    tokens: Int[Array, "... k"]
+    mass: Float[Array, "... k"]
+    tail: Float[Array, "..."]
+
+
+def top_k(rows: Float[np.ndarray, "... V"], k: int) -> TopK:
+    """The k likeliest tokens of every row and the mass of the others.
+
+    Raises:
+        ExperimentError: fewer than one token is kept, or all: then nothing is left to be spread.
+    """
+    size = rows.shape[-1]
+    if not 1 <= k < size:
+        raise ExperimentError(f"cannot keep {k} of {size} tokens and have others left")
+    found = np.argpartition(rows, -k, axis=-1)[..., -k:]
+    mass = np.take_along_axis(rows, found, -1)
+    order = np.argsort(-mass, axis=-1, kind="stable")
+    tokens, mass = (np.take_along_axis(one, order, -1) for one in (found, mass))
+    tail = np.clip(1 - mass.astype(np.float64).sum(-1), 0, None)
+    return TopK(tokens.astype(np.int32), mass, tail.astype(rows.dtype))
+
+
+def spread(stored: TopK, size: int) -> Float[np.ndarray, "... V"]:
+    """Whole rows, the tail spread evenly over the tokens that were not kept."""
+    tokens, mass, tail = (np.asarray(one) for one in stored)
+    rows = np.repeat((tail / (size - tokens.shape[-1]))[..., None], size, -1)
+    np.put_along_axis(rows, tokens, mass, -1)
+    return rows
+
+
+def cross_entropies(stored: TopK, told: Float[Array, "... V"]) -> Float[Array, "..."]:
+    """-sum_v P(v) log Q(v) of every row, without whole rows of P.
+
+    Args:
+        stored: P, with the tail spread evenly; its leading axes may be more than those of `told`.
+        told: log Q, of the axes that are left.
+    """
+    size, k = told.shape[-1], stored.tokens.shape[-1]
+    extra = stored.tokens.ndim - told.ndim
+    wide = jnp.broadcast_to(
+        jnp.expand_dims(told, range(extra)), (*stored.tokens.shape[:extra], *told.shape)
+    )
+    kept = jnp.take_along_axis(wide, stored.tokens, -1)
+    others = jnp.expand_dims(told.sum(-1), range(extra)) - kept.sum(-1)
+    return -(stored.mass * kept).sum(-1) - stored.tail * others / (size - k)
+
+
+def loss_bounds(
+    stored: TopK, told: Float[np.ndarray, "... V"]
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Between which numbers -sum_v P(v) log Q(v) lies, whatever P was before it was cut.
+
+    Args:
+        stored: what is known of P.
+        told: log Q, of the same leading axes.
+
+    Returns:
+        The lower and the upper end for every row; the loss with the tail spread evenly lies between too.
+    """
+    tokens, mass, tail = (
+        np.asarray(one, kind) for one, kind in zip(stored, (None, float, float), strict=True)
+    )
+    cost = -np.asarray(told, float)
+    known = (mass * np.take_along_axis(cost, tokens, -1)).sum(-1)
+    others = np.sort(_without(cost, tokens), -1)
+    # Each may have the smallest kept probability at most; the tail fills them in the order of cost.
+    most = mass[..., -1:]
+    filled = np.clip(tail[..., None] - most * np.arange(others.shape[-1]), 0, most)
+    # What rounding lets remain is put on the last one.
+    filled[..., -1] += np.maximum(tail - filled.sum(-1), 0)
+    low = known + (filled * others).sum(-1)
+    high = known + (filled * others[..., ::-1]).sum(-1)
+    return low, high
+
+
+def _without(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Entries of all other tokens."""
+    left = np.ones(rows.shape, bool)
+    np.put_along_axis(left, tokens, False, -1)
+    return rows[left].reshape(*rows.shape[:-1], rows.shape[-1] - tokens.shape[-1])
+
+
+class Shard(NamedTuple):
+    """What one source expects in some texts.
+
+    Args:
+        texts: the target's tokens, (N, T).
+        stored: of what follows each token but the last, (N, T - 1) rows.
+        loss: the source's own cross-entropy of each text, in nats a token of its own.
+    """
+
+    texts: Int[np.ndarray, "N T"]
+    stored: TopK
+    loss: Float[np.ndarray, "N"]
+
+
+def write_shards(folder: Path, shard: Shard, *, vocabulary: int, rows: int = 256) -> list[Path]:
+    """Stores a source's distributions as `.npz` files of at most `rows` texts each, plain arrays alone.
+
+    Raises:
+        ExperimentError: there is nothing to store, or the folder takes no files.
+    """
+    if rows < 1 or not len(shard.texts):
+        raise ExperimentError(f"cannot store {len(shard.texts)} texts in files of {rows}")
+    written = []
+    for number, start in enumerate(range(0, len(shard.texts), rows)):
+        part = slice(start, start + rows)
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            allow_pickle=False,
+            texts=shard.texts[part].astype(np.int32),
+            tokens=np.asarray(shard.stored.tokens)[part].astype(np.int32),
+            mass=np.asarray(shard.stored.mass)[part],
+            tail=np.asarray(shard.stored.tail)[part],
+            loss=shard.loss[part],
+            vocabulary=np.int64(vocabulary),
+        )
+        path = folder / f"shard-{number:05d}.npz"
+        write_atomically(path, buffer.getvalue())
+        written.append(path)
+    return written
+
+
+def read_shards(folder: Path, *, vocabulary: int) -> Shard:
+    """All shards of a folder, in the order of their names.
+
+    Args:
+        folder: with files that end in `.npz`.
+        vocabulary: tokens that the target knows.
+
+    Raises:
+        ExperimentError: there are none, or one is damaged, holds pickled objects, distributions over another
+            vocabulary, or what is no distribution; names the file.
+    """
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise ExperimentError(f"{shown(folder)} has no shards, files that end in .npz")
+    parts = list(_checked(paths, vocabulary))
+    if len(kinds := {(one.texts.shape[1], one.stored.tokens.shape[-1]) for one in parts}) > 1:
+        raise ExperimentError(
+            f"shards of {shown(folder)} have texts of several lengths, or keep several numbers of tokens: "
+            f"{sorted(kinds)}"
+        )
+    stored = TopK(
+        *(np.concatenate(one) for one in zip(*(part.stored for part in parts), strict=True))
+    )
+    texts, loss = (
+        np.concatenate([getattr(one, name) for one in parts]) for name in ("texts", "loss")
+    )
+    return Shard(texts, stored, loss)
+
+
+def _checked(paths: list[Path], vocabulary: int) -> Iterator[Shard]:
+    for path in paths:
+        found = members(path, ("texts", "tokens", "mass", "tail", "loss", "vocabulary"))
+        texts, tokens, mass, tail, loss = (
+            found[name] for name in ("texts", "tokens", "mass", "tail", "loss")
+        )
+        if found["vocabulary"].shape or found["vocabulary"].item() != vocabulary:
+            raise ExperimentError(
+                f"{shown(path)} is over {shown(found['vocabulary'])} tokens, and {vocabulary} are needed"
+            )
+        rows = tokens.shape[:2]
+        fits = texts.ndim == 2 and tokens.ndim == 3 and rows == (len(texts), texts.shape[1] - 1)
+        if not fits or mass.shape != tokens.shape or tail.shape != rows or loss.shape != rows[:1]:
+            raise ExperimentError(
+                f"{shown(path)} holds texts {texts.shape}, tokens {tokens.shape}, mass {mass.shape}, tail "
+                f"{tail.shape} and loss {loss.shape}, which do not fit together"
+            )
+        whole = all(one.dtype.kind in "iu" for one in (texts, tokens))
+        if not whole or any(one.dtype.kind != "f" for one in (mass, tail, loss)):
+            raise ExperimentError(f"{shown(path)} holds numbers of other kinds than shards do")
+        if not 1 <= tokens.shape[-1] < vocabulary or not texts.size:
+            raise ExperimentError(f"{shown(path)} keeps {tokens.shape[-1]} of {vocabulary} tokens")
+        for one in (texts, tokens):
+            if one.min() < 0 or one.max() >= vocabulary:
+                raise ExperimentError(
+                    f"{shown(path)} has tokens beyond the {vocabulary} that there are"
+                )
+        ordered = np.sort(tokens, -1)
+        if (ordered[..., 1:] == ordered[..., :-1]).any():
+            raise ExperimentError(f"{shown(path)} keeps a token twice in one row")
+        total = mass.astype(float).sum(-1) + tail
+        sinks = (mass[..., 1:] <= mass[..., :-1]).all()
+        left = (vocabulary - tokens.shape[-1]) * mass[..., -1].astype(float)
+        if (
+            not (np.isfinite(loss).all() and np.isfinite(total).all() and sinks)
+            or min(mass.min(), tail.min()) < 0
+            or abs(total - 1).max() > ROUNDING
+            or (tail > left + ROUNDING).any()
+        ):
+            raise ExperimentError(
+                f"{shown(path)} holds rows that are no distributions, largest first"
+            )
+        yield Shard(texts.astype(np.int32), TopK(tokens.astype(np.int32), mass, tail), loss)
