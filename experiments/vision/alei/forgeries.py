@@ -41,12 +41,13 @@ def forger(name: str, generator: np.random.Generator, examples: Pixels) -> Gener
     """A generator of fakes: a function from pictures to fakes of the same content and size.
 
     Args:
-        name: one of `FORGERIES`: "transposed" halves and doubles by a transposed convolution of stride 2
-            with drawn weights, whose four phases differ, as in GANs; "expanded" the same by zeros and a
-            drawn, nearly smooth kernel of 5 x 5; "nearest" and "bilinear" double without weights;
-            "autoencoder" keeps the principal components of patches; "quantised" rounds cosines of blocks
-            as JPEG does; "spectral" adds the faint waves that up-sampling leaves in spectra; "renoised"
-            blurs and adds white noise of the same energy.
+        name: one of `FORGERIES`: "upconvolved" halves and doubles by nearest neighbours and a 3 x 3
+            convolution with weights drawn for each picture, as ProGAN's layers double; "transposed" by a
+            transposed convolution of stride 2 with drawn weights, whose four phases differ; "expanded"
+            by zeros and a drawn, nearly smooth kernel of 5 x 5; "nearest" and "bilinear" double
+            without weights; "autoencoder" keeps the principal components of patches; "quantised" rounds
+            cosines of blocks as JPEG does; "spectral" adds the faint waves that up-sampling leaves in
+            spectra; "renoised" blurs and adds white noise of the same energy.
         generator: draws weights, and noise picture by picture.
         examples: real pictures between 0 and 1, for the autoencoder.
 

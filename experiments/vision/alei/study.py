@@ -91,18 +91,20 @@ class _Arms:
     ) -> None:
         self.config, self.trial, self.backbone = config, trial, backbone
         train, tested = fakes(given, trial, train=config.train_pairs, test=config.test_pairs)
-        self.test = np.concatenate([middle(each, config.size) for each in tested.values()])
-        self.train = {name: middle(each, config.size) for name, each in train.items()}
+        shown = [train["real"], train[SEEN], np.concatenate(list(tested.values()))]
+        self.seen = {name: self._scaled(name, shown) for name in NAMES}
         self.said: dict[str, np.ndarray] = {}
         self.chosen: np.ndarray | None = None
 
-    def views(self, which: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Views with the mean and deviation that training pictures have in them."""
-        shown = views_of(np.concatenate(list(self.train.values())), names)
-        axes = (0, 2, 3, 4)
-        centre, spread = (f(shown, axis=axes, keepdims=True) for f in (np.mean, np.std))
-        scaled: np.ndarray = ((views_of(which, names) - centre) / spread).astype(np.float32)
-        return scaled
+    def _scaled(self, name: str, shown: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """A view of each part, with mean 0 and deviation 1 on the first two, which are trained on."""
+        found = [views_of(middle(part, self.config.size), [name])[:, 0] for part in shown]
+        known = np.concatenate(found[:2])
+        return [((part - known.mean()) / known.std()).astype(np.float32) for part in found]
+
+    def views(self, names: Sequence[str]) -> list[np.ndarray]:
+        """Real pictures and fakes to train on, and pictures to test with, in these views."""
+        return [np.stack([self.seen[name][part] for name in names], 1) for part in range(3)]
 
     def model(self, views: int) -> Detector:
         return Detector(_shape(self.config), views)
@@ -147,27 +149,18 @@ class _Arms:
         term: float,
         switches: Mapping[str, float],
     ) -> Params:
-        real, fake = (self.views(each, names) for each in self.train.values())
-        allowed = (
-            {"lora": 1.0}
-            if len(names) == 1
-            else dict.fromkeys(("cross", "adapter", "selection"), 1.0)
-        )
+        real, fake, _ = self.views(names)
         found, _ = fit_parts(
             self.model(len(names)), params, real, fake, parts=parts, steps=steps, rate=rate, term=term,
-            batch=self.config.batch, seed=self.trial.seed * 1000 + place, switches={**allowed, **switches},
+            batch=self.config.batch, seed=self.trial.seed * 1000 + place, switches=_switches(names, switches),
         )  # fmt: skip
         return found
 
     def tested(self, arm: str, params: Params, names: Sequence[str], **switches: float) -> None:
         """What an arm says of all test pictures."""
-        allowed = (
-            {"lora": 1.0}
-            if len(names) == 1
-            else dict.fromkeys(("cross", "adapter", "selection"), 1.0)
+        found = detect(
+            self.model(len(names)), params, self.views(names)[2], _switches(names, switches)
         )
-        shown = self.views(self.test, names)
-        found = detect(self.model(len(names)), params, shown, {**allowed, **switches})
         self.said[arm] = np.asarray(found.probability).reshape(len(FORGERIES) + 1, -1)
         if arm == "alei":
             self.chosen = np.asarray(found.selection)
@@ -189,6 +182,12 @@ class _Arms:
             "selection": dict(zip(("real", *FORGERIES), shares.tolist(), strict=True)),
             "backbone": backbone,
         }
+
+
+def _switches(names: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+    """All of them, so that leaving out a part is no other program."""
+    every = ("lora",) if len(names) == 1 else ("cross", "adapter", "selection")
+    return {**dict.fromkeys(every, 1.0), **given}
 
 
 def _shape(config: AleiConfig) -> VisionTransformer:

@@ -55,7 +55,8 @@ def fakes(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Pictures of 32 x 32 between 0 and 1, to train on and to test with: `real` ones and forgeries by name.
 
-    To train on there is the first forgery alone. A forgery's weights are one draw for a seed, those with which detectors are trained and tested.
+    To train on there is the first forgery alone. A forgery's weights are one draw for a seed, the
+    same for pictures to train on and to test with.
     """
     generator = trial.generator
     real = given.train[generator.permutation(len(given.train))[:train]] / 255
