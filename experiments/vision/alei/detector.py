@@ -94,14 +94,17 @@ class Detector(nn.Module):
         if views.shape[1] != self.views:
             raise ExperimentError(f"a detector of {self.views} views got {views.shape[1]}")
         x, several = self.backbone.tokens(views), self.views > 1
-        states = self.adapter.encode(views[:, 1:]) if several else None
+        states: Any = self.adapter.encode(views[:, 1:]) if several else None
         for place, block in enumerate(self.backbone.block):
             if several:
                 joined = x.reshape(x.shape[0], -1, x.shape[-1])
                 joined = self.adapter.inject(place, joined, states, adapter)
                 x = joined.reshape(x.shape)
-            expert = self.experts[place]
-            x = block(x, lambda h, expert=expert: lora * expert(h))
+
+            def added(h: Array, expert: LoRAExperts = self.experts[place]) -> Array:
+                return lora * expert(h)
+
+            x = block(x, added)
             if several:
                 x = self.cross[place](x, cross)
                 joined = x.reshape(x.shape[0], -1, x.shape[-1])

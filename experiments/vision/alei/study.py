@@ -19,6 +19,7 @@ from experiments.vision.alei.forgeries import FORGERIES
 from experiments.vision.alei.layers import RULES, VisionTransformer
 from experiments.vision.alei.study_config import QUICK, STANDARD, TINY, AleiConfig
 from experiments.vision.alei.study_pictures import (
+    SEEN,
     accuracies,
     cross_picked,
     fakes,

@@ -53,7 +53,7 @@ def bayar(config: AleiConfig, trial: Trial) -> dict[str, float]:
     pictures = blurred_noise(4, 10, 2, sigma=1.0, generator=generator).astype(float)
     start = generator.uniform(0.1, 1, size=(5, 5, 2, 3))
     with float64():
-        start = np.asarray(bayar_constrained(start))
+        start = np.asarray(bayar_constrained(jnp.asarray(start)))
         found = {
             name: float(_bayar_drift(start, pictures, kept))
             for name, kept in (("kept", True), ("free", False))
@@ -155,8 +155,8 @@ def _gates(params: Any, seen: np.ndarray) -> dict[str, float]:
         return np.zeros_like(leaf) if path[-1].key in GATES else leaf
 
     closed = jax.tree_util.tree_map_with_path(shut, params)
-    alone = [_alone(single(params, view), seen[:, [view]], 1.0) for view in range(VIEWS)]
-    alone = np.concatenate(alone, 1)
+    each = [_alone(single(params, view), seen[:, [view]], 1.0) for view in range(VIEWS)]
+    alone = np.concatenate(each, 1)
     return {
         "gates": _off(_whole(closed, seen).by_view, alone),
         "gates_without": _off(_whole(params, seen).by_view, alone),
@@ -198,7 +198,7 @@ def _injected(params: Any, tokens: Any, states: Any) -> Any:
     adapter = Adapter(SMALL.width, SMALL.blocks, SMALL.heads)
 
     def loss(params: Any) -> Any:
-        out = adapter.apply({"params": params}, 0, tokens, states, method="added")
+        out: Any = adapter.apply({"params": params}, 0, tokens, states, method="added")
         return jnp.sin(out).sum(), out
 
     gradient, out = jax.grad(loss, has_aux=True)(params)

@@ -130,7 +130,9 @@ def detect(
     size = min(GROUP, len(views))
     rows = np.arange(-(-len(views) // size) * size) % len(views)
     found = [_apply(model, params, views[part], given) for part in rows.reshape(-1, size)]
-    return Detection(*(np.concatenate(each)[: len(views)] for each in zip(*found, strict=True)))
+    # Arrays of NumPy are arrays as well.
+    joined: Any = [np.concatenate(each)[: len(views)] for each in zip(*found, strict=True)]
+    return Detection(*joined)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -1,6 +1,7 @@
 """Low-level views of a picture: what its neighbours, or a filter, do not already tell of each pixel."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,11 +23,17 @@ SRM = (
 """The three kernels of 5 x 5 that forensic networks take from the spatial rich model."""
 
 
-def neighbouring_pixels(images: Float[Array, "*n h w c"]) -> Float[Array, "*n h w c"]:
+Images = TypeVar("Images", np.ndarray, Array)
+
+
+def neighbouring_pixels(images: Images) -> Images:
     """NPR: the difference of each pixel from the first one of its cell of 2 x 2.
 
     It is the picture minus itself halved and doubled again by nearest neighbours: exactly 0 on whatever
-    was doubled so on the same grid, linear, and blind to constants. It takes NumPy's and JAX's arrays.
+    was doubled so on the same grid, linear, and blind to constants.
+
+    Args:
+        images: pictures (..., h, w, c), NumPy's or JAX's; the result is of the same kind and shape.
 
     Raises:
         ExperimentError: height or width is odd; cut the picture, since scaling it moves the grid.
