@@ -45,9 +45,7 @@ class Pretrained(TypedDict):
 def pretrained(config: AleiConfig, trial: Trial) -> Pretrained:
     """Read-outs trained on one forgery and tested on nine, a view each and several together."""
     if not config.real_pairs:
-        raise NotMeasured(
-            "features of EfficientNet-Lite0 take minutes: they are measured with --scale standard"
-        )
+        raise NotMeasured("what EfficientNet-Lite0 sees is measured with --scale standard")
     try:
         variables = _variables(trial)
     except DataMissingError as missing:
