@@ -1,0 +1,334 @@
+"""A leakage audit of real and fake pictures: does a trivial feature alone tell them apart?
+
+A detector that is trained and tested on JPEG photographs against PNG fakes of one size learns the file
+format. Before anything is trained, this asks of each trivial feature by itself, format, size, compression and
+average content, how well it tells both classes of a set apart.
+"""
+
+import dataclasses
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+from scipy import stats
+
+from experiments.files.sources import FORMATS, content
+from experiments.files.words import shown
+from ntkexec.errors import ExperimentError, MissingExtraError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+LAYOUTS = {"0_real": True, "1_fake": False, "nature": True, "ai": False}
+"""Names of folders in ForenSynths and AIGCDetectBenchmark, and in GenImage: whether they hold real ones."""
+FOLDS, LEAVES = 5, 8
+CATEGORIES, SIZES = (
+    ("suffix", "format", "mode", "subsampling", "metadata"),
+    ("height", "width", "aspect"),
+)
+Columns = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """How well one trivial feature tells real and fake apart.
+
+    Args:
+        name: of the feature.
+        kind: "format", "size", "compression" or "content".
+        accuracy: balanced, on pictures that the rule was not made from; 0.5 is chance.
+        low, high: its interval, of 95 % for all features together.
+        leaks: whether all of the interval is above what the audit allows.
+    """
+
+    name: str
+    kind: str
+    accuracy: float
+    low: float
+    high: float
+    leaks: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class LeakageReport:
+    """What an audit found.
+
+    Args:
+        facts: the feature that tells most first.
+        real, fake: number of pictures.
+        repeated: pictures whose pixels are also another one's.
+        allowed: accuracy above which a feature leaks.
+    """
+
+    facts: tuple[Fact, ...]
+    real: int
+    fake: int
+    repeated: int
+    allowed: float
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """Names of the features that leak."""
+        return tuple(fact.name for fact in self.facts if fact.leaks)
+
+    def __str__(self) -> str:
+        rows = [f"{self.real} real, {self.fake} fake, {self.repeated} repeated"]
+        for fact in self.facts:
+            interval = f"[{fact.low:.3f}, {fact.high:.3f}]"
+            mark = "LEAKS" if fact.leaks else ""
+            rows.append(
+                f"{fact.name:<14} {fact.kind:<12} {fact.accuracy:.3f} {interval} {mark}".rstrip()
+            )
+        return "\n".join(rows)
+
+
+def leakage_audit(
+    real: Path | Sequence[Any] | np.ndarray,
+    fake: Path | Sequence[Any] | np.ndarray,
+    *,
+    paired: bool = False,
+    allowed: float = 0.55,
+    most: int = 2000,
+    seed: int = 0,
+) -> LeakageReport:
+    """For each trivial feature, how well a small tree on it alone tells real from fake.
+
+    A tree of at most eight leaves is made from four fifths of the pictures and judged on the others, five
+    times; pictures of the same pixels, or of one pair, are always on the same side. The interval is
+    Wilson's of each class, put together by squares, at a level divided by the number of features.
+
+    Args:
+        real, fake: a folder, whose pictures at any depth are read; a list of such files; or arrays
+            (h, w, 3) of bytes, of which format and bytes are unknown and not audited.
+        paired: whether the fakes are made from the real ones, row by row.
+        allowed: the accuracy that a feature may have.
+        most: pictures of each class that are looked at, drawn at random where there are more.
+        seed: of that, and of the folds.
+
+    Raises:
+        ExperimentError: a class has fewer than ten pictures, pairs do not match, only one class is files,
+            or a picture cannot be read.
+        MissingExtraError: without scikit-learn or, for files, Pillow.
+    """
+    if not 0.5 <= allowed < 1 or most < 2 * FOLDS:
+        raise ExperimentError(
+            f"an audit allows an accuracy from 0.5 to below 1 on at least {2 * FOLDS} pictures, got "
+            f"{allowed} and {most}"
+        )
+    classes = [_listed(each) for each in (real, fake)]
+    if paired and len(classes[0]) != len(classes[1]):
+        raise ExperimentError(
+            f"{len(classes[0])} real pictures and {len(classes[1])} fakes are no pairs"
+        )
+    if min(map(len, classes)) < 2 * FOLDS:
+        raise ExperimentError(
+            f"an audit needs {2 * FOLDS} pictures of each class, got {len(classes[0])} real and "
+            f"{len(classes[1])} fake ones"
+        )
+    generator = np.random.default_rng(seed)
+    orders = [generator.permutation(len(each))[:most] for each in classes]
+    if paired:
+        orders[1] = orders[0]
+    chosen = [[each[i] for i in order] for each, order in zip(classes, orders, strict=True)]
+    told = [_told(each) for each in chosen]
+    if set(told[0][0]) != set(told[1][0]):
+        raise ExperimentError(
+            "both classes are files, or neither: arrays have no format to compare"
+        )
+    labels = np.repeat([0, 1], [len(each) for each in chosen])
+    digests = np.array(told[0][1] + told[1][1])
+    _, first, groups = np.unique(digests, return_index=True, return_inverse=True)
+    repeated = len(digests) - len(first)
+    if paired:
+        groups = np.tile(np.arange(len(chosen[0])), 2)
+    columns = {name: np.concatenate([one[0][name] for one in told]) for name in told[0][0]}
+    facts = [
+        _judged(name, column, labels, groups, allowed, len(columns), seed)
+        for name, column in columns.items()
+    ]
+    facts.sort(key=lambda fact: -fact.accuracy)
+    return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), repeated, allowed)
+
+
+def benchmark_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Real and fake files below a folder laid out as ForenSynths (0_real, 1_fake) or GenImage (nature, ai).
+
+    Raises:
+        ExperimentError: there is no such folder, or no picture of one of the two.
+    """
+    found: dict[bool, list[Path]] = {True: [], False: []}
+    for path in _files(root):
+        kinds = [LAYOUTS[part] for part in path.relative_to(root).parts if part in LAYOUTS]
+        if kinds:
+            found[kinds[-1]].append(path)
+    if not found[True] or not found[False]:
+        raise ExperimentError(
+            f"{shown(root)} holds {len(found[True])} real and {len(found[False])} fake pictures in folders "
+            f"called {', '.join(LAYOUTS)}"
+        )
+    return tuple(found[True]), tuple(found[False])
+
+
+def _files(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise ExperimentError(f"there is no folder {shown(root)}")
+    try:
+        return sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    except OSError as error:
+        raise ExperimentError(f"cannot read {shown(root)}: {error.strerror}") from error
+
+
+def _listed(given: Any) -> Sequence[Any]:
+    return _files(given) if isinstance(given, Path) else given
+
+
+def _told(pictures: Sequence[Any]) -> tuple[Columns, list[str]]:
+    """Features of pictures, and digests of their pixels."""
+    rows, digests = [], []
+    for each in pictures:
+        facts, pixels = _of_file(Path(each)) if isinstance(each, str | Path) else ({}, each)
+        rows.append({**facts, **_of_pixels(_checked(pixels))})
+        digests.append(hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest())
+    if len({frozenset(row) for row in rows}) > 1:
+        raise ExperimentError("files and arrays are mixed in one class")
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}, digests
+
+
+def _checked(pixels: Any) -> UInt8[np.ndarray, "h w 3"]:
+    found = np.asarray(pixels)
+    if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8 or min(found.shape) < 2:
+        raise ExperimentError(
+            f"a picture is an array (h, w, 3) of bytes, at least two wide, got {found.shape} of {found.dtype}"
+        )
+    return found
+
+
+def _of_file(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """Format, compression and pixels of a picture file."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
+    held = content(path)
+    try:
+        with Image.open(io.BytesIO(held), formats=FORMATS) as opened:
+            facts = _of_header(opened)
+            pixels = np.asarray(opened.convert("RGB"))
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Pillow's decoders meet damage with errors of some ten kinds, and list them nowhere.
+        raise ExperimentError(f"cannot read the picture {shown(path)}: {shown(error)}") from error
+    density = len(held) / max(1, pixels.shape[0] * pixels.shape[1])
+    return {"suffix": path.suffix.lower(), **facts, "bytes a pixel": density}, pixels
+
+
+def _of_header(opened: "Image") -> dict[str, Any]:
+    tables = getattr(opened, "quantization", None) or {}
+    sampling = ""
+    if opened.format == "JPEG":
+        from PIL.JpegImagePlugin import get_sampling
+
+        sampling = str(get_sampling(opened))
+    return {
+        "format": str(opened.format),
+        "mode": opened.mode,
+        "subsampling": sampling,
+        "metadata": " ".join(sorted(str(name) for name in opened.info)),
+        "quantisation": float(sum(map(sum, tables.values()))),
+    }
+
+
+def _of_pixels(pixels: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
+    """Size, average content, and traces of blocks of 8 x 8."""
+    height, width, _ = pixels.shape
+    x = pixels.astype(np.float32) / 255
+    red, green, blue = (float(mean) for mean in x.mean((0, 1), dtype=np.float64))
+    return {
+        "height": float(height),
+        "width": float(width),
+        "aspect": width / height,
+        "red": red,
+        "green": green,
+        "blue": blue,
+        "contrast": float(x.mean(2).std()),
+        "saturation": float((x.max(2) - x.min(2)).mean()),
+        "clipped": float(((pixels == 0) | (pixels == 255)).mean()),
+        "sharpness": float(sum(np.abs(np.diff(x, axis=axis)).mean() for axis in (0, 1))),
+        "block edges": _block_edges(x.mean(2)),
+    }
+
+
+def _block_edges(grey: np.ndarray) -> float:
+    """How much larger steps are where blocks of 8 meet than elsewhere; 1 where there are no blocks."""
+    at = elsewhere = 0.0
+    for axis in (0, 1):
+        steps = np.abs(np.diff(grey, axis=axis)).mean(1 - axis)
+        border = np.arange(1, len(steps) + 1) % 8 == 0
+        if border.any():
+            at += float(steps[border].mean())
+            elsewhere += float(steps[~border].mean())
+    return at / elsewhere if elsewhere > 0 else 1.0
+
+
+def _kind(name: str) -> str:
+    if name in CATEGORIES:
+        return "format"
+    if name in SIZES:
+        return "size"
+    return "compression" if name in ("bytes a pixel", "quantisation", "block edges") else "content"
+
+
+def _judged(
+    name: str,
+    column: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    allowed: float,
+    tried: int,
+    seed: int,
+) -> Fact:
+    values = np.unique(column, return_inverse=True)[1] if column.dtype.kind == "U" else column
+    right = _cross_validated(values.astype(float)[:, None], labels, groups, seed) == labels
+    z = float(stats.norm.isf(0.025 / tried))
+    parts = [_wilson(right[labels == one], z) for one in (0, 1)]
+    accuracy = sum(share for share, _, _ in parts) / 2
+    below = sum((share - low) ** 2 for share, low, _ in parts) ** 0.5 / 2
+    above = sum((high - share) ** 2 for share, _, high in parts) ** 0.5 / 2
+    low, high = accuracy - below, accuracy + above
+    return Fact(name, _kind(name), accuracy, low, high, low > allowed)
+
+
+def _cross_validated(
+    values: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
+) -> np.ndarray:
+    """For every picture, the class that a tree says that was made without its group."""
+    try:
+        from sklearn.tree import DecisionTreeClassifier
+    except ImportError as error:
+        raise MissingExtraError("audits need scikit-learn: install ntkexec[experiments]") from error
+    # A group's fold does not depend on its size, so both classes are in every fold, or nearly so.
+    fold = np.random.default_rng(seed).permutation(int(groups.max()) + 1) % FOLDS
+    said = np.zeros_like(labels)
+    for held in range(FOLDS):
+        out = fold[groups] == held
+        if out.any() and not out.all():
+            tree = DecisionTreeClassifier(
+                max_leaf_nodes=LEAVES, class_weight="balanced", random_state=seed
+            )
+            said[out] = tree.fit(values[~out], labels[~out]).predict(values[out])
+    return said
+
+
+def _wilson(right: np.ndarray, z: float) -> tuple[float, float, float]:
+    """A share and its interval."""
+    number, share = len(right), float(right.mean())
+    middle = (share + z**2 / (2 * number)) / (1 + z**2 / number)
+    half = z * (share * (1 - share) / number + z**2 / (4 * number**2)) ** 0.5
+    half /= 1 + z**2 / number
+    return share, middle - half, middle + half

@@ -1,0 +1,204 @@
+"""Views by other routes, parts of the detector against closed forms, and forgeries of known kinds."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.vision.alei import (
+    Detector,
+    LoRAExperts,
+    VisionTransformer,
+    assembled,
+    bayar_constrained,
+    detection_loss,
+    fit_parts,
+    forger,
+    keep_bayar,
+    merged_kernels,
+    neighbouring_pixels,
+    noise_residual,
+    selection_loss,
+    views_of,
+)
+from experiments.vision.alei.detector import reordered, selection_entropy, single
+from experiments.vision.alei.forgeries import FORGERIES, quantised
+from experiments.vision.alei.layers import RULES
+from experiments.vision.alei.study_pictures import UNSEEN, accuracies, cross_picked
+from experiments.vision.alei.views import SRM, VIEWS
+from ntkexec.errors import ExperimentError
+from ntkexec.runtime.precision import float64
+
+PICTURES = np.random.default_rng(0).integers(256, size=(3, 16, 8, 3)) / 255
+
+
+def test_npr_is_what_halving_and_doubling_by_nearest_neighbours_takes_away():
+    taken = PICTURES - PICTURES[:, ::2, ::2].repeat(2, 1).repeat(2, 2)
+    np.testing.assert_array_equal(neighbouring_pixels(PICTURES), taken)
+    np.testing.assert_allclose(neighbouring_pixels(jnp.asarray(PICTURES)), taken, atol=1e-6)
+    doubled = PICTURES.repeat(2, 1).repeat(2, 2)
+    assert not neighbouring_pixels(doubled).any()
+    assert neighbouring_pixels(doubled[:, 1:-1, 1:-1]).any()
+    np.testing.assert_allclose(neighbouring_pixels(PICTURES + 3), taken, atol=1e-12)
+    with pytest.raises(ExperimentError, match="15 x 8 pixels: cut them, do not scale"):
+        neighbouring_pixels(PICTURES[:, 1:])
+
+
+def test_residuals_vanish_where_a_filter_predicts_every_pixel():
+    assert [kernel.sum() for kernel in SRM] == pytest.approx([0, 0, 0], abs=1e-15)
+    rows, columns = np.mgrid[:12, :10]
+    ramp = np.repeat((2.0 * rows + 3 * columns)[None, ..., None], 3, -1)
+    for kind in ("srm", "median"):
+        assert noise_residual(ramp, kind)[:, 2:-2, 2:-2] == pytest.approx(0, abs=1e-12)
+    found = noise_residual(PICTURES)
+    grey = np.pad(PICTURES.mean(-1), ((0, 0), (2, 2), (2, 2)), "reflect")
+    for channel, kernel in enumerate(SRM):
+        want = (grey[1, 4:9, 3:8] * kernel).sum()
+        assert found[1, 4, 3, channel] == pytest.approx(want, abs=1e-12)
+    assert views_of(PICTURES, list(VIEWS)).shape == (3, len(VIEWS), 16, 8, 3)
+
+
+def test_bayars_constraint_holds_after_a_step_of_any_optimiser():
+    kernel = np.random.default_rng(1).uniform(0.1, 1, size=(5, 3, 2, 4))
+    with float64():
+        start = bayar_constrained(kernel)
+        np.testing.assert_allclose(bayar_constrained(start), start, atol=1e-15)
+        update = optax.chain(optax.sgd(0.1), keep_bayar())
+        state = update.init(start)
+        moved = optax.apply_updates(start, update.update(jnp.cos(start), state, start)[0])
+        for each in (start, moved):
+            np.testing.assert_allclose(each[2, 1], -1, atol=1e-14)
+            np.testing.assert_allclose(each.sum((0, 1)), 0, atol=1e-13)
+        assert float(jnp.abs(moved - start).max()) > 1e-3
+    with pytest.raises(ExperimentError, match="needs the parameters"):
+        keep_bayar().update(kernel, optax.EmptyState())
+    with pytest.raises(ExperimentError, match="4 x 5 has no middle"):
+        bayar_constrained(np.ones((4, 5, 1, 1)))
+
+
+def test_merged_experts_are_both_paths_and_of_their_rank():
+    generator = np.random.default_rng(2)
+    kernel, features = generator.normal(size=(8, 24)), generator.normal(size=(2, 3, 5, 8))
+    with float64():
+        layer = LoRAExperts(3, 24, rank=2, alpha=5.0)
+        given = initial_by_numpy(layer, generator, features, rules=RULES)
+        assert not np.any(layer.apply(given, features))
+        drawn = jax.tree.map(lambda x: x + generator.normal(size=x.shape), given)
+        merged = np.asarray(merged_kernels(kernel, drawn["params"], rank=2, alpha=5.0))
+        both = features @ kernel + layer.apply(drawn, features)
+        np.testing.assert_allclose(both, np.einsum("nvtd,vdo->nvto", features, merged), atol=1e-12)
+    assert [np.linalg.matrix_rank(each - kernel) for each in merged] == [2, 2, 2]
+    with pytest.raises(ExperimentError, match="3 experts do not fit 2 views"):
+        layer.apply(given, features[:, :2])
+
+
+def test_terms_of_selection_have_their_least_values_where_they_should():
+    sure, equal = jnp.eye(4), jnp.full((4, 4), 0.25)
+    assert float(selection_loss(sure)) == pytest.approx(0, abs=1e-6)
+    assert float(selection_loss(equal)) == pytest.approx(np.log(4), rel=1e-6)
+    assert float(selection_loss(equal, "spread")) == pytest.approx(-np.log(4), rel=1e-6)
+    # Each picture may have a view of its own, as long as a batch has all of them.
+    assert float(selection_loss(sure, "balanced")) == pytest.approx(0, abs=1e-6)
+    assert float(selection_loss(sure[:1], "balanced")) == pytest.approx(np.log(4), rel=1e-6)
+    assert selection_entropy(sure).shape == (4,)
+    with pytest.raises(
+        ExperimentError, match="no term 'even'; there are written, spread, balanced"
+    ):
+        selection_loss(equal, "even")
+
+
+def test_first_gradients_reach_gates_and_router_and_not_what_lies_behind_the_gates():
+    model = Detector(VisionTransformer(width=8, blocks=1, heads=2), 2, rank=2)
+    generator = np.random.default_rng(3)
+    seen = generator.normal(size=(4, 2, 8, 8, 3)).astype(np.float32)
+    drawn = initial_by_numpy(model, generator, seen, rules=RULES)["params"]
+
+    @jax.jit
+    def sloped(params):
+        def loss(params):
+            found = model.apply({"params": params}, seen)
+            return detection_loss(found, jnp.array([0.0, 1, 0, 1])), found
+
+        return jax.grad(loss, has_aux=True)(params)
+
+    gradient, found = sloped(drawn)
+    np.testing.assert_allclose(found.selection.sum(1), 1, rtol=1e-6)
+    low, high = found.by_view.min(1), found.by_view.max(1)
+    assert np.all((low - 1e-6 <= found.probability) & (found.probability <= high + 1e-6))
+
+    def largest(part):
+        return max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(part))
+
+    cross, adapter = gradient["cross_0"], gradient["adapter"]
+    moved = (cross["beta"], adapter["gamma"], gradient["router"], gradient["experts_0"]["up"])
+    assert all(largest(part) > 0 for part in moved)
+    still = (cross["attention"], adapter["asked_0"], adapter["stem"], gradient["experts_0"]["down"])
+    assert all(largest(part) == 0 for part in still)
+
+    # Put together from its views' own detectors it is itself again.
+    again = assembled(drawn, [single(drawn, view) for view in range(2)])
+    assert jax.tree.all(jax.tree.map(lambda a, b: np.array_equal(a, b), again, drawn))
+    with pytest.raises(ExperimentError, match=r"\[1, 0\] is no order of 2 views"):
+        reordered(drawn, [1, 0])
+    with pytest.raises(ExperimentError, match="no parameters are called nothing"):
+        fit_parts(
+            model, drawn, seen, seen, parts=["nothing"], steps=1, batch=2, rate=0.1, seed=0
+        )  # fmt: skip
+    with pytest.raises(ExperimentError, match="a detector of 2 views got 1"):
+        model.apply({"params": drawn}, seen[:, :1])
+    with pytest.raises(ExperimentError, match="keys 'three'; there are one, views"):
+        model.clone(keys="three").apply({"params": drawn}, seen)
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_keeps_size_and_content_and_is_its_seeds(name):
+    smooth = ndimage.gaussian_filter(PICTURES, (0, 1, 1, 0))
+    made = [forger(name, np.random.default_rng(seed), smooth)(smooth) for seed in (0, 0, 1)]
+    assert made[0].shape == smooth.shape
+    np.testing.assert_array_equal(np.round(made[0] * 255), made[0] * 255)
+    np.testing.assert_array_equal(made[0], made[1])
+    assert np.array_equal(made[0], made[2]) == (
+        name not in ("upconvolved", "transposed", "expanded", "renoised")
+    )
+    np.testing.assert_allclose(made[0].mean((1, 2)), smooth.mean((1, 2)), atol=0.03)
+    assert not np.array_equal(made[0], smooth)
+
+
+def test_forgeries_are_what_their_names_say():
+    def made(name):
+        return forger(name, np.random.default_rng(0), PICTURES)(PICTURES)
+
+    small = PICTURES.reshape(3, 8, 2, 4, 2, 3).mean((2, 4))
+    assert not neighbouring_pixels(made("nearest")).any()
+    grey = Image.fromarray(small[0, ..., 0].astype(np.float32), mode=None)
+    want = np.asarray(grey.resize((8, 16), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(made("bilinear")[0, ..., 0], want, atol=0.5 / 255 + 1e-6)
+    # A block's mean is its first cosine, whose step is 16 of 8 times the mean.
+    flat = np.full((1, 8, 8, 3), 100 / 255)
+    np.testing.assert_allclose(quantised(flat) * 255, 128 + np.round(-28 * 8 / 16) * 2, atol=1e-9)
+    np.testing.assert_allclose(quantised(PICTURES, 100), PICTURES, atol=4 / 255)
+    with pytest.raises(ExperimentError, match="multiples of 8, got 12 x 8 x 3"):
+        forger("nearest", np.random.default_rng(0), PICTURES)(PICTURES[:, :12])
+    with pytest.raises(ExperimentError, match="no forgery 'diffusion'; there are upconvolved"):
+        forger("diffusion", np.random.default_rng(0), PICTURES)
+
+
+def test_picking_a_view_gains_nothing_on_the_pictures_that_picked():
+    generator = np.random.default_rng(4)
+    chance = {view: generator.random(size=(len(FORGERIES) + 1, 400)) for view in "abcd"}
+    picked, fixed = cross_picked(chance)
+    assert abs(picked - 0.5) < 0.03
+    assert abs(fixed - 0.5) < 0.03
+    # Two views, each of which finds half of the forgeries: 1 with a pick for each, 3/4 with one for all.
+    found = {}
+    for offset, view in enumerate("ab"):
+        said = np.zeros((len(FORGERIES) + 1, 10))
+        said[2 + offset :: 2] = 1
+        found[view] = said
+    assert cross_picked(found) == (1.0, pytest.approx(0.75))
+    assert set(accuracies(found["a"])) == set(FORGERIES)
+    assert len(UNSEEN) == len(FORGERIES) - 1
