@@ -79,7 +79,7 @@ def initial_routers(
     if generator is None:
         last = stacked["Dense_1"]
         last["kernel"] = np.zeros_like(last["kernel"])
-        last["bias"] = np.tile(np.float32([0, 1, 0]), (shape.blocks, 1))
+        last["bias"] = np.tile(np.array([0, 1, 0], np.float32), (shape.blocks, 1))
     return stacked
 
 

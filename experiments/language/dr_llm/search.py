@@ -46,10 +46,9 @@ class Searched:
         inner = [number for number in self.children if number]
         return sum(number > 1 for number in inner) / len(inner) if inner else 0.0
 
-    def shortest(self, evaluations: int | None = None) -> int | None:
-        """Length of the shortest right path among the first evaluations; none if none was right."""
-        told = list(self.right.items())[:evaluations]
-        return min((sum(path) for path, right in told if right), default=None)
+    def shortest(self) -> int | None:
+        """Length of the shortest right path; none if none was right."""
+        return min((sum(path) for path, right in self.right.items() if right), default=None)
 
 
 Search = Generator[Counts, bool, Searched]

@@ -90,7 +90,9 @@ def _model(trial: Trial) -> Pretrained:
 
 def _asked(model: Pretrained, questions: Sequence[Question], length: int, number: int) -> Asked:
     """The first questions that are short enough, so many of them."""
-    prompts, choices, answers = [], [], []
+    prompts: list[list[int]] = []
+    choices: list[list[list[int]]] = []
+    answers: list[int] = []
     seen = 0
     for question in questions:
         if len(prompts) == number:

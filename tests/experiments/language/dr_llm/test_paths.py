@@ -99,6 +99,7 @@ def test_questions_are_walked_as_their_texts_would_be_and_beginnings_are_shared(
         pack(prompts, choices, 6)
 
 
+@pytest.mark.slow
 def test_a_routed_path_is_decoded_with_a_cache_as_without():
     params = params_of(1.0)
     routers = initial_routers(SHAPE, np.random.default_rng(3), hidden=4)

@@ -50,7 +50,7 @@ def test_every_path_is_asked_for_once_and_the_shortest_is_found_in_the_end(searc
         assert set(one.right) == whole
         assert label_of(one) == (0, 2, 0)
         assert one.shortest() == 2
-        assert one.shortest(1) is None
+        assert Searched({(1, 1, 1): False}).shortest() is None
     _, asked = sought(lambda path: True, search, 5)
     assert all(len(asked[seed]) == 5 and asked[seed][0] == (1, 1, 1) for seed in SEEDS)
     if search is tree_search:
