@@ -241,7 +241,7 @@ class _Case:
         told = self.looked & told
         # A text none of whose tokens changes says nothing, unless it is its neighbours that do.
         if model >= 0:
-            told = told & changed[model].any(1)[:, None]
+            told = told & changed[model].any(1)[:, None]  # type: ignore[index] # of two axes
         if not told.any() or not any(where.any() for where in changed.values()):
             return Movement()
         streams = list(self.streams)
