@@ -51,6 +51,8 @@ def _count(program: Jaxpr, known: dict[int, tuple[int, ...]]) -> int:
         for value in step.params.values():
             inner = value.jaxpr if isinstance(value, ClosedJaxpr) else value
             if isinstance(inner, Jaxpr) and len(inner.invars) == len(given):
-                inside = {id(to): axes for to, axes in zip(inner.invars, given, strict=True) if axes}
+                inside = {
+                    id(to): axes for to, axes in zip(inner.invars, given, strict=True) if axes
+                }
                 found += _count(inner, inside)
     return found

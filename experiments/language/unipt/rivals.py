@@ -1,4 +1,4 @@
-"""What parallel tuning is compared with: a ladder beside the backbone, and adapters, LoRA and all within it."""
+"""What parallel tuning is compared with: a ladder beside the backbone, and adapters and LoRA within it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -80,7 +80,12 @@ def unrolled(params: Params) -> dict[str, Any]:
 
 
 def inner_states(
-    params: dict[str, Any], shape: Shape, tokens: Int[Array, "B T"], *, lora: Any = None, adapters: Any = None
+    params: dict[str, Any],
+    shape: Shape,
+    tokens: Int[Array, "B T"],
+    *,
+    lora: Any = None,
+    adapters: Any = None,
 ) -> list[Float[Array, "B T D"]]:
     """States before the first block and after each, by a loop that XLA sees block by block.
 

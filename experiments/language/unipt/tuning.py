@@ -138,22 +138,21 @@ def predict_tuning(
     *,
     batch: int,
     places: int,
-    outputs: int,
     reduction: int = 2,
     itemsize: int = 4,
 ) -> int:
-    """Bytes that a training step on given states needs beside them, about, without compiling anything.
+    """Bytes that a training step on given states needs beside them, about, before anything is compiled.
 
-    Of every layer the projections before and after their norm stay until the backward pass, of every layer
-    but the last also its similarities, the answers and their gradient; and of the anchor what is added up.
+    For each layer but the anchor four arrays of the small width and four of similarities wait for the
+    backward pass: projections before and after their norm, the answers and their sum, and the similarities
+    with their relu, their division and what their gradient needs. The anchor has another four of its own.
 
     Args:
         widths: of the layers' states.
         batch, places: texts of a step, and places of each.
-        outputs, reduction: of `ParallelTuning`.
+        reduction: of `ParallelTuning`.
         itemsize: bytes of a number.
     """
     width = widths[-1] // reduction
-    layers = len(widths)
-    kept = 2 * width * layers + (layers - 1) * (width + places)
-    return itemsize * (batch * places * (kept + 2 * width + outputs) + num_tuned(widths, outputs, reduction=reduction))
+    layers = len(widths) - 1
+    return itemsize * batch * places * (layers * (4 * width + 4 * places) + 4 * width)
