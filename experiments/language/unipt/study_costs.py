@@ -15,7 +15,7 @@ from experiments.kits.transformer.decoder import Shape, initial
 from experiments.kits.transformer.lora import initial_lora
 from experiments.language.unipt.audit import transposed_products
 from experiments.language.unipt.rivals import LadderTuning, initial_adapters, inner_states, unrolled
-from experiments.language.unipt.tuning import ParallelTuning, mean_of_real
+from experiments.language.unipt.tuning import KEPT, ParallelTuning, mean_of_real
 
 CLASSES, VOCABULARY = 6, 64
 BOTTLENECK, RANK = 16, 4
@@ -116,7 +116,8 @@ def audited(share: int) -> dict[str, float]:
 def per_layer(blocks: int, share: int, places: int) -> float:
     """Bytes that a layer of parallel tuning adds for a place of a text, in closed form; see the README.
 
-    States, four arrays of the small width and four of similarities stay until the backward pass.
+    The states, which are made anew, and what `tuning.KEPT` says.
     """
     width = proportions(blocks, share).width
-    return 4.0 * (width + 4 * (width // 2) + 4 * places)
+    small, square = KEPT[0]
+    return 4.0 * (width + small * (width // 2) + square * places)

@@ -151,9 +151,13 @@ def test_memory_is_foretold_for_other_widths():
         module = ParallelTuning(6)
         zeros = [np.zeros((1, places, width), np.float32)] * (depth + 1)
         params = initial_by_numpy(module, np.random.default_rng(0), zeros)
-        step = jax.jit(jax.grad(lambda params, states: module.apply(params, states).sum()))
+
+        def loss(params, states):
+            return jnp.square(module.apply(params, states).mean(1)).sum()
+
+        step = jax.jit(jax.value_and_grad(loss))
         return step.lower(params, states).compile().memory_analysis().temp_size_in_bytes
 
     for batch, places, width in ((16, 32, 64), (8, 64, 96)):
         told = predict_tuning([width] * 9, batch=batch, places=places)
-        assert told == pytest.approx(temporary(batch, places, width, 8), rel=0.25)
+        assert told == pytest.approx(temporary(batch, places, width, 8), rel=0.15)
