@@ -26,7 +26,7 @@ def transposed_products(function: Callable[..., Any], backbone: Any, *others: An
     """
     program = jax.make_jaxpr(function)(backbone, *others)
     leaves = jax.tree.leaves(backbone)
-    known = {
+    known: dict[int, tuple[int, ...]] = {
         id(variable): (0, 1)
         for variable, leaf in zip(program.jaxpr.invars, leaves, strict=False)
         if leaf.ndim == 2

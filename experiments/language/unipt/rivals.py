@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from experiments.kits.transformer.decoder import (
     Params,
@@ -82,7 +82,7 @@ def unrolled(params: Params) -> dict[str, Any]:
 def inner_states(
     params: dict[str, Any],
     shape: Shape,
-    tokens: Int[Array, "B T"],
+    tokens: Int[ArrayLike, "B T"],
     *,
     lora: Any = None,
     adapters: Any = None,
@@ -98,6 +98,7 @@ def inner_states(
         lora: for each block, adapters of its matrices.
         adapters: for each block a bottleneck after it, see `initial_adapters`.
     """
+    tokens = jnp.asarray(tokens)
     hidden = params["embedding"][tokens]
     place = jnp.broadcast_to(jnp.arange(tokens.shape[1])[None], tokens.shape)
     sees = place[:, :, None] >= place[:, None, :]

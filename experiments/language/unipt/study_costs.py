@@ -64,7 +64,7 @@ def arms(shape: Shape, batch: int, places: int, generator: np.random.Generator) 
         return of, base, (added, head)
 
     stacked = initial_lora(shape, generator, rank=RANK)
-    lora = [jax.tree.map(lambda leaf, n=n: leaf[n], stacked) for n in range(shape.blocks)]  # type: ignore[misc]
+    lora = [jax.tree.map(lambda leaf, n=n: leaf[n], stacked) for n in range(shape.blocks)]
 
     def whole(frozen: Any, trained: Any) -> jax.Array:
         return loss(inner_states(trained[0], shape, tokens)[-1].mean(1) @ trained[1])

@@ -21,7 +21,7 @@ from experiments.language.unipt.study_config import UniptConfig
 from experiments.language.unipt.tuning import ParallelTuning
 from ntkexec.errors import MissingExtraError
 
-BATCH, REDUCTION, CLASSES, RATE = 32, 8, 6, 1e-3
+BATCH, REDUCTION, CLASSES, RATE = 16, 8, 6, 1e-3
 """So that the projections are 72 wide; the sets have at most six classes."""
 LENGTHS = {"rte": 64}
 """Tokens of a text; of other sets 32."""
