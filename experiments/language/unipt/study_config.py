@@ -39,15 +39,9 @@ class UniptConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        sizes = (
-            self.batch,
-            self.places,
-            self.equal_steps,
-            self.pretraining,
-            self.letters,
-            self.steps,
-        )
-        require(self, batch=min(*sizes, self.real_steps) > 0)
+        require(self, batch=self.batch > 0, places=self.places > 0, letters=self.letters > 1)
+        require(self, equal_steps=self.equal_steps > 0, pretraining=self.pretraining > 0)
+        require(self, steps=self.steps > 0, real_steps=self.real_steps > 0)
         require(self, deepest=self.deepest > 0 and self.deepest % 3 == 0)
         require(self, share=self.share > 0 and 32 % self.share == 0)
         require(self, questions=20 <= self.questions <= 5000, asked=1 <= self.asked <= 500)
