@@ -21,8 +21,9 @@ from experiments.language.unipt.study_config import UniptConfig
 from experiments.language.unipt.tuning import ParallelTuning
 from ntkexec.errors import MissingExtraError
 
-BATCH, REDUCTION, CLASSES, RATE = 16, 8, 6, 1e-3
+BATCH, REDUCTION, CLASSES = 16, 8, 6
 """So that the projections are 72 wide; the sets have at most six classes."""
+RATES = {"parallel": 3e-3, "ladder": 1e-3}
 LENGTHS = {"rte": 64}
 """Tokens of a text; of other sets 32."""
 
@@ -92,7 +93,9 @@ def _tuned_on(name: str, data: SentenceSet, config: UniptConfig, trial: Trial) -
         ("parallel", ParallelTuning(CLASSES, REDUCTION)), ("ladder", LadderTuning(CLASSES, REDUCTION))
     ):  # fmt: skip
         params = initial_by_numpy(module, generator, first, rules=study_costs.rules(len(first)))
-        found = tuned(OnStates(module), params, given, labels, order, rate=RATE, tested=filled)[2]
+        found = tuned(
+            OnStates(module), params, given, labels, order, rate=RATES[arm], tested=filled
+        )[2]
         scores[arm] = found[: len(tested)]
     majority = np.bincount(labels[chosen], minlength=CLASSES).argmax()
     accuracies = {arm: 100 * float((one.argmax(1) == truth).mean()) for arm, one in scores.items()}
