@@ -32,7 +32,7 @@ class UniptConfig:
     letters: int = 36
     questions: int = 1000
     asked: int = 400
-    steps: int = 200
+    steps: int = 250
     real_sets: tuple[str, ...] = ()
     real_layers: tuple[int, ...] = (0, 6, 12, 18, 24, 30)
     real_steps: int = 100
