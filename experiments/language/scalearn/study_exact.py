@@ -1,0 +1,179 @@
+"""What is exact: variants within each other, counted numbers, and planted factors that are found again."""
+
+from typing import Any, TypedDict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.harness.study import Trial
+from experiments.kits.costs import num_parameters
+from experiments.kits.transformer.decoder import Shape
+from experiments.kits.transformer.encoder import initial_encoder
+from experiments.language.scalearn.bank import SourceBank
+from experiments.language.scalearn.influence import newton_start
+from experiments.language.scalearn.scaling import VARIANTS, AdapterFusion, ScaLearn, num_learned
+from experiments.language.scalearn.study_config import ScaConfig
+from experiments.language.scalearn.study_strings import LETTERS, balanced, pretrained_encoder
+from experiments.language.scalearn.transfer import (
+    AdaptedEncoder,
+    Examples,
+    Head,
+    Rates,
+    learn,
+    scores_by_source,
+    scores_of,
+)
+
+BLOCKS, WIDTH, SOURCES = 12, 768, 8
+"""Of RoBERTa-base, and of the tasks of GLUE."""
+PUBLISHED = {"ScaLearn": 73_728, "ScaLearnUniform++": 8, "AdapterFusion": 21_252_096}
+
+
+class NestingResult(TypedDict):
+    """Largest relative deviations, and that of one-hot factors where softmax binds them."""
+
+    one_hot: float
+    nothing: float
+    nested: float
+    gradients: float
+    order: float
+    bound: float
+
+
+def nesting(config: ScaConfig, trial: Trial) -> NestingResult:
+    """An encoder of two blocks and three sources in float64, everything drawn."""
+    generator = trial.generator
+    shape = Shape(2, 8, 2, 2, 12, LETTERS)
+    with jax.enable_x64(True):
+        params, bank = _drawn(generator, shape, sources=3)
+        tokens = generator.integers(0, LETTERS, (6, 5))
+        head = Head(generator.normal(size=(8, 2)), generator.normal(size=2), np.ones(2, bool))
+        backbone = AdaptedEncoder(shape)
+
+        @jax.jit
+        def told(arrays: Any, factors: Any, ties: Any) -> Any:
+            return scores_of(backbone, params, arrays, factors, head, tokens, ties=ties)
+
+        free = generator.normal(size=(2, 3, 8))
+        untied = ScaLearn().ties
+        one_hot, bound = [], []
+        for source in range(3):
+            only = {part: one[:, [source] * 3] for part, one in bank.arrays.items()}
+            alone = told(only, np.broadcast_to(np.eye(3)[0][:, None], (2, 3, 8)), untied)
+            chosen = np.broadcast_to(np.eye(3)[source][None, :, None], (2, 3, 8))
+            one_hot.append(_off(told(bank.arrays, chosen, untied), alone))
+            soft = ScaLearn(constraint="softmax").ties
+            bound.append(_off(told(bank.arrays, chosen, soft), alone))
+        frozen = head.scores(backbone(params, tokens, lambda hidden, own: hidden, None))
+        slopes = jax.jit(jax.grad(lambda f, ties: (told(bank.arrays, f, ties) ** 2).sum()))
+        nested, gradients = [], []
+        for shared, uniform in VARIANTS.values():
+            name = next(n for n, ties in VARIANTS.items() if ties == (shared, uniform))
+            learned = free[: 1 if shared else 2, :, : 1 if uniform else 8]
+            whole = np.broadcast_to(learned, (2, 3, 8))
+            ties = ScaLearn(name).ties
+            nested.append(_off(told(bank.arrays, free, ties), told(bank.arrays, whole, untied)))
+            apart = np.asarray(slopes(whole, untied))
+            wanted = apart.sum(0, keepdims=True) if shared else apart
+            wanted = wanted.sum(2, keepdims=True) if uniform else wanted
+            found = np.asarray(slopes(free, ties))
+            filled = np.zeros_like(found)  # of what is not used the gradient is 0
+            filled[: wanted.shape[0], :, : wanted.shape[2]] = wanted
+            gradients.append(_off(found, filled))
+        order = generator.permutation(3)
+        turned = {part: one[:, order] for part, one in bank.arrays.items()}
+        return {
+            "one_hot": max(one_hot),
+            "nothing": _off(told(bank.arrays, np.zeros((2, 3, 8)), untied), frozen),
+            "nested": max(nested), "gradients": max(gradients),
+            "order": _off(told(turned, free[:, order], untied), told(bank.arrays, free, untied)),
+            "bound": min(bound),
+        }  # fmt: skip
+
+
+def counts(config: ScaConfig, trial: Trial) -> dict[str, float]:
+    """Numbers that a target task learns, counted in what is initialised, and by the closed forms."""
+    generator = trial.generator
+    found: dict[str, float] = {}
+    for name in VARIANTS:
+        found[name] = num_parameters(ScaLearn(name).initial(generator, BLOCKS, SOURCES, WIDTH))
+    block = AdapterFusion().initial(generator, 1, WIDTH)
+    found["AdapterFusion"] = BLOCKS * num_parameters(block)
+    sizes = {"blocks": BLOCKS, "sources": SOURCES, "width": WIDTH}
+    off = [abs(found[name] / number - 1) for name, number in PUBLISHED.items()]
+    off += [abs(num_learned(name, **sizes) / number - 1) for name, number in found.items()]
+    head = WIDTH * 2 + 2
+    with_head = [abs((found[name] + head) / number - 1) for name, number in PUBLISHED.items()]
+    percent = 100 * found["ScaLearn"] / found["AdapterFusion"]
+    return {
+        **found, "percent": percent, "head": head, "deviation": max(*off, abs(round(percent, 4) - 0.3469)),
+        "with_head": max(with_head),
+    }  # fmt: skip
+
+
+def planted(config: ScaConfig, trial: Trial) -> dict[str, float]:
+    """Errors of one factor a source, found again from a teacher's scores: by Gauss-Newton, by training.
+
+    The encoder is the pre-trained one, adapters after all of its blocks are drawn, the head is fixed.
+    """
+    generator, sources = trial.generator, 8
+    params, _ = pretrained_encoder(
+        config.shape, length=config.length, strings=4096, steps=config.pretraining
+    )
+    names = [str(number) for number in range(sources)]
+    bank = SourceBank.initial(
+        names, generator, blocks=config.blocks, width=config.width, rank=config.rank, deviation=0.1
+    )
+    head = Head.initial(generator, config.width, 2, room=2)
+    head = head._replace(weights=head.weights * 50)  # type: ignore[operator] # scores of about 1
+    backbone = AdaptedEncoder(config.shape)
+    number = config.many + config.held + config.tests
+    tokens, _ = balanced(generator, "ab", number, config.length)
+    teacher = generator.normal(1, 0.5, sources)
+    start = np.full(sources, 2 / sources)
+
+    def told(rows: Any) -> Any:
+        return lambda factors: scores_by_source(backbone, params, bank.arrays, head, rows, factors)
+
+    some = tokens[: config.tests]
+    wanted = told(some)(jnp.asarray(teacher, jnp.float32))
+    newton = newton_start(
+        told(some), start, wanted, loss="squared", ridge=1e-7, steps=8, largest=2.0
+    )
+    parts = np.split(tokens, [config.many, config.many + config.held])
+    chances = [
+        np.asarray(jax.nn.softmax(told(part)(jnp.asarray(teacher, jnp.float32))))
+        for part in parts[:2]
+    ]
+    train, held = (Examples(x, y) for x, y in zip(parts[:2], chances, strict=True))
+    scaling = ScaLearn("ScaLearnUniform++")
+    factors = start[None, :, None].astype(np.float32)
+    for part, rate in enumerate((0.1, 0.1, 0.03, 0.01, 0.003)):
+        found = learn(
+            backbone, params, bank.arrays, factors, head, train, held, parts[2], scaling=scaling,
+            rates=Rates(mixing=rate, head=0.0), seed=part, steps=config.steps, looks=config.looks,
+            room=config.many,
+        )  # fmt: skip
+        factors = found.mixing[:1, :, :1]
+    away = np.abs(start - teacher).max()
+    return {
+        "newton": float(np.abs(newton - teacher).max()),
+        "trained": float(np.abs(factors[0, :, 0] - teacher).max()), "start": float(away),
+    }  # fmt: skip
+
+
+def _drawn(generator: np.random.Generator, shape: Shape, *, sources: int) -> tuple[Any, SourceBank]:
+    params = initial_encoder(shape, generator, deviation=0.5)
+    names = [str(number) for number in range(sources)]
+    sizes = {"blocks": shape.blocks, "width": shape.width, "rank": 3}
+    bank = SourceBank.initial(names, generator, **sizes, deviation=0.5)
+    return jax.tree.map(lambda x: np.asarray(x, np.float64), params), SourceBank(
+        bank.names, {part: np.asarray(one, np.float64) for part, one in bank.arrays.items()}
+    )
+
+
+def _off(found: Any, wanted: Any) -> float:
+    """Largest deviation, relative to the largest of what is wanted."""
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
