@@ -41,6 +41,7 @@ class ScaConfig:
         arms: of `study_config.ARMS`.
         sentences: data sets whose real hidden states are learned from; at standard.
         kept_steps: of combining there; adapters take twice as many.
+        kept_pace: there, as `pace`.
     """
 
     blocks: int = 3
@@ -59,6 +60,7 @@ class ScaConfig:
     arms: tuple[str, ...] = ("scalearn", "uniform_shared", "softmax", "random", "fusion")
     sentences: tuple[str, ...] = ()
     kept_steps: int = 160
+    kept_pace: float = 1.0
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -69,6 +71,7 @@ class ScaConfig:
         require(self, source_steps=self.source_steps > 0 and self.source_steps % self.looks == 0)
         require(self, steps=self.steps > 0 and self.steps % self.looks == 0)
         require(self, kept_steps=self.kept_steps > 0 and self.kept_steps % self.looks == 0)
+        require(self, kept_pace=self.kept_pace > 0)
         require(self, arms=set(self.arms) <= set(ARMS))
 
     @property
@@ -77,6 +80,12 @@ class ScaConfig:
 
     def rates(self, arm: str) -> Rates:
         """Of an arm, at this pace."""
-        rates = ARMS[arm][1]
-        mixing, head = rates.mixing * self.pace, rates.head * self.pace
-        return dataclasses.replace(rates, mixing=mixing, head=head)
+        return _paced(ARMS[arm][1], self.pace)
+
+    def kept_rates(self, arm: str) -> Rates:
+        """The same for real states, which are wider."""
+        return _paced(ARMS[arm][1], self.kept_pace)
+
+
+def _paced(rates: Rates, pace: float) -> Rates:
+    return dataclasses.replace(rates, mixing=rates.mixing * pace, head=rates.head * pace)

@@ -59,13 +59,19 @@ def nesting(config: ScaConfig, trial: Trial) -> NestingResult:
         untied = ScaLearn().ties
         one_hot, bound = [], []
         for source in range(3):
-            only = {part: one[:, [source] * 3] for part, one in bank.arrays.items()}
-            alone = told(only, np.broadcast_to(np.eye(3)[0][:, None], (2, 3, 8)), untied)
+            own = (np.arange(3) == source)[None, :, None]
+            only = {
+                part: one * np.expand_dims(own, 3) if one.ndim == 4 else one * own
+                for part, one in bank.arrays.items()
+            }
+            alone = told(only, np.ones((2, 3, 8)), untied)
             chosen = np.broadcast_to(np.eye(3)[source][None, :, None], (2, 3, 8))
             one_hot.append(_off(told(bank.arrays, chosen, untied), alone))
             soft = ScaLearn(constraint="softmax").ties
             bound.append(_off(told(bank.arrays, chosen, soft), alone))
-        frozen = head.scores(backbone(params, tokens, lambda hidden, own: hidden, None))
+        frozen = jax.jit(
+            lambda: head.scores(backbone(params, tokens, lambda hidden, own: hidden, None))
+        )()
         slopes = jax.jit(jax.grad(lambda f, ties: (told(bank.arrays, f, ties) ** 2).sum()))
         nested, gradients = [], []
         for shared, uniform in VARIANTS.values():

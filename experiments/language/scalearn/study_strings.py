@@ -46,8 +46,9 @@ TASKS: Mapping[str, Callable[[Strings], Marks]] = {
     "ab and more a than b": lambda s: _occurs(s, A, B) & _more(s),
     "first is last": lambda s: s[:, 0] == s[:, -1],
 }
-"""The first four have many examples, the others few: three related to the first, one to none."""
-TARGETS = tuple(TASKS)[4:]
+"""The first four have many examples, the others few; the last is related to none."""
+SMALL = tuple(TASKS)[4:]
+TARGETS = SMALL[:3]
 
 
 def drawn(generator: np.random.Generator, number: int, length: int) -> Strings:
