@@ -9,7 +9,6 @@ from scipy.stats import spearmanr
 from experiments.harness.study import Studies, Trial
 from experiments.language.scalearn import study_exact
 from experiments.language.scalearn.bank import SourceBank
-from experiments.language.scalearn.influence import influence, newton_start, quadratic
 from experiments.language.scalearn.scaling import AdapterFusion, ScaLearn
 from experiments.language.scalearn.study_config import ARMS, ScaConfig
 from experiments.language.scalearn.study_sentences import sentences
@@ -27,8 +26,9 @@ from experiments.language.scalearn.transfer import (
     Learned,
     Rates,
     learn,
-    scores_by_source,
+    told_by_source,
 )
+from experiments.language.scalearn.worth import influence, newton_start, quadratic
 
 SOURCE_RATE = 0.01
 
@@ -122,16 +122,14 @@ def _worth(config: ScaConfig, sources: Sources) -> dict[str, Any]:
     """
     target = TARGETS[0]
     task, head, number = sources.tasks[target], sources.heads[target], len(sources.bank.names)
-    backbone = AdaptedEncoder(config.shape)
+    given = (AdaptedEncoder(config.shape), sources.params, sources.bank.arrays, head)
 
-    def told(rows: Any, kept: Any = None) -> Any:
-        def scores(factors: Any) -> Any:
-            chosen = factors if kept is None else factors * kept
-            return scores_by_source(
-                backbone, sources.params, sources.bank.arrays, head, rows, chosen
-            )
+    def told(rows: Any, kept: np.ndarray | float = 1.0) -> Any:
+        def masked(factors: Any) -> Any:
+            scores, slopes = told_by_source(*given, rows, factors * kept)
+            return scores, np.asarray(slopes) * kept
 
-        return scores
+        return masked
 
     start = np.full(number, 2 / number)
     half = min(config.held, config.few)
@@ -140,7 +138,7 @@ def _worth(config: ScaConfig, sources: Sources) -> dict[str, Any]:
     begun = newton_start(told(learned), start, targets, ridge=0.1, largest=2.0)
     own = (np.array(sources.bank.names) == target).astype(float)
     accuracy = {
-        name: 100 * task.accuracy(told(task.test)(jnp.asarray(factors, jnp.float32)))
+        name: 100 * task.accuracy(told(task.test)(jnp.asarray(factors, jnp.float32))[0])
         for name, factors in (("start", start), ("newton", begun), ("own", own))
     }
     rows = task.test[: 2 * half]

@@ -39,6 +39,7 @@ class ScaConfig:
         looks: at the validation loss.
         pace: times the paper's rates of combining, since steps are a hundredth of the paper's.
         arms: of `study_config.ARMS`.
+        planted: strings by which planted factors are found.
         sentences: data sets whose real hidden states are learned from; at standard.
         kept_steps: of combining there; adapters take twice as many.
         kept_pace: there, as `pace`.
@@ -58,6 +59,7 @@ class ScaConfig:
     looks: int = 8
     pace: float = 10.0
     arms: tuple[str, ...] = ("scalearn", "uniform_shared", "softmax", "random", "fusion")
+    planted: int = 300
     sentences: tuple[str, ...] = ()
     kept_steps: int = 160
     kept_pace: float = 1.0
@@ -71,6 +73,7 @@ class ScaConfig:
         require(self, source_steps=self.source_steps > 0 and self.source_steps % self.looks == 0)
         require(self, steps=self.steps > 0 and self.steps % self.looks == 0)
         require(self, kept_steps=self.kept_steps > 0 and self.kept_steps % self.looks == 0)
+        require(self, planted=self.planted > 1)
         require(self, kept_pace=self.kept_pace > 0)
         require(self, arms=set(self.arms) <= set(ARMS))
 

@@ -1,29 +1,28 @@
 """What is exact: variants within each other, counted numbers, and planted factors that are found again."""
 
+import functools
 from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.optimize import minimize
 
 from experiments.harness.study import Trial
 from experiments.kits.costs import num_parameters
 from experiments.kits.transformer.decoder import Shape
 from experiments.kits.transformer.encoder import initial_encoder
 from experiments.language.scalearn.bank import SourceBank
-from experiments.language.scalearn.influence import newton_start
 from experiments.language.scalearn.scaling import VARIANTS, AdapterFusion, ScaLearn, num_learned
 from experiments.language.scalearn.study_config import ScaConfig
 from experiments.language.scalearn.study_strings import LETTERS, balanced, pretrained_encoder
 from experiments.language.scalearn.transfer import (
     AdaptedEncoder,
-    Examples,
     Head,
-    Rates,
-    learn,
-    scores_by_source,
     scores_of,
+    told_by_source,
 )
+from experiments.language.scalearn.worth import newton_start, quadratic
 
 BLOCKS, WIDTH, SOURCES = 12, 768, 8
 """Of RoBERTa-base, and of the tasks of GLUE."""
@@ -121,7 +120,8 @@ def counts(config: ScaConfig, trial: Trial) -> dict[str, float]:
 def planted(config: ScaConfig, trial: Trial) -> dict[str, float]:
     """Errors of one factor a source, found again from a teacher's scores: by Gauss-Newton, by training.
 
-    The encoder is the pre-trained one, adapters after all of its blocks are drawn, the head is fixed.
+    The encoder is the pre-trained one, adapters are drawn, the head is fixed. Gauss-Newton steps face
+    adapters after all blocks; training, which takes the slope alone, those after the last.
     """
     generator, sources = trial.generator, 8
     params, _ = pretrained_encoder(
@@ -131,41 +131,35 @@ def planted(config: ScaConfig, trial: Trial) -> dict[str, float]:
     bank = SourceBank.initial(
         names, generator, blocks=config.blocks, width=config.width, rank=config.rank, deviation=0.1
     )
+    last = np.arange(config.blocks) == config.blocks - 1
+    only = {
+        part: one * last.reshape(-1, *[1] * (one.ndim - 1)) for part, one in bank.arrays.items()
+    }
     head = Head.initial(generator, config.width, 2, room=2)
-    head = head._replace(weights=head.weights * 50)  # type: ignore[operator] # scores of about 1
-    backbone = AdaptedEncoder(config.shape)
-    number = config.many + config.held + config.tests
-    tokens, _ = balanced(generator, "ab", number, config.length)
-    teacher = generator.normal(1, 0.5, sources)
-    start = np.full(sources, 2 / sources)
-
-    def told(rows: Any) -> Any:
-        return lambda factors: scores_by_source(backbone, params, bank.arrays, head, rows, factors)
-
-    some = tokens[: config.tests]
-    wanted = told(some)(jnp.asarray(teacher, jnp.float32))
-    newton = newton_start(
-        told(some), start, wanted, loss="squared", ridge=1e-7, steps=8, largest=2.0
+    head = head._replace(weights=50 * np.asarray(head.weights))  # scores of about 1
+    strings, _ = balanced(generator, "ab", config.planted, config.length)
+    teacher, start = generator.normal(1, 0.5, sources), np.full(sources, 2 / sources)
+    given = (AdaptedEncoder(config.shape), params)
+    told, told_last = (
+        functools.partial(told_by_source, *given, arrays, head, strings)
+        for arrays in (bank.arrays, {part: one.astype(np.float32) for part, one in only.items()})
     )
-    parts = np.split(tokens, [config.many, config.many + config.held])
-    chances = [
-        np.asarray(jax.nn.softmax(told(part)(jnp.asarray(teacher, jnp.float32))))
-        for part in parts[:2]
-    ]
-    train, held = (Examples(x, y) for x, y in zip(parts[:2], chances, strict=True))
-    scaling = ScaLearn("ScaLearnUniform++")
-    factors = start[None, :, None].astype(np.float32)
-    for part, rate in enumerate((0.1, 0.1, 0.03, 0.01, 0.003)):
-        found = learn(
-            backbone, params, bank.arrays, factors, head, train, held, parts[2], scaling=scaling,
-            rates=Rates(mixing=rate, head=0.0), seed=part, steps=config.steps, looks=config.looks,
-            room=config.many,
-        )  # fmt: skip
-        factors = found.mixing[:1, :, :1]
-    away = np.abs(start - teacher).max()
+    wanted, chances = (
+        np.asarray(one(jnp.asarray(teacher, jnp.float32))[0]) for one in (told, told_last)
+    )
+    chances = np.asarray(jax.nn.softmax(chances))
+    newton = newton_start(told, start, wanted, loss="squared", ridge=1e-7, steps=8, largest=2.0)
+
+    def loss(factors: np.ndarray) -> tuple[float, np.ndarray]:
+        found = quadratic(told_last, factors, chances, loss="cross-entropy")
+        return found.value, found.slope
+
+    trained = minimize(loss, start, jac=True, method="BFGS", options={"maxiter": 100, "gtol": 1e-7})
+    condition = quadratic(told_last, teacher, chances, loss="cross-entropy").curvature
     return {
         "newton": float(np.abs(newton - teacher).max()),
-        "trained": float(np.abs(factors[0, :, 0] - teacher).max()), "start": float(away),
+        "trained": float(np.abs(trained.x - teacher).max()),
+        "start": float(np.abs(start - teacher).max()), "condition": float(np.linalg.cond(condition)),
     }  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, sentence_states
 
 from experiments.data.room import DataMissingError
 from experiments.data.texts import Sentence, SentenceSet
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.transformer.encoder import fit_classifier
+from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, sentence_states
 from experiments.language.scalearn.bank import SourceBank
 from experiments.language.scalearn.scaling import AdapterFusion, ScaLearn
 from experiments.language.scalearn.study_config import ARMS, ScaConfig

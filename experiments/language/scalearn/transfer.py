@@ -215,13 +215,19 @@ def scores_of(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def scores_by_source(
+def told_by_source(
     backbone: Backbone, frozen: Any, bank: Arrays, head: Head, inputs: Any, factors: Array
-) -> Float[Array, "N C"]:
-    """Scores by one factor a source, (S,), as `influence` and `newton_start` take them."""
+) -> tuple[Float[Array, "N C"], Float[Array, "N C S"]]:
+    """Scores by one factor a source, and their derivatives, as `influence` and `newton_start` take them."""
     blocks, sources, width = np.shape(bank["down"])[:3]
-    whole = jnp.broadcast_to(factors[None, :, None], (blocks, sources, width))
-    return head.scores(backbone(frozen, inputs, scaled, (bank, whole)))
+
+    def scores(factors: Array) -> tuple[Array, Array]:
+        whole = jnp.broadcast_to(factors[None, :, None], (blocks, sources, width))
+        found = head.scores(backbone(frozen, inputs, scaled, (bank, whole)))
+        return found, found
+
+    slopes, found = jax.jacfwd(scores, has_aux=True)(factors)
+    return found, slopes
 
 
 def cross_entropy(scores: Float[Array, "N C"], targets: Float[Array, "N C"]) -> Float[Array, ""]:

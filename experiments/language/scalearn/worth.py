@@ -2,18 +2,31 @@
 
 Both take the scores as a function of one number a source (ScaLearnUniform++), whose second-order
 model of the loss is a matrix of as many rows as there are sources.
+
+```python
+import jax.numpy as jnp
+import numpy as np
+from experiments.language.scalearn.worth import influence, linearised, newton_start
+
+sources = np.random.default_rng(0).normal(size=(50, 2, 3))  # texts, classes, sources
+told = linearised(lambda factors: jnp.asarray(sources) @ factors)
+found = newton_start(told, np.ones(3), sources @ [1.0, 0.5, 0.0], loss="squared", ridge=1e-9)
+print(found.round(3), influence(told, found, sources @ [1.0, 0.5, 0.0], loss="squared").retrained)
+```
 """
 
 import dataclasses
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ntkexec.errors import ExperimentError
 
-Scores = Callable[[Float[Array, "S"]], Float[Array, "N C"]]
+Told = Callable[[Float[Array, "S"]], tuple[Float[Array, "N C"], Float[Array, "N C S"]]]
+"""Scores of texts by factors, and their derivatives."""
 LOSSES = ("cross-entropy", "squared")
 
 
@@ -31,13 +44,18 @@ class Model:
     curvature: Float[np.ndarray, "S S"]
 
 
+def linearised(scores: Callable[[Float[Array, "S"]], Float[Array, "N C"]]) -> Told:
+    """Scores with their derivatives, compiled once for this function."""
+    return jax.jit(lambda factors: (scores(factors), jax.jacfwd(scores)(factors)))
+
+
 def quadratic(
-    scores: Scores, factors: Float[ArrayLike, "S"], targets: Float[ArrayLike, "N C"], *, loss: str
+    told: Told, factors: Float[ArrayLike, "S"], targets: Float[ArrayLike, "N C"], *, loss: str
 ) -> Model:
     """The loss around these factors.
 
     Args:
-        scores: of the texts' classes, by factors.
+        told: see `linearised`.
         factors: one a source.
         targets: chances of the classes for cross-entropy, scores for the squared loss (halved).
         loss: of `LOSSES`.
@@ -47,9 +65,8 @@ def quadratic(
     """
     if loss not in LOSSES:
         raise ExperimentError(f"the loss is one of {', '.join(LOSSES)}, not {loss!r}")
-    at = jax.numpy.asarray(factors)
-    found = np.asarray(scores(at), np.float64)
-    jacobian = np.asarray(jax.jacfwd(scores)(at), np.float64)
+    given = told(jnp.asarray(factors, jnp.result_type(float)))
+    found, jacobian = (np.asarray(one, np.float64) for one in given)
     wanted = np.asarray(targets, np.float64)
     if wanted.shape != found.shape:
         raise ExperimentError(
@@ -71,13 +88,13 @@ def quadratic(
 
 
 def newton_start(
-    scores: Scores, start: Float[ArrayLike, "S"], targets: Float[ArrayLike, "N C"], *,
+    told: Told, start: Float[ArrayLike, "S"], targets: Float[ArrayLike, "N C"], *,
     loss: str = "cross-entropy", ridge: float = 1e-3, steps: int = 1, largest: float = np.inf,
 ) -> Float[np.ndarray, "S"]:  # fmt: skip
     """Factors after Gauss-Newton steps: exact after one where scores are linear and the loss is squared.
 
     Args:
-        scores, targets, loss: see `quadratic`.
+        told, targets, loss: see `quadratic`.
         start: factors to begin with, 2 / S each in the paper.
         ridge: added to the curvature's diagonal, relative to its mean; it holds what nothing tells apart.
         steps: of them.
@@ -85,7 +102,7 @@ def newton_start(
     """
     found = np.asarray(start, np.float64)
     for _ in range(steps):
-        model = quadratic(scores, found, targets, loss=loss)
+        model = quadratic(told, found, targets, loss=loss)
         move = -_solved(model.curvature, model.slope, ridge)
         found = found + move * min(1.0, largest / max(float(np.linalg.norm(move)), 1e-300))
     return found
@@ -105,7 +122,7 @@ class Influence:
 
 
 def influence(
-    scores: Scores, factors: Float[ArrayLike, "S"], targets: Float[ArrayLike, "N C"], *,
+    told: Told, factors: Float[ArrayLike, "S"], targets: Float[ArrayLike, "N C"], *,
     loss: str = "cross-entropy", ridge: float = 1e-6,
 ) -> Influence:  # fmt: skip
     """Losses without each source, foretold by the quadratic model around learned factors.
@@ -113,13 +130,13 @@ def influence(
     Exact where scores are linear and the loss is squared.
 
     Args:
-        scores, targets, loss: see `quadratic`.
+        told, targets, loss: see `quadratic`.
         factors: that were learned.
         ridge: as for `newton_start`.
 
     Source: for the second, Hassibi and Stork, Optimal brain surgeon, NeurIPS 1992: w_s^2 / (2 [H^-1]_ss).
     """
-    model, at = quadratic(scores, factors, targets, loss=loss), np.asarray(factors, np.float64)
+    model, at = quadratic(told, factors, targets, loss=loss), np.asarray(factors, np.float64)
     removed = -model.slope * at + 0.5 * np.diag(model.curvature) * at**2
     inverse = np.linalg.inv(_held(model.curvature, ridge))
     best = at - inverse @ model.slope
