@@ -43,8 +43,8 @@ def tied(free: Float[Array, "L S D"], ties: Ties) -> Float[Array, "L S D"]:
     found = jnp.where(ties.shared, jnp.broadcast_to(free[:1], free.shape), free)
     found = jnp.where(ties.uniform, jnp.broadcast_to(found[..., :1], found.shape), found)
     total = found.sum(1, keepdims=True)
-    # The branch that is not taken must not be infinite, or its gradient is nan.
-    total = jnp.where(ties.mean, total, 1.0)
+    # Not 0, also where it is not used, or the gradient is nan; dropout may leave no source at all.
+    total = jnp.where(ties.mean, jnp.where(total == 0, 1.0, total), 1.0)
     return jnp.where(ties.softmax, jax.nn.softmax(found, 1), found / total)
 
 

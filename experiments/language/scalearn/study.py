@@ -135,16 +135,24 @@ def _worth(config: ScaConfig, sources: Sources) -> dict[str, Any]:
     half = min(config.held, config.few)
     learned = np.concatenate([task.train.inputs[:half], task.held.inputs[:half]])
     targets = np.concatenate([task.train.targets[:half], task.held.targets[:half]])
-    begun = newton_start(told(learned), start, targets, ridge=0.1, largest=2.0)
+    begun, further = (
+        newton_start(told(learned), start, targets, ridge=0.1, largest=2.0, steps=steps)
+        for steps in (1, 4)
+    )
     own = (np.array(sources.bank.names) == target).astype(float)
     accuracy = {
         name: 100 * task.accuracy(told(task.test)(jnp.asarray(factors, jnp.float32))[0])
-        for name, factors in (("start", start), ("newton", begun), ("own", own))
+        for name, factors in (
+            ("start", start),
+            ("newton", begun),
+            ("newton_further", further),
+            ("own", own),
+        )
     }
     rows = task.test[: 2 * half]
     truth = np.eye(2)[task.labels[: 2 * half]]
     steps = {"ridge": 1e-3, "steps": 6, "largest": 2.0}
-    best = newton_start(told(rows), begun, truth, **steps)
+    best = newton_start(told(rows), further, truth, **steps)
     whole = quadratic(told(rows), best, truth, loss="cross-entropy").value
     foretold, anew = influence(told(rows), best, truth, ridge=1e-3), []
     removed = []

@@ -61,8 +61,8 @@ class ScaConfig:
     arms: tuple[str, ...] = ("scalearn", "uniform_shared", "softmax", "random", "fusion")
     planted: int = 300
     sentences: tuple[str, ...] = ()
-    kept_steps: int = 160
-    kept_pace: float = 1.0
+    kept_steps: int = 80
+    kept_pace: float = 0.5
 
     def __post_init__(self) -> None:
         check_types(self)

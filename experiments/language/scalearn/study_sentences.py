@@ -24,8 +24,9 @@ from ntkexec.errors import MissingExtraError
 LAYERS = (8, 15, 22, 30)
 """After which blocks of thirty adapters act."""
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
-SOURCE_RATE, REDUCTION, ROOM, HELD = 1e-3, 16, 600, 0.2
-"""Adapters' bottleneck is a sixteenth of the width, as in the paper."""
+SOURCE_RATE, REDUCTION, HELD = 3e-4, 16, 0.2
+ROOM, LOOK_ROOM = 600, 140
+"""Of texts, to which all sets are filled up. Rate and bottleneck, a sixteenth, are the paper's."""
 
 
 class Task(NamedTuple):
@@ -98,7 +99,7 @@ def _learned(
     return learn(
         KeptStates(), None, bank.arrays, mixing, head, _widened(task.train, room), _widened(task.held, room),
         task.test, scaling=scaling, rates=rates, seed=int(generator.integers(2**31)),
-        steps=times * config.kept_steps, looks=config.looks, room=ROOM,
+        steps=times * config.kept_steps, looks=config.looks, room=ROOM, look_room=LOOK_ROOM,
     )  # fmt: skip
 
 

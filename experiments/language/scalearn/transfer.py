@@ -150,6 +150,7 @@ def learn(
     looks: int,
     batch: int = 32,
     room: int | None = None,
+    look_room: int | None = None,
 ) -> Learned:
     """Learns the mixing and the head, and the adapters where their rate is not 0.
 
@@ -166,10 +167,12 @@ def learn(
         steps: in all, a multiple of `looks`.
         looks: how often the validation loss is looked at.
         batch: texts a step, drawn with replacement.
-        room: rows to which training and test texts are filled up, so that tasks share a program.
+        room, look_room: rows to which training and test texts, and those of looks, are filled up, so that
+            tasks of other sizes share a program.
 
     Raises:
-        ExperimentError: steps that are no multiple of looks, or more texts than room.
+        ExperimentError: steps that are no multiple of looks, more texts than room, or a loss that is no
+            number at any look.
     """
     if looks < 1 or steps < 1 or steps % looks:
         raise ExperimentError(f"{steps} steps cannot be cut into {looks} equal parts")
@@ -180,9 +183,11 @@ def learn(
         sides = (blocks, np.shape(mixing)[1], width)
         mixing = jnp.asarray(np.broadcast_to(mixing, sides))
     number, tests = len(train.targets), len(jax.tree.leaves(test)[0])
-    if room is not None and max(number, tests) > room:
-        raise ExperimentError(f"{max(number, tests)} texts are more than there is room for, {room}")
-    data = (_filled(train, room), validation, _filled(test, room), jnp.asarray(number))
+    for texts, most in ((max(number, tests), room), (len(validation.targets), look_room)):
+        if most is not None and texts > most:
+            raise ExperimentError(f"{texts} texts are more than there is room for, {most}")
+    filled = (_filled(train, room), _filled(validation, look_room), _filled(test, room))
+    data = (*filled, jnp.asarray(number))
     chosen = {"mixing": rates.mixing, "head": rates.head, "bank": rates.bank}
     best, losses, scores = _learned(
         (backbone, steps // looks, looks, batch, rates.bank > 0),
@@ -190,6 +195,8 @@ def learn(
         {name: jnp.float32(one) for name, one in chosen.items()}, jnp.float32(rates.dropout),
         jax.random.key(seed),
     )  # fmt: skip
+    if not np.isfinite(losses).any():
+        raise ExperimentError(f"learning at rates of {rates} ended in no number")
     made = jax.tree.map(np.asarray, best)
     return Learned(
         made["mixing"], Head(*made["head"], np.asarray(head.classes)), made.get("bank", bank),
@@ -231,8 +238,8 @@ def told_by_source(
 
 
 def cross_entropy(scores: Float[Array, "N C"], targets: Float[Array, "N C"]) -> Float[Array, ""]:
-    """Mean over texts, in nats."""
-    return -(targets * jax.nn.log_softmax(scores)).sum(-1).mean()
+    """Mean over texts, in nats; rows whose targets are all 0 are none."""
+    return -(targets * jax.nn.log_softmax(scores)).sum() / targets.sum()
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -95,6 +95,9 @@ def test_variants_learn_as_many_numbers_as_the_closed_forms_say_and_tie_the_rest
     mean = ScaLearn(variant, "mean").factors(learned, 2, 8)
     for one in (soft, mean):
         np.testing.assert_allclose(np.asarray(one).sum(1), 1, rtol=1e-6)
+    # Dropout may leave no source; then nothing is added, and nothing is infinite.
+    none = jax.grad(lambda w: tied(w, ScaLearn(variant, "mean").ties).sum())(np.zeros(SIZES))
+    assert np.isfinite(none).all()
     assert num_learned("AdapterFusion", blocks=12, sources=8, width=768) == 21_252_096
     assert num_learned("ScaLearn", blocks=12, sources=8, width=768) == 73_728
 
