@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from experiments.files.storage import load_tensors, save_tree
 from experiments.files.words import quoted
 from ntkexec.errors import ExperimentError
 
-Arrays = Mapping[str, Array]
+Arrays = Mapping[str, Any]  # of NumPy or of JAX
 PARTS = ("down", "down_bias", "up", "up_bias")
 NAMES = "names"
 

@@ -151,7 +151,7 @@ def _worth(config: ScaConfig, sources: Sources) -> dict[str, Any]:
     }
     rows = task.test[: 2 * half]
     truth = np.eye(2)[task.labels[: 2 * half]]
-    steps = {"ridge": 1e-3, "steps": 6, "largest": 2.0}
+    steps: dict[str, Any] = {"ridge": 1e-3, "steps": 6, "largest": 2.0}
     best = newton_start(told(rows), further, truth, **steps)
     whole = quadratic(told(rows), best, truth, loss="cross-entropy").value
     foretold, anew = influence(told(rows), best, truth, ridge=1e-3), []
@@ -205,5 +205,6 @@ STUDIES = Studies(
         "transfer": transfer,
         "sentences": sentences,
     },
+    num_seeds=4,
     slow=("planted", "transfer"),
 )  # fmt: skip

@@ -54,8 +54,8 @@ class ScaConfig:
     few: int = 100
     held: int = 100
     tests: int = 300
-    source_steps: int = 160
-    steps: int = 80
+    source_steps: int = 120
+    steps: int = 64
     looks: int = 8
     pace: float = 10.0
     arms: tuple[str, ...] = ("scalearn", "uniform_shared", "softmax", "random", "fusion")

@@ -120,8 +120,8 @@ def counts(config: ScaConfig, trial: Trial) -> dict[str, float]:
 def planted(config: ScaConfig, trial: Trial) -> dict[str, float]:
     """Errors of one factor a source, found again from a teacher's scores: by Gauss-Newton, by training.
 
-    The encoder is the pre-trained one, adapters are drawn, the head is fixed. Gauss-Newton steps face
-    adapters after all blocks; training, which takes the slope alone, those after the last.
+    The encoder is the pre-trained one, adapters are drawn, the head is fixed. Both face the adapters after
+    the last block; through all blocks the problem is not convex, and Gauss-Newton's error is told beside.
     """
     generator, sources = trial.generator, 8
     params, _ = pretrained_encoder(
@@ -144,11 +144,13 @@ def planted(config: ScaConfig, trial: Trial) -> dict[str, float]:
         functools.partial(told_by_source, *given, arrays, head, strings)
         for arrays in (bank.arrays, {part: one.astype(np.float32) for part, one in only.items()})
     )
-    wanted, chances = (
+    wanted, wanted_last = (
         np.asarray(one(jnp.asarray(teacher, jnp.float32))[0]) for one in (told, told_last)
     )
-    chances = np.asarray(jax.nn.softmax(chances))
-    newton = newton_start(told, start, wanted, loss="squared", ridge=1e-7, steps=8, largest=2.0)
+    chances = np.asarray(jax.nn.softmax(wanted_last))
+    options: dict[str, Any] = {"loss": "squared", "ridge": 1e-7, "steps": 8, "largest": 2.0}
+    newton = newton_start(told_last, start, wanted_last, **options)
+    through = newton_start(told, start, wanted, **options)
 
     def loss(factors: np.ndarray) -> tuple[float, np.ndarray]:
         found = quadratic(told_last, factors, chances, loss="cross-entropy")
@@ -158,6 +160,7 @@ def planted(config: ScaConfig, trial: Trial) -> dict[str, float]:
     condition = quadratic(told_last, teacher, chances, loss="cross-entropy").curvature
     return {
         "newton": float(np.abs(newton - teacher).max()),
+        "newton_through_all": float(np.abs(through - teacher).max()),
         "trained": float(np.abs(trained.x - teacher).max()),
         "start": float(np.abs(start - teacher).max()), "condition": float(np.linalg.cond(condition)),
     }  # fmt: skip

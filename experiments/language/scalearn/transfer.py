@@ -64,11 +64,11 @@ class Examples(NamedTuple):
 
     Args:
         inputs: pytree with a row for each text.
-        targets: chances of the classes; of what is no class, 0.
+        targets: chances of the classes, (N, C); of what is no class, 0.
     """
 
     inputs: Any
-    targets: Float[ArrayLike, "N C"]
+    targets: Any
 
     @classmethod
     def of(cls, inputs: Any, labels: Int[ArrayLike, "N"], classes: int) -> "Examples":
@@ -199,7 +199,7 @@ def learn(
         raise ExperimentError(f"learning at rates of {rates} ended in no number")
     made = jax.tree.map(np.asarray, best)
     return Learned(
-        made["mixing"], Head(*made["head"], np.asarray(head.classes)), made.get("bank", bank),
+        made["mixing"], _headed(made["head"], np.asarray(head.classes)), made.get("bank", bank),
         np.asarray(losses), np.asarray(scores)[:tests],
     )  # fmt: skip
 
@@ -259,7 +259,7 @@ def _learned(
         start = {**start, "bank": bank}
 
     def told(learned: Any, inputs: Any, kept: Array | float = 1.0) -> Array:
-        head = Head(*learned["head"], classes)
+        head = _headed(learned["head"], classes)
         mixing = learned["mixing"] if ties is None else learned["mixing"] * kept
         own = learned.get("bank", bank)
         return scores_of(backbone, frozen, own, mixing, head, inputs, ties=ties)
@@ -299,6 +299,10 @@ def _learned(
     begun = (start, adam.init(start), start, jnp.inf)
     (_, _, best, _), losses = jax.lax.scan(look, begun, jnp.arange(looks))
     return best, losses, told(best, test)
+
+
+def _headed(learned: tuple[Any, Any], classes: Any) -> Head:
+    return Head(learned[0], learned[1], classes)
 
 
 def _filled(rows: Any, room: int | None) -> Any:
