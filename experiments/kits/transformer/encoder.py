@@ -110,7 +110,7 @@ def encode(
         raise ExperimentError(
             f"real tokens of shape {jnp.shape(real)} are not those of texts of shape {tokens.shape}"
         )
-    hidden = params["embedding"][tokens]
+    hidden = jnp.asarray(params["embedding"])[tokens]  # NumPy cannot be indexed by what is traced
     place = jnp.broadcast_to(jnp.arange(tokens.shape[1])[None], tokens.shape)
     table = params.get(PLACES)
     if table is not None:
@@ -118,7 +118,7 @@ def encode(
             raise ExperimentError(
                 f"texts of {tokens.shape[1]} tokens are longer than the table of {len(table)} places"
             )
-        hidden = hidden + table[None, : tokens.shape[1]]
+        hidden = hidden + jnp.asarray(table)[None, : tokens.shape[1]]
         place = jnp.zeros_like(place)  # turned by nothing
     seen = jnp.ones(tokens.shape, bool) if real is None else jnp.asarray(real, bool)
     sees = jnp.broadcast_to(seen[:, None, :], (*tokens.shape, tokens.shape[1]))
