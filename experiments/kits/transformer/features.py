@@ -1,0 +1,239 @@
+"""Hidden states of any frozen backbone: made once, block by block, kept on disk, their memory known before.
+
+Whoever trains a small module on a frozen network needs the network's states once, not at every step. The
+backbone is any pure function `run(params, *inputs)` that gives the states of its layers: one array
+(layers, texts, ...), or one array a layer where layers differ in shape. Here it is a Flax module:
+
+```python
+import flax.linen as nn
+import jax
+import numpy as np
+from experiments.kits.transformer.features import captured, hidden_states, predict_memory
+
+network = nn.Sequential([nn.Dense(32), nn.tanh, nn.Dense(8)])
+inputs = np.ones((100, 5, 16), np.float32)  # 100 texts of 5 places
+variables = network.init(jax.random.key(0), inputs[:1])
+run = captured(network, ("layers_0", "layers_2"))
+print(predict_memory(run, variables, (inputs,), block=10, pooled="mean").kept_bytes)  # 8000
+states = hidden_states(run, variables, (inputs,), block=10, pooled="mean")
+print([layer.shape for layer in states.layers])  # [(100, 32), (100, 8)]; folder= keeps them on disk
+```
+
+Nothing is differentiated: the backbone gets no gradient, since what is trained never sees it.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from experiments.kits.costs import cost, num_bytes
+from experiments.kits.transformer.feature_plan import Plan, Pooling, Run, program
+from experiments.kits.transformer.shelf import Shelf
+from ntkexec.errors import ExperimentError
+
+
+@dataclasses.dataclass(frozen=True)
+class HiddenStates:
+    """States of a data set, layer by layer.
+
+    Args:
+        layers: of every layer that was asked for (texts, width), or (texts, places, width) if nothing was
+            pooled; mapped from disk where they are kept there. Places beyond a text's length hold 0.
+        lengths: real places of each text, where they were given.
+    """
+
+    layers: tuple[Float[np.ndarray, "N ..."], ...]
+    lengths: Int[np.ndarray, "N"] | None = None
+
+    def rows(self, which: Int[ArrayLike, "n"]) -> tuple[Float[np.ndarray, "n ..."], ...]:
+        """Of some texts, in float32 and in memory."""
+        chosen = np.asarray(which)
+        return tuple(np.asarray(layer[chosen], np.float32) for layer in self.layers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Footprint:
+    """What making and keeping states takes, known before anything runs.
+
+    Args:
+        kept_bytes: of the states, on disk or, without a folder, in memory.
+        held_bytes: in memory for the program: parameters, a block of inputs, and what it returns of them.
+        temporary_bytes: of the compiled program beyond these, by XLA's own account.
+        flops: of one block, by XLA's account, which counts the body of a loop once.
+    """
+
+    kept_bytes: int
+    held_bytes: int
+    temporary_bytes: int
+    flops: float
+
+
+def hidden_states(
+    run: Run,
+    params: Any,
+    inputs: Sequence[ArrayLike],
+    *,
+    block: int,
+    folder: Path | None = None,
+    made_from: Mapping[str, Any] | None = None,
+    layers: Sequence[int] | None = None,
+    pooled: Pooling = "none",
+    lengths: Int[ArrayLike, "N"] | None = None,
+    bucket: int | None = None,
+    kind: str = "float16",
+    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> HiddenStates:
+    """States of a whole data set; read from the folder if they are kept there, else made and kept.
+
+    Args:
+        run: the backbone, `run(params, *inputs)`; jitted here.
+        params: of the backbone, a pytree.
+        inputs: of all texts, arrays with a first axis of texts, cut into blocks here.
+        block: texts at a time; the last block is filled up with its last text.
+        folder: where states are kept; by default they stay in memory.
+        made_from: plain data that names backbone and texts, without which a digest of parameters and
+            inputs does, and takes a second for each GB.
+        layers: which of those that `run` gives, negative ones from the end; by default all.
+        pooled: "mean" or "last" of a text's real places, or "none": all of them.
+        lengths: real places of each text, at least 1; by default all.
+        bucket: if given, texts of similar lengths go together, and their inputs are cut on the second axis
+            at the longest, rounded up to a multiple of it. Right only if what lies beyond a text's length
+            changes none of its states; a program is compiled for each multiple.
+        kind: of the kept numbers, "float16" or "float32".
+        report: told about progress as (what, done, total).
+
+    Raises:
+        ExperimentError: inputs that do not fit each other or the lengths; layers that there are not;
+            states beyond the range of `kind`; damaged files, which are named.
+    """
+    plan = Plan.made(run, params, inputs, block, layers, pooled, lengths, bucket, kind)
+    if folder is None:
+        arrays = [np.zeros(sides, kind) for sides in plan.sides]
+        plan.fill(arrays, params, report)
+        return HiddenStates(tuple(arrays), plan.lengths)
+    named = made_from if made_from is not None else {"digest": _digest(run, params, plan.inputs)}
+    shelf = Shelf(folder, "states", {**named, **_choice(layers, pooled, kind)})
+    found = shelf.read()
+    if found is None:
+        shapes = {f"layer-{number}": (sides, kind) for number, sides in enumerate(plan.sides)}
+        if plan.lengths is not None:
+            shapes["lengths"] = (plan.lengths.shape, "int32")
+        with shelf.writing(shapes) as made:
+            plan.fill(
+                [made[f"layer-{number}"] for number in range(len(plan.sides))], params, report
+            )
+            if plan.lengths is not None:
+                made["lengths"][:] = plan.lengths
+        found = shelf.read() or {}
+    return _of(found)
+
+
+def kept_states(
+    folder: Path | None,
+    made_from: Mapping[str, Any],
+    *,
+    layers: Sequence[int] | None = None,
+    pooled: Pooling = "none",
+    kind: str = "float16",
+) -> HiddenStates | None:
+    """What `hidden_states` kept under this name, without the backbone; none if it has not yet.
+
+    Raises:
+        ExperimentError: names the file that is damaged.
+    """
+    if folder is None:
+        return None
+    found = Shelf(folder, "states", {**made_from, **_choice(layers, pooled, kind)}).read()
+    return None if found is None else _of(found)
+
+
+def predict_memory(
+    run: Run,
+    params: Any,
+    inputs: Sequence[ArrayLike],
+    *,
+    block: int,
+    layers: Sequence[int] | None = None,
+    pooled: Pooling = "none",
+    lengths: Int[ArrayLike, "N"] | None = None,
+    kind: str = "float16",
+) -> Footprint:
+    """What `hidden_states` would take: the program is compiled for the longest block, and nothing runs.
+
+    Args:
+        run, params, inputs, block, layers, pooled, lengths, kind: as for `hidden_states`; parameters and
+            inputs may be `jax.ShapeDtypeStruct`s.
+    """
+    plan = Plan.made(run, params, inputs, block, layers, pooled, lengths, None, kind)
+    given = plan.shapes()
+    compiled = program.lower(run, plan.chosen, pooled, params, *given).compile()
+    found = cost(compiled)
+    returned = num_bytes(jax.eval_shape(program, run, plan.chosen, pooled, params, *given))
+    kept = sum(int(np.prod(sides)) for sides in plan.sides) * np.dtype(kind).itemsize
+    held = num_bytes(jax.eval_shape(lambda tree: tree, params)) + num_bytes(given) + returned
+    return Footprint(kept, held, found.temporary_bytes, found.flops)
+
+
+def captured(module: nn.Module, names: Sequence[str], **arguments: Any) -> Run:
+    """A function `run(variables, *inputs)` of a Flax module: what its submodules return, in this order.
+
+    Args:
+        module: any; its submodules are not changed.
+        names: paths of submodules, such as "encoder/block_3".
+        arguments: for its call, such as `train=False`.
+
+    Returns:
+        A function that gives an array for each name, and more where a submodule is called again.
+
+    Raises:
+        ExperimentError: when called: there is no such submodule, or it returns no array.
+    """
+    paths = {name: tuple(name.split("/")) for name in names}
+
+    def run(variables: Any, *inputs: Any) -> tuple[Array, ...]:
+        _, found = module.apply(
+            variables, *inputs, **arguments, mutable=["intermediates"],
+            capture_intermediates=lambda inner, method: inner.path in paths.values(),
+        )  # fmt: skip
+        states: list[Array] = []
+        for name, path in paths.items():
+            inner: Any = found.get("intermediates", {})
+            for step in (*path, "__call__"):
+                inner = inner.get(step, {})
+            if not inner or not all(isinstance(one, jax.Array) for one in inner):
+                raise ExperimentError(
+                    f"{type(module).__name__} has no array of a submodule {name!r}"
+                )
+            states.extend(inner)
+        return tuple(states)
+
+    return run
+
+
+def _of(found: Mapping[str, np.ndarray]) -> HiddenStates:
+    layers = [name for name in found if name != "lengths"]
+    ordered = sorted(layers, key=lambda name: int(name.rpartition("-")[2]))
+    return HiddenStates(tuple(found[name] for name in ordered), found.get("lengths"))
+
+
+def _choice(layers: Sequence[int] | None, pooled: Pooling, kind: str) -> dict[str, Any]:
+    chosen = None if layers is None else [int(one) for one in layers]
+    return {"layers": chosen, "pooled": pooled, "kind": kind}
+
+
+def _digest(run: Run, params: Any, inputs: Sequence[Any]) -> str:
+    """Of parameters and inputs; the code of `run` is known by its name alone."""
+    name = getattr(run, "__qualname__", type(run).__qualname__)
+    found = hashlib.blake2b(f"{getattr(run, '__module__', '')}.{name}".encode())
+    for where, leaf in jax.tree_util.tree_flatten_with_path((params, tuple(inputs)))[0]:
+        array = np.asarray(leaf)
+        found.update(f"{where} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:32]

@@ -1,0 +1,248 @@
+"""Hidden states made block by block are those of the whole; what is kept is what was made."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.data.carried import load_carried
+from experiments.data.room import DataMissingError
+from experiments.data.texts import Sentence
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.kits.transformer import sentence_states
+from experiments.kits.transformer.decoder import Shape, initial, run
+from experiments.kits.transformer.features import (
+    HiddenStates,
+    captured,
+    hidden_states,
+    kept_states,
+    predict_memory,
+)
+from experiments.kits.transformer.sentence_states import InnerStates, drawn_sentences, tokens_of
+from experiments.kits.transformer.weights import pretrained
+from ntkexec.errors import ExperimentError
+
+SHAPE = Shape(blocks=2, width=8, heads=2, key_heads=1, hidden=8, vocabulary=11)
+BACKBONE = InnerStates(SHAPE, first=10)
+
+
+@pytest.fixture(scope="module")
+def given():
+    """Parameters, tokens of seven texts, their lengths, and all states by one call."""
+    rng = np.random.default_rng(0)
+    params = initial(SHAPE, rng, deviation=0.5)
+    lengths = np.array([3, 6, 1, 2, 4, 6, 2], np.int32)
+    tokens = rng.integers(0, 10, (7, 6)).astype(np.int32)
+    tokens[np.arange(6)[None] >= lengths[:, None]] = 0
+    before = np.full((7, 1), 10, np.int32)
+    inner = run(params, SHAPE, np.concatenate([before, tokens], 1), keep=True).inner
+    states = np.where(
+        np.arange(6)[None, None, :, None] < lengths[None, :, None, None], inner[:, :, 1:], 0
+    )
+    return params, tokens, lengths, states
+
+
+def double(params, values):
+    """A backbone without anything to learn: two layers of other widths."""
+    return values * params, jnp.concatenate([values, values], -1)
+
+
+ROWS = np.arange(60, dtype=np.float32).reshape(5, 4, 3)
+
+
+@pytest.mark.parametrize("bucket", [None, 2])
+def test_blocks_and_buckets_give_the_states_of_the_whole(given, bucket):
+    params, tokens, lengths, states = given
+    options = {"block": 3, "bucket": bucket, "lengths": lengths, "kind": "float32"}
+    found = hidden_states(BACKBONE, params, (tokens,), **options)
+    assert len(found.layers) == 3
+    for layer, whole in zip(found.layers, states, strict=True):
+        np.testing.assert_allclose(layer, whole, rtol=0, atol=1e-6)
+        assert not layer[lengths < 6, -1].any()
+
+
+def test_pools_are_of_real_places():
+    lengths, one = np.array([4, 1, 2, 3, 2]), np.float32(1)
+    pooled = {
+        how: hidden_states(
+            double, one, (ROWS,), block=2, lengths=lengths, pooled=how, kind="float32"
+        )
+        for how in ("none", "mean", "last")
+    }
+    for text, length in enumerate(lengths):
+        real = ROWS[text, :length]
+        np.testing.assert_allclose(pooled["mean"].layers[0][text], real.mean(0), rtol=1e-6)
+        np.testing.assert_array_equal(pooled["last"].layers[0][text], real[-1])
+        np.testing.assert_array_equal(pooled["none"].layers[0][text, :length], real)
+    images = hidden_states(
+        double, one, (ROWS.reshape(5, 2, 2, 3),), block=5, pooled="mean", kind="float32"
+    )
+    np.testing.assert_allclose(images.layers[1][:, 3:], ROWS.mean(1), rtol=1e-6)
+
+
+def test_layers_are_chosen_from_either_end():
+    found = hidden_states(double, np.float32(2), (ROWS,), block=2, layers=(-1, 0), kind="float32")
+    np.testing.assert_array_equal(found.layers[1], 2 * ROWS)
+    assert found.layers[0].shape == (5, 4, 6)
+    np.testing.assert_array_equal(found.rows([3, 1])[1], 2 * ROWS[[3, 1]])
+
+
+def test_what_is_kept_is_what_was_made_and_asks_the_backbone_no_more(given, tmp_path):
+    params, tokens, lengths, _ = given
+    options = {"block": 3, "lengths": lengths, "pooled": "last"}
+    made = hidden_states(BACKBONE, params, (tokens,), **options)
+
+    def never(params, tokens):
+        raise AssertionError
+
+    name = {"backbone": "drawn", "texts": "seven"}
+    kept = hidden_states(BACKBONE, params, (tokens,), folder=tmp_path, made_from=name, **options)
+    again = kept_states(tmp_path, name, pooled="last")
+    assert kept_states(tmp_path, {**name, "texts": "eight"}, pooled="last") is None
+    for one, two, three in zip(made.layers, kept.layers, again.layers, strict=True):
+        assert isinstance(two, np.memmap)
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+    np.testing.assert_array_equal(again.lengths, lengths)
+    assert [path.name for path in tmp_path.iterdir()] == [next(tmp_path.glob("states-*")).name]
+
+
+def test_without_a_name_parameters_and_inputs_are_one(tmp_path):
+    for factor in (1, 1, 2):
+        found = hidden_states(double, np.float32(factor), (ROWS,), block=5, folder=tmp_path)
+        np.testing.assert_array_equal(found.layers[0], factor * ROWS)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "missing", "unlisted", "link"])
+def test_damage_is_named(harm, tmp_path):
+    def make():
+        return hidden_states(double, np.float32(1), (ROWS,), block=5, folder=tmp_path, made_from={})
+
+    make()
+    file = next(tmp_path.glob("*/layer-0.npy"))
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:-4])
+    elif harm == "changed":
+        file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    elif harm == "missing":
+        file.unlink()
+    elif harm == "unlisted":
+        file.with_name("arrays.json").unlink()
+    else:
+        file.unlink()
+        file.symlink_to(tmp_path)
+    with pytest.raises(
+        ExperimentError, match="arrays.json" if harm == "unlisted" else "layer-0.npy"
+    ):
+        make()
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path):
+    def stop(what, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hidden_states(double, np.float32(1), (ROWS,), block=2, folder=tmp_path, report=stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_and_held_is_foretold(tmp_path):
+    shapes = jax.ShapeDtypeStruct((5, 4, 3), np.float32)
+    told = predict_memory(double, np.float32(1), (shapes,), block=2)
+    hidden_states(double, np.float32(1), (ROWS,), block=2, folder=tmp_path)
+    files = sum(path.stat().st_size for path in tmp_path.glob("*/*.npy"))
+    assert told.kept_bytes == files - 2 * 128 == 5 * 4 * 9 * 2  # NumPy's header has 128 bytes
+    assert told.held_bytes == 4 + 2 * 12 * 4 + 2 * 4 * 9 * 4
+    assert told.temporary_bytes >= 0
+
+
+def test_any_flax_module_is_a_backbone():
+    class Inner(nn.Module):
+        @nn.compact
+        def __call__(self, values):
+            return nn.Dense(4, name="wide")(values) + 1
+
+    class Outer(nn.Module):
+        @nn.compact
+        def __call__(self, values):
+            return Inner(name="inner")(nn.Dense(2, name="first")(values)).sum()
+
+    values = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    variables = initial_by_numpy(Outer(), np.random.default_rng(1), values)
+    found = hidden_states(
+        captured(Outer(), ("inner/wide", "first")), variables, (values,), block=3, kind="float32"
+    )
+    first = values @ variables["params"]["first"]["kernel"]
+    wide = first @ variables["params"]["inner"]["wide"]["kernel"]
+    np.testing.assert_allclose(found.layers[1], first, rtol=1e-5)
+    np.testing.assert_allclose(found.layers[0], wide, rtol=1e-5)
+    with pytest.raises(ExperimentError, match="'last'"):
+        hidden_states(captured(Outer(), ("last",)), variables, (values,), block=3)
+
+
+def test_a_state_that_does_not_fit_is_named():
+    with pytest.raises(ExperimentError, match="layer 0 has a state of size 590000, which float16"):
+        hidden_states(double, np.float32(1e4), (ROWS,), block=5)
+    with pytest.raises(ExperimentError, match="nan"):
+        hidden_states(double, np.float32("nan"), (ROWS,), block=5, kind="float32")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"block": 0}, "blocks of 0"),
+        ({"layers": (2,)}, "no layer 2"),
+        ({"pooled": "max"}, "'max'"),
+        ({"kind": "int8"}, "'int8'"),
+        ({"lengths": [1, 2, 3, 4, 5]}, "from 1 to 4"),
+        ({"lengths": [1, 2, 3]}, "5 texts"),
+        ({"bucket": 2}, "need the lengths"),
+        ({"inputs": (ROWS, ROWS[1:])}, "one first axis"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(wrong, said):
+    options = {"inputs": (ROWS,), "block": 5, **wrong}
+    with pytest.raises(ExperimentError, match=said):
+        hidden_states(double, np.float32(1), **options)
+
+
+def test_texts_lose_their_beginning_and_pairs_are_two_lines():
+    class Letters:
+        @staticmethod
+        def tokens(text):
+            return np.array([ord(letter) for letter in text], np.int32)
+
+    rows, lengths = tokens_of(Letters(), (Sentence("abcd", 0), Sentence("x", 1, "y")), 3)
+    assert lengths.tolist() == [3, 3]
+    assert ["".join(map(chr, row)) for row in rows] == ["bcd", "x\ny"]
+    assert drawn_sentences(tuple("abcdef"), 3, seed=0) == drawn_sentences(
+        tuple("abcdef"), 3, seed=0
+    )
+    assert isinstance(HiddenStates((rows,)).rows([0])[0], np.ndarray)
+
+
+@pytest.mark.slow
+def test_states_of_a_pretrained_model_need_it_only_once(tmp_path, monkeypatch):
+    pytest.importorskip("gguf")
+    pytest.importorskip("tokenizers")
+    sentences = (
+        Sentence("A dog barks.", 0),
+        Sentence("It rains.", 1, "It is wet outside, they say."),
+    )
+    options = {"data": None, "folder": tmp_path, "layers": (0, 15, 30), "pooled": "last"}
+    try:
+        made = sentence_states.sentence_states(sentences, **options)
+    except DataMissingError as reason:
+        pytest.skip(str(reason))
+    model = pretrained(load_carried("smollm2-135m", None))
+    for row, one in enumerate(sentences):
+        text = f"{one.text}\n{one.second}" if one.second else one.text
+        tokens = np.concatenate([[model.stop], model.tokens(text)])[None]
+        whole = run(model.params, model.shape, tokens, keep=True).inner
+        for layer, number in zip(made.layers, options["layers"], strict=True):
+            np.testing.assert_allclose(layer[row], whole[number, 0, -1], rtol=2e-3, atol=2e-2)
+    monkeypatch.setattr(sentence_states, "load_carried", None)
+    again = sentence_states.sentence_states(sentences, **options)
+    np.testing.assert_array_equal(again.layers[2], made.layers[2])
