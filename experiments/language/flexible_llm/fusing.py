@@ -138,13 +138,14 @@ def fuse(
     )  # fmt: skip
     draws = np.random.default_rng([seed, 2])
     chosen = draws.integers(len(texts), size=(steps, batch))
-    watched = texts[:batch], counted[:batch]
-    if held is not None:
-        watched = tuple(one[draws.integers(len(held[0]), size=(steps, batch))] for one in held)  # type: ignore[assignment]
+    watched = None
+    if held is not None and how == "bilevel":
+        rows_held = draws.integers(len(held[0]), size=(steps, batch))
+        watched = tuple(jnp.asarray(one)[rows_held] for one in held)
     scores = np.exp(-loss.T).astype(np.float32)
     found = _fused(
         shape, how == "bilevel", params, adapters, rule, jnp.asarray(chosen), (texts, counted),
-        TopK(*map(jnp.asarray, stored)), jnp.asarray(scores), watched if how == "bilevel" else None,
+        TopK(*map(jnp.asarray, stored)), jnp.asarray(scores), watched,
         jax.random.key(seed), jnp.float32(rate),
     )  # fmt: skip
     return Fused(*jax.tree.map(np.asarray, found))
