@@ -26,10 +26,10 @@ class FlexibleConfig:
     """
 
     examples: int = 2048
-    steps: int = 400
+    steps: int = 300
     texts: int = 512
     noise: float = 0.25
-    tests: int = 60
+    tests: int = 200
     fused: int = 150
     batch: int = 32
     rate: float = 1e-3
@@ -38,7 +38,7 @@ class FlexibleConfig:
     real: int = 0
     grown: int = 24
     real_texts: int = 12
-    real_held: int = 8
+    real_held: int = 10
     real_length: int = 65
     real_batch: int = 4
     real_rate: float = 5e-3

@@ -1,5 +1,6 @@
 """Experts of a real model, grown on three kinds of text, as sources that are fused back into it."""
 
+import functools
 from typing import Any
 
 import jax
@@ -8,8 +9,10 @@ import numpy as np
 
 from experiments.data.carried import load_carried
 from experiments.data.room import DataMissingError
+from experiments.files.sources import content
+from experiments.harness.statistics import mean
 from experiments.harness.study import NotMeasured, Trial
-from experiments.kits.transformer.decoder import logits, run
+from experiments.kits.transformer.decoder import Shape, logits, run
 from experiments.kits.transformer.experts import grow, nats, windows
 from experiments.kits.transformer.kept import kept
 from experiments.kits.transformer.lora import initial_lora
@@ -24,7 +27,7 @@ RANK, GROWN_SEED = 4, 0
 
 
 def real(config: FlexibleConfig, trial: Trial) -> dict[str, Any]:
-    """Nats a token of held-out text of each kind, by way of fusing; of the base and of every expert too."""
+    """Nats a token of held-out text of each kind, by way of fusing; of the base and every expert too."""
     if not config.real:
         raise NotMeasured(
             "fusing experts of SmolLM2-135M takes minutes: it is measured with --scale standard"
@@ -53,20 +56,20 @@ def real(config: FlexibleConfig, trial: Trial) -> dict[str, Any]:
         "losses": {n: e.losses.tolist() for n, e in experts.items()},
     }
 
+    judged = np.concatenate(list(held.values()))
+
+    def by_piece(adapters: Any) -> np.ndarray:
+        return nats(model.params, model.shape, judged, adapters=adapters)
+
     def measured() -> dict[str, np.ndarray]:
         rows = [_stored(config, model, whole, one) for one in sources.values()]
-        judged = [
-            nats(model.params, model.shape, part, adapters=one)
-            for one in sources.values()
-            for part in held.values()
-        ]
-        told = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        return {**told, "held": np.stack(judged).reshape(len(sources), len(held), -1)}
+        found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        return {**found, "held": np.stack([by_piece(one) for one in sources.values()])}
 
     trial.report("what experts expect", 1, 3)
     found = kept(shared, "expected", made_from, measured)
     stored = TopK(found["tokens"], found["mass"], found["tail"])
-    ways, use = {}, {}
+    told, use = {}, {}
     for done, (name, way) in enumerate(ARMS.items()):
         trial.report("fusions", done, len(ARMS))
         one = fuse(
@@ -74,24 +77,27 @@ def real(config: FlexibleConfig, trial: Trial) -> dict[str, Any]:
             share=config.share, adapters=first, seed=trial.seed, steps=config.real,
             batch=config.real_batch, rate=config.real_rate, selector_rate=1e-2,
         )  # fmt: skip
-        ways[name] = {
-            kind: float(nats(model.params, model.shape, part, adapters=one.trained).mean())
-            for kind, part in held.items()
-        }
-        use[name] = one.usage[-1].tolist()
+        told[name], use[name] = by_piece(one.trained), one.usage[-1].tolist()
+
+    def by_kind(pieces: np.ndarray) -> dict[str, float]:
+        parts = pieces.reshape(len(held), -1).mean(1)
+        return dict(zip(held, parts.tolist(), strict=True))
+
     return {
-        "ways": ways,
+        "ways": {name: by_kind(pieces) for name, pieces in told.items()},
+        "sources": {name: by_kind(row) for name, row in zip(sources, found["held"], strict=True)},
         "use": use,
-        "sources": {
-            name: dict(zip(held, row.mean(-1).tolist(), strict=True))
-            for name, row in zip(sources, found["held"], strict=True)
+        # Nats that text alone has more, piece by piece: the mean, and its 95 % interval over pieces.
+        "gains": {
+            name: mean((told["text alone"] - told[name]).tolist()).to_data()
+            for name in ("average", "joint")
         },
     }
 
 
 def _texts(trial: Trial) -> dict[str, str]:
     return {
-        "plays": trial.load("tiny-shakespeare"),
+        "plays": content(trial.dataset("tiny-shakespeare")).decode("utf-8", "replace"),
         "sums": "\n".join(one.text for one in trial.load("gsm8k").train),
         "reviews": "\n".join(one.text for one in trial.load("sst-2").train),
     }
@@ -112,21 +118,17 @@ def _stored(
 ) -> dict[str, np.ndarray]:
     """The likeliest tokens after each but the last, and the loss, of every text."""
     found = []
-    for row in texts:
-        tokens, mass, loss = _expected(config, model, row[None], adapters)
-        found.append((tokens[0], mass[0], loss[0]))
-    tokens, mass, loss = (np.stack(one) for one in zip(*found, strict=True))
+    for start in range(0, len(texts), config.real_batch):
+        rows = np.arange(start, start + config.real_batch) % len(texts)
+        block = _rows(model.shape, config.real_kept, model.params, adapters, texts[rows])
+        found.append([np.asarray(one) for one in block])
+    tokens, mass, loss = (np.concatenate(one)[: len(texts)] for one in zip(*found, strict=True))
     tail = np.clip(1 - mass.astype(float).sum(-1), 0, None).astype(np.float32)
     return {"tokens": tokens.astype(np.int32), "mass": mass, "tail": tail, "loss": loss}
 
 
-def _expected(config: FlexibleConfig, model: Pretrained, texts: np.ndarray, adapters: Any) -> Any:
-    return jax.tree.map(
-        np.asarray, _rows(model.shape, config.real_kept, model.params, adapters, texts)
-    )
-
-
-def _rows_of(shape: Any, number: int, params: Any, adapters: Any, texts: Any) -> Any:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _rows(shape: Shape, number: int, params: Any, adapters: Any, texts: Any) -> Any:
     texts = jnp.asarray(texts)
     told = jax.nn.log_softmax(
         logits(params, shape, run(params, shape, texts[:, :-1], adapters=adapters).last)
@@ -134,6 +136,3 @@ def _rows_of(shape: Any, number: int, params: Any, adapters: Any, texts: Any) ->
     mass, tokens = jax.lax.top_k(told, number)
     chosen = jnp.take_along_axis(told, texts[:, 1:, None], -1)[..., 0]
     return tokens, jnp.exp(mass), -chosen.mean(-1)
-
-
-_rows = jax.jit(_rows_of, static_argnums=(0, 1))

@@ -53,7 +53,7 @@ TASKS: Mapping[str, Callable[[np.random.Generator, int], Examples]] = {
     "add": functools.partial(addition, modulus=DIGITS, length=LENGTH),
 }
 KNOWN = (
-    tuple(TASKS), ("copy", "compare"), ("copy", "add"), ("chase", "compose"), tuple(TASKS)
+    ("chase", "compare"), ("copy", "compare"), ("copy", "add"), ("chase", "compose"), tuple(TASKS)
 )  # fmt: skip
 """Of the target and the sources, the tasks they were trained on; the last one learned all of them wrong."""
 HARMFUL = len(KNOWN) - 1
