@@ -5,7 +5,7 @@ from experiments.harness.selectors import Of
 from experiments.harness.study import Record
 
 WORLD = (
-    "a target that knows two of five tasks is trained on a corpus of all, one answer in four being wrong, "
+    "a target that knows two of four tasks is trained on a corpus of all, one answer in four being wrong, "
     "with five sources: itself, three that know two tasks each and have other vocabularies or cuts of text, "
     "and one that has learned all answers wrong; share 0.1 and feedback 0.5 as in the paper"
 )

@@ -24,7 +24,7 @@ from experiments.language.flexible_llm.study_world import (
 )
 
 WAYS: dict[str, Way] = {
-    "text alone": "none", "average": "uniform", "MinCE": "least", "AvgCE": "softmax",
+    "text alone": "none", "average": "uniform", "MinCE": "least",
     "released": "released", "joint": "joint", "no feedback": "joint", "bilevel": "bilevel",
 }  # fmt: skip
 
@@ -149,7 +149,7 @@ def _bounds(world: World) -> dict[str, Any]:
 
 QUICK = FlexibleConfig()
 STUDIES = Studies(
-    configs={"quick": QUICK, "standard": dataclasses.replace(QUICK, real=12)},
+    configs={"quick": QUICK, "standard": dataclasses.replace(QUICK, real=10)},
     tiny=FlexibleConfig(
         examples=64,
         steps=4,
