@@ -174,5 +174,5 @@ def fingerprint(tree: Any) -> str:
     for where, leaf in leaves:
         array = np.ascontiguousarray(leaf)
         found.update(f"{jax.tree_util.keystr(where)} {array.dtype} {array.shape}".encode())
-        found.update(array.reshape(-1).view(np.uint8))
+        found.update(array.reshape(-1).view(np.uint8).data)
     return found.hexdigest()[:24]

@@ -10,7 +10,7 @@ tail is put on the tokens with the largest (or smallest) cost, up to the smalles
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,17 +26,18 @@ ROUNDING = 1e-4
 
 
 class TopK(NamedTuple):
-    """Rows of a distribution over `V` tokens; leading axes are those of the rows.
+    """Rows of a distribution over `V` tokens, in arrays of NumPy or JAX; leading axes are those of the rows.
 
     Args:
-        tokens: the k likeliest, the first the likeliest.
-        mass: their probabilities.
-        tail: probability of all others together.
+        tokens: the k likeliest, the first the likeliest: (..., k) whole numbers.
+        mass: their probabilities, (..., k).
+        tail: probability of all others together, (...).
     """
 
-    tokens: Int[Array, "... k"]
-    mass: Float[Array, "... k"]
-    tail: Float[Array, "..."]
+    # NumPy's where they are read and cut, JAX's where they are learned from.
+    tokens: Any
+    mass: Any
+    tail: Any
 
 
 def top_k(rows: Float[np.ndarray, "... V"], k: int) -> TopK:
@@ -78,7 +79,8 @@ def cross_entropies(stored: TopK, told: Float[Array, "... V"]) -> Float[Array, "
     )
     kept = jnp.take_along_axis(wide, stored.tokens, -1)
     others = jnp.expand_dims(told.sum(-1), range(extra)) - kept.sum(-1)
-    return -(stored.mass * kept).sum(-1) - stored.tail * others / (size - k)
+    found: Array = -(stored.mass * kept).sum(-1) - stored.tail * others / (size - k)
+    return found
 
 
 def loss_bounds(

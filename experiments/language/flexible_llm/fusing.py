@@ -8,6 +8,7 @@ Source: Kong et al., arXiv:2505.23844, section 3, and its public trainer; `bilev
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
@@ -130,21 +131,26 @@ def fuse(
     may = np.ones(number, bool) if present is None else np.asarray(present, bool)
     if may.shape != (number,) or not may.any():
         raise ExperimentError(f"of {number} sources, {may.tolist()} may be used")
+    trained = how in LEARNED
     rule = Rule(
-        weights_by(loss, how, may), *(jnp.float32(one) for one in (
-            how in (*LEARNED, *RANDOM), how == "released", selector_rate if how in LEARNED else 0,
-            0 if how == "none" else share, feedback if how in LEARNED else 0,
-        )), jnp.asarray(may),
-    )  # fmt: skip
+        fixed=jnp.asarray(weights_by(loss, how, may)),
+        by_selector=jnp.float32(trained or how in RANDOM),
+        redrawn=jnp.float32(how == "released"),
+        rate=jnp.float32(selector_rate if trained else 0),
+        share=jnp.float32(0 if how == "none" else share),
+        feedback=jnp.float32(feedback if trained else 0),
+        present=jnp.asarray(may),
+    )
     draws = np.random.default_rng([seed, 2])
     chosen = draws.integers(len(texts), size=(steps, batch))
-    watched = texts[:batch], counted[:batch]
-    if held is not None:
-        watched = tuple(one[draws.integers(len(held[0]), size=(steps, batch))] for one in held)  # type: ignore[assignment]
+    watched = None
+    if held is not None and how == "bilevel":
+        rows_held = draws.integers(len(held[0]), size=(steps, batch))
+        watched = tuple(jnp.asarray(one)[rows_held] for one in held)
     scores = np.exp(-loss.T).astype(np.float32)
     found = _fused(
         shape, how == "bilevel", params, adapters, rule, jnp.asarray(chosen), (texts, counted),
-        TopK(*map(jnp.asarray, stored)), jnp.asarray(scores), watched if how == "bilevel" else None,
+        TopK(*map(jnp.asarray, stored)), jnp.asarray(scores), watched,
         jax.random.key(seed), jnp.float32(rate),
     )  # fmt: skip
     return Fused(*jax.tree.map(np.asarray, found))
@@ -203,6 +209,28 @@ def terms(
     return (next_token * counts).sum() / counts.sum(), each.sum(-1).T / counts.sum()
 
 
+def influence(
+    each: Callable[[Any], Array],
+    loss: Callable[[Any], Array],
+    trained: Any,
+    slopes: Any,
+    rate: Float[Array, ""] | float,
+) -> Float[Array, "B n"]:
+    """By how much weights of sources lower a held-out loss, through one step of gradient descent.
+
+    The step is along slopes that are linear in the weights, so the derivative is exact without a second
+    one: minus the step's rate times, for each weight, the slope of its term along the held-out gradient.
+
+    Args:
+        each: from parameters to what every weight is multiplied with in the loss that is descended.
+        loss: held-out, of parameters.
+        trained: the parameters; slopes: of the loss that is descended, there.
+        rate: of the step.
+    """
+    moved = jax.tree.map(lambda one, slope: one - rate * slope, trained, slopes)
+    return jax.jvp(each, (trained,), (jax.grad(loss)(moved),))[1]
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _fused(
     shape: Shape, bilevel: bool, params: Params, adapters: Any, rule: Rule, chosen: Array, data: Any,
@@ -225,10 +253,10 @@ def _fused(
     inner = optax.scale_by_adam()
 
     def weights(selector: Any, rows: Array) -> Array:
-        learned = module.apply(selector, scores[rows], rule.present)
+        learned: Any = module.apply(selector, scores[rows], rule.present)
         return jnp.where(rule.by_selector > 0, learned, rule.fixed[rows])
 
-    def total(both: Any, rows: Array) -> tuple[Array, Array]:
+    def total(both: Any, rows: Array) -> tuple[Array, tuple[Array, Array]]:
         trained, selector = both
         plain, each = terms_of(trained, rows)
         given = weights(selector, rows)
@@ -238,18 +266,16 @@ def _fused(
 
     def on_held_out(trained: Any, selector: Any, slopes: Any, rows: Array, seen: Any) -> Any:
         """The selector's slope of the held-out loss after a step of the target, for a rate of 1 there."""
-        moved = jax.tree.map(lambda one, slope: one - rate * slope, trained, slopes)
 
         def loss(one: Any) -> Array:
             told, counts = told_by(one, seen[0]), seen[1][:, 1:]
             found = jnp.take_along_axis(told, seen[0][:, 1:, None], -1)[..., 0]
             return -(found * counts).sum() / counts.sum()
 
-        ahead = jax.grad(loss)(moved)
-        influence = jax.jvp(lambda one: terms_of(one, rows)[1], (trained,), (ahead,))[1]
+        found = influence(lambda one: terms_of(one, rows)[1], loss, trained, slopes, rate)
         given, back = jax.vjp(lambda one: weights(one, rows), selector)
         even = jax.grad(usage_loss)(given)
-        return back(rule.feedback * even - rule.share * influence)[0]
+        return back(rule.feedback * even - rule.share * found)[0]
 
     def step(carry: Any, parts: Any) -> Any:
         trained, selector, outer_state, inner_state = carry
