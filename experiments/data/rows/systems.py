@@ -10,7 +10,8 @@ MAO = "Mao, Netravali and Alizadeh, Pensieve, SIGCOMM 2017"
 
 
 def _viewports(name: str, file: str, what: str, made_by: str) -> DataSet:
-    return DataSet(name, KIND, what, (Place(f"networking/{file}"),), NETLLM, f"{made_by}; {WU}")
+    place = Place(f"networking/{file}", reader="viewports:read")
+    return DataSet(name, KIND, what, (place,), NETLLM, f"{made_by}; {WU}")
 
 
 ROWS = (
@@ -46,7 +47,13 @@ ROWS = (
         "tpch",
         KIND,
         "22 queries of TPC-H at three sizes as graphs of stages, with durations of tasks",
-        (Place("networking", tuple(f"tpch_{size}g.json" for size in (2, 20, 100))),),
+        (
+            Place(
+                "networking",
+                tuple(f"tpch_{size}g.json" for size in (2, 20, 100)),
+                "job_graphs:read",
+            ),
+        ),
         NETLLM,
         f"Mao et al., Decima, SIGCOMM 2019, arXiv:1810.01963; {WU}",
     ),
