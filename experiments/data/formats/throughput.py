@@ -1,6 +1,7 @@
 """Traces of bandwidth, in an `.npz` archive or as text files, and bytes of the chunks of videos."""
 
 import csv
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def read(path: Path, name: str, key: str = "") -> TraceSet:
     if odd := {*split.tolist()} - {*PARTS}:
         raise ExperimentError(f"{where} has the part {quoted(min(odd))}, not {', '.join(PARTS)}")
     made: dict[str, list[Trace]] = {part: [] for part in PARTS}
-    for number, (begin, end) in enumerate(zip(ptr, ptr[1:], strict=False)):
+    for number, (begin, end) in enumerate(itertools.pairwise(ptr)):
         trace = Trace(str(names[number]), time[begin:end], speed[begin:end])
         made[str(split[number])].append(_fitting(trace, where))
     return TraceSet(name, *(tuple(made[part]) for part in PARTS))

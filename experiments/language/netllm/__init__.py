@@ -1,4 +1,4 @@
-"""NetLLM: a frozen language model that answers networking tasks, with encoders before it and heads behind it."""
+"""NetLLM: a frozen language model answers networking tasks, between encoders and heads."""
 
 from typing import TYPE_CHECKING
 

@@ -15,7 +15,8 @@ played = stream(links, video, lambda carry, player: (carry, jnp.where(player.buf
 print(qoe(played))  # (1,): quality, less what stalls and switches cost, a chunk
 ```
 
-Source: Mao et al., Pensieve, SIGCOMM 2017, section 5, and its public simulator; Wu et al., arXiv:2402.02338, A.2.
+Source: Mao et al., Pensieve, SIGCOMM 2017, section 5, and its public simulator; Wu et al.,
+    NetLLM, arXiv:2402.02338, appendix A.2.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,8 +10,9 @@ video = Video.of(np.outer(np.ones(48), [150e3, 600e3, 2e6]), [300, 1200, 4000])
 print(qoe(stream(links, video, robust_mpc(video), Guesses.none(links))))
 ```
 
-Source: Huang et al., A buffer-based approach to rate adaptation, SIGCOMM 2014; Yin et al., A control-theoretic
-approach for dynamic adaptive video streaming over HTTP, SIGCOMM 2015; as Pensieve's and NetLLM's code have them.
+Source: Huang et al., A buffer-based approach to rate adaptation, SIGCOMM 2014; Yin et al., A
+    control-theoretic approach for dynamic adaptive video streaming over HTTP, SIGCOMM 2015; both as the public
+    code of Pensieve and NetLLM has them, but that code plans with the sizes of the chunk after the next.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Bitrates by a language model: experience of other policies, windows of it, and playing with a wished return.
+"""Bitrates by a language model: other policies' experience, windows of it, playing for a wished return.
 
 A chunk is eight tokens: the return that is still wished for, six of what a player sees, and the choice, which
 is read off at the sixth; so no choice sees itself. A window never crosses the end of a video.

@@ -90,11 +90,13 @@ def test_the_simulator_is_the_event_by_event_one_to_rounding():
             )
         )()  # fmt: skip
         found, earned = np.stack([*map(np.asarray, played[1:])], -1), np.asarray(qoe(played))
-    assert (found[..., 2] > 0).any() and (found[1:, :, 1] > 0).any()
+    assert (found[..., 2] > 0).any()
+    assert (found[1:, :, 1] > 0).any()
     for row, (time, speed) in enumerate(traces):
         known = plainly(time, speed, video, wanted[:, row], start[row], factors[:, row])
         np.testing.assert_allclose(found[:, row], known, rtol=1e-9, atol=1e-9)
-    assert found[..., 3].min() >= 0 and found[..., 3].max() <= BUFFER_MOST + NAP
+    assert found[..., 3].min() >= 0
+    assert found[..., 3].max() <= BUFFER_MOST + NAP
     np.testing.assert_allclose(earned, found[1:, :, 4].mean(0), rtol=1e-12)
 
 
@@ -132,7 +134,7 @@ def test_a_plan_is_the_best_of_all_and_stops_with_the_video():
             error = abs(float(guesses.speed[row]) - newest) / newest
             past = [*map(float, guesses.errors[row, 1:]), error]
             harmonic = 5 / sum(1 / float(one) for one in player.speeds[row, -5:])
-            best, chosen = -np.inf, -1
+            earnings = []
             for plan in itertools.product(range(3), repeat=min(3, 6 - int(player.chunk[row]))):
                 left, last, earned = float(player.buffer[row]), int(player.quality[row]), 0.0
                 if jumps and max(abs(np.diff([last, *plan]))) > jumps:
@@ -143,9 +145,10 @@ def test_a_plan_is_the_best_of_all_and_stops_with_the_video():
                     earned += rates[quality] - STALL_COST * max(taken - left, 0)
                     earned -= abs(rates[quality] - rates[last])
                     left, last = max(left - taken, 0) + 4, quality
-                if earned > best + 1e-4:
-                    best, chosen = earned, plan[0]
-            assert int(found[row]) == chosen
+                earnings.append((earned, plan[0]))
+            best = max(earnings)[0]
+            # Of plans that earn the same to rounding, any.
+            assert int(found[row]) in {first for earned, first in earnings if earned > best - 1e-4}
             assert float(memory.speed[row]) == pytest.approx(harmonic, rel=1e-5)
 
 
