@@ -19,7 +19,10 @@ ROWS = (
         "abr-fcc",
         KIND,
         "485 traces of broadband: seconds and megabits a second",
-        (Place("networking/abr_traces_fcc.npz"),),
+        (
+            Place("networking/abr_traces_fcc.npz", reader="throughput:read"),
+            Place("fcc-test", reader="throughput:read_folder"),
+        ),
         NETLLM,
         f"{MAO}; {WU}",
     ),
@@ -27,7 +30,14 @@ ROWS = (
         "video-chunks",
         KIND,
         "bytes of 49 chunks of two videos in six qualities",
-        (Place("networking", ("video1_chunk_sizes_bytes.csv", "video2_chunk_sizes_bytes.csv")),),
+        (
+            Place(
+                "networking",
+                ("video1_chunk_sizes_bytes.csv", "video2_chunk_sizes_bytes.csv"),
+                "throughput:read_videos",
+            ),
+            Place("video1_sizes", ("video_size_0", "video_size_1"), "throughput:read_qualities"),
+        ),
         NETLLM,
         f"{MAO}; {WU}",
     ),

@@ -1,0 +1,61 @@
+"""Sizes of all studies."""
+
+import dataclasses
+
+from experiments.harness.configuration import check_types, require
+
+
+@dataclasses.dataclass(frozen=True)
+class NetConfig:
+    """Sizes of all studies, for each seed.
+
+    Args:
+        blocks, width: of the tiny decoder.
+        rank: of low-rank weights.
+        pretraining: steps of the tiny decoder on algorithmic text.
+        abr_window: chunks that a bitrate is chosen by; the public code has 20.
+        abr_episodes: played by several policies, from which is learned.
+        abr_steps: of adaptation.
+        abr_batch: windows a step.
+        abr_rate: the largest of adaptation.
+        abr_tested: traces on which policies are compared.
+        abr_states: random ones for which answers are asked.
+        real_blocks: of the real model, the first ones; 0 leaves its studies out.
+        real_steps, real_batch, real_window: of its adaptation to bitrates.
+        real_tested: traces on which it plays.
+    """
+
+    blocks: int = 3
+    width: int = 48
+    rank: int = 8
+    pretraining: int = 150
+    abr_window: int = 5
+    abr_episodes: int = 200
+    abr_steps: int = 400
+    abr_batch: int = 16
+    abr_rate: float = 3e-3
+    abr_tested: int = 60
+    abr_states: int = 10_000
+    real_blocks: int = 0
+    real_steps: int = 60
+    real_batch: int = 8
+    real_window: int = 5
+    real_tested: int = 20
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in (
+            "blocks", "width", "rank", "pretraining", "abr_window", "abr_episodes", "abr_steps",
+            "abr_batch", "abr_tested", "abr_states", "real_steps", "real_batch", "real_window",
+            "real_tested",
+        ):  # fmt: skip
+            require(self, **{name: getattr(self, name) > 0})
+        require(self, abr_rate=self.abr_rate > 0, real_blocks=self.real_blocks >= 0)
+
+
+QUICK = NetConfig()
+STANDARD = NetConfig(real_blocks=6)
+TINY = NetConfig(
+    blocks=2, width=16, pretraining=2, abr_episodes=8, abr_steps=3, abr_batch=4, abr_tested=3,
+    abr_states=50, abr_window=2,
+)  # fmt: skip

@@ -1,0 +1,48 @@
+"""What is kept is read, never what is damaged, foreign or made from something else."""
+
+import numpy as np
+import pytest
+
+from experiments.kits.transformer.kept import kept, path_of
+from ntkexec.errors import ExperimentError
+
+
+def test_arrays_are_made_once_for_what_they_are_made_from(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return {"a": np.arange(3), "b/c": np.float32([[0.5]])}
+
+    for made_from in ({"n": 3}, {"n": 3}, {"n": np.int64(3)}, {"n": 4}):
+        found = kept(tmp_path, "rows", made_from, make)
+        assert found["a"].tolist() == [0, 1, 2]
+        assert found["b/c"].dtype == np.float32
+    assert len(calls) == 2
+    kept(None, "rows", {"n": 3}, make)
+    assert len(calls) == 3
+
+
+def test_damaged_and_foreign_files_are_refused_by_name(tmp_path):
+    def make(number=0):
+        return {"a": np.array(number)}
+
+    kept(tmp_path, "rows", {"n": 1}, make)
+    one, other = (path_of(tmp_path, "rows", {"n": n}) for n in (1, 2))
+    other.write_bytes(one.read_bytes())
+    with pytest.raises(
+        ExperimentError, match=f"{other.name} holds '{one.stem}', not '{other.stem}'"
+    ):
+        kept(tmp_path, "rows", {"n": 2}, make)
+    content = bytearray(one.read_bytes())
+    content[-1] ^= 1
+    one.write_bytes(content)
+    with pytest.raises(ExperimentError, match=f"{one.name} is damaged; delete it"):
+        kept(tmp_path, "rows", {"n": 1}, make)
+    one.unlink()
+    assert kept(tmp_path, "rows", {"n": 1}, lambda: make(5))["a"] == 5
+    with pytest.raises(ExperimentError, match=r"'\.\./rows' names no file"):
+        kept(tmp_path, "../rows", {}, make)
+    for wrong in ({}, [1], {1: np.zeros(1)}):
+        with pytest.raises(ExperimentError, match="no arrays by names"):
+            kept(None, "rows", {}, lambda wrong=wrong: wrong)
