@@ -21,10 +21,10 @@ Source: Mao et al., Decima, SIGCOMM 2019, arXiv:1810.01963, section 6.2, and its
 public code of NetLLM; there executors can be sent ahead to a stage whose parents still run.
 """
 
+import dataclasses
 import heapq
 from collections.abc import Callable, Generator
 from typing import NamedTuple
-import dataclasses
 
 import numpy as np
 from jaxtyping import Int

@@ -1,4 +1,4 @@
-"""Where a viewer will look: windows of head traces, errors in degrees on a circle, and what needs no learning.
+"""Where a viewer will look: windows of head traces, errors on a circle, and what needs no learning.
 
 ```python
 import numpy as np
