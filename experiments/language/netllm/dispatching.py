@@ -12,6 +12,7 @@ from experiments.language.netllm.cluster import Action, Outcome, Policy, View, e
 from experiments.language.netllm.jobs import Workload
 from experiments.language.netllm.scheduling import number_of, share_of
 from experiments.language.netllm.tasks import Scheduling, cluster_action, cluster_inputs
+from ntkexec.errors import ExperimentError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def _noting(task: Scheduling, policy: Policy, noted: list[dict[str, Any]]) -> Po
 
 
 def dispatched(
-    adapted: Adapted, workloads: Sequence[Workload], *, quality: float
+    adapted: Adapted, workloads: Sequence[Workload], *, quality: Sequence[float]
 ) -> tuple[Outcome, ...]:
     """Workloads under an adapted backbone, side by side, so that it is called once for all of them.
 
@@ -85,9 +86,14 @@ def dispatched(
     Args:
         adapted: to `Scheduling`.
         workloads: to be played.
-        quality: that is asked for; see `collected`.
+        quality: that is asked for in each; see `collected`.
+
+    Raises:
+        ExperimentError: not one quality for each workload.
     """
     task: Scheduling = adapted.task
+    if len(quality) != len(workloads):
+        raise ExperimentError(f"{len(quality)} qualities are asked for in {len(workloads)} workloads")
     running = [episode(workload) for workload in workloads]
     outcomes: dict[int, Outcome] = {}
     views: dict[int, View] = {}
@@ -109,8 +115,8 @@ def dispatched(
         # Those that have ended are stood for by another, since a batch's size is compiled.
         stand_in = next(iter(views.values()))
         given = [
-            cluster_inputs(views.get(place, stand_in), task.slots, quality)
-            for place in range(len(running))
+            cluster_inputs(views.get(place, stand_in), task.slots, asked)
+            for place, asked in enumerate(quality)
         ]
         batch = {name: np.stack([one[name] for one in given]) for name in given[0]}
         scores, shares = (np.asarray(part) for part in adapted.outputs(batch))

@@ -23,6 +23,14 @@ class NetConfig:
         real_blocks: of the real model, the first ones; 0 leaves its studies out.
         real_steps, real_batch, real_window: of its adaptation to bitrates.
         real_tested: traces on which it plays.
+        view_stride: samples between windows that are learned from; the public code has 15.
+        view_steps, view_batch, view_rate: of adaptation to viewports.
+        view_real_steps, view_real_batch, view_real_rate: the same of the real model.
+        cluster_jobs, cluster_executors: of a workload.
+        cluster_pause: mean milliseconds between jobs.
+        cluster_learned, cluster_tested: workloads to learn from and to compare on.
+        cluster_slots: candidates that are seen.
+        cluster_steps, cluster_batch, cluster_rate: of adaptation to schedules.
     """
 
     blocks: int = 3
@@ -41,6 +49,22 @@ class NetConfig:
     real_batch: int = 8
     real_window: int = 5
     real_tested: int = 20
+    view_stride: int = 5
+    view_steps: int = 400
+    view_batch: int = 32
+    view_rate: float = 1e-2
+    view_real_steps: int = 60
+    view_real_batch: int = 16
+    view_real_rate: float = 3e-3
+    cluster_jobs: int = 10
+    cluster_executors: int = 10
+    cluster_pause: float = 20_000.0
+    cluster_learned: int = 8
+    cluster_tested: int = 8
+    cluster_slots: int = 16
+    cluster_steps: int = 250
+    cluster_batch: int = 24
+    cluster_rate: float = 2e-2
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -48,6 +72,13 @@ class NetConfig:
             "blocks", "width", "rank", "pretraining", "abr_window", "abr_episodes", "abr_steps",
             "abr_batch", "abr_tested", "abr_states", "real_steps", "real_batch", "real_window",
             "real_tested",
+        ):  # fmt: skip
+            require(self, **{name: getattr(self, name) > 0})
+        for name in (
+            "view_stride", "view_steps", "view_batch", "view_rate", "view_real_steps",
+            "view_real_batch", "view_real_rate", "cluster_jobs", "cluster_executors", "cluster_pause",
+            "cluster_learned", "cluster_tested", "cluster_slots", "cluster_steps", "cluster_batch",
+            "cluster_rate",
         ):  # fmt: skip
             require(self, **{name: getattr(self, name) > 0})
         require(self, abr_rate=self.abr_rate > 0, real_blocks=self.real_blocks >= 0)

@@ -264,13 +264,15 @@ def test_an_adapted_decoder_schedules_alike_alone_and_beside_others():
     trained = initial_trained(task, shape, generator, rank=2, scale=1.0)
     adapted = Adapted(task, Backbone(shape, initial(shape, generator)), trained, np.zeros(0))
     given = [workload(seed, jobs=6) for seed in range(3)]
-    together = dispatched(adapted, given, quality=1.0)
+    together = dispatched(adapted, given, quality=[1.0, 0.0, -1.0])
     for one, outcome in zip(given, together, strict=True):
         check(one, outcome)
     # The same size of batch, so that nothing is compiled anew.
     for place in range(3):
-        again = dispatched(adapted, [given[place]] * 3, quality=1.0)[0]
+        again = dispatched(adapted, [given[place]] * 3, quality=[1.0 - place] * 3)[0]
         assert again.tasks == together[place].tasks
+    with pytest.raises(ExperimentError, match="1 qualities are asked for in 3 workloads"):
+        dispatched(adapted, given, quality=[1.0])
 
 
 def test_a_pool_says_how_good_each_schedule_was():
