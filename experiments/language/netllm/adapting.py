@@ -163,14 +163,22 @@ def adapt(
 
 
 def loss_of(
-    task: Task, shape: Shape, params: Params, trained: Params, inputs: Any, *, checkpoint: bool = False
+    task: Task,
+    shape: Shape,
+    params: Params,
+    trained: Params,
+    inputs: Any,
+    *,
+    checkpoint: bool = False,
 ) -> Float[Array, ""]:
     """What a batch costs; see `outputs_of`."""
     outputs = outputs_of(task, shape, params, trained, inputs, checkpoint=checkpoint)
     return task.loss(outputs, inputs)
 
 
-def updated(loss: Callable[[Any], Array], trained: Any, state: Any, rate: Any) -> tuple[Any, Any, Array]:
+def updated(
+    loss: Callable[[Any], Array], trained: Any, state: Any, rate: Any
+) -> tuple[Any, Any, Array]:
     """One step of AdamW: the new parameters, the optimiser's state, the loss before."""
     value, gradient = jax.value_and_grad(loss)(trained)
     change, state = optimiser().update(gradient, state, trained)

@@ -62,7 +62,9 @@ def _drawn(
     traces: Sequence[Trace], number: int, generator: np.random.Generator
 ) -> tuple[Links, np.ndarray]:
     """Traces without repetition as long as there are any, and where in them videos begin."""
-    order = np.concatenate([generator.permutation(len(traces)) for _ in range(-(-number // len(traces)))])
+    order = np.concatenate(
+        [generator.permutation(len(traces)) for _ in range(-(-number // len(traces)))]
+    )
     # Of all of them, so that one length, and one program, is for every seed.
     links = Links.of([(one.seconds, one.megabits) for one in traces]).chosen(order[:number])
     return links, (generator.random(number) * links.period).astype(np.float32)

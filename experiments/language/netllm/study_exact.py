@@ -141,7 +141,10 @@ def _held(shape: Shape, everything: bool, checkpoint: bool) -> float:
     params = {"embedding": like(1, shape.width), "blocks": blocks, "norm": like(shape.width)}
     generator = np.random.default_rng(0)
     own = jax.tree.map(lambda x: like(*x.shape), task.initial(generator, shape.width))
-    sides = {"down": like(shape.blocks, shape.width, RANK), "up": like(shape.blocks, RANK, shape.width)}
+    sides = {
+        "down": like(shape.blocks, shape.width, RANK),
+        "up": like(shape.blocks, RANK, shape.width),
+    }
     adapters = {"query": sides, "value": sides}
     trained = {"task": own, **({"backbone": params} if everything else {"adapters": adapters})}
     frozen: Any = {"embedding": like(1, shape.width)} if everything else params

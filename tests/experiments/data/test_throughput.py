@@ -61,7 +61,7 @@ def test_an_archive_that_does_not_fit_is_refused(tmp_path, changes, said):
 
 
 def videos(folder):
-    (folder / "networking").mkdir()
+    (folder / "networking").mkdir(exist_ok=True)
     for number in (1, 2):
         file = folder / f"networking/video{number}_chunk_sizes_bytes.csv"
         file.write_text("q0,q1\n10,20\n11,23\n")
@@ -84,14 +84,24 @@ def test_sizes_of_videos_are_the_same_from_tables_and_from_a_file_a_quality(tmp_
 
 
 def test_damaged_files_are_read_or_refused(tmp_path):
-    videos(tmp_path)
-    folder = tmp_path / "fcc-test"
-    folder.mkdir()
+    files = sorted((videos(archive(tmp_path)) / "networking").iterdir())
+    folder = tmp_path / "other/fcc-test"
+    folder.mkdir(parents=True)
     (folder / "one").write_text("0 1.5\n1.25 2\n")
-    damage_files(
-        tmp_path / "networking", lambda: throughput.read_videos(tmp_path / "networking", "video")
-    )
-    damage_files(folder, lambda: throughput.read_folder(folder, "traces"))
+
+    def read_or_refused(name, folder, path):
+        try:
+            load(name, folder)
+        except ExperimentError as error:
+            if path.name not in str(error):
+                raise AssertionError("the file is not named") from error
+
+    damage_files(("video-chunks", tmp_path, files[1:]), read_or_refused, 1, 60)
+    damage_files(("abr-fcc", tmp_path, files[:1]), read_or_refused, 2, 60)
+    damage_files(("abr-fcc", tmp_path / "other", [folder / "one"]), read_or_refused, 3, 60)
+
+
+def test_a_reader_of_what_is_not_there_names_it(tmp_path):
     for reader in (throughput.read_folder, throughput.read_videos, throughput.read):
         with pytest.raises(ExperimentError, match="nothing"):
             reader(tmp_path / "nothing", "name")

@@ -1,13 +1,12 @@
 """Low-rank weights start as nothing and merge; only what is adapted moves; no choice sees itself."""
 
-import dataclasses
+import functools
 
 import jax
 import numpy as np
 import pytest
 
-from experiments.kits.transformer.decoder import Shape, initial, run
-from experiments.kits.transformer.embedded import first_blocks, run_embedded
+from experiments.kits.transformer.decoder import Shape, initial
 from experiments.kits.transformer.lora import merged
 from experiments.language.netllm import Backbone, Encoder, Head, Modality, Streaming
 from experiments.language.netllm.adapting import initial_trained, loss_of, outputs_of
@@ -48,42 +47,29 @@ def batch(generator, rows=2, steps=4):
     }
 
 
+# One program for all tests.
+OUTPUTS = jax.jit(functools.partial(outputs_of, TASK, SHAPE))
+
+
 def test_adapters_change_nothing_at_their_start_and_merge_into_the_weights(parts):
     params, trained, inputs = parts
-    merging = {"task": trained["task"]}
-    found = outputs_of(TASK, SHAPE, params, trained, inputs)
-    whole = outputs_of(TASK, SHAPE, merged(params, trained["adapters"]), merging, inputs)
+    begun = []
+    for seed in (1, 2):
+        fresh = initial_trained(TASK, SHAPE, np.random.default_rng(seed), rank=2, scale=1.0)
+        nothing = {**trained, "adapters": in_double(fresh["adapters"])}
+        begun.append(np.asarray(OUTPUTS(params, nothing, inputs)))
+    np.testing.assert_array_equal(*begun)
+    found = OUTPUTS(params, trained, inputs)
+    whole = OUTPUTS(merged(params, trained["adapters"]), nothing, inputs)
     np.testing.assert_allclose(found, whole, rtol=1e-10, atol=1e-12)
-    fresh = initial_trained(TASK, SHAPE, np.random.default_rng(1), rank=2, scale=1.0)["adapters"]
-    begun = outputs_of(TASK, SHAPE, params, {**trained, "adapters": in_double(fresh)}, inputs)
-    np.testing.assert_array_equal(begun, outputs_of(TASK, SHAPE, params, merging, inputs))
-    assert np.abs(found - begun).max() > 1e-3
-    assert sum(leaf.size for leaf in jax.tree.leaves(fresh)) == 3 * 2 * ((8 + 8) + (8 + 4))
-
-
-def test_vectors_in_the_tokens_places_are_read_as_the_tokens_are(parts):
-    params, _, _ = parts
-    shape = dataclasses.replace(SHAPE, vocabulary=9)
-    params = {**params, "embedding": np.random.default_rng(2).normal(size=(9, 8))}
-    tokens = np.array([[3, 1, 4, 1, 5], [2, 7, 1, 8, 2]])
-    known = run(params, shape, tokens).last
-    scaled = known / np.sqrt(np.square(known).mean(-1, keepdims=True) + shape.epsilon)
-    found = run_embedded(params, shape, params["embedding"][tokens])
-    np.testing.assert_allclose(found, scaled, rtol=1e-10)
-    cut, small = first_blocks(params, shape, 2)
-    found = run_embedded(cut, small, params["embedding"][tokens])
-    known = run(params, shape, tokens, path=[0, 1]).last
-    scaled = known / np.sqrt(np.square(known).mean(-1, keepdims=True) + shape.epsilon)
-    np.testing.assert_allclose(found, scaled, rtol=1e-10)
-    with pytest.raises(ExperimentError, match="no first 4"):
-        first_blocks(params, shape, 4)
-    with pytest.raises(ExperimentError, match="for this decoder"):
-        run_embedded(params, shape, np.ones((2, 3, 7)))
+    assert np.abs(found - begun[0]).max() > 1e-3
+    numbers = sum(leaf.size for leaf in jax.tree.leaves(fresh["adapters"]))
+    assert numbers == 3 * 2 * ((8 + 8) + (8 + 4))
 
 
 def test_a_choice_sees_its_return_and_state_and_what_came_before_and_nothing_after(parts):
     params, trained, inputs = parts
-    outputs = jax.jit(lambda inputs: outputs_of(TASK, SHAPE, params, trained, inputs))
+    outputs = functools.partial(OUTPUTS, params, trained)
     before = np.asarray(outputs(inputs))
     changes = {"returns": 0.5, "states": 1.0, "actions": 1}
     for name, by in changes.items():
@@ -99,17 +85,20 @@ def test_a_choice_sees_its_return_and_state_and_what_came_before_and_nothing_aft
 
 def test_places_filled_up_on_the_left_change_nothing(parts):
     params, trained, inputs = parts
-    shorter = {name: one[:, 2:] for name, one in inputs.items()}
+    begin = {name: np.roll(one, -2, axis=1) for name, one in inputs.items()}
     filled = {name: np.array(one) for name, one in inputs.items()}
     filled["real"][:, :2] = False
-    found = outputs_of(TASK, SHAPE, params, trained, filled)[:, 2:]
-    known = outputs_of(TASK, SHAPE, params, trained, shorter)
-    np.testing.assert_allclose(found, known, rtol=1e-9, atol=1e-11)
-    assert float(loss_of(TASK, SHAPE, params, trained, filled)) == pytest.approx(
-        float(loss_of(TASK, SHAPE, params, trained, shorter)), rel=1e-10
+    found = OUTPUTS(params, trained, filled)
+    # The same chunks as the first of a window, whose last two they do not see.
+    known = OUTPUTS(params, trained, begin)
+    np.testing.assert_allclose(found[:, 2:], known[:, :2], rtol=1e-9, atol=1e-11)
+    begin["real"][:, 2:] = False
+    assert float(TASK.loss(found, filled)) == pytest.approx(
+        float(TASK.loss(known, begin)), rel=1e-10
     )
 
 
+@pytest.mark.slow
 def test_a_batch_has_the_mean_of_its_rows_gradients_with_and_without_checkpoints(parts):
     params, trained, inputs = parts
 
@@ -177,5 +166,7 @@ def test_what_does_not_fit_is_refused():
     encoder = TASK.encoder
     params = encoder.initial(np.random.default_rng(0))
     with pytest.raises(ExperimentError, match="buffer is missing"):
-        encoder.tokens(params, {"return": np.ones((1, 1)), "last": np.ones((1, 1))}, np.zeros(1, int))
+        encoder.tokens(
+            params, {"return": np.ones((1, 1)), "last": np.ones((1, 1))}, np.zeros(1, int)
+        )
     assert Backbone(SHAPE, {}).shape is SHAPE
