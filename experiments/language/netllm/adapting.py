@@ -8,12 +8,14 @@ Source: Wu et al., NetLLM, arXiv:2402.02338, section 4.3; low-rank weights on qu
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
 from experiments.kits.transformer.decoder import Params, Shape
@@ -160,16 +162,24 @@ def adapt(
     return Adapted(task, backbone, trained, np.asarray(losses))
 
 
-def update_of(
-    task: Task, shape: Shape, checkpoint: bool, params: Params, trained: Params, state: Any, inputs: Any,
-    rate: Any,
-) -> tuple[Params, Any, Array]:  # fmt: skip
-    """One step of AdamW on a batch: the new parameters, the optimiser's state, the loss before."""
+def loss_of(
+    task: Task,
+    shape: Shape,
+    params: Params,
+    trained: Params,
+    inputs: Any,
+    *,
+    checkpoint: bool = False,
+) -> Float[Array, ""]:
+    """What a batch costs; see `outputs_of`."""
+    outputs = outputs_of(task, shape, params, trained, inputs, checkpoint=checkpoint)
+    return task.loss(outputs, inputs)
 
-    def loss(trained: Params) -> Array:
-        outputs = outputs_of(task, shape, params, trained, inputs, checkpoint=checkpoint)
-        return task.loss(outputs, inputs)
 
+def updated(
+    loss: Callable[[Any], Array], trained: Any, state: Any, rate: Any
+) -> tuple[Any, Any, Array]:
+    """One step of AdamW: the new parameters, the optimiser's state, the loss before."""
     value, gradient = jax.value_and_grad(loss)(trained)
     change, state = optimiser().update(gradient, state, trained)
     change = jax.tree.map(lambda leaf: leaf * rate, change)
@@ -187,7 +197,8 @@ def _trained(
     task: Task, shape: Shape, checkpoint: bool, params: Params, start: Params, examples: Any,
     rows: Array, rate: Array,
 ) -> tuple[Params, Array]:  # fmt: skip
-    start = jax.tree.map(jnp.asarray, start)
+    # One vector for the optimiser: a pass over it is one kernel, and a fraction of the program.
+    begun, unravelled = ravel_pytree(start)
     steps = rows.shape[0]
 
     def step(carry: Any, at: Any) -> tuple[Any, Array]:
@@ -195,14 +206,17 @@ def _trained(
         inputs = jax.tree.map(lambda leaf: leaf[chosen], examples)
         done = number / steps
         now = rate * jnp.minimum(10 * (done + 1 / steps), 1.0) * 0.5 * (1 + jnp.cos(jnp.pi * done))
-        trained, state, loss = update_of(
-            task, shape, checkpoint, params, carry[0], carry[1], inputs, now
-        )
-        return (trained, state), loss
 
-    begun = (start, optimiser().init(start))
-    (trained, _), losses = jax.lax.scan(step, begun, (jnp.arange(steps), rows))
-    return trained, losses
+        def loss(vector: Array) -> Array:
+            return loss_of(task, shape, params, unravelled(vector), inputs, checkpoint=checkpoint)
+
+        vector, state, value = updated(loss, *carry, now)
+        return (vector, state), value
+
+    (vector, _), losses = jax.lax.scan(
+        step, (begun, optimiser().init(begun)), (jnp.arange(steps), rows)
+    )
+    return unravelled(vector), losses
 
 
 @functools.partial(jax.jit, static_argnames=("task", "shape"))
