@@ -5,8 +5,9 @@ from experiments.harness.selectors import Of
 from experiments.harness.study import Record
 
 DEGREES = (
-    "mean absolute error of roll, pitch and yaw over 4 s at 5 Hz, the shorter way round, from 2 s, on Jin2022's "
-    "test viewers of its test videos (three of six are in the public sample), learned on the train part"
+    "mean absolute error of roll, pitch and yaw over 4 s at 5 Hz, the shorter way round, from 2 s, on "
+    "Jin2022's test viewers of its test videos (three of six are in the public sample), learned on the "
+    "train part"
 )
 
 
@@ -36,8 +37,8 @@ def best_rule(record: Record) -> float:
 CLAIMS_TASKS = (
     beats(
         "viewport-still",
-        "An adapted tiny decoder foretells viewports with a smaller error than that the viewer stays where he "
-        "looks, which itself errs far less than the paper's rules of velocity and regression",
+        "An adapted tiny decoder foretells viewports with a smaller error than that the viewer stays "
+        "where he looks, which itself errs far less than the paper's rules of velocity and regression",
         error("viewports", "adapted", "home"),
         error("viewports", "still", "home"),
         names=("adapted decoder", "last value"),
@@ -47,7 +48,8 @@ CLAIMS_TASKS = (
     ),
     beats(
         "viewport-real",
-        "The first blocks of a real language model, adapted to viewports, err less than the same at random start",
+        "The first blocks of a real language model, adapted to viewports, err less than the same at "
+        "random start",
         error("real_viewports", "pretrained"),
         error("real_viewports", "random"),
         names=("SmolLM2-135M", "random start"),
@@ -63,8 +65,9 @@ CLAIMS_TASKS = (
         best_rule,
         names=("adapted decoder", "better rule"),
         source="section 6.2, against first come and fair; the card's rivals",
-        how="mean seconds from arrival to end of TPC-H queries over 2 and 20 GB on ten executors, other workloads "
-        "than learned from; the better rule under each seed; the pool has both rules, and fair shares",
+        how="mean seconds from arrival to end of TPC-H queries over 2 and 20 GB on ten executors, other "
+        "workloads than learned from; the better rule under each seed; both are in the pool, and fair "
+        "shares",
         bound_from="the sign of the mean difference over paired seeds",
     ),
 )

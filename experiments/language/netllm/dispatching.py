@@ -93,7 +93,9 @@ def dispatched(
     """
     task: Scheduling = adapted.task
     if len(quality) != len(workloads):
-        raise ExperimentError(f"{len(quality)} qualities are asked for in {len(workloads)} workloads")
+        raise ExperimentError(
+            f"{len(quality)} qualities are asked for in {len(workloads)} workloads"
+        )
     running = [episode(workload) for workload in workloads]
     outcomes: dict[int, Outcome] = {}
     views: dict[int, View] = {}

@@ -112,6 +112,7 @@ def schedules(config: NetConfig, trial: Trial) -> dict[str, Any]:
         )  # fmt: skip
 
     rules = {name: [played(workload, rule) for workload in tested] for name, rule in RULES.items()}
+
     def asked(adapted: Adapted) -> dict[str, float]:
         # Both qualities at once, since a call costs nearly the same.
         qualities = [quality for quality in ASKED.values() for _ in tested]
