@@ -58,7 +58,7 @@ class NetConfig:
     view_steps: int = 400
     view_batch: int = 32
     view_rate: float = 1e-2
-    view_real_steps: int = 60
+    view_real_steps: int = 180
     view_real_batch: int = 16
     view_real_rate: float = 3e-3
     cluster_jobs: int = 10
@@ -67,8 +67,8 @@ class NetConfig:
     cluster_learned: int = 8
     cluster_tested: int = 8
     cluster_slots: int = 16
-    cluster_steps: int = 250
-    cluster_batch: int = 24
+    cluster_steps: int = 300
+    cluster_batch: int = 32
     cluster_rate: float = 2e-2
 
     def __post_init__(self) -> None:
