@@ -161,5 +161,5 @@ def drawn(
         draws = tuple(
             tuple(map(tuple, generator.random((stage.num_tasks, 2)).tolist())) for stage in stages
         )
-        made.append(Job(arrival, stages, graph.parents, draws))  # type: ignore[arg-type]
+        made.append(Job(arrival, stages, graph.parents, draws))
     return Workload(tuple(made), executors)
