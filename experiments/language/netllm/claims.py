@@ -39,8 +39,8 @@ CLAIMS = (
         broken="memory.saving_weights",
         source="section 4.3; 60.9 % as published, where only the low-rank runs had checkpointing on",
         how="bytes that XLA assigns to one AdamW step at the size of Llama 2 7B in float32, rank 128, one "
-        "window of 20 chunks (160 tokens): weights, gradients, moments and states; nothing is run. The twin counts "
-        "weights alone",
+        "window of 20 chunks (160 tokens): weights, gradients, moments and states; nothing is run. The "
+        "twin counts weights alone",
         bound_from="the published saving",
         provenance="public code",
     ),
