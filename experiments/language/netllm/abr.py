@@ -256,43 +256,16 @@ Policy = Callable[[Any, Player], tuple[Any, Int[Array, "N"]]]
 """Of what it remembers and the players: what it remembers then, and the qualities."""
 
 
-def stream(
-    links: Links,
-    video: Video,
-    policy: Policy,
-    memory: Any,
-    *,
-    start: Float[ArrayLike, "N"] | None = None,
-    factors: Float[ArrayLike, "C N"] | None = None,
-    chunks: int | None = None,
-    round_trip: float = ROUND_TRIP,
-    first: int = FIRST_QUALITY,
-    told: Callable[[Any, Player, Played], Any] = lambda memory, player, played: memory,
-) -> Played:
-    """Plays a video over every link; `streamed` also returns what the policy remembers in the end.
+def stream(links: Links, video: Video, policy: Policy, memory: Any, **options: Any) -> Played:
+    """Plays a video over every link: what came of every chunk, arrays of shape (chunks, N).
 
     Args:
-        links: one for each player.
-        video: the same for all.
-        policy: chooses every chunk but the first.
-        memory: what the policy begins with, a pytree.
-        start: seconds into the traces.
-        factors: see `advance`, of every chunk.
-        chunks: of the video, from its first; by default all.
-        round_trip: see `advance`.
-        first: quality of the first chunk, before anything is known.
-        told: what a policy remembers once it knows what came of its choice.
-
-    Returns:
-        Of every chunk, arrays of shape (chunks, N).
+        links, video, policy, memory, options: see `streamed`.
 
     Raises:
         ExperimentError: more chunks than there are.
     """
-    return streamed(
-        links, video, policy, memory, start=start, factors=factors, chunks=chunks,
-        round_trip=round_trip, first=first, told=told,
-    )[1]  # fmt: skip
+    return streamed(links, video, policy, memory, **options)[1]
 
 
 def streamed(
@@ -308,7 +281,23 @@ def streamed(
     first: int = FIRST_QUALITY,
     told: Callable[[Any, Player, Played], Any] = lambda memory, player, played: memory,
 ) -> tuple[Any, Played]:
-    """What the policy remembers in the end, and what `stream` returns."""
+    """What the policy remembers in the end, and what `stream` returns.
+
+    Args:
+        links: one for each player.
+        video: the same for all.
+        policy: chooses every chunk but the first.
+        memory: what the policy begins with, a pytree.
+        start: seconds into the traces.
+        factors: see `advance`, of every chunk.
+        chunks: of the video, from its first; by default all.
+        round_trip: see `advance`.
+        first: quality of the first chunk, before anything is known.
+        told: what a policy remembers once it knows what came of its choice.
+
+    Raises:
+        ExperimentError: more chunks than there are.
+    """
     number = video.chunks if chunks is None else chunks
     if not 1 <= number <= video.chunks:
         raise ExperimentError(f"a video of {video.chunks} chunks has no first {number}")

@@ -28,7 +28,7 @@ CLAIMS = (
         count=0,
         broken="answers.invalid_words",
         source="section 4.2 and figure 2: answers token by token can be invalid",
-        how="random situations, a tenth of them of size 1e30 or not a number; the twin lets the same decoder, "
+        how="random situations, a tenth of them of size 1e30 or not a number; the twin lets the decoder, "
         "which was not taught to answer, continue after numbers and '=', where six continuations are valid",
     ),
     at_least(
@@ -39,21 +39,22 @@ CLAIMS = (
         bound=0.609,
         broken="memory.saving_weights",
         source="section 4.3; 60.9 % as published, where only the low-rank runs had checkpointing on",
-        how="bytes that XLA assigns to one AdamW step at the size of Llama 2 7B in float32, rank 128, batch 1 "
-        "of 20 chunks (160 tokens): weights, gradients, moments and states; nothing is run. The twin counts "
-        "weights alone",
+        how="bytes that XLA assigns to one AdamW step at the size of Llama 2 7B in float32, rank 128, one "
+        "window of 20 chunks (160 tokens): weights, gradients, moments and states; nothing is run. The "
+        "twin counts weights alone",
         bound_from="the published saving",
         provenance="public code",
     ),
     at_least(
         "conditioning",
-        "What a decoder earns grows with the return that it is asked for: Spearman's correlation is 0.8 or more",
+        "What a decoder earns grows with the return that it is asked for: Spearman's correlation is at "
+        "least 0.8",
         "bitrates.conditioning",
         bound=0.8,
         broken="bitrates.conditioning_flat",
         source="section 4.3, returns as a token; the bound is ours",
-        how=f"{ARMS}; wished returns of 0.25 to 1.25 of the experience's best, in five steps. The twin wishes "
-        "for the same five times",
+        how=f"{ARMS}; wished returns of 0.25 to 1.25 of the experience's best, in five steps. The twin "
+        "wishes for the same five times",
         bound_from="fixed before measuring; at 0 returns do nothing, and it is behaviour cloning",
     ),
     beats(

@@ -11,7 +11,7 @@ print(qoe(stream(links, video, robust_mpc(video), Guesses.none(links))))
 ```
 
 Source: Huang et al., A buffer-based approach to rate adaptation, SIGCOMM 2014; Yin et al., A
-    control-theoretic approach for dynamic adaptive video streaming over HTTP, SIGCOMM 2015; both as the public
+    control-theoretic approach for dynamic adaptive video streaming over HTTP, SIGCOMM 2015; both as the
     code of Pensieve and NetLLM has them, but that code plans with the sizes of the chunk after the next.
 """
 

@@ -135,7 +135,6 @@ def bitrates(config: NetConfig, trial: Trial) -> dict[str, Any]:
         "targets": targets,
         "conditioning": _agreement(targets),
         "conditioning_flat": _agreement(flat),
-        "simulated_while_adapting": 0,
     }
 
 
