@@ -92,8 +92,8 @@ class Links(NamedTuple):
             end[row, :size], rate[row, :size] = time - time[0], speed
             sent[row, :size] = np.concatenate([[0], np.cumsum(np.diff(time) * speed[1:])])
         last = np.array([len(time) - 1 for time, _ in rows])
-        row = np.arange(len(rows))
-        made = (end, sent, rate, end[row, last], sent[row, last])
+        each = np.arange(len(rows))
+        made = (end, sent, rate, end[each, last], sent[each, last])
         return cls(*(np.asarray(one, kind) for one in made))  # type: ignore[arg-type]
 
     def chosen(self, rows: Int[ArrayLike, "M"]) -> "Links":

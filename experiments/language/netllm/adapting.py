@@ -210,8 +210,9 @@ def _trained(
         def loss(vector: Array) -> Array:
             return loss_of(task, shape, params, unravelled(vector), inputs, checkpoint=checkpoint)
 
-        vector, state, value = updated(loss, *carry, now)
-        return (vector, state), value
+        before, state = carry
+        after, state, value = updated(loss, before, state, now)
+        return (after, state), value
 
     (vector, _), losses = jax.lax.scan(
         step, (begun, optimiser().init(begun)), (jnp.arange(steps), rows)

@@ -118,7 +118,7 @@ def bitrates(config: NetConfig, trial: Trial) -> dict[str, Any]:
     backbone = tiny_backbone(config, trial)
     twin = random_twin(backbone, trial.generator)
     found = {name: _mean(one) for name, one in _rivals(here.links, here.video, here.start).items()}
-    losses = {}
+    losses: dict[str, float] = {}
     for name, frozen, blind in (
         ("cloning", backbone, True), ("random", twin, False), ("trained", backbone, False)
     ):  # fmt: skip

@@ -41,7 +41,7 @@ class NetConfig:
     pretraining: int = 120
     abr_window: int = 3
     abr_episodes: int = 160
-    abr_steps: int = 400
+    abr_steps: int = 300
     abr_batch: int = 16
     abr_rate: float = 3e-3
     abr_tested: int = 60

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.harness.study import Trial
+from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.costs import num_parameters
 from experiments.kits.transformer.decoder import MATRICES, NORMS, Params, Shape, logits, run
 from experiments.kits.transformer.lora import initial_lora
@@ -169,6 +169,8 @@ def _held(shape: Shape, everything: bool, checkpoint: bool) -> float:
         }
     )  # fmt: skip
     told = compiled.memory_analysis()
+    if told is None:
+        raise NotMeasured("XLA does not say here how much memory a program takes")
     return float(
         told.argument_size_in_bytes + told.output_size_in_bytes + told.temp_size_in_bytes
         - told.alias_size_in_bytes
