@@ -1,6 +1,7 @@
 """Vectors in the tokens' places are read as the tokens are; a decoder can be cut behind any block."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ SHAPE = Shape(blocks=3, width=8, heads=2, key_heads=1, hidden=12, vocabulary=9)
 
 
 def test_vectors_are_read_as_tokens_are_and_first_blocks_are_the_first():
-    params = initial(SHAPE, np.random.default_rng(0), deviation=0.5)
+    params = jax.tree.map(jnp.asarray, initial(SHAPE, np.random.default_rng(0), deviation=0.5))
     tokens = np.array([[3, 1, 4, 1, 5], [2, 7, 1, 8, 2]])
     inner = jax.jit(lambda: run(params, SHAPE, tokens, keep=True).inner)()
     for number in (2, 3):
