@@ -92,7 +92,7 @@ class NetConfig:
 
 
 QUICK = NetConfig()
-STANDARD = NetConfig(real_blocks=4, memory_arms=4)
+STANDARD = NetConfig(real_blocks=4, real_rate=3e-3, memory_arms=4)
 TINY = NetConfig(
     blocks=2, width=16, pretraining=2, abr_episodes=8, abr_steps=3, abr_batch=4, abr_tested=3,
     abr_states=50, abr_window=2, memory_blocks=1, view_stride=150, view_steps=2, view_batch=2,
