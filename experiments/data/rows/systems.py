@@ -10,7 +10,8 @@ MAO = "Mao, Netravali and Alizadeh, Pensieve, SIGCOMM 2017"
 
 
 def _viewports(name: str, file: str, what: str, made_by: str) -> DataSet:
-    return DataSet(name, KIND, what, (Place(f"networking/{file}"),), NETLLM, f"{made_by}; {WU}")
+    place = Place(f"networking/{file}", reader="viewports:read")
+    return DataSet(name, KIND, what, (place,), NETLLM, f"{made_by}; {WU}")
 
 
 ROWS = (
@@ -18,7 +19,10 @@ ROWS = (
         "abr-fcc",
         KIND,
         "485 traces of broadband: seconds and megabits a second",
-        (Place("networking/abr_traces_fcc.npz"),),
+        (
+            Place("networking/abr_traces_fcc.npz", reader="throughput:read"),
+            Place("fcc-test", reader="throughput:read_folder"),
+        ),
         NETLLM,
         f"{MAO}; {WU}",
     ),
@@ -26,7 +30,14 @@ ROWS = (
         "video-chunks",
         KIND,
         "bytes of 49 chunks of two videos in six qualities",
-        (Place("networking", ("video1_chunk_sizes_bytes.csv", "video2_chunk_sizes_bytes.csv")),),
+        (
+            Place(
+                "networking",
+                ("video1_chunk_sizes_bytes.csv", "video2_chunk_sizes_bytes.csv"),
+                "throughput:read_videos",
+            ),
+            Place("video1_sizes", ("video_size_0", "video_size_1"), "throughput:read_qualities"),
+        ),
         NETLLM,
         f"{MAO}; {WU}",
     ),
@@ -46,7 +57,13 @@ ROWS = (
         "tpch",
         KIND,
         "22 queries of TPC-H at three sizes as graphs of stages, with durations of tasks",
-        (Place("networking", tuple(f"tpch_{size}g.json" for size in (2, 20, 100))),),
+        (
+            Place(
+                "networking",
+                tuple(f"tpch_{size}g.json" for size in (2, 20, 100)),
+                "job_graphs:read",
+            ),
+        ),
         NETLLM,
         f"Mao et al., Decima, SIGCOMM 2019, arXiv:1810.01963; {WU}",
     ),
