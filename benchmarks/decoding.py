@@ -85,7 +85,8 @@ def table(rows: list[dict[str, Any]], machine: dict[str, Any]) -> str:
         f"SmolLM2-135M on {machine['cores']} cores (jax {machine['jax']}, {machine['device']}); "
         f"{MADE} tokens made after {PROMPT}, {READ} read at once.",
         "",
-        "| numbers | tokens made a second | without a cache | tokens read a second | most memory | loaded in |",
+        "| numbers | tokens made a second | without a cache | tokens read a second | most memory "
+        "| loaded in |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
