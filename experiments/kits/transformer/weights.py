@@ -83,8 +83,8 @@ def pretrained(model: LanguageModel, *, kind: DTypeLike = jnp.float32) -> Pretra
 
     Args:
         model: as `experiments.data.load` gives it.
-        kind: of numbers: float32, or bfloat16 for parameters of half the size (on a processor products are still
-            computed from copies in float32).
+        kind: of numbers: float32, or bfloat16 for parameters of half the size (on a processor products
+            are still computed from copies in float32).
 
     Raises:
         ExperimentError: it is of another family, or a tensor is missing or has another shape.
