@@ -1,6 +1,7 @@
 """A real decoder's thirty blocks: paths of questions searched by likelihood, routers taught, both tested."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -34,7 +35,7 @@ from experiments.language.dr_llm.search import (
 from experiments.language.dr_llm.study_config import DrLlmConfig
 from ntkexec.errors import MissingExtraError
 
-MODEL, TAUGHT = "smollm2-135m", "arc-easy"
+MODEL, TAUGHT, LABELS = "smollm2-135m", "arc-easy", "dr-llm-labels"
 SETS = {"arc-easy": 64, "arc-challenge": 64, "piqa": 64, "boolq": 24}
 """Sets of questions, and the tokens of a row; longer questions are left out."""
 GROUP = 32
@@ -61,17 +62,21 @@ def real(config: DrLlmConfig, trial: Trial) -> dict[str, Any]:
         raise NotMeasured("the real decoder is measured with --scale standard")
     sets: dict[str, QuestionSet] = {name: trial.load(name) for name in SETS}
     model = _model(trial)
-    labels = _labels(config, trial, model, sets[TAUGHT])
+    order = (generator := np.random.default_rng(0)).permutation(len(sets[TAUGHT].train))
+    train = _asked(model, [sets[TAUGHT].train[i] for i in order], SETS[TAUGHT], config.real)
+    labels = _labels(config, trial, model, train, generator)
     given = (labels["windows"].astype(np.float32), labels["lengths"], labels["labels"])
     begun = initial_routers(model.shape, trial.generator)
     trial.report("training routers", 0, 1)
     routers = fit_routers(begun, *given, seed=trial.seed, steps=config.real_steps)
-    result: dict[str, Any] = {"search": _told(config, labels, trial.generator)}
+    result: dict[str, Any] = {"search": told(labels, train.packed.choices)}
     pooled: dict[str, list[np.ndarray]] = {}
+    taught = {question.text for question in sets[TAUGHT].train}
     for name, length in SETS.items():
         trial.report("testing", len(result), len(SETS))
         order = trial.generator.permutation(len(sets[name].test))
-        test = _asked(model, [sets[name].test[i] for i in order], length, config.real_tests)
+        drawn = untaught([sets[name].test[i] for i in order], taught)
+        test = _asked(model, drawn, length, config.real_tests)
         found = _tested(model, routers, test, trial.generator)
         for arm, values in found.items():
             pooled.setdefault(arm, []).append(values)
@@ -86,6 +91,11 @@ def _model(trial: Trial) -> Pretrained:
         return pretrained(load_carried(MODEL, trial.data))
     except (DataMissingError, MissingExtraError) as reason:
         raise NotMeasured(str(reason)) from None
+
+
+def untaught(questions: Sequence[Question], taught: Collection[str]) -> list[Question]:
+    """Those whose text is not among these: a few of the test sets are training questions of ARC-Easy."""
+    return [question for question in questions if question.text not in taught]
 
 
 def _asked(model: Pretrained, questions: Sequence[Question], length: int, number: int) -> Asked:
@@ -110,26 +120,53 @@ def _asked(model: Pretrained, questions: Sequence[Question], length: int, number
 
 
 def _labels(
-    config: DrLlmConfig, trial: Trial, model: Pretrained, questions: QuestionSet
+    config: DrLlmConfig,
+    trial: Trial,
+    model: Pretrained,
+    train: Asked,
+    generator: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """What was searched, the same for all seeds: kept beside their results."""
-    made_from = {
+    folder = None if trial.folder is None else trial.folder.parent
+    made_from = labels_from(config, model.params, train)
+    return kept(
+        folder, LABELS, made_from, lambda: _searched(config, trial, model, train, generator)
+    )
+
+
+def labels_from(config: DrLlmConfig, params: Any, train: Asked) -> dict[str, Any]:
+    """All that decides what labels are: the very weights and tokens too, whatever their names."""
+    packed = train.packed
+    return {
         "model": MODEL,
+        "weights": _fingerprint(params),
         "set": TAUGHT,
+        "questions": _fingerprint([packed.tokens, packed.place, packed.owner, train.answers]),
         "number": config.real,
         "evaluations": config.real_evaluations,
         "decoys": config.decoys,
     }
 
-    def make() -> dict[str, np.ndarray]:
-        generator = np.random.default_rng(0)
-        order = generator.permutation(len(questions.train))
-        given = [questions.train[i] for i in order]
-        train = _asked(model, given, SETS[TAUGHT], config.real)
-        return _searched(config, trial, model, train, generator)
 
-    folder = None if trial.folder is None else trial.folder.parent
-    return kept(folder, "dr-llm-labels", made_from, make)
+def _fingerprint(tree: Any) -> str:
+    """Twelve digits that name arrays by their places, types, shapes and values."""
+    found = hashlib.sha256()
+    for where, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        array = np.ascontiguousarray(leaf)
+        found.update(f"{where} {array.dtype} {np.shape(leaf)}\n".encode())
+        found.update(array.data.cast("B") if array.size else b"")
+    return found.hexdigest()[:12]
+
+
+def decoy_rows(right: np.ndarray, choices: np.ndarray, most: int) -> np.ndarray:
+    """The first questions, so many, with a target for a decoy: answered wrongly, and a third choice left.
+
+    Args:
+        right: whether each question is answered rightly with all blocks.
+        choices: of each question.
+        most: at most so many.
+    """
+    return np.flatnonzero(~right & (choices > 2))[:most]
 
 
 def _searched(
@@ -155,32 +192,33 @@ def _searched(
         def search(own: list[int], wanted: np.ndarray, known: Any = known) -> list[Searched]:
             def evaluate(places: Sequence[int], paths: Sequence[Counts]) -> list[bool]:
                 these = [own[place] for place in places]
-                told = walker.along(these, paths, known=known)
-                return [int(o.argmax()) == wanted[r] for o, r in zip(told, these, strict=True)]
+                scored = walker.along(these, paths, known=known)
+                return [int(o.argmax()) == wanted[r] for o, r in zip(scored, these, strict=True)]
 
             return in_lockstep([_tree(config, blocks, generator) for _ in own], evaluate)
 
         found += search(rows, train.answers)
         # Another wrong choice than the decoder's own: as good a target, if what is found is chance.
-        wrong = [
-            row for row in rows if base[row] != train.answers[row] and train.packed.choices[row] > 2
-        ][: max(0, config.decoys - len(decoyed))]
+        until = slice(rows[-1] + 1)
+        right = base[until] == train.answers[until]
+        wrong = decoy_rows(right, train.packed.choices[until], config.decoys).tolist()
+        wrong = [row for row in wrong if row >= start]
         decoy = np.full(number, -1)
         for row in wrong:
             others = set(range(train.packed.choices[row])) - {base[row], train.answers[row]}
             decoy[row] = generator.choice(sorted(others))
         decoyed += [any(one.right.values()) for one in search(wrong, decoy)] if wrong else []
     labels = [label_of(one) for one in found]
-    told = [row for row, label in enumerate(labels) if label is not None]
-    paths = np.array([labels[row] for row in told])
+    labelled = [row for row, label in enumerate(labels) if label is not None]
+    paths = np.array([labels[row] for row in labelled])
     return {
         "base": base == train.answers,
         "found": np.array([any(one.right.values()) for one in found]),
         "evaluations": np.array([len(one.right) for one in found]),
         "decoyed": np.array(decoyed, bool),
         "labels": paths,
-        "lengths": train.packed.starts[told],
-        "windows": _windows(walker, told, paths).astype(np.float16),
+        "lengths": train.packed.starts[labelled],
+        "windows": _windows(walker, labelled, paths).astype(np.float16),
         "calls": np.array([walker.calls, walker.wanted]),
         "fitting": np.array(train.fitting),
     }
@@ -262,25 +300,24 @@ def _summary(found: dict[str, np.ndarray], test: Asked | None = None) -> dict[st
     return result if test is None else {**result, "fitting": test.fitting}
 
 
-def _told(
-    config: DrLlmConfig, labels: dict[str, np.ndarray], generator: np.random.Generator
-) -> dict[str, Any]:
-    """Of the search: what it corrected, what it led astray just as well, what it saved and what it cost."""
+def told(labels: dict[str, np.ndarray], choices: np.ndarray) -> dict[str, Any]:
+    """Of the search: what it corrected, what it led astray just as well, what it saved and what it cost.
+
+    Args:
+        labels: as they were searched.
+        choices: of each question that was searched.
+    """
     base, found, decoyed = labels["base"], labels["found"], labels["decoyed"]
-    corrected = found[~base]
-    draws = [
-        generator.choice(corrected, len(corrected)).mean()
-        - generator.choice(decoyed, len(decoyed)).mean()
-        for _ in range(2000)
-    ]
+    both = decoy_rows(base, choices, len(decoyed))
     paths = labels["labels"]
     return {
         "base": float(base.mean()),
         "oracle": float(found.mean()),
-        "corrected": float(corrected.mean()),
+        "wrong": int((~base).sum()),
+        "corrected": float(found[~base].mean()),
         "decoyed": float(decoyed.mean()),
-        "low": float(np.quantile(draws, 0.025)),
-        "high": float(np.quantile(draws, 0.975)),
+        # Question by question, of those that were searched for both: whether each target was met.
+        "targets": {"right": found[both].astype(int), "decoy": decoyed.astype(int)},
         "label_layers": float(paths.sum(1).mean()),
         "label_counts": np.bincount(paths.ravel(), minlength=3).tolist(),
         "evaluations": float(labels["evaluations"].mean()),
