@@ -15,6 +15,7 @@ print(nats(params, shape, texts["low"], adapters=experts["low"].adapters).mean()
 
 import functools
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from experiments.files.storage import digest, load_tensors, restore_tree, save_tree
+from experiments.files.words import quoted
 from experiments.kits.transformer.decoder import Params, Shape, logits, refuse_misfits, run
 from experiments.kits.transformer.likelihood import log_likelihoods
 from experiments.kits.transformer.lora import Adapters, initial_lora
@@ -85,7 +87,8 @@ def grow(
             parameters, tokens and settings. None keeps nothing.
 
     Raises:
-        ExperimentError: no texts, steps or rate; see `decoder.refuse_misfits`; or a kept file is damaged.
+        ExperimentError: no texts, steps or rate; see `decoder.refuse_misfits`; or a kept file is damaged,
+            or holds something else than its name says.
     """
     if not texts or steps < 1 or batch < 1 or not rate > 0:
         raise ExperimentError(
@@ -108,16 +111,26 @@ def grow(
             made_from = digest({**origin, "tokens": fingerprint(tokens)})
             path = folder / f"expert-{made_from}.safetensors"
         like = Expert(first, np.zeros(steps, np.float32))
-        if path is not None and path.exists():
-            found[name] = Expert(*restore_tree(load_tensors(path)[0], like, path))
+        if path is not None and os.path.lexists(path):
+            found[name] = _read(path, like)
             continue
         rows = np.random.default_rng([seed, 1]).random((steps, batch))
         chosen = (rows * len(tokens)).astype(np.int32)
         adapters, losses = _grown(shape, params, first, jnp.asarray(tokens)[chosen], rate)
         found[name] = Expert(jax.tree.map(np.asarray, adapters), np.asarray(losses))
         if path is not None:
-            save_tree(path, found[name])
+            save_tree(path, found[name], kept=path.stem)
     return found
+
+
+def _read(path: Path, like: Expert) -> Expert:
+    tensors, notes = load_tensors(path)
+    if notes.get("kept") != path.stem:
+        raise ExperimentError(
+            f"{path} holds {quoted(notes.get('kept', 'something else'))}, not {path.stem!r}; delete it to "
+            "start anew"
+        )
+    return Expert(*restore_tree(tensors, like, path))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -128,6 +128,10 @@ def fuse(
         )
     if how == "bilevel" and held is None:
         raise ExperimentError("a bilevel selector is judged on held-out text; give `held`")
+    if not np.isfinite(loss).all():
+        raise ExperimentError(
+            "a source's loss of a text is not finite: no weight can be told from it"
+        )
     may = np.ones(number, bool) if present is None else np.asarray(present, bool)
     if may.shape != (number,) or not may.any():
         raise ExperimentError(f"of {number} sources, {may.tolist()} may be used")
@@ -203,10 +207,12 @@ def terms(
         tokens, counted: of the texts, and which of their tokens count.
         stored: of the sources, axes (n, B, T - 1).
     """
-    counts = counted[:, 1:].astype(told.dtype)
+    counts = counted[:, 1:]
+    number = counts.astype(told.dtype).sum()
     next_token = -jnp.take_along_axis(told, tokens[:, 1:, None], -1)[..., 0]
-    each = cross_entropies(stored, told) * counts[None]
-    return (next_token * counts).sum() / counts.sum(), each.sum(-1).T / counts.sum()
+    # What does not count may be infinite, which no factor of 0 takes away.
+    each = jnp.where(counts[None], cross_entropies(stored, told), 0)
+    return jnp.where(counts, next_token, 0).sum() / number, each.sum(-1).T / number
 
 
 def influence(
@@ -270,7 +276,7 @@ def _fused(
         def loss(one: Any) -> Array:
             told, counts = told_by(one, seen[0]), seen[1][:, 1:]
             found = jnp.take_along_axis(told, seen[0][:, 1:, None], -1)[..., 0]
-            return -(found * counts).sum() / counts.sum()
+            return -jnp.where(counts, found, 0).sum() / counts.sum()
 
         found = influence(lambda one: terms_of(one, rows)[1], loss, trained, slopes, rate)
         given, back = jax.vjp(lambda one: weights(one, rows), selector)

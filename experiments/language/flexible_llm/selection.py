@@ -81,6 +81,8 @@ def fusion_loss(
 ) -> Float[Array, ""]:
     """How far a model is from a distribution, a mean over the places that count.
 
+    What has no probability in P costs nothing, even where log Q is -inf; nor do places that do not count.
+
     Args:
         target: P, see `mixed`.
         told: log Q, the model's.
@@ -92,10 +94,10 @@ def fusion_loss(
     """
     if kind not in ("ce", "kl"):
         raise ExperimentError(f"a fusion loss is 'ce' or 'kl', not {kind!r}")
-    each = -(target * told).sum(-1)
+    each = -(target * jnp.where((target == 0) & jnp.isneginf(told), 0, told)).sum(-1)
     if kind == "kl":
         each = each + jax.scipy.special.xlogy(target, target).sum(-1)
-    return (each * counted).sum() / counted.sum()
+    return jnp.where(counted, each, 0).sum() / counted.sum()
 
 
 def usage_loss(weights: Float[Array, "B n"]) -> Float[Array, ""]:

@@ -13,7 +13,7 @@ from experiments.files.sources import content
 from experiments.harness.statistics import mean
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.transformer.decoder import Shape, logits, run
-from experiments.kits.transformer.experts import grow, nats, windows
+from experiments.kits.transformer.experts import fingerprint, grow, nats, windows
 from experiments.kits.transformer.kept import kept
 from experiments.kits.transformer.lora import initial_lora
 from experiments.kits.transformer.weights import Pretrained, pretrained
@@ -51,12 +51,8 @@ def real(config: FlexibleConfig, trial: Trial) -> dict[str, Any]:
     first = initial_lora(model.shape, np.random.default_rng(GROWN_SEED), rank=RANK)
     sources = {"base": first, **{name: one.adapters for name, one in experts.items()}}
     whole = np.concatenate(list(corpus.values()))
-    made_from = {
-        "config": repr(config),
-        "losses": {n: e.losses.tolist() for n, e in experts.items()},
-    }
-
     judged = np.concatenate(list(held.values()))
+    made_from = _origin(config, model, sources, whole, judged)
 
     def by_piece(adapters: Any) -> np.ndarray:
         return nats(model.params, model.shape, judged, adapters=adapters)
@@ -93,6 +89,15 @@ def real(config: FlexibleConfig, trial: Trial) -> dict[str, Any]:
             for name in ("average", "joint")
         },
     }
+
+
+def _origin(
+    config: FlexibleConfig, model: Pretrained, sources: Any, corpus: np.ndarray, held: np.ndarray
+) -> dict[str, Any]:
+    """All that decides what sources expect in the corpus, and how they do on the held-out pieces."""
+    parts = {"params": model.params, "sources": sources, "corpus": corpus, "held": held}
+    named = {name: fingerprint(part) for name, part in parts.items()}
+    return {"config": repr(config), "shape": repr(model.shape), "order": list(sources), **named}
 
 
 def _texts(trial: Trial) -> dict[str, str]:

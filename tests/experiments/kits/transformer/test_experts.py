@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.files.storage import save_tree
 from experiments.kits.transformer import experts, likelihood
 from experiments.kits.transformer.decoder import Shape, initial
 from experiments.kits.transformer.experts import fingerprint, grow, nats, windows
@@ -54,8 +55,16 @@ def test_experts_begin_as_the_decoder_and_prefer_their_own_text_and_are_kept(tmp
     for changed in ({"seed": 4}, {"rate": 0.1}, {"names": ("query",)}):
         with pytest.raises(TypeError, match="not callable"):
             grow(PARAMS, SHAPE, TEXTS, **{**SETTINGS, **changed}, folder=tmp_path)
-    file = sorted(tmp_path.iterdir())[0]
-    file.write_bytes(file.read_bytes()[:-4])
+    # An expert under another one's name is no such expert, though it has the same shapes.
+    file, other = sorted(tmp_path.iterdir())
+    whole = file.read_bytes()
+    file.write_bytes(other.read_bytes())
+    with pytest.raises(ExperimentError, match=f"holds '{other.stem}', not '{file.stem}'"):
+        grow(PARAMS, SHAPE, TEXTS, **SETTINGS, folder=tmp_path)
+    save_tree(file, grown["low"])  # nor is one without a name
+    with pytest.raises(ExperimentError, match="holds 'something else'"):
+        grow(PARAMS, SHAPE, TEXTS, **SETTINGS, folder=tmp_path)
+    file.write_bytes(whole[:-4])
     with pytest.raises(ExperimentError, match="damaged; delete it"):
         grow(PARAMS, SHAPE, TEXTS, **SETTINGS, folder=tmp_path)
 

@@ -121,6 +121,28 @@ def test_what_the_trainer_adds_up_is_the_fusion_loss_of_the_mixed_rows():
     np.testing.assert_allclose(plain, fusion_loss(np.eye(7)[TEXTS[:, 1:]], told, counted))
 
 
+def test_losses_are_finite_where_the_model_excludes_what_nothing_expects_or_counts():
+    told = log_softmax(rows(2, 3, 4))
+    told[..., 3] = -np.inf
+    counted = np.array([[True, True, False], [True, False, True]])
+    target = np.concatenate([DRAW.dirichlet(np.ones(3), size=(2, 3)), np.zeros((2, 3, 1))], -1)
+    target[~counted] = [0, 0, 0, 1]
+    for kind, less in (
+        ("ce", 0),
+        ("kl", (target[counted] * np.log(target[counted] + 1e-300)).sum()),
+    ):
+        expected = -(target[counted][:, :3] * told[counted][:, :3]).sum() + less
+        found = fusion_loss(target, told, counted, kind=kind)
+        np.testing.assert_allclose(found, expected / counted.sum())
+    # The slope in the distribution is still that of the cost.
+    slope = jax.grad(lambda one: fusion_loss(one, told, counted))(target)
+    np.testing.assert_allclose(slope[..., :3][counted], -told[counted][:, :3] / counted.sum())
+    tokens = np.where(np.pad(counted, ((0, 0), (1, 0))), 1, 3)
+    plain, each = terms(told, tokens, np.pad(counted, ((0, 0), (1, 0))), top_k(target[None], 3))
+    np.testing.assert_allclose(plain, -told[counted][:, 1].mean())
+    np.testing.assert_allclose(each.sum(), fusion_loss(target, told, counted))
+
+
 def test_fixed_weights_are_even_those_of_the_least_loss_or_by_it():
     present = np.array([True, False, True])
     np.testing.assert_allclose(weights_by(LOSS, "uniform", present), [[0.5, 0, 0.5]] * 6)
@@ -190,6 +212,7 @@ def test_a_selector_changes_only_where_it_is_trained():
         ({"steps": 0}, "0 steps"),
         ({"present": np.zeros(3, bool)}, "may be used"),
         ({"loss": LOSS[:, :5]}, "do not fit"),
+        ({"loss": np.append(LOSS[:, 1:], [[np.inf]] * 3, 1)}, "not finite"),
         ({"texts": TEXTS + 7}, "tokens"),
     ],
 )
