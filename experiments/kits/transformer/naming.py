@@ -14,8 +14,9 @@ import dataclasses
 import enum
 import functools
 import hashlib
+import inspect
 import operator
-import sys
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,7 +80,7 @@ def described(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [described(type(value)), _fields(value)]
     owner = getattr(value, "__self__", None)
-    if owner is not None and not isinstance(owner, type(sys)):
+    if owner is not None and not isinstance(owner, types.ModuleType):
         return ["method", described(owner), value.__name__]
     if isinstance(value, _JITTED) and not _is_importable(value):
         return described(value.__wrapped__)
@@ -118,8 +119,8 @@ def _is_importable(value: Any) -> bool:
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return False
     try:
-        return operator.attrgetter(name)(sys.modules[module]) is value
-    except (KeyError, AttributeError):
+        return operator.attrgetter(name)(inspect.getmodule(value)) is value
+    except AttributeError:
         return False
 
 

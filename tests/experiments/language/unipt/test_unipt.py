@@ -213,6 +213,9 @@ def test_means_are_of_real_places(layers):
 def test_an_order_has_every_text_as_often():
     order = drawn_order(np.random.default_rng(0), np.arange(3, 9), steps=4, batch=3)
     assert sorted(order[:2].ravel()) == sorted(order[2:].ravel()) == list(range(3, 9))
+    with pytest.raises(ExperimentError, match="rate 1 ends in scores that are no numbers"):
+        tuned(lambda params, frozen, rows: rows * params, np.float32("nan"), np.ones((9, 2)), [0] * 9,
+              order, rate=1.0, tested=[0])  # fmt: skip
     with pytest.raises(ExperimentError, match="test 0 texts"):
         tuned(None, {}, {}, [0], order, rate=1.0, tested=[])
 
