@@ -48,7 +48,7 @@ SHARES = {
     "experiments/kits/nodes": 10,
     "experiments/kits/recommendation": 10,
     "experiments/kits/search": 10,
-    "experiments/kits/transformer": 15,
+    "experiments/kits/transformer": 25,
     "experiments/kits/typed": 10,
     "experiments/systems/op_fusion": 35,
     "graphs": 25,

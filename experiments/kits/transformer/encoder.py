@@ -45,6 +45,8 @@ from ntkexec.errors import ExperimentError
 After = Callable[[Float[Array, "B T D"], Any], Float[Array, "B T D"]]
 PLACES = "places"
 """Of the parameters, the learned table of places, where there is one."""
+CONSTANT = 1e-12
+"""Of a feature's size: what deviates less never changes, but for rounding."""
 
 
 def initial_encoder(
@@ -214,28 +216,26 @@ def fit_classifier(
         steps: of the solver at most; one that has not converged is used as it is.
 
     Raises:
-        ExperimentError: states and labels of other numbers, a label that is no class, fewer than two
-            classes, a strength that is none, or several without a validation set.
+        ExperimentError: no states, states and labels of other numbers, a label that is no class, fewer
+            than two classes, a strength that is none, or several without a validation set.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    rows, given = np.asarray(states, np.float64), np.asarray(labels)
+    rows, given = _labelled(states, labels)
     number = int(given.max()) + 1 if classes is None and given.size else classes or 0
-    if rows.ndim != 2 or rows.shape[:1] != given.shape or not np.isfinite(rows).all():
-        raise ExperimentError(
-            f"states of shape {rows.shape} are no finite rows of {given.shape} labels"
-        )
     if not np.issubdtype(given.dtype, np.integer) or given.min() < 0 or given.max() >= number:
         raise ExperimentError(f"labels are whole numbers below {number}, the number of classes")
     if len(np.unique(given)) < 2:
         raise ExperimentError("texts of one class leave nothing to tell apart")
-    if not strengths or min(strengths) <= 0 or (len(strengths) > 1 and validation is None):
+    if not strengths or not min(strengths) > 0 or (len(strengths) > 1 and validation is None):
         raise ExperimentError(
             f"of the strengths {list(strengths)} one is picked, all above 0, by a validation set"
         )
+    held = None if validation is None else _labelled(*validation)
     middle, spread = rows.mean(0), rows.std(0)
-    spread = np.where(spread > 0, spread, 1.0)
+    # What never changes has a deviation of rounding, by which nothing is to be divided.
+    spread = np.where(spread > CONSTANT * np.abs(rows).max(0), spread, 1.0)
     found: list[tuple[float, Classifier]] = []
     for strength in strengths:
         model = LogisticRegression(C=1 / strength, max_iter=steps)
@@ -250,9 +250,17 @@ def fit_classifier(
         bias[model.classes_] = offset - (told / spread[None]) @ middle
         made = Classifier(weights, bias, strength)
         score = 0.0
-        if validation is not None:
-            score = float(
-                (made.logits(validation[0]).argmax(-1) == np.asarray(validation[1])).mean()
-            )
+        if held is not None:
+            score = float((made.logits(held[0]).argmax(-1) == held[1]).mean())
         found.append((score, made))
     return max(found, key=lambda one: one[0])[1]
+
+
+def _labelled(states: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    rows, given = np.asarray(states, np.float64), np.asarray(labels)
+    fitting = rows.ndim == 2 and rows.shape[:1] == given.shape
+    if not fitting or not rows.size or not np.isfinite(rows).all():
+        raise ExperimentError(
+            f"states of shape {rows.shape} are no finite rows of {given.shape} labels"
+        )
+    return rows, given

@@ -33,8 +33,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from experiments.files.storage import digest
 from experiments.kits.costs import cost, num_bytes
 from experiments.kits.transformer.feature_plan import Plan, Pooling, Run, program
+from experiments.kits.transformer.naming import array_digest, described
 from experiments.kits.transformer.shelf import Shelf
 from ntkexec.errors import ExperimentError
 
@@ -99,7 +101,8 @@ def hidden_states(
         block: texts at a time; the last block is filled up with its last text.
         folder: where states are kept; by default they stay in memory.
         made_from: plain data that names backbone and texts, without which a digest of parameters and
-            inputs does, and takes a second for each GB.
+            inputs does, and takes a second for each GB, beside what `run` holds, see `naming.described`:
+            code is known by its name alone.
         layers: which of those that `run` gives, negative ones from the end; by default all.
         pooled: "mean" or "last" of a text's real places, or "none": all of them.
         lengths: real places of each text, at least 1; by default all.
@@ -111,15 +114,20 @@ def hidden_states(
 
     Raises:
         ExperimentError: inputs that do not fit each other or the lengths; layers that there are not;
-            states beyond the range of `kind`; damaged files, which are named.
+            states beyond the range of `kind`; damaged files, which are named; a folder, and neither
+            `made_from` nor a `run` that can be named, as lambdas cannot.
     """
     plan = Plan.made(run, params, inputs, block, layers, pooled, lengths, bucket, kind)
     if folder is None:
         arrays = [np.zeros(sides, kind) for sides in plan.sides]
         plan.fill(arrays, params, report)
         return HiddenStates(tuple(arrays), plan.lengths)
-    named = made_from if made_from is not None else {"digest": _digest(run, params, plan.inputs)}
-    shelf = Shelf(folder, "states", {**named, **_choice(layers, pooled, kind)})
+    shelf = Shelf(
+        folder, "states", {
+            **({"digest": _digest(run, params, plan.inputs)} if made_from is None else {"named": made_from}),
+            "choice": _choice(layers, pooled, plan.lengths, kind),
+        },
+    )  # fmt: skip
     found = shelf.read()
     if found is None:
         shapes = {f"layer-{number}": (sides, kind) for number, sides in enumerate(plan.sides)}
@@ -141,16 +149,21 @@ def kept_states(
     *,
     layers: Sequence[int] | None = None,
     pooled: Pooling = "none",
+    lengths: Int[ArrayLike, "N"] | None = None,
     kind: str = "float16",
 ) -> HiddenStates | None:
     """What `hidden_states` kept under this name, without the backbone; none if it has not yet.
+
+    Args:
+        folder, made_from, layers, pooled, lengths, kind: as they were given to it.
 
     Raises:
         ExperimentError: names the file that is damaged.
     """
     if folder is None:
         return None
-    found = Shelf(folder, "states", {**made_from, **_choice(layers, pooled, kind)}).read()
+    made = {"named": made_from, "choice": _choice(layers, pooled, lengths, kind)}
+    found = Shelf(folder, "states", made).read()
     return None if found is None else _of(found)
 
 
@@ -181,7 +194,34 @@ def predict_memory(
     return Footprint(kept, held, found.temporary_bytes, found.flops)
 
 
-def captured(module: nn.Module, names: Sequence[str], **arguments: Any) -> Run:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Captured:
+    """A Flax module as `hidden_states` takes one; see `captured`, by which it is made."""
+
+    module: nn.Module
+    names: tuple[str, ...]
+    arguments: Mapping[str, Any]
+
+    def __call__(self, variables: Any, *inputs: Any) -> tuple[Array, ...]:
+        paths = {name: tuple(name.split("/")) for name in self.names}
+        _, found = self.module.apply(
+            variables, *inputs, **self.arguments, mutable=["intermediates"],
+            capture_intermediates=lambda inner, method: inner.path in paths.values(),
+        )  # fmt: skip
+        states: list[Array] = []
+        for name, path in paths.items():
+            inner: Any = found.get("intermediates", {})
+            for step in (*path, "__call__"):
+                inner = inner.get(step, {})
+            if not inner or not all(isinstance(one, jax.Array) for one in inner):
+                raise ExperimentError(
+                    f"{type(self.module).__name__} has no array of a submodule {name!r}"
+                )
+            states.extend(inner)
+        return tuple(states)
+
+
+def captured(module: nn.Module, names: Sequence[str], **arguments: Any) -> Captured:
     """A function `run(variables, *inputs)` of a Flax module: what its submodules return, in this order.
 
     Args:
@@ -195,26 +235,7 @@ def captured(module: nn.Module, names: Sequence[str], **arguments: Any) -> Run:
     Raises:
         ExperimentError: when called: there is no such submodule, or it returns no array.
     """
-    paths = {name: tuple(name.split("/")) for name in names}
-
-    def run(variables: Any, *inputs: Any) -> tuple[Array, ...]:
-        _, found = module.apply(
-            variables, *inputs, **arguments, mutable=["intermediates"],
-            capture_intermediates=lambda inner, method: inner.path in paths.values(),
-        )  # fmt: skip
-        states: list[Array] = []
-        for name, path in paths.items():
-            inner: Any = found.get("intermediates", {})
-            for step in (*path, "__call__"):
-                inner = inner.get(step, {})
-            if not inner or not all(isinstance(one, jax.Array) for one in inner):
-                raise ExperimentError(
-                    f"{type(module).__name__} has no array of a submodule {name!r}"
-                )
-            states.extend(inner)
-        return tuple(states)
-
-    return run
+    return Captured(module, tuple(names), arguments)
 
 
 def _of(found: Mapping[str, np.ndarray]) -> HiddenStates:
@@ -223,17 +244,17 @@ def _of(found: Mapping[str, np.ndarray]) -> HiddenStates:
     return HiddenStates(tuple(found[name] for name in ordered), found.get("lengths"))
 
 
-def _choice(layers: Sequence[int] | None, pooled: Pooling, kind: str) -> dict[str, Any]:
+def _choice(
+    layers: Sequence[int] | None, pooled: Pooling, lengths: Any, kind: str
+) -> dict[str, Any]:
     chosen = None if layers is None else [int(one) for one in layers]
-    return {"layers": chosen, "pooled": pooled, "kind": kind}
+    counted = None if lengths is None else array_digest(np.asarray(lengths).astype(np.int32))
+    return {"layers": chosen, "pooled": pooled, "lengths": counted, "kind": kind}
 
 
 def _digest(run: Run, params: Any, inputs: Sequence[Any]) -> str:
-    """Of parameters and inputs; the code of `run` is known by its name alone."""
-    name = getattr(run, "__qualname__", type(run).__qualname__)
-    found = hashlib.blake2b(f"{getattr(run, '__module__', '')}.{name}".encode())
+    """Of parameters, inputs, and what `run` is."""
+    found = hashlib.blake2b(digest(described(run)).encode())
     for where, leaf in jax.tree_util.tree_flatten_with_path((params, tuple(inputs)))[0]:
-        array = np.asarray(leaf)
-        found.update(f"{where} {array.dtype} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
+        found.update(f"{where} {array_digest(leaf)}".encode())
     return found.hexdigest()[:32]

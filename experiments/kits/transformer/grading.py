@@ -115,9 +115,17 @@ def multiple_choice(
 
 
 def graded_scores(questions: Sequence[Question], scores: Sequence[np.ndarray]) -> Grades:
-    """Grades of scores that are known already; of equal scores the first choice counts."""
+    """Grades of scores that are known already; of equal scores the first choice counts.
+
+    Raises:
+        ExperimentError: scores of other choices than a question's, or one that is no number.
+    """
     right, by_length = [], []
     for question, found in zip(questions, scores, strict=True):
+        if np.shape(found) != (len(question.choices),) or np.isnan(found).any():
+            raise ExperimentError(
+                f"{len(question.choices)} choices of {quoted(question.text)} have the scores {quoted(found)}"
+            )
         letters = np.array([max(1, len(choice)) for choice in question.choices])
         right.append(int(np.argmax(found)) == question.answer)
         by_length.append(int(np.argmax(found / letters)) == question.answer)

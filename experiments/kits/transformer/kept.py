@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.files.storage import digest, load_tensors, plain, save_tree
+from experiments.files.storage import load_tensors, save_tree
 from experiments.files.words import quoted
+from experiments.kits.transformer.naming import named
 from ntkexec.errors import ExperimentError
 
 Arrays = dict[str, np.ndarray]
@@ -34,17 +35,18 @@ def kept(
         what: the arrays are: small letters, digits and hyphens; a file's name begins with it.
         made_from: all that decides what `make` returns (sizes, seeds, a digest of data, the version of
             what computes): plain data. Other values mean another file, and never an old one read.
-        make: computes them, at least one.
+        make: computes them, at least one: of numbers of at most 8 bytes, complex ones cast before.
 
     Returns:
         What `make` returned, now or before, as NumPy arrays.
 
     Raises:
-        ExperimentError: the file of this name is damaged or holds something else (names it); or what
-            was made cannot be stored.
+        ExperimentError: the file of this name is damaged or holds something else (names it); what was
+            made cannot be stored; or `made_from` is no plain data, see `naming.named`.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", what):
         raise ExperimentError(f"{quoted(what)} names no file: small letters, digits and hyphens do")
+    named(made_from)
     if folder is None:
         return _checked(what, make())
     path = path_of(folder, what, made_from)
@@ -62,10 +64,21 @@ def kept(
 
 def path_of(folder: Path, what: str, made_from: Mapping[str, Any]) -> Path:
     """The file in which `kept` keeps them."""
-    return folder / f"{what}-{digest(plain(made_from))}.safetensors"
+    return folder / f"{what}-{named(made_from)}.safetensors"
 
 
 def _checked(what: str, made: Any) -> Arrays:
     if not isinstance(made, Mapping) or not made or not all(isinstance(n, str) for n in made):
         raise ExperimentError(f"{what} are no arrays by names, but {quoted(made)}")
-    return {name: np.asarray(one) for name, one in made.items()}
+    found = {}
+    for name, one in made.items():
+        array = np.asarray(one)
+        if not name.isprintable() or name in ("", "__metadata__"):
+            raise ExperimentError(f"{what} cannot be kept with an array named {quoted(name)}")
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise ExperimentError(
+                f"cannot keep {quoted(name)} of type {array.dtype}; cast it first"
+            )
+        # Files are little-endian, and another order of bytes would be another type when read.
+        found[name] = np.asarray(array, array.dtype.newbyteorder("="))
+    return found

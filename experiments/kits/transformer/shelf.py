@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from experiments.files.sources import check_regular
-from experiments.files.storage import digest, plain, read_sealed, write_sealed
+from experiments.files.storage import plain, read_sealed, write_sealed
 from experiments.files.words import quoted, shown
+from experiments.kits.transformer.naming import named
 from ntkexec.errors import ExperimentError
 
 LIST = "arrays.json"
@@ -42,16 +43,23 @@ class Shelf:
         folder: below which it lies.
         what: the arrays are, a word for the folder's name.
         made_from: plain data that names all that they depend on; other data is another folder.
+
+    Raises:
+        ExperimentError: a word that is no folder's, or data that is not plain, see `naming.named`.
     """
 
     folder: Path
     what: str
     made_from: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        _checked(self.what)
+        named(self.made_from)
+
     @property
     def path(self) -> Path:
         """The folder of these arrays alone."""
-        return self.folder / f"{self.what}-{digest(plain(self.made_from))}"
+        return self.folder / f"{self.what}-{named(self.made_from)}"
 
     def read(self, *, check: bool = True) -> dict[str, np.ndarray] | None:
         """The arrays by name, mapped from disk for reading; none if they are not there.
@@ -73,9 +81,11 @@ class Shelf:
         path = self.path / f"{_checked(name)}.npy"
         check_regular(path)
         try:
-            found = np.load(path, mmap_mode="r", allow_pickle=False)
+            # Not np.load, which opens archives as well.
+            found = np.lib.format.open_memmap(path, "r")
             here = _described(found, path if check else None)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:
+            # NumPy meets damage with errors of some ten kinds, and lists them nowhere.
             raise ExperimentError(f"{path} is damaged; {ADVICE}: {shown(error)}") from error
         if not isinstance(how, dict) or here != {key: how.get(key) for key in here}:
             raise ExperimentError(
@@ -94,8 +104,9 @@ class Shelf:
             ExperimentError: a name that is no file's, or a disk that takes them not.
         """
         for name, (_, kind) in sides.items():
-            if np.dtype(kind).kind not in "biuf":
+            if np.dtype(kind).kind not in "biuf" or np.dtype(kind).itemsize > 8:
                 raise ExperimentError(f"cannot keep {quoted(_checked(name))} of type {kind}")
+            _checked(name)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             made = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-", dir=self.folder))
@@ -124,8 +135,8 @@ class Shelf:
 
 
 def _checked(name: str) -> str:
-    if not name.replace("-", "").isalnum():
-        raise ExperimentError(f"{quoted(name)} is no name of an array: letters, digits and - are")
+    if not isinstance(name, str) or not name.replace("-", "").isalnum():
+        raise ExperimentError(f"{quoted(name)} is no name of arrays: letters, digits and - are")
     return name
 
 

@@ -103,7 +103,8 @@ def tuned(
         frozen: given to `logits` beside the parameters.
 
     Raises:
-        ExperimentError: no steps, or nothing to test.
+        ExperimentError: no steps, nothing to test, or scores that are no numbers, of which the first class
+            would be taken for the best.
     """
     order, tested = np.asarray(order), np.asarray(tested)
     if order.ndim != 2 or not order.size or not tested.size:
@@ -114,7 +115,10 @@ def tuned(
     filled = np.resize(tested, -(-tested.size // size) * size).reshape(-1, size)
     found = _tuned(logits, params, frozen, data, np.asarray(labels), order, filled, rate, decay)
     trained, losses, scores = jax.tree.map(np.asarray, found)
-    return trained, losses, scores.reshape(-1, scores.shape[-1])[: tested.size]
+    scores = scores.reshape(-1, scores.shape[-1])[: tested.size]
+    if np.isnan(scores).any():
+        raise ExperimentError(f"training at rate {rate:g} ends in scores that are no numbers")
+    return trained, losses, scores
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -141,6 +141,10 @@ def test_a_classifier_is_the_minimum_of_its_loss_and_its_strength_is_picked_by_v
     held = rows[100:], labels[100:]
     picked = fit_classifier(rows[:100], labels[:100], strengths=(1e6, 1.0), validation=held)
     assert picked.strength == 1.0
+    constant = np.full((200, 3), [0.1, 1e6 / 3, 0.0])  # its deviation is rounding, and not 0
+    more = fit_classifier(np.concatenate([rows, constant], 1), labels)
+    np.testing.assert_allclose(more.weights[5:], 0, atol=1e-9)
+    np.testing.assert_allclose(more.weights[:5], fit_classifier(rows, labels).weights, rtol=1e-6)
     unseen = fit_classifier(rows, np.minimum(labels, 1), classes=4).logits(rows[None])
     assert unseen.shape == (1, 200, 4)
     assert (unseen[..., 2:] == -np.inf).all()
@@ -158,6 +162,11 @@ def test_what_does_not_fit_is_named():
         encode(params_of(), SHAPE, TOKENS, after=lambda hidden, own: hidden, adapted=np.ones(2))
     with pytest.raises(ExperimentError, match="one at least, not 0"):
         initial_encoder(SHAPE, generator, places=0)
+    for empty in ((np.zeros((0, 2)), np.zeros(0, int)), (np.zeros((4, 0)), np.zeros(4, int))):
+        with pytest.raises(ExperimentError, match="no finite rows"):
+            fit_classifier(*empty)
+        with pytest.raises(ExperimentError, match="no finite rows"):
+            fit_classifier(np.eye(2), np.arange(2), validation=empty)
     rows = np.ones((4, 2))
     for labels, given, words in (
         ([0, 1, 0], {}, "no finite rows"),

@@ -1,5 +1,8 @@
 """Hidden states made block by block are those of the whole; what is kept is what was made."""
 
+import dataclasses
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -19,7 +22,9 @@ from experiments.kits.transformer.features import (
     kept_states,
     predict_memory,
 )
+from experiments.kits.transformer.naming import described
 from experiments.kits.transformer.sentence_states import InnerStates, drawn_sentences, tokens_of
+from experiments.kits.transformer.shelf import Shelf
 from experiments.kits.transformer.weights import pretrained
 from ntkexec.errors import ExperimentError
 
@@ -46,6 +51,11 @@ def given():
 def double(params, values):
     """A backbone without anything to learn: two layers of other widths."""
     return values * params, jnp.concatenate([values, values], -1)
+
+
+def scaled(params, values, by):
+    """A backbone whose factor is no parameter."""
+    return [values * by]
 
 
 ROWS = np.arange(60, dtype=np.float32).reshape(5, 4, 3)
@@ -98,8 +108,14 @@ def test_what_is_kept_is_what_was_made_and_asks_the_backbone_no_more(given, tmp_
 
     name = {"backbone": "drawn", "texts": "seven"}
     kept = hidden_states(BACKBONE, params, (tokens,), folder=tmp_path, made_from=name, **options)
-    again = kept_states(tmp_path, name, pooled="last")
-    assert kept_states(tmp_path, {**name, "texts": "eight"}, pooled="last") is None
+    again = kept_states(tmp_path, name, pooled="last", lengths=lengths)
+    for other in (
+        {"pooled": "last"},
+        {"lengths": lengths},
+        {"pooled": "last", "lengths": 0 * lengths},
+    ):
+        assert kept_states(tmp_path, name, **other) is None
+    assert kept_states(tmp_path, {**name, "texts": "8"}, pooled="last", lengths=lengths) is None
     for one, two, three in zip(made.layers, kept.layers, again.layers, strict=True):
         assert isinstance(two, np.memmap)
         np.testing.assert_array_equal(one, two)
@@ -115,7 +131,62 @@ def test_without_a_name_parameters_and_inputs_are_one(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("harm", ["cut", "changed", "missing", "unlisted", "link"])
+def test_what_states_are_of_is_what_was_asked_for(tmp_path):
+    """Backbones, lengths and names that differ in anything share no file."""
+    values = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    networks = [nn.Sequential([nn.Dense(4), of, nn.Dense(4)]) for of in (nn.tanh, nn.relu)]
+    variables = initial_by_numpy(networks[0], np.random.default_rng(1), values)
+    runs = [captured(one, (name,)) for one in networks for name in ("layers_0", "layers_2")]
+    runs += [functools.partial(scaled, by=np.float32(by)) for by in (1, 2)]
+    for run_ in 2 * runs:
+        given = {} if isinstance(run_, functools.partial) else variables
+        kept = hidden_states(run_, given, (values,), block=3, folder=tmp_path)
+        made = hidden_states(run_, given, (values,), block=3)
+        np.testing.assert_array_equal(kept.layers[0], made.layers[0])
+    assert len(list(tmp_path.iterdir())) == len(runs)
+    for unnamed in (lambda params, values: [values], jax.jit(lambda params, values: [values])):
+        with pytest.raises(ExperimentError, match="give made_from"):
+            hidden_states(unnamed, {}, (values,), block=3, folder=tmp_path)
+        hidden_states(unnamed, {}, (values,), block=3, folder=tmp_path, made_from={"is": "given"})
+    for made_from in (None, {"texts": "five", "layers": 0, "pooled": "none", "kind": 3}):
+        for lengths in (None, [1, 2, 3, 4, 1], [4, 4, 4, 4, 4]):
+            options = {"block": 5, "lengths": lengths, "pooled": "last"}
+            found = hidden_states(
+                double, np.float32(1), (ROWS,), folder=tmp_path, made_from=made_from, **options
+            )
+            wanted = hidden_states(double, np.float32(1), (ROWS,), **options)
+            np.testing.assert_array_equal(found.layers[0], wanted.layers[0])
+    named = [{"kind": 1}, {"kind": 2}]
+    for number, made_from in enumerate(named):
+        hidden_states(
+            double, np.float32(number), (ROWS,), block=5, folder=tmp_path, made_from=made_from
+        )
+    first, second = (kept_states(tmp_path, made_from).layers[0] for made_from in named)
+    assert not first.any()
+    assert second.any()
+
+
+def test_decoders_with_another_first_token_are_others():
+    other = dataclasses.replace(BACKBONE, first=9)
+    turned = InnerStates(dataclasses.replace(SHAPE, pairs="halves"), first=10)
+    names = [str(described(one)) for one in (BACKBONE, other, turned, InnerStates(SHAPE, first=10))]
+    assert names[0] == names[3]
+    assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize("name", ["../evil", "", "a/b", "a.b"])
+def test_names_of_a_shelf_are_looked_at_before_anything_is_made(name, tmp_path):
+    inner = tmp_path / "inner"
+    with pytest.raises(ExperimentError, match="is no name of arrays"):
+        Shelf(inner, "states", {}).writing({name: ((2,), "float32")}).__enter__()
+    with pytest.raises(ExperimentError, match="is no name of arrays"):
+        Shelf(inner, name, {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "harm", ["cut", "changed", "missing", "unlisted", "link", "archive", "header", "deep"]
+)
 def test_damage_is_named(harm, tmp_path):
     def make():
         return hidden_states(double, np.float32(1), (ROWS,), block=5, folder=tmp_path, made_from={})
@@ -130,6 +201,14 @@ def test_damage_is_named(harm, tmp_path):
         file.unlink()
     elif harm == "unlisted":
         file.with_name("arrays.json").unlink()
+    elif harm == "archive":
+        with file.open("wb") as opened:
+            np.savez(opened, a=np.zeros(2))
+    elif harm == "header":
+        file.write_bytes(file.read_bytes()[:20])
+    elif harm == "deep":
+        header = ("(" * 5000).ljust(9990).encode()
+        file.write_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
     else:
         file.unlink()
         file.symlink_to(tmp_path)

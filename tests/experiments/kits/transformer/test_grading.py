@@ -5,7 +5,7 @@ import pytest
 
 from experiments.data.texts import Question, QuestionSet
 from experiments.kits.transformer.decoder import Shape, initial
-from experiments.kits.transformer.grading import asked, multiple_choice, wilson
+from experiments.kits.transformer.grading import asked, graded_scores, multiple_choice, wilson
 from experiments.kits.transformer.likelihood import choices
 from experiments.kits.transformer.weights import Pretrained
 from ntkexec.errors import ExperimentError
@@ -61,5 +61,8 @@ def test_questions_without_choices_and_scores_of_others_are_refused():
         multiple_choice(lambda p, c: [], [])
     with pytest.raises(ExperimentError, match="and one has none: 'How many"):
         multiple_choice(lambda p, c: [], [Question("How many?", (), 0, "#### 3")])
+    for wrong in ([np.nan, 0.0, np.nan], np.zeros(2)):
+        with pytest.raises(ExperimentError, match=r"'Which one\?' have the scores"):
+            graded_scores(QUESTIONS, [np.zeros(2), np.array(wrong)])
     with pytest.raises(ExperimentError, match="2 questions have 5 choices"):
         multiple_choice(lambda p, c: [np.zeros(2), np.zeros(2)], QUESTIONS)

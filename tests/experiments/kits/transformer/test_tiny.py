@@ -16,6 +16,7 @@ SHAPE = Shape(2, 16, 2, 1, 32, tasks.VOCABULARY)
 MADE = tasks.comparison(np.random.default_rng(0), 40, symbols=3, length=8)
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_mean_of_what_counts_and_dropped_blocks_are_not_on_the_path():
     params = initial(SHAPE, np.random.default_rng(1), deviation=0.5)
     tokens = MADE.tokens[:6]

@@ -129,6 +129,79 @@ def test_the_audit_sees_a_gradient_through_transposes_and_calls():
     assert transposed_products(lambda weights, rows: rows @ weights[0].T.T, weights, rows) == 0
 
 
+def _scanned(stack, rows):
+    return jax.lax.scan(lambda rows, weight: (jnp.tanh(rows @ weight), None), rows, stack)[0]
+
+
+def _chosen(stack, rows):
+    return jax.lax.cond(rows.sum() > 0, lambda: rows @ stack[0], lambda: rows @ stack[1])
+
+
+@pytest.mark.parametrize(
+    ("made", "count"),
+    [
+        (_scanned, 1),
+        (jax.checkpoint(_scanned), 1),
+        (lambda stack, rows: jnp.tanh(jnp.tanh(rows @ stack[0]) @ (2 * stack)[1, :, :]), 2),
+        (lambda stack, rows: rows @ jnp.squeeze(stack[1:2].astype(np.float16), 0), 1),
+        (lambda stack, rows: rows @ jnp.asarray(stack)[rows.astype(int)[0, 0]], 1),
+        (lambda stack, rows: rows @ jnp.stack(list(stack)).reshape(1, 2, 4, 4)[0, 1], 1),
+        (_chosen, 2),
+        (
+            lambda stack, rows: jax.lax.fori_loop(
+                0, 2, lambda turn, carry: (carry[0], carry[1] @ carry[0][turn].T), (stack, rows)
+            )[1],
+            None,
+        ),
+    ],
+)
+def test_the_audit_follows_stacked_matrices(made, count):
+    rng = np.random.default_rng(0)
+    stack, rows = rng.normal(size=(2, 4, 4)), rng.normal(size=(3, 4))
+    if count is None:  # the loop itself goes along outputs
+        assert transposed_products(made, stack, rows) == 1
+        return
+    assert transposed_products(made, stack, rows) == 0
+    through = jax.grad(lambda stack, rows: made(stack, rows).sum(), 1)
+    assert transposed_products(through, stack, rows) == count
+
+
+def test_the_audit_sees_a_gradient_through_the_decoder_and_refuses_what_it_cannot_follow():
+    rng = np.random.default_rng(0)
+    shape = Shape(blocks=2, width=8, heads=2, key_heads=1, hidden=8, vocabulary=11)
+    params, tokens = initial(shape, rng), rng.integers(0, 11, (2, 5))
+
+    def loss(params, added, head):
+        path = None if added else [0, 1, 1]
+        return (run(params, shape, tokens, path=path, adapters=added).last @ head).sum()
+
+    lora = {"value": {"down": np.zeros((2, 8, 2)), "up": np.zeros((2, 2, 4))}}
+    head = np.zeros((8, 3))
+    for added in (lora, None):
+        assert transposed_products(loss, params, added, head) == 0
+        assert transposed_products(jax.grad(loss, 2), params, added, head) == 0
+    assert transposed_products(jax.grad(loss, 1), params, lora, head) >= 7  # all seven matrices
+    rows = rng.normal(size=(3, 4))
+    for unclear in (
+        lambda table, rows: rows + table,
+        lambda table, rows: (rows[:, :, None] * table.T[:3, None]).sum(0),
+        lambda table, rows: rows @ (table.T @ table),
+        lambda table, rows: rows @ table.reshape(2, 6).T.reshape(4, 3),
+    ):
+        with pytest.raises(ExperimentError, match="cannot be counted"):
+            transposed_products(unclear, rng.normal(size=(3, 4)), rows)
+    kernel, images = rng.normal(size=(3, 3, 2, 4)), rng.normal(size=(1, 5, 5, 2))
+    layout = ("NHWC", "HWIO", "NHWC")
+
+    def convolved(kernel, images):
+        return jax.lax.conv_general_dilated(
+            images, kernel, (1, 1), "SAME", dimension_numbers=layout
+        ).sum()
+
+    assert transposed_products(convolved, kernel, images) == 0
+    assert transposed_products(jax.grad(convolved, 1), kernel, images) == 1
+
+
 def test_means_are_of_real_places(layers):
     for text, count in enumerate(REAL.sum(1)):
         np.testing.assert_allclose(
@@ -140,6 +213,9 @@ def test_means_are_of_real_places(layers):
 def test_an_order_has_every_text_as_often():
     order = drawn_order(np.random.default_rng(0), np.arange(3, 9), steps=4, batch=3)
     assert sorted(order[:2].ravel()) == sorted(order[2:].ravel()) == list(range(3, 9))
+    with pytest.raises(ExperimentError, match="rate 1 ends in scores that are no numbers"):
+        tuned(lambda params, frozen, rows: rows * params, np.float32("nan"), np.ones((9, 2)), [0] * 9,
+              order, rate=1.0, tested=[0])  # fmt: skip
     with pytest.raises(ExperimentError, match="test 0 texts"):
         tuned(None, {}, {}, [0], order, rate=1.0, tested=[])
 
