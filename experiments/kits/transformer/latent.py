@@ -19,8 +19,11 @@ generator = np.random.default_rng(0)
 streams = np.repeat(generator.integers(5, size=(1, 4, 8)), 2, axis=0)  # (models, texts, tokens)
 report = causality_report(fused, streams, vocabulary=5, generator=generator)
 print(report.leaks())  # ('peers_later',): the mask of the model's own segment is right
-print(report)  # all of it, with where the largest change was
+print(report)  # all of it, with where the largest change was, and how many cuts were tried
 ```
+
+Later tokens are changed after every place of a text, one place after another, or of a longer text after
+`MOST_CUTS` random ones: a fusion that works in chunks shows nothing where a chunk ends.
 
 Whether a gain is the peers' at all is asked by `peers.swap_report`.
 """
@@ -37,6 +40,8 @@ from ntkexec.errors import ExperimentError
 
 FORBIDDEN = ("later", "peers_later", "padding", "inactive", "neighbours")
 ALLOWED = ("earlier", "peers_earlier")
+MOST_CUTS = 64
+"""How many places later tokens are changed after by default, one place after another."""
 
 
 class Movement(NamedTuple):
@@ -64,6 +69,9 @@ class CausalityReport:
         inactive: tokens of models that are not active for the text.
         neighbours: all of other texts of the batch.
         earlier, peers_earlier: tokens that may be seen, and that a fusion worth its name does see.
+        cuts: how many of the places up to which outputs may see were places after which later tokens were
+            changed.
+        places: how many of them there are.
     """
 
     later: Movement
@@ -73,6 +81,8 @@ class CausalityReport:
     neighbours: Movement
     earlier: Movement
     peers_earlier: Movement
+    cuts: int = 0
+    places: int = 0
 
     @property
     def scale(self) -> float:
@@ -83,7 +93,8 @@ class CausalityReport:
         """Of `FORBIDDEN`, what moved outputs by more than this part of what may move them.
 
         Where outputs become no numbers when they may, whatever moves at all is a leak. What was not tried,
-        for want of padding or of a second text, is not told: see `Movement.tried`.
+        for want of padding or of a second text, is not told: see `Movement.tried`; nor what later tokens
+        do after a place that was not tried: see `cuts`.
 
         Raises:
             ExperimentError: what may be seen moved nothing either, so that silence says nothing.
@@ -106,6 +117,7 @@ class CausalityReport:
         for name in (*FORBIDDEN, *ALLOWED):
             one: Movement = getattr(self, name)
             lines.append(f"{name:14}  {one.most:<10.3g}  {one.tried:5}  {one.where or '-'}")
+        lines.append(f"later tokens were changed after {self.cuts} of {self.places} places")
         return "\n".join(lines)
 
 
@@ -121,54 +133,61 @@ def causality_report(
     places: Sequence[Int[ArrayLike, "B T_m"]] | None = None,
     reads: Int[ArrayLike, "B T"] | None = None,
     prompt: int | Int[ArrayLike, "B"] = 0,
-    cuts: Sequence[int] | None = None,
+    cuts: Sequence[int] | int | None = None,
 ) -> CausalityReport:
     """Which outputs move when tokens are changed that they may see, and that they may not.
 
-    The fusion is called about `cuts * models + 3 * models + 4` times with arrays of the same shapes, so one
-    that is compiled is compiled once. A change replaces every token that it concerns by another one.
+    The fusion is called about `cuts * models + 3 * models + 4` times, and up to twice as often where texts
+    have several readers, with arrays of the same shapes, so one that is compiled is compiled once. A change
+    replaces every token that it concerns by another one.
 
     Args:
-        fusion: deterministic; called as `fusion(streams, real)`.
+        fusion: deterministic; called as `fusion(streams, real)`. It gives an output for every token of its
+            reader, (B, T, V), or (B, T, 1) for a number; what has other outputs needs `reads`, such as
+            (B, 1, V) for one row a text. Two axes, (B, T), need it as well: they could be (B, V).
         streams: tokens by model; models with other tokenizers have other numbers of them.
         vocabulary: tokens that there are, of each model or of all.
         generator: draws the changed tokens.
         reader: the model, one for all texts or one a text, whose continuation the logits are.
-        real: which tokens are no padding; by default all. Outputs of places where the reader has padding
-            are not looked at, as far as the reader has that many tokens.
+        real: which tokens are no padding; by default all. Where there are as many outputs as the reader has
+            tokens, or more, those at its padding are not looked at.
         active: which models take part in a text; by default all.
         places: where each token ends in the text, in any unit that models share, such as characters;
             by default its number, from 1.
-        reads: up to where each output may see; by default its number, from 1.
+        reads: up to where each output may see; by default up to where the reader's token of the same number
+            ends.
         prompt: what ends up to here may be seen by all outputs, such as what a router has read.
-        cuts: places after which tokens are changed, one after another; by default at most eight.
+        cuts: places after which tokens are changed, one place after another; or how many of those up to which
+            outputs may see: all if there are no more, otherwise as many random ones. By default `MOST_CUTS`.
 
     Raises:
-        ExperimentError: shapes that do not fit; logits of another shape; a fusion that answers
-            differently when it is asked again.
+        ExperimentError: shapes that do not fit; outputs of which it cannot be told what they read; a cut that
+            comes before all of it; a fusion that answers differently when it is asked again.
     """
     case = _Case.of(fusion, streams, vocabulary, generator, reader, real, active)
     if not np.array_equal(case.before, case.ask(case.streams), equal_nan=True):
         raise ExperimentError(
             "the fusion answers differently to the same tokens: fix what it draws"
         )
-    texts, length = case.before.shape[:2]
+    texts = len(case.before)
     at = [
         np.broadcast_to(np.arange(1, one.shape[1] + 1), one.shape) if places is None
         else np.asarray(places[model])
         for model, one in enumerate(case.streams)
     ]  # fmt: skip
-    limit = np.broadcast_to(np.arange(1, length + 1) if reads is None else reads, (texts, length))
     seen = np.broadcast_to(np.asarray(prompt), (texts,))[:, None]
     if any(one.shape != tokens.shape for one, tokens in zip(at, case.streams, strict=True)):
         raise ExperimentError(
             f"places of shapes {[one.shape for one in at]} are not those of the tokens"
         )
+    limit = _limits(case, at, reads)
+    ends = np.unique(limit[case.looked])
+    tried = _cuts(ends, MOST_CUTS if cuts is None else cuts, generator)
     found: dict[str, list[Movement]] = {name: [] for name in (*FORBIDDEN, *ALLOWED)}
     everything = [np.ones_like(known) for known in case.real]
     for model, known in enumerate(case.real):
         taking, is_reader = case.active[:, model], case.reader == model
-        for cut in _cuts(limit, cuts):
+        for cut in tried:
             after = known & taking[:, None] & (at[model] > np.maximum(cut, seen))
             for name, rows in (("later", is_reader), ("peers_later", ~is_reader)):
                 found[name].append(case.moved({model: after & rows[:, None]}, limit <= cut, model))
@@ -182,7 +201,11 @@ def causality_report(
     for half in (np.arange(texts) % 2 == 0, np.arange(texts) % 2 == 1):
         others = {model: all_ & half[:, None] for model, all_ in enumerate(everything)}
         found["neighbours"].append(case.moved(others, ~half[:, None], -1))
-    return CausalityReport(**{name: _together(several) for name, several in found.items()})
+    return CausalityReport(
+        **{name: _together(several) for name, several in found.items()},
+        cuts=int(np.isin(ends, tried).sum()),
+        places=len(ends),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,8 +249,9 @@ class _Case:
             raise ExperimentError(f"logits of shape {before.shape} are not of {texts} texts")
         looked = np.ones(before.shape[:2], bool)
         for row, model in enumerate(reads):
-            known = masks[model][row][: before.shape[1]]
-            looked[row, : len(known)] = known
+            known = masks[model][row]
+            if len(known) <= before.shape[1]:
+                looked[row, : len(known)] = known
         whole = tuple(int(size) for size in sizes)
         return cls(fusion, given, masks, takes, reads, whole, generator, before, looked)
 
@@ -260,11 +284,49 @@ class _Case:
         return Movement(float(most[row, place]), int(told.sum()), (model, int(row), int(place)))
 
 
-def _cuts(limit: Int[np.ndarray, "B T"], given: Sequence[int] | None) -> list[int]:
-    if given is not None:
-        return [int(one) for one in given]
-    known = np.unique(limit)
-    return known[np.unique(np.linspace(0, len(known) - 1, 8).astype(int))].tolist()
+def _limits(case: _Case, at: Sequence[np.ndarray], reads: Any) -> Int[np.ndarray, "B T"]:
+    """Up to where each output may see."""
+    shape = case.before.shape
+    if reads is not None:
+        given = np.asarray(reads)
+        if len(shape) == 2 and given.shape[-1:] != shape[1:]:
+            raise ExperimentError(
+                f"outputs of shape {shape} with `reads` of {given.shape}: are their {shape[1]} numbers of "
+                f"one place a text? Then give (texts, 1, {shape[1]})"
+            )
+        try:
+            return np.broadcast_to(given, shape[:2])
+        except ValueError:
+            raise ExperimentError(
+                f"`reads` of shape {given.shape} are not of (texts, outputs) {shape[:2]}"
+            ) from None
+    lengths = sorted({at[model].shape[1] for model in case.reader})
+    if len(shape) == 2 or lengths != [shape[1]]:
+        raise ExperimentError(
+            f"of outputs of shape {shape} it cannot be told what each may see, where readers have {lengths} "
+            "tokens: give (texts, tokens, numbers) with one for every token of the reader, or `reads`, up to "
+            "where each of (texts, outputs, numbers) may see; (texts, 1, numbers) if there is one a text"
+        )
+    return np.stack([at[model][row] for row, model in enumerate(case.reader)])
+
+
+def _cuts(
+    ends: Int[np.ndarray, " places"], given: Sequence[int] | int, generator: np.random.Generator
+) -> list[int]:
+    """Places after which tokens are changed: of those up to which outputs may see, or as they are given."""
+    if isinstance(given, int | np.integer):
+        if given < 1:
+            raise ExperimentError(f"{given} cuts try nothing")
+        several = len(ends) > given
+        drawn = generator.choice(ends, given, replace=False) if several else ends
+        return np.sort(drawn).tolist()
+    early = [one for one in given if not len(ends) or one < ends[0]]
+    if early:
+        raise ExperimentError(
+            f"cuts {early} come before all that outputs may see, the least of which ends at "
+            f"{ends[0] if len(ends) else 'no place'}"
+        )
+    return [int(one) for one in given]
 
 
 def _together(several: Sequence[Movement]) -> Movement:

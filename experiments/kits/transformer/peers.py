@@ -43,7 +43,7 @@ Streams = tuple[Int[np.ndarray, "B T_m"], ...]
 Masks = tuple[Bool[np.ndarray, "B T_m"], ...]
 """Which of them are no padding."""
 Fusion = Callable[[Streams, Masks], Any]
-"""Gives logits (B, T, V), or whatever has B and T in front."""
+"""Gives logits (B, T, V), or whatever has texts in front."""
 
 
 @dataclasses.dataclass(frozen=True)

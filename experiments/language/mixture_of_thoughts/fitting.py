@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from experiments.kits.initialisation import initial_by_numpy
-from experiments.language.mixture_of_thoughts.experts import Expert
+from experiments.language.mixture_of_thoughts.experts import Expert, as_pytrees
 from experiments.language.mixture_of_thoughts.losses import (
     balance_loss,
     consistency_loss,
@@ -85,7 +85,7 @@ def fit_mixture(
     Args:
         model, router, experts: of the mixture; the experts stay as they are.
         tokens: texts, which all experts read.
-        counted: which of them are predicted.
+        counted: which of them are predicted; the first of a text never is.
         prompts: what a frozen encoder says of each text's prompt: it must not see what is predicted.
         active: K.
         seed: of the first parameters, batches and noise.
@@ -96,14 +96,34 @@ def fit_mixture(
         routed: parameters of a router to begin with, such as `fit_router` gives; by default drawn.
 
     Raises:
-        ExperimentError: fewer experts than are to be active, or nothing to train.
+        ExperimentError: fewer experts than are to be active; nothing to train, or no token to predict; a
+            router of another number of experts; tokens, counts and prompts of differing numbers of texts.
     """
     if not 1 <= active <= len(experts) or steps < 1 or batch < 1:
         raise ExperimentError(
             f"cannot train {steps} steps of {batch} texts with {active} of {len(experts)} experts active"
         )
+    if router.experts != len(experts):
+        raise ExperimentError(
+            f"a router of {router.experts} experts does not choose among {len(experts)}"
+        )
+    texts, counts = np.asarray(tokens), np.asarray(counted)
+    if (
+        texts.ndim != 2
+        or not np.issubdtype(texts.dtype, np.integer)
+        or (counts.shape, counts.dtype) != (texts.shape, bool)
+    ):
+        raise ExperimentError(
+            f"tokens {texts.dtype} of shape {texts.shape} and counts {counts.dtype} of {counts.shape} are "
+            "not whole numbers (texts, places) and a true or false of each"
+        )
+    if not counts[:, 1:].any():
+        raise ExperimentError(
+            f"of {texts.shape} tokens (texts, places) none is counted that another one comes before: there "
+            "is nothing to predict"
+        )
+    said = _said(prompts, len(texts))
     generator = np.random.default_rng(seed)
-    said = np.asarray(prompts, np.float32)
     drawn = initial_by_numpy(router, generator, said[:1])["params"]
     start = {
         "mixture": initial_mixture(model, generator, experts),
@@ -111,7 +131,7 @@ def fit_mixture(
     }
     terms = jnp.array(dataclasses.astuple(weights), jnp.float32)
     trained, losses = _fitted(
-        model, router, steps, batch, start, list(experts), jnp.asarray(tokens), jnp.asarray(counted),
+        model, router, steps, batch, start, as_pytrees(experts), jnp.asarray(texts), jnp.asarray(counts),
         said, jax.random.key(seed), jnp.int32(active), terms, jnp.float32(gated), jnp.float32(noise),
         jnp.float32(rate),
     )  # fmt: skip
@@ -188,8 +208,19 @@ def fit_router(
         prompts: as for `fit_mixture`.
         costs: every lone expert's loss on every text.
         seed, steps, batch, rate: of the training.
+
+    Raises:
+        ExperimentError: nothing to train; costs of other experts than the router's, or of another number of
+            texts than prompts.
     """
-    said = np.asarray(prompts, np.float32)
+    if steps < 1 or batch < 1:
+        raise ExperimentError(f"cannot train {steps} steps of {batch} texts")
+    shape = np.shape(costs)
+    if len(shape) != 2 or shape[1] != router.experts or not shape[0]:
+        raise ExperimentError(
+            f"costs of shape {shape} are not (texts, experts) of a router of {router.experts} experts"
+        )
+    said = _said(prompts, shape[0])
     start = initial_by_numpy(router, np.random.default_rng(seed), said[:1])["params"]
     rows = np.random.default_rng([seed, 1]).integers(len(said), size=(steps, batch))
     given = (start, said, jnp.asarray(costs, jnp.float32), rows, jnp.float32(rate))
@@ -214,6 +245,15 @@ def _routed(router: Router, start: Any, said: Array, costs: Array, rows: Array, 
 
     start = jax.tree.map(jnp.asarray, start)
     return jax.lax.scan(step, (start, optimiser.init(start)), rows)[0][0]
+
+
+def _said(prompts: Any, texts: int) -> Float[np.ndarray, "N z"]:
+    said = np.asarray(prompts, np.float32)
+    if said.ndim != 2 or len(said) != texts:
+        raise ExperimentError(
+            f"prompts of shape {said.shape} are not one row of numbers for each of {texts} texts"
+        )
+    return said
 
 
 def optimiser_of(steps: int, rate: Any) -> optax.GradientTransformation:

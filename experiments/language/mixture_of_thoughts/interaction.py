@@ -1,7 +1,7 @@
 """The interaction layer: the primary attends to what all active experts think, in a space they share."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from experiments.language.mixture_of_thoughts.router import Route
+from ntkexec.errors import ExperimentError
 
 Mask = Literal["causal", "padding"]
 
@@ -29,12 +30,20 @@ class InteractionLayer(nn.Module):
         mask: "causal"; or "padding", which hides nothing but padding, as a third party's re-implementation
             does, and so leaks what comes later.
 
+    Raises:
+        ExperimentError: names a mask that there is not, a width that heads do not divide, or states of shapes
+            that do not fit each other.
+
     Source: arXiv:2509.21164, section 3; the zero start and both ways to the router are reconstructed.
     """
 
     shared: int = 768
     heads: int = 8
     mask: Mask = "causal"
+
+    def __post_init__(self) -> None:
+        refuse_unknown(self.shared, self.heads, self.mask)
+        super().__post_init__()
 
     @nn.compact
     def __call__(
@@ -52,6 +61,18 @@ class InteractionLayer(nn.Module):
             real: which tokens of every expert are no padding.
             gated: 1 for the ways to the router, 0 without them; a number, so that it can be data.
         """
+        shapes = [states.shape for states in hidden]
+        masks, members = [jnp.shape(one) for one in real], route.active.shape
+        both = {shape[:2] for shape in (*shapes, *masks)}
+        if (
+            {len(shapes), len(masks)} != {members[1]}
+            or {one[:1] for one in both} != {members[:1]}
+            or len(both) > 1
+        ):
+            raise ExperimentError(
+                f"states of shapes {shapes}, masks of {masks} and a route of {members} (texts, experts) do "
+                "not fit: all experts have as many texts and tokens"
+            )
         thoughts = [
             nn.Dense(self.shared, use_bias=False, name=f"into_{m}")(_norm(f"norm_{m}")(states))
             for m, states in enumerate(hidden)
@@ -110,6 +131,18 @@ class InteractionLayer(nn.Module):
         weights = jnp.exp(scores - jnp.where(jnp.isfinite(top), top, 0))
         weights = weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)
         return jnp.einsum("bhts,bshd->bthd", weights, values).reshape(batch, length, self.shared)
+
+
+def refuse_unknown(shared: int, heads: int, mask: str) -> None:
+    """Refuses a mask that there is not, and a shared space that heads cannot part.
+
+    Raises:
+        ExperimentError: names it.
+    """
+    if mask not in get_args(Mask):
+        raise ExperimentError(f"no mask is called {mask!r}: there are {', '.join(get_args(Mask))}")
+    if shared < 1 or heads < 1 or shared % heads:
+        raise ExperimentError(f"a shared space of {shared} cannot be parted among {heads} heads")
 
 
 def _norm(name: str) -> nn.LayerNorm:

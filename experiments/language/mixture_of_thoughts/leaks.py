@@ -1,5 +1,6 @@
 """The kit's harness of fusions, asked about a mixture."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from jaxtyping import ArrayLike, Bool, Int
 
 from experiments.kits.transformer import latent
 from experiments.kits.transformer.peers import Fusion, Masks, Streams
-from experiments.language.mixture_of_thoughts.experts import Expert
+from experiments.language.mixture_of_thoughts.experts import Expert, as_pytrees
 from experiments.language.mixture_of_thoughts.model import MixtureOfThoughts
 from experiments.language.mixture_of_thoughts.router import Route
 
@@ -18,12 +19,20 @@ def as_fusion(
     model: MixtureOfThoughts, params: Any, experts: Sequence[Expert], route: Route
 ) -> Fusion:
     """The mixture as a function of its experts' tokens, with a route that does not change with them."""
-    run = jax.jit(model.apply)
+    members = as_pytrees(experts)
 
     def fused(streams: Streams, real: Masks) -> Any:
-        return run({"params": params}, list(experts), list(streams), route, list(real))
+        return _spoken(model, params, members, list(streams), route, list(real))
 
     return fused
+
+
+# One program of all mixtures that are equal.
+@functools.partial(jax.jit, static_argnums=0)
+def _spoken(
+    model: MixtureOfThoughts, params: Any, experts: Any, streams: Any, route: Route, real: Any
+) -> Any:
+    return model.apply({"params": params}, experts, streams, route, real)
 
 
 def causality_report(

@@ -10,8 +10,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from experiments.kits.initialisation import FLAX, initial_by_numpy, zeros
-from experiments.language.mixture_of_thoughts.experts import Expert
-from experiments.language.mixture_of_thoughts.interaction import InteractionLayer, Mask
+from experiments.language.mixture_of_thoughts.experts import Expert, as_pytrees
+from experiments.language.mixture_of_thoughts.interaction import (
+    InteractionLayer,
+    Mask,
+    refuse_unknown,
+)
 from experiments.language.mixture_of_thoughts.router import Route
 from ntkexec.errors import ExperimentError
 
@@ -27,6 +31,10 @@ class MixtureOfThoughts(nn.Module):
             layers.
         shared, heads, mask: of those.
 
+    Raises:
+        ExperimentError: names a mask that there is not, a width that heads do not divide, or experts, tokens,
+            masks and route that do not fit each other.
+
     Source: Fein-Ashley et al., arXiv:2509.21164, section 3; reconstructed, see the port's page.
     """
 
@@ -34,6 +42,11 @@ class MixtureOfThoughts(nn.Module):
     shared: int = 768
     heads: int = 8
     mask: Mask = "causal"
+
+    def __post_init__(self) -> None:
+        # One stack has no layer that would refuse them.
+        refuse_unknown(self.shared, self.heads, self.mask)
+        super().__post_init__()
 
     @nn.compact
     def __call__(
@@ -60,6 +73,15 @@ class MixtureOfThoughts(nn.Module):
                 f"{len(experts)} experts got {len(streams)} streams of tokens and a route among "
                 f"{route.active.shape[1]}"
             )
+        shapes = [jnp.shape(one) for one in (*streams, *(streams if real is None else real))]
+        if len(set(shapes)) > 1 or len(shapes) != 2 * len(experts) or len(shapes[0]) != 2:
+            raise ExperimentError(
+                f"tokens and masks of shapes {shapes} are not of as many texts and places for each of "
+                f"{len(experts)} experts"
+            )
+        if route.active.shape[0] != shapes[0][0]:
+            raise ExperimentError(f"a route of {route.active.shape[0]} texts for {shapes[0][0]}")
+        experts = as_pytrees(experts)
         if frozen:
             experts = jax.lax.stop_gradient(experts)
         ends = [ends_of(expert.blocks, self.stacks) for expert in experts]
@@ -102,7 +124,9 @@ def initial_mixture(
     active = np.ones((1, len(experts)), bool)
     route = Route(np.zeros(1, np.int32), active, active / np.float32(len(experts)))  # type: ignore[arg-type]
     rules = {**FLAX, **{f"back_{m}/kernel": zeros for m in range(len(experts))}}
-    return initial_by_numpy(model, generator, list(experts), tokens, route, rules=rules)["params"]
+    return initial_by_numpy(model, generator, as_pytrees(experts), tokens, route, rules=rules)[
+        "params"
+    ]
 
 
 def part_of(params: Any, members: Sequence[int]) -> Any:

@@ -35,9 +35,9 @@ class MixtureConfig:
     """
 
     texts: int = 4000
-    tests: int = 600
+    tests: int = 500
     lessons: int = 300
-    steps: int = 300
+    steps: int = 200
     batch: int = 16
     rate: float = 3e-3
 

@@ -4,7 +4,6 @@ import functools
 from typing import Any, TypedDict
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.harness.study import Trial
@@ -137,4 +136,4 @@ def _wide(tree: Any) -> Any:
 
 
 def _largest(tree: Any) -> float:
-    return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(tree))
+    return max(float(np.abs(np.asarray(leaf)).max()) for leaf in jax.tree.leaves(tree))

@@ -95,6 +95,74 @@ def test_a_leak_of_one_token_is_found_where_it_is():
     assert place == 3  # output 4 of the text sees the peer's token 5, which was changed
 
 
+def chunked(streams, real):
+    """The first token, and then chunks of eight that see themselves whole."""
+    length = streams[0].shape[1]
+    ends = np.minimum((np.arange(length) + 7) // 8 * 8, length - 1)
+    return np.cumsum(streams[0], 1)[:, ends, None].astype(float)
+
+
+def asked_of_chunks(length, **options):
+    generator = np.random.default_rng(0)
+    text = generator.integers(5, size=(1, 2, length))
+    return latent.causality_report(chunked, text, vocabulary=5, generator=generator, **options)
+
+
+def test_chunks_that_see_themselves_whole_leak_between_their_ends():
+    for length, options, tried in ((57, {}, 57), (201, {}, 64), (57, {"cuts": 8}, 8)):
+        report = asked_of_chunks(length, **options)
+        assert report.leaks() == ("later",), (length, options)
+        assert (report.cuts, report.places) == (tried, length)
+        assert str(report).endswith(f"changed after {tried} of {length} places")
+    # Nothing moves where a chunk ends, and the report says how little was tried.
+    ends = asked_of_chunks(57, cuts=range(1, 58, 8))
+    assert ends.leaks() == ()
+    assert (ends.cuts, ends.places) == (8, 57)
+
+
+def test_cuts_that_try_nothing_are_refused():
+    with pytest.raises(ExperimentError, match="0 cuts"):
+        asked_of_chunks(9, cuts=0)
+    with pytest.raises(ExperimentError, match=r"cuts \[0\] come before all"):
+        asked_of_chunks(9, cuts=[0, 4])
+
+
+@pytest.mark.parametrize("length", [5, 9])
+def test_one_row_a_text_is_no_leak_and_what_it_reads_must_be_said(length):
+    def last(streams, real):  # as many scores as tokens, or fewer
+        return np.eye(5)[streams[0]].sum(1) * np.arange(1, 6)
+
+    def told(fusion, **options):
+        generator = np.random.default_rng(0)
+        text = np.random.default_rng(1).integers(5, size=(1, 3, length))
+        known = np.arange(length) >= np.array([0, 2, 0])[:, None]  # filled up on the left
+        return latent.causality_report(
+            fusion, text, vocabulary=5, generator=generator, real=[known], **options
+        )
+
+    def row(streams, real):
+        return last([np.where(real[0], streams[0], 0)], real)[:, None]
+
+    for fusion, options in ((last, {}), (row, {}), (last, {"reads": length})):
+        with pytest.raises(ExperimentError, match=r"what each may see|one place a text"):
+            told(fusion, **options)
+    report = told(row, reads=length)
+    assert report.leaks() == ()
+    assert report.padding.tried == 1
+    assert told(row, reads=length - 1).leaks() == ("later",)
+
+
+def test_outputs_read_up_to_where_their_tokens_end():
+    ends = np.array([[2, 3, 7, 9]])
+    generator = np.random.default_rng(0)
+    report = latent.causality_report(
+        lambda streams, real: np.cumsum(streams[0], 1)[..., None].astype(float),
+        (np.array([[1, 2, 3, 4]]),), vocabulary=5, generator=generator, places=(ends,),
+    )  # fmt: skip
+    assert report.leaks() == ()
+    assert report.later.tried == 1 + 2 + 3
+
+
 def test_peers_that_nobody_listens_to_are_told():
     assert told(attention(listens=False)).ignored() == ("peers_earlier",)
 

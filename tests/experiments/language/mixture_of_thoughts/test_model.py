@@ -1,12 +1,14 @@
 """The mixture: what it keeps of its experts, who hears whom, and what its parts count and lose."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments.kits.transformer.decoder import Shape, initial, logits, run
-from experiments.language.mixture_of_thoughts import losses
-from experiments.language.mixture_of_thoughts.experts import DecoderExpert
+from experiments.language.mixture_of_thoughts import leaks, losses
+from experiments.language.mixture_of_thoughts.experts import DecoderExpert, as_pytrees
+from experiments.language.mixture_of_thoughts.fitting import fit_mixture, fit_router
 from experiments.language.mixture_of_thoughts.interaction import InteractionLayer
 from experiments.language.mixture_of_thoughts.leaks import causality_report
 from experiments.language.mixture_of_thoughts.model import (
@@ -16,7 +18,7 @@ from experiments.language.mixture_of_thoughts.model import (
     num_trainable,
     part_of,
 )
-from experiments.language.mixture_of_thoughts.router import Route, choose
+from experiments.language.mixture_of_thoughts.router import Route, Router, choose
 from ntkexec.errors import ExperimentError
 
 SHAPES = (Shape(2, 8, 2, 1, 12, 9), Shape(2, 12, 2, 2, 16, 9), Shape(2, 8, 4, 2, 12, 9))
@@ -75,16 +77,18 @@ def test_a_fresh_mixture_is_its_primary_alone():
 def test_the_causal_mixture_is_silent_and_that_with_a_mask_of_padding_alone_leaks():
     experts, params = case()
     route = choose(SCORES, 2)
-    for mask, leaks in (("causal", ()), ("padding", ("later", "peers_later"))):
+    compiled = leaks._spoken._cache_size()
+    for mask, moved in (("causal", ()), ("padding", ("later", "peers_later"))) * 2:
         model = MixtureOfThoughts(stacks=2, shared=8, heads=2, mask=mask)
         report = causality_report(
             model, params, experts, route, TOKENS, vocabulary=9, real=REAL, cuts=(2, 4),
             generator=np.random.default_rng(2),
         )  # fmt: skip
-        assert report.leaks(tolerance=1e-12) == leaks, str(report)
+        assert report.leaks(tolerance=1e-12) == moved, str(report)
         assert report.inactive.tried
         assert report.padding.tried
         assert report.ignored() == ()
+    assert leaks._spoken._cache_size() == compiled + 2  # equal models share a program
 
 
 def test_order_and_absence_of_the_inactive_change_nothing():
@@ -181,3 +185,96 @@ def test_the_router_chooses_by_score_and_can_be_told_the_primary():
     assert told.primary.tolist() == [2] * 4
     assert told.active.sum(1).tolist() == [2] * 4
     assert told.active[:, 2].all()
+
+
+@pytest.mark.parametrize("module", [InteractionLayer, MixtureOfThoughts])
+def test_a_mask_or_a_width_that_there_is_not_is_refused(module):
+    with pytest.raises(
+        ExperimentError, match="no mask is called 'Causal': there are causal, padding"
+    ):
+        module(shared=8, heads=2, mask="Causal")
+    with pytest.raises(ExperimentError, match="8 cannot be parted among 3 heads"):
+        module(shared=8, heads=3)
+
+
+def test_a_router_that_cannot_choose_is_refused():
+    with pytest.raises(ExperimentError, match="temperature 0"):
+        Router(experts=2, temperature=0.0)
+    for number in (0, 4):
+        with pytest.raises(ExperimentError, match=f"{number} of 3 experts cannot be active"):
+            choose(SCORES, number)
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_trained():
+    experts, params = case()
+    prompts, counted, router = np.ones((4, 5)), np.ones((4, 6), bool), Router(3, 8)
+    first = np.zeros((4, 6), bool)
+    first[:, 0] = True  # nothing comes before it
+    for given, why in (
+        ({"prompts": prompts[:3]}, r"prompts of shape \(3, 5\) .* 4 texts"),
+        ({"counted": ~counted}, "nothing to predict"),
+        ({"counted": first}, "nothing to predict"),
+        ({"counted": counted[:3]}, r"counts bool of \(3, 6\)"),
+        ({"counted": counted.astype(int)}, "counts int64"),
+        ({"tokens": TOKENS * 1.0}, "tokens float64"),
+        ({"router": Router(2, 8)}, "a router of 2 experts does not choose among 3"),
+        ({"active": 4}, "4 of 3 experts active"),
+        ({"steps": 0}, "0 steps"),
+    ):
+        whole = {
+            "router": router, "tokens": TOKENS, "counted": counted, "prompts": prompts, "active": 2,
+            "steps": 1, "batch": 2, "seed": 0,
+        }  # fmt: skip
+        with pytest.raises(ExperimentError, match=why):
+            fit_mixture(MODEL, experts=experts, **(whole | given))
+    for costs, why in (
+        (np.ones((4, 2)), r"costs of shape \(4, 2\)"),
+        (np.ones((3, 3)), r"prompts of shape \(4, 5\) .* 3 texts"),
+    ):
+        with pytest.raises(ExperimentError, match=why):
+            fit_router(router, prompts, costs, seed=0, steps=1)
+    route = choose(SCORES[:3], 2)
+    with pytest.raises(ExperimentError, match="a route of 3 texts for 4"):
+        MODEL.apply({"params": params}, experts, [TOKENS] * 3, route)
+    with pytest.raises(ExperimentError, match="tokens and masks of shapes"):
+        MODEL.apply({"params": params}, experts, [TOKENS, TOKENS, TOKENS[:, :4]], choose(SCORES, 2))
+    with pytest.raises(ExperimentError, match="expert 2, a Shape, has no embed, run, head"):
+        initial_mixture(MODEL, np.random.default_rng(0), [*experts[:2], SHAPES[2]])
+
+
+class Plain:
+    """An expert that is no pytree."""
+
+    def __init__(self, expert):
+        expert = jax.tree.map(jnp.asarray, expert)  # NumPy's cannot be read by traced tokens
+        self.width, self.blocks = expert.width, expert.blocks
+        self.embed, self.run, self.head = expert.embed, expert.run, expert.head
+
+
+def test_an_expert_need_not_be_a_pytree():
+    experts, _ = case()
+    plain = [experts[0], *(Plain(one) for one in experts[1:])]
+    drawn = [initial_mixture(MODEL, np.random.default_rng(0), some) for some in (experts, plain)]
+    jax.tree.map(np.testing.assert_array_equal, *drawn)
+    apply = lambda: MODEL.apply({"params": drawn[0]}, plain, [TOKENS] * 3, choose(SCORES, 2))  # noqa: E731
+    assert jax.eval_shape(apply).shape == (4, 6, 9)
+    assert as_pytrees(plain) == as_pytrees(plain)  # one program for the same objects
+    assert hash(as_pytrees(plain)[1]) == hash(as_pytrees(plain)[1])
+
+
+@pytest.mark.slow
+def test_a_plain_expert_is_trained_with_and_reported_as_a_pytree_is():
+    experts, _ = case()
+    route, found = choose(SCORES, 2), []
+    for some in (experts, [Plain(one) for one in experts]):
+        fitted = fit_mixture(
+            MODEL, Router(3, 8), some, TOKENS, REAL, SCORES, active=2, seed=0, steps=3, batch=2
+        )
+        report = causality_report(
+            MODEL, fitted.mixture, some, route, TOKENS, vocabulary=9, cuts=(3,),
+            generator=np.random.default_rng(2),
+        )  # fmt: skip
+        assert report.leaks() == ()
+        found.append((fitted.losses, report.scale))
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-4)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-3)
