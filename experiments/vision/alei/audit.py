@@ -18,6 +18,7 @@ from scipy import stats
 
 from experiments.files.sources import FORMATS, content
 from experiments.files.words import shown
+from experiments.vision.alei.metadata import value_columns, values_of
 from ntkexec.errors import ExperimentError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Fact:
         name: of the feature.
         kind: "format", "size", "compression" or "content".
         accuracy: balanced, on pictures that the rule was not made from; 0.5 is chance.
-        low, high: its interval, of 95 % for all features together.
+        low, high: its interval, of 95 % for all features together. All three are 0.5 where the
+            feature is the same in all pictures, which the table calls constant.
         leaks: whether all of the interval is above what the audit allows.
     """
 
@@ -80,7 +82,7 @@ class LeakageReport:
         rows = [f"{self.real} real, {self.fake} fake, {self.repeated} repeated"]
         for fact in self.facts:
             interval = f"[{fact.low:.3f}, {fact.high:.3f}]"
-            mark = "LEAKS" if fact.leaks else ""
+            mark = "LEAKS" if fact.leaks else "constant" if fact.low == fact.high else ""
             rows.append(
                 f"{fact.name:<14} {fact.kind:<12} {fact.accuracy:.3f} {interval} {mark}".rstrip()
             )
@@ -88,8 +90,8 @@ class LeakageReport:
 
 
 def leakage_audit(
-    real: Path | Sequence[Any] | np.ndarray,
-    fake: Path | Sequence[Any] | np.ndarray,
+    real: str | Path | Sequence[Any] | np.ndarray,
+    fake: str | Path | Sequence[Any] | np.ndarray,
     *,
     paired: bool = False,
     allowed: float = 0.55,
@@ -101,6 +103,9 @@ def leakage_audit(
     A tree of at most eight leaves is made from four fifths of the pictures and judged on the others, five
     times; pictures of the same pixels, or of one pair, are always on the same side. The interval is
     Wilson's of each class, put together by squares, at a level divided by the number of features.
+
+    Of metadata the names of all entries are a feature, and so are the values of each entry, EXIF tag by
+    tag, that differ and that at least ten pictures have.
 
     Args:
         real, fake: a folder, whose pictures at any depth are read; a list of such files; or arrays
@@ -147,6 +152,7 @@ def leakage_audit(
     if paired:
         groups = np.tile(np.arange(len(chosen[0])), 2)
     columns = {name: np.concatenate([one[0][name] for one in told]) for name in told[0][0]}
+    columns |= value_columns(list(columns.pop("values", ())))
     facts = [
         _judged(name, column, labels, groups, allowed, len(columns), seed)
         for name, column in columns.items()
@@ -155,13 +161,13 @@ def leakage_audit(
     return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), repeated, allowed)
 
 
-def benchmark_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def benchmark_files(root: str | Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Real and fake files below a folder laid out as ForenSynths (0_real, 1_fake) or GenImage (nature, ai).
 
     Raises:
         ExperimentError: there is no such folder, or no picture of one of the two.
     """
-    found: dict[bool, list[Path]] = {True: [], False: []}
+    root, found = Path(root), dict[bool, list[Path]]({True: [], False: []})
     for path in _files(root):
         kinds = [LAYOUTS[part] for part in path.relative_to(root).parts if part in LAYOUTS]
         if kinds:
@@ -184,7 +190,7 @@ def _files(root: Path) -> list[Path]:
 
 
 def _listed(given: Any) -> Sequence[Any]:
-    return _files(given) if isinstance(given, Path) else given
+    return _files(Path(given)) if isinstance(given, str | Path) else given
 
 
 def _told(pictures: Sequence[Any]) -> tuple[Columns, list[str]]:
@@ -217,6 +223,7 @@ def _of_file(path: Path) -> tuple[dict[str, Any], np.ndarray]:
     held = content(path)
     try:
         with Image.open(io.BytesIO(held), formats=FORMATS) as opened:
+            opened.load()  # PNG's text may come after the pixels
             facts = _of_header(opened)
             pixels = np.asarray(opened.convert("RGB"))
     except MemoryError:
@@ -240,6 +247,7 @@ def _of_header(opened: "Image") -> dict[str, Any]:
         "mode": opened.mode,
         "subsampling": sampling,
         "metadata": " ".join(sorted(str(name) for name in opened.info)),
+        "values": values_of(opened),
         "quantisation": float(sum(map(sum, tables.values()))),
     }
 
@@ -277,7 +285,7 @@ def _block_edges(grey: np.ndarray) -> float:
 
 
 def _kind(name: str) -> str:
-    if name in CATEGORIES:
+    if name in CATEGORIES or name.startswith("metadata "):
         return "format"
     if name in SIZES:
         return "size"
@@ -293,6 +301,8 @@ def _judged(
     tried: int,
     seed: int,
 ) -> Fact:
+    if len(np.unique(column)) == 1:
+        return Fact(name, _kind(name), 0.5, 0.5, 0.5, False)
     values = np.unique(column, return_inverse=True)[1] if column.dtype.kind == "U" else column
     right = _cross_validated(values.astype(float)[:, None], labels, groups, seed) == labels
     z = float(stats.norm.isf(0.025 / tried))
