@@ -6,22 +6,17 @@ average content, how well it tells both classes of a set apart.
 """
 
 import dataclasses
-import hashlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 from scipy import stats
 
-from experiments.files.sources import FORMATS, content
 from experiments.files.words import shown
+from experiments.vision.alei.features import trivial_features
+from experiments.vision.alei.metadata import value_columns
 from ntkexec.errors import ExperimentError, MissingExtraError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 LAYOUTS = {"0_real": True, "1_fake": False, "nature": True, "ai": False}
@@ -31,7 +26,6 @@ CATEGORIES, SIZES = (
     ("suffix", "format", "mode", "subsampling", "metadata"),
     ("height", "width", "aspect"),
 )
-Columns = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +36,8 @@ class Fact:
         name: of the feature.
         kind: "format", "size", "compression" or "content".
         accuracy: balanced, on pictures that the rule was not made from; 0.5 is chance.
-        low, high: its interval, of 95 % for all features together.
+        low, high: its interval, of 95 % for all features together. All three are 0.5 where the
+            feature is the same in all pictures, which the table calls constant.
         leaks: whether all of the interval is above what the audit allows.
     """
 
@@ -80,7 +75,7 @@ class LeakageReport:
         rows = [f"{self.real} real, {self.fake} fake, {self.repeated} repeated"]
         for fact in self.facts:
             interval = f"[{fact.low:.3f}, {fact.high:.3f}]"
-            mark = "LEAKS" if fact.leaks else ""
+            mark = "LEAKS" if fact.leaks else "constant" if fact.low == fact.high else ""
             rows.append(
                 f"{fact.name:<14} {fact.kind:<12} {fact.accuracy:.3f} {interval} {mark}".rstrip()
             )
@@ -88,8 +83,8 @@ class LeakageReport:
 
 
 def leakage_audit(
-    real: Path | Sequence[Any] | np.ndarray,
-    fake: Path | Sequence[Any] | np.ndarray,
+    real: str | Path | Sequence[Any] | np.ndarray,
+    fake: str | Path | Sequence[Any] | np.ndarray,
     *,
     paired: bool = False,
     allowed: float = 0.55,
@@ -101,6 +96,9 @@ def leakage_audit(
     A tree of at most eight leaves is made from four fifths of the pictures and judged on the others, five
     times; pictures of the same pixels, or of one pair, are always on the same side. The interval is
     Wilson's of each class, put together by squares, at a level divided by the number of features.
+
+    Of metadata the names of all entries are a feature, and so are the values of each entry, EXIF tag by
+    tag, that differ and that at least ten pictures have.
 
     Args:
         real, fake: a folder, whose pictures at any depth are read; a list of such files; or arrays
@@ -135,7 +133,7 @@ def leakage_audit(
     if paired:
         orders[1] = orders[0]
     chosen = [[each[i] for i in order] for each, order in zip(classes, orders, strict=True)]
-    told = [_told(each) for each in chosen]
+    told = [trivial_features(each) for each in chosen]
     if set(told[0][0]) != set(told[1][0]):
         raise ExperimentError(
             "both classes are files, or neither: arrays have no format to compare"
@@ -147,6 +145,7 @@ def leakage_audit(
     if paired:
         groups = np.tile(np.arange(len(chosen[0])), 2)
     columns = {name: np.concatenate([one[0][name] for one in told]) for name in told[0][0]}
+    columns |= value_columns(list(columns.pop("values", ())))
     facts = [
         _judged(name, column, labels, groups, allowed, len(columns), seed)
         for name, column in columns.items()
@@ -155,13 +154,13 @@ def leakage_audit(
     return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), repeated, allowed)
 
 
-def benchmark_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def benchmark_files(root: str | Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Real and fake files below a folder laid out as ForenSynths (0_real, 1_fake) or GenImage (nature, ai).
 
     Raises:
         ExperimentError: there is no such folder, or no picture of one of the two.
     """
-    found: dict[bool, list[Path]] = {True: [], False: []}
+    root, found = Path(root), dict[bool, list[Path]]({True: [], False: []})
     for path in _files(root):
         kinds = [LAYOUTS[part] for part in path.relative_to(root).parts if part in LAYOUTS]
         if kinds:
@@ -184,100 +183,12 @@ def _files(root: Path) -> list[Path]:
 
 
 def _listed(given: Any) -> Sequence[Any]:
+    given = Path(given) if isinstance(given, str) else given
     return _files(given) if isinstance(given, Path) else given
 
 
-def _told(pictures: Sequence[Any]) -> tuple[Columns, list[str]]:
-    """Features of pictures, and digests of their pixels."""
-    rows, digests = [], []
-    for each in pictures:
-        facts, pixels = _of_file(Path(each)) if isinstance(each, str | Path) else ({}, each)
-        rows.append({**facts, **_of_pixels(_checked(pixels))})
-        digests.append(hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest())
-    if len({frozenset(row) for row in rows}) > 1:
-        raise ExperimentError("files and arrays are mixed in one class")
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}, digests
-
-
-def _checked(pixels: Any) -> UInt8[np.ndarray, "h w 3"]:
-    found = np.asarray(pixels)
-    if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8 or min(found.shape) < 2:
-        raise ExperimentError(
-            f"a picture is an array (h, w, 3) of bytes, at least two wide, got {found.shape} of {found.dtype}"
-        )
-    return found
-
-
-def _of_file(path: Path) -> tuple[dict[str, Any], np.ndarray]:
-    """Format, compression and pixels of a picture file."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
-    held = content(path)
-    try:
-        with Image.open(io.BytesIO(held), formats=FORMATS) as opened:
-            facts = _of_header(opened)
-            pixels = np.asarray(opened.convert("RGB"))
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Pillow's decoders meet damage with errors of some ten kinds, and list them nowhere.
-        raise ExperimentError(f"cannot read the picture {shown(path)}: {shown(error)}") from error
-    density = len(held) / max(1, pixels.shape[0] * pixels.shape[1])
-    return {"suffix": path.suffix.lower(), **facts, "bytes a pixel": density}, pixels
-
-
-def _of_header(opened: "Image") -> dict[str, Any]:
-    tables = getattr(opened, "quantization", None) or {}
-    sampling = ""
-    if opened.format == "JPEG":
-        from PIL.JpegImagePlugin import get_sampling
-
-        sampling = str(get_sampling(opened))
-    return {
-        "format": str(opened.format),
-        "mode": opened.mode,
-        "subsampling": sampling,
-        "metadata": " ".join(sorted(str(name) for name in opened.info)),
-        "quantisation": float(sum(map(sum, tables.values()))),
-    }
-
-
-def _of_pixels(pixels: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
-    """Size, average content, and traces of blocks of 8 x 8."""
-    height, width, _ = pixels.shape
-    x = pixels.astype(np.float32) / 255
-    red, green, blue = (float(mean) for mean in x.mean((0, 1), dtype=np.float64))
-    return {
-        "height": float(height),
-        "width": float(width),
-        "aspect": width / height,
-        "red": red,
-        "green": green,
-        "blue": blue,
-        "contrast": float(x.mean(2).std()),
-        "saturation": float((x.max(2) - x.min(2)).mean()),
-        "clipped": float(((pixels == 0) | (pixels == 255)).mean()),
-        "sharpness": float(sum(np.abs(np.diff(x, axis=axis)).mean() for axis in (0, 1))),
-        "block edges": _block_edges(x.mean(2)),
-    }
-
-
-def _block_edges(grey: np.ndarray) -> float:
-    """How much larger steps are where blocks of 8 meet than elsewhere; 1 where there are no blocks."""
-    at = elsewhere = 0.0
-    for axis in (0, 1):
-        steps = np.abs(np.diff(grey, axis=axis)).mean(1 - axis)
-        border = np.arange(1, len(steps) + 1) % 8 == 0
-        if border.any():
-            at += float(steps[border].mean())
-            elsewhere += float(steps[~border].mean())
-    return at / elsewhere if elsewhere > 0 else 1.0
-
-
 def _kind(name: str) -> str:
-    if name in CATEGORIES:
+    if name in CATEGORIES or name.startswith("metadata "):
         return "format"
     if name in SIZES:
         return "size"
@@ -293,6 +204,8 @@ def _judged(
     tried: int,
     seed: int,
 ) -> Fact:
+    if len(np.unique(column)) == 1:
+        return Fact(name, _kind(name), 0.5, 0.5, 0.5, False)
     values = np.unique(column, return_inverse=True)[1] if column.dtype.kind == "U" else column
     right = _cross_validated(values.astype(float)[:, None], labels, groups, seed) == labels
     z = float(stats.norm.isf(0.025 / tried))

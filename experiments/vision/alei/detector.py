@@ -15,6 +15,7 @@ from experiments.vision.alei.layers import (
     LoRAExperts,
     ViewRouter,
     VisionTransformer,
+    check_keys,
 )
 from ntkexec.errors import ExperimentError
 
@@ -49,6 +50,9 @@ class Detector(nn.Module):
         rank, alpha: of the LoRA experts.
         keys: of the adapter, "one" or "views".
 
+    Raises:
+        ExperimentError: there are no such keys, or no views.
+
     Source: arXiv:2504.00463, section 3. Our reading: heads end in a sigmoid; the injector comes before
     a block, the extractor after it and after the attention among views.
     """
@@ -58,6 +62,12 @@ class Detector(nn.Module):
     rank: int = 4
     alpha: float = 8.0
     keys: str = "one"
+
+    def __post_init__(self) -> None:
+        check_keys(self.keys)
+        if self.views < 1:
+            raise ExperimentError(f"a detector has at least one view, got {self.views}")
+        super().__post_init__()
 
     def setup(self) -> None:
         shape = self.backbone
@@ -175,7 +185,15 @@ def assembled(params: Params, singles: Sequence[Params]) -> Params:
     Args:
         params: of the whole detector, whose exchange and router are kept.
         singles: of `Detector(views=1)`, in the order of its views; the backbone is the first's.
+
+    Raises:
+        ExperimentError: they are not as many as its views.
     """
+    if isinstance(singles, Mapping) or len(singles) != len(params["bias"]):
+        raise ExperimentError(
+            f"a detector of {len(params['bias'])} views is put together from a list of as many, got a "
+            f"{type(singles).__name__} of {len(singles)}"
+        )
     joined = {
         name: jax.tree.map(lambda *parts: np.concatenate(parts), *(one[name] for one in singles))
         for name in params

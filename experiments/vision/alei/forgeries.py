@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import fft, ndimage
 
+from experiments.vision.alei.pictures import check_floats, coloured, within_white
 from ntkexec.errors import ExperimentError
 
 BLOCK = 8
@@ -49,31 +50,42 @@ def forger(name: str, generator: np.random.Generator, examples: Pixels) -> Gener
             cosines of blocks as JPEG does; "spectral" adds the faint waves that up-sampling leaves in
             spectra; "renoised" blurs and adds white noise of the same energy.
         generator: draws weights, and noise picture by picture.
-        examples: real pictures between 0 and 1, for the autoencoder.
+        examples: real pictures as those that are forged, at least one, for the autoencoder; others do
+            not look at them.
 
     Returns:
         From pictures (n, h, w, 3) between 0 and 1, sides multiples of 8, to fakes rounded to 8 bits.
 
     Raises:
-        ExperimentError: there is no such forgery, or later, sides do not fit.
+        ExperimentError: there is no such forgery, or examples do not fit; or later, pictures do not:
+            they are bytes or other integers, values are outside 0 to 1, or sides do not fit.
     """
     if name not in FORGERIES:
         raise ExperimentError(f"there is no forgery {name!r}; there are {', '.join(FORGERIES)}")
-    made = FORGERIES[name](Drawn(generator, np.asarray(examples, float)))
+    made = FORGERIES[name](Drawn(generator, examples))
 
     def forge(pictures: Pixels) -> Pixels:
-        if pictures.shape[1] % BLOCK or pictures.shape[2] % BLOCK or pictures.shape[3] != 3:
-            raise ExperimentError(
-                f"forgeries take coloured pictures whose sides are multiples of {BLOCK}, got "
-                f"{' x '.join(map(str, pictures.shape[1:]))}"
-            )
-        return rounded(made(np.asarray(pictures, float)))
+        return rounded(made(_fitting(within_white(pictures))))
 
     return forge
 
 
+def _fitting(pictures: Pixels) -> Pixels:
+    if pictures.shape[1] % BLOCK or pictures.shape[2] % BLOCK:
+        raise ExperimentError(
+            f"forgeries take coloured pictures whose sides are multiples of {BLOCK}, got "
+            f"{' x '.join(map(str, pictures.shape[1:]))}"
+        )
+    return pictures
+
+
 def rounded(pictures: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """Values between 0 and 1 as 8 bits have them."""
+    """Values between 0 and 1 as 8 bits have them; others are cut off.
+
+    Raises:
+        ExperimentError: they are bytes or other integers.
+    """
+    check_floats(pictures)
     found: np.ndarray = np.round(np.clip(pictures, 0, 1) * 255) / 255
     return found
 
@@ -165,7 +177,10 @@ def _whole(blocks: np.ndarray) -> np.ndarray:
 
 
 def _autoencoder(given: Drawn) -> Generator:
-    patches = _blocks(given.examples).reshape(-1, BLOCK * BLOCK * 3)
+    examples = _fitting(within_white(given.examples))
+    if not examples.size:
+        raise ExperimentError(f"an autoencoder is fitted to examples, got none: {examples.shape}")
+    patches = _blocks(examples).reshape(-1, BLOCK * BLOCK * 3)
     centre = patches.mean(0)
     _, directions = np.linalg.eigh((patches - centre[None]).T @ (patches - centre[None]))
     kept = directions[:, -COMPONENTS:]
@@ -184,7 +199,13 @@ def quantised(pictures: Pixels, quality: int = 50) -> Pixels:
     Args:
         pictures: between 0 and 1.
         quality: from 1 to 100, as libjpeg scales the steps.
+
+    Raises:
+        ExperimentError: there is no such quality, pictures are integers, or sides are no multiples of 8.
     """
+    if not 1 <= quality <= 100:
+        raise ExperimentError(f"qualities of JPEG are from 1 to 100, got {quality}")
+    pictures = _fitting(coloured(pictures))
     scale = 50 / quality if quality < 50 else 2 - quality / 50
     steps = np.maximum(1, np.floor(LUMINANCE * scale + 0.5))[..., None]
     cosines = fft.dctn(_blocks(pictures) * 255 - 128, axes=(3, 4), norm="ortho")

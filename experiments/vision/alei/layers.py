@@ -20,13 +20,42 @@ RULES: Mapping[str, Rule] = {
 """For `initial_by_numpy`: gates and what LoRA adds begin at 0."""
 
 
+def check_heads(width: int, heads: int) -> None:
+    """Refuses heads that cannot share the channels.
+
+    Raises:
+        ExperimentError: the width is no multiple of them.
+    """
+    if heads < 1 or width < 1 or width % heads:
+        raise ExperimentError(f"{heads} heads do not share {width} channels evenly")
+
+
+KEYS = ("one", "views")
+"""What the adapter attends to: see `Adapter`."""
+
+
+def check_keys(keys: str) -> None:
+    """Refuses keys that the adapter does not have.
+
+    Raises:
+        ExperimentError: there are no such keys.
+    """
+    if keys not in KEYS:
+        raise ExperimentError(f"there are no keys {keys!r}; there are {', '.join(KEYS)}")
+
+
 def attended(
     queries: Float[Array, "*n q d"],
     keys: Float[Array, "*n k d"],
     values: Float[Array, "*n k d"],
     heads: int,
 ) -> Float[Array, "*n q d"]:
-    """Softmax attention of several heads, each of d / heads neighbouring channels."""
+    """Softmax attention of several heads, each of d / heads neighbouring channels.
+
+    Raises:
+        ExperimentError: heads do not share the channels evenly.
+    """
+    check_heads(queries.shape[-1], heads)
     q, k, v = (x.reshape(*x.shape[:-1], heads, -1) for x in (queries, keys, values))
     scores = jnp.einsum("...qhd,...khd->...hqk", q, k) / math.sqrt(q.shape[-1])
     found = jnp.einsum("...hqk,...khd->...qhd", jax.nn.softmax(scores), v)
@@ -87,6 +116,9 @@ class VisionTransformer(nn.Module):
         blocks: after each other.
         heads: of attention.
         num_classes: of the read-out that it is trained with.
+
+    Raises:
+        ExperimentError: heads do not share the width evenly.
     """
 
     patch: int = 4
@@ -94,6 +126,10 @@ class VisionTransformer(nn.Module):
     blocks: int = 2
     heads: int = 4
     num_classes: int = 10
+
+    def __post_init__(self) -> None:
+        check_heads(self.width, self.heads)
+        super().__post_init__()
 
     def setup(self) -> None:
         self.patches = nn.Dense(self.width)
@@ -212,6 +248,9 @@ class Adapter(nn.Module):
             to it has the weight 1 whatever asks; "views" for a vector of each.
         channels: of both convolutions, which stand in for the first two blocks of a ResNet-50.
 
+    Raises:
+        ExperimentError: there are no such keys, or heads do not share the width evenly.
+
     Source: arXiv:2504.00463, section 3; that gamma and eta begin at 0 is our reading.
     """
 
@@ -221,9 +260,12 @@ class Adapter(nn.Module):
     keys: str = "one"
     channels: tuple[int, int] = (8, 16)
 
+    def __post_init__(self) -> None:
+        check_keys(self.keys)
+        check_heads(self.width, self.heads)
+        super().__post_init__()
+
     def setup(self) -> None:
-        if self.keys not in ("one", "views"):
-            raise ExperimentError(f"there are no keys {self.keys!r}; there are one, views")
         each = range(self.blocks)
         self.asked = [Attention(self.heads) for _ in each]
         self.read = [Attention(self.heads) for _ in each]

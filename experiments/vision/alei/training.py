@@ -51,7 +51,8 @@ def fit_parts(
         model: to be trained.
         params: to begin with.
         real, fake: views of pictures, row by row of the same content.
-        parts: beginnings of the names of what is trained.
+        parts: names of what is trained, such as "router" or "experts_0", or beginnings of such names:
+            "experts" stands for those of all blocks.
         steps: in all.
         batch: pictures of a step, half of them fake.
         rate: of the first step.
@@ -63,18 +64,16 @@ def fit_parts(
         The parameters, and every step's loss.
 
     Raises:
-        ExperimentError: pairs do not match, there are fewer than a step shows, or nothing is trained.
+        ExperimentError: pairs do not match, there are fewer than a step shows, `parts` is one string or
+            empty, or one of them is no beginning of any name.
     """
     if real.shape != fake.shape or not 2 <= batch <= 2 * len(real) or steps < 1:
         raise ExperimentError(
             f"cannot train {steps} steps of {batch} pictures on real ones {real.shape} and fakes {fake.shape}"
         )
-    moving = {name: part for name, part in params.items() if name.startswith(tuple(parts))}
+    trained = trained_names(parts, params)
+    moving = {name: part for name, part in params.items() if name in trained}
     still = {name: part for name, part in params.items() if name not in moving}
-    if not moving:
-        raise ExperimentError(
-            f"no parameters are called {', '.join(parts)}; there are {', '.join(params)}"
-        )
     given = {name: jnp.float32(value) for name, value in (switches or {}).items()}
     found, losses = _fit(
         model, steps, batch // 2, kind, moving, still, given, jnp.asarray(real), jnp.asarray(fake),
@@ -82,6 +81,27 @@ def fit_parts(
     )  # fmt: skip
     whole = {**still, **found}
     return jax.tree.map(np.asarray, {name: whole[name] for name in params}), np.asarray(losses)
+
+
+def trained_names(parts: Sequence[str], params: Params) -> set[str]:
+    """Names of parameters that parts stand for: the one of that name, or all that begin so.
+
+    Raises:
+        ExperimentError: parts are one string or none, or one of them is no beginning of any name.
+    """
+    if isinstance(parts, str) or not len(parts):
+        raise ExperimentError(
+            f"what is trained is a list of names, got {parts!r}; there are {', '.join(params)}"
+        )
+    found: set[str] = set()
+    for part in parts:
+        begun = [name for name in params if part and name.startswith(part)]
+        if not begun:
+            raise ExperimentError(
+                f"no parameters are called {part or repr(part)}; there are {', '.join(params)}"
+            )
+        found.update([part] if part in params else begun)
+    return found
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
@@ -125,7 +145,13 @@ def detect(
     views: Float[np.ndarray, "n v h w c"],
     switches: Mapping[str, float] | None = None,
 ) -> Detection:
-    """Detections of any number of pictures, as NumPy arrays."""
+    """Detections of any number of pictures, as NumPy arrays.
+
+    Raises:
+        ExperimentError: there is none, or their views are not the model's.
+    """
+    if not len(views):
+        raise ExperimentError(f"there are no pictures to detect in, got {views.shape}")
     given = {name: jnp.float32(value) for name, value in (switches or {}).items()}
     size = min(GROUP, len(views))
     rows = np.arange(-(-len(views) // size) * size) % len(views)

@@ -10,11 +10,13 @@ from scipy import ndimage
 
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.alei import (
+    Adapter,
     Detector,
     LoRAExperts,
     VisionTransformer,
     assembled,
     bayar_constrained,
+    detect,
     detection_loss,
     fit_parts,
     forger,
@@ -26,9 +28,10 @@ from experiments.vision.alei import (
     views_of,
 )
 from experiments.vision.alei.detector import reordered, selection_entropy, single
-from experiments.vision.alei.forgeries import FORGERIES, quantised
+from experiments.vision.alei.forgeries import FORGERIES, quantised, rounded
 from experiments.vision.alei.layers import RULES
 from experiments.vision.alei.study_pictures import UNSEEN, accuracies, cross_picked
+from experiments.vision.alei.training import trained_names
 from experiments.vision.alei.views import SRM, VIEWS
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
@@ -62,6 +65,58 @@ def test_residuals_vanish_where_a_filter_predicts_every_pixel():
     assert views_of(PICTURES, list(VIEWS)).shape == (3, len(VIEWS), 16, 8, 3)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64, bool])
+def test_bytes_and_other_integers_are_refused_before_they_wrap_around(kind):
+    whole = (PICTURES * 255).astype(kind)
+    forge = forger("nearest", np.random.default_rng(0), PICTURES)
+    refused = (
+        lambda: neighbouring_pixels(whole),
+        lambda: neighbouring_pixels(jnp.asarray((PICTURES * 255).astype(np.uint8))),
+        lambda: noise_residual(whole),
+        lambda: noise_residual(whole, "median"),
+        *(lambda name=name: views_of(whole, [name]) for name in VIEWS),
+        lambda: forge(whole),
+        lambda: forger("autoencoder", np.random.default_rng(0), whole),
+        lambda: quantised(whole),
+        lambda: rounded(whole),
+    )
+    for call in refused:
+        with pytest.raises(ExperimentError, match=r"got u?(int\d+|bool): divide bytes by 255"):
+            call()
+    single = neighbouring_pixels(PICTURES.astype(np.float32))
+    assert single.dtype == np.float32
+
+
+def test_pictures_of_another_shape_or_range_are_named():
+    for call in (
+        lambda: noise_residual(PICTURES[0]),
+        lambda: views_of(PICTURES[0], ["median"]),
+        lambda: views_of(PICTURES[..., :1], ["rgb", "srm"]),
+        lambda: forger("nearest", np.random.default_rng(0), PICTURES)(PICTURES[0]),
+    ):
+        with pytest.raises(ExperimentError, match=r"are an array \(n, h, w, 3\), got"):
+            call()
+    with pytest.raises(ExperimentError, match=r"\(\.\.\., h, w, c\), got \(16, 8\)"):
+        neighbouring_pixels(PICTURES[0, ..., 0])
+    for names, said in (("rgb", "'rgb'"), ([], r"\[\]")):
+        with pytest.raises(ExperimentError, match=f"a list of rgb, npr, srm, median, got {said}"):
+            views_of(PICTURES, names)
+    forge = forger("nearest", np.random.default_rng(0), None)
+    for off, said in ((PICTURES * 255, r"\d+"), (PICTURES - 1, "-"), (PICTURES * np.nan, "nan")):
+        with pytest.raises(ExperimentError, match=f"0 for black to 1 for white, got {said}"):
+            forge(off)
+    for examples, said in (
+        (np.zeros((5, 18, 30, 3)), "multiples of 8, got 18 x 30 x 3"),
+        (PICTURES * 255, "0 for black to 1 for white, got"),
+        (PICTURES[:0], r"got none: \(0, 16, 8, 3\)"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            forger("autoencoder", np.random.default_rng(0), examples)
+    for quality in (0, 101):
+        with pytest.raises(ExperimentError, match=f"from 1 to 100, got {quality}"):
+            quantised(PICTURES, quality)
+
+
 def test_bayars_constraint_holds_after_a_step_of_any_optimiser():
     kernel = np.random.default_rng(1).uniform(0.1, 1, size=(5, 3, 2, 4))
     with float64():
@@ -78,6 +133,26 @@ def test_bayars_constraint_holds_after_a_step_of_any_optimiser():
         keep_bayar().update(kernel, optax.EmptyState())
     with pytest.raises(ExperimentError, match="4 x 5 has no middle"):
         bayar_constrained(np.ones((4, 5, 1, 1)))
+
+
+def test_kernels_that_cannot_be_scaled_are_refused_wherever_values_are_known():
+    fine = np.ones((3, 3, 2, 4), np.float32)
+    cancelled = fine.copy()
+    cancelled[:, :, 1, 2] = [[0.1, -0.1, 0.3], [-0.3, 7, 0.7], [-0.7, 0.2, -0.2]]
+    for kernel, place in (
+        (np.zeros_like(fine), "0 to 0"),
+        (jnp.asarray(cancelled), "1 to 2"),
+        (fine * np.nan, "0 to 0"),
+    ):
+        for call in (bayar_constrained, keep_bayar().init):
+            with pytest.raises(ExperimentError, match=f"filter from channel {place} sum to"):
+                call(kernel)
+    with pytest.raises(ExperimentError, match=r"an array \(k, k, i, o\), got \(4,\)"):
+        keep_bayar().init({"kernel": fine, "bias": np.zeros(4)})
+    with pytest.raises(ExperimentError, match="nothing beside its middle"):
+        bayar_constrained(np.ones((1, 1, 2, 2)))
+    # Where values are not known, the result is what division gives.
+    assert jax.eval_shape(bayar_constrained, np.zeros_like(fine)).shape == fine.shape
 
 
 def test_merged_experts_are_both_paths_and_of_their_rank():
@@ -144,14 +219,43 @@ def test_first_gradients_reach_gates_and_router_and_not_what_lies_behind_the_gat
     assert jax.tree.all(jax.tree.map(lambda a, b: np.array_equal(a, b), again, drawn))
     with pytest.raises(ExperimentError, match=r"\[1, 0\] is no order of 2 views"):
         reordered(drawn, [1, 0])
-    with pytest.raises(ExperimentError, match="no parameters are called nothing"):
-        fit_parts(
-            model, drawn, seen, seen, parts=["nothing"], steps=1, batch=2, rate=0.1, seed=0
-        )  # fmt: skip
+    for parts, said in (
+        (["nothing"], "no parameters are called nothing; there are"),
+        (["router", "adaptor"], "no parameters are called adaptor; there are"),
+        (["router", ""], "no parameters are called ''; there are"),
+        ("router", "a list of names, got 'router'; there are"),
+        ([], r"a list of names, got \[\]; there are"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            fit_parts(model, drawn, seen, seen, parts=parts, steps=1, batch=2, rate=0.1, seed=0)
+    for singles in (single(drawn, 0), [single(drawn, 0)]):
+        with pytest.raises(ExperimentError, match="2 views is put together from a list of as many"):
+            assembled(drawn, singles)
+    with pytest.raises(ExperimentError, match=r"no pictures to detect in, got \(0, 2, 8, 8, 3\)"):
+        detect(model, drawn, seen[:0])
     with pytest.raises(ExperimentError, match="a detector of 2 views got 1"):
         model.apply({"params": drawn}, seen[:, :1])
-    with pytest.raises(ExperimentError, match="keys 'three'; there are one, views"):
-        model.clone(keys="three").apply({"params": drawn}, seen)
+
+
+def test_parts_stand_for_the_one_of_that_name_or_all_that_begin_so():
+    params = dict.fromkeys(["backbone", "experts_1", "experts_10", "bias"])
+    assert trained_names(["experts_1"], params) == {"experts_1"}
+    assert trained_names(("experts", "bias"), params) == {"experts_1", "experts_10", "bias"}
+
+
+def test_modules_refuse_at_once_what_they_could_not_be_used_with():
+    shape = VisionTransformer(width=8, blocks=1, heads=2)
+    for make, said in (
+        (lambda: Adapter(8, 1, keys="view"), "keys 'view'; there are one, views"),
+        (lambda: Detector(shape, 2, keys="view"), "keys 'view'; there are one, views"),
+        (lambda: Detector(shape, 1, keys="three"), "keys 'three'; there are one, views"),
+        (lambda: Detector(shape, 2).clone(keys="three"), "keys 'three'; there are one, views"),
+        (lambda: Detector(shape, 0), "at least one view, got 0"),
+        (lambda: Adapter(10, 1), "4 heads do not share 10 channels evenly"),
+        (lambda: VisionTransformer(width=8, heads=3), "3 heads do not share 8 channels evenly"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            make()
 
 
 @pytest.mark.parametrize("name", FORGERIES)

@@ -1,6 +1,8 @@
 """The leakage audit finds what was planted and nothing else."""
 
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -78,15 +80,63 @@ def test_formats_and_qualities_of_files_leak(tmp_path):
     assert leakage_audit(real, alike).leaks == ()
 
 
+def test_values_of_metadata_leak_entry_by_entry(tmp_path):
+    real = written(tmp_path / "real", drawn(30, 0), dpi=(72, 72))
+    fake = written(tmp_path / "fake", drawn(30, 1), dpi=(300, 300))
+    report = leakage_audit(real, fake)
+    assert report.leaks == ("metadata dpi",)
+    assert report.facts[0].kind == "format"
+    assert "metadata dpi" not in {fact.name for fact in leakage_audit(real, real).facts}
+    tag, made_by = Image.Exif(), {}
+    for name, maker in (("phone", "A phone"), ("model", "A model")):
+        tag[305] = maker  # the software; the date, one for each picture, hides nothing
+        (tmp_path / name).mkdir()
+        for place, pixels in enumerate(drawn(30, len(made_by))):
+            tag[306] = f"2024:01:{place + 1:02} 00:00:00"
+            Image.fromarray(pixels).save(tmp_path / name / f"{place}.png", exif=tag)
+        made_by[name] = tmp_path / name
+    report = leakage_audit(*made_by.values())
+    assert report.leaks == ("metadata exif Software",)
+    assert "metadata exif DateTime" in {fact.name for fact in report.facts}
+    # Text may come after the pixels.
+    for name in ("real", "fake"):
+        said = b"tEXtSoftware\0" + name.encode()
+        chunk = struct.pack(">I", len(said) - 4) + said + struct.pack(">I", zlib.crc32(said))
+        for path in written(tmp_path / f"late {name}", drawn(30, int(name == "fake"))).iterdir():
+            held = path.read_bytes()
+            path.write_bytes(held[:-12] + chunk + held[-12:])
+    report = leakage_audit(tmp_path / "late real", tmp_path / "late fake")
+    assert "metadata Software" in report.leaks
+    # Damaged EXIF is compared as a whole.
+    for place, pixels in enumerate(drawn(30, 2)):
+        Image.fromarray(pixels).save(tmp_path / "model" / f"{place}.png", exif=b"damaged")
+    assert "metadata" not in leakage_audit(*made_by.values()).leaks
+
+
+def test_what_all_pictures_have_in_common_is_at_chance():
+    report = leakage_audit(drawn(30, 0), drawn(31, 1))
+    facts = {fact.name: fact for fact in report.facts}
+    for name in ("height", "width", "aspect"):
+        assert (facts[name].accuracy, facts[name].low, facts[name].high) == (0.5, 0.5, 0.5)
+        assert not facts[name].leaks
+    constant = {line.split()[0] for line in str(report).splitlines() if line.endswith("constant")}
+    assert {"height", "width", "aspect"} <= constant
+    assert "red" not in constant
+
+
 def test_folders_of_benchmarks_are_told_by_their_names(tmp_path):
     for layout in (("car/0_real", "car/1_fake"), ("train/nature", "train/ai")):
         root = tmp_path / layout[0].partition("/")[0]
         for name, seed in zip(layout, (0, 1)):
             written(tmp_path / name, drawn(10, seed))
         real, fake = benchmark_files(root)
+        assert benchmark_files(str(root)) == (real, fake)
         assert (len(real), len(fake)) == (10, 10)
         assert {path.parent.name for path in real} == {layout[0].rpartition("/")[2]}
     assert leakage_audit(real, fake).real == 10
+    folders = [tmp_path / "train" / name for name in ("nature", "ai")]
+    assert leakage_audit(*map(str, folders)) == leakage_audit(*folders)
+    assert leakage_audit([str(path) for path in real], fake) == leakage_audit(real, fake)
     written(tmp_path / "only/1_fake/inner", drawn(10, 0))
     with pytest.raises(ExperimentError, match="0 real and 10 fake pictures"):
         benchmark_files(tmp_path / "only")
