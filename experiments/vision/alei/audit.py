@@ -6,22 +6,17 @@ average content, how well it tells both classes of a set apart.
 """
 
 import dataclasses
-import hashlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
-from scipy import stats
+from jaxtyping import Int
+from scipy import sparse, stats
 
-from experiments.files.sources import FORMATS, content
 from experiments.files.words import shown
+from experiments.vision.alei.features import trivial_features
 from ntkexec.errors import ExperimentError, MissingExtraError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 LAYOUTS = {"0_real": True, "1_fake": False, "nature": True, "ai": False}
@@ -31,7 +26,6 @@ CATEGORIES, SIZES = (
     ("suffix", "format", "mode", "subsampling", "metadata"),
     ("height", "width", "aspect"),
 )
-Columns = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +55,16 @@ class LeakageReport:
     Args:
         facts: the feature that tells most first.
         real, fake: number of pictures.
-        repeated: pictures whose pixels are also another one's.
+        different: pictures of each class with all that repeat one another's pixels, or its pair's, counted
+            once, as in every interval.
+        repeated: how many more pictures there are than different pixels, both classes together.
         allowed: accuracy above which a feature leaks.
     """
 
     facts: tuple[Fact, ...]
     real: int
     fake: int
+    different: tuple[int, int]
     repeated: int
     allowed: float
 
@@ -77,7 +74,9 @@ class LeakageReport:
         return tuple(fact.name for fact in self.facts if fact.leaks)
 
     def __str__(self) -> str:
-        rows = [f"{self.real} real, {self.fake} fake, {self.repeated} repeated"]
+        numbers = zip((self.real, self.fake), ("real", "fake"), self.different, strict=True)
+        counted = [f"{number} {name} ({distinct} different)" for number, name, distinct in numbers]
+        rows = [f"{', '.join(counted)}, {self.repeated} repeated"]
         for fact in self.facts:
             interval = f"[{fact.low:.3f}, {fact.high:.3f}]"
             mark = "LEAKS" if fact.leaks else ""
@@ -99,8 +98,10 @@ def leakage_audit(
     """For each trivial feature, how well a small tree on it alone tells real from fake.
 
     A tree of at most eight leaves is made from four fifths of the pictures and judged on the others, five
-    times; pictures of the same pixels, or of one pair, are always on the same side. The interval is
-    Wilson's of each class, put together by squares, at a level divided by the number of features.
+    times; pictures of the same pixels, or of one pair, are a group, which is always on one side. The
+    interval is Wilson's of each class, put together by squares, at a level divided by the number of
+    features. It counts groups: a picture repeated a hundred times is one observation. Pictures that are
+    nearly the same, such as two frames of a film, are taken for different ones.
 
     Args:
         real, fake: a folder, whose pictures at any depth are read; a list of such files; or arrays
@@ -111,8 +112,8 @@ def leakage_audit(
         seed: of that, and of the folds.
 
     Raises:
-        ExperimentError: a class has fewer than ten pictures, pairs do not match, only one class is files,
-            or a picture cannot be read.
+        ExperimentError: a class has fewer than ten groups, of which none could be judged by others, pairs
+            do not match, only one class is files, or a picture cannot be read.
         MissingExtraError: without scikit-learn or, for files, Pillow.
     """
     if not 0.5 <= allowed < 1 or most < 2 * FOLDS:
@@ -135,24 +136,31 @@ def leakage_audit(
     if paired:
         orders[1] = orders[0]
     chosen = [[each[i] for i in order] for each, order in zip(classes, orders, strict=True)]
-    told = [_told(each) for each in chosen]
+    told = [trivial_features(each) for each in chosen]
     if set(told[0][0]) != set(told[1][0]):
         raise ExperimentError(
             "both classes are files, or neither: arrays have no format to compare"
         )
     labels = np.repeat([0, 1], [len(each) for each in chosen])
     digests = np.array(told[0][1] + told[1][1])
-    _, first, groups = np.unique(digests, return_index=True, return_inverse=True)
-    repeated = len(digests) - len(first)
+    known, groups = np.unique(digests, return_inverse=True)
+    repeated = len(digests) - len(known)
     if paired:
-        groups = np.tile(np.arange(len(chosen[0])), 2)
+        groups = _joined(groups.reshape(2, -1))
+    different = (len(set(groups[labels == 0])), len(set(groups[labels == 1])))
+    if min(different) < 2 * FOLDS:
+        raise ExperimentError(
+            f"an audit needs {2 * FOLDS} different {'pairs' if paired else 'pictures of each class'}; of "
+            f"{len(chosen[0])} real and {len(chosen[1])} fake ones {different[0]} and {different[1]} repeat "
+            "no other"
+        )
     columns = {name: np.concatenate([one[0][name] for one in told]) for name in told[0][0]}
     facts = [
         _judged(name, column, labels, groups, allowed, len(columns), seed)
         for name, column in columns.items()
     ]
     facts.sort(key=lambda fact: -fact.accuracy)
-    return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), repeated, allowed)
+    return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), different, repeated, allowed)
 
 
 def benchmark_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -187,93 +195,12 @@ def _listed(given: Any) -> Sequence[Any]:
     return _files(given) if isinstance(given, Path) else given
 
 
-def _told(pictures: Sequence[Any]) -> tuple[Columns, list[str]]:
-    """Features of pictures, and digests of their pixels."""
-    rows, digests = [], []
-    for each in pictures:
-        facts, pixels = _of_file(Path(each)) if isinstance(each, str | Path) else ({}, each)
-        rows.append({**facts, **_of_pixels(_checked(pixels))})
-        digests.append(hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest())
-    if len({frozenset(row) for row in rows}) > 1:
-        raise ExperimentError("files and arrays are mixed in one class")
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}, digests
-
-
-def _checked(pixels: Any) -> UInt8[np.ndarray, "h w 3"]:
-    found = np.asarray(pixels)
-    if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8 or min(found.shape) < 2:
-        raise ExperimentError(
-            f"a picture is an array (h, w, 3) of bytes, at least two wide, got {found.shape} of {found.dtype}"
-        )
-    return found
-
-
-def _of_file(path: Path) -> tuple[dict[str, Any], np.ndarray]:
-    """Format, compression and pixels of a picture file."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
-    held = content(path)
-    try:
-        with Image.open(io.BytesIO(held), formats=FORMATS) as opened:
-            facts = _of_header(opened)
-            pixels = np.asarray(opened.convert("RGB"))
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Pillow's decoders meet damage with errors of some ten kinds, and list them nowhere.
-        raise ExperimentError(f"cannot read the picture {shown(path)}: {shown(error)}") from error
-    density = len(held) / max(1, pixels.shape[0] * pixels.shape[1])
-    return {"suffix": path.suffix.lower(), **facts, "bytes a pixel": density}, pixels
-
-
-def _of_header(opened: "Image") -> dict[str, Any]:
-    tables = getattr(opened, "quantization", None) or {}
-    sampling = ""
-    if opened.format == "JPEG":
-        from PIL.JpegImagePlugin import get_sampling
-
-        sampling = str(get_sampling(opened))
-    return {
-        "format": str(opened.format),
-        "mode": opened.mode,
-        "subsampling": sampling,
-        "metadata": " ".join(sorted(str(name) for name in opened.info)),
-        "quantisation": float(sum(map(sum, tables.values()))),
-    }
-
-
-def _of_pixels(pixels: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
-    """Size, average content, and traces of blocks of 8 x 8."""
-    height, width, _ = pixels.shape
-    x = pixels.astype(np.float32) / 255
-    red, green, blue = (float(mean) for mean in x.mean((0, 1), dtype=np.float64))
-    return {
-        "height": float(height),
-        "width": float(width),
-        "aspect": width / height,
-        "red": red,
-        "green": green,
-        "blue": blue,
-        "contrast": float(x.mean(2).std()),
-        "saturation": float((x.max(2) - x.min(2)).mean()),
-        "clipped": float(((pixels == 0) | (pixels == 255)).mean()),
-        "sharpness": float(sum(np.abs(np.diff(x, axis=axis)).mean() for axis in (0, 1))),
-        "block edges": _block_edges(x.mean(2)),
-    }
-
-
-def _block_edges(grey: np.ndarray) -> float:
-    """How much larger steps are where blocks of 8 meet than elsewhere; 1 where there are no blocks."""
-    at = elsewhere = 0.0
-    for axis in (0, 1):
-        steps = np.abs(np.diff(grey, axis=axis)).mean(1 - axis)
-        border = np.arange(1, len(steps) + 1) % 8 == 0
-        if border.any():
-            at += float(steps[border].mean())
-            elsewhere += float(steps[~border].mean())
-    return at / elsewhere if elsewhere > 0 else 1.0
+def _joined(ends: Int[np.ndarray, "2 n"]) -> Int[np.ndarray, "2*n"]:
+    """Groups of real pictures and then fakes: pairs that share a picture, over others too, are one."""
+    number = int(ends.max()) + 1
+    graph = sparse.coo_matrix((np.ones(ends.shape[1]), ends), shape=(number, number))
+    found: np.ndarray = sparse.csgraph.connected_components(graph, directed=False)[1][ends.ravel()]
+    return np.unique(found, return_inverse=True)[1]
 
 
 def _kind(name: str) -> str:
@@ -296,7 +223,7 @@ def _judged(
     values = np.unique(column, return_inverse=True)[1] if column.dtype.kind == "U" else column
     right = _cross_validated(values.astype(float)[:, None], labels, groups, seed) == labels
     z = float(stats.norm.isf(0.025 / tried))
-    parts = [_wilson(right[labels == one], z) for one in (0, 1)]
+    parts = [_wilson(_shares(right[labels == one], groups[labels == one]), z) for one in (0, 1)]
     accuracy = sum(share for share, _, _ in parts) / 2
     below = sum((share - low) ** 2 for share, low, _ in parts) ** 0.5 / 2
     above = sum((high - share) ** 2 for share, _, high in parts) ** 0.5 / 2
@@ -314,19 +241,28 @@ def _cross_validated(
         raise MissingExtraError("audits need scikit-learn: install ntkexec[experiments]") from error
     # A group's fold does not depend on its size, so both classes are in every fold, or nearly so.
     fold = np.random.default_rng(seed).permutation(int(groups.max()) + 1) % FOLDS
+    _, places, numbers = np.unique(2 * groups + labels, return_inverse=True, return_counts=True)
+    weights = 1 / numbers[places]
     said = np.zeros_like(labels)
     for held in range(FOLDS):
         out = fold[groups] == held
         if out.any() and not out.all():
-            tree = DecisionTreeClassifier(
-                max_leaf_nodes=LEAVES, class_weight="balanced", random_state=seed
-            )
-            said[out] = tree.fit(values[~out], labels[~out]).predict(values[out])
+            tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=seed)
+            # A group weighs the same whatever its size, and so do the classes.
+            balanced = weights[~out] / np.bincount(labels[~out], weights[~out])[labels[~out]]
+            tree.fit(values[~out], labels[~out], sample_weight=balanced)
+            said[out] = tree.predict(values[out])
     return said
 
 
+def _shares(right: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Of every group, the share of its pictures that are judged rightly."""
+    _, places, numbers = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(places, right) / numbers)
+
+
 def _wilson(right: np.ndarray, z: float) -> tuple[float, float, float]:
-    """A share and its interval."""
+    """The mean of shares and its interval, which is that of as many yeses and noes or wider."""
     number, share = len(right), float(right.mean())
     middle = (share + z**2 / (2 * number)) / (1 + z**2 / number)
     half = z * (share * (1 - share) / number + z**2 / (4 * number**2)) ** 0.5
