@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from jaxtyping import Int
+from scipy import sparse, stats
 
 from experiments.files.words import shown
 from experiments.vision.alei.features import trivial_features
@@ -56,13 +57,16 @@ class LeakageReport:
     Args:
         facts: the feature that tells most first.
         real, fake: number of pictures.
-        repeated: pictures whose pixels are also another one's.
+        different: pictures of each class with all that repeat one another's pixels, or its pair's, counted
+            once, as in every interval.
+        repeated: how many more pictures there are than different pixels, both classes together.
         allowed: accuracy above which a feature leaks.
     """
 
     facts: tuple[Fact, ...]
     real: int
     fake: int
+    different: tuple[int, int]
     repeated: int
     allowed: float
 
@@ -72,7 +76,9 @@ class LeakageReport:
         return tuple(fact.name for fact in self.facts if fact.leaks)
 
     def __str__(self) -> str:
-        rows = [f"{self.real} real, {self.fake} fake, {self.repeated} repeated"]
+        numbers = zip((self.real, self.fake), ("real", "fake"), self.different, strict=True)
+        counted = [f"{number} {name} ({distinct} different)" for number, name, distinct in numbers]
+        rows = [f"{', '.join(counted)}, {self.repeated} repeated"]
         for fact in self.facts:
             interval = f"[{fact.low:.3f}, {fact.high:.3f}]"
             mark = "LEAKS" if fact.leaks else "constant" if fact.low == fact.high else ""
@@ -94,8 +100,10 @@ def leakage_audit(
     """For each trivial feature, how well a small tree on it alone tells real from fake.
 
     A tree of at most eight leaves is made from four fifths of the pictures and judged on the others, five
-    times; pictures of the same pixels, or of one pair, are always on the same side. The interval is
-    Wilson's of each class, put together by squares, at a level divided by the number of features.
+    times; pictures of the same pixels, or of one pair, are a group, which is always on one side. The
+    interval is Wilson's of each class, put together by squares, at a level divided by the number of
+    features. It counts groups: a picture repeated a hundred times is one observation. Pictures that are
+    nearly the same, such as two frames of a film, are taken for different ones.
 
     Of metadata the names of all entries are a feature, and so are the values of each entry, EXIF tag by
     tag, that differ and that at least ten pictures have.
@@ -109,8 +117,8 @@ def leakage_audit(
         seed: of that, and of the folds.
 
     Raises:
-        ExperimentError: a class has fewer than ten pictures, pairs do not match, only one class is files,
-            or a picture cannot be read.
+        ExperimentError: a class has fewer than ten groups, of which none could be judged by others, pairs
+            do not match, only one class is files, or a picture cannot be read.
         MissingExtraError: without scikit-learn or, for files, Pillow.
     """
     if not 0.5 <= allowed < 1 or most < 2 * FOLDS:
@@ -140,10 +148,17 @@ def leakage_audit(
         )
     labels = np.repeat([0, 1], [len(each) for each in chosen])
     digests = np.array(told[0][1] + told[1][1])
-    _, first, groups = np.unique(digests, return_index=True, return_inverse=True)
-    repeated = len(digests) - len(first)
+    known, groups = np.unique(digests, return_inverse=True)
+    repeated = len(digests) - len(known)
     if paired:
-        groups = np.tile(np.arange(len(chosen[0])), 2)
+        groups = _joined(groups.reshape(2, -1))
+    different = (len(set(groups[labels == 0])), len(set(groups[labels == 1])))
+    if min(different) < 2 * FOLDS:
+        raise ExperimentError(
+            f"an audit needs {2 * FOLDS} different {'pairs' if paired else 'pictures of each class'}; of "
+            f"{len(chosen[0])} real and {len(chosen[1])} fake ones {different[0]} and {different[1]} repeat "
+            "no other"
+        )
     columns = {name: np.concatenate([one[0][name] for one in told]) for name in told[0][0]}
     columns |= value_columns(list(columns.pop("values", ())))
     facts = [
@@ -151,7 +166,7 @@ def leakage_audit(
         for name, column in columns.items()
     ]
     facts.sort(key=lambda fact: -fact.accuracy)
-    return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), repeated, allowed)
+    return LeakageReport(tuple(facts), len(chosen[0]), len(chosen[1]), different, repeated, allowed)
 
 
 def benchmark_files(root: str | Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -187,6 +202,14 @@ def _listed(given: Any) -> Sequence[Any]:
     return _files(given) if isinstance(given, Path) else given
 
 
+def _joined(ends: Int[np.ndarray, "2 n"]) -> Int[np.ndarray, "2*n"]:
+    """Groups of real pictures and then fakes: pairs that share a picture, over others too, are one."""
+    number = int(ends.max()) + 1
+    graph = sparse.coo_matrix((np.ones(ends.shape[1]), ends), shape=(number, number))
+    found: np.ndarray = sparse.csgraph.connected_components(graph, directed=False)[1][ends.ravel()]
+    return np.unique(found, return_inverse=True)[1]
+
+
 def _kind(name: str) -> str:
     if name in CATEGORIES or name.startswith("metadata "):
         return "format"
@@ -209,7 +232,7 @@ def _judged(
     values = np.unique(column, return_inverse=True)[1] if column.dtype.kind == "U" else column
     right = _cross_validated(values.astype(float)[:, None], labels, groups, seed) == labels
     z = float(stats.norm.isf(0.025 / tried))
-    parts = [_wilson(right[labels == one], z) for one in (0, 1)]
+    parts = [_wilson(_shares(right[labels == one], groups[labels == one]), z) for one in (0, 1)]
     accuracy = sum(share for share, _, _ in parts) / 2
     below = sum((share - low) ** 2 for share, low, _ in parts) ** 0.5 / 2
     above = sum((high - share) ** 2 for share, _, high in parts) ** 0.5 / 2
@@ -227,19 +250,28 @@ def _cross_validated(
         raise MissingExtraError("audits need scikit-learn: install ntkexec[experiments]") from error
     # A group's fold does not depend on its size, so both classes are in every fold, or nearly so.
     fold = np.random.default_rng(seed).permutation(int(groups.max()) + 1) % FOLDS
+    _, places, numbers = np.unique(2 * groups + labels, return_inverse=True, return_counts=True)
+    weights = 1 / numbers[places]
     said = np.zeros_like(labels)
     for held in range(FOLDS):
         out = fold[groups] == held
         if out.any() and not out.all():
-            tree = DecisionTreeClassifier(
-                max_leaf_nodes=LEAVES, class_weight="balanced", random_state=seed
-            )
-            said[out] = tree.fit(values[~out], labels[~out]).predict(values[out])
+            tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=seed)
+            # A group weighs the same whatever its size, and so do the classes.
+            balanced = weights[~out] / np.bincount(labels[~out], weights[~out])[labels[~out]]
+            tree.fit(values[~out], labels[~out], sample_weight=balanced)
+            said[out] = tree.predict(values[out])
     return said
 
 
+def _shares(right: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Of every group, the share of its pictures that are judged rightly."""
+    _, places, numbers = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(places, right) / numbers)
+
+
 def _wilson(right: np.ndarray, z: float) -> tuple[float, float, float]:
-    """A share and its interval."""
+    """The mean of shares and its interval, which is that of as many yeses and noes or wider."""
     number, share = len(right), float(right.mean())
     middle = (share + z**2 / (2 * number)) / (1 + z**2 / number)
     half = z * (share * (1 - share) / number + z**2 / (4 * number**2)) ** 0.5

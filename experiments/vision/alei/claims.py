@@ -10,6 +10,9 @@ PAIRS = (
     "pictures, each with an up-convolved fake, to train on, 150 with nine fakes to test with, 16 x 16; "
     "backbone of 2 blocks and width 32 trained on CIFAR's classes"
 )
+RESOLUTION = 6 / 300
+"""Of detectors: a real picture of 150, worth 1 / 300, more under each of five seeds decides nothing; it is
+worth as much in halves that pick and judge. Of read-outs, with 300 real pictures, half of it."""
 STAGES = "150 steps of 32 for experts, 60 for fusion with experts frozen"
 
 
@@ -88,6 +91,7 @@ CLAIMS = (
         "Different low-level views find different forgeries: picking a view for each beats one for all",
         "detectors.picked",
         "detectors.fixed",
+        resolution=RESOLUTION,
         names=("one for each", "one for all"),
         source=f"{PAPER}, figure 2: six views on sixteen generators",
         how=f"{PAIRS}. Half of the test pictures pick among RGB, NPR, SRM and median, the other half judge",
@@ -98,6 +102,7 @@ CLAIMS = (
         "The whole detector is better than the mean of its experts",
         "detectors.unseen.alei",
         "detectors.unseen.late",
+        resolution=RESOLUTION,
         names=("ALEI", "mean of experts"),
         source=f"{PAPER}, ablation",
         how=f"{PAIRS}; {STAGES}",
@@ -108,6 +113,7 @@ CLAIMS = (
         "The whole detector is better than LoRA on the picture alone, the control that the paper lacks",
         "detectors.unseen.alei",
         "detectors.unseen.rgb-lora",
+        resolution=RESOLUTION,
         names=("ALEI", "RGB with LoRA"),
         source=f"{PAPER}, C3 and C4 of its claims; the control is ours",
         how=f"{PAIRS}; {STAGES}; the control has 300 steps of its expert",
@@ -118,6 +124,7 @@ CLAIMS = (
         "The whole detector is better than itself with the picture in place of every low-level view",
         "detectors.unseen.alei",
         "detectors.unseen.rgb-fourfold",
+        resolution=RESOLUTION,
         names=("four views", "RGB four times"),
         source=f"{PAPER}: low-level information is the advantage; the control is ours",
         how=f"{PAIRS}; {STAGES}; equal parameters, steps and program: only the views differ",
@@ -128,6 +135,7 @@ CLAIMS = (
         "On a network trained on ImageNet, picking a view for each forgery beats one for all",
         "pretrained.picked",
         "pretrained.fixed",
+        resolution=RESOLUTION / 2,
         names=("one for each", "one for all"),
         source=f"{PAPER}, figure 2, where the backbone is CLIP's",
         how="at standard alone: EfficientNet-Lite0 frozen, averages of five layers, logistic regressions; "

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from experiments.harness.study import Record
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.alei import (
     Adapter,
@@ -27,12 +28,15 @@ from experiments.vision.alei import (
     selection_loss,
     views_of,
 )
+from experiments.vision.alei.claims import CLAIMS, RESOLUTION
 from experiments.vision.alei.detector import reordered, selection_entropy, single
 from experiments.vision.alei.forgeries import FORGERIES, quantised, rounded
 from experiments.vision.alei.layers import RULES
+from experiments.vision.alei.study_config import QUICK, STANDARD
 from experiments.vision.alei.study_pictures import UNSEEN, accuracies, cross_picked
 from experiments.vision.alei.training import trained_names
 from experiments.vision.alei.views import SRM, VIEWS
+from ntkexec.check import Outcome
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
@@ -306,3 +310,29 @@ def test_picking_a_view_gains_nothing_on_the_pictures_that_picked():
     assert cross_picked(found) == (1.0, pytest.approx(0.75))
     assert set(accuracies(found["a"])) == set(FORGERIES)
     assert len(UNSEEN) == len(FORGERIES) - 1
+
+
+@pytest.mark.parametrize("claim", [one for one in CLAIMS if one.relation == "at least"])
+def test_one_picture_under_every_seed_decides_nothing(claim):
+    """A real picture counts beside every forgery, and so for most."""
+    read_out = claim.name == "real-backbone"
+    config = STANDARD if read_out else QUICK
+    number = config.real_pairs if read_out else config.test_pairs
+    real, fake = 1 / (2 * number), 1 / (2 * number * len(UNSEEN))
+    said = np.zeros((len(FORGERIES) + 1, number))
+    said[1:] = 1
+    right = accuracies(said)
+    for place, worth in ((0, real), (2, fake)):
+        wrong = said.copy()
+        wrong[place, 0] = 1 - wrong[place, 0]
+        off = np.mean([right[kind] - accuracies(wrong)[kind] for kind in UNSEEN])
+        assert off == pytest.approx(worth)
+        better, worse = {"v": said, "w": said}, {"v": wrong, "w": wrong}
+        assert cross_picked(better)[0] - cross_picked(worse)[0] == pytest.approx(worth)
+    # With as many seeds as are run, and a fake under two.
+    for seeds, one in ((5, real), (5, -real), (2, fake), (2, -fake)):
+        unseen = dict.fromkeys(("late", "rgb-lora", "rgb-fourfold"), 0.6) | {"alei": 0.6 + one}
+        study = {"picked": 0.6 + one, "fixed": 0.6, "unseen": unseen}
+        records = [Record(seed, {"detectors": study, "pretrained": study}) for seed in range(seeds)]
+        assert Outcome(claim, claim.measure(records)).verdict == "undecided"
+    assert pytest.approx(6 / (2 * QUICK.test_pairs)) == RESOLUTION

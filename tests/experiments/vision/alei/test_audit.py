@@ -66,6 +66,37 @@ def test_pairs_of_the_same_content_hide_content_and_show_what_was_done_to_it():
     assert same.leaks == ()
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_repeated_pictures_count_once(paired):
+    """Chance tells ten pictures of each class apart; sixty copies of each do not make it certain."""
+    for seed in range(3):
+        generator = np.random.default_rng(seed)
+        real, fake = generator.integers(256, size=(2, 10, 8, 8, 3), dtype=np.uint8)
+        many = leakage_audit(real.repeat(60, 0), fake.repeat(60, 0), paired=paired)
+        assert many.leaks == ()
+        assert (many.real, many.different, many.repeated) == (600, (10, 10), 1180)
+        assert "600 real (10 different), 600 fake (10 different), 1180 repeated" in str(many)
+        # Wilson's interval of ten right ones of ten, the narrowest that there is, is as wide as that.
+        assert min(fact.high - fact.low for fact in many.facts) > 0.3
+
+
+def test_a_class_of_few_different_pictures_is_not_audited():
+    white = np.full((60, 16, 16, 3), 255, np.uint8)
+    with pytest.raises(
+        ExperimentError,
+        match="10 different pictures of each class; of 60 real and 60 fake ones 1 and",
+    ):
+        leakage_audit(white, drawn(60, 0))
+    # Pairs of one real picture with other fakes are one pair, also where a chain of pairs makes them so.
+    with pytest.raises(
+        ExperimentError, match="10 different pairs; of 60 real and 60 fake ones 1 and 1"
+    ):
+        leakage_audit(white, drawn(60, 0), paired=True)
+    chain = drawn(61, 0)
+    with pytest.raises(ExperimentError, match="10 different pairs"):
+        leakage_audit(chain[:60], chain[1:], paired=True)
+
+
 def test_formats_and_qualities_of_files_leak(tmp_path):
     real = written(tmp_path / "real", drawn(30, 0), ".jpg", quality=90)
     fake = written(tmp_path / "fake", drawn(30, 1))
@@ -161,7 +192,7 @@ def test_what_cannot_be_audited_is_named(tmp_path):
         leakage_audit(pictures, pictures, allowed=1.0)
 
 
-def test_the_ports_own_pairs_leak_sharpness_and_nothing_of_their_content():
+def test_the_ports_own_pairs_leak_sharpness_and_clipping_and_no_colour():
     """What its README says of the forgery that detectors are trained on."""
     if "NTKEXEC_DATA" not in os.environ:
         pytest.skip("the pairs are made from CIFAR's sample: set NTKEXEC_DATA")
@@ -170,3 +201,5 @@ def test_the_ports_own_pairs_leak_sharpness_and_nothing_of_their_content():
     report = leakage_audit(real, (255 * fake).round().astype(np.uint8), paired=True)
     assert {"sharpness", "clipped"} <= set(report.leaks)
     assert not {"red", "green", "blue", "saturation", "width"} & set(report.leaks)
+    kinds = {fact.name: fact.kind for fact in report.facts}
+    assert kinds["sharpness"] == kinds["clipped"] == "content"
