@@ -100,7 +100,6 @@ def _rivals(links: Links, video: Video, start: Any) -> dict[str, jax.Array]:
         "bba": (buffer_based(video), None),
         "mpc": (robust_mpc(video), none),
         "mpc_small_jumps": (robust_mpc(video, jumps=1), none),
-        "mpc_not_robust": (robust_mpc(video, jumps=1, robust=False), none),
     }
     return {
         name: qoe(stream(links, video, policy, memory, start=start))
