@@ -151,7 +151,7 @@ def _graph(query: int, size: int, fields: Any) -> JobGraph:
     except graphlib.CycleError as error:
         cycle = sorted({*error.args[1]})
         raise ValueError(f"its stages {quoted(cycle, 60)} wait for each other") from None
-    made = tuple(_stage(i, stages[str(i)]) for i in range(number))
+    made = tuple(_stage(i, stages[str(i)]) for i in range(len(stages)))
     return JobGraph(query, size, made, tuple(map(tuple, parents)))
 
 
