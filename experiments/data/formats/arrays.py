@@ -122,6 +122,22 @@ def table(array: np.ndarray, where: str, *, rows: int | None = None) -> np.ndarr
     return _float32(array, where)
 
 
+def series(array: np.ndarray, where: str, *, length: int | None = None) -> np.ndarray:
+    """Numbers in one row as float64, which tells apart what happened fractions of a second apart.
+
+    Raises:
+        ExperimentError: names `where`, if they are no finite numbers or another number than `length`.
+    """
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        raise ExperimentError(f"{where} must be numbers in one row, got {described(array)}")
+    if length is not None and len(array) != length:
+        raise ExperimentError(f"{where} must be {length} numbers, got {len(array)}")
+    made = array.astype(np.float64)
+    if not np.isfinite(made).all():
+        raise ExperimentError(f"{where} holds a number that is not finite")
+    return made
+
+
 def matrix(
     parts: Mapping[str, np.ndarray], where: str, *, rows: int | None = None
 ) -> sparse.csr_matrix:

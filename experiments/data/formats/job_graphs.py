@@ -1,6 +1,8 @@
 """Jobs of a cluster as graphs of stages, with how long their tasks were seen to take."""
 
+import collections
 import dataclasses
+import graphlib
 import json
 from pathlib import Path
 from typing import Any
@@ -88,19 +90,21 @@ def read(path: Path, name: str, key: str = "") -> JobGraphSet:
     graphs = []
     for size in SIZES:
         file = path / f"{name}_{size}g.json"
+        here = []
         for query, fields in _object(file).items():
             try:
-                graphs.append(_graph(_number(query), size, fields))
+                here.append(_graph(_number(query), size, fields))
             except ValueError as error:
                 raise ExperimentError(
                     f"query {quoted(query, 40)} of {shown(file)}: {error}"
                 ) from None
+        graphs += sorted(here, key=lambda graph: graph.query)
     return JobGraphSet(name, tuple(graphs))
 
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(content(path))
+        found = json.loads(content(path), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         if isinstance(error, ExperimentError):
             raise
@@ -110,16 +114,29 @@ def _object(path: Path) -> dict[str, Any]:
     return found
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different; of equal ones, JSON's reader would keep the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        number = collections.Counter(name for name, _ in pairs)
+        twice = max(number, key=number.__getitem__)
+        raise ValueError(f"the name {quoted(twice, 40)} is there twice in one object")
+    return made
+
+
 def _graph(query: int, size: int, fields: Any) -> JobGraph:
     if not isinstance(fields, dict) or not isinstance(fields.get("stages"), dict):
         raise ValueError(f"it has no stages, but {quoted(fields, 60)}")
     stages, edges = fields["stages"], fields.get("edges")
     number = fields.get("n_stages")
-    if type(number) is not int or not stages or list(stages) != [str(i) for i in range(number)]:
+    # Counted before it is compared: a file can say any number.
+    counted = type(number) is int and 0 < number == len(stages)
+    if not counted or list(stages) != [str(i) for i in range(len(stages))]:
         raise ValueError(
             f"its stages are not numbered from 0 to {quoted(number, 20)}: {quoted(list(stages), 60)}"
         )
-    parents: list[list[int]] = [[] for _ in range(number)]
+    # Dictionaries, that a parent is looked up at once, in the order of the file.
+    parents: list[dict[int, None]] = [{} for _ in stages]
     if not isinstance(edges, list):
         raise ValueError(f"its edges are no list: {quoted(edges, 60)}")
     for edge in edges:
@@ -128,20 +145,14 @@ def _graph(query: int, size: int, fields: Any) -> JobGraph:
         parent, child = edge
         if not (0 <= parent < number and 0 <= child < number) or parent in parents[child]:
             raise ValueError(f"the edge {edge} is there twice, or names none of {number} stages")
-        parents[child].append(parent)
-    _check_order(parents)
-    made = tuple(_stage(i, stages[str(i)]) for i in range(number))
+        parents[child][parent] = None
+    try:
+        graphlib.TopologicalSorter(dict(enumerate(parents))).prepare()
+    except graphlib.CycleError as error:
+        cycle = sorted({*error.args[1]})
+        raise ValueError(f"its stages {quoted(cycle, 60)} wait for each other") from None
+    made = tuple(_stage(i, stages[str(i)]) for i in range(len(stages)))
     return JobGraph(query, size, made, tuple(map(tuple, parents)))
-
-
-def _check_order(parents: list[list[int]]) -> None:
-    left = dict(enumerate(parents))
-    while left:
-        ready = [stage for stage, before in left.items() if not left.keys() & set(before)]
-        if not ready:
-            raise ValueError(f"its stages {quoted(sorted(left), 60)} wait for each other")
-        for stage in ready:
-            del left[stage]
 
 
 def _stage(number: int, fields: Any) -> JobStage:
@@ -169,6 +180,7 @@ def _stage(number: int, fields: Any) -> JobStage:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 7 and int(text) > 0):
-        raise ValueError(f"{quoted(text, 40)} is no number above 0")
+    """As it is written in one way alone, so that no two names are one number."""
+    if not (text.isascii() and text.isdigit() and len(text) < 7 and text[0] != "0"):
+        raise ValueError(f"{quoted(text, 40)} is no number above 0 without leading zeros")
     return int(text)

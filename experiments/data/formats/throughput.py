@@ -31,8 +31,7 @@ def read(path: Path, name: str, key: str = "") -> TraceSet:
     found = arrays.members(path, ("time_s", "bandwidth_mbps", "ptr", "names", "split"))
     ptr = arrays.vector(found["ptr"], f"ptr in {where}")
     time, speed = (
-        arrays.table(found[one].reshape(-1, 1), f"{one} in {where}")[:, 0].astype(float)
-        for one in ("time_s", "bandwidth_mbps")
+        arrays.series(found[one], f"{one} in {where}") for one in ("time_s", "bandwidth_mbps")
     )
     if len(time) != len(speed):
         raise ExperimentError(f"{where} has {len(time)} times and {len(speed)} bandwidths")
@@ -90,6 +89,9 @@ def _fitting(trace: Trace, where: str) -> Trace:
 def read_videos(path: Path, name: str, key: str = "") -> tuple[VideoSizes, ...]:
     """Videos of a folder: `NAME_chunk_sizes_bytes.csv`, a column for each quality, a row for each chunk.
 
+    A chunk may be smaller in a better quality, as encoders sometimes make them; a whole video may not,
+    since then its qualities are out of order.
+
     Raises:
         ExperimentError: names the file and what in it does not fit.
     """
@@ -103,6 +105,8 @@ def read_videos(path: Path, name: str, key: str = "") -> tuple[VideoSizes, ...]:
 def read_qualities(path: Path, name: str, key: str = "") -> tuple[VideoSizes, ...]:
     """One video of a folder as Pensieve has it: `video_size_0` and so on, a chunk's bytes on each line.
 
+    The qualities are in order as in `read_videos`.
+
     Raises:
         ExperimentError: names the file and what in it does not fit.
     """
@@ -113,14 +117,28 @@ def read_qualities(path: Path, name: str, key: str = "") -> tuple[VideoSizes, ..
         raise ExperimentError(
             f"{shown(path)} has not files video_size_0, ... with as many chunks each"
         )
-    return (VideoSizes(name, np.stack(columns, 1)),)
+    return (VideoSizes(name, _growing(np.stack(columns, 1), path)),)
 
 
 def _sizes(path: Path) -> np.ndarray:
-    rows = list(csv.reader(_lines(path)))
+    try:
+        rows = list(csv.reader(_lines(path)))
+    except csv.Error as error:
+        raise ExperimentError(f"cannot read {shown(path)}: {shown(error)}") from None
     if len(rows) < 2 or rows[0] != [f"q{number}" for number in range(len(rows[0]))]:
         raise ExperimentError(f"{shown(path)} has no heading q0, q1, ... with chunks below it")
-    return _table(rows[1:], path)
+    return _growing(_table(rows[1:], path), path)
+
+
+def _growing(sizes: np.ndarray, path: Path) -> np.ndarray:
+    totals = [sum(column) for column in sizes.T.tolist()]
+    for quality, (worse, better) in enumerate(itertools.pairwise(totals), 1):
+        if better <= worse:
+            raise ExperimentError(
+                f"the video in {shown(path)} has {better} bytes in quality {quality}, and {worse} in "
+                "the worse one before it"
+            )
+    return sizes
 
 
 def _lines(path: Path) -> list[str]:
@@ -129,6 +147,8 @@ def _lines(path: Path) -> list[str]:
 
 
 def _table(rows: list[list[str]], path: Path) -> np.ndarray:
+    if not rows:
+        raise ExperimentError(f"{shown(path)} has no chunk")
     for number, row in enumerate(rows, 1):
         whole = all(one.isascii() and one.isdecimal() and 0 < len(one) < 16 for one in row)
         if len(row) != len(rows[0]) or not whole or not all(map(int, row)):

@@ -4,15 +4,18 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
-from experiments.data.formats.arrays import members, table, vector
+from experiments.data.formats.arrays import members, series, table, vector
 from experiments.data.formats.formula_graphs import parts
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError
 
 LARGEST = (180.0, 90.0, 180.0)
 """Degrees of roll, pitch and yaw."""
+STILL = 0.5
+"""Share of a trace's steps that may take no time: recordings repeat some samples' times, and where more do,
+the times were stored in numbers too coarse for them."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,13 +24,13 @@ class HeadTrace:
 
     Args:
         video, user: their numbers in the public files.
-        seconds: of each sample; they do not decrease.
+        seconds: of each sample; they do not decrease, and stand still at half of the steps at most.
         degrees: roll, pitch and yaw, of which yaw jumps by 360 where it passes behind the viewer.
     """
 
     video: int
     user: int
-    seconds: Float32[np.ndarray, "n"]
+    seconds: Float64[np.ndarray, "n"]
     degrees: Float32[np.ndarray, "n 3"]
 
 
@@ -68,12 +71,17 @@ def read(path: Path, name: str, key: str = "") -> ViewportSet:
         raise ExperimentError(
             f"angles_deg in {where} are no roll, pitch and yaw within {LARGEST} degrees"
         )
-    seconds = table(found["time_s"].reshape(-1, 1), f"time_s in {where}", rows=len(degrees))[:, 0]
+    seconds = series(found["time_s"], f"time_s in {where}", length=len(degrees))
     of_trace = parts(found["ptr"], len(video), len(degrees), f"ptr in {where}")
     seen: set[tuple[int, int]] = set()
     for i, (part, who) in enumerate(zip(of_trace, zip(video, user, strict=True), strict=True)):
-        if part.stop == part.start or (seconds[part][1:] < seconds[part][:-1]).any():
+        steps = np.diff(seconds[part])
+        if part.stop == part.start or (steps < 0).any():
             raise ExperimentError(f"trace {i} in {where} is empty, or its time runs backwards")
+        if (still := int((steps == 0).sum())) and still > STILL * len(steps):
+            raise ExperimentError(
+                f"the time of trace {i} in {where} stands still at {still} of {len(steps)} steps"
+            )
         if who in seen:
             raise ExperimentError(
                 f"{where} has two traces of user {who[1]} watching video {who[0]}"

@@ -50,7 +50,8 @@ def run_embedded(
     Args:
         params, shape: of the decoder; its table of tokens is not used.
         embedded: what stands in the tokens' places.
-        real: which are no padding and may be seen; by default all.
+        real: which are no padding and may be seen; by default all. Padding is read as zeros, so it may
+            hold anything, also what is no number.
         sees: which may see which, (reader, read), besides; by default all that came before.
         adapters: see `lora`.
         checkpoint: whether states within blocks are computed again for gradients, not kept.
@@ -67,7 +68,9 @@ def run_embedded(
     place = jnp.broadcast_to(jnp.arange(hidden.shape[1])[None], hidden.shape[:2])
     allowed = place[:, :, None] >= place[:, None, :]
     if real is not None:
-        allowed = allowed & jnp.asarray(real)[:, None, :]
+        # Attention's weight of 0 times what is no number is none either.
+        hidden = jnp.where(jnp.asarray(real, bool)[..., None], hidden, 0)
+        allowed = allowed & jnp.asarray(real, bool)[:, None, :]
     if sees is not None:
         allowed = allowed & jnp.asarray(sees)
 

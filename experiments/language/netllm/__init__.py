@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from experiments.exports import lazy
 
 if TYPE_CHECKING:
-    from experiments.language.netllm.abr import Links as Links
     from experiments.language.netllm.abr import Video as Video
     from experiments.language.netllm.abr import qoe as qoe
     from experiments.language.netllm.abr import stream as stream
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from experiments.language.netllm.encoder import Modality as Modality
     from experiments.language.netllm.head import Head as Head
     from experiments.language.netllm.jobs import Workload as Workload
+    from experiments.language.netllm.links import Links as Links
     from experiments.language.netllm.rivals import buffer_based as buffer_based
     from experiments.language.netllm.rivals import robust_mpc as robust_mpc
     from experiments.language.netllm.scheduling import lower_bound as lower_bound
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 __all__, __getattr__, __dir__ = lazy(
     __name__,
-    abr=("Links", "Video", "qoe", "stream"),
+    abr=("Video", "qoe", "stream"),
     adapting=("Adapted", "Backbone", "adapt"),
     cluster=("played",),
     encoder=("Encoder", "Modality"),
     head=("Head",),
     jobs=("Workload",),
+    links=("Links",),
     rivals=("buffer_based", "robust_mpc"),
     scheduling=("lower_bound",),
     streaming=("Streaming", "collect", "play"),

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from experiments.language.netllm.links import Links
 from ntkexec.errors import ExperimentError
 
 PAYLOAD = 0.95
@@ -40,65 +41,7 @@ STALL_COST, SWITCH_COST = 4.3, 1.0
 PAST = 6
 """Chunks of which a player remembers speed and time."""
 FIRST_QUALITY = 1
-
-
-class Links(NamedTuple):
-    """Traces of bandwidth, filled up on the right to one length; each begins anew when it ends.
-
-    Args:
-        end: of every segment in seconds, beginning with 0; infinite where filled up.
-        sent: megabits that the link could have carried until then.
-        rate: of the segment that ends there, in megabits a second.
-        period: seconds until the trace begins anew.
-        total: megabits in that time.
-    """
-
-    end: Float[Array, "N S"]
-    sent: Float[Array, "N S"]
-    rate: Float[Array, "N S"]
-    period: Float[Array, "N"]
-    total: Float[Array, "N"]
-
-    @classmethod
-    def of(
-        cls,
-        traces: Sequence[tuple[Float[ArrayLike, "S"], Float[ArrayLike, "S"]]],
-        *,
-        kind: Any = np.float32,
-    ) -> "Links":
-        """Links of traces.
-
-        Args:
-            traces: seconds that grow, and the megabits a second since the time before; the first
-                bandwidth is of no time, as in the public simulator.
-            kind: of floats; float64 needs JAX in that mode.
-
-        Raises:
-            ExperimentError: a trace whose times do not grow, which carries nothing, or is no trace.
-        """
-        rows = [(np.asarray(time, float), np.asarray(speed, float)) for time, speed in traces]
-        for number, (time, speed) in enumerate(rows):
-            good = time.ndim == 1 and time.shape == speed.shape and len(time) > 1
-            if not good or not np.isfinite(time).all() or (np.diff(time) <= 0).any():
-                raise ExperimentError(f"times of trace {number} do not grow, or are not two")
-            if not np.isfinite(speed).all() or speed.min() < 0 or not speed[1:].any():
-                raise ExperimentError(f"trace {number} carries nothing, or less")
-        if not rows:
-            raise ExperimentError("there is no trace")
-        length = max(len(time) for time, _ in rows)
-        end, sent, rate = (np.full((len(rows), length), filled) for filled in (np.inf, np.inf, 1.0))
-        for row, (time, speed) in enumerate(rows):
-            size = len(time)
-            end[row, :size], rate[row, :size] = time - time[0], speed
-            sent[row, :size] = np.concatenate([[0], np.cumsum(np.diff(time) * speed[1:])])
-        last = np.array([len(time) - 1 for time, _ in rows])
-        each = np.arange(len(rows))
-        made = (end, sent, rate, end[each, last], sent[each, last])
-        return cls(*(np.asarray(one, kind) for one in made))  # type: ignore[arg-type]
-
-    def chosen(self, rows: Int[ArrayLike, "M"]) -> "Links":
-        """Some of them."""
-        return Links(*(one[np.asarray(rows)] for one in self))
+"""Of a video with more than one."""
 
 
 class Video(NamedTuple):
@@ -182,7 +125,10 @@ class Played(NamedTuple):
 
 
 def waiting(links: Links, place: Float[ArrayLike, "N"] | None = None) -> Player:
-    """Players that have nothing yet, at some second of their traces; by default at the first."""
+    """Players that have nothing yet, at some second of their traces; by default at the first.
+
+    Their last quality is the second, as in the public simulator; `streamed` knows of videos with one.
+    """
     number, kind = len(links.period), links.period.dtype
     zeros = jnp.zeros(number, kind)
     none = jnp.zeros(number, jnp.int32)
@@ -205,7 +151,8 @@ def advance(
     Args:
         links, video: as for `stream`.
         player: before it; not behind the last chunk.
-        quality: of the chunk.
+        quality: of the chunk; of a number beyond the video's qualities the nearest is asked for, and
+            recorded.
         factor: by which delays are longer than the trace says; the public simulator draws from 0.9 to 1.1.
         round_trip: seconds.
 
@@ -213,6 +160,7 @@ def advance(
         Players after it, and what came of it.
     """
     kind = links.period.dtype
+    quality = jnp.clip(quality, 0, video.qualities - 1)
     size = jnp.asarray(video.sizes, kind)[player.chunk, quality]  # bytes
     needed = size / (1e6 / 8) / PAYLOAD
     taken, place = jax.vmap(_download)(links, player.place, needed)
@@ -278,7 +226,7 @@ def streamed(
     factors: Float[ArrayLike, "C N"] | None = None,
     chunks: int | None = None,
     round_trip: float = ROUND_TRIP,
-    first: int = FIRST_QUALITY,
+    first: int | None = None,
     told: Callable[[Any, Player, Played], Any] = lambda memory, player, played: memory,
 ) -> tuple[Any, Played]:
     """What the policy remembers in the end, and what `stream` returns.
@@ -286,18 +234,23 @@ def streamed(
     Args:
         links: one for each player.
         video: the same for all.
-        policy: chooses every chunk but the first.
+        policy: chooses every chunk but the first; see `advance` for qualities that there are not.
         memory: what the policy begins with, a pytree.
         start: seconds into the traces.
         factors: see `advance`, of every chunk.
         chunks: of the video, from its first; by default all.
         round_trip: see `advance`.
-        first: quality of the first chunk, before anything is known.
+        first: quality of the first chunk, before anything is known; by default the second, or the only
+            one.
         told: what a policy remembers once it knows what came of its choice.
 
     Raises:
-        ExperimentError: more chunks than there are.
+        ExperimentError: more chunks than there are, or a first quality that there is not.
     """
+    before = min(FIRST_QUALITY, video.qualities - 1)
+    first = before if first is None else first
+    if not 0 <= first < video.qualities:
+        raise ExperimentError(f"no first chunk is in quality {first} of {video.qualities}")
     number = video.chunks if chunks is None else chunks
     if not 1 <= number <= video.chunks:
         raise ExperimentError(f"a video of {video.chunks} chunks has no first {number}")
@@ -313,12 +266,20 @@ def streamed(
         after, played = advance(links, video, player, quality, factor=factor, round_trip=round_trip)
         return (after, told(memory, after, played)), played
 
-    (_, memory), played = jax.lax.scan(step, (waiting(links, start), memory), scale)
+    begun = waiting(links, start)
+    begun = begun._replace(quality=jnp.full_like(begun.quality, before))
+    (_, memory), played = jax.lax.scan(step, (begun, memory), scale)
     return memory, played
 
 
 def qoe(played: Played) -> Float[Array, "N"]:
-    """Mean reward of every link's chunks after the first, which no policy chose."""
+    """Mean reward of every link's chunks after the first, which no policy chose.
+
+    Raises:
+        ExperimentError: nothing but a first chunk was played.
+    """
+    if len(played.reward) < 2:
+        raise ExperimentError("of a single chunk there is no mean reward: no policy chose it")
     return played.reward[1:].mean(0)
 
 

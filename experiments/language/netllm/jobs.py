@@ -8,6 +8,7 @@ one is drawn more often here; the public code has it the other way round.
 import bisect
 import collections
 import dataclasses
+import graphlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,11 +110,17 @@ class Job:
 
 
 def in_order(parents: Sequence[Sequence[int]]) -> list[int]:
-    """Stages, each after its parents."""
-    placed: list[int] = []
-    while len(placed) < len(parents):
-        done = set(placed)
-        placed += [i for i, before in enumerate(parents) if i not in done and done >= set(before)]
+    """Stages, each after its parents.
+
+    Raises:
+        ExperimentError: stages that wait for each other, or for one that there is not.
+    """
+    try:
+        placed = list(graphlib.TopologicalSorter(dict(enumerate(parents))).static_order())
+    except graphlib.CycleError as error:
+        raise ExperimentError(f"the stages {error.args[1]} of a job wait for each other") from None
+    if odd := {*placed} - {*range(len(parents))}:
+        raise ExperimentError(f"a job of {len(parents)} stages waits for its stage {min(odd)}")
     return placed
 
 

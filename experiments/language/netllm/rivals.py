@@ -27,11 +27,11 @@ from jaxtyping import Array, Float, Int
 from experiments.language.netllm.abr import (
     STALL_COST,
     SWITCH_COST,
-    Links,
     Player,
     Policy,
     Video,
 )
+from experiments.language.netllm.links import Links
 from ntkexec.errors import ExperimentError
 
 RESERVOIR, CUSHION = 5.0, 10.0

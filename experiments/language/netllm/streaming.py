@@ -18,7 +18,6 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 from experiments.kits.transformer.decoder import Params, Shape
 from experiments.language.netllm.abr import (
     PAST,
-    Links,
     Played,
     Player,
     Policy,
@@ -30,6 +29,7 @@ from experiments.language.netllm.abr import (
 from experiments.language.netllm.adapting import Adapted, outputs_of
 from experiments.language.netllm.encoder import Encoder, Modality
 from experiments.language.netllm.head import Head
+from experiments.language.netllm.links import Links
 from ntkexec.errors import ExperimentError
 
 TOKENS = 8
@@ -68,8 +68,14 @@ class Experience(NamedTuple):
 def collect(
     links: Links, video: Video, policy: Policy, memory: Any, **options: Any
 ) -> tuple[Experience, Played]:
-    """What a policy does on every link; `options` are those of `stream`. Works within `jax.jit`."""
+    """What a policy does on every link; `options` are those of `stream`. Works within `jax.jit`.
+
+    Raises:
+        ExperimentError: a single chunk, which no policy chose; and see `streamed`.
+    """
     number, steps = len(links.period), options.get("chunks") or video.chunks
+    if steps < 2:
+        raise ExperimentError("a single chunk is no experience: no policy chose it")
     kind = jnp.asarray(links.period).dtype
     empty = jnp.zeros((steps, number, 6, PAST), kind)
     told = options.pop("told", lambda memory, player, played: memory)

@@ -91,7 +91,10 @@ class NetConfig:
             require(self, **{name: getattr(self, name) > 0})
 
 
-QUICK = NetConfig()
+QUICK = NetConfig(
+    pretraining=90, abr_episodes=128, abr_steps=200, abr_tested=48, view_steps=300, cluster_learned=6,
+    cluster_tested=6, cluster_steps=200,
+)  # fmt: skip
 STANDARD = NetConfig(real_blocks=4, real_rate=3e-3, memory_arms=4)
 TINY = NetConfig(
     blocks=2, width=16, pretraining=2, abr_episodes=8, abr_steps=3, abr_batch=4, abr_tested=3,

@@ -49,6 +49,7 @@ def test_traces_are_the_same_from_an_archive_and_from_a_folder(tmp_path):
         ({"split": np.array(["test", "other"])}, "'other'"),
         ({"names": np.array(["one"])}, "not one name"),
         ({"time_s": np.zeros(5)}, "do not grow"),
+        ({"time_s": np.zeros((5, 1))}, "numbers in one row"),
         ({"bandwidth_mbps": -np.ones(5)}, "carries nothing"),
         ({"bandwidth_mbps": np.full(5, np.nan)}, "not finite"),
         ({"bandwidth_mbps": np.ones(4)}, "5 times and 4 bandwidths"),
@@ -58,6 +59,12 @@ def test_an_archive_that_does_not_fit_is_refused(tmp_path, changes, said):
     with pytest.raises(ExperimentError, match=said) as found:
         load("abr-fcc", archive(tmp_path, **changes))
     assert "abr_traces_fcc.npz" in str(found.value)
+
+
+def test_times_of_an_archive_are_told_apart_whatever_they_begin_with(tmp_path):
+    seconds = np.concatenate(TIMES) + 1_700_000_000
+    found = load("abr-fcc", archive(tmp_path, time_s=seconds))
+    np.testing.assert_array_equal(found.test[0].seconds, seconds[:3])
 
 
 def videos(folder):
@@ -81,6 +88,32 @@ def test_sizes_of_videos_are_the_same_from_tables_and_from_a_file_a_quality(tmp_
     (folder / "video_size_1").write_text("20\n")
     with pytest.raises(ExperimentError, match="as many chunks"):
         load("video-chunks", tmp_path / "other")
+
+
+def test_a_video_without_chunks_or_with_qualities_out_of_order_is_refused(tmp_path):
+    file = videos(tmp_path) / "networking/video1_chunk_sizes_bytes.csv"
+    for text, said in (
+        ("q0,q1\n" + "1" * 200_000 + ",2\n", "field larger"),
+        ("q0,q1\n20,10\n23,11\n", "21 bytes in quality 1, and 43"),
+        ("q0,q1\n10,10\n", "10 bytes in quality 1, and 10"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ExperimentError, match=f"(?s)video1_chunk.*{said}"):
+            load("video-chunks", tmp_path)
+    # Of a single chunk the better quality may be the smaller one.
+    file.write_text("q0,q1\n10,9\n11,23\n")
+    assert load("video-chunks", tmp_path)[0].sizes.tolist() == [[10, 9], [11, 23]]
+    folder = tmp_path / "other/video1_sizes"
+    folder.mkdir(parents=True)
+    for text, said in (
+        ("", "has no chunk"),
+        ("\n \n", "has no chunk"),
+        ("20\n", "quality 1, and 20"),
+    ):
+        for quality in (0, 1):
+            (folder / f"video_size_{quality}").write_text(text)
+        with pytest.raises(ExperimentError, match=f"(?s)video.*{said}"):
+            load("video-chunks", tmp_path / "other")
 
 
 def test_damaged_files_are_read_or_refused(tmp_path):

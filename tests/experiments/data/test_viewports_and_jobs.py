@@ -1,6 +1,7 @@
 """Head traces and jobs of a cluster: read as their files have them, or refused by name."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def test_traces_are_those_that_were_written(tmp_path):
     np.testing.assert_array_equal(found.traces[1].degrees, ANGLES[4:])
 
 
+def test_times_are_told_apart_whatever_they_begin_with(tmp_path):
+    name, path = write_viewports(tmp_path)
+    seconds = np.load(path)["time_s"].astype(np.float64) + 1_700_000_000
+    write_viewports(tmp_path, time_s=seconds)
+    np.testing.assert_array_equal(load(name, tmp_path).traces[0].seconds, seconds[:4])
+    write_viewports(tmp_path, time_s=seconds.astype(np.float32))
+    with pytest.raises(ExperimentError, match=r"trace 0 in .* stands still at 3 of 3 steps"):
+        load(name, tmp_path)
+
+
 def test_jobs_are_those_that_were_written(tmp_path):
     found = load(write_jobs(tmp_path)[0], tmp_path)
     assert [(one.gigabytes, one.query) for one in found.graphs] == [
@@ -70,7 +81,9 @@ def test_jobs_are_those_that_were_written(tmp_path):
         ({"angles_deg": ANGLES * 2}, "no roll, pitch and yaw within"),
         ({"angles_deg": ANGLES[:, :2]}, "no roll, pitch and yaw within"),
         ({"angles_deg": ANGLES * np.nan}, "not finite"),
-        ({"time_s": np.zeros(6, np.float32)}, "7 rows"),
+        ({"time_s": np.zeros(6, np.float32)}, "7 numbers"),
+        ({"time_s": np.full(7, np.inf)}, "not finite"),
+        ({"time_s": np.zeros((7, 1))}, "numbers in one row"),
         ({"time_s": -np.arange(7.0)}, "trace 0 in .* backwards"),
         ({"ptr": np.array([0, 0, 7])}, "trace 0 in .* is empty"),
         ({"ptr": np.array([0, 4, 8])}, "does not divide 7 rows"),
@@ -95,16 +108,22 @@ def staged(**waves):
         ([], "no stages"),
         (QUERY | {"n_stages": 4}, "not numbered from 0"),
         (QUERY | {"n_stages": 3.0}, "not numbered from 0"),
+        (QUERY | {"n_stages": 10**15}, "not numbered from 0"),
         (QUERY | {"edges": [[0, 2], [0, 2]]}, "twice"),
         (QUERY | {"edges": [[0, 3]]}, "none of 3 stages"),
         (QUERY | {"edges": [[0, True]]}, "no edge"),
         (QUERY | {"edges": [[0, 1], [1, 2], [2, 1]]}, r"\[1, 2\] wait for each other"),
+        (QUERY | {"edges": [[1, 1]]}, r"\[1\] wait for each other"),
         (staged(rest_wave=None), "stage 1 lacks one of"),
         (staged(rest_wave={"2": [20]}), "stage 1 are not of the same numbers"),
         (staged(rest_wave={"2": [20], "5": [0]}), "no milliseconds from 1"),
         (staged(rest_wave={"2": [20], "5": [1.5]}), "no milliseconds from 1"),
         (staged(first_wave={"2": [30], "5": []}), "no first wave with 5 executors"),
         (staged(first_wave={"2": [30], "-5": [1]}), "no number above 0"),
+        (
+            staged(**{wave: {"5": [1], "05": [2]} for wave in STAGE}),
+            "'05' is no number above 0 without leading zeros",
+        ),
     ],
 )
 def test_jobs_that_do_not_fit_are_named(tmp_path, query, said):
@@ -113,6 +132,46 @@ def test_jobs_that_do_not_fit_are_named(tmp_path, query, said):
         load(name, tmp_path)
     assert path.name in str(refusal.value)
     assert "query '7'" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"1": QUERY, "01": QUERY}', "'01' is no number above 0 without leading zeros"),
+        ('{"1": QUERY, "2": QUERY, "1": QUERY}', "the name '1' is there twice"),
+    ],
+)
+def test_two_queries_of_one_number_are_refused(tmp_path, text, said):
+    name, path = write_jobs(tmp_path)
+    path.write_text(text.replace("QUERY", json.dumps(QUERY)))
+    with pytest.raises(ExperimentError, match=f"(?s){path.name}.*{said}"):
+        load(name, tmp_path)
+
+
+def test_queries_come_by_number(tmp_path):
+    name, path = write_jobs(tmp_path)
+    path.write_text(json.dumps({"7": QUERY, "1": QUERY}))
+    assert [one.query for one in load(name, tmp_path).graphs[-2:]] == [1, 7]
+
+
+@pytest.mark.parametrize(("number", "chain"), [(4000, True), (20_000, False)])
+def test_time_to_read_a_job_is_linear_in_its_edges(tmp_path, number, chain):
+    name, path = write_jobs(tmp_path)
+    # A chain whose last stage is the first, or one stage that waits for all others.
+    edges = [[i + 1, i if chain else 0] for i in range(number - 1)]
+    stages = {str(i): STAGE for i in range(number)}
+    query = {"n_stages": number, "edges": edges, "stages": stages}
+    text = json.dumps({"1": query})
+
+    def seconds(written):
+        path.write_text(written)
+        begun = time.process_time()
+        assert load(name, tmp_path)
+        return time.process_time() - begun
+
+    # The same stages without edges; what is quadratic takes ten times that.
+    without = seconds(json.dumps({"1": query | {"edges": []}}))
+    assert seconds(text) < 3 * without + 0.2
 
 
 def read_or_refused(name, folder, path):

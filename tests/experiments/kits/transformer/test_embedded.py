@@ -29,6 +29,25 @@ def test_vectors_are_read_as_tokens_are_and_first_blocks_are_the_first():
         run_embedded(params, SHAPE, np.ones((2, 3, 7)))
 
 
+@pytest.mark.parametrize("filling", [7.0, np.nan, np.inf, -np.inf])
+def test_padding_may_hold_anything(filling):
+    params = initial(SHAPE, np.random.default_rng(0), deviation=0.5)
+    rows = np.random.default_rng(1).normal(size=(2, 5, 8)).astype(np.float32)
+    real = np.ones((2, 5), bool)
+    real[0, :2] = real[1, 4:] = False  # on the left, and on the right
+    filled = np.where(real[..., None], rows, np.float32(filling))
+
+    def states(rows, real):
+        return np.asarray(run_embedded(params, SHAPE, rows, real=real))
+
+    found = states(filled, real)
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found, states(np.where(real[..., None], rows, 0), real))
+    # As if there were no padding: places are relative.
+    alone = states(rows[:1, 2:], np.ones((1, 3), bool))
+    np.testing.assert_allclose(found[0, 2:], alone[0], rtol=1e-4, atol=1e-5)
+
+
 def test_what_may_not_be_seen_changes_nothing():
     params = initial(SHAPE, np.random.default_rng(0), deviation=0.5)
     generator = np.random.default_rng(1)

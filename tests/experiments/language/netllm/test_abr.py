@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.language.netllm import Links, Video, buffer_based, qoe, robust_mpc, stream
+from experiments.language.netllm import Links, Video, buffer_based, collect, qoe, robust_mpc, stream
 from experiments.language.netllm.abr import (
     BUFFER_MOST,
     NAP,
@@ -166,6 +166,67 @@ def test_the_buffer_alone_picks_quality_in_a_straight_line():
     found = buffer_based(video)(None, waiting(links)._replace(buffer=seconds))[1]
     assert found.tolist() == [0, 0, 0, 1, 4, 5]
     assert observed(video, waiting(links)).shape == (6, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "megabits", "said"),
+    [
+        (86_400.0, 100.0, "86,400 seconds of trace 1 in steps of 0.0078"),
+        (20_000.0, 1.0, "20,000 seconds of trace 1 in steps of 0.002"),
+        (600.0, 100.0, "60,000 megabits of trace 1 in steps of 0.0039"),
+    ],
+)
+def test_a_trace_that_float32_cannot_count_is_refused(seconds, megabits, said):
+    traces = [(np.arange(3.0), np.ones(3)), (np.array([0.0, seconds]), np.full(2, megabits))]
+    with pytest.raises(ExperimentError, match=f"{said}.*kind=numpy.float64"):
+        Links.of(traces)
+    assert Links.of(traces, kind=np.float64).period.tolist() == [2.0, seconds]
+
+
+def test_what_float32_may_count_it_counts_finely():
+    traces = [
+        (np.array([0.0, end - 10, end]), np.array([0.0, rate, rate]))
+        for end, rate in ((16_300.0, 2.0), (8_000.0, 4.0), (320.0, 100.0))
+    ]
+    video = Video.of(np.full((4, 1), 150e3), (300.0,))
+    start = np.array([end - 5 for (_, _, end), _ in traces])
+    policy = buffer_based(video)
+    with jax.enable_x64(True):
+        links = Links.of(traces, kind=np.float64)
+        exact = np.asarray(stream(links, video, policy, None, start=start).delay)
+    found = np.asarray(stream(Links.of(traces), video, policy, None, start=start).delay)
+    np.testing.assert_allclose(found, exact, rtol=5e-3)
+
+
+def test_qualities_that_there_are_not_are_the_nearest():
+    video = drawn_video(np.random.default_rng(4), chunks=3)
+    links = Links.of([(np.arange(3.0), np.full(3, 2.0))] * 4)
+    asked = [
+        stream(links, video, lambda memory, player, one=one: (memory, np.array(one)), None)
+        for one in ([7, -1, 6, 2], [5, 0, 5, 2])
+    ]
+    for found, known in zip(*asked, strict=True):
+        np.testing.assert_array_equal(found, known)
+    assert asked[0].quality[1:].tolist() == [[5, 0, 5, 2]] * 2
+    for first in (-1, 6):
+        with pytest.raises(ExperimentError, match=f"quality {first} of 6"):
+            stream(links, video, buffer_based(video), None, first=first)
+
+
+def test_of_one_quality_the_first_chunk_has_that_and_a_single_chunk_has_no_mean():
+    video = drawn_video(np.random.default_rng(5), 2, (300.0,))
+    links = Links.of([(np.arange(3.0), np.full(3, 2.0))])
+
+    def policy(memory, player):
+        return memory, player.quality
+
+    played = stream(links, video, policy, None)
+    assert np.asarray(played.quality).tolist() == [[0], [0]]
+    assert np.asarray(qoe(played)).item() == pytest.approx(0.3)
+    with pytest.raises(ExperimentError, match="single chunk"):
+        qoe(stream(links, video, policy, None, chunks=1))
+    with pytest.raises(ExperimentError, match="single chunk"):
+        collect(links, video, policy, None, chunks=1)
 
 
 def test_what_is_no_trace_or_no_video_is_refused():

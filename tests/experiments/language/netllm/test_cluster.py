@@ -236,6 +236,17 @@ def test_durations_are_drawn_from_the_wave_and_the_nearer_level():
     shares = np.mean([found.duration(0, 6, (u, 0)) > 9 for u in np.arange(0, 1, 0.01)])
     assert shares == pytest.approx(0.2)
     assert in_order(((1,), (), (0, 1))) == [1, 0, 2]
+    for parents, said in (
+        (((1,), (0,)), "wait for each other"),
+        (((0,),), "wait for each other"),
+        (((), (2,)), "2 stages waits for its stage 2"),
+        (((), (-1,)), "2 stages waits for its stage -1"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            in_order(parents)
+    number = 20_000
+    chain = [(i + 1,) for i in range(number - 1)] + [()]
+    assert in_order(chain) == [*reversed(range(number))]
 
 
 def test_whatever_a_head_says_is_an_action_and_no_other_is_taken():
