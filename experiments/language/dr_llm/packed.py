@@ -3,7 +3,8 @@
 A row is the prompt and then every choice, each of which sees the prompt and itself and stands at the places
 after the prompt, so that the prompt is computed once for all choices. A walker takes many questions
 through the blocks, each along a path of its own: rows that skip a block are not computed, and paths of the
-same question share what their beginnings have in common.
+same question share what their beginnings have in common. What is given is believed;
+`checked_packed` looks at it.
 """
 
 import dataclasses

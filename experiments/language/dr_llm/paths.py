@@ -23,6 +23,7 @@ from experiments.kits.transformer.decoder import (
     refuse_misfits,
 )
 from experiments.kits.transformer.tasks import Examples
+from experiments.language.dr_llm.misfits import refuse_other_counts
 from ntkexec.errors import ExperimentError
 
 Counts = tuple[int, ...]
@@ -30,7 +31,12 @@ Counts = tuple[int, ...]
 
 
 def blocks_of(counts: Sequence[int]) -> list[int]:
-    """The path as `decoder.run` takes it: blocks in the order in which they run."""
+    """The path as `decoder.run` takes it: blocks in the order in which they run.
+
+    Raises:
+        ExperimentError: names a count that is no whole number from 0.
+    """
+    refuse_other_counts([counts], 1, len(counts))
     return [block for block, times in enumerate(counts) for _ in range(times)]
 
 
@@ -45,15 +51,10 @@ def run_path(
         counts: how often each block runs on each text.
 
     Raises:
-        ExperimentError: there are counts of other texts or blocks, or negative ones; and see
-            `decoder.refuse_misfits`.
+        ExperimentError: see `refuse_other_counts` and `decoder.refuse_misfits`.
     """
     refuse_misfits(params, shape, tokens, None, None)
-    wanted = (np.shape(tokens)[0], shape.blocks)
-    if np.shape(counts) != wanted:
-        raise ExperimentError(f"counts of shape {np.shape(counts)} are given, {wanted} are needed")
-    if not isinstance(counts, jax.core.Tracer) and np.min(counts, initial=0) < 0:
-        raise ExperimentError(f"a block runs {np.min(counts)} times: 0, 1 or more can be asked for")
+    refuse_other_counts(counts, np.shape(tokens)[0], shape.blocks)
     hidden, apply = begun(params, shape, jnp.asarray(tokens))
 
     def step(hidden: Array, parts: Any) -> tuple[Array, None]:
@@ -98,7 +99,13 @@ def _likeliest(params: Params, shape: Shape, tokens: Array, counts: Array) -> Ar
 def right_along(
     params: Params, shape: Shape, examples: Examples, counts: Int[ArrayLike, "N L"]
 ) -> Bool[np.ndarray, "N"]:
-    """Which examples are answered right along paths of their own; see `tiny.answered`."""
+    """Which examples are answered right along paths of their own; see `tiny.answered`.
+
+    Raises:
+        ExperimentError: see `refuse_other_counts` and `decoder.refuse_misfits`.
+    """
+    refuse_misfits(params, shape, examples.tokens, None, None)
+    refuse_other_counts(counts, len(examples), shape.blocks)
     found = _likeliest(params, shape, examples.tokens, np.asarray(counts, np.int32))
     return _right(np.asarray(found), examples)
 
@@ -129,10 +136,17 @@ def answers_of_all(
         block: examples at a time; one program is compiled for it.
 
     Raises:
-        ExperimentError: more than 10,000 paths.
+        ExperimentError: more than 10,000 paths, no example, a block of none; and see
+            `decoder.refuse_misfits`.
     """
+    if most < 0 or block < 1 or not len(examples):
+        raise ExperimentError(
+            f"{len(examples)} examples, {block} at a time, along paths whose blocks run at most {most} "
+            "times: at least 1, 1 and 0 are needed"
+        )
     if (most + 1) ** shape.blocks > 10_000:
         raise ExperimentError(f"{most + 1} ** {shape.blocks} paths are too many to take them all")
+    refuse_misfits(params, shape, examples.tokens, None, None)
     parts = []
     for start in range(0, len(examples), block):
         # The last block is filled up with its own last example.

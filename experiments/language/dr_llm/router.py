@@ -11,6 +11,8 @@ found = route(params, shape, routers, np.array([[3, 1, 4, 1]]), [4])
 print(found.decisions)  # (1, 4): every block runs once, until they are trained
 ```
 
+What labels are taught with is believed: `checked_router` looks at it.
+
 Source: the paper's sections 3.1 and 3.3; the knob: the public code's models folder.
 """
 
@@ -26,6 +28,12 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from experiments.kits.initialisation import FLAX, glorot_uniform, initial_by_numpy
 from experiments.kits.transformer.decoder import Params, Shape, refuse_misfits
+from experiments.language.dr_llm.knob import turned
+from experiments.language.dr_llm.misfits import (
+    refuse_other_counts,
+    refuse_other_knob,
+    refuse_other_routers,
+)
 from experiments.language.dr_llm.paths import begun, repeated
 from ntkexec.errors import ExperimentError
 
@@ -112,29 +120,6 @@ def window_weights(
     return inside / jnp.maximum(counts, 1)[..., None], counts > 0
 
 
-def turned(scores: Float[ArrayLike, "... 3"], knob: float | Array) -> Float[Array, "... 3"]:
-    """Probabilities of skip, execute and repeat, moved by a knob.
-
-    Args:
-        scores: of a router.
-        knob: from -1, all skip, over -0.5, the router's own, and 0.5, all execute, to 1, all repeat;
-            between them it mixes the neighbours.
-    """
-    own = jax.nn.softmax(jnp.asarray(scores), -1)
-    skip, execute, repeat = (jnp.broadcast_to(row, own.shape) for row in np.eye(3, dtype=own.dtype))
-    knob = jnp.asarray(knob, own.dtype)
-    low, middle, high = 2 * (knob + 1), knob + 0.5, 2 * (knob - 0.5)
-    return jnp.where(
-        knob <= -0.5,
-        (1 - low) * skip + low * own,
-        jnp.where(
-            knob <= 0.5,
-            (1 - middle) * own + middle * execute,
-            (1 - high) * execute + high * repeat,
-        ),
-    )
-
-
 class Routed(NamedTuple):
     """What routers made of texts.
 
@@ -173,16 +158,24 @@ def route(
         tokens: prompts, and whatever follows them.
         lengths: tokens of each prompt.
         knob: see `turned`.
-        given: decisions to obey instead, as in training.
+        given: decisions to obey instead, as in training: how often each block runs on each text.
         windows: the same as in training; another number is another router.
 
     Raises:
-        ExperimentError: a prompt is empty or longer than its row; and see `decoder.refuse_misfits`.
+        ExperimentError: a prompt is empty or longer than its row, a knob beyond its marks, routers of
+            another decoder, decisions that are none, no window; and see `decoder.refuse_misfits`.
     """
     refuse_misfits(params, shape, tokens, None, None)
+    refuse_other_routers(routers, shape.blocks, shape.width)
+    refuse_other_knob(knob)
+    if windows < 1:
+        raise ExperimentError(f"a router reads 1 window or more, not {windows}")
     tokens, lengths = np.asarray(tokens), np.asarray(lengths)
+    if given is not None:
+        refuse_other_counts(given, len(tokens), shape.blocks)
     if (
         lengths.shape != tokens.shape[:1]
+        or (lengths != np.floor(lengths)).any()
         or (lengths < 1).any()
         or (lengths > tokens.shape[1]).any()
     ):

@@ -84,7 +84,12 @@ class ScaLearn:
     def initial(
         self, generator: np.random.Generator, blocks: int, sources: int, width: int
     ) -> Float[np.ndarray, "l S d"]:
-        """Normal around 2 / sources with deviation 0.001, the public code's "2-avg"."""
+        """Normal around 2 / sources with deviation 0.001, the public code's "2-avg".
+
+        Raises:
+            ExperimentError: no block, source or width.
+        """
+        _refuse_sizes(blocks=blocks, sources=sources, width=width)
         drawn = generator.normal(2 / sources, 0.001, self.sides(blocks, sources, width))
         return drawn.astype(np.float32)
 
@@ -128,7 +133,12 @@ class AdapterFusion:
     deviation: float = 0.02
 
     def initial(self, generator: np.random.Generator, blocks: int, width: int) -> dict[str, Array]:
-        """Values begin as the identity plus 1e-6 elsewhere, as in the public code."""
+        """Values begin as the identity plus 1e-6 elsewhere, as in the public code.
+
+        Raises:
+            ExperimentError: no block or width.
+        """
+        _refuse_sizes(blocks=blocks, width=width)
         square = (blocks, width, width)
         value = np.where(np.eye(width, dtype=bool), 1.0, 1e-6)
         made = {
@@ -167,7 +177,17 @@ def num_learned(variant: str, *, blocks: int, sources: int, width: int) -> int:
     Args:
         variant: of `VARIANTS`, or "AdapterFusion".
         blocks, sources, width: of the bank.
+
+    Raises:
+        ExperimentError: names another variant, or a size below 1.
     """
+    _refuse_sizes(blocks=blocks, sources=sources, width=width)
     if variant == "AdapterFusion":
         return blocks * (3 * width**2 + 2 * width)
     return int(np.prod(ScaLearn(variant).sides(blocks, sources, width)))
+
+
+def _refuse_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ExperimentError(f"{name} are 1 or more, not {size}")

@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from experiments.harness.study import Studies, Trial
 from experiments.language.scalearn import study_exact
+from experiments.language.scalearn.backbones import AdaptedEncoder
 from experiments.language.scalearn.bank import SourceBank
 from experiments.language.scalearn.scaling import AdapterFusion, ScaLearn
 from experiments.language.scalearn.study_config import ARMS, ScaConfig
@@ -20,7 +21,6 @@ from experiments.language.scalearn.study_strings import (
     pretrained_encoder,
 )
 from experiments.language.scalearn.transfer import (
-    AdaptedEncoder,
     Examples,
     Head,
     Learned,

@@ -12,12 +12,12 @@ from experiments.harness.study import Trial
 from experiments.kits.costs import num_parameters
 from experiments.kits.transformer.decoder import Shape
 from experiments.kits.transformer.encoder import initial_encoder
+from experiments.language.scalearn.backbones import AdaptedEncoder
 from experiments.language.scalearn.bank import SourceBank
 from experiments.language.scalearn.scaling import VARIANTS, AdapterFusion, ScaLearn, num_learned
 from experiments.language.scalearn.study_config import ScaConfig
 from experiments.language.scalearn.study_strings import LETTERS, balanced, pretrained_encoder
 from experiments.language.scalearn.transfer import (
-    AdaptedEncoder,
     Head,
     scores_of,
     told_by_source,

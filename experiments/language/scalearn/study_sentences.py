@@ -2,7 +2,7 @@
 
 The states of SmolLM2-135M between its blocks, pooled over a text, are made once and kept; adapters act
 on them there. So unlike in the paper what an adapter makes does not reach the next block's attention: a
-target's state is the mean over blocks of h_l + sum_s w_sl * a_sl(h_l), see `transfer.KeptStates`.
+target's state is the mean over blocks of h_l + sum_s w_sl * a_sl(h_l), see `backbones.KeptStates`.
 """
 
 from pathlib import Path
@@ -15,10 +15,11 @@ from experiments.data.texts import Sentence, SentenceSet
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.transformer.encoder import fit_classifier
 from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, sentence_states
+from experiments.language.scalearn.backbones import KeptStates
 from experiments.language.scalearn.bank import SourceBank
 from experiments.language.scalearn.scaling import AdapterFusion, ScaLearn
 from experiments.language.scalearn.study_config import ARMS, ScaConfig
-from experiments.language.scalearn.transfer import Examples, Head, KeptStates, Learned, Rates, learn
+from experiments.language.scalearn.transfer import Examples, Head, Learned, Rates, learn
 from ntkexec.errors import MissingExtraError
 
 LAYERS = (8, 15, 22, 30)

@@ -8,7 +8,7 @@ were kept on disk are learned from alike.
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,47 +16,20 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from experiments.kits.transformer.decoder import Shape, normalised
-from experiments.kits.transformer.encoder import After, encode, pooled
+from experiments.language.scalearn.backbones import Backbone, refuse_other_inputs
 from experiments.language.scalearn.bank import Arrays
+from experiments.language.scalearn.misfits import (
+    refuse_other_head,
+    refuse_other_labels,
+    refuse_other_mixing,
+    refuse_other_rows,
+    refuse_other_targets,
+)
 from experiments.language.scalearn.scaling import ScaLearn, Ties, attended, scaled, tied
 from ntkexec.errors import ExperimentError
 
 NOT = -1e9
 """Score of what is no class of a task: a likelihood of 0 whose gradient is no nan."""
-
-
-class Backbone(Protocol):
-    """States of texts with something adapted after each block; equal ones are compiled once."""
-
-    def __call__(self, frozen: Any, inputs: Any, after: After, own: Any) -> Float[Array, "B D"]: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class AdaptedEncoder:
-    """An encoder's mean state, adapted after every block, as in the paper; inputs are tokens (B, T).
-
-    Args:
-        shape: of the encoder, whose parameters are `frozen`.
-    """
-
-    shape: Shape
-
-    def __call__(self, frozen: Any, inputs: Any, after: After, own: Any) -> Float[Array, "B D"]:
-        last = encode(frozen, self.shape, inputs, after=after, adapted=own).last
-        return pooled(normalised(last, frozen["norm"], self.shape.epsilon))
-
-
-@dataclasses.dataclass(frozen=True)
-class KeptStates:
-    """The mean over blocks of states that were computed before, each adapted for itself.
-
-    Unlike in the paper nothing adapted reaches a later block, so that no block runs again. Inputs are
-    states (B, L, D); nothing is `frozen`.
-    """
-
-    def __call__(self, frozen: Any, inputs: Any, after: After, own: Any) -> Float[Array, "B D"]:
-        return jax.vmap(after, (1, 0))(inputs, own).mean(0)
 
 
 class Examples(NamedTuple):
@@ -72,6 +45,12 @@ class Examples(NamedTuple):
 
     @classmethod
     def of(cls, inputs: Any, labels: Int[ArrayLike, "N"], classes: int) -> "Examples":
+        """Examples of one class each.
+
+        Raises:
+            ExperimentError: names a label that is no class; or there are not as many as texts.
+        """
+        refuse_other_labels(inputs, labels, classes)
         return cls(inputs, np.eye(classes, dtype=np.float32)[np.asarray(labels)])
 
 
@@ -86,7 +65,15 @@ class Head(NamedTuple):
     def initial(
         cls, generator: np.random.Generator, width: int, classes: int, *, room: int
     ) -> "Head":
-        """Normal of deviation 0.02, as in BERT; `room` for classes of other tasks."""
+        """Normal of deviation 0.02, as in BERT; `room` for classes of other tasks.
+
+        Raises:
+            ExperimentError: no class, or no room for all.
+        """
+        if not 1 <= classes <= room or width < 1:
+            raise ExperimentError(
+                f"{classes} classes of states of width {width} do not fit room for {room}"
+            )
         weights = generator.normal(size=(width, room)) * 0.02
         return cls(
             weights.astype(np.float32), np.zeros(room, np.float32), np.arange(room) < classes
@@ -106,12 +93,21 @@ class Rates:
         head: of the head.
         bank: of the adapters.
         dropout: of factors: the share that is 0 in a step.
+
+    Raises:
+        ExperimentError: names a rate that is no number from 0, or a share that is not below 1.
     """
 
     mixing: float = 6e-3
     head: float = 6e-3
     bank: float = 0.0
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, one in dataclasses.asdict(self).items():
+            below = 1 if name == "dropout" else np.inf
+            if not 0 <= one < below:
+                raise ExperimentError(f"{name} is a number from 0 to below {below}, not {one}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,16 +167,25 @@ def learn(
             tasks of other sizes share a program.
 
     Raises:
-        ExperimentError: steps that are no multiple of looks, more texts than room, or a loss that is no
-            number at any look.
+        ExperimentError: steps that are no multiple of looks, a batch of no text, more texts than room,
+            factors of another variant or size, inputs that do not fit the backbone, targets that are no
+            chances of the head's classes, or a loss that is no number at any look.
     """
     if looks < 1 or steps < 1 or steps % looks:
         raise ExperimentError(f"{steps} steps cannot be cut into {looks} equal parts")
-    blocks, _, width = np.shape(bank["down"])[:3]
+    if batch < 1:
+        raise ExperimentError(f"a step learns from 1 text or more, not {batch}")
+    sides = np.shape(bank["down"])[:3]
+    refuse_other_mixing(mixing, bank, scaling)
+    refuse_other_head(head, sides[2])
+    for name, part in (("training", train), ("validation", validation)):
+        refuse_other_targets(name, part, head.classes)
+    refuse_other_rows(test, len(jax.tree.leaves(test)[0]), "first inputs of the test")
+    for inputs in (train.inputs, validation.inputs, test):
+        refuse_other_inputs(backbone, frozen, inputs, bank)
     ties = None
     if scaling is not None:
         ties = scaling.ties
-        sides = (blocks, np.shape(mixing)[1], width)
         mixing = jnp.asarray(np.broadcast_to(mixing, sides))
     number, tests = len(train.targets), len(jax.tree.leaves(test)[0])
     for texts, most in ((max(number, tests), room), (len(validation.targets), look_room)):
@@ -221,11 +226,29 @@ def scores_of(
     return head.scores(states)
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def told_by_source(
     backbone: Backbone, frozen: Any, bank: Arrays, head: Head, inputs: Any, factors: Array
 ) -> tuple[Float[Array, "N C"], Float[Array, "N C S"]]:
-    """Scores by one factor a source, and their derivatives, as `influence` and `newton_start` take them."""
+    """Scores by one factor a source, and their derivatives, as `influence` and `newton_start` take them.
+
+    Raises:
+        ExperimentError: there is not one factor a source, or head or inputs do not fit.
+    """
+    _, sources, width = np.shape(bank["down"])[:3]
+    if np.shape(factors) != (sources,):
+        raise ExperimentError(
+            f"{sources} sources need one factor each, not shape {np.shape(factors)}"
+        )
+    refuse_other_head(head, width)
+    refuse_other_inputs(backbone, frozen, inputs, bank)
+    found: tuple[Array, Array] = _told_by_source(backbone, frozen, bank, head, inputs, factors)
+    return found
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _told_by_source(
+    backbone: Backbone, frozen: Any, bank: Arrays, head: Head, inputs: Any, factors: Array
+) -> tuple[Array, Array]:
     blocks, sources, width = np.shape(bank["down"])[:3]
 
     def scores(factors: Array) -> tuple[Array, Array]:

@@ -61,7 +61,8 @@ def quadratic(
         loss: of `LOSSES`.
 
     Raises:
-        ExperimentError: another loss, or targets that are not as many as the scores.
+        ExperimentError: another loss, or targets that are not as many as the scores; names one that is no
+            number, or no chance where the loss is cross-entropy.
     """
     if loss not in LOSSES:
         raise ExperimentError(f"the loss is one of {', '.join(LOSSES)}, not {loss!r}")
@@ -72,6 +73,10 @@ def quadratic(
         raise ExperimentError(
             f"targets of shape {wanted.shape} are not those of scores {found.shape}"
         )
+    wrong = wanted[~np.isfinite(wanted) | ((wanted < 0) & (loss == "cross-entropy"))]
+    if wrong.size:
+        kind = "scores" if loss == "squared" else "chances"
+        raise ExperimentError(f"targets of the {loss} loss are {kind}, and {wrong[0]} is none")
     if loss == "squared":
         off, left = found - wanted, jacobian
         value = 0.5 * (off**2).sum() / len(found)
@@ -99,7 +104,13 @@ def newton_start(
         ridge: added to the curvature's diagonal, relative to its mean; it holds what nothing tells apart.
         steps: of them.
         largest: length of a step; one that is longer is cut to it.
+
+    Raises:
+        ExperimentError: a ridge below 0, no step or one of no length, or a ridge that is too small for
+            sources that nothing tells apart; and see `quadratic`.
     """
+    if steps < 1 or not largest > 0:
+        raise ExperimentError(f"{steps} steps of length {largest} at most lead nowhere")
     found = np.asarray(start, np.float64)
     for _ in range(steps):
         model = quadratic(told, found, targets, loss=loss)
@@ -134,21 +145,31 @@ def influence(
         factors: that were learned.
         ridge: as for `newton_start`.
 
+    Raises:
+        ExperimentError: a ridge below 0, or too small a one; and see `quadratic`.
+
     Source: for the second, Hassibi and Stork, Optimal brain surgeon, NeurIPS 1992: w_s^2 / (2 [H^-1]_ss).
     """
     model, at = quadratic(told, factors, targets, loss=loss), np.asarray(factors, np.float64)
     removed = -model.slope * at + 0.5 * np.diag(model.curvature) * at**2
-    inverse = np.linalg.inv(_held(model.curvature, ridge))
+    inverse = _solved(model.curvature, np.eye(len(at)), ridge)
     best = at - inverse @ model.slope
     return Influence(removed, best**2 / (2 * np.diag(inverse)))
 
 
 def _held(curvature: np.ndarray, ridge: float) -> np.ndarray:
+    if not 0 <= ridge < np.inf:
+        raise ExperimentError(f"a ridge is a number from 0, not {ridge}")
     scale = max(float(np.trace(curvature)) / len(curvature), 1e-300)
     held: np.ndarray = curvature + ridge * scale * np.eye(len(curvature))
     return held
 
 
 def _solved(curvature: np.ndarray, slope: np.ndarray, ridge: float) -> np.ndarray:
-    found: np.ndarray = np.linalg.solve(_held(curvature, ridge), slope)
+    try:
+        found: np.ndarray = np.linalg.solve(_held(curvature, ridge), slope)
+    except np.linalg.LinAlgError:
+        raise ExperimentError(
+            f"nothing tells some of the {len(curvature)} sources apart: a ridge above {ridge} is needed"
+        ) from None
     return found

@@ -10,6 +10,7 @@ import pytest
 
 from experiments.kits.transformer import decoder
 from experiments.kits.transformer.decoder import Shape
+from experiments.language.dr_llm.knob import turned
 from experiments.language.dr_llm.router import (
     PURE,
     class_weights,
@@ -17,7 +18,6 @@ from experiments.language.dr_llm.router import (
     focal_loss,
     initial_routers,
     route,
-    turned,
     window_weights,
 )
 from ntkexec.errors import ExperimentError
