@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import types
 
 import flax.linen as nn
 import jax
@@ -172,6 +173,34 @@ def test_decoders_with_another_first_token_are_others():
     names = [str(described(one)) for one in (BACKBONE, other, turned, InnerStates(SHAPE, first=10))]
     assert names[0] == names[3]
     assert len(set(names)) == 3
+
+
+def test_models_of_one_size_are_told_apart_and_what_is_kept_needs_none(tmp_path, monkeypatch):
+    class Letters:
+        shape, stop = SHAPE, 10
+
+        @staticmethod
+        def tokens(text):
+            return np.array([ord(letter) % 10 for letter in text], np.int32)
+
+    file = tmp_path / "model"
+    monkeypatch.setattr(
+        sentence_states, "place_of", lambda model, data: types.SimpleNamespace(path=file)
+    )
+    monkeypatch.setattr(sentence_states, "load_carried", lambda model, data: file.read_bytes()[0])
+    monkeypatch.setattr(sentence_states, "pretrained", lambda seed: drawn[seed])
+    drawn = {}
+    for seed in (1, 2):
+        drawn[seed] = Letters()
+        drawn[seed].params = initial(SHAPE, np.random.default_rng(seed), deviation=0.5)
+    sentences, found = (Sentence("abc", 0), Sentence("d", 1)), {}
+    options = {"data": None, "folder": tmp_path / "kept", "layers": (1,), "pooled": "last"}
+    for seed in (1, 2, 1):
+        file.write_bytes(bytes([seed]))
+        made = sentence_states.sentence_states(sentences, **options).layers[0]
+        np.testing.assert_array_equal(made, found.setdefault(seed, made))
+        drawn.pop(seed, None)
+    assert np.abs(found[1] - found[2]).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["../evil", "", "a/b", "a.b"])
