@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
@@ -78,7 +78,7 @@ def _followed(program: Jaxpr, given: Sequence[Axes | None]) -> tuple[int, list[A
     return found, [of(one) for one in program.outvars]
 
 
-def _is_matrix(axes: Axes | None) -> bool:
+def _is_matrix(axes: Axes | None) -> TypeGuard[Axes]:
     return axes is not None and INPUTS in axes and OUTPUTS in axes
 
 
@@ -154,9 +154,9 @@ def _moved(step: Any, own: list[Axes | None], shapes: list[tuple[int, ...]]) -> 
         elif name == "gather":
             numbers = params["dimension_numbers"]
             gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
-            left = iter([one for number, one in enumerate(axes) if number not in gone])
+            others = iter([one for number, one in enumerate(axes) if number not in gone])
             made = range(step.outvars[0].aval.ndim)
-            return tuple(next(left) if one in numbers.offset_dims else None for one in made)
+            return tuple(next(others) if one in numbers.offset_dims else None for one in made)
     raise ExperimentError(
         f"a matrix of the backbone goes through {name!r} with {shapes}, behind which its products cannot be "
         "counted; if it is none, such as a table that is added to states, pass it among the others"
