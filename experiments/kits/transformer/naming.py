@@ -83,7 +83,7 @@ def described(value: Any) -> Any:
     if owner is not None and not isinstance(owner, types.ModuleType):
         return ["method", described(owner), value.__name__]
     if isinstance(value, _JITTED) and not _is_importable(value):
-        return described(value.__wrapped__)
+        return described(value.__wrapped__)  # type: ignore[attr-defined]
     if not _is_importable(value):
         raise ExperimentError(
             f"{quoted(value)} cannot be told from others by a name: give made_from, which names what is "
