@@ -10,10 +10,10 @@ python -m benchmarks.decoding --print  # writes nothing
 ```
 """
 
+import argparse
 import json
 import multiprocessing
 import pathlib
-import sys
 import time
 from typing import Any
 
@@ -100,13 +100,16 @@ def table(rows: list[dict[str, Any]], machine: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measures, prints, and writes the table into both pages."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.decoding", description=main.__doc__)
+    parser.add_argument("--print", action="store_true", dest="printed", help="write no page")
+    printed = parser.parse_args().printed
     rows = []
     for kind in KINDS:
         # A fresh process, so that neither compiled code nor memory is another's.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             rows.append(pool.apply(by_kind, (kind,)))
         print(json.dumps(rows[-1]), flush=True)
-    if "--print" in sys.argv[1:]:
+    if printed:
         return
     measured = table(rows, measure.machine())
     for path in PAGES:
