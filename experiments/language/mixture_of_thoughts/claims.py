@@ -21,8 +21,8 @@ STAGED = (
     "the router is trained on lone experts' losses first and then kept, and the interaction layers on the "
     "language loss alone, without noise"
 )
-RESOLUTION = 4 / 600
-"""On one set of 600 texts: a text more under each of three seeds decides nothing. On two sets, half of it."""
+RESOLUTION = 4 / 500
+"""On one set of 500 texts: a text more under each of three seeds decides nothing. On two sets, half of it."""
 GAINED, LOST = "gained with own peers", "lost with foreign peers"
 
 
