@@ -1,5 +1,6 @@
 """Head traces and jobs of a cluster: read as their files have them, or refused by name."""
 
+import gc
 import json
 import time
 
@@ -165,14 +166,22 @@ def test_time_to_read_a_job_is_linear_in_its_edges(tmp_path, number, chain):
 
     def seconds(written):
         path.write_text(written)
-        begun = time.process_time()
-        assert load(name, tmp_path)
-        return time.process_time() - begun
+        tried = []
+        for _ in range(3):
+            # What other tests left in memory is not searched for garbage meanwhile.
+            gc.collect()
+            gc.disable()
+            try:
+                begun = time.process_time()
+                assert load(name, tmp_path)
+                tried.append(time.process_time() - begun)
+            finally:
+                gc.enable()
+        return min(tried)
 
     # The same stages without edges; what is quadratic takes ten times that.
     without = seconds(json.dumps({"1": query | {"edges": []}}))
-    # Twice as slow again where others use the machine; what is quadratic takes far more than this.
-    assert seconds(text) < 8 * without + 3
+    assert seconds(text) < 3 * without + 0.2
 
 
 def read_or_refused(name, folder, path):
