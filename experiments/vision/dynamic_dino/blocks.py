@@ -165,7 +165,9 @@ class DecoderLayer(nn.Module):
         x = nn.LayerNorm(name="norm_picture")(queries)
         sharpness = self.param("sharpness", nn.initializers.constant(4.0), (self.heads,))
         near = nearness(boxes, points, sharpness)
-        queries = queries + Attention(self.heads, name="picture")(x + where, tokens + places, tokens, near)
+        queries = queries + Attention(self.heads, name="picture")(
+            x + where, tokens + places, tokens, near
+        )
         x = nn.LayerNorm(name="norm_ffn")(queries)
         if self.experts is None:
             added = DenseFFN(self.hidden, name="ffn")(x)

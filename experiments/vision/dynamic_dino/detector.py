@@ -26,8 +26,10 @@ from ntkexec.errors import ExperimentError
 STRIDES = (8, 16)
 FFN = ("decoder", STACK, "ffn")
 """Where in its parameters the decoder's feed-forward layers lie, stacked."""
-TUNED = ("enhancer/stack/words", "enhancer/stack/norm_words", "decoder/stack/ffn", "head", "/head/")
-"""Parts of paths of what tuning trains: the enhancer's attention to words, the experts, the heads."""
+TUNED = (
+    "enhancer/stack/words/", "enhancer/stack/norm_words/", "decoder/stack/ffn/", "decoder/stack/head/", "head/",
+)  # fmt: skip
+"""Where paths begin of what tuning trains: the enhancer's attention to words, the experts, the heads."""
 
 
 class Detections(NamedTuple):

@@ -9,10 +9,12 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from experiments.kits.detection.boxes import from_centres, giou
+from experiments.kits.detection.losses import quality_focal
 
 WEIGHTS = (2.0, 5.0, 2.0)
 """Of classification, L1 and GIoU."""
-ALPHA, GAMMA = 0.25, 2.0
+ALPHA = 0.25
+"""Weight of what is there, in the focal loss; the rest is of what is not."""
 
 
 def matched(costs: Float[Array, "M Q"], present: Bool[Array, "M"]) -> Int[Array, "M"]:
@@ -30,8 +32,8 @@ def matched(costs: Float[Array, "M Q"], present: Bool[Array, "M"]) -> Int[Array,
 
 
 def focal(logits: Float[Array, "..."], targets: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Lin et al., arXiv:1708.02002, with a quarter of the weight for what is there."""
-    return optax.losses.sigmoid_focal_loss(logits, targets, alpha=ALPHA, gamma=GAMMA)
+    """The loss of Lin et al., arXiv:1708.02002, of targets 0 and 1."""
+    return (ALPHA * targets + (1 - ALPHA) * (1 - targets)) * quality_focal(logits, targets)
 
 
 def match_costs(
