@@ -45,6 +45,7 @@ SHARES = {
     "experiments/harness": 30,
     "experiments/kits": 20,
     "experiments/kits/convnets": 25,
+    "experiments/kits/detection": 10,
     "experiments/kits/graph": 15,
     "experiments/kits/graph_sets": 10,
     "experiments/kits/nodes": 10,
