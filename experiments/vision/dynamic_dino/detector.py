@@ -1,8 +1,8 @@
 """A small detector of what words say: picture and words in, a fixed number of boxes with scores out.
 
 Convolutions make tokens at strides 8 and 16; an enhancer lets them see each other and the words; those that
-fit a class best become queries; a decoder refines them. A class is the sum of its words, so that a combination
-that was never seen has a vector too.
+fit a class best become queries; a decoder refines them. A class is the sum of its words, so that a
+combination that was never seen has a vector too.
 
 Source: Lu et al., arXiv:2507.17436, of whose base model (Grounding DINO 1.5 Edge, Ren et al.,
     arXiv:2405.10300) this keeps the parts that matter to its decoder, at a size for CPUs.
@@ -27,8 +27,12 @@ STRIDES = (8, 16)
 FFN = ("decoder", STACK, "ffn")
 """Where in its parameters the decoder's feed-forward layers lie, stacked."""
 TUNED = (
-    "enhancer/stack/words/", "enhancer/stack/norm_words/", "decoder/stack/ffn/", "decoder/stack/head/", "head/",
-)  # fmt: skip
+    "enhancer/stack/words/",
+    "enhancer/stack/norm_words/",
+    "decoder/stack/ffn/",
+    "decoder/stack/head/",
+    "head/",
+)
 """Where paths begin of what tuning trains: the enhancer's attention to words, the experts, the heads."""
 
 

@@ -1,6 +1,8 @@
 """Statements that hold exactly, measured in float64, and ties in float32: what upcycling rests on."""
 
+import dataclasses
 import functools
+import math
 from typing import Any
 
 import jax
@@ -31,7 +33,7 @@ PUBLISHED = (256, 2048)
 
 
 def algebra(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
-    """Of one layer in float64: slices, gradients, relabelling, balance; deviations relative to the largest."""
+    """Of one layer in float64: slices, gradients, relabelling, balance; relative deviations."""
     generator = trial.generator
     with float64():
         return {
@@ -124,7 +126,7 @@ def _relabelled(generator: np.random.Generator) -> dict[str, float]:
 
 
 def _balanced() -> dict[str, float]:
-    """How far the balance loss is from its closed forms; and with shares that sum to k, which are another's."""
+    """How far the balance loss is from its closed forms; and with shares that sum to k."""
     number = COPIES * SLICES
     even = Routing(
         jnp.arange(2 * number).reshape(-1, SLICES) % number,
@@ -155,29 +157,90 @@ def kept(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         variables = jax.tree.map(
             lambda leaf: leaf + 0.1 * generator.normal(size=leaf.shape), variables
         )
-        wanted = _outputs(detector)(variables, images, classes)
-        found: dict[str, dict[str, float]] = {"plain": {}, "anchored": {}}
-        programs: dict[bool, Any] = {}
-        for name in GATES:
-            grown, made = upcycled(
-                detector, variables, generator, copies=COPIES, slices=SLICES, gate=name
-            )
-            for anchored in (False, True):
-                if anchored == (name in EXACT):
-                    continue
-                program = programs.setdefault(anchored, _by_gate(grown, anchored))
-                pick = np.array([float(name == other) for other in GATES])
-                found["anchored" if anchored else "plain"][name] = _off(
-                    program(made, pick, images, classes), wanted
-                )
-            if name not in EXACT:
-                pick = np.array([float(name == other) for other in GATES])
-                program = programs.setdefault(False, _by_gate(grown, False))
-                found["plain"][name] = _off(program(made, pick, images, classes), wanted)
+        wanted = jax.jit(detector.apply)(variables, images, classes)
+        grown, made = upcycled(
+            detector, variables, generator, copies=COPIES, slices=SLICES, gate="all"
+        )  # with the router as it began, which unanchored gates do not read
+        found = {
+            kind: {
+                name: _off(found, wanted)
+                for name, found in zip(GATES, _by_gate(grown, made, images, classes), strict=True)
+            }
+            for kind, grown in (("anchored", grown), ("plain", _unanchored(grown)))
+        }
+    lost = [off for name, off in found["plain"].items() if name not in EXACT]
     exact = [found["plain"][name] for name in EXACT]
-    lost = [error for name, error in found["plain"].items() if name not in EXACT]
+    return {**found, "kept": max(exact + list(found["anchored"].values())), "lost": min(lost)}
+
+
+def _unanchored(detector: Detector) -> Detector:
+    options = {**dict(detector.experts or ()), "anchored": False}
+    return dataclasses.replace(detector, experts=tuple(options.items()))
+
+
+def _by_gate(detector: Detector, variables: Any, images: Any, classes: Any) -> list[Any]:
+    """What the detector finds with each gate: one program, whose gate is data."""
+
+    @jax.jit
+    def of(pick: Any) -> Any:
+        def gate(logits: Any, chosen: Any) -> Any:
+            made = jnp.stack([each(logits, chosen) for each in GATES.values()], -1)
+            return made @ pick
+
+        options = {**dict(detector.experts or ()), "gate": gate}
+        named = dataclasses.replace(detector, experts=tuple(options.items()))
+        return named.apply(variables, images, classes)
+
+    return [of(pick) for pick in np.eye(len(GATES))]
+
+
+def ties(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
+    """Shares of tokens whose experts are not all of one copy, in float32: as routed, and under noise."""
+    generator, (width, _) = trial.generator, PUBLISHED
+    router = generator.normal(size=(width, config.tie_copies)) * 0.02
+    router = np.repeat(router, SLICES, -1).astype(np.float32)
+    x = generator.normal(size=(config.tie_tokens, width)).astype(np.float32)
+
+    @jax.jit
+    def chosen(noise: Any) -> Any:
+        logits = x @ router
+        return route(logits + noise * logits.std(), SLICES).chosen
+
+    def mixed(chosen: Any) -> float:
+        copies = np.asarray(chosen) // SLICES
+        return float((copies != copies[:, :1]).any(-1).mean())
+
+    drawn = generator.normal(size=(len(x), router.shape[1])).astype(np.float32)
+    single = jax.jit(jax.vmap(lambda row: routed(router, row[None], SLICES).chosen[0]))(x)
+    by_noise = [mixed(chosen(np.float32(noise) * drawn)) for noise in NOISES]
     return {
-        **found,
-        "kept": max(exact + list(found["anchored"].values())),
-        "lost": min(lost),
+        "mixed": max(by_noise[0], mixed(single)),
+        "noises": list(NOISES),
+        "by_noise": by_noise,
+        "mixed_by_noise": by_noise[-1],
     }
+
+
+def counts(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
+    """Multiplications of a token and parameters, at the published sizes, counted from a trace."""
+    width, hidden = PUBLISHED
+    token = jax.ShapeDtypeStruct((1, width), jnp.float32)
+    off, all_on, choices = 0, 0, {}
+    active = 0
+    for copies, slices in ((4, 1), (4, 2), (4, 4), (4, 8), (16, 1), (16, 2)):
+        formula = 2 * width * hidden + copies * slices * width
+        active, every = (
+            int(
+                walk(
+                    MoEFFN(hidden, copies, slices, use_bias=False, sparse=sparse), token
+                ).multiplications
+            )
+            for sparse in (True, False)
+        )
+        layer = MoEFFN(hidden, copies, slices)
+        shapes = jax.eval_shape(layer.init, jax.random.key(0), token)["params"]
+        held = copies * (2 * width * hidden + hidden) + 2 * copies * slices * width
+        off += abs(active - formula) + abs(num_parameters(shapes) - held)
+        all_on += abs(every - formula)
+        choices[f"{copies},{slices}"] = math.log2(math.comb(copies * slices, slices))
+    return {"off": off, "off_all_on": all_on, "active": active, "bits": choices}
