@@ -91,8 +91,8 @@ CLAIMS: tuple[Claim, ...] = (
         broken="counts.off_all_on",
         tolerance=0.0,
         source=f"{PAPER}, equal active computation; N k d are the router's, and as many biases of outputs",
-        how="counted from a trace of the sparse form, multiplications without biases, at d = 256 and m = 2048 for six N and k; the twin: all "
-        "experts computed",
+        how="counted from a trace of the sparse form at d = 256 and m = 2048 for six N and k, "
+        "multiplications without biases; the twin: all experts computed",
         provenance="reconstructed",
     ),
     beats(

@@ -37,17 +37,15 @@ TUNED = (
 
 
 class Detections(NamedTuple):
-    """What is said by the tokens, and after each layer of the decoder by the queries.
+    """What the queries say, first as tokens, then after each layer of the decoder.
 
     Args:
-        token_scores, scores: logits of each class.
-        token_boxes, boxes: centre x, centre y, width and height, as shares of the picture's side.
+        scores: logits of each class.
+        boxes: centre x, centre y, width and height, as shares of the picture's side.
     """
 
-    token_scores: Float[Array, "B T C"]
-    token_boxes: Float[Array, "B T 4"]
-    scores: Float[Array, "L B Q C"]
-    boxes: Float[Array, "L B Q 4"]
+    scores: Float[Array, "L+1 B Q C"]
+    boxes: Float[Array, "L+1 B Q 4"]
 
 
 class Stem(nn.Module):
@@ -127,7 +125,9 @@ class Detector(nn.Module):
         around = jnp.broadcast_to(anchors[None], (len(images), *anchors.shape))
         scores, boxes = Head(self.width, name="head")(tokens, around, named)
         best = jax.lax.top_k(jax.lax.stop_gradient(scores).max(-1), self.queries)[1][..., None]
-        first = jax.lax.stop_gradient(jnp.take_along_axis(boxes, best, 1))
+        chosen, scores, boxes = (
+            jnp.take_along_axis(each, best, 1) for each in (tokens, scores, boxes)
+        )
         decoder = nn.scan(
             DecoderLayer, {"params": 0, "start": 0, "intermediates": 0},
             split_rngs={"params": True}, length=self.decoders, in_axes=(nn.broadcast,) * 5,
@@ -135,10 +135,13 @@ class Detector(nn.Module):
         _, (layer_scores, layer_boxes) = Layers(
             decoder, (self.heads, self.hidden, self.experts), name="decoder"
         )(
-            (jnp.take_along_axis(tokens, best, 1), first),
+            (chosen, jax.lax.stop_gradient(boxes)),
             tokens, places, anchors[:, :2], (words, named), (routes, always),
         )  # fmt: skip
-        return Detections(scores, boxes, layer_scores, layer_boxes)
+        return Detections(
+            jnp.concatenate([scores[None], layer_scores]),
+            jnp.concatenate([boxes[None], layer_boxes]),
+        )
 
 
 class Layers(nn.Module):

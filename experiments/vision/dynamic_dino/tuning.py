@@ -68,12 +68,10 @@ def pictures(scenes: Scenes, labels: Int[np.ndarray, "N M"] | None = None) -> Pi
 def detection_loss(
     found: Detections, boxes: Float[Array, "B M 4"], labels: Int[Array, "B M"]
 ) -> Float[Array, ""]:
-    """The sum of the losses of the tokens and of every layer of the decoder, for each object of the batch."""
+    """The sum of the losses of the chosen tokens and of every layer of the decoder, for each object."""
+    layers = jax.vmap(jax.vmap(set_loss), (0, 0, None, None))
     objects = jnp.maximum((labels >= 0).sum(), 1)
-    of_batch = jax.vmap(set_loss)
-    tokens = of_batch(found.token_scores, found.token_boxes, labels, boxes).sum()
-    layers = jax.vmap(of_batch, (0, 0, None, None))(found.scores, found.boxes, labels, boxes)
-    return (tokens + layers.sum()) / objects
+    return layers(found.scores, found.boxes, labels, boxes).sum() / objects
 
 
 def fit(
