@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from experiments.vision.dynamic_dino.matching import matched as matched
     from experiments.vision.dynamic_dino.matching import set_loss as set_loss
     from experiments.vision.dynamic_dino.mixture import MoEFFN as MoEFFN
+    from experiments.vision.dynamic_dino.prompts import named_prompts as named_prompts
     from experiments.vision.dynamic_dino.routing import balance_loss as balance_loss
     from experiments.vision.dynamic_dino.routing import co_activation as co_activation
     from experiments.vision.dynamic_dino.routing import partners as partners
@@ -28,6 +29,7 @@ __all__, __getattr__, __dir__ = lazy(
     detector=("Detector", "initial_detector", "upcycled"),
     matching=("matched", "set_loss"),
     mixture=("MoEFFN",),
+    prompts=("named_prompts",),
     routing=("balance_loss", "co_activation", "partners", "route"),
     splitting=("FeedForward", "from_dense", "split_ffn"),
     upcycling=("experts_of", "symmetry", "upcycle", "widened"),

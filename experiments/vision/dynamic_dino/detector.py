@@ -103,12 +103,14 @@ class Detector(nn.Module):
 
         Args:
             images: RGB from 0 to 1; sides are multiples of 16.
-            classes: the numbers of each one's words.
+            classes: the numbers of each one's words; -1 where it has fewer.
             routes, always: see `MoEFFN`; of no meaning to dense layers.
         """
         table = nn.Embed(self.words, self.width, name="words")
         text = nn.LayerNorm(name="norm_words")(table(jnp.arange(self.words)))
-        named = nn.Dense(self.width, name="named")(text[jnp.asarray(classes)].sum(1))
+        said = jnp.asarray(classes)[..., None]
+        summed = jnp.where(said < 0, 0, text[jnp.maximum(said[..., 0], 0)]).sum(1)
+        named = nn.Dense(self.width, name="named")(summed)
         named = nn.LayerNorm(name="norm_named")(named)
         maps = Stem(self.width, name="stem")(images)
         tokens = jnp.concatenate([each.reshape(len(images), -1, self.width) for each in maps], 1)

@@ -1,6 +1,8 @@
 """Classes as combinations of words: which are seen in training, how often, and which are held out."""
 
 import dataclasses
+import re
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -92,3 +94,33 @@ def zipf_prompts(
     ranks = generator.permutation(int(seen.sum())) + 1
     frequencies[seen] = ranks.astype(float) ** -power
     return Prompts(classes, sizes, frequencies / frequencies.sum())
+
+
+def named_prompts(names: Sequence[str]) -> tuple[tuple[str, ...], Int[np.ndarray, "C F"]]:
+    """The words of classes' names, such as those of COCO's and LVIS's files, and each class as words.
+
+    Args:
+        names: of the classes; words are runs of letters and digits, in any case.
+
+    Returns:
+        All words, sorted; and for each class the numbers of its own, -1 where it has fewer than another.
+
+    Raises:
+        ExperimentError: a name without a word, or two of the same words, which no sum can tell apart.
+    """
+    split = [sorted(set(re.findall(r"[^\W_]+", name.lower()))) for name in names]
+    met: dict[tuple[str, ...], str] = {}
+    for name, own in zip(names, split, strict=True):
+        if not own:
+            raise ExperimentError(f"the class {name!r} has no word in its name")
+        if tuple(own) in met:
+            raise ExperimentError(
+                f"the classes {met[tuple(own)]!r} and {name!r} have the same words; rename one"
+            )
+        met[tuple(own)] = name
+    words = tuple(sorted({word for own in split for word in own}))
+    number = {word: place for place, word in enumerate(words)}
+    classes = np.full((len(split), max(map(len, split), default=0)), -1, np.int32)
+    for row, own in enumerate(split):
+        classes[row, : len(own)] = [number[word] for word in own]
+    return words, classes

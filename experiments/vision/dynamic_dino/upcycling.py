@@ -126,7 +126,8 @@ def widened(
         shape = list(np.shape(leaf))
         shape[axis] = more
         added = generator.normal(size=shape) * scale if random else np.zeros(shape)
-        return jnp.concatenate([jnp.asarray(leaf), jnp.asarray(added, leaf.dtype)], axis)
+        old = jnp.asarray(leaf)
+        return jnp.concatenate([old, jnp.asarray(added).astype(old.dtype)], axis)
 
     return FeedForward(
         up=longer(ffn.up, -1, random=True),

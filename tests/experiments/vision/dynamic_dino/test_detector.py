@@ -14,7 +14,7 @@ from experiments.vision.dynamic_dino.detector import (
     upcycled,
 )
 from experiments.vision.dynamic_dino.matching import matched, set_loss
-from experiments.vision.dynamic_dino.prompts import zipf_prompts
+from experiments.vision.dynamic_dino.prompts import named_prompts, zipf_prompts
 from experiments.vision.dynamic_dino.tuning import findings, fit, pictures
 from ntkexec.errors import ExperimentError
 
@@ -70,6 +70,15 @@ def test_held_out_combinations_leave_every_word_to_be_seen():
         assert made.labels(np.full((1, 1, 4), -1)).tolist() == [[-1]]
     with pytest.raises(ExperimentError, match="17 cannot be held out"):
         zipf_prompts(np.random.default_rng(0), (3, 3, 2), held_out=17, power=1.0)
+
+
+def test_names_of_real_files_become_words():
+    words, classes = named_prompts(["bow_(weapon)", "Stop sign", "sign"])
+    assert words == ("bow", "sign", "stop", "weapon")
+    assert classes.tolist() == [[0, 3], [1, 2], [1, -1]]
+    for names, said in ((["a b", "b_a"], "same words"), (["_"], "no word")):
+        with pytest.raises(ExperimentError, match=said):
+            named_prompts(names)
 
 
 def test_anchors_lie_in_the_middle_of_their_cells():
