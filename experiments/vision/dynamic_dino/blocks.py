@@ -127,7 +127,7 @@ class Head(nn.Module):
     ) -> tuple[Float[Array, "B Q C"], Float[Array, "B Q 4"]]:
         x = nn.LayerNorm(name="norm")(tokens)
         told = nn.Dense(tokens.shape[-1], name="told")(x)
-        prior = self.param("prior", nn.initializers.constant(-4.0), (1,))
+        prior = self.param("prior", nn.initializers.constant(-4.0), (1,), jnp.float32)
         scores = told @ classes.T * tokens.shape[-1] ** -0.5 + prior.reshape(1, 1, 1)
         change = nn.Dense(4, name="change")(nn.relu(nn.Dense(self.hidden, name="box")(x)))
         return scores, jax.nn.sigmoid(inverse_sigmoid(boxes) + change)
@@ -163,7 +163,9 @@ class DecoderLayer(nn.Module):
         x = nn.LayerNorm(name="norm_words")(queries)
         queries = queries + Attention(self.heads, name="words")(x, words, words)
         x = nn.LayerNorm(name="norm_picture")(queries)
-        sharpness = self.param("sharpness", nn.initializers.constant(4.0), (self.heads,))
+        sharpness = self.param(
+            "sharpness", nn.initializers.constant(4.0), (self.heads,), jnp.float32
+        )
         near = nearness(boxes, points, sharpness)
         queries = queries + Attention(self.heads, name="picture")(
             x + where, tokens + places, tokens, near

@@ -114,7 +114,7 @@ class Detector(nn.Module):
         named = nn.LayerNorm(name="norm_named")(named)
         maps = Stem(self.width, name="stem")(images)
         tokens = jnp.concatenate([each.reshape(len(images), -1, self.width) for each in maps], 1)
-        anchors = jnp.asarray(anchors_of(images.shape[1:3]), tokens.dtype)
+        anchors = jnp.asarray(anchors_of((images.shape[1], images.shape[2])), tokens.dtype)
         places = nn.Dense(self.width, name="places")(waves(anchors, self.width))[None]
         words = jnp.broadcast_to(text[None], (len(images), *text.shape))
         enhancer = nn.scan(

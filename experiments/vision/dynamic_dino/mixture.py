@@ -24,8 +24,8 @@ START = "start"
 
 def weighted(
     experts: FeedForward,
-    x: Float[Array, "T d"],
-    weights: Float[Array, "T E"],
+    x: Float[Any, "T d"],
+    weights: Float[Any, "T E"],
     activation: Activation,
 ) -> Float[Array, "T o"]:
     """What all experts say, each by its weight: also of those whose weight is 0, which costs them all.
@@ -79,7 +79,7 @@ def gathered(
 
 def routed(
     router: Float[ArrayLike, "d E"],
-    x: Float[Array, "... d"],
+    x: Float[ArrayLike, "... d"],
     active: int,
     *,
     gate: str | Gate = "scaled",
@@ -155,7 +155,7 @@ class MoEFFN(nn.Module):
         if self.sparse and always is not None:
             raise ExperimentError("experts that are always on are not computed sparsely")
         experts = self._experts(width, number)
-        router = self.param("router", nn.initializers.normal(0.02), (width, number))
+        router = self.param("router", nn.initializers.normal(0.02), (width, number), jnp.float32)
         start = self.variable(START, "router", lambda: router) if self.anchored else None
         tokens = jnp.asarray(x).reshape(-1, width)
         routing = routed(
@@ -172,10 +172,10 @@ class MoEFFN(nn.Module):
             jax.tree.map(lambda leaf: leaf.reshape(*front, leaf.shape[-1]), routing),
         )
         if self.sparse:
-            scaled = routing._replace(gates=(routes * routing.gates).astype(x.dtype))
+            scaled = routing._replace(gates=jnp.asarray(routes * routing.gates, x.dtype))
             found = gathered(experts, tokens, scaled, self.activation)
         else:
-            weights = routes * routing.weights()
+            weights = jnp.asarray(routes) * routing.weights()
             if always is not None:
                 weights = weights + jnp.asarray(always)[None]
             found = weighted(experts, tokens, weights.astype(x.dtype), self.activation)
@@ -189,11 +189,12 @@ class MoEFFN(nn.Module):
         if self.gated:
             sides = {**sides, "gate": (width, each)}
         leaves: dict[str, Any] = {
-            name: self.param(name, drawn, (number, *shape)) for name, shape in sides.items()
+            name: self.param(name, drawn, (number, *shape), jnp.float32)
+            for name, shape in sides.items()
         }
         if self.use_bias:
             for name, (_, outputs) in sides.items():
                 leaves[f"{name}_bias"] = self.param(
-                    f"{name}_bias", nn.initializers.zeros_init(), (number, outputs)
+                    f"{name}_bias", nn.initializers.zeros_init(), (number, outputs), jnp.float32
                 )
         return FeedForward(**leaves)

@@ -38,12 +38,12 @@ class FeedForward:
             `up` makes, as in SwiGLU.
     """
 
-    up: Float[Array, "... d m"]
-    down: Float[Array, "... m o"]
-    up_bias: Float[Array, "... m"] | None = None
-    down_bias: Float[Array, "... o"] | None = None
-    gate: Float[Array, "... d m"] | None = None
-    gate_bias: Float[Array, "... m"] | None = None
+    up: Float[Any, "... d m"]
+    down: Float[Any, "... m o"]
+    up_bias: Float[Any, "... m"] | None = None
+    down_bias: Float[Any, "... o"] | None = None
+    gate: Float[Any, "... d m"] | None = None
+    gate_bias: Float[Any, "... m"] | None = None
 
     @property
     def hidden(self) -> int:

@@ -120,7 +120,7 @@ def _arms(
     number = config.copies * config.slices
     routes = Mixing(np.float32(1), np.zeros(number, np.float32))
     first = (np.arange(number) < config.slices).astype(np.float32)
-    sizes = {"copies": config.copies, "slices": config.slices}
+    sizes: dict[str, Any] = {"copies": config.copies, "slices": config.slices}
     grown, tied = upcycled(detector, base, generator, **sizes)
     _, untied = upcycled(detector, base, generator, router="untied", **sizes)
     ffn = from_dense(at(base["params"], FFN), up="up", down="down")
@@ -153,7 +153,7 @@ def _scores(found: Findings, scenes: Scenes, given: Pictures, prompts: Prompts) 
     """Average precision at an overlap of a half, by kind of class; in percent."""
     made = average_precision(
         unpadded(found.boxes, found.scores, found.labels),
-        unpadded_objects(scenes.boxes, given.labels),
+        unpadded_objects(scenes.boxes, np.asarray(given.labels)),
         ious=(0.5,), limit=LIMIT, sizes={},
     )  # fmt: skip
 

@@ -45,7 +45,7 @@ def algebra(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
 
 
 def _network(generator: np.random.Generator, *, gated: bool = False) -> FeedForward:
-    shapes = {"up": (INPUTS, HIDDEN), "down": (HIDDEN, INPUTS)}
+    shapes: dict[str, tuple[int, ...]] = {"up": (INPUTS, HIDDEN), "down": (HIDDEN, INPUTS)}
     shapes |= {"gate": (INPUTS, HIDDEN)} if gated else {}
     shapes |= {f"{name}_bias": shape[1:] for name, shape in shapes.items()}
     return FeedForward(**{name: generator.normal(size=shape) for name, shape in shapes.items()})

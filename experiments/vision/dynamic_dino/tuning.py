@@ -35,9 +35,9 @@ class Pictures(NamedTuple):
         labels: of the objects; -1 for padding.
     """
 
-    images: Float[Array, "N h w 3"]
-    boxes: Float[Array, "N M 4"]
-    labels: Int[Array, "N M"]
+    images: Float[Any, "N h w 3"]
+    boxes: Float[Any, "N M 4"]
+    labels: Int[Any, "N M"]
 
 
 class Mixing(NamedTuple):
@@ -48,8 +48,8 @@ class Mixing(NamedTuple):
         always: weight of each expert besides.
     """
 
-    routes: Float[Array, ""]
-    always: Float[Array, "E"]
+    routes: Float[Any, ""]
+    always: Float[Any, "E"]
 
 
 def pictures(scenes: Scenes, labels: Int[np.ndarray, "N M"] | None = None) -> Pictures:
@@ -60,7 +60,7 @@ def pictures(scenes: Scenes, labels: Int[np.ndarray, "N M"] | None = None) -> Pi
         labels: other ones than the scenes' own.
     """
     side = scenes.images.shape[1]
-    boxes = np.asarray(to_centres(scenes.boxes)) / side
+    boxes = np.asarray(to_centres(jnp.asarray(scenes.boxes))) / side
     labels = scenes.labels if labels is None else labels
     return Pictures(scenes.images, boxes.astype(np.float32), labels.astype(np.int32))
 
@@ -203,8 +203,8 @@ def findings(
     if chosen is not None:
         chosen = np.moveaxis(chosen, 1, 0)
         chosen = chosen.reshape(len(chosen), -1, *chosen.shape[3:])
-    flat = (leaf.reshape(-1, *leaf.shape[2:]) for leaf in (boxes, scores, labels))
-    return Findings(*flat, losses, chosen)
+    boxes, scores, labels = (leaf.reshape(-1, *leaf.shape[2:]) for leaf in (boxes, scores, labels))
+    return Findings(boxes, scores, labels, losses, chosen)
 
 
 @functools.partial(jax.jit, static_argnums=0)
