@@ -37,8 +37,8 @@ from experiments.vision.dynamic_dino.tuning import (
 from experiments.vision.dynamic_dino.upcycling import experts_of, symmetry, widened
 
 OBJECTS = (1, 4)
-ARMS = ("tied", "dense", "widened")
-"""Tuned: the mixture, the dense layers as they are, and layers as wide as all experts together."""
+ROUTERS = 4
+"""Untied ones that are drawn, and whose loss is averaged."""
 
 
 def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
@@ -48,10 +48,12 @@ def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         generator, (config.colours, config.shapes, config.patterns),
         held_out=config.held_out, power=config.zipf,
     )  # fmt: skip
-    train, test = (
+    train, fresh, test = (
         _drawn(prompts, config, generator, number, balanced=balanced)
-        for number, balanced in ((config.scenes, False), (config.test_scenes, True))
-    )
+        for number, balanced in (
+            (config.scenes, False), (config.test_scenes, False), (config.test_scenes, True),
+        )
+    )  # fmt: skip
     detector = Detector(sum(prompts.sizes), config.width, hidden=4 * config.width)
     base = initial_detector(
         detector, generator, size=64, classes=config.num_classes, fields=len(prompts.sizes)
@@ -60,17 +62,24 @@ def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         detector, base, train[1], prompts.words,
         _order(generator, config, config.base_steps), rate=config.base_rate,
     )  # fmt: skip
-    trial.report("trained", 1, 2 + len(ARMS))
+    trial.report("trained", 1, 4)
     arms = _arms(config, detector, base, generator)
+    grown, begun, mixing = arms["tied"]
+    before = findings(grown, begun, test[1], prompts.words, mixing=mixing)
+    started = {
+        name: float(
+            np.mean(
+                [
+                    findings(grown, variables, fresh[1], prompts.words, mixing=mixing).losses
+                    for variables in several
+                ]
+            )
+        )
+        for name, several in _starts(config, detector, base, begun, generator).items()
+    }
     order = _order(generator, config, config.tuned_steps)
-    started, ended, chosen, params = {}, {}, None, {}
-    for place, (name, (grown, variables, mixing)) in enumerate(arms.items()):
-        before = findings(grown, variables, test[1], prompts.words, mixing=mixing)
-        started[name] = {"loss": float(before.losses.mean())}
-        if name == "tied":
-            started[name] |= _scores(before, test[0], test[1], prompts)
-        if name not in ARMS:
-            continue
+    ended, chosen, params = {}, None, {}
+    for place, (name, (_, variables, mixing)) in enumerate(arms.items()):
         found, losses = fit(
             grown, variables, train[1], prompts.words, order,
             rate=config.tuned_rate, mixing=mixing, only=TUNED,
@@ -82,10 +91,13 @@ def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         }  # fmt: skip
         if name == "tied":
             chosen, params = after.chosen, found["params"]
-        trial.report(name, place + 2, 2 + len(ARMS))
+        trial.report(name, place + 2, 1 + len(arms))
     start = experts_of(at(arms["tied"][1]["params"], FFN))
     return {
-        "base": {"fitted": float(base_losses[-10:].mean())},
+        "base": {
+            "fitted": float(base_losses[-10:].mean()),
+            **_scores(before, test[0], test[1], prompts),
+        },
         "start": started,
         "tuned": ended,
         "parameters": _parameters(config),
@@ -116,36 +128,49 @@ def _order(generator: np.random.Generator, config: DynamicDinoConfig, steps: int
 def _arms(
     config: DynamicDinoConfig, detector: Detector, base: Any, generator: np.random.Generator
 ) -> dict[str, tuple[Detector, Any, Mixing]]:
-    """Detectors of one program: experts that are routed, or that are always on as a dense network."""
+    """What is tuned: the mixture, the dense layers as they are, and layers as wide as all experts together.
+
+    All are one program's data: experts are routed, or always on as a dense network.
+    """
     number = config.copies * config.slices
-    routes = Mixing(np.float32(1), np.zeros(number, np.float32))
-    first = (np.arange(number) < config.slices).astype(np.float32)
-    sizes: dict[str, Any] = {"copies": config.copies, "slices": config.slices}
-    grown, tied = upcycled(detector, base, generator, **sizes)
-    _, untied = upcycled(detector, base, generator, router="untied", **sizes)
+    grown, tied = upcycled(detector, base, generator, copies=config.copies, slices=config.slices)
     ffn = from_dense(at(base["params"], FFN), up="up", down="down")
     wide = split_ffn(widened(ffn, generator, copies=config.copies), number)
     router = at(tied["params"], FFN)["router"]
     wider = grafted(base, {"params": {**wide.leaves(), "router": router}})
-    rng = generator.normal
-    drawn = {
-        name: np.zeros(leaf.shape, np.float32)
-        if name.endswith("bias")
-        else (
-            rng(size=leaf.shape) * (leaf.shape[-2] * (1 if name == "up" else config.slices)) ** -0.5
-        )
-        for name, leaf in wide.leaves().items()
-    }
-    random = {name: np.asarray(leaf, np.float32) for name, leaf in drawn.items()}
-    anew = grafted(base, {"params": {**random, "router": router}})
-    dense = Mixing(np.float32(0), first)
-    every = Mixing(np.float32(0), np.ones(number, np.float32))
+    first = (np.arange(number) < config.slices).astype(np.float32)
+    routed, constant = np.float32(1), np.float32(0)
     return {
-        "tied": (grown, tied, routes),
-        "untied": (grown, untied, routes),
-        "random": (grown, anew, routes),
-        "dense": (grown, tied, dense),
-        "widened": (grown, wider, every),
+        "tied": (grown, tied, Mixing(routed, np.zeros(number, np.float32))),
+        "dense": (grown, tied, Mixing(constant, first)),
+        "widened": (grown, wider, Mixing(constant, np.ones(number, np.float32))),
+    }
+
+
+def _starts(
+    config: DynamicDinoConfig,
+    detector: Detector,
+    base: Any,
+    tied: Any,
+    generator: np.random.Generator,
+) -> dict[str, list[Any]]:
+    """Variables from which tuning could start: as upcycled, by untied routers, of experts drawn anew."""
+    untied = [
+        upcycled(
+            detector, base, generator, copies=config.copies, slices=config.slices, router="untied"
+        )[1]
+        for _ in range(ROUTERS)
+    ]
+    experts = at(tied["params"], FFN)
+    fan_in = {"up": config.width, "down": 4 * config.width}
+    anew = {
+        name: (generator.normal(size=experts[name].shape) * inputs**-0.5).astype(np.float32)
+        for name, inputs in fan_in.items()
+    }
+    return {
+        "tied": [tied],
+        "untied": untied,
+        "random": [grafted(tied, {"params": {**experts, **anew}})],
     }
 
 
@@ -158,7 +183,8 @@ def _scores(found: Findings, scenes: Scenes, given: Pictures, prompts: Prompts) 
     )  # fmt: skip
 
     def of(classes: np.ndarray) -> float:
-        return 100 * float(np.mean([made.by_class[c] for c in classes if c in made.by_class]))
+        met = [made.by_class[c] for c in classes if c in made.by_class]
+        return 100 * float(np.mean(met)) if met else float("nan")
 
     common, rare = (of(prompts.third(which)) for which in (0, 2))
     return {"held_out": of(prompts.held_out), "seen": of(np.flatnonzero(prompts.frequencies)),

@@ -36,8 +36,8 @@ class DynamicDinoConfig:
     scenes: int = 512
     test_scenes: int = 192
     batch: int = 16
-    base_steps: int = 200
-    tuned_steps: int = 60
+    base_steps: int = 180
+    tuned_steps: int = 50
     base_rate: float = 4e-3
     tuned_rate: float = 1e-3
     copies: int = 4

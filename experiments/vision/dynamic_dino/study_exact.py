@@ -62,7 +62,7 @@ def _slices(generator: np.random.Generator) -> dict[str, float]:
     for gated, activation in ((False, jax.nn.relu), (False, jax.nn.gelu), (True, jax.nn.silu)):
         ffn = _network(generator, gated=gated)
         wanted = ffn(x, activation)
-        for slices in (2, 4, 8):
+        for slices in (2, 8):
             order, ones = generator.permutation(HIDDEN), np.ones((TOKENS, slices))
             for name, shared in (("slices", True), ("slices_whole_bias", False)):
                 parts = split_ffn(ffn, slices, order=order, share_bias=shared)

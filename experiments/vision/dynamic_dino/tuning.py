@@ -123,7 +123,10 @@ def _fitted(
         warm = jnp.minimum(1.0, (step + 1) / (0.1 * steps + 1))
         return rate * warm * 0.5 * (1 + jnp.cos(jnp.pi * step / steps))
 
-    optimiser = optax.chain(optax.clip_by_global_norm(5.0), optax.adamw(course, weight_decay=1e-3))
+    # As one vector: what is done to each number alike is compiled once, not for every leaf.
+    optimiser = optax.flatten(
+        optax.chain(optax.clip_by_global_norm(5.0), optax.adamw(course, weight_decay=1e-3))
+    )
 
     def loss(trained: Any, rows: Any) -> Any:
         params = flax.traverse_util.unflatten_dict({**frozen, **trained}, sep="/")
