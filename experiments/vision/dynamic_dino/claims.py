@@ -102,8 +102,8 @@ CLAIMS: tuple[Claim, ...] = (
         _less("tuned.start.untied"),
         names=("tied", "untied"),
         source=f"{PAPER}, ablation of the initialisation",
-        how="the loss of the trained dense detector on new scenes, drawn as those of training, upcycled in both "
-        "ways, the second with four routers; paired over seeds",
+        how="the loss of the trained dense detector on new scenes, drawn as those of training, upcycled in "
+        "both ways, the second with four routers; paired over seeds",
     ),
     beats(
         "widened",
