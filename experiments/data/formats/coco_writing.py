@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from experiments.data.annotated import AnnotatedPictures, Picture
-from experiments.data.formats.run_lengths import packed, run_lengths
+from experiments.data.formats.run_lengths import packed, runs_of
 from experiments.data.objects import Detections, Objects
 from experiments.files.storage import write_atomically
 from ntkexec.errors import ExperimentError
@@ -39,7 +39,7 @@ def write_instances(
                 f"labels are from 0 to {len(classes) - 1}, got {found.labels.tolist()}"
             )
         for one in range(len(found)):
-            entry = {
+            entry: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": picture.identity,
                 "category_id": int(found.labels[one]) + 1,
@@ -74,7 +74,7 @@ def write_results(path: Path, found: Sequence[Detections], like: AnnotatedPictur
                 raise ExperimentError(
                     f"labels are from 0 to {len(like.identities) - 1}, got {label}"
                 )
-            entry = {
+            entry: dict[str, Any] = {
                 "image_id": picture.identity,
                 "category_id": like.identities[label],
                 "bbox": _sides(detections.boxes[one]),
@@ -88,7 +88,7 @@ def write_results(path: Path, found: Sequence[Detections], like: AnnotatedPictur
 
 def encoded(mask: Bool[np.ndarray, "h w"]) -> dict[str, Any]:
     """A mask as COCO's files hold it: `size` and packed `counts`."""
-    return {"size": list(mask.shape), "counts": packed(run_lengths(mask))}
+    return {"size": list(mask.shape), "counts": packed(runs_of(mask))}
 
 
 def _sides(box: np.ndarray) -> list[float]:

@@ -91,13 +91,14 @@ def outline_of(segmentation: Any) -> RunLengths | Polygons | None:
         return Polygons(segmentation)
     if isinstance(segmentation, dict):
         size, counts = segmentation.get("size"), segmentation.get("counts")
-        sized = isinstance(size, list) and len(size) == 2 and all(type(one) is int for one in size)
-        if sized and isinstance(counts, (str, list)):
-            return RunLengths(size[0], size[1], counts)
+        if isinstance(size, list) and [type(one) for one in size] == [int, int]:
+            if isinstance(counts, (str, list)):
+                return RunLengths(size[0], size[1], counts)
+            raise ExperimentError(f"counts of a mask are text or a list, got {quoted(counts, 80)}")
     raise ExperimentError(f"a mask is polygons, or size and counts, got {quoted(segmentation, 80)}")
 
 
-def run_lengths(mask: Bool[np.ndarray, "h w"]) -> Int64[np.ndarray, "runs"]:
+def runs_of(mask: Bool[np.ndarray, "h w"]) -> Int64[np.ndarray, "runs"]:
     """The runs of a mask, the first of which is of pixels that are out and may have no length."""
     flat = np.asarray(mask, bool).T.reshape(-1)
     changes = np.flatnonzero(np.diff(np.concatenate([[False], flat]).astype(np.int8)))

@@ -242,13 +242,17 @@ def _part(
         names = [line.split()[0] for line in content(listed).decode().splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ExperimentError(f"{shown(listed)} is no UTF-8 text: byte {error.start}") from None
-    if wrong := [one for one in names if Path(one).name != one or "\\" in one]:
+    if wrong := [one for one in names if Path(one).name != one or "\\" in one or "\0" in one]:
         raise ExperimentError(
             f"{shown(listed)} lists what is no picture's name: {quoted(wrong[0])}"
         )
     folders = ("JPEGImages", "JPEGImages-trainval", "JPEGImages-test")
     pictures = []
     for one in names:
+        if not (boxes / f"{one}.xml").exists():
+            raise ExperimentError(
+                f"{shown(listed)} lists {quoted(one, 80)}, which {shown(boxes)} lacks"
+            )
         drawn = path / "SegmentationObject" / f"{one}.png"
         found = read_annotation(
             boxes / f"{one}.xml", classes, painted=drawn if drawn.is_file() else None

@@ -9,7 +9,7 @@ from experiments.data.formats.run_lengths import (
     RunLengths,
     outline_of,
     packed,
-    run_lengths,
+    runs_of,
     unpacked,
 )
 from ntkexec.errors import ExperimentError
@@ -34,7 +34,7 @@ def test_runs_and_their_text_are_those_of_pycocotools():
     for mask in masks(np.random.default_rng(0)):
         height, width = mask.shape
         text = coco_masks.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
-        runs = run_lengths(mask)
+        runs = runs_of(mask)
         assert packed(runs) == text
         assert unpacked(text).tolist() == runs.tolist()
         for counts in (text, runs.tolist()):
