@@ -1,0 +1,1 @@
+def sets(config, trial): return {}
