@@ -1,4 +1,4 @@
-"""Vectors of a picture's patches in the space of words, learned from regions and phrases. This is not CLIP."""
+"""Vectors of a picture's patches in the space of words, learned from regions and phrases; not CLIP."""
 
 import functools
 import math
@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
+from experiments.kits.convnets.products import ByProducts
 from experiments.kits.initialisation import FLAX, Rule, initial_by_numpy, zeros
 from experiments.vision.attrseg.phrases import phrase_vectors, region_phrase_loss
 from ntkexec.errors import ExperimentError
@@ -25,10 +26,10 @@ SHARPNESS, OFFSET = math.log(10), -5.0
 
 
 class PixelEncoder(nn.Module):
-    """Convolutions to a vector for every patch of 4 x 4 pixels, each of which sees 31 x 31.
+    """Convolutions to a vector for every patch of 4 x 4 pixels, each of which sees 28 x 28.
 
     Args:
-        width: of a vector; half of it after the first convolution.
+        width: of a vector.
     """
 
     width: int = 32
@@ -38,13 +39,13 @@ class PixelEncoder(nn.Module):
         """Vectors, row by row of the picture, whose sides are multiples of 4."""
         if images.shape[1] % STRIDE or images.shape[2] % STRIDE:
             raise ExperimentError(f"sides of pictures are multiples of 4, got {images.shape[1:3]}")
-        x: Any = nn.Conv(self.width // 2, (3, 3), (2, 2), name="stem")(images - 0.5)
-        x = nn.gelu(nn.LayerNorm(name="norm_stem")(x))
-        x = nn.LayerNorm(name="norm_patch")(nn.Conv(self.width, (3, 3), (2, 2), name="patch")(x))
-        for place in range(2):
-            conv = nn.Conv(self.width, (3, 3), kernel_dilation=1 + place, name=f"wide_{place}")
-            x = x + nn.gelu(nn.LayerNorm(name=f"norm_wide_{place}")(conv(nn.gelu(x))))
-        return jnp.asarray(nn.Dense(self.width, name="out")(x).reshape(len(images), -1, self.width))
+        stem = nn.Conv(2 * self.width, (STRIDE, STRIDE), (STRIDE, STRIDE), name="stem")
+        x: Any = nn.Dense(self.width, name="patch")(nn.gelu(stem(images - 0.5)))
+        for place in range(3):
+            inner = nn.gelu(nn.LayerNorm(name=f"norm_{place}")(x))
+            x = x + nn.Conv(self.width, (3, 3), name=f"conv_{place}")(inner)
+        x = nn.Dense(self.width, name="out")(nn.gelu(nn.LayerNorm(name="norm")(x)))
+        return jnp.asarray(x.reshape(len(images), -1, self.width))
 
 
 class WordSpace(NamedTuple):
@@ -77,7 +78,7 @@ class _Both(nn.Module):
     width: int
 
     def setup(self) -> None:
-        self.encoder = PixelEncoder(self.width)
+        self.encoder = ByProducts(PixelEncoder(self.width))
         begin = nn.initializers.normal(1.0)
         self.words = self.param("words", begin, (self.num_words, self.width))
         self.sharpness = self.param("sharpness", nn.initializers.zeros, ())
@@ -173,7 +174,7 @@ def _fitted(
     (params, _), losses = jax.lax.scan(step, (params, update.init(params)), rows)
     groups = -(-len(encoded) // GROUP)
     at = (jnp.arange(groups * GROUP) % len(encoded)).reshape(groups, GROUP)
-    encoder = PixelEncoder(module.width)
+    encoder = ByProducts(PixelEncoder(module.width))
     found = jax.lax.map(
         lambda each: jnp.asarray(encoder.apply({"params": params["encoder"]}, encoded[each])), at
     )

@@ -78,7 +78,8 @@ def additive_parts(
         model, variables, attributes, pixels, present: as of `attribute_maps`.
 
     Returns:
-        For each class the part of the query, then that of each member; they sum to the logits.
+        For each class the part of the query and the offset, then that of each member; they sum to the
+        logits.
     """
     found = _applied(model, variables, attributes, pixels, present)
     last = found.stages[-1]
@@ -89,7 +90,8 @@ def additive_parts(
     parts = jnp.concatenate([last.asked, (weights * last.members) @ kernel], -2)
     length = jnp.sqrt(jnp.sum(found.tokens**2, -1, keepdims=True) + 1e-12)
     unit = directions(found.pixels)
-    return found.factor * jnp.einsum("cpd,cmd->cmp", unit, parts / length[..., None])
+    each = found.factor * jnp.einsum("cpd,cmd->cmp", unit, parts / length[..., None])
+    return each.at[:, 0].add(found.offset)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -1,7 +1,11 @@
-"""Stages of the aggregation: attributes and pixels exchange what they know, then attributes are clustered."""
+"""Stages of the aggregation: attributes and pixels exchange what they know, then attributes are clustered.
+
+What attention and perceptrons add begins at 0, and clusters begin as means: before training all stages
+together are the mean of the attributes, in whatever space pixels and attributes share.
+"""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -36,7 +40,8 @@ class Attention(nn.Module):
         scores = jnp.einsum("...qhd,...khd->...hqk", q, k) / math.sqrt(q.shape[-1])
         there = None if present is None else jnp.asarray(present)[..., None, None, :]
         found = jnp.einsum("...hqk,...khd->...qhd", jax.nn.softmax(scores, where=there), v)
-        return jnp.asarray(nn.Dense(width, name="project")(found.reshape(*found.shape[:-2], width)))
+        project = nn.Dense(width, kernel_init=nn.initializers.zeros, name="project")
+        return jnp.asarray(project(found.reshape(*found.shape[:-2], width)))
 
 
 class Perceptron(nn.Module):
@@ -51,7 +56,8 @@ class Perceptron(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
         inner = nn.gelu(nn.Dense(self.hidden, name="widen")(nn.LayerNorm(name="norm")(x)))
-        return jnp.asarray(nn.Dense(x.shape[-1], name="narrow")(inner))
+        narrow = nn.Dense(x.shape[-1], kernel_init=nn.initializers.zeros, name="narrow")
+        return jnp.asarray(narrow(inner))
 
 
 class Fusion(nn.Module):
@@ -131,6 +137,10 @@ class Clustered(NamedTuple):
     members: Float[Array, "*n a d"]
 
 
+def _identity(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    return jnp.eye(*shape, dtype=dtype)
+
+
 class Clustering(nn.Module):
     """Each attribute distributes itself over a few clusters, whose means become the next attributes.
 
@@ -157,8 +167,8 @@ class Clustering(nn.Module):
         """Clusters of the attributes that are present, at least one; of all where none is told."""
         if self.clusters < 1:
             raise ExperimentError(f"attributes go to 1 cluster or more, got {self.clusters}")
-        *lead, number, width = attributes.shape
-        begin = self.param("queries", nn.initializers.normal(1.0), (self.clusters, width))
+        *lead, _, width = attributes.shape
+        begin = self.param("queries", nn.initializers.normal(0.02), (self.clusters, width))
         known = nn.LayerNorm(name="norm")(attributes)
         queries = jnp.broadcast_to(begin, (*lead, self.clusters, width))
         asked = queries + Attention(self.heads, name="ask")(queries, known, present)
@@ -175,5 +185,5 @@ class Clustering(nn.Module):
             total = shares.sum(-1, keepdims=True)
             # A hard cluster may get nothing.
             means = jnp.where(total > 0, means / jnp.where(total > 0, total, 1), 0)
-        pulled = nn.Dense(width, use_bias=False, name="out")(means)
+        pulled = nn.Dense(width, use_bias=False, kernel_init=_identity, name="out")(means)
         return Clustered(asked + pulled, shares, means, asked, attributes)

@@ -1,4 +1,4 @@
-"""Prompts that cannot work, found before any picture is looked at: leaks, repetitions, inseparable classes."""
+"""Prompts that cannot work, found before any picture is seen: leaks, repetitions, inseparable classes."""
 
 import dataclasses
 import itertools
@@ -84,9 +84,7 @@ def lint_attributes(
     return tuple(found)
 
 
-def _of_class(
-    name: str, phrases: tuple[str, ...], vocabulary: Vocabulary | None
-) -> list[Finding]:
+def _of_class(name: str, phrases: tuple[str, ...], vocabulary: Vocabulary | None) -> list[Finding]:
     found = []
     own, seen = words_of(name), set()
     for phrase in phrases:

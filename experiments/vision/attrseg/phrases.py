@@ -39,7 +39,9 @@ class Vocabulary:
     def number(self) -> Mapping[str, int]:
         return {word: place for place, word in enumerate(self.words)}
 
-    def tokens(self, phrases: Sequence[str], *, length: int | None = None) -> Int[np.ndarray, "p w"]:
+    def tokens(
+        self, phrases: Sequence[str], *, length: int | None = None
+    ) -> Int[np.ndarray, "p w"]:
         """Numbers of the words of each phrase, with -1 after them.
 
         Args:
@@ -61,9 +63,7 @@ class Vocabulary:
         return found
 
 
-def phrase_vectors(
-    table: Float[Array, "v d"], tokens: Int[Array, "*n w"]
-) -> Float[Array, "*n d"]:
+def phrase_vectors(table: Float[Array, "v d"], tokens: Int[Array, "*n w"]) -> Float[Array, "*n d"]:
     """The mean of the vectors of each phrase's words, of which there is at least one.
 
     Args:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from experiments.kits.detection.losses import binary_cross_entropy, dice
-from experiments.kits.initialisation import FLAX, Rule, embedding_normal, zeros
+from experiments.kits.initialisation import FLAX, Rule, zeros
 from experiments.vision.attrseg.layers import Clustered, Clustering, Fusion, Perceptron
 from ntkexec.errors import ExperimentError
 
@@ -19,10 +20,11 @@ SHARPNESS = math.log(1 / 0.07)
 """Logarithm of the factor of a cosine, before training."""
 RULES: Mapping[str, Rule] = {
     **FLAX,
-    "queries": embedding_normal,
-    "sharpness": zeros,
+    **dict.fromkeys(("project/kernel", "narrow/kernel", "sharpness", "offset"), zeros),
+    "out/kernel": lambda generator, shape, fan_in: np.eye(*shape),
+    "queries": lambda generator, shape, fan_in: generator.normal(0, 0.02, shape),
 }
-"""For `initial_by_numpy`."""
+"""For `initial_by_numpy`: as the layers' own."""
 
 
 class Segmentation(NamedTuple):
@@ -33,7 +35,7 @@ class Segmentation(NamedTuple):
         tokens: of each class, the last stage's.
         pixels: as they are compared with the tokens.
         stages: what each clustering made; none of a model without.
-        factor: of the cosine.
+        factor, offset: of the cosine, and added to it.
     """
 
     logits: Float[Array, "*n c p"]
@@ -41,6 +43,7 @@ class Segmentation(NamedTuple):
     pixels: Float[Array, "*n c p d"]
     stages: tuple[Clustered, ...]
     factor: Float[Array, ""]
+    offset: Float[Array, ""]
 
 
 class AttributeSegmenter(nn.Module):
@@ -79,7 +82,7 @@ class AttributeSegmenter(nn.Module):
     def __call__(
         self,
         attributes: Float[Array, "*n c a d"],
-        pixels: Float[Array, "*n p d"],
+        pixels: Float[Array, "*m p d"],
         present: Bool[ArrayLike, "*n c a"] | None = None,
         *,
         exchange: float | Array = 1.0,
@@ -89,14 +92,15 @@ class AttributeSegmenter(nn.Module):
         Args:
             attributes: vectors of each class's phrases, padded to one number; of any encoder that has
                 vectors of pixels in the same space.
-            pixels: vectors of a picture's pixels, or of its patches.
+            pixels: vectors of a picture's pixels, or of its patches; for each of several sets of
+                prompts, or for all.
             present: which attributes are there, at least one of each class: others change nothing,
                 whatever is in them. All where none is given.
             exchange: see `Fusion`.
         """
         if present is not None:
             attributes = jnp.where(jnp.asarray(present)[..., None], attributes, 0)
-        pixels = pixels[..., None, :, :]
+        pixels = _beside(pixels, attributes.ndim)
         found = []
         for stage, clusters in enumerate(self.stages):
             fusion = Fusion(self.heads, self.hidden, self.shared, name=f"fusion_{stage}")
@@ -106,7 +110,7 @@ class AttributeSegmenter(nn.Module):
             )
             found.append(clustering(attributes, present))
             attributes, present = found[-1].tokens, None
-        return _compared(attributes[..., 0, :], pixels, tuple(found), _sharpness(self))
+        return _compared(attributes[..., 0, :], pixels, tuple(found), _scale(self))
 
 
 class MeanSegmenter(nn.Module):
@@ -124,7 +128,7 @@ class MeanSegmenter(nn.Module):
     def __call__(
         self,
         attributes: Float[Array, "*n c a d"],
-        pixels: Float[Array, "*n p d"],
+        pixels: Float[Array, "*m p d"],
         present: Bool[ArrayLike, "*n c a"] | None = None,
         *,
         exchange: float | Array = 1.0,
@@ -135,22 +139,32 @@ class MeanSegmenter(nn.Module):
         for place in range(self.depth):
             token = token + Perceptron(self.hidden, name=f"attributes_{place}")(token)
             pixels = pixels + Perceptron(self.hidden, name=f"pixels_{place}")(pixels)
-        return _compared(token, pixels[..., None, :, :], (), _sharpness(self))
+        return _compared(token, _beside(pixels, attributes.ndim), (), _scale(self))
 
 
-def _sharpness(module: nn.Module) -> Array:
-    return SHARPNESS + jnp.asarray(module.param("sharpness", nn.initializers.zeros, ()))
+def _beside(pixels: Float[Array, "*m p d"], rank: int) -> Float[Array, "*n 1 p d"]:
+    """Pixels with an axis of classes, and as many axes before as the attributes have."""
+    shape = (*pixels.shape[:-2], 1, *pixels.shape[-2:])
+    return pixels.reshape((1,) * (rank - len(shape)) + shape)
+
+
+def _scale(module: nn.Module) -> tuple[Array, Array]:
+    """Factor and offset of cosines, which are learned."""
+    sharpness, offset = (
+        jnp.asarray(module.param(name, nn.initializers.zeros, ()))
+        for name in ("sharpness", "offset")
+    )
+    return jnp.exp(SHARPNESS + sharpness), offset
 
 
 def _compared(
     tokens: Float[Array, "*n c d"],
     pixels: Float[Array, "*n c p d"],
     stages: tuple[Clustered, ...],
-    sharpness: Float[Array, ""],
+    scale: tuple[Array, Array],
 ) -> Segmentation:
-    factor = jnp.exp(sharpness)
-    logits = factor * jnp.einsum("...pd,...d->...p", directions(pixels), directions(tokens))
-    return Segmentation(logits, tokens, pixels, stages, factor)
+    cosines = jnp.einsum("...pd,...d->...p", directions(pixels), directions(tokens))
+    return Segmentation(scale[0] * cosines + scale[1], tokens, pixels, stages, *scale)
 
 
 def directions(vectors: Float[Array, "*n d"]) -> Float[Array, "*n d"]:

@@ -30,9 +30,9 @@ from experiments.vision.attrseg.worlds import (
     world,
 )
 
-SETS = ("held_out", "wrong_colour", "one_each", "seen")
-"""Test prompts: classes that training never showed, by all phrases, with another colour's, and by one
-phrase of each field; and classes that it showed."""
+SETS = ("held_out", "wrong_field", "one_each", "seen")
+"""Test prompts: classes that training never showed, by all phrases, with one field's of another class, and by
+one phrase of each field; and classes that it showed."""
 HEADS = 4
 HIDDEN = 2
 """Width of perceptrons over the vectors' width."""
@@ -43,7 +43,7 @@ class Segmented(TypedDict):
 
     Args:
         miou: by arm and set of `SETS`.
-        drop: what a wrong colour takes away, by arm.
+        drop: what a wrong field takes away, by arm.
         parameters: of each model.
         loss: mean of the last fifty steps, by arm; of the word space too.
     """
@@ -59,7 +59,8 @@ def segmenters(config: AttrsegConfig, trial: Trial) -> Segmented:
     made = _Arms(config, trial)
     two = AttributeSegmenter((4, 1), HEADS, HIDDEN * config.width)
     made.tested("two_stages", two)
-    made.tested("no_exchange", two, exchange=0.0)
+    if config.ablated:
+        made.tested("no_exchange", two, exchange=0.0)
     made.tested("one_stage", one_stage_like(two, config.width))
     mean = MeanSegmenter(HIDDEN * config.width)
     made.tested("mean", mean)
@@ -100,12 +101,12 @@ class _Arms:
             families(generator, self.world.tuples, chosen, config.tests)
             for chosen in (self.world.held_out, allowed)
         ]
-        trial.report("a word space", 0, 6)
+        trial.report("a word space", 0, 4)
         self.space = _word_space(config, self.world, self.train, self.tests, generator)
         self.found["loss"]["words"] = float(self.space.losses[-50:].mean())
         vectors = np.asarray(phrase_vectors(self.space.words, self.world.tokens))
         self.vectors: np.ndarray = vectors
-        self.wrong = _other_colours(generator, self.tests[0], self.world)
+        self.wrong, self.field = _one_field_off(generator, self.tests[0], self.world)
 
     def tested(self, arm: str, model: Any, *, exchange: float = 1.0, by_name: bool = False) -> None:
         """An arm, trained and tested."""
@@ -135,10 +136,10 @@ class _Arms:
             for name, each in zip(SETS, logits, strict=True)
         }
         self.found["miou"][arm] = scored
-        self.found["drop"][arm] = scored["held_out"] - scored["wrong_colour"]
+        self.found["drop"][arm] = scored["held_out"] - scored["wrong_field"]
         self.found["parameters"][arm] = num_parameters(found["params"])
         self.found["loss"][arm] = float(losses[-50:].mean())
-        self.trial.report("segmenters", len(self.found["miou"]), 6)
+        self.trial.report("segmenters", len(self.found["miou"]), 4 + self.config.ablated)
 
     def _prompts(self, classes: np.ndarray, by_name: bool) -> Prompts:
         vectors = self.vectors[classes]
@@ -152,8 +153,8 @@ class _Arms:
         held, seen = (self._prompts(each.classes, by_name) for each in self.tests)
         wrong, few = held.attributes, held.present
         if not by_name:
-            colour = FIELD_OF == 0
-            wrong = np.where(colour[:, None], self.vectors[self.wrong], held.attributes)
+            off = self.field[..., None] == FIELD_OF
+            wrong = np.where(off[..., None], self.vectors[self.wrong], held.attributes)
             few = np.broadcast_to(np.diff(FIELD_OF, prepend=-1) > 0, held.present.shape)
         return Prompts(
             np.stack([held.attributes, wrong, held.attributes, seen.attributes]),
@@ -170,7 +171,11 @@ def _word_space(
 ) -> WordSpace:
     """Learned from objects of classes that are not held out: phrases of their words, and their names."""
     phrases = [phrase for told in PHRASES.values() for phrase in told]
-    names = [name for name, held in zip(known.decomposition.classes, known.held_out, strict=True) if not held]
+    names = [
+        name
+        for name, held in zip(known.decomposition.classes, known.held_out, strict=True)
+        if not held
+    ]
     of_class = np.zeros((len(known.tuples), len(phrases) + len(names)), bool)
     for number, words in enumerate(known.tuples):
         of_class[number, [phrases.index(phrase) for phrase in described(words)]] = True
@@ -185,19 +190,20 @@ def _word_space(
         encoded=np.concatenate([train.images, *(each.images for each in tests)]),
         generator=generator,
         steps=config.word_steps,
-        rate=config.rate,
         width=config.width,
     )
 
 
-def _other_colours(
+def _one_field_off(
     generator: np.random.Generator, scenes: Families, known: World
-) -> np.ndarray:
-    """For each class that a scene is asked for, a class that differs in the colour alone."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each class that a scene is asked for, a class that differs in one field alone, and the field."""
     tuples = known.tuples[scenes.classes]
     sizes = known.tuples.max(0) + 1
-    tuples[..., 0] = (tuples[..., 0] + generator.integers(1, sizes[0], tuples.shape[:-1])) % sizes[0]
-    return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(tuples, -1, 0)), tuple(sizes)))
+    field = generator.integers(len(sizes), size=tuples.shape[:-1])
+    more = 1 + (generator.random(field.shape) * (sizes[field] - 1)).astype(int)
+    moved = (tuples + more[..., None] * (np.arange(len(sizes)) == field[..., None])) % sizes
+    return np.ravel_multi_index(tuple(np.moveaxis(moved, -1, 0)), tuple(sizes)), field
 
 
 def _scored(logits: np.ndarray, scenes: Families, num_classes: int) -> float:

@@ -16,14 +16,16 @@ class AttrsegConfig:
         word_steps: of training the word space, 16 pictures each.
         steps: of training each segmenter, 8 pictures each.
         rate: of the first step.
+        ablated: whether two stages are trained without the image in them, too.
     """
 
     scenes: int = 400
     tests: int = 60
     width: int = 32
-    word_steps: int = 300
-    steps: int = 300
-    rate: float = 3e-3
+    word_steps: int = 250
+    steps: int = 200
+    rate: float = 2e-3
+    ablated: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -33,5 +35,5 @@ class AttrsegConfig:
 
 
 QUICK = AttrsegConfig()
-STANDARD = AttrsegConfig(scenes=4000, tests=300, width=64, word_steps=4000, steps=4000, rate=1e-3)
+STANDARD = AttrsegConfig(4000, 300, 64, word_steps=4000, steps=4000, rate=1e-3, ablated=True)
 TINY = AttrsegConfig(scenes=16, tests=2, width=8, word_steps=2, steps=2)

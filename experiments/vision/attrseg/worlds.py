@@ -1,4 +1,4 @@
-"""A world of figures: phrases for colours, shapes, patterns and borders, invented names, families of classes."""
+"""A world of figures: phrases of colours, shapes, patterns and borders, invented names, look-alikes."""
 
 import dataclasses
 import itertools
@@ -51,9 +51,11 @@ def described(words: Sequence[int]) -> tuple[str, ...]:
 
 
 def invented_names(generator: np.random.Generator, number: int) -> tuple[str, ...]:
-    """Words of two syllables that mean nothing, none twice."""
+    """Words of two syllables that mean nothing, none twice and none a word of the phrases."""
     syllables = ["".join(parts) for parts in itertools.product("bdfgklmnprtvz", "aeiou")]
-    every = [one + other for one, other in itertools.product(syllables, repeat=2)]
+    taken = set(Vocabulary.of(itertools.chain(*PHRASES.values())).words)
+    both = ("".join(parts) for parts in itertools.product(syllables, repeat=2))
+    every = [name for name in both if name not in taken]
     if number > len(every):
         raise ExperimentError(f"there are {len(every)} invented names, not {number}")
     return tuple(every[at] for at in generator.permutation(len(every))[:number])
@@ -83,7 +85,9 @@ def world(generator: np.random.Generator, *, held_out: float = 0.4) -> World:
     tuples = all_classes()
     names = invented_names(generator, len(tuples))
     words = dict(zip(names, tuples, strict=True))
-    found = decompose(names, lambda name: described(words[name]), most=MOST, note="a table of figures")
+    found = decompose(
+        names, lambda name: described(words[name]), most=MOST, note="a table of figures"
+    )
     vocabulary = Vocabulary.of([*itertools.chain(*PHRASES.values()), *names])
     tokens, _ = padded_tokens(vocabulary, found.attributes, most=MOST, length=LENGTH)
     chosen = generator.permutation(len(tuples)) < round(held_out * len(tuples))
@@ -134,9 +138,7 @@ def families(
     )
 
 
-def by_patch(
-    masks: Bool[np.ndarray, "*n h w"], side: int
-) -> Float[np.ndarray, "*n a b"]:
+def by_patch(masks: Bool[np.ndarray, "*n h w"], side: int) -> Float[np.ndarray, "*n a b"]:
     """The share of each patch that a mask covers."""
     *lead, height, width = masks.shape
     cut = masks.reshape(*lead, height // side, side, width // side, side)
