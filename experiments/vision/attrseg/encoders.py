@@ -126,18 +126,29 @@ def fit_word_space(
     Raises:
         ExperimentError: there are fewer pictures than a batch holds, or parts do not match.
     """
-    if not 0 < batch <= len(images) or len(regions) != len(images) or len(matches) != len(images):
+    if (
+        not 0 < batch <= len(images)
+        or steps < 1
+        or len(regions) != len(images)
+        or len(matches) != len(images)
+    ):
         raise ExperimentError(
-            f"batches of {batch} cannot be drawn from {len(images)} pictures with regions of "
+            f"{steps} batches of {batch} cannot be drawn from {len(images)} pictures with regions of "
             f"{len(regions)} and matches of {len(matches)}"
         )
     module = _Both(num_words, width)
     data = tuple(map(jnp.asarray, (images, regions, matches)))
     example = (images[:1], regions[:1], phrases, matches[:1], regions[:1].sum(-1) > 0)
     params = initial_by_numpy(module, generator, *example, rules=_RULES)["params"]
-    rows = generator.permuted(np.tile(np.arange(len(images)), (steps, 1)), axis=1)[:, :batch]
+    rows = [generator.choice(len(images), batch, replace=False) for _ in range(steps)]
     params, losses, pixels = _fitted(
-        module, params, data, jnp.asarray(phrases), jnp.asarray(rows), jnp.float32(rate), encoded
+        module,
+        params,
+        data,
+        jnp.asarray(phrases),
+        jnp.asarray(np.array(rows)),
+        jnp.float32(rate),
+        encoded,
     )
     words = np.asarray(params["words"])
     return WordSpace(

@@ -64,15 +64,15 @@ def lint_attributes(
     for name, phrases in given.attributes.items():
         found += _of_class(name, phrases, vocabulary)
     alike = _cosines(tokens, len(given.classes))
+    keys = [frozenset(map(_key, phrases)) for phrases in given.attributes.values()]
     for (i, one), (j, other) in itertools.combinations(enumerate(given.classes), 2):
-        sets = [frozenset(map(_key, given.attributes[name])) for name in (one, other)]
         pair = (one, other)
-        if sets[0] == sets[1]:
+        if keys[i] == keys[j]:
             said = f"{quoted(one)} and {quoted(other)} have the same attributes, so the same masks"
             found.append(Finding("same", pair, said))
             continue
-        if sets[0] < sets[1] or sets[1] < sets[0]:
-            less, more = pair if sets[0] < sets[1] else pair[::-1]
+        if keys[i] < keys[j] or keys[j] < keys[i]:
+            less, more = pair if keys[i] < keys[j] else pair[::-1]
             said = f"{quoted(less)} has no attribute that {quoted(more)} has not"
             found.append(Finding("contained", (less, more), said))
         if alike is not None and alike[i, j] > threshold:

@@ -35,5 +35,5 @@ class AttrsegConfig:
 
 
 QUICK = AttrsegConfig()
-STANDARD = AttrsegConfig(4000, 300, 64, word_steps=4000, steps=4000, rate=1e-3, ablated=True)
+STANDARD = AttrsegConfig(2000, 200, word_steps=1500, steps=1500, ablated=True)
 TINY = AttrsegConfig(scenes=16, tests=2, width=8, word_steps=2, steps=2)

@@ -75,9 +75,9 @@ def fit_segmenter(
     Raises:
         ExperimentError: there are fewer pictures than a batch holds, or no two classes.
     """
-    if not 0 < batch <= len(pixels) or masks.shape[1] < 2:
+    if not 0 < batch <= len(pixels) or masks.shape[1] < 2 or steps < 1:
         raise ExperimentError(
-            f"a batch of {batch} pictures with two classes each is not in {len(pixels)} pictures with "
+            f"{steps} batches of {batch} pictures with two classes each are not in {len(pixels)} with "
             f"{masks.shape[1]}"
         )
     given = initial_by_numpy(
