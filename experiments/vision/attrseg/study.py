@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import jax
 import numpy as np
@@ -38,6 +38,9 @@ HIDDEN = 2
 """Width of perceptrons over the vectors' width."""
 
 
+Model = AttributeSegmenter | MeanSegmenter
+
+
 class Segmented(TypedDict):
     """Mean intersection over union of all arms.
 
@@ -61,31 +64,31 @@ def segmenters(config: AttrsegConfig, trial: Trial) -> Segmented:
     made.tested("two_stages", two)
     if config.ablated:
         made.tested("no_exchange", two, exchange=0.0)
-    made.tested("one_stage", one_stage_like(two, config.width))
-    mean = MeanSegmenter(HIDDEN * config.width)
+    made.tested("one_stage", as_large(AttributeSegmenter((1,), HEADS), two, config.width))
+    mean = as_large(MeanSegmenter(), two, config.width)
     made.tested("mean", mean)
     made.tested("name", mean, by_name=True)
     return made.found
 
 
-def _parameters(model: AttributeSegmenter, width: int) -> int:
-    shapes = (jax.ShapeDtypeStruct((1, number, width), np.float32) for number in (MOST, 1))
-    attributes, pixels = shapes
+def _parameters(model: Model, width: int) -> int:
+    attributes, pixels = (
+        jax.ShapeDtypeStruct((1, number, width), np.float32) for number in (MOST, 1)
+    )
     found = jax.eval_shape(
         lambda a, v: model.init(jax.random.key(0), a[None], v), attributes, pixels
     )
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(found))
 
 
-def one_stage_like(model: AttributeSegmenter, width: int) -> AttributeSegmenter:
-    """One stage whose perceptrons are so wide that it has as many parameters, but for half a width."""
-    wanted = _parameters(model, width)
-    counts = [
-        _parameters(AttributeSegmenter((1,), model.heads, hidden), width) for hidden in (8, 16)
-    ]
-    each = (counts[1] - counts[0]) / 8
-    hidden = 8 + round((wanted - counts[0]) / each)
-    return dataclasses.replace(model, stages=(1,), hidden=hidden)
+def as_large(model: Model, other: Model, width: int) -> Model:
+    """The model with perceptrons so wide that it has the parameters of the other, but for half of what one
+    more unit in each has."""
+    wanted = _parameters(other, width)
+    counts = [_parameters(dataclasses.replace(model, hidden=each), width) for each in (8, 16)]
+    return dataclasses.replace(
+        model, hidden=8 + round(8 * (wanted - counts[0]) / (counts[1] - counts[0]))
+    )
 
 
 class _Arms:
@@ -108,7 +111,9 @@ class _Arms:
         self.vectors: np.ndarray = vectors
         self.wrong, self.field = _one_field_off(generator, self.tests[0], self.world)
 
-    def tested(self, arm: str, model: Any, *, exchange: float = 1.0, by_name: bool = False) -> None:
+    def tested(
+        self, arm: str, model: Model, *, exchange: float = 1.0, by_name: bool = False
+    ) -> None:
         """An arm, trained and tested."""
         config, train = self.config, self.train
         height, width = train.images.shape[1:3]
