@@ -138,7 +138,7 @@ class Clustered(NamedTuple):
 
 
 def _identity(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-    return jnp.eye(*shape, dtype=dtype)
+    return jnp.eye(shape[0], shape[1], dtype=dtype)
 
 
 class Clustering(nn.Module):

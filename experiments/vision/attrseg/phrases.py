@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from experiments.files.words import quoted
 from ntkexec.errors import ExperimentError
@@ -63,15 +63,18 @@ class Vocabulary:
         return found
 
 
-def phrase_vectors(table: Float[Array, "v d"], tokens: Int[Array, "*n w"]) -> Float[Array, "*n d"]:
+def phrase_vectors(
+    table: Float[ArrayLike, "v d"], tokens: Int[ArrayLike, "*n w"]
+) -> Float[Array, "*n d"]:
     """The mean of the vectors of each phrase's words, of which there is at least one.
 
     Args:
         table: a vector for each word of the vocabulary.
         tokens: of `Vocabulary.tokens`.
     """
-    there = tokens >= 0
-    return jnp.mean(jnp.asarray(table)[jnp.maximum(tokens, 0)], -2, where=there[..., None])
+    numbers = jnp.asarray(tokens)
+    vectors = jnp.asarray(table)[jnp.maximum(numbers, 0)]
+    return jnp.mean(vectors, -2, where=(numbers >= 0)[..., None])
 
 
 def padded_tokens(

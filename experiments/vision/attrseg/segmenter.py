@@ -21,7 +21,7 @@ SHARPNESS = math.log(1 / 0.07)
 RULES: Mapping[str, Rule] = {
     **FLAX,
     **dict.fromkeys(("project/kernel", "narrow/kernel", "sharpness", "offset"), zeros),
-    "out/kernel": lambda generator, shape, fan_in: np.eye(*shape),
+    "out/kernel": lambda generator, shape, fan_in: np.eye(shape[0], shape[1]),
     "queries": lambda generator, shape, fan_in: generator.normal(0, 0.02, shape),
 }
 """For `initial_by_numpy`: as the layers' own."""
