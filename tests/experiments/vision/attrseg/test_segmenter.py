@@ -10,9 +10,13 @@ from experiments.vision.attrseg import (
     Clustering,
     Fusion,
     MeanSegmenter,
+    PixelEncoder,
+    Prompts,
     additive_parts,
     attribute_maps,
     enlarged,
+    fit_segmenter,
+    fit_word_space,
     labelled,
     mean_iou,
     overlaps,
@@ -230,3 +234,31 @@ def test_stages_and_heads_that_do_not_fit_are_refused():
         jax.eval_shape(Fusion(3).init, jax.random.key(0), ATTRIBUTES, PIXELS[None])
     with pytest.raises(ExperimentError, match="1 cluster or more, got 0"):
         jax.eval_shape(Clustering(0).init, jax.random.key(0), ATTRIBUTES[0])
+
+
+def test_what_cannot_be_trained_on_is_refused_before_anything_is_compiled():
+    images = np.zeros((3, 8, 8, 3), np.float32)
+    regions, matches, phrases = (
+        np.zeros((3, 1, 4)),
+        np.zeros((3, 1, 2), bool),
+        np.zeros((2, 1), int),
+    )
+    given = {"num_words": 1, "encoded": images, "generator": GENERATOR}
+    for parts, batch in (((images, regions[:2], matches), 2), ((images, regions, matches), 4)):
+        with pytest.raises(ExperimentError, match=f"batches of {batch} cannot be drawn from 3"):
+            fit_word_space(*parts, phrases, steps=1, batch=batch, **given)
+    with pytest.raises(ExperimentError, match=r"multiples of 4, got \(8, 6\)"):
+        jax.eval_shape(PixelEncoder().init, jax.random.key(0), images[:, :, :6])
+    prompts = Prompts(np.zeros((3, 1, 2, 8)), np.ones((3, 1, 2), bool))
+    with pytest.raises(ExperimentError, match="1 batches of 2 pictures with two classes"):
+        fit_segmenter(
+            MeanSegmenter(),
+            np.zeros((3, 4, 8)),
+            np.zeros((3, 1, 2, 2)),
+            prompts,
+            tested=(np.zeros((1, 4, 8)), np.zeros((1, 1), int), prompts),
+            size=(8, 8),
+            generator=GENERATOR,
+            steps=1,
+            batch=2,
+        )
