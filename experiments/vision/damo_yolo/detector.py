@@ -1,0 +1,101 @@
+"""ZeroHead, the whole detector, and its loss."""
+
+import math
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from experiments.kits.convnets.reparameterised import merged
+from experiments.kits.detection.assigners import Assignment, Truths
+from experiments.kits.detection.boxes import boxes_to_distances, giou
+from experiments.kits.detection.head import Predictions, decoded
+from experiments.kits.detection.losses import distribution_focal, quality_focal
+from experiments.kits.detection.priors import Priors
+from experiments.vision.damo_yolo.backbone import EPSILON, TINY, Architecture, Backbone
+from experiments.vision.damo_yolo.neck import RepGFPN
+
+
+class ZeroHead(nn.Module):
+    """One 3 x 3 convolution to classes and one to distances for each level, and nothing before them.
+
+    Args:
+        classes: number of them.
+        bins: of a distance.
+        start: probability of each class before training.
+
+    Source: Xu et al., arXiv:2211.15444, section 2.3; the learned scale of each level is the public code's.
+    """
+
+    classes: int
+    bins: int = 17
+    start: float = 0.01
+
+    @nn.compact
+    def __call__(
+        self, levels: Sequence[Float[Array, "b h w c"]], *, train: bool = False
+    ) -> Predictions:
+        shift = np.float32(math.log(self.start / (1 - self.start)))
+        scores, distances = [], []
+        for number, features in enumerate(levels):
+            count, points = len(features), math.prod(features.shape[1:3])
+            named = {"padding": ((1, 1), (1, 1))}
+            found = nn.Conv(self.classes, (3, 3), name=f"classes_{number}", **named)(features)
+            scores.append(found.reshape(count, points, self.classes) + shift)
+            found = nn.Conv(4 * self.bins, (3, 3), name=f"distances_{number}", **named)(features)
+            scale = self.param(f"scale_{number}", nn.initializers.ones_init(), ())
+            distances.append(scale * found.reshape(count, points, 4, self.bins))
+        return Predictions(jnp.concatenate(scores, 1), jnp.concatenate(distances, 1))
+
+
+class DamoYolo(nn.Module):
+    """Backbone, neck and head.
+
+    Args:
+        architecture: of the backbone; the neck reads its last three strides.
+        features: that the neck gives, fine to coarse.
+        classes: number of them.
+        depth: of each of the neck's fusions.
+        bins: of a distance.
+        queen: see `RepGFPN`.
+    """
+
+    architecture: Architecture = TINY
+    features: tuple[int, ...] = (64, 128, 256)
+    classes: int = 80
+    depth: int = 3
+    bins: int = 17
+    queen: bool = True
+
+    def setup(self) -> None:
+        self.backbone = Backbone(self.architecture)
+        self.neck = RepGFPN(self.features, self.depth, self.queen)
+        self.head = ZeroHead(self.classes, self.bins)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Of the three levels that are predicted on."""
+        last = len(self.architecture.levels)
+        return tuple(2**level for level in range(last - 2, last + 1))
+
+    def maps(
+        self, images: Float[Array, "b h w 3"], *, train: bool = False
+    ) -> tuple[Float[Array, "b _ _ _"], ...]:
+        """What the neck gives to the head, and a student is taught by."""
+        found = self.backbone(images, train=train)
+        return self.neck(found[-3:], train=train)
+
+    def __call__(self, images: Float[Array, "b h w 3"], *, train: bool = False) -> Predictions:
+        return self.head(self.maps(images, train=train), train=train)
+
+
+def fused(variables: dict) -> dict:  # type: ignore[type-arg]
+    """Variables with which a detector computes the same at inference, with fewer numbers.
+
+    Args:
+        variables: of a `DamoYolo`; they are not changed.
+    """
+    return merged(variables, epsilon=EPSILON)
