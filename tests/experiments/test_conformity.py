@@ -85,6 +85,7 @@ def test_the_page_has_an_example_of_every_exported_name(experiment):
     assert set(_exports(experiment)) <= used
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_examples_of_the_page_run(slug, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
