@@ -1,9 +1,9 @@
 """A convolution trained as the sum of two branches, and the one convolution that it is at inference.
 
-    from experiments.kits.convnets.reparameterised import RepConv, merged
+from experiments.kits.convnets.reparameterised import RepConv, merged
 
-    layer = RepConv(16)
-    few = merged(variables, epsilon=layer.epsilon)  # layer.apply takes both, with the same outputs
+layer = RepConv(16)
+few = merged(variables, epsilon=layer.epsilon)  # layer.apply takes both, with the same outputs
 """
 
 from collections.abc import Mapping

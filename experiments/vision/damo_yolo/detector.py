@@ -1,20 +1,16 @@
-"""ZeroHead, the whole detector, and its loss."""
+"""ZeroHead, and the whole detector."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from experiments.kits.convnets.reparameterised import merged
-from experiments.kits.detection.assigners import Assignment, Truths
-from experiments.kits.detection.boxes import boxes_to_distances, giou
-from experiments.kits.detection.head import Predictions, decoded
-from experiments.kits.detection.losses import distribution_focal, quality_focal
-from experiments.kits.detection.priors import Priors
+from experiments.kits.detection.head import Predictions
 from experiments.vision.damo_yolo.backbone import EPSILON, TINY, Architecture, Backbone
 from experiments.vision.damo_yolo.neck import RepGFPN
 
@@ -46,9 +42,17 @@ class ZeroHead(nn.Module):
             found = nn.Conv(self.classes, (3, 3), name=f"classes_{number}", **named)(features)
             scores.append(found.reshape(count, points, self.classes) + shift)
             found = nn.Conv(4 * self.bins, (3, 3), name=f"distances_{number}", **named)(features)
-            scale = self.param(f"scale_{number}", nn.initializers.ones_init(), ())
-            distances.append(scale * found.reshape(count, points, 4, self.bins))
+            found = _Scale(name=f"scale_{number}")(found)
+            distances.append(found.reshape(count, points, 4, self.bins))
         return Predictions(jnp.concatenate(scores, 1), jnp.concatenate(distances, 1))
+
+
+class _Scale(nn.Module):
+    """All values times one number."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*s"]) -> Float[Array, "*s"]:
+        return x * self.param("scale", nn.initializers.ones_init(), (1,) * x.ndim)
 
 
 class DamoYolo(nn.Module):
@@ -92,7 +96,7 @@ class DamoYolo(nn.Module):
         return self.head(self.maps(images, train=train), train=train)
 
 
-def fused(variables: dict) -> dict:  # type: ignore[type-arg]
+def fused(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Variables with which a detector computes the same at inference, with fewer numbers.
 
     Args:
