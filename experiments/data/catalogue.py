@@ -1,6 +1,7 @@
 """The data sets that the room knows: what each is, where it is looked for, and how to get it."""
 
 from experiments.data.rows import (
+    detection,
     language,
     node_sets,
     pictures,
@@ -24,6 +25,7 @@ def by_name() -> dict[str, DataSet]:
         *relations.ROWS,
         *whole_graphs.ROWS,
         *pictures.ROWS,
+        *detection.ROWS,
         *language.ROWS,
         *systems.ROWS,
         *weights.ROWS,

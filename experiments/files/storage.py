@@ -30,6 +30,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise ExperimentError(f"cannot write {path}: {error.strerror}") from error
 
 
+def as_folder(folder: str | os.PathLike[str]) -> Path:
+    """A folder by its path, which may be plain text and need not exist yet.
+
+    Raises:
+        ExperimentError: it is neither text nor a path, is empty, or holds what no path can.
+    """
+    named = os.fspath(folder) if isinstance(folder, (str, os.PathLike)) else None
+    if not isinstance(named, str) or not named or "\0" in named:
+        raise ExperimentError(f"{quoted(folder)} is no folder: a path is, as text or as a Path")
+    return Path(named)
+
+
 def check_writable(path: Path, what: str) -> None:
     """Refuses a file that could not be written, before the work whose result it is to hold.
 
@@ -81,8 +93,13 @@ def finite(value: Any) -> Any:
 
 def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
     """Writes plain data as JSON with a digest of it, by which `read_sealed` knows it again."""
-    sealed = {**data, SEAL: digest(data)}
-    write_atomically(path, (json.dumps(sealed, indent=1, sort_keys=True) + "\n").encode())
+    write_atomically(path, sealed_bytes(data))
+
+
+def sealed_bytes(data: Mapping[str, Any]) -> bytes:
+    """What `write_sealed` writes."""
+    whole = {**data, SEAL: digest(data)}
+    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
 
 
 def read_sealed(path: Path, **expected: Any) -> dict[str, Any] | None:

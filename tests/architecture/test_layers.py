@@ -16,13 +16,7 @@ MOST_LINES = 350
 MOST_AT_THE_TOP = 8
 
 # What is not so yet. An entry that is no longer needed fails.
-HOMONYMS = {
-    "experiments.kits.transformer.kept.kept",
-    "experiments.kits.transformer.sentence_states.sentence_states",
-    "experiments.language.scalearn.study.transfer",
-    "experiments.vision.alei.study_exact.views",
-    "ntkexec.complete.complete",
-}
+HOMONYMS = {"ntkexec.complete.complete"}
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ SHARES = {
     "exactness": 45,
     "executor": 30,
     "experiments": 140,
-    "experiments/data": 10,
+    "experiments/data": 15,
     "experiments/graphs/graph_level": 20,
     "experiments/graphs/latte": 25,
     "experiments/graphs/lcm": 40,

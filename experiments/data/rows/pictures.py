@@ -85,7 +85,7 @@ ROWS = (
         "voc-2007",
         COUNTED,
         "9,963 photographs with boxes around things of twenty kinds",
-        (Place("voc-2007", ("VOCdevkit/VOC2007",)),),
+        (Place("voc-2007/VOCdevkit/VOC2007", reader="voc:read"),),
         "https://host.robots.ox.ac.uk/pascal/VOC/voc2007",
         "Everingham et al., International Journal of Computer Vision, 2010",
     ),

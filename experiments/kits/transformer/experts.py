@@ -26,7 +26,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from experiments.files.storage import digest, load_tensors, restore_tree, save_tree
+from experiments.files.storage import as_folder, digest, load_tensors, restore_tree, save_tree
 from experiments.files.words import quoted
 from experiments.kits.transformer.decoder import Params, Shape, logits, refuse_misfits, run
 from experiments.kits.transformer.likelihood import log_likelihoods
@@ -69,7 +69,7 @@ def grow(
     names: Sequence[str] = ("query", "value"),
     batch: int = 4,
     rate: float = 1e-3,
-    folder: Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> dict[str, Expert]:
     """An expert for each text: AdamW on the next token, a rate that falls as a cosine, no decay.
 
@@ -88,7 +88,7 @@ def grow(
 
     Raises:
         ExperimentError: no texts, steps or rate; see `decoder.refuse_misfits`; or a kept file is damaged,
-            or holds something else than its name says.
+            or holds something else than its name says; or `folder` is none.
     """
     if not texts or steps < 1 or batch < 1 or not rate > 0:
         raise ExperimentError(
@@ -109,7 +109,7 @@ def grow(
         path = None
         if folder is not None:
             made_from = digest({**origin, "tokens": fingerprint(tokens)})
-            path = folder / f"expert-{made_from}.safetensors"
+            path = as_folder(folder) / f"expert-{made_from}.safetensors"
         like = Expert(first, np.zeros(steps, np.float32))
         if path is not None and os.path.lexists(path):
             found[name] = _read(path, like)

@@ -49,10 +49,11 @@ def _pooled(states: Array, lengths: Array | None, pooled: Pooling) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is asked for, checked: inputs, layers by number, lengths, and the shapes of what is kept."""
+    """What is asked for, checked: inputs, which have places, layers, lengths, shapes of what is kept."""
 
     run: Run
     inputs: tuple[Any, ...]
+    placed: tuple[int, ...]
     block: int
     chosen: tuple[int, ...]
     pooled: Pooling
@@ -72,6 +73,7 @@ class Plan:
         lengths: Any,
         bucket: int | None,
         kind: str,
+        placed: Sequence[int] | None,
     ) -> "Plan":
         given = tuple(one if hasattr(one, "shape") else np.asarray(one) for one in inputs)
         number = {one.shape[:1] for one in given}
@@ -89,8 +91,11 @@ class Plan:
                 f"{', '.join(POOLINGS)} and {', '.join(KINDS)}"
             )
         lengths = None if lengths is None else np.asarray(lengths)
+        with_places: tuple[int, ...] = ()
+        if lengths is not None or placed is not None:
+            with_places = _with_places(given, placed, bucket)
         if lengths is not None:
-            places = min((one.shape[1] for one in given if len(one.shape) > 1), default=0)
+            places = given[with_places[0]].shape[1] if with_places else 0
             whole = lengths.shape == (texts,) and np.issubdtype(lengths.dtype, np.integer)
             if not whole or lengths.min() < 1 or lengths.max() > places:
                 raise ExperimentError(
@@ -118,7 +123,7 @@ class Plan:
             (texts, *(found[one].shape[1:] if pooled == "none" else found[one].shape[-1:]))
             for one in numbers
         )
-        return cls(run, given, block, numbers, pooled, lengths, bucket, sides)
+        return cls(run, given, with_places, block, numbers, pooled, lengths, bucket, sides)
 
     def shapes(self) -> tuple[Any, tuple[Any, ...]]:
         """Of the lengths and inputs of the longest block."""
@@ -152,13 +157,41 @@ class Plan:
             filled = np.concatenate([rows, np.full(self.block - len(rows), rows[-1])])
             given = tuple(np.asarray(one)[filled] for one in self.inputs)
             if cut is not None:
-                given = tuple(one[:, :cut] if one.ndim > 1 else one for one in given)
+                given = tuple(
+                    one[:, :cut] if number in self.placed else one
+                    for number, one in enumerate(given)
+                )
             counts = None if self.lengths is None else self.lengths[filled]
             found = program(self.run, self.chosen, self.pooled, params, counts, given)
             for layer, array, states in zip(self.chosen, arrays, found, strict=True):
                 _write(array, rows, np.asarray(states)[: len(rows)], layer)
             done += len(rows)
             report("hidden states", done, self.sides[0][0])
+
+
+def _with_places(
+    given: Sequence[Any], placed: Sequence[int] | None, bucket: int | None
+) -> tuple[int, ...]:
+    """Numbers of the inputs whose second axis are places: as they are said, or where no doubt is left."""
+    able = [number for number, one in enumerate(given) if len(one.shape) > 1]
+    found = able if placed is None else [int(one) for one in placed]
+    shapes = ", ".join(str(one.shape) for one in given)
+    if wrong := [one for one in found if one not in able]:
+        raise ExperimentError(
+            f"placed names input {wrong[0]}, but of inputs of the shapes ({shapes}) those with a second axis "
+            f"are {quoted(able, 60)}"
+        )
+    if placed is None and bucket is not None and len(found) > 1:
+        raise ExperimentError(
+            f"of inputs of the shapes ({shapes}) buckets cut those whose second axis are places: name them "
+            f"by placed, such as placed={tuple(found)} for all"
+        )
+    if len({given[one].shape[1] for one in found}) > 1:
+        raise ExperimentError(
+            f"inputs {quoted(found, 60)} of the shapes ({shapes}) differ in places: name by placed those "
+            f"whose second axis are the places that lengths count, such as placed=({found[0]},)"
+        )
+    return tuple(found)
 
 
 def _write(array: np.ndarray, rows: np.ndarray, states: np.ndarray, layer: int) -> None:

@@ -1,20 +1,20 @@
 """Hidden states of a pretrained decoder for sentences with classes, made once and kept.
 
 ```python
-from pathlib import Path
 from experiments.data import load
-from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, sentence_states
+from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, states_of
 
 data = "my-data"  # needs CoLA below it, and ntkexec[language-models] with the model's own package
 cola = load("cola", data)
 train = drawn_sentences(cola.train, SIZES["cola"][0], seed=0)
-states = sentence_states(train, data=data, folder=Path("states"), layers=(10, 20, 30), pooled="mean")
+states = states_of(train, data=data, folder="states", layers=(10, 20, 30), pooled="mean")
 print([layer.shape for layer in states.layers])  # three of (1000, 576)
 ```
 """
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -52,11 +52,11 @@ def drawn_sentences(
     return tuple(sentences[int(one)] for one in np.sort(chosen))
 
 
-def sentence_states(
+def states_of(
     sentences: Sequence[Sentence],
     *,
     data: Path | str | None,
-    folder: Path | None,
+    folder: str | os.PathLike[str] | None,
     layers: Sequence[int] | None = None,
     pooled: Pooling = "last",
     length: int = 128,

@@ -15,6 +15,8 @@ print(shelf.read()["first"][:60].sum())  # 400.0, read from disk as far as it is
 import contextlib
 import dataclasses
 import hashlib
+import io
+import math
 import os
 import shutil
 import tempfile
@@ -25,12 +27,13 @@ from typing import Any
 import numpy as np
 
 from experiments.files.sources import check_regular
-from experiments.files.storage import plain, read_sealed, write_sealed
+from experiments.files.storage import as_folder, plain, read_sealed, sealed_bytes, write_sealed
 from experiments.files.words import quoted, shown
 from experiments.kits.transformer.naming import named
 from ntkexec.errors import ExperimentError
 
 LIST = "arrays.json"
+DIGITS = 32
 ADVICE = "delete its folder to make it anew"
 Sides = Mapping[str, tuple[tuple[int, ...], str]]
 
@@ -45,21 +48,23 @@ class Shelf:
         made_from: plain data that names all that they depend on; other data is another folder.
 
     Raises:
-        ExperimentError: a word that is no folder's, or data that is not plain, see `naming.named`.
+        ExperimentError: what is no folder, a word that is no folder's, or data that is not plain, see
+            `naming.named`.
     """
 
-    folder: Path
+    folder: str | os.PathLike[str]
     what: str
     made_from: Mapping[str, Any]
 
     def __post_init__(self) -> None:
+        as_folder(self.folder)
         _checked(self.what)
         named(self.made_from)
 
     @property
     def path(self) -> Path:
         """The folder of these arrays alone."""
-        return self.folder / f"{self.what}-{named(self.made_from)}"
+        return as_folder(self.folder) / f"{self.what}-{named(self.made_from)}"
 
     def read(self, *, check: bool = True) -> dict[str, np.ndarray] | None:
         """The arrays by name, mapped from disk for reading; none if they are not there.
@@ -108,8 +113,8 @@ class Shelf:
                 raise ExperimentError(f"cannot keep {quoted(_checked(name))} of type {kind}")
             _checked(name)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-", dir=self.folder))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            made = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-", dir=self.path.parent))
         except OSError as error:
             raise ExperimentError(f"cannot write {self.path}: {error.strerror}") from error
         try:
@@ -122,8 +127,7 @@ class Shelf:
             for name, array in arrays.items():
                 array.flush()
                 described[name] = _described(array, made / f"{name}.npy")
-            stored = {"made_from": plain(self.made_from), "arrays": described}
-            write_sealed(made / LIST, stored)
+            write_sealed(made / LIST, _listed(self.made_from, described))
             made.chmod(0o755)
             os.rename(made, self.path)
         except OSError as error:
@@ -132,6 +136,33 @@ class Shelf:
                 raise ExperimentError(f"cannot write {self.path}: {error.strerror}") from error
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+
+def file_bytes(made_from: Mapping[str, Any], sides: Sides) -> int:
+    """Of all files of a shelf, known before there are any: arrays, their headers, and the list of them.
+
+    Args:
+        made_from: as of the `Shelf`.
+        sides: as for `Shelf.writing`.
+
+    Raises:
+        ExperimentError: data that is not plain.
+    """
+    named(made_from)
+    total, described = 0, {}
+    for name, (shape, kind) in sides.items():
+        header, of = io.BytesIO(), np.dtype(kind)
+        np.lib.format.write_array_header_1_0(
+            header,
+            {"descr": np.lib.format.dtype_to_descr(of), "fortran_order": False, "shape": shape},
+        )
+        total += len(header.getvalue()) + math.prod(shape) * of.itemsize
+        described[name] = {"shape": list(shape), "type": str(of), "digest": "0" * DIGITS}
+    return total + len(sealed_bytes(_listed(made_from, described)))
+
+
+def _listed(made_from: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+    return {"made_from": plain(made_from), "arrays": described}
 
 
 def _checked(name: str) -> str:
@@ -145,5 +176,5 @@ def _described(array: np.ndarray, path: Path | None) -> dict[str, Any]:
     found: dict[str, Any] = {"shape": list(array.shape), "type": str(array.dtype)}
     if path is not None:
         with path.open("rb") as file:
-            found["digest"] = hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+            found["digest"] = hashlib.file_digest(file, "blake2b").hexdigest()[:DIGITS]
     return found

@@ -13,7 +13,7 @@ from experiments.data.room import DataMissingError
 from experiments.data.texts import Question, QuestionSet
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.transformer.grading import asked, wilson
-from experiments.kits.transformer.kept import kept
+from experiments.kits.transformer.keeping import kept
 from experiments.kits.transformer.weights import Pretrained, pretrained
 from experiments.language.dr_llm.packed import Packed, Walker, pack, room_of
 from experiments.language.dr_llm.paths import Counts

@@ -14,7 +14,7 @@ from experiments.harness.statistics import mean
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.transformer.decoder import Shape, logits, run
 from experiments.kits.transformer.experts import fingerprint, grow, nats, windows
-from experiments.kits.transformer.kept import kept
+from experiments.kits.transformer.keeping import kept
 from experiments.kits.transformer.lora import initial_lora
 from experiments.kits.transformer.weights import Pretrained, pretrained
 from experiments.language.flexible_llm.distributions import TopK

@@ -83,7 +83,7 @@ def learned_sources(config: ScaConfig, trial: Trial, generator: np.random.Genera
     return Sources(tasks, SourceBank.joined(banks), heads, single, params)
 
 
-def transfer(config: ScaConfig, trial: Trial) -> dict[str, Any]:
+def on_strings(config: ScaConfig, trial: Trial) -> dict[str, Any]:
     """Test accuracies in percent, means over small tasks, by what is combined and how; and `_worth`."""
     generator = trial.generator
     sources = learned_sources(config, trial, generator)
@@ -202,7 +202,7 @@ STUDIES = Studies(
         "nesting": study_exact.nesting,
         "counts": study_exact.counts,
         "planted": study_exact.planted,
-        "transfer": transfer,
+        "transfer": on_strings,
         "sentences": sentences,
     },
     num_seeds=4,

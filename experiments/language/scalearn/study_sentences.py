@@ -14,7 +14,7 @@ from experiments.data.room import DataMissingError
 from experiments.data.texts import Sentence, SentenceSet
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.transformer.encoder import fit_classifier
-from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, sentence_states
+from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, states_of
 from experiments.language.scalearn.backbones import KeptStates
 from experiments.language.scalearn.bank import SourceBank
 from experiments.language.scalearn.scaling import AdapterFusion, ScaLearn
@@ -150,7 +150,7 @@ def _tasks(config: ScaConfig, trial: Trial, generator: np.random.Generator) -> l
 def _states(part: tuple[Sentence, ...], trial: Trial, folder: Path | None) -> np.ndarray:
     """Of the chosen blocks, means over tokens, (N, L, D)."""
     try:
-        found = sentence_states(
+        found = states_of(
             part, data=trial.data, folder=folder, layers=LAYERS, pooled="mean", report=trial.report
         )
     except (DataMissingError, MissingExtraError) as reason:

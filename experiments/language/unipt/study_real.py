@@ -12,7 +12,7 @@ from experiments.data.texts import SentenceSet
 from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.kits.transformer.features import HiddenStates
-from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, sentence_states
+from experiments.kits.transformer.sentence_states import SIZES, drawn_sentences, states_of
 from experiments.language.unipt import study_costs
 from experiments.language.unipt.fitting import OnStates, drawn_order, tuned
 from experiments.language.unipt.probing import probed
@@ -54,9 +54,7 @@ def _states(
     data: Path | None,
     folder: Path | None,
 ) -> HiddenStates:
-    return sentence_states(
-        texts, data=data, folder=folder, layers=layers, pooled="none", length=length
-    )
+    return states_of(texts, data=data, folder=folder, layers=layers, pooled="none", length=length)
 
 
 def _tuned_on(name: str, data: SentenceSet, config: UniptConfig, trial: Trial) -> dict[str, float]:

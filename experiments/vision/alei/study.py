@@ -215,7 +215,7 @@ STUDIES = Studies(
     configs={"quick": QUICK, "standard": STANDARD},
     tiny=TINY,
     functions={
-        "views": study_exact.views,
+        "views": study_exact.doubled_pictures,
         "bayar": study_exact.bayar,
         "algebra": study_exact.algebra,
         "selection": study_exact.selection,

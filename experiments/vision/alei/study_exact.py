@@ -36,7 +36,7 @@ GATES = ("beta", "gamma", "eta")
 """Ends of the names of all gates."""
 
 
-def views(config: AleiConfig, trial: Trial) -> dict[str, float]:
+def doubled_pictures(config: AleiConfig, trial: Trial) -> dict[str, float]:
     """NPR of pictures doubled by nearest neighbours, on the grid and moved off it by a pixel."""
     generator, on_grid, moved = trial.generator, [], []
     for _ in range(config.cases):

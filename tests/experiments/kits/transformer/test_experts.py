@@ -50,8 +50,10 @@ def test_experts_begin_as_the_decoder_and_prefer_their_own_text_and_are_kept(tmp
         np.testing.assert_allclose(inside, told[own], rtol=1e-5)
     # The same again is read, and nothing is trained; anything else has another file.
     monkeypatch.setattr(experts, "_grown", None)
-    again = grow(PARAMS, SHAPE, TEXTS, **SETTINGS, folder=tmp_path)
+    again = grow(PARAMS, SHAPE, TEXTS, **SETTINGS, folder=str(tmp_path))
     jax.tree.map(np.testing.assert_array_equal, again, grown)
+    with pytest.raises(ExperimentError, match="3 is no folder"):
+        grow(PARAMS, SHAPE, TEXTS, **SETTINGS, folder=3)
     for changed in ({"seed": 4}, {"rate": 0.1}, {"names": ("query",)}):
         with pytest.raises(TypeError, match="not callable"):
             grow(PARAMS, SHAPE, TEXTS, **{**SETTINGS, **changed}, folder=tmp_path)

@@ -21,7 +21,6 @@ from experiments.kits.transformer.features import (
     captured,
     hidden_states,
     kept_states,
-    predict_memory,
 )
 from experiments.kits.transformer.naming import described
 from experiments.kits.transformer.sentence_states import InnerStates, drawn_sentences, tokens_of
@@ -193,23 +192,13 @@ def test_models_of_one_size_are_told_apart_and_what_is_kept_needs_none(tmp_path,
         drawn[seed] = Letters()
         drawn[seed].params = initial(SHAPE, np.random.default_rng(seed), deviation=0.5)
     sentences, found = (Sentence("abc", 0), Sentence("d", 1)), {}
-    options = {"data": None, "folder": tmp_path / "kept", "layers": (1,), "pooled": "last"}
+    options = {"data": None, "folder": str(tmp_path / "kept"), "layers": (1,), "pooled": "last"}
     for seed in (1, 2, 1):
         file.write_bytes(bytes([seed]))
-        made = sentence_states.sentence_states(sentences, **options).layers[0]
+        made = sentence_states.states_of(sentences, **options).layers[0]
         np.testing.assert_array_equal(made, found.setdefault(seed, made))
         drawn.pop(seed, None)
     assert np.abs(found[1] - found[2]).max() > 1e-3
-
-
-def test_what_is_kept_and_held_is_foretold(tmp_path):
-    shapes = jax.ShapeDtypeStruct((5, 4, 3), np.float32)
-    told = predict_memory(double, np.float32(1), (shapes,), block=2)
-    hidden_states(double, np.float32(1), (ROWS,), block=2, folder=tmp_path)
-    files = sum(path.stat().st_size for path in tmp_path.glob("*/*.npy"))
-    assert told.kept_bytes == files - 2 * 128 == 5 * 4 * 9 * 2  # NumPy's header has 128 bytes
-    assert told.held_bytes == 4 + 2 * 12 * 4 + 2 * 4 * 9 * 4
-    assert told.temporary_bytes >= 0
 
 
 def test_any_flax_module_is_a_backbone():
@@ -232,8 +221,37 @@ def test_any_flax_module_is_a_backbone():
     wide = first @ variables["params"]["inner"]["wide"]["kernel"]
     np.testing.assert_allclose(found.layers[1], first, rtol=1e-5)
     np.testing.assert_allclose(found.layers[0], wide, rtol=1e-5)
-    with pytest.raises(ExperimentError, match="'last'"):
-        hidden_states(captured(Outer(), ("last",)), variables, (values,), block=3)
+    for wrong, said in (
+        ("last", "'last'; there are first, inner, inner/wide"),
+        ("inner/wid", "'inner/wid'; did you mean 'inner/wide'"),
+        ("inner/wide/more", "'inner/wide/more'; did you mean 'inner/wide'"),
+    ):
+        with pytest.raises(ExperimentError, match=f"^Outer has no array of a submodule {said}"):
+            hidden_states(captured(Outer(), (wrong,)), variables, (values,), block=3)
+
+
+def test_a_submodule_that_returns_no_array_is_none_of_those_that_there_are():
+    class Pair(nn.Module):
+        @nn.compact
+        def __call__(self, values):
+            return nn.Dense(2, name="wide")(values), values
+
+    class Outer(nn.Module):
+        @nn.compact
+        def __call__(self, values):
+            return Pair(name="pair")(values)[0]
+
+    class Bare(nn.Module):
+        @nn.compact
+        def __call__(self, values):
+            return values
+
+    values = np.ones((3, 5), np.float32)
+    variables = initial_by_numpy(Outer(), np.random.default_rng(1), values)
+    with pytest.raises(ExperimentError, match="'pair'; did you mean 'pair/wide'"):
+        captured(Outer(), ("pair",))(variables, values)
+    with pytest.raises(ExperimentError, match="'pair'; there are none"):
+        captured(Bare(), ("pair",))({}, values)
 
 
 def test_a_state_that_does_not_fit_is_named():
@@ -287,7 +305,7 @@ def test_states_of_a_pretrained_model_need_it_only_once(tmp_path, monkeypatch):
     )
     options = {"data": None, "folder": tmp_path, "layers": (0, 15, 30), "pooled": "last"}
     try:
-        made = sentence_states.sentence_states(sentences, **options)
+        made = sentence_states.states_of(sentences, **options)
     except DataMissingError as reason:
         pytest.skip(str(reason))
     model = pretrained(load_carried("smollm2-135m", None))
@@ -298,5 +316,5 @@ def test_states_of_a_pretrained_model_need_it_only_once(tmp_path, monkeypatch):
         for layer, number in zip(made.layers, options["layers"], strict=True):
             np.testing.assert_allclose(layer[row], whole[number, 0, -1], rtol=2e-3, atol=2e-2)
     monkeypatch.setattr(sentence_states, "load_carried", None)
-    again = sentence_states.sentence_states(sentences, **options)
+    again = sentence_states.states_of(sentences, **options)
     np.testing.assert_array_equal(again.layers[2], made.layers[2])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.kits.transformer.kept import kept, path_of
+from experiments.kits.transformer.keeping import kept, path_of
 from ntkexec.errors import ExperimentError
 
 
@@ -21,6 +21,11 @@ def test_arrays_are_made_once_for_what_they_are_made_from(tmp_path):
     assert len(calls) == 2
     kept(None, "rows", {"n": 3}, make)
     assert len(calls) == 3
+    for wrong in (3, "", b"rows"):
+        with pytest.raises(ExperimentError, match="is no folder"):
+            kept(wrong, "rows", {"n": 3}, make)
+    assert kept(str(tmp_path), "rows", {"n": 3}, None)["a"].tolist() == [0, 1, 2]
+    assert path_of(str(tmp_path), "rows", {"n": 3}).exists()
     for _ in range(2):
         found = kept(tmp_path, "big", {}, lambda: {"a": np.arange(3, dtype=">f4")})
         assert found["a"].dtype == np.float32

@@ -2,7 +2,7 @@
 
 ```python
 import numpy as np
-from experiments.kits.transformer.kept import kept
+from experiments.kits.transformer.keeping import kept
 
 found = kept(None, "squares", {"up to": 4}, lambda: {"squares": np.arange(4) ** 2})
 print(found["squares"])  # with a folder instead of None, the next call reads them
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.files.storage import load_tensors, save_tree
+from experiments.files.storage import as_folder, load_tensors, save_tree
 from experiments.files.words import quoted
 from experiments.kits.transformer.naming import named
 from ntkexec.errors import ExperimentError
@@ -26,7 +26,10 @@ Arrays = dict[str, np.ndarray]
 
 
 def kept(
-    folder: Path | None, what: str, made_from: Mapping[str, Any], make: Callable[[], Arrays]
+    folder: str | os.PathLike[str] | None,
+    what: str,
+    made_from: Mapping[str, Any],
+    make: Callable[[], Arrays],
 ) -> Arrays:
     """Arrays by their names: read from a folder if they are there, else made and kept.
 
@@ -42,7 +45,7 @@ def kept(
 
     Raises:
         ExperimentError: the file of this name is damaged or holds something else (names it); what was
-            made cannot be stored; or `made_from` is no plain data, see `naming.named`.
+            made cannot be stored; `folder` is none; or `made_from` is no plain data, see `naming.named`.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", what):
         raise ExperimentError(f"{quoted(what)} names no file: small letters, digits and hyphens do")
@@ -62,9 +65,9 @@ def kept(
     return tensors
 
 
-def path_of(folder: Path, what: str, made_from: Mapping[str, Any]) -> Path:
+def path_of(folder: str | os.PathLike[str], what: str, made_from: Mapping[str, Any]) -> Path:
     """The file in which `kept` keeps them."""
-    return folder / f"{what}-{named(made_from)}.safetensors"
+    return as_folder(folder) / f"{what}-{named(made_from)}.safetensors"
 
 
 def _checked(what: str, made: Any) -> Arrays:

@@ -1,0 +1,165 @@
+"""VOC's XML: files in its public structure and our own, painted outlines, DIOR's folders, hostile ones."""
+
+from xml.dom import minidom
+
+import numpy as np
+import pytest
+
+from experiments.data import load
+from experiments.data.annotated import Picture
+from experiments.data.formats import voc
+from experiments.data.objects import Objects
+from ntkexec.errors import ExperimentError
+
+# The structure of VOC 2012's files: parts have boxes of their own, and some ends are no whole numbers.
+PUBLIC = """<annotation>
+    <folder>VOC2012</folder>
+    <filename>2007_000027.jpg</filename>
+    <source><database>The VOC2007 Database</database></source>
+    <size><width>48</width><height>50</height><depth>3</depth></size>
+    <segmented>1</segmented>
+    <object>
+        <name>person</name>
+        <pose>Unspecified</pose>
+        <truncated>0</truncated>
+        <difficult>0</difficult>
+        <bndbox><xmax>34</xmax><xmin>17</xmin><ymax>35.5</ymax><ymin>10</ymin></bndbox>
+        <part><name>head</name>
+            <bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></part>
+    </object>
+    <object>
+        <name>dog</name>
+        <difficult>1</difficult>
+        <bndbox><xmin>1</xmin><ymin>1</ymin><xmax>48</xmax><ymax>50</ymax></bndbox>
+    </object>
+</annotation>
+"""
+
+
+def public(folder, *, painted=False):
+    root = folder / "voc-2012" / "VOCdevkit" / "VOC2012"
+    for one in ("Annotations", "ImageSets/Main", "JPEGImages", "SegmentationObject"):
+        (root / one).mkdir(parents=True)
+    (root / "Annotations" / "2007_000027.xml").write_text(PUBLIC)
+    (root / "ImageSets" / "Main" / "train.txt").write_text("2007_000027\n")
+    (root / "ImageSets" / "Main" / "val.txt").write_text("2007_000027  1\n\n")
+    if painted:
+        from PIL import Image
+
+        numbers = np.zeros((50, 48), np.uint8)
+        numbers[12:30, 20:30], numbers[30:40, 2:9], numbers[11] = 1, 2, 255
+        image = Image.frombytes("P", (48, 50), numbers.tobytes())
+        image.putpalette([channel for one in range(256) for channel in (one, 7, 255 - one)])
+        image.save(root / "SegmentationObject" / "2007_000027.png")
+        return root, numbers
+    return root, None
+
+
+def test_the_public_structure_is_read_from_its_folders(tmp_path):
+    root, numbers = public(tmp_path, painted=True)
+    found = load("voc-2012", tmp_path)
+    assert [*found.readers] == ["train", "val"]
+    part = found.part("val")
+    assert len(part) == 1
+    everything = part.objects(0, masks=True)
+    assert everything.boxes.tolist() == [[16, 9, 34, 35.5], [0, 0, 48, 50]]
+    assert [part.classes[one] for one in everything.labels] == ["person", "dog"]
+    np.testing.assert_array_equal(everything.masks, [numbers == 1, numbers == 2])
+    assert part.objects(0, difficult=False).labels.tolist() == [14]
+    assert part.pictures[0].file == "JPEGImages/2007_000027.jpg"
+    from PIL import Image
+
+    drawn = np.full((50, 48, 3), 9, np.uint8)
+    Image.fromarray(drawn).save(root / "JPEGImages" / "2007_000027.jpg", quality=100)
+    assert np.abs(part.pixels(0).astype(int) - 9).max() <= 2
+
+
+def test_dior_has_other_folders_and_capitals(tmp_path):
+    root = tmp_path / "dior"
+    boxes = root / "Annotations" / "Horizontal Bounding Boxes"
+    for one in (boxes, root / "Main", root / "JPEGImages-test"):
+        one.mkdir(parents=True)
+    text = PUBLIC.replace("person", "Expressway-toll-station").replace("dog", "GolfField")
+    (boxes / "11726.xml").write_text(text.replace("2007_000027", "11726"))
+    (root / "Main" / "test.txt").write_text("11726")
+    (root / "JPEGImages-test" / "11726.jpg").write_bytes(b"")
+    found = load("dior", tmp_path).part("test")
+    assert found.pictures[0].file == "JPEGImages-test/11726.jpg"
+    assert found.objects(0).labels.tolist() == [8, 9]
+    assert not found.pictures[0].regions[0].difficult
+
+
+def test_what_we_write_another_reader_finds_and_ours_reads_back(tmp_path):
+    objects = Objects(np.array([[0, 0, 5, 7], [2.5, 1, 8, 9]]), np.array([1, 0]))
+    picture, path = Picture("a & <b>.png", 9, 11, "one"), tmp_path / "one.xml"
+    voc.write_annotation(path, picture, objects, ("cat", "dog & co"), difficult=(False, True))
+    tree = minidom.parse(str(path))
+
+    def values(name):
+        return [node.firstChild.data for node in tree.getElementsByTagName(name)]
+
+    assert values("xmin") == ["1", "3.5"]
+    assert values("ymax") == ["7", "9"]
+    assert values("filename") == ["a & <b>.png"]
+    assert values("name") == ["dog & co", "cat"]
+    again = voc.read_annotation(path, ("cat", "dog & co"))
+    assert (again.file, again.height, again.width) == ("a & <b>.png", 9, 11)
+    assert [one.box for one in again.regions] == [tuple(box) for box in objects.boxes.tolist()]
+    assert [one.difficult for one in again.regions] == [False, True]
+    for message, words in {
+        "labels are from 0 to 0": {"classes": ("cat",)},
+        "2 objects and 1 marks": {"difficult": (True,)},
+        "XML cannot hold": {"classes": ("\x00", "b")},
+    }.items():
+        with pytest.raises(ExperimentError, match=message):
+            voc.write_annotation(
+                path, picture, objects, **{"classes": ("a", "b"), "difficult": ()} | words
+            )
+
+
+BOMB = """<!DOCTYPE annotation [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<annotation><filename>&b;</filename></annotation>"""
+
+
+@pytest.mark.parametrize(
+    "message, text",
+    [
+        ("declares a type of document", BOMB),
+        (
+            "declares a type of document",
+            '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation>&x;</annotation>',
+        ),
+        ("is no XML", ""),
+        ("is no XML", "<annotation>"),
+        ("is no XML", "\x00\x01"),
+        ("is no XML", '<?xml version="1.0" encoding="no-such"?><annotation/>'),
+        ("nested deeper than 64", "<annotation>" * 100_000),
+        ("no annotation, but 'html'", "<html/>"),
+        ("has no size/height", "<annotation/>"),
+        ("no number of pixels: 'many'", PUBLIC.replace("<width>48", "<width>many")),
+        ("no number of pixels: 'inf'", PUBLIC.replace("<xmin>17", "<xmin>inf")),
+        ("no whole number: 4.5", PUBLIC.replace("<width>48", "<width>4.5")),
+        ("at most 134217728", PUBLIC.replace("<width>48", "<width>4000000")),
+        ("no known class: 'unicorn'", PUBLIC.replace("dog", "unicorn")),
+        ("has no name", PUBLIC.replace("dog", "")),
+        ("ends before it begins", PUBLIC.replace("<xmax>34", "<xmax>3")),
+        ("has no bndbox/ymin", PUBLIC.replace("<ymin>10</ymin>", "")),
+        ("no place below the folder", PUBLIC.replace("2007_000027.jpg", "../../x.jpg")),
+    ],
+)
+def test_what_is_no_annotation_is_refused_by_name(tmp_path, message, text):
+    path = tmp_path / "one.xml"
+    path.write_text(text)
+    with pytest.raises(ExperimentError, match=message) as found:
+        voc.read_annotation(path, voc.CLASSES)
+    assert "one.xml" in str(found.value)
+    assert str(found.value).isprintable()
+
+
+def test_a_list_leads_nowhere_else(tmp_path):
+    root, _ = public(tmp_path)
+    (root / "ImageSets" / "Main" / "val.txt").write_text("../../../secret")
+    with pytest.raises(ExperimentError, match="no picture's name"):
+        load("voc-2012", tmp_path).part("val")
+    with pytest.raises(ExperimentError, match="has no mask"):
+        load("voc-2012", tmp_path).part("train").objects(0, masks=True)
