@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.files.storage import load_tensors
-from experiments.kits.transformer.kept import kept
+from experiments.kits.transformer.keeping import kept
 from ntkexec.errors import ExperimentError
 
 SEED = re.compile(r"seed-(\d+)")

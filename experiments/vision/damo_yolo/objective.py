@@ -51,6 +51,8 @@ class Objective:
     Args:
         assigners: of which the call takes one, by its number: so several are one program.
         classes, boxes, distances: weights of the three parts.
+        least: score that is asked of a prior with an object, at least; 0 as released. Above, short
+            trainings begin sooner, when no prediction overlaps anything yet.
 
     Source: Xu et al., arXiv:2211.15444; weights and weighing from the public code.
     """
@@ -59,6 +61,7 @@ class Objective:
     classes: float = 1.0
     boxes: float = 2.0
     distances: float = 0.25
+    least: float = 0.0
 
     def __call__(
         self, predictions: Predictions, truth: Any, priors: Priors, given: Any = None
@@ -77,7 +80,8 @@ class Objective:
         has, row = answers.owner >= 0, jnp.maximum(answers.owner, 0)
         wanted = jnp.take_along_axis(truth.boxes, row[..., None], 1)
         labels = jnp.take_along_axis(truth.labels, row, 1)
-        asked = jax.nn.one_hot(labels, scores.shape[-1]) * answers.quality[..., None]
+        quality = jnp.where(has, jnp.maximum(answers.quality, self.least), 0)
+        asked = jax.nn.one_hot(labels, scores.shape[-1]) * quality[..., None]
         focal = quality_focal(predictions.scores_logits, asked).sum()
         weight = jax.lax.stop_gradient(jnp.where(has, scores.max(-1), 0))
         points, strides = jnp.asarray(priors.points), jnp.asarray(priors.strides)

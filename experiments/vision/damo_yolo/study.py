@@ -8,7 +8,8 @@ import numpy as np
 from experiments.harness.study import Studies, Trial
 from experiments.kits.detection.assigners import ASSIGNERS
 from experiments.kits.detection.digits import digit_glyphs, digit_scenes
-from experiments.kits.detection.fitting import SCENE_SIZES, evaluate, fit_detector
+from experiments.kits.detection.drawing import compared
+from experiments.kits.detection.fitting import SCENE_SIZES, detect, evaluate, fit_detector
 from experiments.kits.detection.scenes import Scenes
 from experiments.kits.detection.weights import kept_weights
 from experiments.kits.initialisation import initial_by_numpy, lecun_normal
@@ -41,15 +42,19 @@ from experiments.vision.damo_yolo.study_exact import (
 FORMS = ("align_ota_code", "align_ota_paper")
 WEIGHTS = "detector"
 """By which the teacher's weights are kept and found."""
+SHOWN = 4
+"""Scenes on the page."""
 
 
 class TrainedResult(TypedDict):
-    """By arm: average precisions on held-out scenes; the arms are assigners, `untrained`,
-    `teacher` and `taught`."""
+    """By arm: average precisions on held-out scenes, and the last losses; the arms are assigners,
+    `untrained`, `teacher` and `taught`. Scenes as the teacher sees them.
+    """
 
     ap50: dict[str, float]
     ap: dict[str, float]
     loss: dict[str, float]
+    scenes: Any
 
 
 def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
@@ -62,8 +67,8 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
     start, order = (int(seed) for seed in trial.generator.integers(2**32, size=2))
     student, teacher = detector(config.width), detector(config.teacher_width)
     names = (*FORMS, *config.rivals)
-    objective = Objective(tuple(ASSIGNERS[name] for name in names))
-    found: TrainedResult = {"ap50": {}, "ap": {}, "loss": {}}
+    objective = Objective(tuple(ASSIGNERS[name] for name in names), least=config.least)
+    found: TrainedResult = {"ap50": {}, "ap": {}, "loss": {}, "scenes": None}
     arms = [*names, "teacher", "taught"]
 
     def fitted(name: str, network: Any, loss: Any, variables: Any, **given: Any) -> Any:
@@ -102,6 +107,8 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
 
     known = kept_weights(trial.folder, WEIGHTS, {"seed": trial.seed}, taught_on)
     judged("teacher", teacher, known)
+    seen = detect(teacher, known, held_out.images[:SHOWN], score=0.3)
+    found["scenes"] = compared(held_out[:SHOWN], seen)
     lesson = Taught(student, teacher, config.steps)
     at = lesson_variables(first, known, _aligning(student, teacher, start))
     loss = TaughtObjective(objective)

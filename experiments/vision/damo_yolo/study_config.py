@@ -28,6 +28,7 @@ class DamoYoloConfig:
         scenes, tested: generated pictures to train on, and to test with.
         steps, batch: of each training.
         rate: at its highest.
+        least: score that is asked of a prior with an object, see `Objective`.
         rivals: assigners beside AlignOTA's two forms.
     """
 
@@ -41,11 +42,12 @@ class DamoYoloConfig:
     width: int = 16
     teacher_width: int = 16
     rounds: int = 2
-    scenes: int = 512
+    scenes: int = 1000
     tested: int = 128
     steps: int = 200
     batch: int = 16
     rate: float = 6e-3
+    least: float = 0.3
     rivals: tuple[str, ...] = ("sim_ota",)
 
     def __post_init__(self) -> None:
@@ -56,7 +58,9 @@ class DamoYoloConfig:
         require(self, **counts)
         require(self, resolution=self.resolution % 32 == 0, width=self.width % 8 == 0)
         require(self, teacher_width=self.teacher_width % 8 == 0)
-        require(self, batch=self.batch <= self.scenes, rate=self.rate > 0)
+        require(
+            self, batch=self.batch <= self.scenes, rate=self.rate > 0, least=0 <= self.least < 1
+        )
         require(self, rivals=set(self.rivals) <= {"sim_ota", "task_aligned", "atss"})
         require(self, grid=self.grid % 2 == 1)
 
