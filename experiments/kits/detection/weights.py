@@ -41,7 +41,7 @@ def kept_weights(
         train: gives nested mappings with arrays as leaves.
 
     Raises:
-        ExperimentError: see `transformer.kept.kept`; or variables that are no nested mappings.
+        ExperimentError: see `transformer.keeping.kept`; or variables that are no nested mappings.
     """
     return _nested(kept(folder, what, made_from, lambda: dict(_flat(train()))))
 
