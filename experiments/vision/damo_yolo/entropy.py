@@ -129,7 +129,7 @@ def evolve(
     evaluations: int,
     cost: Callable[[Architecture], float] | None = None,
     limit: float = math.inf,
-    population: int = 32,
+    population: int = 16,
     weights: Sequence[float] = WEIGHTS,
 ) -> Trace:
     """Makes the score large: one decision of a kept backbone is changed, and the best are kept.
