@@ -140,7 +140,7 @@ CLAIMS = (
         names=("taught", "alone"),
         source=f"{PAPER}, table 6: 40.7 against 38.2",
         how=f"as for assigners; {SCENES}; the teacher is the same network trained three times as long "
-        "(another of twice its width at standard)",
+        "(at standard a wider one)",
         provenance="reconstructed",
     ),
 )
