@@ -117,7 +117,7 @@ class Backbone(nn.Module):
         architecture: what it is made of.
         pools: sides of the windows that are pooled after the last stage's first block; empty for none.
 
-    Source: Xu et al., arXiv:2211.15444, section 2.1; blocks as in the public code's `k1kx`.
+    Source: Xu et al., arXiv:2211.15444, on MAE-NAS; blocks as in the public code's `k1kx`.
     """
 
     architecture: Architecture

@@ -23,7 +23,7 @@ class ZeroHead(nn.Module):
         bins: of a distance.
         start: probability of each class before training.
 
-    Source: Xu et al., arXiv:2211.15444, section 2.3; the learned scale of each level is the public code's.
+    Source: Xu et al., arXiv:2211.15444, on ZeroHead; each level's learned scale is the public code's.
     """
 
     classes: int

@@ -151,7 +151,7 @@ def evolve(
     Raises:
         ExperimentError: the smallest backbone is over the limit, or nothing is kept.
 
-    Source: Xu et al., arXiv:2211.15444, section 2.1, and the released search.
+    Source: Xu et al., arXiv:2211.15444, on MAE-NAS, and the released search.
     """
     if population < 1:
         raise ExperimentError(f"a population is 1 or more, got {population}")

@@ -54,7 +54,7 @@ class RepGFPN(nn.Module):
         queen: whether a coarse map is also merged from finer ones of the same pass, by strided
             convolutions across; the published links. Without, it is a plain path up and down.
 
-    Source: Xu et al., arXiv:2211.15444, section 2.2, with the down-sampling links that its table keeps;
+    Source: Xu et al., arXiv:2211.15444, on RepGFPN, with the down-sampling links that its table keeps;
     wiring from the public code's `GiraffeNeckV2`.
     """
 
