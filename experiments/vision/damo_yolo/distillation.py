@@ -77,7 +77,7 @@ class Taught(nn.Module):
         weight: of the distillation at first.
         temperature: of `channel_distillation`.
 
-    Source: Xu et al., arXiv:2211.15444, on distillation; weight, normalisation and decay from the public code.
+    Source: Xu et al., arXiv:2211.15444; weight, normalisation and decay are the public code's.
     """
 
     student: DamoYolo
