@@ -37,6 +37,7 @@ from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.drawing import drawn
 from experiments.kits.detection.fitting import detect
 from experiments.kits.detection.letterbox import letterboxed
+from experiments.kits.detection.precision import overlaps
 from experiments.kits.detection.weights import find_weights, read_weights
 from ntkexec.errors import ExperimentError
 from ntkexec.vocabulary import Scale
@@ -132,7 +133,7 @@ def picture_application(
         network: from a configuration to the Flax module whose weights they are; see `fitting.detect`.
         names: of the classes.
         side: of the pictures in training, in pixels.
-        iou: overlap up to which two boxes of one class may both stay.
+        iou: overlap up to which two boxes may both stay.
     """
 
     def find(
@@ -157,13 +158,27 @@ def picture_application(
         report("looking for objects", 0, 1)
         shown, place = letterboxed(image, longer)
         raw = detect(network(config), read_weights(weights), shown[None], score=least, iou=iou)[0]
-        found = dataclasses.replace(raw, boxes=place.out_of_square(raw.boxes))
+        one_each = apart(raw, iou)
+        found = dataclasses.replace(one_each, boxes=place.out_of_square(one_each.boxes))
         told = FoundInPicture(found, tuple(names), image.shape[:2], weights, scale, target, listed)
         write_atomically(target, drawn(image, found, names))
         write_atomically(listed, (json.dumps(told.to_data(), indent=1) + "\n").encode())
         return told
 
     return Application(OPTIONS, find)
+
+
+def apart(found: Detections, iou: float) -> Detections:
+    """Detections, best first, that no better one of whatever class overlaps by more than `iou`.
+
+    Average precision asks for every class that a thing may have; who looks at a picture, for the best.
+    """
+    shared = overlaps(found.boxes, found.boxes, np.zeros(len(found), bool))
+    kept: list[int] = []
+    for place in range(len(found)):
+        if all(shared[place, better] <= iou for better in kept):
+            kept.append(place)
+    return Detections(found.boxes[kept], found.scores[kept], found.labels[kept])
 
 
 def _weights(slug: str, study: str, what: str, out: Path) -> tuple[str, Any, Path]:

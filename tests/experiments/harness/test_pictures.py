@@ -12,7 +12,8 @@ from support.ports import claim, port
 
 from experiments.files.pixels import rgb_pixels
 from experiments.harness import registry
-from experiments.harness.pictures import picture_application
+from experiments.harness.pictures import apart, picture_application
+from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.head import Predictions
 from experiments.kits.detection.weights import kept_weights
 from ntkexec.check import Measurement
@@ -96,6 +97,14 @@ def test_objects_are_found_where_they_are_in_the_users_own_pixels(command, tmp_p
     status, out, _ = command("--image", "mine.png", "--score", "1")
     assert status == 0
     assert out.startswith("0 objects found by weights of the scale quick\npicture: ")
+
+
+def test_a_thing_is_shown_once_by_its_best_class():
+    boxes = np.array([[0, 0, 8, 8], [0, 0, 8, 7], [9, 0, 17, 8], [4, 0, 12, 8]], float)
+    found = Detections(boxes, np.array([0.9, 0.8, 0.7, 0.6]), np.array([3, 5, 3, 3]))
+    assert apart(found, 0.6).scores.tolist() == [0.9, 0.7, 0.6]
+    assert apart(found, 0.9).labels.tolist() == [3, 5, 3, 3]
+    assert len(apart(Detections(boxes[:0], np.zeros(0), np.zeros(0, int)), 0.5)) == 0
 
 
 @pytest.mark.parametrize(
