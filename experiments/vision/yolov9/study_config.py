@@ -49,7 +49,8 @@ class YoloConfig:
         require(self, gradient_batches=2 <= self.gradient_batches <= 28)
         require(self, levels=1 <= self.levels <= 4)
         require(self, width=self.width % 4 == 0 < self.width, steps=self.steps > 0)
-        require(self, train_scenes=self.train_scenes >= self.batch > 0)
+        require(self, train_scenes=self.train_scenes > 0)
+        require(self, batch=0 < self.batch <= self.train_scenes)
         require(self, arms="none" in self.arms and set(self.arms) <= set(KINDS))
         require(self, test_scenes=self.test_scenes > 0, rate=self.rate > 0)
 
@@ -67,7 +68,6 @@ STANDARD = YoloConfig(
     batch=32,
 )
 TINY = YoloConfig(
-    resolution=64,
     couplings=1,
     digits=40,
     depths=(1, 2),
