@@ -58,11 +58,12 @@ class CatDetector(nn.Module):
             )
         number = len(self.strides)
         self.trunk = Trunk(self.widths)
-        self.fusion = {
+        necks: dict[str, Any] = {
             "fpn": FPN(self.width, number, normalised=True, parent=None),
             "pafpn": PAFPN(self.width, number, normalised=True, parent=None),
             "dense": DenseFPN(self.width, number, self.stages, parent=None),
-        }[self.neck]
+        }
+        self.fusion = necks[self.neck]
         self.around = SpatialContextPyramid() if self.context else None
         # Without convolutions of its own, so that the neck makes the difference.
         self.head = DecoupledHead(self.classes, self.bins, depth=0)

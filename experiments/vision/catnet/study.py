@@ -1,6 +1,6 @@
 """What is measured: identities and costs, and small detectors that differ in one module."""
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from experiments.harness.study import Studies, Trial
 from experiments.kits.detection.detections import unpadded_objects
@@ -12,7 +12,7 @@ from experiments.vision.catnet.study_config import QUICK, STANDARD, TINY, Catnet
 from experiments.vision.catnet.study_exact import context, costs_of, fusion, regions
 from experiments.vision.catnet.training import SUPPRESSIONS, fit, look
 
-KINDS = ("box", "mask")
+KINDS: tuple[Literal["box", "mask"], ...] = ("box", "mask")
 
 
 class ModulesResult(TypedDict):
@@ -43,13 +43,8 @@ def modules(config: CatnetConfig, trial: Trial) -> ModulesResult:
         result["parameters"][arm], result["widths"][arm] = parameters_of(network), network.width
         result["ap50"][arm], result["ap"][arm] = {}, {}
         for suppression in SUPPRESSIONS:
-            for kind in ("box", "mask"):
-                scored = average_precision(
-                    found[suppression],
-                    truth,
-                    kind=kind,
-                    sizes=SCENE_SIZES,  # type: ignore[arg-type]
-                )
+            for kind in KINDS:
+                scored = average_precision(found[suppression], truth, kind=kind, sizes=SCENE_SIZES)
                 result["ap50"][arm][f"{kind}_{suppression}"] = _known(scored.ap50)
                 result["ap"][arm][f"{kind}_{suppression}"] = _known(scored.ap)
                 if (suppression, kind) == ("hard", "mask"):
@@ -74,5 +69,5 @@ STUDIES = Studies(
         "modules": modules,
     },
     num_seeds=2,
-    slow=("costs", "modules"),
+    slow=("fusion", "costs", "modules"),
 )

@@ -36,7 +36,8 @@ class CatnetConfig:
         counts = {
             f.name: getattr(self, f.name) >= 1 for f in dataclasses.fields(self) if f.type is int
         }
-        require(self, **counts, levels=3 <= self.levels <= 5, batch=self.batch <= self.train_scenes)
+        require(self, **counts)
+        require(self, levels=3 <= self.levels <= 5, batch=self.batch <= self.train_scenes)
         require(self, arms={"fpn", "all"} <= set(self.arms) <= set(ARMS), width=self.width >= 4)
 
 

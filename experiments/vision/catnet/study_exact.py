@@ -174,7 +174,7 @@ def regions(config: CatnetConfig, trial: Trial) -> RegionsResult:
             }
             return {"params": gates}
 
-        total = sum(found)
+        total = functools.reduce(jnp.add, found)
         wanted = [(biased(30, 30, 30, 30), total), (zero, total / 2)]
         single = [30.0 if one == 2 else -30.0 for one in range(4)]
         wanted.append((biased(*single), found[2]))
@@ -185,13 +185,13 @@ def regions(config: CatnetConfig, trial: Trial) -> RegionsResult:
             half.append(_relative(fused(direction, zero), total))
         up, down = (fused(direction, drawn) for direction in DIRECTIONS)
         ramp, unshifted = _ramp(config.boxes, generator)
-    return {
-        "corners": max(off),
-        "gates_left_half_open": max(half),
-        "orders_apart": _relative(up, down),
-        "ramp": ramp,
-        "unshifted": unshifted,
-    }
+        return {
+            "corners": max(off),
+            "gates_left_half_open": max(half),
+            "orders_apart": _relative(up, down),
+            "ramp": ramp,
+            "unshifted": unshifted,
+        }
 
 
 def _relative(one: Any, other: Any) -> float:

@@ -67,7 +67,8 @@ def fit(
     Args:
         network: to train.
         scenes: to train on, with masks.
-        generator: draws the first variables, and then the order of scenes and how regions move.
+        generator: draws the order of scenes and how regions move, the same for all networks, and then the
+            first variables.
         steps: in all.
         batch: scenes of a step.
         rate: at its highest.
@@ -82,24 +83,27 @@ def fit(
         )
     if scenes.masks is None:
         raise ExperimentError("a detector of masks is trained on scenes with masks")
+    # Drawn first, so that networks of any size see the same scenes in the same order.
+    ordering = np.random.default_rng(int(generator.integers(2**62)))
     example = jax.ShapeDtypeStruct((batch, *scenes.images.shape[1:]), jnp.float32)
     variables = initial_by_numpy(network, generator, example, rules=RULES)
     # One vector for all parameters: an optimiser leaf by leaf takes as long to compile as the network.
     flat, unravel = ravel_pytree(variables.pop("params"))
     pace = (jnp.float32(steps), jnp.float32(rate))
     memory = _optimiser(*pace).init(flat)
-    carry, losses = (flat, variables, memory), []
+    carry = (flat, variables, memory)
+    losses: list[np.ndarray] = []
     rows = np.array([], int)
     report("training", 0, steps)
     for _ in range(steps):
         if len(rows) < batch:
-            rows = generator.permutation(len(scenes))
+            rows = ordering.permutation(len(scenes))
         part, rows = scenes[rows[:batch]], rows[batch:]
         sides = np.tile(part.boxes[..., 2:] - part.boxes[..., :2], 2)
-        moved = part.boxes + JITTER * generator.normal(size=sides.shape).astype(np.float32) * sides
+        moved = part.boxes + JITTER * ordering.normal(size=sides.shape).astype(np.float32) * sides
         truths = Truths(part.boxes, np.maximum(part.labels, 0), part.present)
-        carry, found = _step(network, carry, part.images, truths, part.masks, moved, *pace)
-        losses.append(found)
+        carry, loss = _step(network, carry, part.images, truths, part.masks, moved, *pace)
+        losses.append(loss)
     report("training", steps, steps)
     found = {"params": unravel(carry[0]), **carry[1]}
     return Trained(jax.tree.map(np.asarray, found), np.stack(losses))
@@ -189,7 +193,7 @@ def _unravel(network: CatDetector, images: Array) -> Callable[[Array], Any]:
     """From one vector to the network's parameters."""
     shapes = jax.eval_shape(network.init, jax.random.key(0), images)["params"]
     empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return ravel_pytree(empty)[1]  # type: ignore[no-any-return]
+    return ravel_pytree(empty)[1]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
