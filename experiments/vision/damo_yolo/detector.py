@@ -38,13 +38,16 @@ class ZeroHead(nn.Module):
         scores, distances = [], []
         for number, features in enumerate(levels):
             count, points = len(features), math.prod(features.shape[1:3])
-            named = {"padding": ((1, 1), (1, 1))}
-            found = nn.Conv(self.classes, (3, 3), name=f"classes_{number}", **named)(features)
+            found = _convolution(self.classes, f"classes_{number}")(features)
             scores.append(found.reshape(count, points, self.classes) + shift)
-            found = nn.Conv(4 * self.bins, (3, 3), name=f"distances_{number}", **named)(features)
+            found = _convolution(4 * self.bins, f"distances_{number}")(features)
             found = _Scale(name=f"scale_{number}")(found)
             distances.append(found.reshape(count, points, 4, self.bins))
         return Predictions(jnp.concatenate(scores, 1), jnp.concatenate(distances, 1))
+
+
+def _convolution(features: int, name: str) -> nn.Conv:
+    return nn.Conv(features, (3, 3), padding=((1, 1), (1, 1)), name=name)
 
 
 class _Scale(nn.Module):

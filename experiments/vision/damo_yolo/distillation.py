@@ -105,7 +105,9 @@ class Taught(nn.Module):
         if not train:
             return self.student(images)
         maps = self.student.maps(images, train=True)
-        taught = {name: self.get_variable("teacher", name) for name in ("params", "batch_stats")}
+        taught: Any = {
+            name: self.get_variable("teacher", name) for name in ("params", "batch_stats")
+        }
         shown = self.teacher.clone(parent=None).apply(taught, images, method="maps")
         moment = self.variable("moment", "steps", jnp.zeros, ())
         share = share * self.weight * (LEAST + (1 - LEAST) * _falling(moment.value, self.steps))

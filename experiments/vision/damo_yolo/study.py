@@ -39,7 +39,8 @@ from experiments.vision.damo_yolo.study_exact import (
     shifts,
 )
 
-FORMS = ("align_ota_code", "align_ota_paper")
+OWN = "align_ota_code"
+"""The assigner of the released code, with which teacher and student are trained."""
 WEIGHTS = "detector"
 """By which the teacher's weights are kept and found."""
 SHOWN = 4
@@ -66,7 +67,7 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
     shown, held_out = _scenes(config, trial.generator)
     start, order = (int(seed) for seed in trial.generator.integers(2**32, size=2))
     student, teacher = detector(config.width), detector(config.teacher_width)
-    names = (*FORMS, *config.rivals)
+    names = (OWN, *config.rivals)
     objective = Objective(tuple(ASSIGNERS[name] for name in names), least=config.least)
     found: TrainedResult = {"ap50": {}, "ap": {}, "loss": {}, "scenes": None}
     arms = [*names, "teacher", "taught"]
@@ -100,7 +101,7 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
     same = config.width == config.teacher_width
 
     def taught_on() -> Any:
-        at = variables[FORMS[0]] if same else _initial(teacher, start)
+        at = variables[OWN] if same else _initial(teacher, start)
         for _ in range(config.rounds):
             at = fitted("teacher", teacher, objective, at, given=jnp.int32(0))
         return at

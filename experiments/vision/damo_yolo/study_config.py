@@ -3,6 +3,7 @@
 import dataclasses
 
 from experiments.harness.configuration import check_types, require
+from experiments.kits.detection.assigners import ASSIGNERS
 from experiments.vision.damo_yolo.backbone import Architecture, Stage
 from experiments.vision.damo_yolo.detector import DamoYolo
 
@@ -29,7 +30,7 @@ class DamoYoloConfig:
         steps, batch: of each training.
         rate: at its highest.
         least: score that is asked of a prior with an object, see `Objective`.
-        rivals: assigners beside AlignOTA's two forms.
+        rivals: assigners beside the released one.
     """
 
     resolution: int = 640
@@ -61,7 +62,7 @@ class DamoYoloConfig:
         require(
             self, batch=self.batch <= self.scenes, rate=self.rate > 0, least=0 <= self.least < 1
         )
-        require(self, rivals=set(self.rivals) <= {"sim_ota", "task_aligned", "atss"})
+        require(self, rivals=set(self.rivals) <= set(ASSIGNERS) - {"align_ota_code"})
         require(self, grid=self.grid % 2 == 1)
 
 
@@ -92,7 +93,7 @@ STANDARD = DamoYoloConfig(
     tested=500,
     steps=800,
     batch=32,
-    rivals=("sim_ota", "task_aligned", "atss"),
+    rivals=("sim_ota", "align_ota_paper", "task_aligned", "atss"),
 )
 TINY = DamoYoloConfig(
     resolution=64,

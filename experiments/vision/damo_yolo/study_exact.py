@@ -111,7 +111,8 @@ class Entropy(TypedDict):
 
 def entropy(config: DamoYoloConfig, trial: Trial) -> Entropy:
     """Stacks of three convolutions with white weights on white inputs, wrapped around at the edges."""
-    generator, found = trial.generator, {"linear": [], "rectified": []}
+    generator = trial.generator
+    found: dict[str, list[float]] = {"linear": [], "rectified": []}
     for _ in range(config.stacks):
         widths = 8 * generator.integers(1, 4, size=4)
         sides = generator.choice([1, 3, 5], size=3)
