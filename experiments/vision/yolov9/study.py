@@ -88,9 +88,14 @@ def detectors(config: YoloConfig, trial: Trial) -> Detectors:
             return {**_judged(main, alone, tested, kind), **_ends(fit.losses)}
 
         parts[kind] = trial.kept(f"detector with {kind}", trained)
-    numbers = {name: {kind: part[name] for kind, part in parts.items() if name in part}
-               for name in ("ap50", "ap", "first", "last")}  # fmt: skip
-    return Detectors(**numbers, shown=parts[PICTURED]["shown"] if PICTURED in parts else {})
+
+    def of(name: str) -> dict[str, float]:
+        return {kind: part[name] for kind, part in parts.items() if name in part}
+
+    shown_scenes = parts[PICTURED]["shown"] if PICTURED in parts else {}
+    return Detectors(
+        ap50=of("ap50"), ap=of("ap"), first=of("first"), last=of("last"), shown=shown_scenes
+    )
 
 
 def _judged(main: GELAN, variables: Any, tested: Scenes, kind: str) -> dict[str, Any]:

@@ -55,11 +55,12 @@ class YoloConfig:
         require(self, test_scenes=self.test_scenes > 0, rate=self.rate > 0)
 
 
-QUICK = YoloConfig()
+QUICK = YoloConfig(width=24)
 STANDARD = YoloConfig(
     digits=1200,
     depths=(1, 2, 5, 10, 20, 50),
     gradient_batches=28,
+    width=32,
     levels=2,
     arms=("none", "deep", "pyramid", "integrated", "reversible"),
     train_scenes=6000,
