@@ -149,9 +149,11 @@ def pasted(
 
 def _seen_from(start: Array, end: Array, pixels: int, cells: int) -> Array:
     """Bilinear shares of a box's cells in each pixel of an axis; zeros for pixels outside."""
-    middles = jnp.arange(pixels, dtype=start.dtype) + 0.5
+    one = (1,) * start.ndim
+    middles = (jnp.arange(pixels, dtype=start.dtype) + 0.5).reshape(*one, pixels)
     share = (middles - start[..., None]) / jnp.maximum(end - start, 1e-6)[..., None]
     inside = (share > 0) & (share < 1)
     at = jnp.clip(share * cells - 0.5, 0, cells - 1)[..., None]
-    hats = jnp.maximum(1 - jnp.abs(at - jnp.arange(cells, dtype=start.dtype)), 0)
+    places = jnp.arange(cells, dtype=start.dtype).reshape(*one, 1, cells)
+    hats = jnp.maximum(1 - jnp.abs(at - places), 0)
     return jnp.where(inside[..., None], hats, 0)
