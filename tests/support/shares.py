@@ -37,7 +37,7 @@ SHARES = {
     "exactness": 25,
     "executor": 30,
     "experiments": 40,
-    "experiments/data": 10,
+    "experiments/data": 15,
     "experiments/graphs/graph_level": 15,
     "experiments/graphs/latte": 25,
     "experiments/graphs/lcm": 40,

@@ -233,7 +233,7 @@ def task_aligned(
     overlaps = pairwise_iou(boxes, truths.boxes)
     product = scores[:, truths.labels] ** score_power * overlaps**overlap_power
     eligible = inside(priors.points, truths.boxes, least=1e-9) & truths.present[None]
-    claims = (_rank(jnp.where(eligible, -product, jnp.inf)) < top) & eligible
+    claims = _smallest(jnp.where(eligible, -product, jnp.inf), top) & eligible
     owner = _owner(claims, jnp.where(truths.present[None], -overlaps, jnp.inf))
     taken = owner[:, None] == jnp.arange(len(truths.present))[None]
     best_overlap = jnp.where(taken, overlaps, 0).max(0)
@@ -258,7 +258,7 @@ def matched(
     """
     best, _ = jax.lax.top_k(overlaps.T, min(top, len(overlaps)))
     number = jnp.maximum(jnp.floor(best.sum(1)), 1)
-    claims = (_rank(cost) < number[None]) & jnp.isfinite(cost)
+    claims = _smallest(cost, top, number) & jnp.isfinite(cost)
     owner = _owner(claims, cost if conflicts == "all" else jnp.where(claims, cost, jnp.inf))
     return Assignment(owner, _of_owner(overlaps, owner))
 
@@ -294,9 +294,18 @@ def _of_owner(values: Float[Array, "p m"], owner: Int[Array, "p"]) -> Float[Arra
     return jnp.where(owner >= 0, own, 0)
 
 
-def _rank(values: Float[Array, "p m"]) -> Int[Array, "p m"]:
-    """The place of each prior in its column's ascending order."""
-    return jnp.argsort(jnp.argsort(values, axis=0), axis=0)
+def _smallest(
+    values: Float[Array, "p m"], most: int, number: Float[Array, "m"] | None = None
+) -> Bool[Array, "p m"]:
+    """The `most` smallest of each column, or as many as `number` says, which is not above that.
+
+    By places of the best and no sorting of ranks: sorts take seconds to compile.
+    """
+    _, places = jax.lax.top_k(-values.T, min(most, len(values)))
+    chosen = places[:, :, None] == jnp.arange(len(values))[None, None]
+    if number is not None:
+        chosen &= (jnp.arange(places.shape[1])[None] < number[:, None])[:, :, None]
+    return chosen.any(1).T
 
 
 def _rank_in_level(values: Float[Array, "p m"], strides: Float[Array, "p"]) -> Int[Array, "p m"]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.files.storage import load_tensors
-from experiments.kits.transformer.kept import kept
+from experiments.kits.transformer.keeping import kept
 from ntkexec.errors import ExperimentError
 
 SEED = re.compile(r"seed-(\d+)")
@@ -41,7 +41,7 @@ def kept_weights(
         train: gives nested mappings with arrays as leaves.
 
     Raises:
-        ExperimentError: see `transformer.kept.kept`; or variables that are no nested mappings.
+        ExperimentError: see `transformer.keeping.kept`; or variables that are no nested mappings.
     """
     return _nested(kept(folder, what, made_from, lambda: dict(_flat(train()))))
 

@@ -78,7 +78,8 @@ def test_polygons_hold_the_pixels_that_pycocotools_says():
 
 def test_what_is_no_mask_is_refused_in_words():
     cases = {
-        "is polygons, or size and counts": lambda: outline_of({"size": [2, 2]}),
+        "is polygons, or size and counts": lambda: outline_of({"size": [2], "counts": "0"}),
+        "counts of a mask are text": lambda: outline_of({"size": [2, 2]}),
         "size and counts": lambda: outline_of([1, 2, 3]),
         "the picture 2 x 3": lambda: RunLengths(3, 2, [6]).mask(2, 3),
         "fill 2 x 3": lambda: RunLengths(2, 3, [2, 2]).mask(2, 3),

@@ -1,0 +1,150 @@
+"""Training a segmenter on frozen vectors in one compiled scan, and applying it to sets of test prompts."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.vision.attrseg.segmenter import (
+    RULES,
+    AttributeSegmenter,
+    MeanSegmenter,
+    enlarged,
+    segmentation_loss,
+)
+from ntkexec.errors import ExperimentError
+
+GROUP = 10
+"""Pictures at a time when a segmenter is applied."""
+DROPPED, DECAY = 0.3, 1e-4
+"""Share of attributes left out in a step, so that any number of them will do, and weight decay."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prompts:
+    """Classes that are asked for in pictures, by their attributes.
+
+    Args:
+        attributes: vectors of phrases.
+        present: which of them are there, one of each class at least.
+    """
+
+    attributes: Float[np.ndarray, "*n c a d"]
+    present: Bool[np.ndarray, "*n c a"]
+
+
+def fit_segmenter(
+    model: AttributeSegmenter | MeanSegmenter,
+    pixels: Float[np.ndarray, "n p d"],
+    masks: Float[np.ndarray, "n c h w"],
+    prompts: Prompts,
+    *,
+    tested: tuple[Float[np.ndarray, "m p d"], Int[np.ndarray, "t k"], Prompts],
+    size: tuple[int, int],
+    generator: np.random.Generator,
+    steps: int,
+    batch: int = 8,
+    rate: float = 3e-3,
+    exchange: float = 1.0,
+) -> tuple[Any, Float[np.ndarray, "steps"], Float[np.ndarray, "t k c h w"]]:
+    """A trained segmenter, and what it says of test prompts; AdamW, the rate falling as a cosine.
+
+    A step shows two of each picture's classes, and leaves out three in ten of their attributes.
+
+    Args:
+        model: to be trained.
+        pixels: vectors of the patches of pictures, from encoders that stay as they are.
+        masks: for each class of a picture the share of each patch that shows it.
+        prompts: the classes, (n, c, a, d); two of each picture at least.
+        tested: vectors of other pictures; for each set of test prompts, rows of them; and those prompts,
+            of shape (t, k, c, a, d).
+        size: in pixels, of the masks that are returned.
+        generator: of first weights and batches.
+        steps, batch, rate: of training.
+        exchange: see `Fusion`.
+
+    Returns:
+        Variables, every step's loss, and logits of every test.
+
+    Raises:
+        ExperimentError: there are fewer pictures than a batch holds, or no two classes.
+    """
+    if not 0 < batch <= len(pixels) or masks.shape[1] < 2 or steps < 1:
+        raise ExperimentError(
+            f"{steps} batches of {batch} pictures with two classes each are not in {len(pixels)} with "
+            f"{masks.shape[1]}"
+        )
+    given = initial_by_numpy(
+        model, generator, prompts.attributes[:1], pixels[:1], prompts.present[:1], rules=RULES
+    )
+    key = jax.random.key(int(generator.integers(2**31)))
+    shown, rows, asked = tested
+    data = (pixels, masks, prompts.attributes, prompts.present)
+    tests = (shown, rows, asked.attributes, asked.present)
+    found, losses, logits = _fitted(
+        model, steps, batch, size, given, jax.tree.map(jnp.asarray, data), jax.tree.map(jnp.asarray, tests),
+        key, jnp.float32(rate), jnp.float32(exchange),
+    )  # fmt: skip
+    return jax.tree.map(np.asarray, found), np.asarray(losses), np.asarray(logits)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _fitted(
+    model: Any,
+    steps: int,
+    batch: int,
+    size: tuple[int, int],
+    variables: Any,
+    data: tuple[Array, ...],
+    tests: tuple[Array, ...],
+    key: Array,
+    rate: Array,
+    exchange: Array,
+) -> tuple[Any, Array, Array]:
+    update = optax.adamw(optax.cosine_decay_schedule(rate, steps), weight_decay=DECAY)
+    pixels, masks, attributes, present = data
+    classes, grid = masks.shape[1], masks.shape[2:]
+
+    def step(carry: Any, index: Array) -> tuple[Any, Array]:
+        variables, inner = carry
+        chosen, first, second, kept, one = jax.random.split(jax.random.fold_in(key, index), 5)
+        rows = jax.random.choice(chosen, len(pixels), (batch,), replace=False)
+        start = jax.random.randint(first, (batch,), 0, classes)
+        after = (start + jax.random.randint(second, (batch,), 1, classes)) % classes
+        at = (rows[:, None], jnp.stack([start, after], 1))
+        there = present[at]
+        # One that is there always stays.
+        draws = jnp.where(there, jax.random.uniform(one, there.shape), -1)
+        stays = jnp.arange(there.shape[-1]) == draws.argmax(-1, keepdims=True)
+        there = there & ((jax.random.uniform(kept, there.shape) >= DROPPED) | stays)
+
+        def loss(variables: Any) -> Array:
+            found = model.apply(variables, attributes[at], pixels[rows], there, exchange=exchange)
+            return segmentation_loss(found.logits.reshape(batch, 2, *grid), masks[at]).mean()
+
+        value, gradient = jax.value_and_grad(loss)(variables)
+        updates, inner = update.update(gradient, inner, variables)
+        return (optax.apply_updates(variables, updates), inner), value
+
+    start = (variables, update.init(variables))
+    (variables, _), losses = jax.lax.scan(step, start, jnp.arange(steps))
+    shown, rows, asked, told = tests
+    flat = [part.reshape(-1, *part.shape[2:]) for part in (rows, asked, told)]
+    number = len(flat[0])
+    groups = -(-number // GROUP)
+    at = (jnp.arange(groups * GROUP) % number).reshape(groups, GROUP)
+
+    def say(each: Array) -> Array:
+        row, prompt, there = (part[each] for part in flat)
+        found = model.apply(variables, prompt, shown[row], there, exchange=exchange)
+        return enlarged(found.logits, (grid[0], grid[1]), size)
+
+    logits = jax.lax.map(say, at)
+    logits = logits.reshape(groups * GROUP, *logits.shape[2:])[:number]
+    return variables, losses, logits.reshape(*rows.shape, *logits.shape[1:])

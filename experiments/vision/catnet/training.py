@@ -1,0 +1,227 @@
+"""Training of the small detector, and what it finds: boxes by hard and by soft suppression, and masks."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float
+
+from experiments.kits.detection.assigners import Truths
+from experiments.kits.detection.criterion import DetectionLoss
+from experiments.kits.detection.detections import Detections, unpadded
+from experiments.kits.detection.head import decoded
+from experiments.kits.detection.losses import binary_cross_entropy
+from experiments.kits.detection.priors import prior_points
+from experiments.kits.detection.rois import roi_align
+from experiments.kits.detection.scenes import Scenes
+from experiments.kits.detection.suppression import softly_suppressed, suppressed
+from experiments.kits.initialisation import initial_by_numpy
+from experiments.vision.catnet.detector import RULES, CatDetector
+from experiments.vision.catnet.regions import pasted
+from ntkexec.errors import ExperimentError
+
+SUPPRESSIONS = ("hard", "soft")
+OVERLAP, SCORE, CANDIDATES = 0.6, 0.02, 100
+"""Of the suppression, the same for every detector: overlap, least score, boxes that are looked at."""
+LOSS = DetectionLoss()
+JITTER = 0.08
+"""Deviation of the corners of regions in training, in the box's sides: found boxes are not true ones."""
+GROUP = 32
+"""Pictures at a time when objects are looked for."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """A detector after training.
+
+    Args:
+        variables: of it, as NumPy arrays.
+        losses: of boxes and of masks, of every step.
+    """
+
+    variables: Any
+    losses: Float[np.ndarray, "steps 2"]
+
+
+def fit(
+    network: CatDetector,
+    scenes: Scenes,
+    *,
+    generator: np.random.Generator,
+    steps: int,
+    batch: int = 16,
+    rate: float = 6e-3,
+    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Trained:
+    """The detector after so many steps of AdamW; the rate grows over a tenth of them and falls as a cosine.
+
+    Regions in training are the true boxes, moved a little. The program of a step is compiled once for each
+    network and shape of a batch.
+
+    Args:
+        network: to train.
+        scenes: to train on, with masks.
+        generator: draws the order of scenes and how regions move, the same for all networks, and then the
+            first variables.
+        steps: in all.
+        batch: scenes of a step.
+        rate: at its highest.
+        report: told before and after.
+
+    Raises:
+        ExperimentError: there is no step, no full batch, or scenes have no masks.
+    """
+    if steps < 1 or not 1 <= batch <= len(scenes):
+        raise ExperimentError(
+            f"cannot train {steps} steps of {batch} pictures on {len(scenes)} scenes"
+        )
+    if scenes.masks is None:
+        raise ExperimentError("a detector of masks is trained on scenes with masks")
+    # Drawn first, so that networks of any size see the same scenes in the same order.
+    ordering = np.random.default_rng(int(generator.integers(2**62)))
+    example = jax.ShapeDtypeStruct((batch, *scenes.images.shape[1:]), jnp.float32)
+    variables = initial_by_numpy(network, generator, example, rules=RULES)
+    # One vector for all parameters: an optimiser leaf by leaf takes as long to compile as the network.
+    flat, unravel = ravel_pytree(variables.pop("params"))
+    pace = (jnp.float32(steps), jnp.float32(rate))
+    memory = _optimiser(*pace).init(flat)
+    carry = (flat, variables, memory)
+    losses: list[np.ndarray] = []
+    rows = np.array([], int)
+    report("training", 0, steps)
+    for _ in range(steps):
+        if len(rows) < batch:
+            rows = ordering.permutation(len(scenes))
+        part, rows = scenes[rows[:batch]], rows[batch:]
+        sides = np.tile(part.boxes[..., 2:] - part.boxes[..., :2], 2)
+        moved = part.boxes + JITTER * ordering.normal(size=sides.shape).astype(np.float32) * sides
+        truths = Truths(part.boxes, np.maximum(part.labels, 0), part.present)
+        carry, loss = _step(network, carry, part.images, truths, part.masks, moved, *pace)
+        losses.append(loss)
+    report("training", steps, steps)
+    found = {"params": unravel(carry[0]), **carry[1]}
+    return Trained(jax.tree.map(np.asarray, found), np.stack(losses))
+
+
+def look(
+    network: CatDetector,
+    variables: Any,
+    images: Float[np.ndarray, "n h w 3"],
+    *,
+    limit: int = 20,
+) -> dict[str, list[Detections]]:
+    """What the detector finds in each picture, with masks, by hard and by soft suppression of the same boxes.
+
+    Args:
+        network: a detector.
+        variables: of it.
+        images: from 0 to 1.
+        limit: of boxes in a picture.
+    """
+    groups = -(-len(images) // GROUP)
+    # The last group is filled up with the first pictures, so that one program fits all numbers.
+    shown = images[np.arange(groups * GROUP) % len(images)].reshape(
+        groups, GROUP, *images.shape[1:]
+    )
+    parts = [_look(network, limit, variables, part) for part in shown]
+    return {
+        kind: unpadded(*(
+            np.concatenate([np.asarray(part[kind][one]) for part in parts])[: len(images)]
+            for one in range(4)
+        ))
+        for kind in SUPPRESSIONS
+    }  # fmt: skip
+
+
+def mask_targets(
+    masks: Bool[Array, "b n h w"], boxes: Float[Array, "b n 4"], cells: int
+) -> Float[Array, "b n cells cells"]:
+    """Which cells of a grid over each box are at least half in the object's mask, as 0 and 1."""
+
+    def of_one(mask: Bool[Array, "h w"], box: Float[Array, "4"]) -> Float[Array, "cells cells"]:
+        return roi_align(mask[..., None].astype(box.dtype), box[None], cells)[0, :, :, 0]
+
+    return (jax.vmap(jax.vmap(of_one))(masks, boxes) >= 0.5).astype(jnp.float32)
+
+
+def _optimiser(steps: Array, rate: Array) -> optax.GradientTransformation:
+    warm = jnp.maximum(1, steps // 10)
+
+    def pace(count: Array) -> Array:
+        return rate * jnp.minimum((count + 1) / warm, 0.5 + 0.5 * jnp.cos(jnp.pi * count / steps))
+
+    return optax.chain(optax.clip_by_global_norm(10.0), optax.adamw(pace, weight_decay=0.02))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _step(
+    network: CatDetector,
+    carry: tuple[Array, Any, Any],
+    images: Array,
+    truths: Truths,
+    masks: Array,
+    regions: Array,
+    steps: Array,
+    rate: Array,
+) -> tuple[tuple[Array, Any, Any], Array]:
+    flat, state, memory = carry
+    unravel = _unravel(network, images)
+    priors = prior_points((images.shape[1], images.shape[2]), network.strides)
+    wanted = mask_targets(masks, regions, 2 * network.cells)
+
+    def value(params: Any) -> tuple[Array, Any]:
+        (predictions, logits), changed = network.apply(
+            {"params": params, **state}, images, regions, train=True, mutable=list(state)
+        )
+        boxed = LOSS(predictions, truths, priors)
+        each = binary_cross_entropy(logits, wanted).mean((2, 3))
+        masked = jnp.where(truths.present, each, 0).sum() / jnp.maximum(truths.present.sum(), 1)
+        return boxed + masked, (dict(changed), jnp.stack([boxed, masked]))
+
+    (_, (state, losses)), gradient = jax.value_and_grad(value, has_aux=True)(unravel(flat))
+    updates, memory = _optimiser(steps, rate).update(ravel_pytree(gradient)[0], memory, flat)
+    return (flat + updates, state, memory), losses
+
+
+def _unravel(network: CatDetector, images: Array) -> Callable[[Array], Any]:
+    """From one vector to the network's parameters."""
+    shapes = jax.eval_shape(network.init, jax.random.key(0), images)["params"]
+    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return ravel_pytree(empty)[1]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _look(network: CatDetector, limit: int, variables: Any, images: Array) -> dict[str, Any]:
+    levels = network.apply(variables, images, method="levels")
+    predictions = network.apply(variables, levels, method="predictions")
+    height, width = images.shape[1:3]
+    corners = decoded(predictions, prior_points((height, width), network.strides))
+    corners = jnp.clip(
+        corners, 0, jnp.array([width, height, width, height], jnp.float32)[None, None]
+    )
+    scores = jax.nn.sigmoid(predictions.scores_logits)
+
+    def of_one(corners: Array, scores: Array, kind: str) -> tuple[Array, Array, Array]:
+        best, place = jax.lax.top_k(scores.ravel(), min(CANDIDATES, scores.size))
+        boxes, labels = corners[place // network.classes], place % network.classes
+        if kind == "hard":
+            kept = suppressed(boxes, best, labels, iou=OVERLAP, limit=limit, floor=SCORE)
+        else:
+            kept = softly_suppressed(boxes, best, labels, limit=limit, floor=SCORE)
+        row = jnp.maximum(kept.indices, 0)
+        return boxes[row], kept.scores, jnp.where(kept.present, labels[row], -1)
+
+    found = {
+        kind: jax.vmap(functools.partial(of_one, kind=kind))(corners, scores)
+        for kind in SUPPRESSIONS
+    }
+    boxes = jnp.concatenate([found[kind][0] for kind in SUPPRESSIONS], 1)
+    inside = jax.nn.sigmoid(network.apply(variables, levels, boxes, method="masks"))
+    masks = jnp.split(pasted(inside, boxes, (height, width)), len(SUPPRESSIONS), 1)
+    return {kind: (*found[kind], one) for kind, one in zip(SUPPRESSIONS, masks, strict=True)}
