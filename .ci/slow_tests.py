@@ -9,6 +9,7 @@ but Python, git, and pytest to run them.
 
 import argparse
 import ast
+import functools
 import pathlib
 import re
 import subprocess
@@ -66,6 +67,13 @@ def imports(name: str, path: pathlib.Path, known: Iterable[str]) -> set[str]:
     return found
 
 
+@functools.cache
+def graph_of(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], dict[str, set[str]]]:
+    """Files of the modules and tests, and which others each imports; read once."""
+    files = modules(root)
+    return files, {name: imports(name, path, files) for name, path in files.items()}
+
+
 def distances(changed: set[str], graph: Mapping[str, set[str]]) -> dict[str, int]:
     """How many imports lie between what has changed and each module that is touched by it."""
     importers: dict[str, set[str]] = {}
@@ -101,15 +109,14 @@ def is_slow(path: pathlib.Path) -> bool:
 
 def reached(changed: Iterable[str], root: pathlib.Path = ROOT) -> dict[str, int]:
     """How far every module and test is that a change of some files touches."""
-    files = modules(root)
-    graph = {name: imports(name, path, files) for name, path in files.items()}
+    files, graph = graph_of(root)
     start = {name for path in changed for name in names_of(path, files, root)}
     return distances(start, graph)
 
 
 def touched(changed: Iterable[str], root: pathlib.Path = ROOT) -> list[str]:
     """Test files with slow tests that a change of some files touches, the nearest first."""
-    found, files = reached(changed, root), modules(root)
+    found, files = reached(changed, root), graph_of(root)[0]
     slow = [n for n in found if n.startswith("tests/") and is_slow(files[n]) and n not in ELSEWHERE]
     if touched_ports(found) and PORTS not in slow and PORTS in files:
         slow.append(PORTS)
@@ -125,7 +132,8 @@ def touched_ports(found: Iterable[str]) -> list[str]:
 
 def all_slow(root: pathlib.Path = ROOT) -> list[str]:
     """All test files with slow tests."""
-    return sorted(n for n, p in modules(root).items() if is_slow(p) and n not in ELSEWHERE)
+    files, _ = graph_of(root)
+    return sorted(n for n, p in files.items() if is_slow(p) and n not in ELSEWHERE)
 
 
 def git(*words: str) -> str:

@@ -45,6 +45,10 @@ def parse(words):
     return command.make_context(name, list(words), parent=context)
 
 
+# They train networks of some port, and load a language model.
+LONG = ("experiments.md", "language-models.md")
+
+
 def test_some_pages_have_code():
     assert PAGES
     assert len(COMMANDS) >= 15
@@ -53,10 +57,7 @@ def test_some_pages_have_code():
 
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(page, marks=pytest.mark.slow if page.name == "experiments.md" else ())
-        for page in PAGES
-    ],
+    [pytest.param(page, marks=pytest.mark.slow if page.name in LONG else ()) for page in PAGES],
     ids=lambda page: page.name,
 )
 def test_the_code_of_the_page_runs(page):

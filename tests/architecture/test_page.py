@@ -25,14 +25,17 @@ def resolved(text, target):
     return operator.attrgetter(text)(importlib.import_module(module))
 
 
-def test_the_picture_is_drawn_from_these_imports():
-    graph = room_graph(imports_of(modules_of(ROOT, PACKAGES)))
+@pytest.fixture(scope="module")
+def graph():
+    return room_graph(imports_of(modules_of(ROOT, PACKAGES)))
+
+
+def test_the_picture_is_drawn_from_these_imports(graph):
     assert PICTURE.read_text() == drawn(graph), "run python -m benchmarks.architecture"
     assert drawn(nx.DiGraph([*graph.edges, ("cli", "recheck")])) != drawn(graph)
 
 
-def test_every_room_lies_in_its_layer_and_every_line_leads_down():
-    graph = room_graph(imports_of(modules_of(ROOT, PACKAGES)))
+def test_every_room_lies_in_its_layer_and_every_line_leads_down(graph):
     level = levels(graph)
     assert all(level[above] > level[below] for above, below in graph.edges)
     assert len({*level.values()}) == max(level.values()) + 1 >= len(LAYERS)

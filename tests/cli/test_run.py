@@ -207,9 +207,9 @@ def test_every_algorithm_runs_until_it_suits_it(command):
 def test_ties_choose_the_algorithm(command):
     for algorithm in ("bfs", "bfs-queue"):
         for ties, expected in (("clrs", "bfs"), ("fifo", "bfs-queue")):
-            _, out, _ = command("run", algorithm, "petersen", "--ties", ties, *KERNEL, "--json")
+            _, out, _ = command("run", algorithm, "path:3", "--ties", ties, *KERNEL, "--json")
             assert one_object(out)["algorithm"] == expected
-    assert command("run", "dfs", "petersen", "--ties", "clrs", *KERNEL)[0] == 0
+    assert command("run", "dfs", "path:3", "--ties", "clrs", *KERNEL)[0] == 0
 
 
 def test_a_wrong_answer_gives_status_one(command, monkeypatch):

@@ -60,21 +60,21 @@ def test_names_of_strangers_are_shown_escaped(command, tmp_path):
     assert "\x1b" not in err
 
 
-def test_names_that_a_terminal_cannot_show_take_no_answer_away(tmp_path):
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("utf-8", marks=pytest.mark.slow)])
+def test_names_that_a_terminal_cannot_show_take_no_answer_away(tmp_path, encoding):
     # A name of bytes that are no UTF-8, and a letter that ASCII has not.
     graph = os.fsencode(tmp_path) + b"/odd\xff.edges"
     with open(graph, "w", encoding="utf-8") as file:
         file.write("\u0105 b\n")
-    for encoding in ("utf-8", "ascii"):
-        found = subprocess.run(
-            [sys.executable, "-m", "ntkexec", "run", "flooding", graph, "--engine", "kernel"],
-            capture_output=True,
-            env=ENVIRONMENT | {"PYTHONIOENCODING": encoding},
-            timeout=100,
-        )
-        assert (found.returncode, found.stderr) == (0, b"")
-        assert b"EXACT: all 2 nodes" in found.stdout
-        assert b"\\udcff" in found.stdout
+    found = subprocess.run(
+        [sys.executable, "-m", "ntkexec", "run", "flooding", graph, "--engine", "kernel"],
+        capture_output=True,
+        env=ENVIRONMENT | {"PYTHONIOENCODING": encoding},
+        timeout=100,
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert b"EXACT: all 2 nodes" in found.stdout
+    assert b"\\udcff" in found.stdout
 
 
 # What the world can do.
@@ -209,7 +209,7 @@ def test_a_cache_that_is_a_file_is_refused(command, monkeypatch, tmp_path):
         assert "NTKEXEC_CACHE" in one_line_on(err)
 
 
-@pytest.mark.parametrize("platform", ["nonsense", "cuda"])
+@pytest.mark.parametrize("platform", ["nonsense", pytest.param("cuda", marks=pytest.mark.slow)])
 def test_a_backend_that_is_not_there_is_named(platform):
     if platform == "cuda" and jax.default_backend() == "gpu":
         pytest.skip("it is there")

@@ -151,7 +151,15 @@ def test_what_is_judged_are_the_thresholds_that_run(bfs, found):
         complete(without)
 
 
-@pytest.mark.parametrize("draw", [draw for draw in DRAWS if draw != "gaussian"])
+# Trained ones in the tests above.
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(draw, marks=pytest.mark.slow if draw == "trained" else ())
+        for draw in DRAWS
+        if draw != "gaussian"
+    ],
+)
 def test_networks_of_every_draw_are_certified_as_they_run(bfs, draw):
     """Of linearised networks, the shift of the hidden weights and the initial output belong to it."""
     _, certificate = bfs

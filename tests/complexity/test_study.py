@@ -38,7 +38,7 @@ def flooding():
     return instances, cases
 
 
-@pytest.mark.parametrize("draw", ["trained", "linearised"])
+@pytest.mark.parametrize("draw", [pytest.param("trained", marks=pytest.mark.slow), "linearised"])
 def test_a_prefix_is_exact_if_and_only_if_the_executor_makes_no_mistake(flooding, draw):
     # All run equally long here, so that one batch visits the same states as its parts.
     steps = max(instance.num_steps for instance in flooding[0])

@@ -1,6 +1,7 @@
 """The neural-tangents oracle: its import, its networks, and its engine beside the kernel engine."""
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import types
@@ -105,7 +106,8 @@ def test_without_neural_tangents_the_error_names_the_extra(monkeypatch, load_ane
 
 # neural-tangents asks for the size of a shape; that works, but will not for ever.
 @pytest.mark.filterwarnings("ignore:size requires ndarray:DeprecationWarning")
-def test_empirical_kernels_work_after_the_aliases_are_gone():
+@pytest.mark.parametrize("implementation", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_empirical_kernels_work_after_the_aliases_are_gone(implementation):
     package = _neural_tangents.load()
     init, apply, _ = package.stax.serial(
         package.stax.Dense(16), package.stax.Relu(), package.stax.Dense(1)
@@ -118,9 +120,8 @@ def test_empirical_kernels_work_after_the_aliases_are_gone():
         rows = [leaf.reshape(3, -1) for leaf in jax.tree.leaves(jacobian)]
         return sum(row @ row.T for row in rows)
 
-    for implementation in (1, 2):
-        ntk = package.empirical_ntk_fn(apply, implementation=implementation)(x, None, params)
-        np.testing.assert_allclose(ntk, squared_jacobian(x), rtol=1e-4)
+    ntk = package.empirical_ntk_fn(apply, implementation=implementation)(x, None, params)
+    np.testing.assert_allclose(ntk, squared_jacobian(x), rtol=1e-4)
 
 
 # Kernels and predictions at any depth, against a recursion that is written down once more.
@@ -277,8 +278,14 @@ def test_at_two_hidden_layers_the_engine_solves_the_kernel_of_that_depth():
     assert np.abs(shallow - found).max() > 1e-3
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", KINDS)
+# Every state with every kind and precision: `test_the_oracle_engine_is_the_kernel_engine...`.
+@pytest.mark.parametrize(
+    "kind, dtype",
+    [
+        pytest.param(*row, marks=() if row == ("factored", np.float32) else pytest.mark.slow)
+        for row in itertools.product(KINDS, [np.float32, np.float64])
+    ],
+)
 def test_flooding_on_a_cycle_is_exact_with_the_oracle_engine(kind, dtype):
     program = flooding.program(degree=2, slots=5, message_bits=2, arrival_bits=2)
     certified = certificate(program, kind, 0)

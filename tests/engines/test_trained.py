@@ -104,16 +104,31 @@ def test_the_means_are_the_average_of_the_members_one_by_one(problem, bias_std):
     assert np.abs(one_by_one(random_ensemble(problem, seed=1), states) - expected).max() > 0.01
 
 
+RANDOM = {
+    "program": small_programs(max_bits=8, max_templates=6),
+    "kind": st.sampled_from(["joint", "factored"]),
+    "padding": st.integers(0, 3),
+    "bias_std": st.sampled_from([0.0, 0.5]),
+    "members": st.integers(1, 3),
+}
+
+
 @TYPE_CHECKED_STRATEGIES
-@settings(FEW, max_examples=10)  # each is compiled
-@given(
-    program=small_programs(max_bits=8, max_templates=6),
-    kind=st.sampled_from(["joint", "factored"]),
-    padding=st.integers(0, 3),
-    bias_std=st.sampled_from([0.0, 0.5]),
-    members=st.integers(1, 3),
-)
-def test_the_means_are_the_average_for_random_programs(program, kind, padding, bias_std, members):
+@settings(FEW, max_examples=5)  # each is compiled
+@given(**RANDOM)
+def test_the_means_are_the_average_for_random_programs(**drawn):
+    assert_average(**drawn)
+
+
+@pytest.mark.slow
+@TYPE_CHECKED_STRATEGIES
+@settings(FEW, max_examples=25)
+@given(**RANDOM)
+def test_the_means_are_the_average_for_more_random_programs(**drawn):
+    assert_average(**drawn)
+
+
+def assert_average(program, kind, padding, bias_std, members):
     problem = LearningProblem(program, kind, padding)
     ensemble = random_ensemble(problem, members=members, width=8, bias_std=bias_std)
     states = random_states(program, 12)

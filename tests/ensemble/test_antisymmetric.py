@@ -84,6 +84,7 @@ def test_they_are_stored_loaded_and_run_like_trained_ones(tmp_path):
             np.testing.assert_allclose(one.outputs(states.astype(np.float32)), mean, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_they_spread_less_than_plain_ones_and_less_the_wider_they_are():
     problem = LearningProblem(program([[0]] * 8))
     states = np.full((1, 8), 8**-0.5)

@@ -60,7 +60,7 @@ def by_every_road(networks):
 
 
 @pytest.mark.parametrize("draw", ["trained", "antisymmetric", "linearised"])
-@pytest.mark.parametrize("weight_std", [1.0, 1.4])
+@pytest.mark.parametrize("weight_std", [pytest.param(1.0, marks=pytest.mark.slow), 1.4])
 def test_one_ensemble_has_one_bound_on_the_same_match_sets_by_every_road(draw, weight_std):
     networks = trained(draw, weight_std)
     proof, study, table = by_every_road(networks)
@@ -71,8 +71,18 @@ def test_one_ensemble_has_one_bound_on_the_same_match_sets_by_every_road(draw, w
     assert len({*others, proof}) == 2
 
 
-@pytest.mark.parametrize("options", [{"weight_std": 1.4}, {"bias_std": 0.1}], ids=str)
-@pytest.mark.parametrize("draw", ["trained", "antisymmetric", "linearised"])
+@pytest.mark.parametrize(
+    "draw, options",
+    [
+        ("trained", {"weight_std": 1.4}),
+        ("antisymmetric", {"bias_std": 0.1}),
+        ("linearised", {"weight_std": 1.4}),
+        pytest.param("trained", {"bias_std": 0.1}, marks=pytest.mark.slow),
+        pytest.param("antisymmetric", {"weight_std": 1.4}, marks=pytest.mark.slow),
+        pytest.param("linearised", {"bias_std": 0.1}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_the_mean_is_that_of_the_formula_member_by_member(draw, options):
     config = EnsembleConfig(members=3, width=64, draw=draw, **options)
     networks = Ensemble(PROBLEM, config, train_at_once(PROBLEM, config))

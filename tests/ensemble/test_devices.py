@@ -17,6 +17,9 @@ from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import state_bound
 
 PROBLEMS = {"joint": joint(MIXED, padding=1), "factored": LearningProblem(MIXED)}
+# Each problem and each way to draw once, or all of both.
+EACH = (("joint", "linearised"), ("factored", "trained"))
+ALL = (*EACH, ("joint", "trained"), ("factored", "linearised"))
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -25,24 +28,23 @@ import ntkexec
 from ensemble.test_devices import evaluate_here, train_here
 {before}
 assert jax.device_count() == {devices}, jax.devices()
-train_here({folder!r})
+train_here({folder!r}, {ensembles!r})
 if jax.process_count() == 1:
     evaluate_here({folder!r})
 print("done", flush=True)
 """
 
 
-def train_here(folder):
-    for name, problem in PROBLEMS.items():
-        for draw in ("trained", "linearised"):
-            config = EnsembleConfig(members=5, width=64, draw=draw)
-            certificate = Certificate(problem, state_bound(problem))
-            train(
-                problem,
-                config,
-                directory=Path(folder) / f"{name}-{draw}",
-                thresholds=thresholds.running(certificate),
-            )
+def train_here(folder, ensembles):
+    for name, draw in ensembles:
+        problem, config = PROBLEMS[name], EnsembleConfig(members=5, width=64, draw=draw)
+        certificate = Certificate(problem, state_bound(problem))
+        train(
+            problem,
+            config,
+            directory=Path(folder) / f"{name}-{draw}",
+            thresholds=thresholds.running(certificate),
+        )
 
 
 def evaluate_here(folder):
@@ -66,7 +68,7 @@ def evaluate_here(folder):
     np.save(Path(folder) / "means.npy", np.asarray(means))
 
 
-def start(folder, *, devices, before="", total=None):
+def start(folder, ensembles, *, devices, before="", total=None):
     environment = os.environ | {
         "PYTHONPATH": str(Path(ntkexec.__file__).parent.parent),
         "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
@@ -76,6 +78,7 @@ def start(folder, *, devices, before="", total=None):
         before=before,
         devices=total or devices,
         folder=str(folder),
+        ensembles=ensembles,
     )
     return subprocess.Popen(
         [sys.executable, "-c", script],
@@ -94,24 +97,34 @@ def finish(process):
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("one-device")
-    train_here(folder)
-    evaluate_here(folder)
-    return folder
+    """Where ensembles are that one device trained, those that are asked for among them."""
+    folder, trained = tmp_path_factory.mktemp("one-device"), set()
+
+    def with_(ensembles):
+        train_here(folder, [one for one in ensembles if one not in trained])
+        if not trained:
+            evaluate_here(folder)
+        trained.update(ensembles)
+        return folder
+
+    return with_
 
 
-def same_networks(first, second):
-    for name, problem in PROBLEMS.items():
-        for draw in ("trained", "linearised"):
-            ours, theirs = (load(f / f"{name}-{draw}", problem) for f in (first, second))
-            yield all(map(equal_weights, ours.weights, theirs.weights))
+def same_networks(first, second, ensembles):
+    for name, draw in ensembles:
+        ours, theirs = (load(f / f"{name}-{draw}", PROBLEMS[name]) for f in (first, second))
+        yield all(map(equal_weights, ours.weights, theirs.weights))
 
 
-@pytest.mark.parametrize("devices", [3, pytest.param(8, marks=pytest.mark.slow)])
-def test_several_devices_train_the_same_networks_and_evaluate_them_alike(here, tmp_path, devices):
-    finish(start(tmp_path, devices=devices))
-    assert list(same_networks(here, tmp_path)) == [True] * 4
-    ours, theirs = (np.load(folder / "means.npy") for folder in (here, tmp_path))
+@pytest.mark.parametrize(
+    "devices, ensembles", [(3, EACH), pytest.param(8, ALL, marks=pytest.mark.slow)]
+)
+def test_several_devices_train_the_same_networks_and_evaluate_them_alike(
+    here, tmp_path, devices, ensembles
+):
+    finish(start(tmp_path, ensembles, devices=devices))
+    assert list(same_networks(here(ensembles), tmp_path, ensembles)) == [True] * len(ensembles)
+    ours, theirs = (np.load(folder / "means.npy") for folder in (here(ensembles), tmp_path))
     # Partial sums of 320 terms of size 1 on every device, then their sum: rounding.
     np.testing.assert_allclose(theirs, ours, atol=320 * np.finfo(np.float32).eps)
 
@@ -128,6 +141,7 @@ def test_two_processes_train_the_same_networks(here, tmp_path):
     processes = [
         start(
             tmp_path / str(index),
+            ALL,
             devices=2,
             total=4,
             before="jax.config.update('jax_cpu_collectives_implementation', 'gloo')\n"
@@ -138,12 +152,12 @@ def test_two_processes_train_the_same_networks(here, tmp_path):
     for process in processes:
         finish(process)
     for index in range(2):
-        assert list(same_networks(here, tmp_path / str(index))) == [True] * 4
+        assert list(same_networks(here(ALL), tmp_path / str(index), ALL)) == [True] * 4
 
 
 def test_other_networks_are_told_apart(here):
     problem = PROBLEMS["joint"]
-    stored = load(here / "joint-trained", problem)
-    config = EnsembleConfig(members=5, width=64, seed=1)
+    stored = load(here(EACH) / "joint-linearised", problem)
+    config = EnsembleConfig(members=5, width=64, draw="linearised", seed=1)
     other = Ensemble(problem, config, train_at_once(problem, config))
     assert not any(map(equal_weights, stored.weights, other.weights))

@@ -1,5 +1,7 @@
 """Rounding errors of float32 stay within their bound, in whatever order sums are taken."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -139,8 +141,20 @@ ALL_STATES = np.zeros((128, MIXED.layout.num_bits), bool)
 ALL_STATES[:, :7] = (np.arange(128)[:, None] >> np.arange(7)) & 1
 
 
-@pytest.mark.parametrize("options", [{}, {"weight_std": 1.4}, {"bias_std": 0.1}], ids=str)
-@pytest.mark.parametrize("draw", WITH_WEIGHTS)
+# Both at once say what each does alone, and no bias what none does.
+EACH = [
+    *itertools.product(WITH_WEIGHTS, [{"weight_std": 1.4, "bias_std": 0.1}]),
+    ("antisymmetric", {}),
+    *(
+        pytest.param(draw, options, marks=pytest.mark.slow)
+        for draw in WITH_WEIGHTS
+        for options in ({}, {"weight_std": 1.4}, {"bias_std": 0.1})
+        if (draw, options) != ("antisymmetric", {})
+    ),
+]
+
+
+@pytest.mark.parametrize("draw, options", EACH, ids=str)
 def test_every_draw_is_evaluated_as_the_engine_runs_it(draw, options, monkeypatch):
     networks = trained(draw, **options)
     runs = by_engine(networks, ALL_STATES)

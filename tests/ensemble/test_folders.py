@@ -94,7 +94,9 @@ else:
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("hang_in, at", [("report", 2), ("rename", 4)])
+@pytest.mark.parametrize(
+    "hang_in, at", [pytest.param("report", 2, marks=pytest.mark.slow), ("rename", 4)]
+)
 def test_a_killed_training_leaves_nothing_that_loads_and_continues(
     tmp_path, trained_chunks, hang_in, at
 ):

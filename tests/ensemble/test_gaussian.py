@@ -35,7 +35,7 @@ CONFIG = EnsembleConfig(members=4, draw="gaussian")
 # The closed form.
 
 
-@pytest.mark.parametrize("num_inputs", [9, 20])
+@pytest.mark.parametrize("num_inputs", [pytest.param(9, marks=pytest.mark.slow), 20])
 @pytest.mark.parametrize("weight_std", [1.0, 1.3])
 def test_the_covariance_is_that_of_neural_tangents(num_inputs, weight_std):
     sets = random_sets(9, 30)

@@ -19,7 +19,11 @@ from ntkexec.runtime.precision import float64
 CONFIG = EnsembleConfig(
     members=2, width=128, draw="linearised", precision="float64", tolerance=1e-10
 )
-CASES = [(LearningProblem(MIXED, padding=2), 0.0), (joint(MIXED), 0.0), (joint(MIXED), 0.4)]
+CASES = [
+    pytest.param(LearningProblem(MIXED, padding=2), 0.0, marks=pytest.mark.slow),
+    pytest.param(joint(MIXED), 0.0, marks=pytest.mark.slow),
+    (joint(MIXED), 0.4),
+]
 
 
 def encoded_states(num_inputs, num, seed=0):
@@ -80,6 +84,7 @@ def test_it_interpolates_the_training_set_and_takes_about_the_predicted_iteratio
     assert weights.steps.max() <= stack.num_inputs * stack.num_outputs
 
 
+@pytest.mark.slow
 def test_trained_networks_approach_linearised_ones_as_the_width_grows():
     # In distance over spread, at the rate 1/sqrt(h): a factor of 4 in 16 times the width, and
     # between 2 and 8 with sampling of a handful of networks.

@@ -25,9 +25,9 @@ PROBLEMS = [LearningProblem(MIXED), joint(MIXED)]
 IDS = ["factored", "joint"]
 
 
-def initial_weights(problem, config, chunk):
-    """The weights before the first step, from the training code itself."""
-    stack = problem.stacks[chunk.stack]
+def initial_weights(problem, config, chunks):
+    """The weights before the first step, chunk by chunk, from the training code itself."""
+    (stack,) = {problem.stacks[chunk.stack] for chunk in chunks}
     start = jax.jit(
         functools.partial(
             training._train,
@@ -38,37 +38,51 @@ def initial_weights(problem, config, chunk):
             max_steps=0,
         )
     )
-    parts = []
-    for member in range(chunk.first_member, chunk.last_member):
-        weights, _, steps, _ = start(
-            np.array([member], np.uint32),
-            np.uint32(config.seed),
-            np.array(stack.components, np.uint32),
-            problem.targets(stack),
-        )
-        assert not np.asarray(steps).any()
-        parts.append(weights)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for chunk in chunks:
+        parts = []
+        for member in range(chunk.first_member, chunk.last_member):
+            weights, _, steps, _ = start(
+                np.array([member], np.uint32),
+                np.uint32(config.seed),
+                np.array(stack.components, np.uint32),
+                problem.targets(stack),
+            )
+            assert not np.asarray(steps).any()
+            parts.append(weights)
+        yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def test_the_initial_weights_are_unit_gaussian_draws():
     config = dataclasses.replace(CONFIG, width=4096)
-    for name, array in initial_weights(joint(MIXED), config, Chunk(0, 0, 1)).items():
+    (weights,) = initial_weights(joint(MIXED), config, [Chunk(0, 0, 1)])
+    for name, array in weights.items():
         # Kolmogorov-Smirnov; both together reject a true statement with probability 2e-4.
         assert stats.kstest(array.ravel(), "norm").pvalue > 1e-4, name
 
 
 def test_a_member_starts_from_the_same_bits_whatever_the_cut():
     problem = LearningProblem(MIXED)
-    whole = initial_weights(problem, CONFIG, Chunk(0, 0, 5))
-    for first, last in ((0, 1), (4, 5), (1, 4)):
-        part = initial_weights(problem, CONFIG, Chunk(0, first, last))
+    cuts = ((0, 1), (4, 5), (1, 4))
+    chunks_of_it = [Chunk(0, first, last) for first, last in ((0, 5), *cuts)]
+    whole, *parts = initial_weights(problem, CONFIG, chunks_of_it)
+    for (first, last), part in zip(cuts, parts, strict=True):
         for name, array in whole.items():
             np.testing.assert_array_equal(part[name], array[first:last])
 
 
-@pytest.mark.parametrize("draw", ["trained", "linearised"])
-@pytest.mark.parametrize("problem", PROBLEMS, ids=IDS)
+@pytest.mark.parametrize(
+    "problem, draw",
+    [
+        pytest.param(
+            problem,
+            draw,
+            id=f"{name}-{draw}",
+            marks=() if (name == "joint") == (draw == "trained") else pytest.mark.slow,
+        )
+        for problem, name in zip(PROBLEMS, IDS, strict=True)
+        for draw in ("trained", "linearised")
+    ],
+)
 def test_a_trained_member_has_the_same_bits_whatever_the_cut(problem, draw):
     config = dataclasses.replace(CONFIG, draw=draw)
     whole = train_chunk(problem, config, Chunk(0, 0, 5))

@@ -60,7 +60,12 @@ def targets(num_inputs, writers, outputs=1):
 @pytest.mark.parametrize("descent", DESCENTS)
 @pytest.mark.parametrize(
     "num_inputs, writers, outputs, width",
-    [(16, 16, 1, 128), (16, 5, 3, 128), (32, 12, 1, 64), (16, 16, 8, 64)],
+    [
+        (16, 16, 1, 128),
+        (16, 5, 3, 128),
+        pytest.param(32, 12, 1, 64, marks=pytest.mark.slow),
+        pytest.param(16, 16, 8, 64, marks=pytest.mark.slow),
+    ],
 )
 def test_descent_and_its_peak_are_those_of_the_formula(
     descent, num_inputs, writers, outputs, width
@@ -90,7 +95,12 @@ def problem(num_inputs, writers):
     return LearningProblem(learned.program, padding=num_inputs - int(learned.num_inputs[0]))
 
 
-HARD = [(64, 64, 1024), (64, 32, 256), (128, 64, 512), (128, 96, 1024)]
+HARD = [
+    pytest.param(64, 64, 1024, marks=pytest.mark.slow),
+    (64, 32, 256),
+    (128, 64, 512),
+    pytest.param(128, 96, 1024, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("num_inputs, writers, width", HARD)
@@ -139,7 +149,7 @@ def test_many_more_steps_than_predicted_are_an_alarm_too():
     assert "try --width 128" in found
 
 
-@pytest.mark.parametrize("weight_std", [1.0, 2.0])
+@pytest.mark.parametrize("weight_std", [1.0, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_the_random_outputs_of_small_problems_raise_no_alarm(weight_std):
     # One and two templates: untrained outputs have standard deviations 0.7 and 0.5 (times four).
     for size in (1, 2):
@@ -182,6 +192,8 @@ def test_the_peak_is_stored_and_loaded(tmp_path):
     assert found.peak == trained.peak
 
 
+# Hubs of several kinds: tests/theory/test_at_width.py.
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_hub_with_sixty_neighbours_is_exact_at_default_settings(seed):
     graph = nx.complete_bipartite_graph(2, 60)

@@ -1,6 +1,7 @@
 """The spectrum that sets the step size, against real networks, and the number of steps it takes."""
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -26,8 +27,10 @@ from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL
 MEMBERS = 8
 SIGMAS = 4.5  # a true statement fails with probability 7e-6 at one comparison
 SHAPES = [(n0, o, h) for n0 in (1, 16) for o in (1, 8) for h in (256, 2048)]
+LARGEST = (16, 8, 2048)
 
 
+@functools.cache
 def extremes(num_inputs, num_outputs, width, weight_std=1.0):
     """Smallest and largest eigenvalue of the NTK matrix, all outputs jointly, by member."""
     network = TwoLayerNetwork(num_inputs, width, num_outputs, weight_std)
@@ -65,7 +68,10 @@ def sticks_out(outer, eigenvalues, width):
     return max(below, above)
 
 
-@pytest.mark.parametrize("num_inputs, num_outputs, width", SHAPES)
+@pytest.mark.parametrize(
+    "num_inputs, num_outputs, width",
+    [pytest.param(*shape, marks=pytest.mark.slow if shape == LARGEST else ()) for shape in SHAPES],
+)
 def test_the_edges_contain_the_spectrum_of_real_networks(num_inputs, num_outputs, width):
     eigenvalues = extremes(num_inputs, num_outputs, width)
     smallest, _, largest = edges(num_inputs, num_outputs, width, 1.0)
@@ -152,13 +158,20 @@ def plan_and_steps(num_inputs, **changes):
 FACTOR = 2
 
 
-@pytest.mark.parametrize("num_inputs, tolerance", [(4, 1e-2), (16, 1e-2), (16, 1e-4), (64, 1e-4)])
+@pytest.mark.parametrize(
+    "num_inputs, tolerance",
+    [
+        (4, 1e-2),
+        (64, 1e-4),
+        *(pytest.param(16, tolerance, marks=pytest.mark.slow) for tolerance in (1e-2, 1e-4)),
+    ],
+)
 def test_training_takes_about_the_predicted_number_of_steps(num_inputs, tolerance):
     plan, steps = plan_and_steps(num_inputs, tolerance=tolerance)
     assert plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
 
 
-@pytest.mark.parametrize("weight_std", [0.6, 1.5])
+@pytest.mark.parametrize("weight_std", [pytest.param(0.6, marks=pytest.mark.slow), 1.5])
 def test_it_does_so_for_other_weights_at_initialisation(weight_std):
     plan, steps = plan_and_steps(16, weight_std=weight_std)
     assert plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
@@ -171,7 +184,7 @@ def test_a_prediction_for_a_problem_four_times_as_large_is_outside_the_factor():
     assert not plan.predicted_steps / FACTOR <= steps <= FACTOR * plan.predicted_steps
 
 
-@pytest.mark.parametrize("num_inputs", [32, 64])
+@pytest.mark.parametrize("num_inputs", [pytest.param(32, marks=pytest.mark.slow), 64])
 def test_momentum_takes_about_the_root_of_the_steps_of_plain_gradient_descent(num_inputs):
     _, with_momentum = plan_and_steps(num_inputs)
     config = dataclasses.replace(CONFIG, descent="plain")
@@ -220,6 +233,7 @@ def test_the_loss_falls_at_the_predicted_rate(descent, slack, num_outputs):
     assert not slack[0] < slope / math.log(other.rate) < slack[1]
 
 
+@pytest.mark.slow
 def test_whitening_takes_fewer_steps_to_the_same_function_whatever_the_size():
     steps = {}
     for num_inputs in (16, 64):

@@ -24,7 +24,8 @@ TAIL = stats.norm.sf(SIGMAS)
 WIDE, NARROW = (8192, 256), (256, 2048)  # width, members
 COUNTS = (2, 3, 5, 8)
 WRITERS = (range(5), range(3, 8))  # of the two bits
-PADDINGS = (0, pytest.param(8, marks=pytest.mark.slow))
+# The default suite compares such ensembles with Gaussian ones of these moments: `test_gaussian`.
+PADDINGS = tuple(pytest.param(padding, marks=pytest.mark.slow) for padding in (0, 8))
 
 
 def trained_outputs(problem, width, members, matched):

@@ -48,7 +48,9 @@ def targets_by_hand(problem, component):
     "problem, precision, tolerance, bias_std",
     [
         (LearningProblem(MIXED), "float32", 1e-4, 0.0),
-        (LearningProblem(MIXED, padding=3), "float64", 1e-9, 0.5),
+        pytest.param(
+            *(LearningProblem(MIXED, padding=3), "float64", 1e-9, 0.5), marks=pytest.mark.slow
+        ),
         (joint(MIXED), "float32", 1e-4, 0.5),
         (joint(MIXED), "float64", 1e-9, 0.0),
     ],
@@ -128,7 +130,7 @@ def test_the_training_inputs_are_the_standard_basis_and_the_targets_the_outputs(
 # Failures.
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("width", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_too_narrow_a_network_is_refused_and_the_suggested_width_works(width):
     problem = joint(program([[i] for i in range(8)]))
     narrow = EnsembleConfig(members=2, width=width)
@@ -159,7 +161,7 @@ def test_the_largest_error_is_not_a_number_if_one_is_not(shape):
 
 
 @pytest.mark.parametrize("draw", ["trained", "linearised"])
-@pytest.mark.parametrize("width", [256, 2048])
+@pytest.mark.parametrize("width", [pytest.param(256, marks=pytest.mark.slow), 2048])
 def test_training_needs_no_more_memory_than_the_budget_assumes(draw, width):
     """As the compiler plans it, for one joint network of many templates."""
     problem = LearningProblem(flooding.program(**flooding.sizes(degree=3, word=3)), "joint")

@@ -92,7 +92,10 @@ def test_a_template_without_conditions_always_matches():
         assert found["matched"][1].tolist() == [state.tolist() == [1, 0, 1] for state in states]
 
 
-@pytest.mark.parametrize("size", [127, 128, 129, 255, 256, 257])
+@pytest.mark.parametrize(
+    "size",
+    [128, 256, *(pytest.param(size, marks=pytest.mark.slow) for size in (127, 129, 255, 257))],
+)
 def test_counts_beyond_a_byte_do_not_overflow(size):
     layout = Layout((Word("crowd", 9), Flag("out")))
     crowd, out = layout.bits("crowd"), layout.bit("out")

@@ -43,8 +43,15 @@ def prepared(name, graph, inputs):
     return pipeline.prepare(name, graph, **inputs)
 
 
-@pytest.mark.parametrize("together", [1, 64])
-@pytest.mark.parametrize("name, graph, inputs", RUNS, ids=str)
+@pytest.mark.parametrize(
+    "name, graph, inputs, together",
+    [
+        *((*run, 64) for run in RUNS),
+        (*RUNS[0], 1),
+        *(pytest.param(*run, 1, marks=pytest.mark.slow) for run in RUNS[1:]),
+    ],
+    ids=str,
+)
 def test_the_sets_are_those_of_the_plain_semantics(name, graph, inputs, together, monkeypatch):
     monkeypatch.setattr(reachable, "STEPS_TOGETHER", together)
     monkeypatch.setattr(reachable, "GATHERED_ROWS", 20)

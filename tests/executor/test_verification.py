@@ -60,7 +60,7 @@ def slowly(engine, trace, mask):
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["plain", "packed"])
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masked", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_what_is_wrong_is_counted_step_by_step(engines, which, masked, monkeypatch):
     # Chunks of a size that does not divide the number of nodes.
     monkeypatch.setattr(comparison, "CHUNK", 10)

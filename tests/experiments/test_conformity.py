@@ -6,6 +6,7 @@ the slow tests measure them anew.
 
 import ast
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -134,7 +135,10 @@ def test_every_claim_says_what_where_how_and_why(experiment):
 
 def test_the_stored_records_are_those_of_this_code(experiment):
     command = f"python tests/support/records.py {experiment.slug} --data DIR"
-    found = records.identities(experiment)
+    parts = records.parts(experiment)
+    # Every study has a name of its own code.
+    assert len({one["code"] for one in parts.values()}) == len(parts)
+    found = records.identities(parts)
     was = records.read(experiment.slug)[0]
     old = sorted(name for name in found if found[name] != was.get(name))
     assert not old, f"{', '.join(old)} changed since records were stored; run {command}"
@@ -212,7 +216,8 @@ def _room(module: str) -> str:
     return "ports" if inner in registry.AREAS else inner
 
 
-def _imports(module: str) -> set[str]:
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
     path = ROOT.joinpath(*module.split(".")[1:])
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     found: set[str] = set()
@@ -228,7 +233,7 @@ def _imports(module: str) -> set[str]:
                 found |= {f"{source}.{alias.name}" for alias in node.names}
             else:
                 found.add(source)
-    return found
+    return frozenset(found)
 
 
 def test_a_port_is_imported_without_its_studies_and_without_jax():

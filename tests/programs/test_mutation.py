@@ -179,10 +179,7 @@ def assert_noticed_or_explained(subject, number=None):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name == "bfs-queue" else ())
-        for name in SUBJECTS
-    ],
+    [pytest.param(name, marks=() if name == "bfs" else pytest.mark.slow) for name in SUBJECTS],
 )
 def test_three_hundred_mutants_are_noticed_or_it_is_known_why_not(name):
     assert_noticed_or_explained(SUBJECTS[name], 300)
@@ -219,7 +216,14 @@ def naive_states(program, instance, num_steps):
     return states
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+# The one that sends one message, and the one whose tokens come back.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("bfs", "dfs") else pytest.mark.slow)
+        for name in SUBJECTS
+    ],
+)
 def test_mutants_run_together_as_each_would_alone(name):
     instance = SUBJECTS[name].trial(4, 0).instance
     program, every = instance.program, mutation.mutants(instance.program)

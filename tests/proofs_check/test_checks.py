@@ -24,6 +24,7 @@ from proofs_check.statements import permutations
 # Measurements that take more than about two seconds even at the scale `quick`; of each family of
 # statements something faster is in the default suite, here or in the tests of the library.
 SLOW = {
+    "ablation-table",
     "algorithms",
     "bit-trained",
     "complete-certificates",
@@ -36,16 +37,21 @@ SLOW = {
     "finite-width-antisymmetric",
     "finite-width-antisymmetric-bias",
     "finite-width-bound",
+    "finite-width-cause",
     "finite-width-law",
     "finite-width-prediction",
+    "finite-width-weights",
     "induction-flooding",
     "interference-inside",
     "interference-outside",
     "kernel-finite-width",
+    "kernel-oracle",
+    "kernels-interference",
     "kernels-recursion",
     "local-messages",
     "local-rounds",
     "mean-oracle",
+    "padding",
     "permutation-published",
     "permutation-regime",
     "phase-collisions",
@@ -62,6 +68,7 @@ SLOW = {
     "trained-independence",
     "trained-mean",
     "trained-variance",
+    "variance-oracle",
 }
 CHECKS = [
     pytest.param(check, id=name, marks=[pytest.mark.slow] if name in SLOW else [])

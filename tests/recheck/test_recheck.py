@@ -75,7 +75,13 @@ def test_it_is_short_enough_to_be_read():
 # What it says.
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.slow if kind == "antisymmetric" else ())
+        for kind in KINDS
+    ],
+)
 def test_honest_certificates_are_verified_in_words_that_follow_from_them(
     cases, kind, folder, capsys
 ):

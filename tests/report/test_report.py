@@ -29,7 +29,14 @@ def traced(algorithm, graph, **options):
     return pipeline.run(algorithm, graph, engine="kernel", trace=True, **options)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+# Without parents, with them, with weights; the others are tried on demand.
+QUICK = ("flooding", "bfs", "bellman-ford")
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ALGORITHMS],
+)
 def test_states_and_means_are_those_of_the_run(algorithm):
     result = traced(algorithm, ALGORITHMS[algorithm])
     data = report.trace_data(result)

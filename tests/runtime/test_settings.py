@@ -117,6 +117,7 @@ def test_a_folder_that_is_a_file_is_refused_and_nothing_is_set(tmp_path):
     assert environment == {}
 
 
+@pytest.mark.slow
 def test_a_second_run_takes_compiled_code_from_disk(tmp_path):
     folder = tmp_path / "cache"
     command = [sys.executable, "-m", "ntkexec", "run", "flooding", "path:3", "--engine", "kernel"]

@@ -5,6 +5,7 @@ shares no code with the arrays of the library.
 """
 
 import itertools
+import os
 from collections.abc import Iterable
 
 import numpy as np
@@ -22,7 +23,9 @@ from ntkexec.testing import layouts, small_programs
 __all__ = ["layouts", "small_programs"]  # and what is defined here
 
 # Derandomised: every run checks the same examples, so a failure in CI is one on every machine.
-MANY = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+# The full run of `.ci/run` tries more.
+EXAMPLES = int(os.environ.get("NTKEXEC_EXAMPLES", "50"))
+MANY = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
 FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 # beartype, where the type-checking hook is on, picks the items that it checks by `random`, also of

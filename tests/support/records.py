@@ -5,12 +5,15 @@ NTKEXEC_DATA, claims on real data get records too; without it they are judged as
 """
 
 import argparse
+import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from experiments.files.storage import digest, plain
-from experiments.harness import registry, runner, stored
+from experiments.harness import registry, runner
+from experiments.harness.digest import code_digest
 from experiments.harness.experiment import Experiment
 from experiments.harness.study import Record
 
@@ -24,14 +27,16 @@ def path_of(slug: str) -> Path:
     return FOLDER / f"{slug}.json"
 
 
-def identities(experiment: Experiment) -> dict[str, str]:
+def parts(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """What every study's records depend on but libraries: its code, and the tiny configuration."""
-    tiny = experiment.studies.tiny
-    found = {name: stored.identity(experiment, name, tiny) for name in experiment.studies.functions}
-    return {
-        name: digest({part: what for part, what in one.items() if part in ("code", "config")})
-        for name, one in found.items()
-    }
+    config = plain(dataclasses.asdict(experiment.studies.tiny))
+    functions = experiment.studies.functions
+    return {name: {"config": config, "code": code_digest(one)} for name, one in functions.items()}
+
+
+def identities(of: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """A digest of those parts, by study."""
+    return {name: digest(one) for name, one in of.items()}
 
 
 def read(slug: str) -> tuple[dict[str, str], tuple[Record, ...]]:
@@ -56,7 +61,7 @@ def main() -> None:
             data=data,
         )
         written = {
-            "identities": identities(experiment),
+            "identities": identities(parts(experiment)),
             "records": plain([record.to_data() for record in report.records]),
         }
         text = json.dumps(written, indent=None, separators=(",", ":"), sort_keys=True) + "\n"

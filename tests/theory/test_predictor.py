@@ -100,8 +100,17 @@ def test_a_wrong_kernel_before_training_is_noticed(monkeypatch):
     assert largest_error(21) > FLOAT64
 
 
-@pytest.mark.parametrize("num_templates", SIZES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+# In float32, which is bounded less sharply, at fewer sizes.
+@pytest.mark.parametrize(
+    "num_templates, dtype",
+    [
+        *((size, np.float64) for size in SIZES),
+        *(
+            pytest.param(size, np.float32, marks=() if size in (2, 46) else pytest.mark.slow)
+            for size in SIZES
+        ),
+    ],
+)
 def test_mean_and_variance_are_those_of_neural_tangents(num_templates, dtype):
     counts, matched = some_states(num_templates, empty=True)
     m, n0 = counts.astype(dtype), np.asarray(num_templates, dtype)

@@ -61,9 +61,16 @@ def run(engine, instance, **options):
     return executor.execute(engine, instance.program, instance.graphs, **options)
 
 
+# Programs of many templates, which take long to compile; the default suite has these engines run them
+# by their own tests.
+LONG = ("dfs", "bellman-ford")
+
+
 # Small graphs take all steps in one call, large ones round by round.
 @pytest.mark.parametrize("small", [True, False])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in CASES]
+)
 def test_final_states_equal_those_of_the_kernel_engine(name, small, monkeypatch):
     if not small:
         monkeypatch.setattr(execution, "SMALL_NODES", 0)
@@ -80,7 +87,10 @@ def test_final_states_equal_those_of_the_kernel_engine(name, small, monkeypatch)
         )
 
 
-@pytest.mark.parametrize("name", ["bfs, several components", "flooding, directed"])
+@pytest.mark.parametrize(
+    "name",
+    ["bfs, several components", pytest.param("flooding, directed", marks=pytest.mark.slow)],
+)
 def test_trace_and_verification_equal_those_of_the_kernel_engine(name):
     instance, kernel, packed = case(name)
     one, other = (run(engine, instance, trace=True) for engine in (kernel, packed))
@@ -125,9 +135,19 @@ def test_padded_batches_equal_those_of_the_kernel_engine():
 
 
 @given(executions(), st.integers(0, 7))
-@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@settings(max_examples=8, deadline=None, derandomize=True, database=None)
 def test_random_programs_run_as_their_templates_say(drawn, num_steps):
-    program, inputs = drawn
+    assert_as_templates_say(*drawn, num_steps)
+
+
+@pytest.mark.slow
+@given(executions(), st.integers(0, 7))
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+def test_more_random_programs_run_as_their_templates_say(drawn, num_steps):
+    assert_as_templates_say(*drawn, num_steps)
+
+
+def assert_as_templates_say(program, inputs, num_steps):
     prepared = prepare(PackedProgram(program), inputs)
     found = prepared.run(num_steps)
     with mock.patch.object(execution, "SMALL_NODES", 0):

@@ -155,6 +155,7 @@ def test_queries_come_by_number(tmp_path):
     assert [one.query for one in load(name, tmp_path).graphs[-2:]] == [1, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "chain"), [(4000, True), (20_000, False)])
 def test_time_to_read_a_job_is_linear_in_its_edges(tmp_path, number, chain):
     name, path = write_jobs(tmp_path)

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from experiments.harness import registry
 from experiments.harness.digest import code_digest
 from ntkexec.errors import ExperimentError
 
@@ -292,13 +291,6 @@ def test_what_cannot_be_followed_is_refused(package, line, says):
     module.measure.__module__ = "somepackage.study"
     with pytest.raises(ExperimentError, match=says):
         code_digest(module.measure, "somepackage")
-
-
-def test_every_study_has_a_name_of_its_own_code():
-    for slug in registry.slugs():
-        functions = registry.find(slug).studies.functions
-        names = {name: code_digest(function) for name, function in functions.items()}
-        assert len(set(names.values())) == len(names), slug
 
 
 def test_a_data_set_that_is_added_to_the_list_measures_nothing_anew(monkeypatch):

@@ -295,7 +295,7 @@ def try_files(folder, seed, number):
 
 
 def test_damaged_files_are_refused_or_say_the_same(tmp_path):
-    try_files(tmp_path, 0, 1500)
+    try_files(tmp_path, 0, 500)
 
 
 @pytest.mark.slow

@@ -36,7 +36,14 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+# With one direction the weights are of any kind; those without are those of both with one weight.
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=() if family.split()[0] == "directed" else pytest.mark.slow)
+        for family in FAMILIES
+    ],
+)
 def test_bellman_ford_is_exact_on_all_connected_graphs_up_to_six_nodes_from_every_source(family):
     rng = np.random.default_rng(0)
     copies = [(FAMILIES[family](g, rng), v) for g, v in from_every_source(connected_atlas(6))]
@@ -46,7 +53,13 @@ def test_bellman_ford_is_exact_on_all_connected_graphs_up_to_six_nodes_from_ever
     assert cycles == 0 if "-3" not in family else 0.3 < cycles < 1
 
 
-@pytest.mark.parametrize("family", ["undirected, 0..7", "directed, no negative cycle"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param("undirected, 0..7", marks=pytest.mark.slow),
+        "directed, no negative cycle",
+    ],
+)
 def test_bellman_ford_is_exact_on_a_thousand_random_graphs(family):
     rng = np.random.default_rng(1)
     sample = [from_weighted(FAMILIES[family](g, rng)) for g in connected_graphs(1000, 3, seed=1)]
@@ -70,7 +83,7 @@ def test_bellman_ford_is_exact_on_special_graphs_from_both_ends(option):
     answered(batch, ends)
 
 
-@pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph])
+@pytest.mark.parametrize("kind", [pytest.param(nx.Graph, marks=pytest.mark.slow), nx.DiGraph])
 def test_bellman_ford_is_exact_on_graphs_in_pieces_with_any_number_of_sources(kind):
     rng = np.random.default_rng(6)
     sample, sources, start = [], [], 0

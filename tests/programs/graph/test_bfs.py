@@ -110,10 +110,15 @@ def test_bfs_walks_edges_in_their_direction():
     assert_exact(cases + against)
 
 
+SLOW = pytest.mark.slow
 GENERATED = ["grid:5x6", "star:9", "complete:8", "hypercube:4", "cycle:11", "path:20"]
 
 
-@pytest.mark.parametrize("spec", [GENERATED, ["florentine"], ["karate"], ["davis"]], ids=str)
+@pytest.mark.parametrize(
+    "spec",
+    [GENERATED, ["karate"], *(pytest.param([s], marks=SLOW) for s in ("florentine", "davis"))],
+    ids=str,
+)
 def test_bfs_is_exact_on_classical_graphs_from_every_source(spec):
     found = [graphs.load(one).to_networkx() for one in spec]
     # `expected` knows nodes by identifier.
@@ -121,6 +126,7 @@ def test_bfs_is_exact_on_classical_graphs_from_every_source(spec):
     assert_exact(from_every_source(numbered))
 
 
+@pytest.mark.slow
 def test_bfs_is_exact_on_les_miserables():
     # 37 slots for degree 36: as many ports as there are neighbours of Valjean.
     graph = nx.convert_node_labels_to_integers(graphs.load("les-miserables").to_networkx())
@@ -128,6 +134,7 @@ def test_bfs_is_exact_on_les_miserables():
     assert instance.sizes["degree"] == 36
 
 
+@pytest.mark.slow
 def test_a_trained_ensemble_is_exact_on_a_hundred_random_graphs():
     cases = list(random_cases(3, 100, degrees=(2, 3), max_nodes=10))
     instance = assert_exact(cases, engine="ensemble")

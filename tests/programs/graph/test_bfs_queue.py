@@ -107,6 +107,8 @@ def test_the_word_counts_the_component_and_not_the_graph():
 # Exactness.
 
 
+# Up to five nodes: tests/exactness.
+@pytest.mark.slow
 def test_it_is_exact_on_all_connected_graphs_up_to_six_nodes_from_every_source():
     assert_exact(*batch_of(from_every_source(connected_atlas(6))))
 
@@ -133,16 +135,23 @@ def test_a_trained_ensemble_is_exact_on_twenty_random_graphs():
 
 
 def test_one_call_by_name():
-    result = ntkexec.run("bfs-queue", nx.karate_club_graph(), engine="kernel", source=33)
+    result = ntkexec.run("bfs-queue", nx.krackhardt_kite_graph(), engine="kernel", source=9)
     assert result.exact
-    assert result.answer["order"][33] == 0
-    assert sorted(result.answer["order"]) == [*range(34)]
+    assert result.answer["order"][9] == 0
+    assert sorted(result.answer["order"]) == [*range(10)]
 
 
 # Steps.
 
 
-@pytest.mark.parametrize("name", NAMED)
+# The default suite has small graphs by the hundred below.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("grid", "lollipop", "node") else pytest.mark.slow)
+        for name in NAMED
+    ],
+)
 def test_it_halts_at_the_stated_step_which_the_bound_allows(name):
     graph = NAMED[name]
     source = len(graph) // 2
@@ -162,8 +171,9 @@ def test_what_is_found_stays():
     assert is_right(instance, found)
 
 
-def test_the_steps_are_those_of_the_search_tree_on_all_small_graphs():
-    copies = from_every_source(connected_atlas(6))
+@pytest.mark.parametrize("num_nodes", [5, pytest.param(6, marks=pytest.mark.slow)])
+def test_the_steps_are_those_of_the_search_tree_on_all_small_graphs(num_nodes):
+    copies = from_every_source(connected_atlas(num_nodes))
     batch, sources = batch_of(copies)
     instance = bfs_queue.instance(batch, sources=sources)
     trace = executor.execute(

@@ -23,6 +23,10 @@ TOKENS = np.array([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8]])
 REAL = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], bool)
 
 
+# Compiled once for all texts of one size; what is refused is looked at outside.
+encoded = jax.jit(encode, static_argnames=("shape", "after", "keep"))
+
+
 @pytest.fixture(autouse=True)
 def in_double():
     with jax.enable_x64(True):
@@ -39,7 +43,7 @@ def test_its_last_token_is_the_decoders_as_long_as_only_the_last_asks():
     # With one block the last token of a decoder sees all, as every token of an encoder does.
     one = jax.tree.map(lambda x: x[:1], params_of()["blocks"])
     params, shape = {**params_of(), "blocks": one}, Shape(1, 8, 4, 2, 12, 11)
-    both = encode(params, shape, TOKENS).last, decoder.run(params, shape, TOKENS).last
+    both = encoded(params, shape, TOKENS).last, decoder.run(params, shape, TOKENS).last
     np.testing.assert_allclose(both[0][:, -1], both[1][:, -1], rtol=1e-13)
     assert np.abs(both[0][:, 0] - both[1][:, 0]).max() > 1e-3
 
@@ -55,16 +59,16 @@ def test_every_token_sees_every_other_and_no_padding():
         seen = set(tokens[REAL[row]].tolist())
         for t in range(6):
             assert set(np.flatnonzero(moved[row, t]).tolist()) == seen | {int(tokens[t])}
-    other = encode(params, SHAPE, np.where(REAL, TOKENS, 7), real=REAL).last
-    found = encode(params, SHAPE, TOKENS, real=REAL).last
+    other = encoded(params, SHAPE, np.where(REAL, TOKENS, 7), real=REAL).last
+    found = encoded(params, SHAPE, TOKENS, real=REAL).last
     np.testing.assert_array_equal(np.asarray(found)[REAL], np.asarray(other)[REAL])
 
 
 def test_padding_is_as_if_it_were_not_there():
     for places in (None, 6):
         params = params_of(places)
-        found = encode(params, SHAPE, TOKENS, real=REAL).last
-        shorter = encode(params, SHAPE, TOKENS[:1, :4]).last
+        found = encoded(params, SHAPE, TOKENS, real=REAL).last
+        shorter = encoded(params, SHAPE, TOKENS[:1, :4]).last
         np.testing.assert_allclose(found[:1, :4], shorter, rtol=1e-12, atol=1e-13)
 
 
@@ -72,8 +76,8 @@ def test_places_are_told_by_rotation_or_by_a_table_and_without_either_order_is_n
     order = np.array([4, 2, 0, 5, 1, 3])
 
     def same(params):
-        turned = np.asarray(encode(params, SHAPE, TOKENS[:, order]).last)
-        return np.abs(turned - np.asarray(encode(params, SHAPE, TOKENS).last)[:, order]).max()
+        turned = np.asarray(encoded(params, SHAPE, TOKENS[:, order]).last)
+        return np.abs(turned - np.asarray(encoded(params, SHAPE, TOKENS).last)[:, order]).max()
 
     assert same(params_of()) > 1e-3
     assert same(params_of(6)) > 1e-3
@@ -81,14 +85,14 @@ def test_places_are_told_by_rotation_or_by_a_table_and_without_either_order_is_n
     # Rotation tells distances alone.
     far = np.pad(TOKENS, ((0, 0), (3, 0)))
     real = np.pad(np.ones_like(TOKENS, bool), ((0, 0), (3, 0)))
-    moved = encode(params_of(), SHAPE, far, real=real).last[:, 3:]
-    np.testing.assert_allclose(moved, encode(params_of(), SHAPE, TOKENS).last, rtol=1e-12)
+    moved = encoded(params_of(), SHAPE, far, real=real).last[:, 3:]
+    np.testing.assert_allclose(moved, encoded(params_of(), SHAPE, TOKENS).last, rtol=1e-12)
 
 
 def test_what_follows_a_block_is_what_the_next_block_sees():
     params, maps = params_of(), np.random.default_rng(1).normal(size=(3, 8, 8))
     after = lambda hidden, own: jnp.tanh(hidden @ own)  # noqa: E731 # it has no other name
-    found = encode(params, SHAPE, TOKENS, after=after, adapted=maps, keep=True)
+    found = encoded(params, SHAPE, TOKENS, after=after, adapted=maps, keep=True)
     hidden = params["embedding"][TOKENS]
     for block in range(3):  # each alone, from states that were put in as if they were tokens
         only = Shape(1, 8, 4, 2, 12, 12)
@@ -96,7 +100,7 @@ def test_what_follows_a_block_is_what_the_next_block_sees():
         for row in range(2):
             alone = {**params, "blocks": own, "embedding": np.zeros((12, 8))}
             alone["embedding"][:6] = hidden[row]
-            made = encode(alone, only, np.arange(6)[None]).last[0]
+            made = encoded(alone, only, np.arange(6)[None]).last[0]
             np.testing.assert_allclose(
                 found.inner[block + 1, row], np.tanh(made @ maps[block]), rtol=1e-12
             )
