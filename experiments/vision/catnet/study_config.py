@@ -13,7 +13,7 @@ class CatnetConfig:
     Args:
         boxes: drawn for regions on a ramp.
         arms: detectors that are trained, by name.
-        width: channels of the neck of the detector with all modules; arms are as wide as to have its parameters.
+        width: channels of the neck with all modules; arms are as wide as to have its parameters.
         stages: of dense necks.
         levels: of all necks, from stride 4 on.
         train_scenes, test_scenes: top-view scenes of 64 x 64 pixels.
