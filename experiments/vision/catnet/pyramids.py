@@ -29,7 +29,7 @@ def top_down_sums(levels: Sequence[Level], weights: Weights) -> list[Level]:
     found = []
     for place, level in enumerate(levels):
         for share, other in zip(weights[place], levels[place + 1 :], strict=True):
-            level = level + share * resized(other, level.shape[1:3])
+            level = level + share * resized(other, (level.shape[1], level.shape[2]))
         found.append(level)
     return found
 
@@ -48,7 +48,7 @@ def bottom_up_sums(
     for place, (level, down) in enumerate(zip(levels, downs, strict=True)):
         total = level + down
         for share, other in zip(weights[place], downs[:place], strict=True):
-            total = total + share * adaptive_max_pool(other, level.shape[1:3])
+            total = total + share * adaptive_max_pool(other, (level.shape[1], level.shape[2]))
         found.append(total)
     return found
 

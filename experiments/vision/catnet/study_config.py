@@ -13,7 +13,7 @@ class CatnetConfig:
     Args:
         boxes: drawn for regions on a ramp.
         arms: detectors that are trained, by name.
-        width: channels of the neck of the arm with all modules; others are as wide as to have its parameters.
+        width: channels of the neck with all modules; arms are as wide as to have its parameters.
         stages: of dense necks.
         levels: of all necks, from stride 4 on.
         train_scenes, test_scenes: top-view scenes of 64 x 64 pixels.
@@ -22,7 +22,7 @@ class CatnetConfig:
     """
 
     boxes: int = 200
-    arms: tuple[str, ...] = ("fpn", "dense", "context", "regions", "all")
+    arms: tuple[str, ...] = ("fpn", "dense", "context", "regions")
     width: int = 16
     stages: int = 1
     levels: int = 3
@@ -38,7 +38,7 @@ class CatnetConfig:
         }
         require(self, **counts)
         require(self, levels=3 <= self.levels <= 5, batch=self.batch <= self.train_scenes)
-        require(self, arms={"fpn", "all"} <= set(self.arms) <= set(ARMS), width=self.width >= 4)
+        require(self, arms={"fpn"} <= set(self.arms) <= set(ARMS), width=self.width >= 4)
 
 
 QUICK = CatnetConfig()

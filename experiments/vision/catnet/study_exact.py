@@ -99,15 +99,15 @@ def fusion(config: CatnetConfig, trial: Trial) -> FusionResult:
         def given(logits: list[np.ndarray]) -> list[jax.Array]:
             layers = [FusionWeights(len(one)) for one in logits]
             kept = [{"params": {"logits": jnp.asarray(one)}} for one in logits]
-            return top_down_sums(
-                levels, [layer.apply(k) for layer, k in zip(layers, kept, strict=True)]
-            )
+            shares: list[Any] = [
+                layer.apply(leaves) for layer, leaves in zip(layers, kept, strict=True)
+            ]
+            return top_down_sums(levels, shares)
 
         before = given(logits)
         plain = given([np.zeros(number) for number in numbers])
-        above = [
-            top_down_sums(levels, [np.full(number, 1 / max(1, number)) for number in numbers])
-        ][0]
+        means = [jnp.full(number, 1 / max(1, number)) for number in numbers]
+        above = top_down_sums(levels, means)
         found = given([one + shift for one, shift in zip(logits, shifts, strict=True)])
         other = given([one + shift for one, shift in zip(logits, alone, strict=True)])
         necks: dict[str, nn.Module] = {
@@ -249,9 +249,9 @@ def _costs() -> CostsResult:
                 for part, one in parts.items()
             }
         ratios[form] = {}
-        for name, parts in (("neck", ("neck", "context")), ("whole", tuple(both[0]))):
+        for name, chosen in (("neck", ("neck", "context")), ("whole", tuple(both[0]))):
             for what in ("parameters", "multiplications"):
-                old, new = (sum(getattr(one[part], what) for part in parts) for one in both)
+                old, new = (sum(getattr(one[part], what) for part in chosen) for one in both)
                 ratios[form][f"{name}_{what}"] = new / old
     dense = DenseFPN()
     return {

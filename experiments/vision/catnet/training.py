@@ -12,7 +12,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from experiments.kits.detection.assigners import Truths
+from experiments.kits.detection.assigners import Truths, truths_of
 from experiments.kits.detection.criterion import DetectionLoss
 from experiments.kits.detection.detections import Detections, unpadded
 from experiments.kits.detection.head import decoded
@@ -101,7 +101,7 @@ def fit(
         part, rows = scenes[rows[:batch]], rows[batch:]
         sides = np.tile(part.boxes[..., 2:] - part.boxes[..., :2], 2)
         moved = part.boxes + JITTER * ordering.normal(size=sides.shape).astype(np.float32) * sides
-        truths = Truths(part.boxes, np.maximum(part.labels, 0), part.present)
+        truths = truths_of(jnp.asarray(part.boxes), jnp.asarray(part.labels))
         carry, loss = _step(network, carry, part.images, truths, part.masks, moved, *pace)
         losses.append(loss)
     report("training", steps, steps)
@@ -199,7 +199,7 @@ def _unravel(network: CatDetector, images: Array) -> Callable[[Array], Any]:
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _look(network: CatDetector, limit: int, variables: Any, images: Array) -> dict[str, Any]:
     levels = network.apply(variables, images, method="levels")
-    predictions = network.apply(variables, levels, method="predictions")
+    predictions: Any = network.apply(variables, levels, method="predictions")
     height, width = images.shape[1:3]
     corners = decoded(predictions, prior_points((height, width), network.strides))
     corners = jnp.clip(
@@ -222,6 +222,6 @@ def _look(network: CatDetector, limit: int, variables: Any, images: Array) -> di
         for kind in SUPPRESSIONS
     }
     boxes = jnp.concatenate([found[kind][0] for kind in SUPPRESSIONS], 1)
-    inside = jax.nn.sigmoid(network.apply(variables, levels, boxes, method="masks"))
-    masks = jnp.split(pasted(inside, boxes, (height, width)), len(SUPPRESSIONS), 1)
+    logits: Any = network.apply(variables, levels, boxes, method="masks")
+    masks = jnp.split(pasted(jax.nn.sigmoid(logits), boxes, (height, width)), len(SUPPRESSIONS), 1)
     return {kind: (*found[kind], one) for kind, one in zip(SUPPRESSIONS, masks, strict=True)}
