@@ -9,7 +9,12 @@ from experiments.kits.detection.precision import average_precision
 from experiments.kits.detection.top_view import top_view_scenes
 from experiments.vision.catnet.arms import matched, parameters_of
 from experiments.vision.catnet.study_config import QUICK, STANDARD, TINY, CatnetConfig
-from experiments.vision.catnet.study_exact import context, costs_of, fusion, regions
+from experiments.vision.catnet.study_exact import (
+    costs_of,
+    fusion,
+    identities_of_context,
+    identities_of_regions,
+)
 from experiments.vision.catnet.training import SUPPRESSIONS, fit, look
 
 KINDS: tuple[Literal["box", "mask"], ...] = ("box", "mask")
@@ -62,9 +67,9 @@ STUDIES = Studies(
     configs={"quick": QUICK, "standard": STANDARD},
     tiny=TINY,
     functions={
-        "context": context,
+        "context": identities_of_context,
         "fusion": fusion,
-        "regions": regions,
+        "regions": identities_of_regions,
         "costs": costs_of,
         "modules": modules,
     },

@@ -31,7 +31,7 @@ class ContextResult(TypedDict):
     two_in_a_row: float
 
 
-def context(config: CatnetConfig, trial: Trial) -> ContextResult:
+def identities_of_context(config: CatnetConfig, trial: Trial) -> ContextResult:
     """The layer that gives a picture's places one vector: at its start, and with drawn parameters."""
     generator = trial.generator
     layer = ContextAggregation()
@@ -156,7 +156,7 @@ class RegionsResult(TypedDict):
     unshifted: float
 
 
-def regions(config: CatnetConfig, trial: Trial) -> RegionsResult:
+def identities_of_regions(config: CatnetConfig, trial: Trial) -> RegionsResult:
     """Hierarchical regions with gates at their corners, and RoIAlign on a linear ramp."""
     generator = trial.generator
     with float64():
