@@ -2,6 +2,7 @@
 
 from experiments.harness import plots
 from experiments.harness.claim import Claim, at_most, beats, equals, identity
+from experiments.harness.study import Record
 
 PAPER = "Liu, Li, Hu, Luo, Luo and Chen, IEEE TNNLS 2024, arXiv:2111.11057"
 CODE = f"{PAPER}, and its public code"
@@ -27,6 +28,12 @@ def _helps(name: str, what: str) -> Claim:
         names=(name, "fpn"),
         plot=plots.arms("mask AP50"),
     )
+
+
+def _couplings(record: Record) -> float:
+    """Of the dense pyramid, if the others have theirs; -1 otherwise."""
+    found = record["fusion"]["couplings"]
+    return float(found["dense"]) if (found["fpn"], found["pafpn"]) == (15, 25) else -1.0
 
 
 def _similar(name: str, form: str, words: str) -> Claim:
@@ -79,11 +86,7 @@ CLAIMS: tuple[Claim, ...] = (
         "couplings",
         "After one stage of the dense pyramid each of five levels hears all five, 25 couplings; a classical "
         "pyramid has 15, and one with a way back up has 25 as well",
-        lambda record: float(
-            record["fusion"]["couplings"]["dense"]
-            + (record["fusion"]["couplings"]["fpn"] - 15)
-            + (record["fusion"]["couplings"]["pafpn"] - 25)
-        ),
+        _couplings,
         count=25,
         broken="fusion.couplings.fpn",
         source=f"derived from {CODE}",
