@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from experiments.files.sources import picture
+from experiments.files.rasters import decoded
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
 
@@ -105,7 +105,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, size: int, generator: np.random.Generator | None) -> np.ndarray:
-    found = picture(path, "RGB")
+    found = decoded(path, "RGB")
     box = _middle(found.size) if generator is None else _random_box(found.size, generator)
     pixels = np.asarray(found.resize((size, size), BILINEAR, box=box))
     flipped = generator is not None and generator.random() < 0.5
