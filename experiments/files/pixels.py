@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from experiments.files.rasters import decoded
 
 
-def rgb_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def rgb_pixels(path: Path | str) -> UInt8[np.ndarray, "h w 3"]:
     """A picture's colours: transparent parts on white, and turned as its camera says it was held.
 
     Raises:

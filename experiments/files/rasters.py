@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from experiments.files.sources import FORMATS, check_regular
+from experiments.files.sources import FORMATS, as_file, check_regular
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError, MissingExtraError
 
@@ -22,7 +22,7 @@ WHITEST = 65535
 """Of greys of 16 bits."""
 
 
-def colours_of(source: Path | bytes, where: str = "") -> UInt8[np.ndarray, "h w 3"]:
+def colours_of(source: Path | str | bytes, where: str = "") -> UInt8[np.ndarray, "h w 3"]:
     """The red, green and blue of a picture; greys of up to 16 bits are brought to 8.
 
     Args:
@@ -37,7 +37,7 @@ def colours_of(source: Path | bytes, where: str = "") -> UInt8[np.ndarray, "h w 
     return np.asarray(decoded(source, "RGB", where), np.uint8)
 
 
-def numbers_of(source: Path | bytes, where: str = "") -> UInt8[np.ndarray, "h w"]:
+def numbers_of(source: Path | str | bytes, where: str = "") -> UInt8[np.ndarray, "h w"]:
     """The numbers of a picture's pixels as they are stored: of a palette's colours their places in it.
 
     Not `convert("L")`, which makes greys of a palette's colours, and so other numbers; nor what Pillow
@@ -66,7 +66,7 @@ def numbers_of(source: Path | bytes, where: str = "") -> UInt8[np.ndarray, "h w"
     return stored if largest == 255 else np.rint(stored * (largest / 255)).astype(np.uint8)
 
 
-def decoded(source: Path | bytes, mode: str, where: str = "") -> "Image":
+def decoded(source: Path | str | bytes, mode: str, where: str = "") -> "Image":
     """A picture in one of Pillow's modes of 8 bits, such as `RGB`; as `colours_of`.
 
     Pillow's own `convert` cuts numbers of 16 bits off at 255, so that nearly all of a picture is white.
@@ -88,11 +88,11 @@ def decoded(source: Path | bytes, mode: str, where: str = "") -> "Image":
     return grey.convert(mode)
 
 
-def _name(source: Path | bytes, where: str) -> str:
+def _name(source: Path | str | bytes, where: str) -> str:
     return where or ("a picture" if isinstance(source, bytes) else shown(source))
 
 
-def _opened(source: Path | bytes, name: str) -> tuple["Image", str, int]:
+def _opened(source: Path | str | bytes, name: str) -> tuple["Image", str, int]:
     """A picture as it was decoded, Pillow's name of how its pixels are packed, and the number that is white.
 
     None is, which is said as 0, of numbers of 32 bits, with a sign or with a point.
@@ -102,6 +102,7 @@ def _opened(source: Path | bytes, name: str) -> tuple["Image", str, int]:
     except ImportError as error:
         raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
     if not isinstance(source, bytes):
+        source = as_file(source)
         check_regular(source)
     try:
         with Image.open(

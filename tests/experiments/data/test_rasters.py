@@ -39,9 +39,19 @@ def test_greys_of_any_depth_stay_greys(tmp_path, content):
     path = tmp_path / "class" / "one.png"
     path.parent.mkdir()
     path.write_bytes(content)
-    np.testing.assert_array_equal(rgb_pixels(path), found)
-    batch, _ = picture_folder(tmp_path).batch(np.array([0]), size=1)
+    for one in (path, str(path)):
+        np.testing.assert_array_equal(rgb_pixels(one), found)
+    batch, _ = picture_folder(str(tmp_path)).batch(np.array([0]), size=1)
     assert (batch < 2).all()  # white is 2.2 or more
+
+
+@pytest.mark.parametrize("wrong", [3, None, ""])
+def test_what_is_no_path_is_refused_in_words(wrong):
+    for read in (rgb_pixels, colours_of, numbers_of):
+        with pytest.raises(ExperimentError, match="is no file: a path is, as text or as a Path"):
+            read(wrong)
+    with pytest.raises(ExperimentError, match="is no folder"):
+        picture_folder(wrong)
 
 
 def test_greys_of_16_bits_stand_upright_too():
