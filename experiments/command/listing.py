@@ -61,7 +61,7 @@ def show_experiment(
     if about.paper.provenance == "reconstructed":
         print(f"  {tables.RECONSTRUCTED}")
     print(f"  from {about.package} import {', '.join(exported)}")
-    print(f"  data: {', '.join(about.data) or 'none'}; page: {about.readme}")
+    print(f"  data: {', '.join(about.data) or 'generated'}; page: {about.readme}")
     for option, words in own.items():
         print(f"    --{option}: {words}")
     print(f"\n{tables.claims(report, str(out))}")

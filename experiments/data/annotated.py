@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from experiments.data.objects import Objects
-from experiments.files.sources import picture
+from experiments.files.rasters import colours_of
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
 
@@ -105,12 +105,14 @@ class AnnotatedPictures:
         Args:
             index: of the picture.
             masks: whether to make the masks too.
-            difficult: whether objects belong to it that VOC does not count.
+            difficult: whether objects belong to it that VOC does not count. VOC's protocol, in which they
+                are neither missed nor mistakes, is met by neither: with them, one that is not found is
+                missed, and without them one that is found is a mistake.
 
         Raises:
-            ExperimentError: a mask that is not told, or makes no sense.
+            ExperimentError: no such picture, or a mask that is not told or makes no sense.
         """
-        one = self.pictures[index]
+        one = self._picture(index)
         kept = [region for region in one.regions if difficult or not region.difficult]
         pixels = self._masks(one, kept) if masks else None
         sizes = [(r.box[2] - r.box[0]) * (r.box[3] - r.box[1]) for r in kept]
@@ -129,18 +131,26 @@ class AnnotatedPictures:
         """A picture's red, green and blue.
 
         Raises:
-            ExperimentError: the file is not there, no picture, or of another size than is told.
+            ExperimentError: there is no such picture, or its file is missing, damaged or of another size
+                than is told.
             MissingExtraError: without Pillow.
         """
-        one = self.pictures[index]
+        one = self._picture(index)
         path = self.folder / one.file
-        found = np.asarray(picture(path, "RGB"))
+        found = colours_of(path)
         if found.shape[:2] != (one.height, one.width):
             raise ExperimentError(
                 f"{shown(path)} has {found.shape[0]} x {found.shape[1]} pixels and is said to have "
                 f"{one.height} x {one.width}"
             )
         return found
+
+    def _picture(self, index: int) -> Picture:
+        if not 0 <= index < len(self.pictures):
+            raise ExperimentError(
+                f"{shown(self.name)} has no picture {index}: it has {len(self.pictures)}, counted from 0"
+            )
+        return self.pictures[index]
 
     def _masks(self, one: Picture, kept: list[Region]) -> Bool[np.ndarray, "n h w"]:
         if len(kept) * one.height * one.width > MOST_BYTES:
@@ -183,3 +193,24 @@ class DividedPictures:
                 f"{self.name} has no part {quoted(name)} there; it has {', '.join(self.readers)}"
             )
         return self.readers[name]()
+
+
+def divided_pictures(
+    name: str, parts: Mapping[str, tuple[Path, Callable[[], AnnotatedPictures]]]
+) -> DividedPictures:
+    """Those parts of a set whose file is there.
+
+    Args:
+        name: of the set.
+        parts: by name, the file that says which pictures belong to it, and what reads them.
+
+    Raises:
+        ExperimentError: none is there.
+    """
+    readers = {part: reader for part, (file, reader) in parts.items() if file.exists()}
+    if not readers:
+        wanted = ", ".join(str(file) for file, _ in parts.values())
+        raise ExperimentError(
+            f"{shown(name)} has no part there: none of {shown(wanted, 600)} is a file"
+        )
+    return DividedPictures(name, readers)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from experiments.files.sources import picture
+from experiments.files.rasters import decoded
+from experiments.files.storage import as_folder
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
 
@@ -54,7 +55,7 @@ class PictureFolder:
         return scaled.astype(np.float32), self.labels[np.asarray(indices)]
 
 
-def picture_folder(root: Path) -> PictureFolder:
+def picture_folder(root: Path | str) -> PictureFolder:
     """The pictures below `root/<class>/`, such as `imagenet/train/n01440764/*.JPEG`.
 
     Hidden folders and files, whose names begin with a point, are none of a data set.
@@ -62,6 +63,7 @@ def picture_folder(root: Path) -> PictureFolder:
     Raises:
         ExperimentError: if there is no such folder, no class in it, or a class without pictures.
     """
+    root = as_folder(root)
     if not root.is_dir():
         raise ExperimentError(f"there is no folder {shown(root)}")
     classes = [entry.name for entry in _entries(root) if entry.is_dir()]
@@ -78,7 +80,7 @@ def picture_folder(root: Path) -> PictureFolder:
     return PictureFolder(tuple(paths), np.array(labels, np.int32), tuple(classes))
 
 
-def picture_folders(train: Path, test: Path) -> tuple[PictureFolder, PictureFolder]:
+def picture_folders(train: Path | str, test: Path | str) -> tuple[PictureFolder, PictureFolder]:
     """Pictures to train on and to test with, whose classes have the same numbers.
 
     Raises:
@@ -105,7 +107,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, size: int, generator: np.random.Generator | None) -> np.ndarray:
-    found = picture(path, "RGB")
+    found = decoded(path, "RGB")
     box = _middle(found.size) if generator is None else _random_box(found.size, generator)
     pixels = np.asarray(found.resize((size, size), BILINEAR, box=box))
     flipped = generator is not None and generator.random() < 0.5

@@ -9,7 +9,7 @@ from typing import Any
 from experiments.data.carried import file_in_package
 from experiments.data.catalogue import by_name, data_set
 from experiments.data.room import VARIABLE, Found, how_to_get, places_of
-from experiments.data.sets import DataSet
+from experiments.data.sets import DataSet, Place
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError
 
@@ -109,7 +109,7 @@ def _paragraph(entry: Entry, data: Path | None) -> list[str]:
     head = "; ".join(part for part in (state, users) if part)
     says = [
         row.what,
-        f"looked for: {' | '.join(str(place) for place in row.places)}",
+        f"looked for: {' | '.join(dict.fromkeys(_layout(place) for place in row.places))}",
         how_to_get(row),
         row.reference and f"published {row.reference}",
         row.caution and f"mind: {row.caution}",
@@ -126,3 +126,8 @@ def _paragraph(entry: Entry, data: Path | None) -> list[str]:
             break_on_hyphens=False,
         )
     return made
+
+
+def _layout(place: Place) -> str:
+    """All that must lie in a place, where its name alone says but what lies there first."""
+    return f"{place.path} with {', '.join(place.files)}" if len(place.files) > 1 else str(place)

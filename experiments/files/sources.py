@@ -1,9 +1,10 @@
 """Files of data sets, which others made: read whole and by their real kind, or refused by name."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.files.words import shown
+from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Pictures that are decoded; for others Pillow starts further programs."""
+
+
+def as_file(path: str | os.PathLike[str]) -> Path:
+    """A file by its path, which may be plain text and need not exist.
+
+    Raises:
+        ExperimentError: it is neither text nor a path.
+    """
+    named = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(named, str) or not named:
+        raise ExperimentError(f"{quoted(path)} is no file: a path is, as text or as a Path")
+    return Path(named)
 
 
 def content(path: Path) -> bytes:
@@ -24,6 +37,23 @@ def content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ExperimentError(f"cannot read {shown(path)}: {error.strerror}") from error
+
+
+def content_up_to(path: Path, most: int) -> bytes:
+    """As `content`, of a file of `most` bytes at most; of a larger one no more is read.
+
+    Raises:
+        ExperimentError: as `content`, or it is larger.
+    """
+    check_regular(path)
+    try:
+        with path.open("rb") as opened:
+            found = opened.read(most + 1)
+    except OSError as error:
+        raise ExperimentError(f"cannot read {shown(path)}: {error.strerror}") from error
+    if len(found) > most:
+        raise ExperimentError(f"{shown(path)} has more than {most} bytes")
+    return found
 
 
 def check_regular(path: Path) -> None:

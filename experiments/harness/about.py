@@ -57,7 +57,8 @@ class About:
         paper: the reference.
         data: names of the sets of the data room that its studies can use.
         expected: by claim, the verdict that we expect of a quick run with all data there.
-        cpu_seconds: of processor time that the last quick run took, all seeds together.
+        cpu_seconds: of processor time that the last quick run took, all seeds together; 0 before there
+            was one.
         folder: where all of it lies.
     """
 
@@ -89,7 +90,8 @@ class About:
             "paper": dataclasses.asdict(self.paper),
             "data": list(self.data),
             "expected": dict(self.expected),
-            "cpu_seconds": self.cpu_seconds,
+            # Nought is what stands there before anything was measured.
+            "cpu_seconds": self.cpu_seconds or None,
         }
 
 

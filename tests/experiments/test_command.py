@@ -96,6 +96,7 @@ def test_a_port_is_shown_with_its_claims_and_last_results(command, monkeypatch):
     assert "Nothing of the scale quick" in command("show", "example", "--first-seed", 0)[1]
     found = strict(command("show", "example", "--json")[1])
     assert found["exports"] == ["Method"]
+    assert found["cpu_seconds"] is None  # 0 stands there, as nothing was measured
     assert found["last"]["claims"][0]["verdict"] == "holds"
 
 

@@ -15,17 +15,19 @@ from experiments.data.annotated import (
     DividedPictures,
     Picture,
     Region,
+    divided_pictures,
 )
 from experiments.data.formats.run_lengths import outline_of
 from experiments.data.objects import Detections, enclosing
-from experiments.files.sources import content
+from experiments.files.sources import as_file, content
+from experiments.files.storage import as_folder
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
 
 PARTS = ("train", "val")
 
 
-def read(path: Path, name: str, key: str) -> DividedPictures:
+def read(path: Path | str, name: str, key: str) -> DividedPictures:
     """COCO as it is unpacked: `annotations/instances_val2017.json` and the pictures in `val2017/`.
 
     Args:
@@ -36,13 +38,17 @@ def read(path: Path, name: str, key: str) -> DividedPictures:
     Returns:
         Those of `train` and `val` that are there, read when they are asked for.
 
+    Raises:
+        ExperimentError: none is there.
+
     Source: Lin et al., Microsoft COCO, arXiv:1405.0312.
     """
+    path = as_folder(path)
     files = {part: path / "annotations" / f"instances_{part}{key}.json" for part in PARTS}
     return _divided(name, {p: (f, path / f"{p}{key}") for p, f in files.items()})
 
 
-def read_lvis(path: Path, name: str, key: str) -> DividedPictures:
+def read_lvis(path: Path | str, name: str, key: str) -> DividedPictures:
     """LVIS: `lvis_v1_val.json`, and COCO's pictures in `train2017/` and `val2017/` beside it.
 
     Which classes a picture was not searched for exhaustively is not read: average precision as COCO counts
@@ -53,12 +59,16 @@ def read_lvis(path: Path, name: str, key: str) -> DividedPictures:
         name: of the set.
         key: what its files' names begin with, `lvis_v1`.
 
+    Raises:
+        ExperimentError: none of them is there.
+
     Source: Gupta, Dollar and Girshick, LVIS, arXiv:1908.03195.
     """
+    path = as_folder(path)
     return _divided(name, {part: (path / f"{key}_{part}.json", path) for part in PARTS})
 
 
-def read_instances(path: Path, folder: Path, name: str = "") -> AnnotatedPictures:
+def read_instances(path: Path | str, folder: Path | str, name: str = "") -> AnnotatedPictures:
     """Pictures, classes and objects of one file of instances.
 
     Args:
@@ -73,6 +83,7 @@ def read_instances(path: Path, folder: Path, name: str = "") -> AnnotatedPicture
     Raises:
         ExperimentError: names the file and the entry that does not fit.
     """
+    path, folder = as_file(path), as_folder(folder)
     where = shown(path)
     whole = _json(path)
     if not isinstance(whole, dict):
@@ -103,7 +114,7 @@ def read_instances(path: Path, folder: Path, name: str = "") -> AnnotatedPicture
     )
 
 
-def read_results(path: Path, like: AnnotatedPictures) -> list[Detections]:
+def read_results(path: Path | str, like: AnnotatedPictures) -> list[Detections]:
     """What somebody found, from a file of results, picture by picture of `like`.
 
     Args:
@@ -115,6 +126,7 @@ def read_results(path: Path, like: AnnotatedPictures) -> list[Detections]:
         ExperimentError: names the file and the entry that does not fit; entries with and without masks, or
             masks of more than `MOST_BYTES` together, which are all made at once.
     """
+    path = as_file(path)
     where = shown(path)
     whole = _json(path)
     if not isinstance(whole, list) or not all(isinstance(one, dict) for one in whole):
@@ -160,12 +172,11 @@ def _detections(entries: Sequence[tuple[Any, ...]]) -> Detections:
 
 
 def _divided(name: str, files: dict[str, tuple[Path, Path]]) -> DividedPictures:
-    return DividedPictures(
+    return divided_pictures(
         name,
         {
-            part: partial(read_instances, file, folder, f"{name} {part}")
+            part: (file, partial(read_instances, file, folder, f"{name} {part}"))
             for part, (file, folder) in files.items()
-            if file.exists()
         },
     )
 
@@ -189,7 +200,9 @@ def _entries(whole: dict[str, Any], name: str, where: str) -> list[dict[str, Any
 def _number(entry: dict[str, Any], name: str, where: str) -> int:
     found = entry.get(name)
     if type(found) is not int or not 0 <= found < 2**63:
-        raise ExperimentError(f"{name} in {where} is no number from 0 on: {quoted(found, 80)}")
+        raise ExperimentError(
+            f"{name} in {where} is no whole number from 0 on, without a point: {quoted(found, 80)}"
+        )
     return found
 
 
@@ -237,13 +250,8 @@ def _picture(entry: dict[str, Any], regions: list[Region], where: str) -> Pictur
     else:
         # LVIS tells of COCO's addresses alone, which end in the folder and the file.
         file = "/".join(_text(entry, "coco_url", where).split("/")[-2:])
+    height, width, identity = (_number(entry, one, where) for one in ("height", "width", "id"))
     try:
-        return Picture(
-            file,
-            _number(entry, "height", where),
-            _number(entry, "width", where),
-            _number(entry, "id", where),
-            tuple(regions),
-        )
+        return Picture(file, height, width, identity, tuple(regions))
     except ExperimentError as error:
         raise ExperimentError(f"{where}: {error}") from error

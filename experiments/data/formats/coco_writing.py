@@ -11,12 +11,16 @@ from jaxtyping import Bool
 from experiments.data.annotated import AnnotatedPictures, Picture
 from experiments.data.formats.run_lengths import packed, runs_of
 from experiments.data.objects import Detections, Objects
+from experiments.files.sources import as_file
 from experiments.files.storage import write_atomically
 from ntkexec.errors import ExperimentError
 
 
 def write_instances(
-    path: Path, pictures: Sequence[Picture], objects: Sequence[Objects], classes: Sequence[str]
+    path: Path | str,
+    pictures: Sequence[Picture],
+    objects: Sequence[Objects],
+    classes: Sequence[str],
 ) -> None:
     """Writes what is in pictures; masks as run lengths, packed into text.
 
@@ -58,7 +62,7 @@ def write_instances(
     _write(path, {"images": images, "categories": categories, "annotations": annotations})
 
 
-def write_results(path: Path, found: Sequence[Detections], like: AnnotatedPictures) -> None:
+def write_results(path: Path | str, found: Sequence[Detections], like: AnnotatedPictures) -> None:
     """Writes what was found in the pictures of `like`, which must have numbers as identities.
 
     Raises:
@@ -103,5 +107,5 @@ def _check_lengths(pictures: Sequence[Picture], found: Sequence[Any]) -> None:
         raise ExperimentError(f"COCO knows pictures by whole numbers, got {wrong[0]!r}")
 
 
-def _write(path: Path, data: Any) -> None:
-    write_atomically(path, json.dumps(data).encode())
+def _write(path: Path | str, data: Any) -> None:
+    write_atomically(as_file(path), json.dumps(data).encode())

@@ -75,7 +75,7 @@ class Polygons:
             corners = _corners(line, height, width)
             across, down = boundary(corners, left)
             left -= len(across)
-            made |= _filled(across, down, height, width)
+            _fill(made, across, down)
         return made
 
 
@@ -181,18 +181,33 @@ def boundary(
     return points[:, 0], points[:, 1]
 
 
-def _filled(
-    across: Int64[np.ndarray, "points"], down: Int64[np.ndarray, "points"], height: int, width: int
-) -> Bool[np.ndarray, "h w"]:
-    """Pixels with an odd number of boundaries above their middles, or in columns before."""
+def _fill(
+    made: Bool[np.ndarray, "h w"],
+    across: Int64[np.ndarray, "points"],
+    down: Int64[np.ndarray, "points"],
+) -> None:
+    """Adds, column by column, pixels with an odd number of boundaries above their middles.
+
+    Looks at no more of the mask than what the boundary encloses: the time is that of the polygon's size.
+    """
+    height, width = made.shape
     before, after = across[:-1], across[1:]
     column = (np.minimum(before, after) + 0.5) / FINE - 0.5
     row = np.ceil(np.clip((np.minimum(down[:-1], down[1:]) + 0.5) / FINE - 0.5, 0, height))
     # A step to the side counts if it passes the middle of a column of the picture.
     counts = (before != after) & (column == np.floor(column)) & (column >= 0) & (column < width)
-    places = column[counts].astype(np.int64) * height + row[counts].astype(np.int64)
-    crossings = np.bincount(places, minlength=height * width + 1)[: height * width]
-    return (np.cumsum(crossings) % 2 == 1).reshape(width, height).T
+    if not counts.any():
+        return
+    columns, rows = column[counts].astype(np.int64), row[counts].astype(np.int64)
+    left, right, top, bottom = columns.min(), columns.max() + 1, rows.min(), rows.max()
+    crossed = np.zeros((right - left, bottom - top + 1), bool)
+    places, times = np.unique(
+        (columns - left) * (bottom - top + 1) + rows - top, return_counts=True
+    )
+    crossed.reshape(-1)[places] = times % 2 == 1
+    # A closed line passes a column's middle an even number of times, so each column begins anew.
+    inside = np.logical_xor.accumulate(crossed, axis=1)
+    made[top:bottom, left:right] |= inside[:, :-1].T
 
 
 def _corners(line: Sequence[float], height: int, width: int) -> Int64[np.ndarray, "n 2"]:

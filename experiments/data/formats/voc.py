@@ -1,21 +1,33 @@
 """Boxes as VOC's XML files tell of them, also those of DIOR, with VOC's painted outlines."""
 
 import dataclasses
-import math
-import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 import numpy as np
 from jaxtyping import Bool
 
-from experiments.data.annotated import AnnotatedPictures, DividedPictures, Picture, Region
+from experiments.data.annotated import (
+    AnnotatedPictures,
+    DividedPictures,
+    Picture,
+    Region,
+    divided_pictures,
+)
+from experiments.data.formats.xml_elements import (
+    add_text,
+    mark_in,
+    read_tree,
+    real_in,
+    text_in,
+    whole_in,
+)
 from experiments.data.objects import Objects
-from experiments.files.sources import content, picture
-from experiments.files.storage import write_atomically
+from experiments.files.rasters import numbers_of
+from experiments.files.sources import as_file, content
+from experiments.files.storage import as_folder, write_atomically
 from experiments.files.words import quoted, shown
 from ntkexec.errors import ExperimentError
 
@@ -66,12 +78,6 @@ DIOR_CLASSES = (
 )
 PARTS = ("train", "val", "trainval", "test")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-MOST_BYTES = 2**24
-"""Of one XML file."""
-OUTSIDE = re.compile("[^\\t\\n\\r\\u0020-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
-"""What XML 1.0 has no way to write."""
-DEEPEST = 64
-"""Elements within each other; VOC's are five."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,36 +96,43 @@ class PaintedObject:
         """The pixels.
 
         Raises:
-            ExperimentError: the picture has another size, or cannot be read.
+            ExperimentError: the picture has another size, holds colours and no numbers, or cannot be read.
             MissingExtraError: without Pillow.
         """
-        image = picture(self.path, "P")
-        if image.size != (width, height):
+        numbers = numbers_of(self.path)
+        if numbers.shape != (height, width):
             raise ExperimentError(
-                f"{shown(self.path)} has {image.size[1]} x {image.size[0]} pixels, the picture "
+                f"{shown(self.path)} has {numbers.shape[0]} x {numbers.shape[1]} pixels, the picture "
                 f"{height} x {width}"
             )
-        return np.asarray(image) == self.number
+        return numbers == self.number
 
 
-def read(path: Path, name: str, key: str = "") -> DividedPictures:
+def read(
+    path: Path | str, name: str, key: str = "", *, classes: Sequence[str] = CLASSES
+) -> DividedPictures:
     """VOC as it is unpacked: `Annotations`, `ImageSets/Main`, `JPEGImages`, perhaps `SegmentationObject`.
 
     Args:
         path: of the year's folder, such as `VOCdevkit/VOC2012`.
         name: of the set.
         key: is not needed here.
+        classes: names, of which a label is a place; VOC's own by default.
 
     Returns:
         Those of train, val, trainval and test that have a list. Objects that are hard to see are marked.
 
+    Raises:
+        ExperimentError: none has a list.
+
     Source: Everingham et al., The PASCAL visual object classes challenge, 2010 and 2015.
     """
+    path = as_folder(path)
     lists = path / "ImageSets" / "Main"
-    return _divided(path, name, lists, path / "Annotations", CLASSES)
+    return _divided(path, name, lists, path / "Annotations", _class_names(classes))
 
 
-def read_dior(path: Path, name: str, key: str) -> DividedPictures:
+def read_dior(path: Path | str, name: str, key: str) -> DividedPictures:
     """DIOR as it is unpacked: `JPEGImages-trainval`, `JPEGImages-test` and boxes that lie straight.
 
     Args:
@@ -129,11 +142,14 @@ def read_dior(path: Path, name: str, key: str) -> DividedPictures:
 
     Source: Li et al., Object detection in optical remote sensing images, arXiv:1909.00133.
     """
+    path = as_folder(path)
     boxes = path / "Annotations" / "Horizontal Bounding Boxes"
     return _divided(path, name, path / key, boxes, DIOR_CLASSES)
 
 
-def read_annotation(path: Path, classes: Sequence[str], *, painted: Path | None = None) -> Picture:
+def read_annotation(
+    path: Path | str, classes: Sequence[str], *, painted: Path | str | None = None
+) -> Picture:
     """A picture's objects, out of one XML file.
 
     VOC counts pixels from 1 and boxes have their last pixels inside; here the first pixel begins at 0 and
@@ -147,37 +163,42 @@ def read_annotation(path: Path, classes: Sequence[str], *, painted: Path | None 
     Raises:
         ExperimentError: names the file: it is no XML, defines entities, or holds no such boxes.
     """
+    path, classes = as_file(path), _class_names(classes)
+    drawn = None if painted is None else as_file(painted)
     where = shown(path)
-    root = _tree(path)
+    root = read_tree(path)
     if root.tag != "annotation":
         raise ExperimentError(f"{where} holds no annotation, but {quoted(root.tag, 80)}")
-    height, width = (_whole(root, f"size/{side}", where) for side in ("height", "width"))
+    height, width = (whole_in(root, f"size/{side}", where) for side in ("height", "width"))
     labels = {name.casefold(): label for label, name in enumerate(classes)}
     regions = []
     for place, entry in enumerate(root.findall("object"), 1):
         said = f"object {place} in {where}"
-        called = _text(entry, "name", said)
+        called = text_in(entry, "name", said)
         if called.casefold() not in labels:
-            raise ExperimentError(f"{said} is of no known class: {quoted(called, 80)}")
-        left, top, right, bottom = (_real(entry, f"bndbox/{side}", said) for side in CORNERS)
+            raise ExperimentError(
+                f"{said} is of no known class: {quoted(called, 80)}; known are {shown(', '.join(classes))}; "
+                f"give others as `classes`"
+            )
+        left, top, right, bottom = (real_in(entry, f"bndbox/{side}", said) for side in CORNERS)
         if right < left or bottom < top:
             raise ExperimentError(f"the box of {said} ends before it begins")
         regions.append(
             Region(
                 (left - 1, top - 1, right, bottom),
                 labels[called.casefold()],
-                None if painted is None else PaintedObject(painted, place),
-                difficult=(entry.findtext("difficult") or "0").strip() == "1",
+                None if drawn is None else PaintedObject(drawn, place),
+                difficult=mark_in(entry, "difficult", said),
             )
         )
     try:
-        return Picture(_text(root, "filename", where), height, width, path.stem, tuple(regions))
+        return Picture(text_in(root, "filename", where), height, width, path.stem, tuple(regions))
     except ExperimentError as error:
         raise ExperimentError(f"{where}: {error}") from error
 
 
 def write_annotation(
-    path: Path,
+    path: Path | str,
     picture: Picture,
     objects: Objects,
     classes: Sequence[str],
@@ -202,34 +223,34 @@ def write_annotation(
             f"{len(objects)} objects and {len(difficult)} marks of difficult ones"
         )
     root = ElementTree.Element("annotation")
-    _add(root, "filename", picture.file)
+    add_text(root, "filename", picture.file)
     size = ElementTree.SubElement(root, "size")
     for side, value in (("width", picture.width), ("height", picture.height), ("depth", 3)):
-        _add(size, side, str(value))
-    _add(root, "segmented", "0")
+        add_text(size, side, str(value))
+    add_text(root, "segmented", "0")
     hard = difficult or [False] * len(objects)
     for box, label, mark in zip(objects.boxes, objects.labels, hard, strict=True):
         if not 0 <= label < len(classes):
             raise ExperimentError(f"labels are from 0 to {len(classes) - 1}, got {label}")
         entry = ElementTree.SubElement(root, "object")
-        _add(entry, "name", classes[label])
-        _add(entry, "difficult", str(int(mark)))
+        add_text(entry, "name", classes[label])
+        add_text(entry, "difficult", str(int(mark)))
         ends = ElementTree.SubElement(entry, "bndbox")
         for side, value in zip(CORNERS, np.add(box, [1, 1, 0, 0]), strict=True):
-            _add(ends, side, str(int(value)) if value == int(value) else repr(float(value)))
+            add_text(ends, side, str(int(value)) if value == int(value) else repr(float(value)))
     ElementTree.indent(root)
-    write_atomically(path, ElementTree.tostring(root, encoding="utf-8") + b"\n")
+    write_atomically(as_file(path), ElementTree.tostring(root, encoding="utf-8") + b"\n")
 
 
 def _divided(
     path: Path, name: str, lists: Path, boxes: Path, classes: tuple[str, ...]
 ) -> DividedPictures:
-    return DividedPictures(
+    lists_of = {part: lists / f"{part}.txt" for part in PARTS}
+    return divided_pictures(
         name,
         {
-            part: partial(_part, path, f"{name} {part}", lists / f"{part}.txt", boxes, classes)
-            for part in PARTS
-            if (lists / f"{part}.txt").exists()
+            part: (listed, partial(_part, path, f"{name} {part}", listed, boxes, classes))
+            for part, listed in lists_of.items()
         },
     )
 
@@ -263,66 +284,11 @@ def _part(
     return AnnotatedPictures(name, path, classes, tuple(range(len(classes))), tuple(pictures))
 
 
-def _tree(path: Path) -> ElementTree.Element:
-    """The elements of a file; a declared type of document, in which entities could be, is refused."""
-    bytes_ = content(path)
-    if len(bytes_) > MOST_BYTES:
-        raise ExperimentError(f"{shown(path)} has more than {MOST_BYTES} bytes")
-    builder, parser, depth = ElementTree.TreeBuilder(), expat.ParserCreate(), 0
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > DEEPEST:
-            raise ExperimentError(f"{shown(path)} has elements nested deeper than {DEEPEST}")
-        builder.start(tag, attributes)
-
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(tag)
-
-    def refuse(*_: object) -> None:
-        raise ExperimentError(f"{shown(path)} declares a type of document, which is not read")
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(bytes_, True)
-        return builder.close()
-    except ExperimentError:
-        raise
-    except (expat.ExpatError, ValueError, LookupError, AssertionError) as error:
-        raise ExperimentError(f"{shown(path)} is no XML: {shown(error)}") from None
-
-
-def _text(entry: ElementTree.Element, name: str, where: str) -> str:
-    found = (entry.findtext(name) or "").strip()
-    if not found:
-        raise ExperimentError(f"{where} has no {name}")
-    return found
-
-
-def _real(entry: ElementTree.Element, name: str, where: str) -> float:
-    text = _text(entry, name, where)
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not abs(found) < 1e9:
-        raise ExperimentError(f"{name} of {where} is no number of pixels: {quoted(text, 80)}")
-    return found
-
-
-def _whole(entry: ElementTree.Element, name: str, where: str) -> int:
-    found = _real(entry, name, where)
-    if found != int(found):
-        raise ExperimentError(f"{name} of {where} is no whole number: {found}")
-    return int(found)
-
-
-def _add(parent: ElementTree.Element, name: str, text: str) -> None:
-    if OUTSIDE.search(text):
-        raise ExperimentError(f"XML cannot hold {quoted(text, 80)}")
-    ElementTree.SubElement(parent, name).text = text
+def _class_names(classes: Sequence[str]) -> tuple[str, ...]:
+    """Names that are told apart; a text is a sequence too, of its letters, and never meant so."""
+    names = tuple(classes)
+    if isinstance(classes, str) or not all(isinstance(one, str) and one.strip() for one in names):
+        raise ExperimentError(f"classes are names one after another, got {quoted(classes)}")
+    if len({one.casefold() for one in names}) < len(names):
+        raise ExperimentError(f"two classes have the same name, but for capitals: {quoted(names)}")
+    return names

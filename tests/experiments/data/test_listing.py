@@ -103,3 +103,20 @@ def test_the_list_loads_neither_numpy_nor_jax():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr.splitlines()[-1] == "[]"
+
+
+def test_places_are_told_once_with_all_that_lies_in_them():
+    dior, folds = (
+        listing.text(listing.entries([one], None, {}), None) for one in ("dior", "pascal-5i")
+    )
+    layouts = (
+        " ".join(dior.split())
+        .partition("looked for: ")[2]
+        .partition(" get it from")[0]
+        .split(" | ")
+    )
+    assert len(layouts) == len(set(layouts)) == 2
+    assert all("Horizontal Bounding Boxes, " in one and one.endswith("Main") for one in layouts)
+    for place in catalogue.data_set("pascal-5i").places:
+        for file in place.files:
+            assert file in " ".join(folds.split())

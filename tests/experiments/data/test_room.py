@@ -40,7 +40,8 @@ def test_every_reader_is_there_and_takes_path_name_and_key():
     assert len(named) > 7
     for place in named.values():
         found = inspect.signature(room.reader(place)).parameters
-        assert list(found)[1:] == ["name", "key"], place
+        by_place = [name for name, one in found.items() if one.kind != one.KEYWORD_ONLY]
+        assert by_place[1:] == ["name", "key"], place
 
 
 def test_no_two_rows_lie_in_one_file():

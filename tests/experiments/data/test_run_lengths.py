@@ -1,5 +1,7 @@
 """Masks in COCO's forms: the same pixels and the same text as pycocotools has."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from pycocotools import mask as coco_masks
@@ -74,6 +76,21 @@ def test_polygons_hold_the_pixels_that_pycocotools_says():
         together = coco_masks.merge(coco_masks.frPyObjects(lines[:4], height, width))
         found = outline_of(lines[:4]).mask(height, width)
         np.testing.assert_array_equal(found, coco_masks.decode(together).astype(bool))
+
+
+def test_small_polygons_take_no_more_than_their_own_pixels():
+    side = 8000
+    corner = np.array([[7, 5], [11, 5], [7, 9]])
+    lines = [(corner + 20 * one).reshape(-1).tolist() for one in range(300)]
+    tracemalloc.start()
+    found = Polygons(lines).mask(side, side)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The mask alone; sums over all of it would take eight times as much, and 300 times as long.
+    assert most < 1.1 * side**2
+    alone = Polygons(lines[:1]).mask(20, 20)
+    assert found.sum() == 300 * alone.sum() > 0
+    np.testing.assert_array_equal(found[100:120, 100:120], alone)
 
 
 def test_what_is_no_mask_is_refused_in_words():

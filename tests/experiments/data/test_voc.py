@@ -8,7 +8,8 @@ import pytest
 from experiments.data import load
 from experiments.data.annotated import Picture
 from experiments.data.formats import voc
-from experiments.data.objects import Objects
+from experiments.data.objects import Detections, Objects
+from experiments.kits.detection.precision import average_precision
 from ntkexec.errors import ExperimentError
 
 # The structure of VOC 2012's files: parts have boxes of their own, and some ends are no whole numbers.
@@ -117,6 +118,83 @@ def test_what_we_write_another_reader_finds_and_ours_reads_back(tmp_path):
             )
 
 
+def test_a_folder_of_own_classes_is_read_by_their_names(tmp_path):
+    root, _ = public(tmp_path)
+    path = root / "Annotations" / "2007_000027.xml"
+    path.write_text(PUBLIC.replace("person", "wug").replace("dog", "Dax"))
+    found = voc.read(str(root), "mine", classes=["dax", "wug"]).part("train")
+    assert found.classes == ("dax", "wug")
+    assert found.objects(0).labels.tolist() == [1, 0]
+    with pytest.raises(ExperimentError, match="no known class: 'wug'"):
+        voc.read(root, "mine").part("train")
+    for wrong, said in (
+        ("wug", "names one after another, got 'wug'"),
+        ((1, 2), "names one after another"),
+        (("a", "A"), "the same name, but for capitals"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            voc.read(root, "mine", classes=wrong)
+        with pytest.raises(ExperimentError, match=said):
+            voc.read_annotation(path, wrong)
+
+
+def test_what_is_not_there_is_refused_by_name(tmp_path):
+    for read, lists in ((voc.read, "ImageSets/Main/train.txt"), (voc.read_dior, "x/train.txt")):
+        with pytest.raises(ExperimentError, match=f"mine has no part there: none of .*{lists}"):
+            read(tmp_path / "nix", "mine", "x")
+    root, _ = public(tmp_path)
+    (root / "ImageSets" / "Main" / "train.txt").write_text("\n")
+    empty, one = (voc.read(root, "mine").part(part) for part in ("train", "val"))
+    for part, index, said in (
+        (empty, 0, "mine train has no picture 0: it has 0"),
+        (one, 1, "mine val has no picture 1: it has 1, counted from 0"),
+        (one, -1, "mine val has no picture -1"),
+    ):
+        for read in (part.objects, part.pixels):
+            with pytest.raises(ExperimentError, match=said):
+                read(index)
+
+
+def test_outlines_in_colours_are_refused_and_make_no_other_masks(tmp_path):
+    root, numbers = public(tmp_path, painted=True)
+    from PIL import Image
+
+    path = root / "SegmentationObject" / "2007_000027.png"
+    Image.open(path).convert("RGB").save(path)
+    found = load("voc-2012", tmp_path).part("val")
+    with pytest.raises(ExperimentError, match="kind RGB, not numbers of 8 bits"):
+        found.objects(0, masks=True)
+    Image.fromarray(numbers[1:]).save(path)
+    with pytest.raises(ExperimentError, match="has 49 x 48 pixels, the picture 50 x 48"):
+        found.objects(0, masks=True)
+
+
+def test_of_a_file_that_is_too_large_no_more_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "one.xml"
+    with path.open("wb") as opened:
+        opened.truncate(2**40)  # a hole, which takes no place
+    with pytest.raises(ExperimentError, match=r"one\.xml has more than 16777216 bytes"):
+        voc.read_annotation(path, voc.CLASSES)
+
+
+def test_what_it_costs_to_count_or_leave_out_what_is_hard_to_see(tmp_path):
+    public(tmp_path)
+    part = load("voc-2012", tmp_path).part("train")
+    easy, hard = [[16, 9, 34, 35.5]], [[0, 0, 48, 50]]
+
+    def half(boxes, scores, difficult):
+        found = Detections(boxes, scores, [14] * len(boxes))
+        there = part.objects(0, difficult=difficult)
+        alike = Objects(there.boxes, [14] * len(there))
+        return average_precision([found], [alike]).ap50
+
+    # VOC says 1 to all of these.
+    assert half(hard + easy, [0.9, 0.8], True) == pytest.approx(1)
+    assert half(easy, [0.8], False) == pytest.approx(1)
+    assert half(easy, [0.8], True) == pytest.approx(51 / 101)
+    assert half(hard + easy, [0.9, 0.8], False) == pytest.approx(0.5)
+
+
 BOMB = """<!DOCTYPE annotation [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
 <annotation><filename>&b;</filename></annotation>"""
 
@@ -140,7 +218,13 @@ BOMB = """<!DOCTYPE annotation [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;
         ("no number of pixels: 'inf'", PUBLIC.replace("<xmin>17", "<xmin>inf")),
         ("no whole number: 4.5", PUBLIC.replace("<width>48", "<width>4.5")),
         ("at most 134217728", PUBLIC.replace("<width>48", "<width>4000000")),
-        ("no known class: 'unicorn'", PUBLIC.replace("dog", "unicorn")),
+        (
+            "no known class: 'unicorn'; known are aeroplane, .*tvmonitor; give others as `classes`",
+            PUBLIC.replace("dog", "unicorn"),
+        ),
+        ("no number of pixels: '1_0'", PUBLIC.replace("<xmin>17", "<xmin>1_0")),
+        ("no number of pixels: '١٢'", PUBLIC.replace("<xmin>17", "<xmin>١٢")),
+        ("difficult of object 2 .* is 0 or 1, got 'true'", PUBLIC.replace("ult>1", "ult>true")),
         ("has no name", PUBLIC.replace("dog", "")),
         ("ends before it begins", PUBLIC.replace("<xmax>34", "<xmax>3")),
         ("has no bndbox/ymin", PUBLIC.replace("<ymin>10</ymin>", "")),
@@ -149,7 +233,7 @@ BOMB = """<!DOCTYPE annotation [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;
 )
 def test_what_is_no_annotation_is_refused_by_name(tmp_path, message, text):
     path = tmp_path / "one.xml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ExperimentError, match=message) as found:
         voc.read_annotation(path, voc.CLASSES)
     assert "one.xml" in str(found.value)
