@@ -61,7 +61,7 @@ def attribute_maps(
     kept = np.concatenate([np.ones((1, number), bool), ~np.eye(number, dtype=bool)])
     each = np.broadcast_to(attributes, (number + 1, *attributes.shape))
     found = _applied(model, variables, each, pixels, there[None] & kept[:, None]).logits
-    return AttributeMaps(found[0], jnp.moveaxis(found[0] - found[1:], 0, 1))
+    return AttributeMaps(found[0], jnp.moveaxis(found[:1] - found[1:], 0, 1))
 
 
 def additive_parts(

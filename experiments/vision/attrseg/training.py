@@ -157,7 +157,7 @@ def _fitted(
         there = present[at]
         # One that is there always stays.
         draws = jnp.where(there, jax.random.uniform(one, there.shape), -1)
-        stays = jnp.arange(there.shape[-1]) == draws.argmax(-1, keepdims=True)
+        stays = jax.nn.one_hot(draws.argmax(-1), there.shape[-1], dtype=bool)
         there = there & ((jax.random.uniform(kept, there.shape) >= DROPPED) | stays)
 
         def loss(variables: Any) -> Array:
