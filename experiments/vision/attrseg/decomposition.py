@@ -23,10 +23,37 @@ class Decomposition:
     Args:
         attributes: of each class, at least one; none twice, since a repeated one would weigh more.
         note: where they come from: of a language model's, the prompt and the date.
+
+    Raises:
+        ExperimentError: names the class whose phrases are none; `decompose` makes what fits of lists.
     """
 
     attributes: Mapping[str, tuple[str, ...]]
     note: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.attributes, Mapping) or not self.attributes:
+            raise ExperimentError(
+                f"attributes are a table of phrases by class, got {quoted(self.attributes)}"
+            )
+        for name, phrases in self.attributes.items():
+            _check_name(name)
+            if not isinstance(phrases, tuple):
+                raise ExperimentError(
+                    f"attributes of {quoted(name)} are a tuple of phrases, got {quoted(phrases)}; "
+                    "`decompose(table, table)` makes tuples of lists"
+                )
+            for phrase in phrases:
+                _check_phrase(name, phrase)
+                if phrase != " ".join(phrase.split()) or not phrase:
+                    raise ExperimentError(
+                        f"attributes of {quoted(name)} have one blank between words and none around them, "
+                        f"got {quoted(phrase)}"
+                    )
+            if not phrases or len(set(phrases)) < len(phrases):
+                raise ExperimentError(
+                    f"attributes of {quoted(name)} are at least one and none twice, got {quoted(phrases)}"
+                )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,7 +89,10 @@ def decompose(
     if most < 1:
         raise ExperimentError(f"a class has at least one phrase, so at most {most} is none")
     found: dict[str, tuple[str, ...]] = {}
+    if isinstance(classes, str | bytes):
+        raise ExperimentError(f"classes are a list of names, got {quoted(classes)}")
     for name in classes:
+        _check_name(name)
         if name in found:
             raise ExperimentError(f"the class {quoted(name)} is there twice")
         found[name] = _phrases(name, _asked(name, by), most)
@@ -92,16 +122,26 @@ def _phrases(name: str, given: object, most: int) -> tuple[str, ...]:
         # Whoever is asked may go on for ever.
         if place > 100 * most or len(found) > most:
             raise ExperimentError(f"{quoted(name)} has more than {most} attributes")
-        if not isinstance(phrase, str) or len(phrase) > LONGEST:
-            raise ExperimentError(
-                f"attributes of {quoted(name)} are phrases of up to {LONGEST} characters, got "
-                f"{quoted(phrase)}"
-            )
-        if words := " ".join(phrase.split()):
+        if words := " ".join(_check_phrase(name, phrase).split()):
             found[words] = None
     if not 1 <= len(found) <= most:
         raise ExperimentError(f"{quoted(name)} has {len(found)} attributes, not 1 to {most}")
     return tuple(found)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise ExperimentError(
+            f"the name of a class is a text that is not blank, got {quoted(name)}"
+        )
+
+
+def _check_phrase(name: str, phrase: object) -> str:
+    if not isinstance(phrase, str) or len(phrase) > LONGEST:
+        raise ExperimentError(
+            f"attributes of {quoted(name)} are phrases of up to {LONGEST} characters, got {quoted(phrase)}"
+        )
+    return phrase
 
 
 def read_decomposition(path: Path | str, *, most: int = 15) -> Decomposition:

@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from experiments.kits.convnets.products import ByProducts
 from experiments.kits.initialisation import FLAX, Rule, initial_by_numpy, zeros
-from experiments.vision.attrseg.phrases import phrase_vectors, region_phrase_loss
+from experiments.vision.attrseg.phrases import check_tokens, phrase_vectors, region_phrase_loss
+from experiments.vision.attrseg.shapes import WordedModule
 from ntkexec.errors import ExperimentError
 
 STRIDE = 4
@@ -25,7 +26,7 @@ SHARPNESS, OFFSET = math.log(10), -5.0
 """Of the loss before training: logarithm of the cosine's factor, and what is added."""
 
 
-class PixelEncoder(nn.Module):
+class PixelEncoder(WordedModule):
     """Convolutions to a vector for every patch of 4 x 4 pixels, each of which sees 28 x 28.
 
     Args:
@@ -36,7 +37,13 @@ class PixelEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, images: Float[Array, "n h w 3"]) -> Float[Array, "n p d"]:
-        """Vectors, row by row of the picture, whose sides are multiples of 4."""
+        """Vectors, row by row of the picture, whose sides are multiples of 4.
+
+        Raises:
+            ExperimentError: pictures of other shapes.
+        """
+        if images.ndim != 4 or images.shape[-1] != 3:
+            raise ExperimentError(f"pictures are (number, height, width, 3), got {images.shape}")
         if images.shape[1] % STRIDE or images.shape[2] % STRIDE:
             raise ExperimentError(f"sides of pictures are multiples of 4, got {images.shape[1:3]}")
         stem = nn.Conv(2 * self.width, (STRIDE, STRIDE), (STRIDE, STRIDE), name="stem")
@@ -124,7 +131,8 @@ def fit_word_space(
         width: of vectors.
 
     Raises:
-        ExperimentError: there are fewer pictures than a batch holds, or parts do not match.
+        ExperimentError: there are fewer pictures than a batch holds, parts do not match, or a word is
+            beyond the vocabulary.
     """
     if (
         not 0 < batch <= len(images)
@@ -136,6 +144,14 @@ def fit_word_space(
             f"{steps} batches of {batch} cannot be drawn from {len(images)} pictures with regions of "
             f"{len(regions)} and matches of {len(matches)}"
         )
+    patches = math.prod(images.shape[1:3]) // STRIDE**2
+    if regions.shape[2] != patches or matches.shape[1:] != (regions.shape[1], len(phrases)):
+        raise ExperimentError(
+            f"pictures of {patches} patches and {len(phrases)} phrases have regions (pictures, objects, "
+            f"{patches}) and matches (pictures, objects, {len(phrases)}), got {regions.shape} and "
+            f"{matches.shape}"
+        )
+    check_tokens(phrases, num_words)
     module = _Both(num_words, width)
     data = tuple(map(jnp.asarray, (images, regions, matches)))
     example = (images[:1], regions[:1], phrases, matches[:1], regions[:1].sum(-1) > 0)

@@ -14,6 +14,7 @@ from experiments.vision.attrseg.segmenter import (
     Segmentation,
     directions,
 )
+from experiments.vision.attrseg.shapes import check_prompts
 from ntkexec.errors import ExperimentError
 
 Model = AttributeSegmenter | MeanSegmenter
@@ -48,8 +49,10 @@ def attribute_maps(
             present changes nothing.
 
     Raises:
-        ExperimentError: a class has one attribute, without which none is left.
+        ExperimentError: a class has one attribute, without which none is left; shapes that do not fit
+            together, or variables of another model.
     """
+    check_prompts(attributes, pixels, present)
     number = attributes.shape[-2]
     there = np.ones(attributes.shape[:-1], bool) if present is None else np.asarray(present, bool)
     if there.sum(-1).min() < 2:
@@ -80,7 +83,15 @@ def additive_parts(
     Returns:
         For each class the part of the query and the offset, then that of each member; they sum to the
         logits.
+
+    Raises:
+        ExperimentError: the model has no stages; otherwise as of `attribute_maps`.
     """
+    if not isinstance(model, AttributeSegmenter):
+        raise ExperimentError(
+            f"only what has stages has parts of the last one, and {type(model).__name__} has none"
+        )
+    check_prompts(attributes, pixels, present)
     found = _applied(model, variables, attributes, pixels, present)
     last = found.stages[-1]
     kernel = variables["params"][f"clustering_{len(model.stages) - 1}"]["out"]["kernel"]

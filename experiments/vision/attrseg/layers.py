@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from experiments.vision.attrseg.shapes import WordedModule, check_fusion, check_present
 from ntkexec.errors import ExperimentError
 
 
@@ -60,7 +61,7 @@ class Perceptron(nn.Module):
         return jnp.asarray(narrow(inner))
 
 
-class Fusion(nn.Module):
+class Fusion(WordedModule):
     """Attributes attend to each other and to the pixels, pixels to the attributes; each then to itself.
 
     Neither attributes nor pixels have places: both are sets.
@@ -94,7 +95,11 @@ class Fusion(nn.Module):
             pixels: for each class; one for all where there is one.
             present: which attributes are there, at least one of each class; all where none is given.
             exchange: factor of what either takes from the other; 0 keeps the image out.
+
+        Raises:
+            ExperimentError: shapes that do not fit together.
         """
+        check_fusion(attributes, pixels, present)
         norm_a, norm_v = nn.LayerNorm(name="norm_attributes"), nn.LayerNorm(name="norm_pixels")
         known = norm_a(attributes)
         among = Attention(self.heads, name="among")(known, known, present)
@@ -141,7 +146,7 @@ def _identity(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> A
     return jnp.eye(shape[0], shape[1], dtype=dtype)
 
 
-class Clustering(nn.Module):
+class Clustering(WordedModule):
     """Each attribute distributes itself over a few clusters, whose means become the next attributes.
 
     Args:
@@ -167,6 +172,7 @@ class Clustering(nn.Module):
         """Clusters of the attributes that are present, at least one; of all where none is told."""
         if self.clusters < 1:
             raise ExperimentError(f"attributes go to 1 cluster or more, got {self.clusters}")
+        check_present(attributes.shape[:-1], present)
         *lead, _, width = attributes.shape
         begin = self.param("queries", nn.initializers.normal(0.02), (self.clusters, width))
         known = nn.LayerNorm(name="norm")(attributes)

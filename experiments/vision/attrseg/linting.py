@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -22,10 +23,11 @@ class Finding:
     """What is wrong with attributes.
 
     Args:
-        kind: "leak", a class's name is in a phrase; "repeated", a phrase has the words of another;
-            "unknown", no word of a phrase is known; "same", two classes have the same phrases;
-            "contained", one has all phrases of the other; "near", their tokens are nearly the same.
-        classes: one or two.
+        kind: "leak", the name of a class, its own or another's, is in a phrase; "repeated", a phrase has the
+            words of another; "unknown", no word of a phrase is known; "same", two classes have the same
+            phrases; "contained", one has all phrases of the other; "near", their tokens are nearly the same.
+        classes: one or two; of a leak, the class with the phrase, then the one that is named if that is
+            another.
         message: says it in words.
     """
 
@@ -58,11 +60,22 @@ def lint_attributes(
         mask in every picture; without tokens nothing is said of those that are only near.
 
     Raises:
-        ExperimentError: there are tokens of other classes, or of no picture.
+        ExperimentError: attributes are no `Decomposition`; there are tokens of other classes, of no
+            picture, or that are no numbers, of which no two could be found near.
     """
+    if not isinstance(given, Decomposition):
+        raise ExperimentError(
+            f"attributes are a Decomposition, as `decompose(table, table)` makes one of a table; got "
+            f"{quoted(given)}"
+        )
+    named: dict[tuple[str, ...], list[str]] = {}
+    for name in given.classes:
+        named.setdefault(_bare(name), []).append(name)
+    # A name without a word is in no phrase.
+    named.pop((), None)
     found: list[Finding] = []
     for name, phrases in given.attributes.items():
-        found += _of_class(name, phrases, vocabulary)
+        found += _of_class(name, phrases, vocabulary, named)
     alike = _cosines(tokens, len(given.classes))
     keys = [frozenset(map(_key, phrases)) for phrases in given.attributes.values()]
     for (i, one), (j, other) in itertools.combinations(enumerate(given.classes), 2):
@@ -84,16 +97,23 @@ def lint_attributes(
     return tuple(found)
 
 
-def _of_class(name: str, phrases: tuple[str, ...], vocabulary: Vocabulary | None) -> list[Finding]:
+def _of_class(
+    name: str,
+    phrases: tuple[str, ...],
+    vocabulary: Vocabulary | None,
+    named: Mapping[tuple[str, ...], list[str]],
+) -> list[Finding]:
     found = []
-    own, seen = words_of(name), set()
+    seen: set[tuple[str, ...]] = set()
     for phrase in phrases:
         words, key = words_of(phrase), _key(phrase)
-        if own and any(
-            words[start : start + len(own)] == own for start in range(len(words) - len(own) + 1)
-        ):
-            said = f"the name {quoted(name)} is in its attribute {quoted(phrase)}"
-            found.append(Finding("leak", (name,), said))
+        for other in _names_in(phrase, named):
+            if other == name:
+                said = f"the name {quoted(name)} is in its attribute {quoted(phrase)}"
+                found.append(Finding("leak", (name,), said))
+            else:
+                said = f"the name {quoted(other)} is in {quoted(phrase)}, an attribute of {quoted(name)}"
+                found.append(Finding("leak", (name, other), said))
         if key in seen:
             said = f"{quoted(phrase)} of {quoted(name)} has the words of another, and weighs twice"
             found.append(Finding("repeated", (name,), said))
@@ -102,6 +122,19 @@ def _of_class(name: str, phrases: tuple[str, ...], vocabulary: Vocabulary | None
             said = f"no word of {quoted(phrase)}, an attribute of {quoted(name)}, is known"
             found.append(Finding("unknown", (name,), said))
     return found
+
+
+def _names_in(phrase: str, named: Mapping[tuple[str, ...], list[str]]) -> Iterator[str]:
+    """Classes whose names are in a phrase, each once, in the order in which they are met."""
+    words = _bare(phrase)
+    lengths = {len(name) for name in named}
+    parts = (words[at : at + size] for at in range(len(words)) for size in lengths)
+    return itertools.chain.from_iterable(named.get(part, []) for part in dict.fromkeys(parts))
+
+
+def _bare(phrase: str) -> tuple[str, ...]:
+    """The words, without what makes them possessive: a dax's tail names the dax."""
+    return tuple(word.removesuffix("'s") for word in words_of(phrase))
 
 
 def _key(phrase: str) -> tuple[str, ...]:
@@ -120,6 +153,8 @@ def _cosines(
         raise ExperimentError(
             f"tokens of {num_classes} classes in some pictures are needed, got shape {given.shape}"
         )
+    if not np.isfinite(given).all():
+        raise ExperimentError("tokens are finite numbers; these have some that are not")
     unit = given / np.maximum(np.linalg.norm(given, axis=-1, keepdims=True), 1e-12)
     found = unit @ np.swapaxes(unit, -1, -2)
     return found.reshape(-1, num_classes, num_classes).min(0)

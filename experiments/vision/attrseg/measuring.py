@@ -21,7 +21,19 @@ def labelled(
         logits: of each class by itself.
         threshold: that the best one must be above; 0 is a probability of one half.
         numbers: of the classes; from 0 where none are given.
+
+    Raises:
+        ExperimentError: names a class with a logit that is no number, which would hide all the others;
+            or there are not as many numbers as classes.
     """
+    if not len(logits) or (numbers is not None and len(numbers) != len(logits)):
+        said = "numbers of their own" if numbers is None else f"{len(numbers)} numbers"
+        raise ExperimentError(f"{len(logits)} classes cannot have {said}")
+    wrong = np.isnan(logits).reshape(len(logits), -1).any(1)
+    if wrong.any():
+        raise ExperimentError(
+            f"logits of class {wrong.argmax()} of {len(logits)} are no numbers; has it any attribute?"
+        )
     best = logits.argmax(0)
     found = best if numbers is None else np.asarray(numbers)[best]
     return np.where(logits.max(0) > threshold, found, BACKGROUND)
@@ -36,7 +48,8 @@ def overlaps(
 ) -> Int[np.ndarray, "c 2"]:
     """Pixels in the intersection and in the union of what was found and what is true, class by class.
 
-    Those of several pictures add up.
+    Those of several pictures add up. Background is no class: a pixel of it in which a class is found is
+    in that class's union, and has no row of its own.
 
     Args:
         found, truth: labels, below 0 for none.
@@ -60,11 +73,16 @@ def overlaps(
 def mean_iou(total: Int[np.ndarray, "c 2"]) -> float:
     """Mean over the classes of intersection over union; classes that are nowhere do not count.
 
+    Background is no class of it, as in PASCAL-5i, where the mean is over a fold's classes and background
+    counts in another figure alone (FB-IoU).
+
     Args:
         total: sum of `overlaps` over all pictures.
 
     Raises:
         ExperimentError: no class is anywhere.
+
+    Source: Shaban et al., One-shot learning for semantic segmentation, BMVC 2017, section 5.
     """
     there = total[:, 1] > 0
     if not there.any():

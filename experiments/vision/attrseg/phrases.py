@@ -32,7 +32,12 @@ class Vocabulary:
 
     @classmethod
     def of(cls, phrases: Iterable[str]) -> "Vocabulary":
-        """All words of some phrases, in their order."""
+        """All words of some phrases, in their order.
+
+        Raises:
+            ExperimentError: phrases are one text, of which each character would be one.
+        """
+        _check_several(phrases)
         return cls(tuple(dict.fromkeys(word for phrase in phrases for word in words_of(phrase))))
 
     @functools.cached_property
@@ -49,8 +54,10 @@ class Vocabulary:
             length: to which all are padded; of the longest where none is given.
 
         Raises:
-            ExperimentError: names a phrase without a known word, or one that is too long.
+            ExperimentError: names a phrase without a known word, or one that is too long; phrases are
+                one text.
         """
+        _check_several(phrases)
         rows = [[self.number[w] for w in words_of(p) if w in self.number] for p in phrases]
         for phrase, row in zip(phrases, rows, strict=True):
             if not row or (length is not None and len(row) > length):
@@ -71,10 +78,42 @@ def phrase_vectors(
     Args:
         table: a vector for each word of the vocabulary.
         tokens: of `Vocabulary.tokens`.
+
+    Raises:
+        ExperimentError: a word beyond the table, or a phrase without a word, as far as they are known:
+            within a compiled program they are not, see `check_tokens`.
     """
+    if not isinstance(tokens, jax.core.Tracer):
+        check_tokens(tokens, len(jnp.asarray(table)))
     numbers = jnp.asarray(tokens)
     vectors = jnp.asarray(table)[jnp.maximum(numbers, 0)]
     return jnp.mean(vectors, -2, where=(numbers >= 0)[..., None])
+
+
+def check_tokens(tokens: Int[ArrayLike, "*n w"], num_words: int) -> None:
+    """Refuses what would be read from the end of a table, or be the mean of nothing.
+
+    Args:
+        tokens: of `Vocabulary.tokens`.
+        num_words: of the table.
+
+    Raises:
+        ExperimentError: names a word beyond the table, or a phrase without a word.
+    """
+    numbers = np.asarray(tokens)
+    if not np.issubdtype(numbers.dtype, np.integer) or not numbers.ndim:
+        raise ExperimentError(
+            f"phrases are lists of whole numbers, got {numbers.dtype} of the shape {numbers.shape}"
+        )
+    if numbers.max(initial=-1) >= num_words:
+        raise ExperimentError(f"word {numbers.max()} is in no table of {num_words} words")
+    if not (some := (numbers >= 0).any(-1)).all():
+        raise ExperimentError(f"the phrase at {np.argwhere(~some)[0].tolist()} has no word")
+
+
+def _check_several(phrases: object) -> None:
+    if isinstance(phrases, str | bytes):
+        raise ExperimentError(f"phrases are a list of texts, got {quoted(phrases)}")
 
 
 def padded_tokens(
@@ -83,8 +122,13 @@ def padded_tokens(
     """Tokens of the phrases of each class, padded with those of its first phrase, and which are there.
 
     Raises:
-        ExperimentError: names a phrase, or a class with too many.
+        ExperimentError: names a phrase, or a class with too many; attributes are no table.
     """
+    if not isinstance(attributes, Mapping):
+        raise ExperimentError(
+            f"attributes are a table of phrases by class, as a Decomposition's `attributes`; got "
+            f"{quoted(attributes)}"
+        )
     found = np.zeros((len(attributes), most, length), int)
     present = np.zeros((len(attributes), most), bool)
     for row, (name, phrases) in enumerate(attributes.items()):

@@ -14,6 +14,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from experiments.kits.detection.losses import binary_cross_entropy, dice
 from experiments.kits.initialisation import FLAX, Rule, zeros
 from experiments.vision.attrseg.layers import Clustered, Clustering, Fusion, Perceptron
+from experiments.vision.attrseg.shapes import WordedModule, check_prompts
 from ntkexec.errors import ExperimentError
 
 SHARPNESS = math.log(1 / 0.07)
@@ -46,7 +47,7 @@ class Segmentation(NamedTuple):
     offset: Float[Array, ""]
 
 
-class AttributeSegmenter(nn.Module):
+class AttributeSegmenter(WordedModule):
     """Attributes of each class become one token in stages of fusion and clustering, pixels along with them.
 
     Classes are segmented each by itself (unless `shared`), so that any number can be asked for, and
@@ -97,7 +98,11 @@ class AttributeSegmenter(nn.Module):
             present: which attributes are there, at least one of each class: others change nothing,
                 whatever is in them. All where none is given.
             exchange: see `Fusion`.
+
+        Raises:
+            ExperimentError: shapes that do not fit together, such as a grid of pixels.
         """
+        check_prompts(attributes, pixels, present)
         if present is not None:
             attributes = jnp.where(jnp.asarray(present)[..., None], attributes, 0)
         pixels = _beside(pixels, attributes.ndim)
@@ -113,7 +118,7 @@ class AttributeSegmenter(nn.Module):
         return _compared(attributes[..., 0, :], pixels, tuple(found), _scale(self))
 
 
-class MeanSegmenter(nn.Module):
+class MeanSegmenter(WordedModule):
     """The rival: the mean of the attributes, without the image, through a perceptron; pixels likewise.
 
     Args:
@@ -134,6 +139,7 @@ class MeanSegmenter(nn.Module):
         exchange: float | Array = 1.0,
     ) -> Segmentation:
         """As `AttributeSegmenter`; nothing is exchanged."""
+        check_prompts(attributes, pixels, present)
         there = jnp.ones(attributes.shape[:-1], bool) if present is None else jnp.asarray(present)
         token = jnp.mean(attributes, -2, where=there[..., None])
         for place in range(self.depth):

@@ -26,13 +26,15 @@ from experiments.vision.attrseg.worlds import (
     by_patch,
     described,
     families,
+    one_field_off,
     truth_of,
     world,
 )
 
-SETS = ("held_out", "wrong_field", "one_each", "seen")
-"""Test prompts: classes that training never showed, by all phrases, with one field's of another class, and by
-one phrase of each field; and classes that it showed."""
+SETS = ("held_out", "wrong_field", "one_each", "another", "seen")
+"""Test prompts: classes that training never showed, by all phrases, with one field's of another class, by one
+phrase of each field, and each as the next one of its scene is told, which is chance; and classes that
+training showed."""
 HEADS = 4
 HIDDEN = 2
 """Width of perceptrons over the vectors' width."""
@@ -109,7 +111,8 @@ class _Arms:
         self.found["loss"]["words"] = float(self.space.losses[-50:].mean())
         vectors = np.asarray(phrase_vectors(self.space.words, self.world.tokens))
         self.vectors: np.ndarray = vectors
-        self.wrong, self.field = _one_field_off(generator, self.tests[0], self.world)
+        asked = self.tests[0].classes
+        self.wrong, self.field = one_field_off(generator, asked, self.world.tuples)
 
     def tested(
         self, arm: str, model: Model, *, exchange: float = 1.0, by_name: bool = False
@@ -126,11 +129,11 @@ class _Arms:
             self._prompts(train.classes, by_name),
             tested=(
                 self.space.pixels[number:],
-                np.stack([rows, rows, rows, rows + config.tests]),
+                np.stack([rows + config.tests * (name == "seen") for name in SETS]),
                 self._test_prompts(by_name),
             ),
             size=(height, width),
-            # The same first draws for all arms.
+            # The same batches for all arms.
             generator=np.random.default_rng([self.trial.seed, 1]),
             steps=config.steps,
             rate=config.rate,
@@ -157,13 +160,17 @@ class _Arms:
     def _test_prompts(self, by_name: bool) -> Prompts:
         held, seen = (self._prompts(each.classes, by_name) for each in self.tests)
         wrong, few = held.attributes, held.present
+        # Classes of a scene are all different.
+        another = self._prompts(np.roll(self.tests[0].classes, -1, 1), by_name)
         if not by_name:
             off = self.field[..., None] == FIELD_OF
             wrong = np.where(off[..., None], self.vectors[self.wrong], held.attributes)
             few = np.broadcast_to(np.diff(FIELD_OF, prepend=-1) > 0, held.present.shape)
         return Prompts(
-            np.stack([held.attributes, wrong, held.attributes, seen.attributes]),
-            np.stack([held.present, held.present, few, seen.present]),
+            np.stack(
+                [held.attributes, wrong, held.attributes, another.attributes, seen.attributes]
+            ),
+            np.stack([held.present, held.present, few, another.present, seen.present]),
         )
 
 
@@ -197,18 +204,6 @@ def _word_space(
         steps=config.word_steps,
         width=config.width,
     )
-
-
-def _one_field_off(
-    generator: np.random.Generator, scenes: Families, known: World
-) -> tuple[np.ndarray, np.ndarray]:
-    """For each class that a scene is asked for, a class that differs in one field alone, and the field."""
-    tuples = known.tuples[scenes.classes]
-    sizes = known.tuples.max(0) + 1
-    field = generator.integers(len(sizes), size=tuples.shape[:-1])
-    more = 1 + (generator.random(field.shape) * (sizes[field] - 1)).astype(int)
-    moved = (tuples + more[..., None] * (np.arange(len(sizes)) == field[..., None])) % sizes
-    return np.ravel_multi_index(tuple(np.moveaxis(moved, -1, 0)), tuple(sizes)), field
 
 
 def _scored(logits: np.ndarray, scenes: Families, num_classes: int) -> float:

@@ -31,12 +31,29 @@ class Prompts:
     """Classes that are asked for in pictures, by their attributes.
 
     Args:
-        attributes: vectors of phrases.
+        attributes: vectors of phrases; what is in those that are not there is no matter.
         present: which of them are there, one of each class at least.
+
+    Raises:
+        ExperimentError: names a class without attributes, or with one that is not finite.
     """
 
     attributes: Float[np.ndarray, "*n c a d"]
     present: Bool[np.ndarray, "*n c a"]
+
+    def __post_init__(self) -> None:
+        shape, there = np.shape(self.attributes), np.asarray(self.present)
+        if len(shape) < 3 or there.shape != shape[:-1] or there.dtype != bool:
+            raise ExperimentError(
+                "prompts are vectors (..., classes, attributes, width) and for each whether it is there, "
+                f"got shapes {shape} and {there.shape} of {there.dtype}"
+            )
+        if not there.any(-1).all():
+            place = tuple(map(int, np.argwhere(~there.any(-1))[0]))
+            raise ExperimentError(f"the class at {place} of the prompts has no attribute")
+        if (wrong := there & ~np.isfinite(self.attributes).all(-1)).any():
+            place = tuple(map(int, np.argwhere(wrong)[0]))
+            raise ExperimentError(f"the attribute at {place} of the prompts is not finite")
 
 
 def fit_segmenter(
@@ -65,7 +82,8 @@ def fit_segmenter(
         tested: vectors of other pictures; for each set of test prompts, rows of them; and those prompts,
             of shape (t, k, c, a, d).
         size: in pixels, of the masks that are returned.
-        generator: of first weights and batches.
+        generator: of batches, then of first weights: whatever the model, equal generators make the same
+            pictures, classes and attributes left out in every step.
         steps, batch, rate: of training.
         exchange: see `Fusion`.
 
@@ -73,25 +91,43 @@ def fit_segmenter(
         Variables, every step's loss, and logits of every test.
 
     Raises:
-        ExperimentError: there are fewer pictures than a batch holds, or no two classes.
+        ExperimentError: there are fewer pictures than a batch holds, or no two classes; parts are of
+            other numbers of pictures; a test is of no picture; losses that are no longer numbers.
     """
     if not 0 < batch <= len(pixels) or masks.shape[1] < 2 or steps < 1:
         raise ExperimentError(
             f"{steps} batches of {batch} pictures with two classes each are not in {len(pixels)} with "
             f"{masks.shape[1]}"
         )
+    shown, rows, asked = tested
+    if prompts.present.shape[:2] != masks.shape[:2] or len(masks) != len(pixels):
+        raise ExperimentError(
+            f"{len(pixels)} pictures have masks of the shape {masks.shape} and prompts of the shape "
+            f"{prompts.present.shape}: pictures and classes are not as many"
+        )
+    if rows.shape != asked.present.shape[:2] or not 0 <= rows.min() <= rows.max() < len(shown):
+        raise ExperimentError(
+            f"rows of tests are numbers below {len(shown)} of the shape {asked.present.shape[:2]}, got "
+            f"{rows.min()} to {rows.max()} of the shape {rows.shape}"
+        )
+    # Before the weights, of which other models have others.
+    key = jax.random.key(int(generator.integers(2**31)))
     given = initial_by_numpy(
         model, generator, prompts.attributes[:1], pixels[:1], prompts.present[:1], rules=RULES
     )
-    key = jax.random.key(int(generator.integers(2**31)))
-    shown, rows, asked = tested
     data = (pixels, masks, prompts.attributes, prompts.present)
     tests = (shown, rows, asked.attributes, asked.present)
     found, losses, logits = _fitted(
         model, steps, batch, size, given, jax.tree.map(jnp.asarray, data), jax.tree.map(jnp.asarray, tests),
         key, jnp.float32(rate), jnp.float32(exchange),
     )  # fmt: skip
-    return jax.tree.map(np.asarray, found), np.asarray(losses), np.asarray(logits)
+    kept = np.asarray(losses)
+    if not np.isfinite(kept).all():
+        raise ExperimentError(
+            f"the loss is {kept[~np.isfinite(kept)][0]} from step {np.isfinite(kept).argmin()} on: a rate "
+            f"of {rate:g} is too much"
+        )
+    return jax.tree.map(np.asarray, found), kept, np.asarray(logits)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))

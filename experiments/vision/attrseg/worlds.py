@@ -138,6 +138,34 @@ def families(
     )
 
 
+def one_field_off(
+    generator: np.random.Generator, classes: Int[np.ndarray, "n k"], tuples: Tuples
+) -> tuple[Int[np.ndarray, "n k"], Int[np.ndarray, "n k"]]:
+    """For each class that a scene is asked for, a class that differs in one field alone, and the field.
+
+    None of these is asked for in the scene itself, and none is there twice: a prompt that has a wrong
+    field is not the right one of its neighbour.
+
+    Args:
+        generator: of fields and words.
+        classes: that each scene is asked for.
+        tuples: of `all_classes`.
+    """
+    sizes = tuples.max(0) + 1
+    found, field = np.array(classes), np.zeros(classes.shape, int)
+    again = np.ones(len(classes), bool)
+    while again.any():
+        words = tuples[classes[again]]
+        which = generator.integers(len(sizes), size=words.shape[:-1])
+        more = 1 + (generator.random(which.shape) * (sizes[which] - 1)).astype(int)
+        moved = (words + more[..., None] * (np.arange(len(sizes)) == which[..., None])) % sizes
+        found[again] = np.ravel_multi_index(tuple(np.moveaxis(moved, -1, 0)), tuple(sizes))
+        field[again] = which
+        together = np.sort(np.concatenate([classes, found], 1), 1)
+        again = (np.diff(together) == 0).any(1)
+    return found, field
+
+
 def by_patch(masks: Bool[np.ndarray, "*n h w"], side: int) -> Float[np.ndarray, "*n a b"]:
     """The share of each patch that a mask covers."""
     *lead, height, width = masks.shape
