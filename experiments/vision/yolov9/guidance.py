@@ -74,12 +74,23 @@ class Auxiliary(nn.Module):
             self.guides = Guides(tuple(2 * stride**2 for stride in self.plan.strides))
 
     def __call__(
-        self, images: Float[Array, "n h w c"], levels: Sequence[Array], *, train: bool = False
+        self,
+        images: Float[Array, "n h w c"],
+        levels: Sequence[Array],
+        *,
+        train: bool = False,
+        share: Any = None,
     ) -> Predictions:
+        if share is not None and self.kind != "integrated":
+            raise ExperimentError(f"share is for an integrated branch, not for {self.kind!r}")
         if self.kind == "pyramid":
             levels = self.branch(levels, train=train)
         elif self.kind != "deep":
-            levels = self.branch(images, self.guides(levels), train=train)
+            made = self.branch(images, self.guides(levels), train=train)
+            if share is not None:
+                pairs = zip(made, levels, strict=True)
+                made = [share * new + (1 - share) * own for new, own in pairs]
+            levels = made
         found: Predictions = self.head(levels, train=train)
         return found
 
@@ -113,7 +124,12 @@ class ProgrammableGradient(nn.Module):
         return self.plan.strides
 
     def __call__(
-        self, images: Float[Array, "n h w c"], *, train: bool = False, both: bool | None = None
+        self,
+        images: Float[Array, "n h w c"],
+        *,
+        train: bool = False,
+        both: bool | None = None,
+        share: Any = None,
     ) -> Predictions | tuple[Predictions, Predictions]:
         """What the main head predicts, or that and what the auxiliary head does.
 
@@ -121,13 +137,18 @@ class ProgrammableGradient(nn.Module):
             images: of a batch.
             train: whether batches normalise themselves.
             both: whether the branch is run, if there is one; by default while training.
+            share: of an integrated branch in what its head reads; the rest is the backbone's own levels.
+                With 0, the network is one of deep supervision. An array, so that one program is both.
+
+        Raises:
+            ExperimentError: a share of another branch.
         """
         both = self.kind != "none" and (train if both is None else both)
         levels = self.main.backbone(images, train=train)
         found: Predictions = self.main.predicted(levels, train=train)
         # Flax makes variables only of what it runs.
         if self.kind != "none" and (both or self.is_initializing()):
-            beside: Predictions = self.auxiliary(images, levels, train=train)
+            beside: Predictions = self.auxiliary(images, levels, train=train, share=share)
         return (found, beside) if both else found
 
 

@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from experiments.harness.study import Studies, Trial
 from experiments.kits.detection.assigners import task_aligned
@@ -13,6 +14,7 @@ from experiments.kits.detection.digits import digit_glyphs, digit_scenes
 from experiments.kits.detection.drawing import compared
 from experiments.kits.detection.fitting import (
     SCENE_SIZES,
+    adamw,
     detect,
     evaluate,
     fit_detector,
@@ -33,10 +35,14 @@ from experiments.vision.yolov9.study_config import QUICK, STANDARD, TINY, YoloCo
 from experiments.vision.yolov9.study_exact import counts, fusion, inverse, paths
 from experiments.vision.yolov9.study_information import gradients, information
 
-SIZE, WRITERS = 64, 1400
-"""Pixels of a scene's side; digits that training scenes show, the other 397 are for testing."""
+WRITERS = 1400
+"""Digits that training scenes show; the other 397 are for testing."""
+SIZE, OBJECTS, PIXELS = 64, (1, 3), (16, 28)
+"""Pixels of a scene's side; how many digits it has, and how large: small ones take long to learn."""
 PICTURED, SHOWN = "integrated", 4
 """Whose detections are drawn beside the truth, and of how many scenes."""
+SHARES = {"none": 0.0, "deep": 0.0, "integrated": 1.0}
+"""Of an integrated branch in what the auxiliary head reads, by arm that is trained with such a network."""
 LOSS = GuidedLoss(DetectionLoss(task_aligned))
 """The published assigner for each head. The kit's weights, since the published ones are for long trainings:
 by them small networks learn boxes long before classes."""
@@ -53,12 +59,19 @@ class Detectors(TypedDict):
     shown: dict[str, Any]
 
 
+def flat_adamw(rate: optax.Schedule) -> optax.GradientTransformation:
+    """The kit's AdamW on all parameters as one vector: one update to compile, not one for each array."""
+    return optax.flatten(adamw(rate))
+
+
 def detectors(config: YoloConfig, trial: Trial) -> Detectors:
     """One main network, one draw of its variables and one order of scenes, trained with each branch."""
     generator = trial.generator
     shown, others = digit_glyphs().split(WRITERS, generator)
-    scenes = digit_scenes(generator, config.train_scenes, SIZE, glyphs=shown)
-    tested = digit_scenes(generator, config.test_scenes, SIZE, glyphs=others)
+    scenes, tested = (
+        digit_scenes(generator, count, SIZE, objects=OBJECTS, pixels=PIXELS, glyphs=glyphs)
+        for count, glyphs in ((config.train_scenes, shown), (config.test_scenes, others))
+    )
     plan, seed = small_plan(config.width, levels=config.levels), int(generator.integers(2**32))
     main, rules = GELAN(plan), initial_rules(plan, SIZE)
     example = jax.ShapeDtypeStruct((config.batch, SIZE, SIZE, 3), np.float32)
@@ -69,8 +82,10 @@ def detectors(config: YoloConfig, trial: Trial) -> Detectors:
         trial.report(f"detector with {kind}", done, len(config.arms))
 
         def trained(kind: str = kind) -> dict[str, Any]:
-            # Alone is with a branch that weighs nothing, which spares a program.
-            model = ProgrammableGradient(plan, "deep" if kind == "none" else kind)
+            # Alone is with a branch that weighs nothing, and deep supervision one that is bypassed: all
+            # three are one program.
+            shared = kind in SHARES
+            model = ProgrammableGradient(plan, "integrated" if shared else kind)
             drawn = initial_by_numpy(model, np.random.default_rng(seed), example, rules=rules)
             fit = fit_detector(
                 model,
@@ -80,6 +95,8 @@ def detectors(config: YoloConfig, trial: Trial) -> Detectors:
                 steps=config.steps,
                 batch=config.batch,
                 rate=config.rate,
+                optimiser=flat_adamw,
+                fields={"share": np.float32(SHARES[kind])} if shared else None,
                 given=jnp.float32(WEIGHT if kind != "none" else 0),
                 variables={name: {**tree, "main": first[name]} for name, tree in drawn.items()},
             )

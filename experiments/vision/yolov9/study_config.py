@@ -17,7 +17,7 @@ class YoloConfig:
         depths: units after which it is measured, rising from 1.
         gradient_depth: units of the stack whose gradients are compared.
         gradient_batches: of 64 digits.
-        width: channels of the detector.
+        width: channels of the detector's first convolution.
         levels: at which it predicts: strides 8, 16 and so on.
         arms: auxiliary branches that it is trained with.
         train_scenes, test_scenes: generated.
@@ -26,19 +26,19 @@ class YoloConfig:
     """
 
     resolution: int = 640
-    couplings: int = 8
-    digits: int = 400
-    depths: tuple[int, ...] = (1, 5, 10, 20)
+    couplings: int = 4
+    digits: int = 300
+    depths: tuple[int, ...] = (1, 10, 20)
     gradient_depth: int = 20
-    gradient_batches: int = 16
-    width: int = 16
+    gradient_batches: int = 8
+    width: int = 8
     levels: int = 1
     arms: tuple[str, ...] = ("none", "deep", "integrated")
     train_scenes: int = 1200
     test_scenes: int = 200
-    steps: int = 300
+    steps: int = 90
     batch: int = 16
-    rate: float = 6e-3
+    rate: float = 1.5e-2
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -48,19 +48,20 @@ class YoloConfig:
         require(self, gradient_depth=self.gradient_depth % 2 == 0 < self.gradient_depth)
         require(self, gradient_batches=2 <= self.gradient_batches <= 28)
         require(self, levels=1 <= self.levels <= 4)
-        require(self, width=self.width % 4 == 0 < self.width, steps=self.steps > 0)
+        require(self, width=self.width % 2 == 0 < self.width, steps=self.steps > 0)
         require(self, train_scenes=self.train_scenes > 0)
         require(self, batch=0 < self.batch <= self.train_scenes)
         require(self, arms="none" in self.arms and set(self.arms) <= set(KINDS))
         require(self, test_scenes=self.test_scenes > 0, rate=self.rate > 0)
 
 
-QUICK = YoloConfig(width=24)
+QUICK = YoloConfig()
 STANDARD = YoloConfig(
+    couplings=8,
     digits=1200,
     depths=(1, 2, 5, 10, 20, 50),
     gradient_batches=28,
-    width=32,
+    width=16,
     levels=2,
     arms=("none", "deep", "pyramid", "integrated", "reversible"),
     train_scenes=6000,
@@ -74,7 +75,7 @@ TINY = YoloConfig(
     depths=(1, 2),
     gradient_depth=4,
     gradient_batches=2,
-    width=4,
+    width=2,
     arms=("none", "deep", "integrated"),
     train_scenes=4,
     test_scenes=3,

@@ -20,7 +20,7 @@ from experiments.vision.yolov9.reversible import ReversibleBranch
 from experiments.vision.yolov9.study_config import YoloConfig
 from ntkexec.runtime.precision import float64
 
-TINY_PLAN = Plan(3, (4, 4), (Stage(4, 4, 4), Stage(8, 4, 4), Stage(8, 8, 4)), levels=2, pooled=4)
+TINY_PLAN = Plan(3, (4, 4), (Stage(4, 4, 4),) * 2, levels=1, pooled=4, bins=4, groups=1)
 
 
 class Counted(TypedDict):
@@ -108,7 +108,7 @@ def paths(config: YoloConfig, trial: Trial) -> Paths:
     """Of a drawn network with the published branch: who learns from which loss, what dropping it changes."""
     generator = trial.generator
     model = ProgrammableGradient(TINY_PLAN)
-    images = generator.normal(size=(2, 32, 32, 3)).astype(np.float32)
+    images = generator.normal(size=(2, 16, 16, 3)).astype(np.float32)
     variables = initial_by_numpy(model, generator, images, train=False)
     variables = jax.tree.map(np.float32, spread(variables, generator))
     main, auxiliary = (

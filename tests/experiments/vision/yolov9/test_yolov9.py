@@ -1,5 +1,7 @@
 """Counts by hand, fusion, chained pools, what a branch adds and sends, its inverse, the information probe."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -27,7 +29,7 @@ from experiments.vision.yolov9 import (
     without_auxiliary,
 )
 from experiments.vision.yolov9.claims import COUNTED
-from experiments.vision.yolov9.guidance import KINDS, WEIGHT, Guides
+from experiments.vision.yolov9.guidance import KINDS, WEIGHT, Auxiliary, Guides
 from experiments.vision.yolov9.layers import RepConv, chained_pools
 from experiments.vision.yolov9.network import Plan, Stage
 from experiments.vision.yolov9.reversible import depth_to_space, space_to_depth
@@ -139,6 +141,9 @@ def test_heads_begin_with_few_objects():
     chances = [rules[f"classes_{place}/bias"](None, (10,), 1) for place in range(2)]
     expected = sum(10 * 64 // s * 64 // s * np.exp(c[0]) for s, c in zip(plan.strides, chances))
     assert expected == pytest.approx(5 * 2)  # five on each level
+    for wrong in ({"bins": 1}, {"groups": 3}):
+        with pytest.raises(ExperimentError, match=f"not {next(iter(wrong.values()))}"):
+            dataclasses.replace(plan, **wrong)
 
 
 def test_the_auxiliary_loss_is_a_share():
@@ -146,6 +151,23 @@ def test_the_auxiliary_loss_is_a_share():
     assert loss(2.0, 1.0, None) == 3
     assert loss((2.0, 4.0), 1.0, None) == 3 + WEIGHT * 5
     assert loss((2.0, 4.0), 1.0, None, jnp.array(0.5)) == 3 + 0.5 * 5
+
+
+@pytest.mark.slow
+def test_a_bypassed_branch_is_deep_supervision():
+    generator = np.random.default_rng(0)
+    plan = Plan(2, (4, 4), (Stage(4, 4, 4), Stage(4, 4, 4)), levels=1, pooled=4, bins=2)
+    given = generator.normal(size=(1, 16, 16, 3)), [generator.normal(size=(1, 2, 2, 4))]
+    branch, deep = Auxiliary(plan, "integrated"), Auxiliary(plan, "deep")
+    variables = initial_by_numpy(branch, generator, *given)
+    head = {name: {"head": tree["head"]} for name, tree in variables.items()}
+    wanted = [deep.apply(head, *given), branch.apply(variables, *given)]
+    for share, expected in enumerate(map(jax.tree.leaves, wanted)):
+        found = jax.tree.leaves(branch.apply(variables, *given, share=share))
+        assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+    assert not np.array_equal(*[each.scores_logits for each in wanted])
+    with pytest.raises(ExperimentError, match="not for 'deep'"):
+        deep.apply(head, *given, share=1)
 
 
 @pytest.mark.slow
