@@ -48,8 +48,9 @@ def run(
 ) -> None:
     """Run experiments and judge their claims, or apply one to data of yours by its own options.
 
-    `experiment show NAME` says which options one has: ntkexec experiment run lvlm-count --image FILE
-    --question 'How many red discs are there?' counts in a picture and judges nothing.
+    `experiment show NAME` says which options one has, and judged is nothing then: ntkexec experiment run
+    lvlm-count --image FILE --question 'How many red discs are there?' counts in a picture; damo-yolo and
+    yolov9 --image FILE [--score 0.3] [--side 64] find handwritten digits in one.
 
     Exit status: 0 if nothing contradicts what ports expect (what is undecided or not measured does
     not), 1 if a claim fails that was expected to hold or the other way round, 2 for bad input. An
@@ -156,6 +157,10 @@ def _apply(names: list[str], words: list[str], out: Path, json: bool) -> None:
     from experiments.harness.runner import Progress
     from ntkexec.errors import ExperimentError
 
+    if "all" in names:
+        raise ExperimentError(
+            f"{words[0]!r} belongs to one experiment, and 'all' names all of them"
+        )
     if len(names) != 1:
         raise ExperimentError(f"{words[0]!r} belongs to one experiment, and {len(names)} are named")
     experiment = registry.find(names[0])

@@ -36,7 +36,7 @@ from experiments.harness.experiment import Application
 from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.drawing import drawn
 from experiments.kits.detection.fitting import detect
-from experiments.kits.detection.letterbox import letterboxed
+from experiments.kits.detection.letterbox import Placement, letterboxed
 from experiments.kits.detection.precision import overlaps
 from experiments.kits.detection.weights import find_weights, read_weights
 from ntkexec.errors import ExperimentError
@@ -49,8 +49,8 @@ OPTIONS = {
 }
 SCALES: tuple[Scale, ...] = ("full", "standard", "quick")
 """Whose weights are taken, the first that are stored: the longest training first."""
-TRAINING: tuple[Scale, ...] = ("standard", "quick")
-"""What is advised where nothing is stored, the first that the port has."""
+TRAINING: tuple[Scale, ...] = ("quick", "standard")
+"""What is advised where nothing is stored, the first that the port has: the shortest training first."""
 LONGEST_SIDE = 1024
 LEAST_SCORE = 0.3
 MULTIPLE = 32
@@ -157,15 +157,25 @@ def picture_application(
         scale, config, weights = _weights(slug, study, what, out)
         report("looking for objects", 0, 1)
         shown, place = letterboxed(image, longer)
-        raw = detect(network(config), read_weights(weights), shown[None], score=least, iou=iou)[0]
+        raw = detect(
+            network(config), read_weights(weights), shown[None], score=least, iou=iou, group=1
+        )[0]
         one_each = apart(raw, iou)
-        found = dataclasses.replace(one_each, boxes=place.out_of_square(one_each.boxes))
+        found = in_picture(one_each, place)
         told = FoundInPicture(found, tuple(names), image.shape[:2], weights, scale, target, listed)
         write_atomically(target, drawn(image, found, names))
         write_atomically(listed, (json.dumps(told.to_data(), indent=1) + "\n").encode())
         return told
 
     return Application(OPTIONS, find)
+
+
+def in_picture(found: Detections, place: Placement) -> Detections:
+    """Detections of a square in its picture's own pixels, without those that lie beside the picture."""
+    boxes = place.out_of_square(found.boxes)
+    # To the hundredth of a pixel, as they are told.
+    kept = (np.round(boxes[:, 2:] - boxes[:, :2], 2) > 0).all(1)
+    return Detections(boxes[kept], found.scores[kept], found.labels[kept])
 
 
 def apart(found: Detections, iou: float) -> Detections:

@@ -29,6 +29,7 @@ from experiments.kits.detection.assigner_costs import (
     sim_ota_cost,
 )
 from experiments.kits.detection.boxes import pairwise_iou
+from experiments.kits.detection.labels import signed, usable
 
 OUTSIDE = 1e8
 """Added to the cost of a prior that is not both in the object's box and near its centre."""
@@ -90,8 +91,9 @@ class Assigner(Protocol):
 
 
 def truths_of(boxes: Float[Array, "*b m 4"], labels: Int[Array, "*b m"]) -> Truths:
-    """Objects of scenes whose padding has the label -1."""
-    return Truths(jnp.asarray(boxes), jnp.maximum(labels, 0), jnp.asarray(labels) >= 0)
+    """Objects of scenes whose padding has the label -1; unsigned labels, which hold none, are refused."""
+    labels = jnp.asarray(signed(labels))
+    return Truths(jnp.asarray(boxes), jnp.maximum(labels, 0), labels >= 0)
 
 
 def atss(
@@ -109,15 +111,20 @@ def atss(
     is at least the mean and one deviation of all candidates', and its point lies in the box. Predictions
     do not matter, save for the quality.
 
+    Squares that hold the whole object all overlap it alike, and then, of two levels with as many candidates,
+    none is above the mean by a deviation: **small objects are given no prior** where the squares of the
+    finest of two levels are larger than they are. Squares of 8 strides are for strides of 8 to 128 and
+    COCO's objects; for others, `answering.owned_share` says which `side` fits, and is reported with results.
+
     Args:
         scores, boxes, priors, truths: of every assigner.
         nearest: candidates of a level.
-        side: of a prior's square, in strides.
+        side: of a prior's square, in strides; 2 for `SmallDetector` and digits.
 
     Source: Zhang et al., arXiv:1912.02424, algorithm 1. A candidate counts as above the threshold within
     1e-6 of it, so that equal overlaps are not parted by rounding.
     """
-    boxes = jax.lax.stop_gradient(boxes)
+    boxes, truths = jax.lax.stop_gradient(boxes), usable(truths, scores.shape[-1])
     half = side * priors.strides[:, None] / 2
     squares = jnp.concatenate([priors.points - half, priors.points + half], 1)
     overlaps = pairwise_iou(squares, truths.boxes)
@@ -153,6 +160,7 @@ def sim_ota(
     Source: Ge et al. (YOLOX), arXiv:2107.08430, section 2.1; details as in `align_ota_code`.
     """
     scores, boxes = jax.lax.stop_gradient((scores, boxes))
+    truths = usable(truths, scores.shape[-1])
     overlaps = pairwise_iou(boxes, truths.boxes)
     cost = sim_ota_cost(scores, overlaps, truths.labels)
     return _cheapest(cost, overlaps, priors, truths, top, radius, "all")
@@ -175,6 +183,7 @@ def align_ota_paper(
     Source: Xu et al. (DAMO-YOLO), arXiv:2211.15444; what the report leaves open is as in the code.
     """
     scores, boxes = jax.lax.stop_gradient((scores, boxes))
+    truths = usable(truths, scores.shape[-1])
     overlaps = pairwise_iou(boxes, truths.boxes)
     cost = paper_cost(scores, overlaps, truths.labels)
     return _cheapest(cost, overlaps, priors, truths, top, radius, "claimants")
@@ -201,6 +210,7 @@ def align_ota_code(
     Source: tinyvision/DAMO-YOLO, the assigner of its head.
     """
     scores, boxes = jax.lax.stop_gradient((scores, boxes))
+    truths = usable(truths, scores.shape[-1])
     overlaps = pairwise_iou(boxes, truths.boxes)
     cost = code_cost(scores, overlaps, truths.labels)
     return _cheapest(cost, overlaps, priors, truths, top, radius, "all")
@@ -230,6 +240,7 @@ def task_aligned(
     conflicts as released with YOLOv9, where in-box priors of product 0 are not told from those outside.
     """
     scores, boxes = jax.lax.stop_gradient((scores, boxes))
+    truths = usable(truths, scores.shape[-1])
     overlaps = pairwise_iou(boxes, truths.boxes)
     product = scores[:, truths.labels] ** score_power * overlaps**overlap_power
     eligible = inside(priors.points, truths.boxes, least=1e-9) & truths.present[None]
@@ -256,6 +267,8 @@ def matched(
         top: overlaps that are added up.
         conflicts: to whom a prior goes that several objects claim.
     """
+    if not cost.shape[1]:
+        cost, overlaps = jnp.full((len(cost), 1), jnp.inf), jnp.zeros((len(cost), 1))
     best, _ = jax.lax.top_k(overlaps.T, min(top, len(overlaps)))
     number = jnp.maximum(jnp.floor(best.sum(1)), 1)
     claims = _smallest(cost, top, number) & jnp.isfinite(cost)

@@ -2,7 +2,8 @@
 
 A box is left, top, right, bottom; its width is right - left, so the right and bottom ends lie outside.
 Everything is of JAX, works on any leading axes and under jit, and has finite gradients also where a
-box is a point. Two boxes of no area overlap by 0.
+box is a point. Two boxes of no area overlap by 0. Half precision is computed, and answered, in float32: it
+holds no area above that of 255 pixels squared, and no coordinate above 2048 to the pixel.
 """
 
 import jax
@@ -10,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntkexec.errors import ExperimentError
+
 TINY = 1e-7
 """Pixels below which a width counts as this one where shapes are compared."""
-LEAST = 1e-12
+LEAST = 1e-18
 """Square pixels by which is divided at least; its square is no zero of float32."""
 
 
@@ -70,7 +73,7 @@ def ciou(a: Float[Array, "... 4"], b: Float[Array, "... 4"]) -> Float[Array, "..
 
 def to_centres(boxes: Float[Array, "... 4"]) -> Float[Array, "... 4"]:
     """Centre x, centre y, width, height of boxes."""
-    boxes = _floats(boxes)
+    boxes = _corners(boxes)
     start, end = boxes[..., :2], boxes[..., 2:]
     return jnp.concatenate([(start + end) / 2, end - start], -1)
 
@@ -107,11 +110,20 @@ def boxes_to_distances(
 
 def _floats(values: Float[Array, "..."]) -> Float[Array, "..."]:
     found = jnp.asarray(values)
-    return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(float)
+    if not jnp.issubdtype(found.dtype, jnp.floating):
+        return found.astype(float)
+    return found.astype(jnp.promote_types(found.dtype, jnp.float32))
+
+
+def _corners(boxes: Float[Array, "... 4"]) -> Float[Array, "... 4"]:
+    found = _floats(boxes)
+    if found.shape[-1:] != (4,):
+        raise ExperimentError(f"a box is left, top, right, bottom, got the shape {found.shape}")
+    return found
 
 
 def _sides(boxes: Float[Array, "... 4"]) -> Float[Array, "... 2"]:
-    boxes = _floats(boxes)
+    boxes = _corners(boxes)
     return jnp.maximum(boxes[..., 2:] - boxes[..., :2], 0)
 
 
@@ -130,7 +142,7 @@ def _hull(a: Float[Array, "... 4"], b: Float[Array, "... 4"]) -> Float[Array, ".
 def _inter_union(
     a: Float[Array, "... 4"], b: Float[Array, "... 4"]
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    a, b = _floats(a), _floats(b)
+    a, b = _corners(a), _corners(b)
     start, end = jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])
     inter = jnp.prod(jnp.maximum(end - start, 0), -1)
     return inter, areas(a) + areas(b) - inter

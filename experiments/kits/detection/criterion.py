@@ -11,6 +11,7 @@ from experiments.kits.detection.assigner_costs import Grid
 from experiments.kits.detection.assigners import Assigner, Assignment, Truths
 from experiments.kits.detection.boxes import boxes_to_distances, ciou, iou, pairwise_iou
 from experiments.kits.detection.head import Predictions, decoded
+from experiments.kits.detection.labels import usable
 from experiments.kits.detection.losses import binary_cross_entropy, distribution_focal
 from experiments.kits.detection.priors import Priors
 
@@ -37,14 +38,16 @@ def centre_assigned(
 
     Source: centre sampling as in Tian et al. (FCOS), arXiv:2006.09214, without its ranges of sizes.
     """
+    truths = usable(truths, scores.shape[-1])
     middle = (truths.boxes[:, :2] + truths.boxes[:, 2:]) / 2
     off = jnp.abs(jnp.asarray(priors.points)[:, None] - middle[None]).max(-1)
     sides = boxes_to_distances(jnp.asarray(priors.points)[:, None], truths.boxes[None])
     near = (off < radius * jnp.asarray(priors.strides)[:, None]) & (sides.min(-1) > 0)
     nearest = off == off.min(0, keepdims=True)
     areas = jnp.prod(truths.boxes[:, 2:] - truths.boxes[:, :2], -1)
-    # The nearest points come first, then smaller objects; what is not claimed is infinite.
-    price = jnp.where(nearest, 0, 1e6) + areas[None]
+    # The nearest points come first, then smaller objects, by their places: no area is too large for that.
+    smaller = ((areas[None] < areas[:, None]) & truths.present[None]).sum(1)
+    price = jnp.where(nearest, 0.0, len(areas)) + smaller[None]
     price = jnp.where((near | nearest) & truths.present[None], price, jnp.inf)
     taken = jnp.isfinite(price).any(1)
     owner = jnp.where(taken, price.argmin(1), -1)
@@ -83,7 +86,11 @@ class DetectionLoss:
             truth: the objects.
             priors: the points.
             given: is not needed here; see `fitting.fit_detector`.
+
+        Raises:
+            ExperimentError: outside of compiled programs, a label that is none of the predicted classes.
         """
+        truth = usable(truth, predictions.scores_logits.shape[-1])
         boxes = decoded(predictions, priors)
         scores = jax.nn.sigmoid(predictions.scores_logits)
         frozen = jax.lax.stop_gradient((scores, boxes))
@@ -110,6 +117,7 @@ def matched_overlap(
     predictions: Predictions, truth: Truths, priors: Priors, assign: Assigner = centre_assigned
 ) -> Float[Array, ""]:
     """The mean overlap of predicted boxes with the objects that their points answer for."""
+    truth = usable(truth, predictions.scores_logits.shape[-1])
     boxes = decoded(predictions, priors)
     scores = jax.nn.sigmoid(predictions.scores_logits)
     found = jax.vmap(lambda s, b, t: assign(s, b, priors, t))(scores, boxes, truth)

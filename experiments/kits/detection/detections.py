@@ -3,6 +3,7 @@
 import numpy as np
 
 from experiments.data.objects import Detections, Objects, enclosing, extents
+from experiments.kits.detection.labels import signed
 from ntkexec.errors import ExperimentError
 
 __all__ = [
@@ -35,7 +36,7 @@ def unpadded(
     """
     corners = np.asarray(boxes, np.float64)
     corners = np.concatenate([corners[..., :2], np.maximum(corners[..., 2:], corners[..., :2])], -1)
-    there = np.asarray(labels) >= 0
+    there = np.asarray(signed(labels)) >= 0
     if present is not None:
         there = there & np.asarray(present, bool)
     _check(corners, there)
@@ -54,7 +55,7 @@ def unpadded_objects(
     boxes: np.ndarray, labels: np.ndarray, masks: np.ndarray | None = None
 ) -> list[Objects]:
     """Objects of each picture, of arrays as those of `unpadded`."""
-    there = np.asarray(labels) >= 0
+    there = np.asarray(signed(labels)) >= 0
     _check(np.asarray(boxes), there)
     return [
         Objects(
@@ -69,18 +70,23 @@ def unpadded_objects(
 def padded(objects: list[Objects], most: int) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (pictures, most, 4) as float32 and labels (pictures, most) as int32, -1 where there is none.
 
+    Crowds are left out: a box around several objects is none to be trained on. So rows are numbered
+    anew in pictures with crowds.
+
     Raises:
         ExperimentError: a picture holds more than `most` objects.
     """
     boxes = np.zeros((len(objects), most, 4), np.float32)
     labels = np.full((len(objects), most), -1, np.int32)
     for one, found in enumerate(objects):
-        if len(found) > most:
+        single = ~np.asarray(found.crowd, bool)
+        number = int(single.sum())
+        if number > most:
             raise ExperimentError(
-                f"picture {one} holds {len(found)} objects, more than the {most} that there is room for"
+                f"picture {one} holds {number} objects, more than the {most} that there is room for"
             )
-        boxes[one, : len(found)] = found.boxes
-        labels[one, : len(found)] = found.labels
+        boxes[one, :number] = found.boxes[single]
+        labels[one, :number] = found.labels[single]
     return boxes, labels
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from experiments.kits.detection.digits import digit_glyphs, digit_scenes
 
 generator = np.random.default_rng(0)
-shown, held_out = digit_glyphs().split(1400, generator)  # other writers' digits to test with
+shown, held_out = digit_glyphs().split(1400, generator)  # other digits to test with
 train = digit_scenes(generator, 8, glyphs=shown)
 test = digit_scenes(generator, 8, glyphs=held_out, objects=(1, 6), pixels=(6, 32))
 print(train.images.shape, test.boxes.shape)
@@ -51,7 +51,7 @@ class Glyphs:
     labels: Int32[np.ndarray, "k"]
 
     def split(self, number: int, generator: np.random.Generator) -> "tuple[Glyphs, Glyphs]":
-        """So many of them drawn at random, and the others.
+        """So many of them drawn at random, and the others: of the same writers, as `digit_glyphs` names none.
 
         Raises:
             ExperimentError: one of both would be empty.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.scenes import Scenes
@@ -28,7 +28,7 @@ LEAST_SIDE = 512
 
 
 def drawn(
-    image: UInt8[np.ndarray, "h w 3"],
+    image: UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"],
     found: Detections,
     names: Sequence[str],
 ) -> bytes:
@@ -37,18 +37,19 @@ def drawn(
     Small pictures are enlarged by a whole number. Each pixel of a box's line lies in the box.
 
     Args:
-        image: RGB pixels.
+        image: RGB, as bytes or, as in `Scenes`, as numbers from 0 to 1.
         found: boxes in its pixels.
         names: of the classes.
 
     Raises:
-        ExperimentError: a class has no name.
+        ExperimentError: a class has no name, or what is no picture of three colours.
         MissingExtraError: without Pillow.
     """
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:
         raise MissingExtraError("pictures need Pillow: install ntkexec[experiments]") from error
+    image = _bytes(image)
     factor = max(1, LEAST_SIDE // max(image.shape[:2]))
     height, width = (factor * side for side in image.shape[:2])
     canvas = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
@@ -73,6 +74,20 @@ def drawn(
     stream = io.BytesIO()
     canvas.save(stream, "PNG")
     return stream.getvalue()
+
+
+def _bytes(image: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
+    given = np.asarray(image)
+    if given.ndim != 3 or given.shape[2] != 3 or not given.size:
+        raise ExperimentError(f"a picture is (height, width, 3), got the shape {given.shape}")
+    if given.dtype == np.uint8:
+        return given
+    if given.dtype.kind != "f" or not (given.min() >= 0 and given.max() <= 1):
+        raise ExperimentError(
+            f"pixels are bytes or numbers from 0 to 1, got {given.dtype} from {given.min():g} to "
+            f"{given.max():g}"
+        )
+    return np.rint(255 * given).astype(np.uint8)
 
 
 def _pixels(box: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:

@@ -26,6 +26,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from experiments.kits.detection.answering import (
+    check_images,
+    check_owned,
+    check_scenes,
+    classes_of,
+)
 from experiments.kits.detection.assigners import Truths, truths_of
 from experiments.kits.detection.criterion import DetectionLoss
 from experiments.kits.detection.detections import Detections, Objects, unpadded, unpadded_objects
@@ -105,7 +111,9 @@ def fit_detector(
         report: told before and after.
 
     Raises:
-        ExperimentError: there is no step, or no full batch.
+        ExperimentError: there is no step, or no full batch; pictures that are not from 0 to 1; a label that
+            is no class of the network; a loss whose `assign` gives no prior to any object; or a training
+            in which the loss or a variable became no finite number.
     """
     if steps < 1 or not 1 <= batch <= len(scenes):
         raise ExperimentError(
@@ -117,6 +125,9 @@ def fit_detector(
         variables = initial_by_numpy(
             network, generator, example, rules=rules, train=False, **fields
         )
+    check_scenes(scenes, classes_of(network, variables, scenes.images, fields))
+    if hasattr(loss, "assign"):
+        check_owned(loss.assign, scenes, network.strides)
     # Copies: a step overwrites what it was given, which must not be the caller's.
     state = jax.tree.map(jnp.array, dict(variables))
     params = state.pop("params")
@@ -136,7 +147,22 @@ def fit_detector(
         losses.append(found)
     report("training", steps, steps)
     trained, state, _ = jax.tree.map(np.asarray, carry)
-    return DetectorFit({"params": trained, **state}, np.array(losses, np.float32))
+    made = {"params": trained, **state}
+    known = np.array(losses, np.float32)
+    _check_finite(known, made)
+    return DetectorFit(made, known)
+
+
+def _check_finite(losses: np.ndarray, variables: Any) -> None:
+    """Refuses a training that broke: what it finds would look like nothing found."""
+    wrong = np.flatnonzero(~np.isfinite(losses))
+    if len(wrong):
+        where = f"the loss of step {wrong[0]} of {len(losses)} is {losses[wrong[0]]}"
+    elif all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(variables)):
+        return
+    else:
+        where = "a variable is no finite number after the last step"
+    raise ExperimentError(f"the training broke: {where}; take a lower rate")
 
 
 def _batches(
@@ -201,6 +227,7 @@ def detect(
     limit: int = 50,
     candidates: int = 200,
     fields: Mapping[str, Any] | None = None,
+    group: int = GROUP,
 ) -> list[Detections]:
     """What the network finds in each picture, best first.
 
@@ -212,21 +239,34 @@ def detect(
         iou: overlap up to which two boxes of one class may both stay.
         limit: of boxes in a picture.
         candidates: pairs of a point and a class, the best of a picture, that are looked at.
+        group: pictures at a time, to which fewer are filled up: for a single large picture, 1.
+
+    Raises:
+        ExperimentError: pictures that are not from 0 to 1, or predictions that are no finite numbers, of
+            which nothing would be told.
     """
+    check_images(images)
+    if group < 1:
+        raise ExperimentError(f"a picture or more is looked at at a time, got group={group}")
     if not len(images):
         return []
-    groups = -(-len(images) // GROUP)
-    shown = np.zeros((groups * GROUP, *images.shape[1:]), np.float32)
+    groups = -(-len(images) // group)
+    shown = np.zeros((groups * group, *images.shape[1:]), np.float32)
     shown[: len(images)] = images
     settings = (jnp.float32(score), jnp.float32(iou))
     fields = {name: jnp.asarray(value) for name, value in (fields or {}).items()}
     parts = [
         _detect(network, limit, candidates, variables, fields, part, *settings)
-        for part in shown.reshape(groups, GROUP, *images.shape[1:])
+        for part in shown.reshape(groups, group, *images.shape[1:])
     ]
-    boxes, scores, labels = (
-        np.concatenate([np.asarray(part[one]) for part in parts])[: len(images)] for one in range(3)
+    boxes, scores, labels, finite = (
+        np.concatenate([np.asarray(part[one]) for part in parts])[: len(images)] for one in range(4)
     )
+    if not finite.all():
+        raise ExperimentError(
+            f"the network's predictions of picture {finite.argmin()} are no finite numbers; was its "
+            "training sound?"
+        )
     return unpadded(boxes, scores, labels)
 
 
@@ -240,7 +280,7 @@ def _detect(
     images: Array,
     score: Any,  # a traced number, as the next
     iou: Any,
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     priors = prior_points((images.shape[1], images.shape[2]), network.strides)
     predictions = network.apply(variables, images, train=False, **fields)
     boxes = decoded(predictions, priors)
@@ -256,7 +296,8 @@ def _detect(
         row = jnp.maximum(kept.indices, 0)
         return corners[row], kept.scores, jnp.where(kept.present, labels[row], -1)
 
-    return jax.vmap(of_one)(boxes, scores)
+    finite = jnp.isfinite(boxes).all((1, 2)) & jnp.isfinite(scores).all((1, 2))
+    return *jax.vmap(of_one)(boxes, scores), finite
 
 
 def objects_of(scenes: Scenes) -> list[Objects]:
@@ -279,6 +320,10 @@ def evaluate(
         scenes: that it was not trained on.
         sizes: ranges of areas, as for `average_precision`.
         settings: further ones of `detect`.
+
+    Raises:
+        ExperimentError: as `detect`, or a label that is no class of the network.
     """
+    check_scenes(scenes, classes_of(network, variables, scenes.images, settings.get("fields")))
     found = detect(network, variables, scenes.images, **settings)
     return average_precision(found, objects_of(scenes), sizes=sizes)

@@ -48,7 +48,13 @@ class Precision:
     by_class: Mapping[int, float]
     recall: Mapping[int, float]
     recall_by_size: Mapping[str, float]
-    curves: Float64[np.ndarray, "ious recalls classes sizes"]
+    curves: Float64[np.ndarray, "ious recalls classes sizes"] = dataclasses.field(repr=False)
+
+    def __str__(self) -> str:
+        sizes = [f"AP {name} {value:.3f}" for name, value in self.by_size.items()]
+        classes = [f"class {label} {value:.3f}" for label, value in self.by_class.items()]
+        shown = [", ".join(part) for part in (sizes, classes) if part]
+        return "\n".join([f"AP {self.ap:.3f}, AP50 {self.ap50:.3f}, AP75 {self.ap75:.3f}", *shown])
 
     def to_data(self) -> dict[str, float]:
         """The single numbers by name, as plain data for a result."""
@@ -89,12 +95,15 @@ def average_precision(
         limit: of the detections of a class in a picture, of which the best count.
 
     Raises:
-        ExperimentError: other numbers of pictures, masks that are missing or of another size, or
+        ExperimentError: other numbers of pictures, what are no detections or no objects, labels below 0
+            (padding, of which `unpadded` makes an end), masks that are missing or of another size, or
             overlaps that are not from 0 to 1.
 
     Source: Lin et al., arXiv:1405.0312; the counting of pycocotools 2.0.11, which says -1 for nan.
     """
     levels = np.asarray(ious, np.float64)
+    for named in (0.5, 0.75):  # also of steps that were added up, and end beside it
+        levels = np.where(np.isclose(levels, named, rtol=0, atol=1e-9), named, levels)
     _check(predictions, truths, kind, levels, limit)
     ranges = (EVERY, *sizes.values())
     limits = sorted({one for one in LIMITS if one < limit} | {limit})
@@ -252,6 +261,20 @@ def _check(
         raise ExperimentError(f"overlaps are numbers above 0 and up to 1, got {quoted(levels)}")
     if limit < 1:
         raise ExperimentError(f"at least one detection of a class counts, got limit={limit}")
+    for given, kind_of, what in (
+        (predictions, Detections, "detections come first, picture by picture"),
+        (truths, Objects, "objects come second, picture by picture"),
+    ):
+        if isinstance(given, Detections | Objects):
+            raise ExperimentError(f"{what}: a list, got one {type(given).__name__}")
+        for one, it in enumerate(given):
+            if not isinstance(it, kind_of):
+                raise ExperimentError(f"{what}: number {one} is of type {type(it).__name__}")
+            if (it.labels < 0).any():
+                raise ExperimentError(
+                    f"picture {one} has the label {it.labels.min()}, which is padding: `unpadded` and "
+                    "`unpadded_objects` leave it out"
+                )
     if len(predictions) != len(truths):
         raise ExperimentError(
             f"detections are of {len(predictions)} pictures and objects of {len(truths)}"

@@ -46,9 +46,12 @@ def roi_align(
     features = jnp.asarray(features)
     if not jnp.issubdtype(features.dtype, jnp.floating):
         features = features.astype(float)
-    corners = jnp.asarray(boxes).astype(features.dtype) / stride - 0.5
+    # Places in float32 at least: half precision tells no pixels beyond 256 apart.
+    exact = jnp.promote_types(features.dtype, jnp.float32)
+    corners = jnp.asarray(boxes).astype(exact) / stride - 0.5
     down = _weights(corners[:, 1], corners[:, 3], rows, sampling, features.shape[0])
     across = _weights(corners[:, 0], corners[:, 2], columns, sampling, features.shape[1])
+    down, across = down.astype(features.dtype), across.astype(features.dtype)
     return jnp.einsum("nrh,ncw,hwk->nrck", down, across, features)
 
 

@@ -12,6 +12,10 @@ from ntkexec.errors import ExperimentError
 class SmallDetector(nn.Module):
     """Five stages of convolutions, a passage from coarse to fine features, and a head on strides 8 and 16.
 
+    Its strides are few and its pictures small: assigners whose defaults are for COCO may give its objects
+    no prior. Of those in `assigners`, `atss` does so at its default and takes `side=2` here;
+    `answering.owned_share` says how many objects are given one, and `fit_detector` refuses none at all.
+
     Args:
         classes: number of them.
         width: channels at stride 4; twice as many beyond.

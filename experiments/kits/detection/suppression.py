@@ -5,13 +5,14 @@ times. Of equal scores the earlier box goes first.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from experiments.kits.detection.boxes import iou as overlap
+from experiments.kits.detection.labels import signed
 from ntkexec.errors import ExperimentError
 
 Decay = Callable[[Float[Array, "n"], Float[Array, "n"]], Float[Array, "n"]]
@@ -53,7 +54,12 @@ def suppressed(
         iou: overlaps up to this one, and this one too, are left alone.
         limit: of the boxes that are kept.
         floor: only scores above it are kept.
+
+    Raises:
+        ExperimentError: other numbers of boxes, scores and labels, labels of a type without -1, an overlap
+            that is not from 0 to 1, or no limit.
     """
+    _check_overlap(iou)
 
     def ended(overlaps: Float[Array, "n"], before: Float[Array, "n"]) -> Float[Array, "n"]:
         return jnp.where(overlaps > iou, -jnp.inf, before)
@@ -82,12 +88,13 @@ def softly_suppressed(
         iou: of `linear`.
 
     Raises:
-        ExperimentError: another kind, or a sigma that is not positive.
+        ExperimentError: as `suppressed`, another kind, or a sigma that is not positive.
 
     Source: Bodla et al., Soft-NMS, arXiv:1704.04503.
     """
     if not sigma > 0:
         raise ExperimentError(f"sigma is positive, got {sigma}")
+    _check_overlap(iou)
 
     def gaussian(overlaps: Float[Array, "n"], before: Float[Array, "n"]) -> Float[Array, "n"]:
         return before * jnp.exp(-(overlaps**2) / sigma)
@@ -101,6 +108,11 @@ def softly_suppressed(
     return _taken(boxes, scores, labels, limit, floor, kinds[kind])
 
 
+def _check_overlap(iou: Any) -> None:
+    if isinstance(iou, float | int) and not 0 <= iou <= 1:
+        raise ExperimentError(f"an overlap is a number from 0 to 1, got iou={iou}")
+
+
 def _taken(
     boxes: Float[Array, "n 4"],
     scores: Float[Array, "n"],
@@ -111,7 +123,12 @@ def _taken(
 ) -> Kept:
     if limit < 1:
         raise ExperimentError(f"at least one box is kept, got limit={limit}")
-    boxes, scores, labels = jnp.asarray(boxes), jnp.asarray(scores), jnp.asarray(labels)
+    boxes, scores, labels = jnp.asarray(boxes), jnp.asarray(scores), jnp.asarray(signed(labels))
+    if scores.ndim != 1 or labels.shape != scores.shape or boxes.shape != (*scores.shape, 4):
+        raise ExperimentError(
+            "n boxes of shape (n, 4) need as many scores and labels, got the shapes "
+            f"{boxes.shape}, {scores.shape} and {labels.shape}"
+        )
     number = scores.shape[0]
     if number == 0:
         return Kept(jnp.full(limit, -1, jnp.int32), jnp.zeros(limit, scores.dtype))

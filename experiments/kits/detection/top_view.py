@@ -20,10 +20,13 @@ from experiments.kits.detection.scenes import (
     gathered,
     ground,
 )
+from ntkexec.errors import ExperimentError
 
 NAMES = ("ship", "tank", "court")
 SMALLEST = 4
 """Pixels of the longer side."""
+BREADTH = 0.7
+"""Of the broadest object, a court, in its length, at most."""
 
 
 def top_view_scenes(
@@ -46,7 +49,8 @@ def top_view_scenes(
         count: scenes.
         size: height and width in pixels.
         objects: fewest and most; one for which no place is found is left out, but never the first.
-        pixels: the smallest and the largest longer side of an object, before it is turned.
+        pixels: the smallest and the largest longer side of an object, before it is turned; the
+            largest fits in the picture at any angle.
         rows: chance that an object begins a row: it is followed by equal ones, side by side, as ships at
             a quay and tanks of a farm.
         noise: standard deviation.
@@ -56,6 +60,11 @@ def top_view_scenes(
         ExperimentError: sizes that no scene can have.
     """
     check_sizes(count, size, objects, pixels, least=SMALLEST)
+    if (across := _most_across(pixels[1])) > size:
+        raise ExperimentError(
+            f"objects of up to {pixels[1]} pixels take up to {across} where they are turned, and the "
+            f"picture has {size}: take smaller objects or larger pictures"
+        )
     canvases = []
     for _ in range(count):
         canvas = Canvas(ground(generator, size, noise=noise, levels=(0.05, 0.4)))
@@ -94,6 +103,11 @@ def _paint_row(
             return
 
 
+def _most_across(longer: float) -> int:
+    """Pixels that an object takes along an axis, at most, at any angle and wherever its middle lies."""
+    return int(np.ceil(np.hypot(longer, max(3.0, BREADTH * longer)))) + 1
+
+
 def _object(
     name: str, longer: float, angle: float, generator: np.random.Generator
 ) -> tuple[Stamp, np.ndarray, float]:
@@ -109,7 +123,7 @@ def _object(
         tint = light * generator.uniform(0.7, 1.0, size=3)
         cabin = (np.abs(made.down) < breadth / 4) & (made.across > longer / 5)
         return made, np.where(cabin[..., None], 0.5 * tint, tint), breadth
-    breadth = max(3.0, longer * generator.uniform(0.5, 0.7))
+    breadth = max(3.0, longer * generator.uniform(0.5, BREADTH))
     made = stamp("square", breadth, longer, angle=angle)
     ground_colour = light * np.array([[0.85, 0.45, 0.3], [0.3, 0.75, 0.4]])[generator.integers(2)]
     lines = pattern("striped", made, pitch=max(4.0, breadth / 2))[..., None]

@@ -52,6 +52,9 @@ def find_weights(study: Path, what: str) -> Path | None:
     Args:
         study: the folder above those of the seeds.
         what: was trained.
+
+    Raises:
+        ExperimentError: there are several under that seed, made from different things.
     """
     found: list[tuple[int, str, Path]] = []
     for path in study.glob(f"seed-*/{what}-*.safetensors"):
@@ -60,7 +63,13 @@ def find_weights(study: Path, what: str) -> Path | None:
         # Not those of another name that begins alike, nor what a crash left half written.
         if seed and re.fullmatch(r"[0-9a-f]{12}", rest):
             found.append((int(seed[1]), path.name, path))
-    return min(found)[-1] if found else None
+    lowest = [path for seed, _, path in sorted(found) if seed == min(found)[0]]
+    if len(lowest) > 1:
+        raise ExperimentError(
+            f"{lowest[0].parent} holds {len(lowest)} files of {what}, made from different things: "
+            f"{', '.join(path.name for path in lowest)}; delete all but one"
+        )
+    return lowest[0] if lowest else None
 
 
 def read_weights(path: Path) -> dict[str, Any]:

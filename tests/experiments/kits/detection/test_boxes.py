@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.kits.detection import boxes
+from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
 KIN = ("iou", "giou", "diou", "ciou")
@@ -143,3 +144,22 @@ def test_centres_and_distances_are_there_and_back():
     np.testing.assert_array_equal(cut, np.clip(made - 4, 0, [5, 3, 5, 3]))
     for again in back:
         np.testing.assert_array_equal(again, made)
+
+
+def test_half_precision_and_the_smallest_boxes_are_no_exception():
+    large = np.array([0, 0, 300, 300], np.float16)
+    for name in ("iou", "giou", "diou", "ciou"):
+        overlap = getattr(boxes, name)
+        assert overlap(np.zeros(4, np.float16), np.zeros(4, np.float16)) == 0
+        assert overlap(large, large) == 1
+        small = np.array([0, 0, 1e-7, 1e-7], np.float32)
+        np.testing.assert_allclose(overlap(small, small), 1, rtol=1e-6)
+    assert boxes.areas(large) == 90_000
+
+
+def test_what_are_no_boxes_is_refused_by_its_shape():
+    for name in ("iou", "pairwise_iou", "ciou"):
+        with pytest.raises(ExperimentError, match=r"got the shape \(.*3\)"):
+            getattr(boxes, name)(np.zeros((2, 4)), np.zeros((2, 3)))
+    with pytest.raises(ExperimentError, match=r"got the shape \(2, 3\)"):
+        boxes.areas(np.zeros((2, 3)))

@@ -109,3 +109,14 @@ def test_objects_that_are_not_there_change_nothing_and_gradients_stay_finite():
     for found in (slope, step(predictions, empty)[1]):
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
     assert not np.asarray(step(predictions, empty)[1].distances_logits).any()
+
+
+def test_the_nearest_point_answers_for_objects_of_any_size():
+    assign = jax.jit(centre_assigned)
+    boxes = np.array([[10, 10, 1900, 1900], [840, 840, 940, 940]], np.float32)
+    for scale in (1, 8):
+        priors = prior_points(1920 // scale, (64 // scale,))
+        point = np.flatnonzero((priors.points == 928 / scale).all(1))[0]
+        truths = Truths(jnp.asarray(boxes / scale), np.zeros(2, int), np.ones(2, bool))
+        shown = jnp.zeros((len(priors), 4))
+        assert assign(shown[:, :1], shown, priors, truths).owner[point] == 0

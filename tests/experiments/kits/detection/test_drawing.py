@@ -66,3 +66,17 @@ def test_scenes_are_compared_from_plain_data():
     assert np.abs(shown[..., :3] / 255 - scenes.images[0]).mean() < 0.05
     with pytest.raises(ExperimentError, match="detections of 1 scenes do not fit 3"):
         drawing.compared(scenes, guesses[:1])
+
+
+def test_pictures_of_scenes_are_drawn_on_and_others_refused():
+    numbers = np.full((600, 600, 3), 90 / 255)
+    bytes_ = np.full((600, 600, 3), 90, np.uint8)
+    box = found([100, 200, 400, 500])
+    assert drawing.drawn(numbers, box, ["seven"]) == drawing.drawn(bytes_, box, ["seven"])
+    for wrong, said in (
+        (bytes_[..., 0], r"\(height, width, 3\), got the shape \(600, 600\)"),
+        (3 * numbers, "from 0 to 1, got float64"),
+        (bytes_.astype(int), "bytes or numbers from 0 to 1, got int64"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            drawing.drawn(wrong, box, ["seven"])

@@ -174,3 +174,37 @@ def test_padding_is_put_on_and_taken_off():
     assert len(second) == 0
     (only,) = unpadded(boxes[:1], np.ones((1, 3)), labels[:1], present=[[False, True, True]])
     assert only.labels.tolist() == [0]
+
+
+def test_crowds_are_not_trained_on():
+    crowd = Objects(
+        np.array([[0, 0, 50, 50], [1, 1, 9, 9]]), np.array([0, 1]), crowd=np.array([True, False])
+    )
+    boxes, labels = padded([crowd], 1)
+    assert (boxes[0, 0].tolist(), labels.tolist()) == ([1, 1, 9, 9], [[1]])
+
+
+def test_named_overlaps_are_found_beside_themselves_and_numbers_are_told_shortly():
+    truth = Objects(np.array([[0, 0, 4, 4]]), np.array([2]))
+    found = Detections(np.array([[0, 0, 4, 3]]), np.ones(1), np.array([2]))
+    measured = average_precision([found], [truth], ious=np.arange(0.5, 1, 0.05))
+    assert (measured.ap50, measured.ap75) == pytest.approx((1, 1))
+    assert "curves" not in repr(measured)
+    assert str(measured).startswith("AP 0.600, AP50 1.000, AP75 1.000\nAP small 0.600")
+    assert str(measured).endswith("class 2 0.600")
+
+
+def test_what_is_given_the_wrong_way_round_or_padded_is_refused():
+    truth = Objects(np.array([[0, 0, 4, 4]]), np.array([2]))
+    found = Detections(np.array([[0, 0, 4, 4]]), np.ones(1), np.array([2]))
+    pad = Detections(np.zeros((1, 4)), np.ones(1), np.array([-1]))
+    for given, said in (
+        (([truth], [found]), "detections come first.*number 0 is of type Objects"),
+        (([found], [found]), "objects come second.*number 0 is of type Detections"),
+        ((found, [truth]), "a list, got one Detections"),
+        (([found], truth), "a list, got one Objects"),
+        (([pad], [truth]), "the label -1, which is padding: `unpadded`"),
+        (([found], [Objects(np.zeros((1, 4)), np.array([-1]))]), "the label -1"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            average_precision(*given)

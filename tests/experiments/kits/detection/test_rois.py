@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -70,3 +71,13 @@ def test_no_bin_and_no_stride_are_refused():
             roi_align(np.zeros((2, 2, 1)), np.zeros((1, 4)), **words)
     with pytest.raises(ExperimentError, match=r"stride=0\.0"):
         roi_align(np.zeros((2, 2, 1)), np.zeros((1, 4)), 1, stride=0.0)
+
+
+def test_places_are_exact_where_features_are_of_half_precision():
+    values = np.random.default_rng(0).uniform(size=600).astype(jnp.bfloat16)
+    box = np.array([[301.3, 0, 303.3, 1]], np.float32)
+    found = jax.jit(lambda features: roi_align(features, box, (1, 2)))(values[None, :, None])
+    assert found.dtype == jnp.bfloat16
+    at = 301.3 - 0.5 + np.array([[0.25, 0.75], [1.25, 1.75]])
+    expected = np.interp(at, np.arange(600), values.astype(float)).mean(1)
+    np.testing.assert_allclose(found[0, 0, :, 0].astype(float), expected, atol=0.01)

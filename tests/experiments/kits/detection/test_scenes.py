@@ -170,3 +170,12 @@ def test_masks_grow_within_the_picture_only():
     np.testing.assert_array_equal(scenes.widened(mask, 0), mask)
     with pytest.raises(ExperimentError, match="no box"):
         scenes.box_of(np.zeros((2, 2), bool))
+
+
+def test_no_scene_from_above_is_empty_and_turned_objects_fit():
+    scenes = top_view.top_view_scenes(
+        np.random.default_rng(0), 100, size=36, objects=(1, 1), pixels=(28, 28)
+    )
+    assert scenes.present.all()
+    with pytest.raises(ExperimentError, match="28 pixels take up to 36 where they are turned"):
+        top_view.top_view_scenes(np.random.default_rng(0), 1, size=32, pixels=(6, 28))

@@ -100,3 +100,16 @@ def test_another_kind_and_no_room_are_refused():
     with pytest.raises(ExperimentError, match="limit=0"):
         suppressed(boxes, scores, labels, iou=0.5, limit=0)
     assert suppressed(boxes, scores, labels, iou=0.5, limit=3).indices.tolist() == [-1, -1, -1]
+
+
+def test_what_does_not_belong_together_is_refused():
+    two, ones, zeros = np.zeros((2, 4)), np.ones(2), np.zeros(2, int)
+    for given, settings, said in (
+        ((two, ones[:1], zeros), {}, r"\(2, 4\), \(1,\) and \(2,\)"),
+        ((two, ones, zeros[:1]), {}, r"\(2, 4\), \(2,\) and \(1,\)"),
+        ((two[:, :3], ones, zeros), {}, r"\(2, 3\)"),
+        ((two, ones, zeros), {"iou": 50}, "from 0 to 1, got iou=50"),
+    ):
+        for suppress in (suppressed, softly_suppressed):
+            with pytest.raises(ExperimentError, match=said):
+                suppress(*given, **({"iou": 0.5, "limit": 2} | settings))

@@ -59,3 +59,12 @@ def test_renamed_and_damaged_files_are_refused(tmp_path):
         read_weights(path)
     with pytest.raises(ExperimentError, match="under the name 'a/b'"):
         kept_weights(tmp_path, "detector", {}, lambda: {"a/b": np.ones(2)})
+
+
+def test_several_of_one_seed_are_not_chosen_from(tmp_path):
+    for steps in (3, 4):
+        kept_weights(tmp_path / "seed-1", "detector", {"steps": steps}, lambda: VARIABLES)
+    with pytest.raises(ExperimentError, match="seed-1 holds 2 files of detector"):
+        find_weights(tmp_path, "detector")
+    kept_weights(tmp_path / "seed-0", "detector", {"steps": 3}, lambda: VARIABLES)
+    assert find_weights(tmp_path, "detector").parent.name == "seed-0"
