@@ -4,12 +4,12 @@ from experiments.harness.pictures import picture_application
 from experiments.kits.detection.digits import NAMES
 from experiments.vision.damo_yolo.detector import DamoYolo
 from experiments.vision.damo_yolo.study import WEIGHTS
-from experiments.vision.damo_yolo.study_config import DamoYoloConfig, detector
+from experiments.vision.damo_yolo.study_config import DamoYoloConfig, digit_detector
 
 
 def network_of(config: DamoYoloConfig) -> DamoYolo:
     """The network whose weights a run keeps: the teacher, which is trained the longest."""
-    return detector(config.teacher_width)
+    return digit_detector(config.teacher_width)
 
 
 APPLICATION = picture_application(

@@ -1,6 +1,7 @@
 """The searched backbone: what an architecture is, and the network that it says."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,18 @@ EPSILON, MOMENTUM = 1e-3, 0.97
 """Of every normalisation, as the public code sets them."""
 FOCUSED = 12
 """Channels of a picture whose blocks of 2 x 2 pixels are one."""
+
+
+def check_whole(of: Any, *names: str) -> None:
+    """Raises unless these attributes are whole numbers.
+
+    Raises:
+        ExperimentError: names the first that is none.
+    """
+    for name in names:
+        value = getattr(of, name)
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+            raise ExperimentError(f"{name} of {type(of).__name__} is a whole number, not {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +50,7 @@ class Stage:
     kernel: int = 3
 
     def __post_init__(self) -> None:
+        check_whole(self, "features", "bottleneck", "strides", "blocks", "kernel")
         if min(self.features, self.bottleneck, self.blocks, self.kernel) < 1:
             raise ExperimentError(f"numbers of a stage are 1 or more: {self}")
         if self.strides not in (1, 2) or self.kernel % 2 == 0:
@@ -56,6 +70,7 @@ class Architecture:
     stages: tuple[Stage, ...]
 
     def __post_init__(self) -> None:
+        check_whole(self, "stem")
         if self.stem < 1 or not self.stages:
             raise ExperimentError(f"a backbone has a stem and stages, got {self}")
 

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from experiments.kits.detection.head import Predictions
-from experiments.vision.damo_yolo.backbone import EPSILON
+from experiments.vision.damo_yolo.backbone import EPSILON, check_whole
 from experiments.vision.damo_yolo.detector import DamoYolo
 from experiments.vision.damo_yolo.objective import Objective
+from ntkexec.errors import ExperimentError
 
 LEAST = 0.1
 """Share of the distillation's weight that is left at the end."""
@@ -77,6 +78,9 @@ class Taught(nn.Module):
         weight: of the distillation at first.
         temperature: of `channel_distillation`.
 
+    Raises:
+        ExperimentError: one of the two is no detector, their strides differ, or there is no step.
+
     Source: Xu et al., arXiv:2211.15444; weight, normalisation and decay are the public code's.
     """
 
@@ -85,6 +89,22 @@ class Taught(nn.Module):
     steps: int
     weight: float = 0.5
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_whole(self, "steps")
+        for name in ("student", "teacher"):
+            if not isinstance(getattr(self, name), DamoYolo):
+                raise ExperimentError(f"a {name} is a DamoYolo, not {getattr(self, name)!r}")
+        if self.student.strides != self.teacher.strides:
+            raise ExperimentError(
+                f"the student's strides are {self.student.strides}, the teacher's {self.teacher.strides}: "
+                "their maps could not be compared"
+            )
+        if self.steps < 1 or not self.temperature > 0:
+            raise ExperimentError(
+                f"a lesson has steps and a temperature above 0, not {self.steps} and {self.temperature:g}"
+            )
+        super().__post_init__()
 
     @property
     def strides(self) -> tuple[int, ...]:

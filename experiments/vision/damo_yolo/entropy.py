@@ -12,7 +12,7 @@ from experiments.vision.damo_yolo.backbone import FOCUSED, Architecture, Stage
 from ntkexec.errors import ExperimentError
 
 WEIGHTS = (0.0, 0.0, 1.0, 1.0, 6.0)
-"""Of the strides 2, 4, 8, 16 and 32 in the score."""
+"""Of the strides 2, 4, 8, 16 and 32 in the score; a backbone of fewer has the last ones."""
 POOLED = 4
 """Maps that the pools' last convolution joins: the input and three pools of it."""
 
@@ -45,12 +45,12 @@ def level_entropies(architecture: Architecture) -> tuple[float, ...]:
     return tuple(found)
 
 
-def entropy_score(architecture: Architecture, weights: Sequence[float] = WEIGHTS) -> float:
+def entropy_score(architecture: Architecture, weights: Sequence[float] | None = None) -> float:
     """What the search makes large: entropies of the levels' maps, weighed and added.
 
     Args:
         architecture: of the backbone.
-        weights: of the strides 2, 4, 8, ..., one each.
+        weights: of the strides 2, 4, 8, ..., one each; by default `WEIGHTS`, the deepest stride's the last.
 
     Raises:
         ExperimentError: there are more or fewer weights than strides.
@@ -59,9 +59,12 @@ def entropy_score(architecture: Architecture, weights: Sequence[float] = WEIGHTS
     links out. The released search of T has 16 for the last weight.
     """
     found = level_entropies(architecture)
+    if weights is None:
+        weights = ((0.0,) * len(found) + WEIGHTS)[-len(found) :]
     if len(found) != len(weights):
+        strides = ", ".join(str(2 ** (level + 1)) for level in range(len(found)))
         raise ExperimentError(
-            f"{len(weights)} weights for {len(found)} strides: each stride has one"
+            f"{len(weights)} weights for {len(found)} strides: give one for each of {strides}"
         )
     return sum(weight * entropy for weight, entropy in zip(weights, found, strict=True))
 
@@ -130,7 +133,7 @@ def evolve(
     cost: Callable[[Architecture], float] | None = None,
     limit: float = math.inf,
     population: int = 16,
-    weights: Sequence[float] = WEIGHTS,
+    weights: Sequence[float] | None = None,
 ) -> Trace:
     """Makes the score large: one decision of a kept backbone is changed, and the best are kept.
 
@@ -141,20 +144,24 @@ def evolve(
         generator: of all choices.
         evaluations: scores at most.
         cost: of a backbone, such as its multiplications; by default none is asked.
-        limit: of the cost.
+        limit: of the cost, which needs one.
         population: backbones that are kept.
-        weights: of the score.
+        weights: of the score, see `entropy_score`.
 
     Returns:
         All that was scored; `space.architecture(trace.best)` is the backbone.
 
     Raises:
-        ExperimentError: the smallest backbone is over the limit, or nothing is kept.
+        ExperimentError: the smallest backbone is over the limit, nothing is kept, or there is a cost without
+            a limit or a limit without a cost.
 
     Source: Xu et al., arXiv:2211.15444, on MAE-NAS, and the released search.
     """
     if population < 1:
         raise ExperimentError(f"a population is 1 or more, got {population}")
+    if (cost is None) != (limit == math.inf):
+        lacking = "a limit needs a cost" if cost is None else "a cost needs a limit"
+        raise ExperimentError(f"{lacking}: the search keeps backbones of cost <= limit")
     choices = space.choices
 
     def affordable(candidate: Candidate) -> bool:

@@ -27,13 +27,13 @@ from experiments.vision.damo_yolo.study_config import (
     STANDARD,
     TINY,
     DamoYoloConfig,
-    detector,
+    digit_detector,
 )
 from experiments.vision.damo_yolo.study_exact import (
     alignment,
     conflicts,
     counts,
-    entropy,
+    deviations,
     fusion,
     search,
     shifts,
@@ -48,8 +48,9 @@ SHOWN = 4
 
 
 class TrainedResult(TypedDict):
-    """By arm: average precisions on held-out scenes, and the last losses; the arms are assigners,
-    `untrained`, `teacher` and `taught`. Scenes as the teacher sees them.
+    """By arm: average precisions on held-out scenes, and the last losses of what every run trains, so not of
+    the teacher, whose weights are kept; the arms are assigners, `untrained`, `teacher` and `taught`. Scenes
+    as the teacher sees them.
     """
 
     ap50: dict[str, float]
@@ -66,7 +67,7 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
     """
     shown, held_out = _scenes(config, trial.generator)
     start, order = (int(seed) for seed in trial.generator.integers(2**32, size=2))
-    student, teacher = detector(config.width), detector(config.teacher_width)
+    student, teacher = digit_detector(config.width), digit_detector(config.teacher_width)
     names = (OWN, *config.rivals)
     objective = Objective(tuple(ASSIGNERS[name] for name in names), least=config.least)
     found: TrainedResult = {"ap50": {}, "ap": {}, "loss": {}, "scenes": None}
@@ -85,7 +86,8 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
             variables=variables,
             **given,
         )
-        found["loss"][name] = float(np.mean(fit.losses[-10:]))
+        if name != "teacher":
+            found["loss"][name] = float(np.mean(fit.losses[-10:]))
         return fit.variables
 
     def judged(name: str, network: Any, variables: Any) -> None:
@@ -142,7 +144,7 @@ STUDIES = Studies(
     functions={
         "fusion": fusion,
         "counts": counts,
-        "entropy": entropy,
+        "entropy": deviations,
         "search": search,
         "alignment": alignment,
         "conflicts": conflicts,

@@ -66,7 +66,7 @@ class DamoYoloConfig:
         require(self, grid=self.grid % 2 == 1)
 
 
-def detector(width: int, *, depth: int = 1) -> DamoYolo:
+def digit_detector(width: int, *, depth: int = 1) -> DamoYolo:
     """A small detector of digits, with predictions at strides 4, 8 and 16.
 
     Args:

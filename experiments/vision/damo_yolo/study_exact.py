@@ -14,10 +14,19 @@ from experiments.kits.convnets.walker import walk, walk_function
 from experiments.kits.detection.assigner_costs import code_alignment, cross_entropy, paper_alignment
 from experiments.kits.detection.assigners import matched
 from experiments.kits.initialisation import initial_by_numpy
+from experiments.kits.search.ledger import Ledger
+from experiments.kits.search.methods import random_search
 from experiments.kits.search.spaces import Candidate
+from experiments.vision.damo_yolo.backbone import Architecture, Stage
 from experiments.vision.damo_yolo.detector import DamoYolo, fused
 from experiments.vision.damo_yolo.distillation import channel_distillation, mimicry
-from experiments.vision.damo_yolo.entropy import Space, entropy_score, evolve, multiplications
+from experiments.vision.damo_yolo.entropy import (
+    Space,
+    convolutions,
+    entropy_score,
+    evolve,
+    multiplications,
+)
 from experiments.vision.damo_yolo.study_config import DamoYoloConfig
 from ntkexec.runtime.precision import float64
 
@@ -102,34 +111,43 @@ def _walk_fused(model: DamoYolo, picture: Any) -> Any:
 
 
 class Entropy(TypedDict):
-    """Mean log deviations of maps over drawn weights, less what the score says; of linear stacks, and of the
-    same ones with a nonlinearity between convolutions."""
+    """Scores of small backbones as measured on maps under drawn weights, less what the port says, all levels
+    weighed alike: of linear backbones, and of the same ones with rectifiers between convolutions."""
 
     linear: float
     rectified: float
 
 
-def entropy(config: DamoYoloConfig, trial: Trial) -> Entropy:
-    """Stacks of three convolutions with white weights on white inputs, wrapped around at the edges."""
+def deviations(config: DamoYoloConfig, trial: Trial) -> Entropy:
+    """Backbones of a stem and a block with white weights on white inputs."""
     generator = trial.generator
-    found: dict[str, list[float]] = {"linear": [], "rectified": []}
+    found: Entropy = {"linear": 0.0, "rectified": 0.0}
     for _ in range(config.stacks):
-        widths = 8 * generator.integers(1, 4, size=4)
-        sides = generator.choice([1, 3, 5], size=3)
-        expected = 0.5 * np.log(widths[:3] * sides**2).sum()
+        stem, bottleneck, features = (8 * int(count) for count in generator.integers(2, 5, size=3))
+        kernel = int(generator.choice([1, 3, 5]))
+        one = Architecture(stem, (Stage(features, bottleneck, 2, 1, kernel),))
+        said = entropy_score(one, [1 / len(one.levels)] * len(one.levels))
         for _ in range(config.draws):
-            maps = generator.normal(size=(widths[0], 16, 16))
-            rectified = maps
-            for place, side in enumerate(sides):
-                weights = generator.normal(size=(side, side, widths[place + 1], widths[place]))
-                maps = _wrapped(maps, weights)
-                rectified = np.maximum(_wrapped(rectified, weights), 0)
-            found["linear"].append(np.log(maps.std()) - expected)
-            found["rectified"].append(np.log(rectified.std()) - expected)
-    return {
-        "linear": float(np.mean(found["linear"])),
-        "rectified": float(np.mean(found["rectified"])),
-    }
+            linear, rectified = (_measured(one, generator) - said).tolist()
+            found["linear"] += linear / (config.stacks * config.draws)
+            found["rectified"] += rectified / (config.stacks * config.draws)
+    return found
+
+
+def _measured(architecture: Architecture, generator: np.random.Generator) -> np.ndarray:
+    """The mean over levels of the last map's log deviation and the log of its channels, under drawn weights:
+    of the linear backbone, and of the one with rectifiers. Strides would take places out, and change none."""
+    levels, found = convolutions(architecture), np.zeros(2)
+    rectified = maps = generator.normal(size=(levels[0][0][0], 16, 16))
+    outputs = [channels for level in levels for channels, _ in level][1:]
+    outputs.append(architecture.features[-1])
+    for level, features in zip(levels, architecture.features, strict=True):
+        for channels, side in level:
+            weights = generator.normal(size=(side, side, outputs.pop(0), channels))
+            maps = _wrapped(maps, weights)
+            rectified = np.maximum(_wrapped(rectified, weights), 0)
+        found += np.log([maps.std(), rectified.std()]) + np.log(features)
+    return found / len(levels)
 
 
 def _wrapped(
@@ -148,17 +166,19 @@ def _wrapped(
 
 class Search(TypedDict):
     """How often enlarging one number of a backbone lowers its score, out of `pairs`; decisions in which the
-    best backbone found is not the largest, without a budget and with half the largest's multiplications."""
+    best backbone found is not the largest: by evolution, by as many random draws, and by evolution with half
+    the largest's multiplications."""
 
     lowered: int
     pairs: int
     not_largest: int
+    not_largest_at_random: int
     not_largest_under_budget: int
     share_of_budget: float
 
 
 def search(config: DamoYoloConfig, trial: Trial) -> Search:
-    """The score on neighbours of drawn backbones, and two searches for the most of it."""
+    """The score on neighbours of drawn backbones, and three searches for the most of it."""
     generator, choices = trial.generator, ROOM.choices
     lowered = pairs = 0
     for _ in range(config.backbones):
@@ -178,10 +198,13 @@ def search(config: DamoYoloConfig, trial: Trial) -> Search:
 
     free = evolve(ROOM, generator, evaluations=config.evaluations)
     bound = evolve(ROOM, generator, evaluations=config.evaluations, cost=cost, limit=limit)
+    ledger = Ledger(lambda one: entropy_score(ROOM.architecture(one)), config.evaluations)
+    drawn = random_search(choices, ledger, generator)
     return {
         "lowered": lowered,
         "pairs": pairs,
         "not_largest": _other(free.best, largest),
+        "not_largest_at_random": _other(drawn.best, largest),
         "not_largest_under_budget": _other(bound.best, largest),
         "share_of_budget": cost(ROOM.architecture(bound.best)) / limit,
     }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 from support.slow_assigners import SLOW, overlap
 
+from experiments.harness.study import Trial
 from experiments.kits.convnets.walker import walk_function
 from experiments.kits.costs import num_parameters
 from experiments.kits.detection.assigners import ASSIGNERS, truths_of
+from experiments.kits.detection.fitting import DetectorFit
 from experiments.kits.detection.head import Predictions
 from experiments.kits.detection.priors import prior_points
+from experiments.kits.detection.scenes import Scenes
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.damo_yolo import (
     Architecture,
@@ -25,14 +29,18 @@ from experiments.vision.damo_yolo import (
     Stage,
     Taught,
     channel_distillation,
+    entropy,
     entropy_score,
     evolve,
     fused,
+    study,
+    study_exact,
 )
 from experiments.vision.damo_yolo.backbone import TINY, focused
 from experiments.vision.damo_yolo.distillation import lesson_variables, student_variables
 from experiments.vision.damo_yolo.entropy import level_entropies, multiplications
-from experiments.vision.damo_yolo.study_config import detector
+from experiments.vision.damo_yolo.study_config import TINY as TINY_CONFIG
+from experiments.vision.damo_yolo.study_config import digit_detector
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
@@ -64,12 +72,67 @@ def test_the_score_of_the_t_network_is_the_sum_by_hand():
     last = third + half_log((192, 1), (192, 3))
     by_hand = [stem, first, second, third, last]
     widths = (24, 64, 96, 192, 384)
-    wanted = [entropy + math.log(width) for entropy, width in zip(by_hand, widths, strict=True)]
+    wanted = [level + math.log(width) for level, width in zip(by_hand, widths, strict=True)]
     np.testing.assert_allclose(level_entropies(TINY), wanted, rtol=1e-14)
     score = wanted[2] + wanted[3] + 6 * wanted[4]
     assert entropy_score(TINY) == pytest.approx(score, rel=1e-14)
-    with pytest.raises(ExperimentError, match="3 weights for 5 strides"):
+    with pytest.raises(ExperimentError, match=r"3 weights for 5 strides: .* 2, 4, 8, 16, 32"):
         entropy_score(TINY, (1, 1, 1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_the_score_weighs_the_deepest_strides_of_any_backbone(count):
+    stages = (Stage(16, 8, 1, 1), *[Stage(16, 8, 2, 1)] * (count - 1))
+    one = Architecture(16, stages)
+    wanted = ((0, 0, 0, 0, 0, 1, 1, 6) if count > 2 else (6,))[-count:]
+    assert entropy_score(one) == pytest.approx(np.dot(wanted, level_entropies(one)), rel=1e-14)
+    room = Space((1, *[2] * (count - 1)), (8, 16), (16, 32), (8,), (1,), (3,))
+    found = evolve(room, np.random.default_rng(0), evaluations=20)
+    assert found.value == entropy_score(room.architecture(found.best))
+
+
+def test_the_measured_entropy_is_the_ports_score_and_no_other(monkeypatch):
+    config, trial = dataclasses.replace(TINY_CONFIG, draws=20, stacks=2), Trial("entropy", 0)
+    assert abs(study_exact.deviations(config, trial)["linear"]) < 0.05
+    for wrong in (lambda found: 0 * found, lambda found: found + 0.1):
+
+        def of(architecture, wrong=wrong):
+            return tuple(wrong(np.array(level_entropies(architecture))))
+
+        monkeypatch.setattr(entropy, "level_entropies", of)
+        assert abs(study_exact.deviations(config, trial)["linear"]) > 0.05
+
+
+def test_random_draws_could_find_the_largest_too_where_there_is_little_to_draw(monkeypatch):
+    monkeypatch.setattr(study_exact, "ROOM", Space((2, 2), (8,), (8, 64), (8, 64), (1,), (3,)))
+    found = study_exact.search(TINY_CONFIG, Trial("search", 0))
+    assert found["not_largest"] == found["not_largest_at_random"] == 0
+
+
+def test_the_record_is_the_same_whether_the_teacher_was_kept_or_not(monkeypatch, tmp_path):
+    times = []
+
+    def fit(network, shown, loss, *, variables, **given):
+        times.append(network)
+        return DetectorFit(variables, np.zeros(12, np.float32))
+
+    leaf = {"params": {"a": np.ones(2, np.float32)}, "batch_stats": {"a": np.ones(2, np.float32)}}
+    precision = SimpleNamespace(ap=0.0, ap50=0.0)
+    monkeypatch.setattr(study, "fit_detector", fit)
+    monkeypatch.setattr(study, "evaluate", lambda *given, **named: precision)
+    monkeypatch.setattr(study, "detect", lambda *given, **named: [])
+    monkeypatch.setattr(study, "compared", lambda *given: None)
+    scenes = Scenes(
+        np.zeros((4, 64, 64, 3), np.float32), np.zeros((4, 1, 4)), np.full((4, 1), -1), ("0",)
+    )
+    monkeypatch.setattr(study, "_scenes", lambda config, generator: (scenes, scenes))
+    monkeypatch.setattr(study, "_initial", lambda network, seed: leaf)
+    monkeypatch.setattr(study, "student_variables", lambda variables: variables)
+    trial = Trial("trained", 0, folder=tmp_path / "seed-0")
+    first, second = (study.trained(TINY_CONFIG, trial) for _ in range(2))
+    assert first == second
+    arms = 2 + len(TINY_CONFIG.rivals)
+    assert len(times) == 2 * arms + TINY_CONFIG.rounds
 
 
 def test_multiplications_by_formula_are_those_of_the_walk_through_the_fused_backbone():
@@ -86,6 +149,22 @@ def test_stages_and_pictures_that_make_no_sense_are_refused():
     for stage in ({"kernel": 4}, {"strides": 3}, {"blocks": 0}):
         with pytest.raises(ExperimentError):
             dataclasses.replace(Stage(8, 8, 2, 1), **stage)
+    for name in ("features", "bottleneck", "strides", "blocks", "kernel"):
+        for value in (1.0, 8.5, True, "3"):
+            with pytest.raises(ExperimentError, match=f"{name} of Stage is a whole number"):
+                dataclasses.replace(Stage(8, 8, 2, 1), **{name: value})
+    with pytest.raises(ExperimentError, match="stem of Architecture"):
+        Architecture(8.0, (Stage(8, 8, 2, 1),))
+    student = digit_detector(8)
+    for given, said in (
+        ((None, student, 1), "a student is a DamoYolo, not None"),
+        ((student, "wide", 1), "a teacher is a DamoYolo, not 'wide'"),
+        ((student, student, 0), "not 0 and 1"),
+        ((student, student, 2.5), "steps of Taught is a whole number"),
+        ((student, DamoYolo(), 1), "strides are"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            Taught(*given)
     with pytest.raises(ExperimentError, match="multiples of 32"):
         jax.eval_shape(DamoYolo().init, jax.random.key(0), shape_of(1, 48, 64, 3))
     with pytest.raises(ExperimentError, match="three maps become three"):
@@ -118,6 +197,12 @@ def test_without_a_budget_the_search_finds_the_largest_and_with_one_it_keeps_to_
         within = [SMALL.architecture(each) for each in drawn]
         scores = [entropy_score(each) for each in within if cost(each) <= limit]
         assert bound.value > max(scores)
+    for half, said in (
+        ({"cost": cost}, "cost needs a limit"),
+        ({"limit": 9}, "limit needs a cost"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            evolve(SMALL, np.random.default_rng(0), evaluations=3, **half)
     with pytest.raises(ExperimentError, match="smallest backbone"):
         evolve(SMALL, np.random.default_rng(0), evaluations=3, cost=cost, limit=1)
 
@@ -158,8 +243,8 @@ def plain_loss(scores, logits, priors, truths, labels, assign):
                 boxed += weight * (2 * (1 - giou) + 0.25 * spread.mean())
                 weights, taken = weights + weight, taken + 1
             p = scores[row, prior]
-            entropy = -asked * np.log(p) - (1 - asked) * np.log(1 - p)
-            focal += (entropy * (asked - p) ** 2).sum()
+            crossed = -asked * np.log(p) - (1 - asked) * np.log(1 - p)
+            focal += (crossed * (asked - p) ** 2).sum()
     return focal / max(taken, 1) + boxed / max(weights, 1)
 
 
@@ -204,7 +289,7 @@ def test_channel_distillation_is_the_mean_divergence_over_channels():
 
 
 def lesson():
-    student, teacher = detector(8), detector(16)
+    student, teacher = digit_detector(8), digit_detector(16)
     generator, picture = np.random.default_rng(0), np.ones((2, 64, 64, 3), np.float32)
     variables = [initial_by_numpy(each, generator, picture[:1]) for each in (student, teacher)]
     pairs = zip(student.features, teacher.features, strict=True)
