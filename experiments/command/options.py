@@ -59,7 +59,7 @@ def raise_failed(failures: dict[str, str], num: int) -> None:
             typer.echo(f"ntkexec: {clean(f'{slug}: {why}')}", err=True)
         raise ExperimentError(f"{len(failures)} of {num} experiments failed: {', '.join(failures)}")
     for slug, why in failures.items():
-        raise ExperimentError(f"{slug}: {why}")
+        raise ExperimentError(why if why.startswith(f"{slug} ") else f"{slug}: {why}")
 
 
 def print_json(data: dict[str, Any]) -> None:

@@ -12,9 +12,10 @@ from support.ports import claim, port
 
 from experiments.files.pixels import rgb_pixels
 from experiments.harness import registry
-from experiments.harness.pictures import apart, picture_application
+from experiments.harness.pictures import apart, in_picture, picture_application
 from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.head import Predictions
+from experiments.kits.detection.letterbox import placement
 from experiments.kits.detection.weights import kept_weights
 from ntkexec.check import Measurement
 from ntkexec.cli import main
@@ -97,6 +98,40 @@ def test_objects_are_found_where_they_are_in_the_users_own_pixels(command, tmp_p
     status, out, _ = command("--image", "mine.png", "--score", "1")
     assert status == 0
     assert out.startswith("0 objects found by weights of the scale quick\npicture: ")
+
+
+def test_what_lies_beside_the_picture_is_not_told():
+    # 40 x 10 pixels lie in a square of 64 as 16 rows from row 24 on.
+    boxes = np.array([[5, 2, 20, 14], [5, 20, 20, 30], [5, 44, 20, 60]], float)
+    found = Detections(boxes, np.array([0.9, 0.8, 0.7]), np.array([0, 1, 0]))
+    told = in_picture(found, placement(10, 40, 64))
+    np.testing.assert_allclose(told.boxes, [[3.125, 0, 12.5, 3.75]])
+    assert (told.scores.tolist(), told.labels.tolist()) == ([0.8], [1])
+
+
+def test_weights_are_trained_as_the_readme_says_and_how_long_that_takes_at_most(
+    command, tmp_path, monkeypatch
+):
+    picture(tmp_path / "mine.png")
+    about = dataclasses.replace(EXAMPLE.about, cpu_seconds=70.0)
+    monkeypatch.setattr(registry, "find", lambda slug: dataclasses.replace(EXAMPLE, about=about))
+    status, _, err = command("--image", "mine.png")
+    assert status == 2
+    assert "--scale quick --study cells" in " ".join(err.split())
+    assert "trains them within 2 minutes of processor time" in " ".join(err.split())
+
+
+def test_all_experiments_take_no_option_of_one_and_names_are_said_once(command, capsys):
+    assert main(["--quiet", "experiment", "run", "all", "--image", "mine.png"]) == 2
+    assert "'--image' belongs to one experiment, and 'all' names all" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    status, _, err = command("--study", "nothing")
+    assert (status, err.count("example has no study"), "example: " in err) == (2, 1, False)
+    assert main(["experiment", "run", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--score 0.3" in shown
+    assert "--side 64" in shown
 
 
 def test_a_thing_is_shown_once_by_its_best_class():
