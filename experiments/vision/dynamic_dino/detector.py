@@ -97,7 +97,7 @@ class Detector(nn.Module):
         images: Float[Array, "B h w 3"],
         classes: Int[Array, "C F"],
         routes: Float[ArrayLike, ""] = 1.0,
-        always: Float[ArrayLike, "E"] | None = None,
+        always: Float[ArrayLike, "*B E"] | None = None,
     ) -> Detections:
         """Boxes, and how well each fits each class.
 
@@ -105,11 +105,20 @@ class Detector(nn.Module):
             images: RGB from 0 to 1; sides are multiples of 16.
             classes: the numbers of each one's words; -1 where it has fewer.
             routes, always: see `MoEFFN`; of no meaning to dense layers.
+
+        Returns:
+            Scores of a class of words that are not there are no numbers, where compiled code cannot refuse.
+
+        Raises:
+            ExperimentError: such a class outside of compiled code.
         """
+        if not isinstance(classes, jax.core.Tracer):
+            check_classes(classes, self.words)
         table = nn.Embed(self.words, self.width, name="words")
         text = nn.LayerNorm(name="norm_words")(table(jnp.arange(self.words)))
         said = jnp.asarray(classes)[..., None]
-        summed = jnp.where(said < 0, 0, text[jnp.maximum(said[..., 0], 0)]).sum(1)
+        vectors = text.at[jnp.maximum(said[..., 0], 0)].get(mode="fill", fill_value=jnp.nan)
+        summed = jnp.where(said < 0, 0, vectors).sum(1)
         named = nn.Dense(self.width, name="named")(summed)
         named = nn.LayerNorm(name="norm_named")(named)
         maps = Stem(self.width, name="stem")(images)
@@ -160,6 +169,26 @@ class Layers(nn.Module):
     @nn.compact
     def __call__(self, *inputs: Any) -> Any:
         return self.scanned(*self.given, name=STACK)(*inputs)
+
+
+def check_classes(classes: Int[ArrayLike, "C F"], words: int) -> None:
+    """Refuses classes of words that are not there, whose vectors would be another word's or none.
+
+    Args:
+        classes: the numbers of each one's words; -1 where it has fewer.
+        words: how many there are.
+
+    Raises:
+        ExperimentError: names the number that is no word's.
+    """
+    given = np.asarray(classes)
+    if given.ndim != 2 or given.dtype.kind not in "iu":
+        raise ExperimentError(
+            f"classes are rows of whole numbers, not {given.dtype} of shape {given.shape}"
+        )
+    wrong = given[(given < -1) | (given >= words)]
+    if wrong.size:
+        raise ExperimentError(f"there are {words} words, from 0, and -1 for none; got {wrong[0]}")
 
 
 def anchors_of(size: tuple[int, int]) -> Float[np.ndarray, "T 4"]:

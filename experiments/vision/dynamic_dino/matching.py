@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from experiments.kits.detection.boxes import from_centres, giou
 from experiments.kits.detection.losses import quality_focal
+from ntkexec.errors import ExperimentError
 
 WEIGHTS = (2.0, 5.0, 2.0)
 """Of classification, L1 and GIoU."""
@@ -24,11 +25,31 @@ def matched(costs: Float[Array, "M Q"], present: Bool[Array, "M"]) -> Int[Array,
     present. Others get a prediction that is left over; their costs are equal, so they move no one.
 
     Args:
-        costs: of an object with a prediction; there are as many predictions as objects, at least.
+        costs: of an object with a prediction; there are as many predictions as rows, padding too, at least.
         present: which rows are objects, and no padding.
+
+    Returns:
+        Where a cost is no finite number, which compiled code cannot refuse, -1 for all rows.
+
+    Raises:
+        ExperimentError: more rows than predictions, rows of another number, or, outside of compiled code, a
+            cost of an object that is no finite number.
     """
-    rows, columns = optax.assignment.hungarian_algorithm(jnp.where(present[:, None], costs, 0))
-    return jnp.zeros(len(costs), columns.dtype).at[rows].set(columns)
+    if jnp.ndim(costs) != 2 or jnp.shape(present) != jnp.shape(costs)[:1]:
+        raise ExperimentError(
+            f"costs of shape {jnp.shape(costs)} and rows of shape {jnp.shape(present)}: (M, Q) and (M,) fit"
+        )
+    rows, predictions = jnp.shape(costs)
+    if rows > predictions:
+        raise ExperimentError(
+            f"{rows} rows cannot each have one of {predictions} predictions; leave out padding, or give more"
+        )
+    costs = jnp.where(jnp.asarray(present)[:, None], costs, 0)
+    sound = jnp.isfinite(costs).all()
+    if not isinstance(sound, jax.core.Tracer) and not sound:
+        raise ExperimentError("a cost of an object with a prediction is no finite number")
+    taken, columns = optax.assignment.hungarian_algorithm(jnp.where(sound, costs, 0))
+    return jnp.where(sound, jnp.zeros(rows, columns.dtype).at[taken].set(columns), -1)
 
 
 def focal(logits: Float[Array, "..."], targets: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -47,9 +68,9 @@ def match_costs(
     Args:
         scores: logits.
         boxes, truths: centre x, centre y, width, height.
-        labels: -1 for padding.
+        labels: below 0 for padding; of a class that has no score, costs are no numbers.
     """
-    own = scores.T[jnp.maximum(labels, 0)]
+    own = jnp.asarray(scores).T.at[jnp.maximum(labels, 0)].get(mode="fill", fill_value=jnp.nan)
     said = focal(own, jnp.ones_like(own)) - focal(own, jnp.zeros_like(own))
     apart = jnp.abs(truths[:, None] - boxes[None]).sum(-1)
     overlap = giou(from_centres(truths)[:, None], from_centres(boxes)[None])
@@ -66,6 +87,12 @@ def set_loss(
 
     Args:
         scores, boxes, labels, truths: see `match_costs`.
+
+    Returns:
+        No number in compiled code, where a cost is none: see `matched`.
+
+    Raises:
+        ExperimentError: see `matched`.
     """
     present = labels >= 0
     costs = jax.lax.stop_gradient(match_costs(scores, boxes, labels, truths))
@@ -75,8 +102,9 @@ def set_loss(
     found = boxes[owner]
     apart = jnp.abs(found - truths).sum(-1)
     overlap = giou(from_centres(found), from_centres(truths))
-    return (
+    found_loss = (
         WEIGHTS[0] * focal(scores, targets).sum()
         + WEIGHTS[1] * (apart * there).sum()
         + WEIGHTS[2] * ((1 - overlap) * there).sum()
     )
+    return jnp.where((owner < 0).any(), jnp.nan, found_loss)

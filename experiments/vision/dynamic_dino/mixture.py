@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from experiments.vision.dynamic_dino.routing import Gate, Routing, route
+from experiments.vision.dynamic_dino.routing import EXACT, Gate, Routing, route
 from experiments.vision.dynamic_dino.splitting import Activation, FeedForward
 from ntkexec.errors import ExperimentError
 
@@ -114,7 +114,8 @@ class MoEFFN(nn.Module):
         activation: elementwise.
         gate: see `routing.GATES`.
         anchored: whether gates are 1 plus what they have become more than they were, by the router that
-            the collection "start" holds; `upcycle` gives it.
+            the collection "start" holds; `upcycle` gives it. By default that is so of all gates but those of
+            `routing.EXACT`, which need it not.
         gated: whether experts are gated, as in SwiGLU.
         use_bias: whether there are biases.
         sparse: whether only chosen experts are computed, by `gathered`; else all, by `weighted`.
@@ -126,7 +127,7 @@ class MoEFFN(nn.Module):
     features: int | None = None
     activation: Activation = nn.relu
     gate: str | Gate = "scaled"
-    anchored: bool = False
+    anchored: bool | None = None
     gated: bool = False
     use_bias: bool = True
     sparse: bool = False
@@ -137,15 +138,18 @@ class MoEFFN(nn.Module):
         x: Float[Array, "... d"],
         *,
         routes: Float[ArrayLike, ""] = 1.0,
-        always: Float[ArrayLike, "E"] | None = None,
+        always: Float[ArrayLike, "*B E"] | None = None,
     ) -> Float[Array, "... o"]:
         """The layer's output.
 
         Args:
             x: tokens.
             routes: what gates are multiplied by; 0 takes the routed experts out.
-            always: weight of each expert besides, for all tokens: ones and `routes=0` make a wide dense
-                network of the experts; not for `sparse`.
+            always: weight of each expert besides, for all tokens alike or along axes that fit theirs: ones
+                and `routes=0` make a wide dense network of the experts; not for `sparse`.
+
+        Raises:
+            ExperimentError: numbers that make no experts, or variables of other ones, or of another gate.
         """
         width, number = x.shape[-1], self.copies * self.slices
         if self.hidden % self.slices or min(self.copies, self.slices) < 1:
@@ -154,9 +158,12 @@ class MoEFFN(nn.Module):
             )
         if self.sparse and always is not None:
             raise ExperimentError("experts that are always on are not computed sparsely")
-        experts = self._experts(width, number)
-        router = self.param("router", nn.initializers.normal(0.02), (width, number), jnp.float32)
-        start = self.variable(START, "router", lambda: router) if self.anchored else None
+        anchored = self.gate not in EXACT if self.anchored is None else self.anchored
+        shapes = self._shapes(width, number)
+        self._check_given(shapes, anchored)
+        experts = self._experts(shapes)
+        router = self.param("router", nn.initializers.normal(0.02), shapes["router"], jnp.float32)
+        start = self.variable(START, "router", lambda: router) if anchored else None
         tokens = jnp.asarray(x).reshape(-1, width)
         routing = routed(
             router,
@@ -177,24 +184,49 @@ class MoEFFN(nn.Module):
         else:
             weights = jnp.asarray(routes) * routing.weights()
             if always is not None:
-                weights = weights + jnp.asarray(always)[None]
+                each = jnp.broadcast_to(jnp.asarray(always), (*front, number))
+                weights = weights + each.reshape(-1, number)
             found = weighted(experts, tokens, weights.astype(x.dtype), self.activation)
         return found.reshape(*front, found.shape[-1])
 
-    def _experts(self, width: int, number: int) -> FeedForward:
+    def _shapes(self, width: int, number: int) -> dict[str, tuple[int, ...]]:
+        """Of all parameters."""
         features = width if self.features is None else self.features
         each = self.hidden // self.slices
-        drawn = nn.initializers.lecun_normal(batch_axis=0)
-        sides: Mapping[str, tuple[int, ...]] = {"up": (width, each), "down": (each, features)}
-        if self.gated:
-            sides = {**sides, "gate": (width, each)}
-        leaves: dict[str, Any] = {
-            name: self.param(name, drawn, (number, *shape), jnp.float32)
-            for name, shape in sides.items()
+        sides = {"up": (width, each), "down": (each, features)}
+        sides |= {"gate": (width, each)} if self.gated else {}
+        found: dict[str, tuple[int, ...]] = {
+            name: (number, *shape) for name, shape in sides.items()
         }
         if self.use_bias:
-            for name, (_, outputs) in sides.items():
-                leaves[f"{name}_bias"] = self.param(
-                    f"{name}_bias", nn.initializers.zeros_init(), (number, outputs), jnp.float32
+            found |= {f"{name}_bias": (number, outputs) for name, (_, outputs) in sides.items()}
+        return {**found, "router": (width, number)}
+
+    def _check_given(self, shapes: Mapping[str, tuple[int, ...]], anchored: bool) -> None:
+        """Refuses variables that were made for another layer, whose function this one would not be."""
+        if self.is_initializing():
+            return
+        given = self.variables.get("params", {})
+        found = {name: jnp.shape(leaf) for name, leaf in given.items()}
+        for name in sorted({*shapes, *found}):
+            if found.get(name) != shapes.get(name):
+                raise ExperimentError(
+                    f"the parameter {name!r} has the shape {found.get(name)}, and {shapes.get(name)} would "
+                    f"fit tokens of width {shapes['router'][0]}, {self.hidden} hidden units, {self.copies} "
+                    f"copies of {self.slices} slices, gated={self.gated} and use_bias={self.use_bias}"
                 )
+        if anchored != self.has_variable(START, "router"):
+            have = "hold no" if anchored else "hold the"
+            raise ExperimentError(
+                f"the variables {have} router as it began, so they were upcycled for another gate than "
+                f"{self.gate!r} with anchored={anchored}; give upcycle and MoEFFN the same gate"
+            )
+
+    def _experts(self, shapes: Mapping[str, tuple[int, ...]]) -> FeedForward:
+        drawn = nn.initializers.lecun_normal(batch_axis=0)
+        leaves: dict[str, Any] = {}
+        for name, shape in shapes.items():
+            if name != "router":
+                draw = nn.initializers.zeros_init() if name.endswith("_bias") else drawn
+                leaves[name] = self.param(name, draw, shape, jnp.float32)
         return FeedForward(**leaves)

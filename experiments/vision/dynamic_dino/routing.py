@@ -119,11 +119,15 @@ def balance_loss(
     Args:
         routing: of tokens; all axes of tokens are averaged over, the batch's too.
         real: 1 for tokens that count, 0 for padding; by default all.
+
+    Returns:
+        0 if no token counts.
     """
     number = routing.probabilities.shape[-1]
     tokens = routing.probabilities.reshape(-1, number)
     counted = jnp.ones(len(tokens)) if real is None else jnp.asarray(real).reshape(-1)
-    counted = (counted / counted.sum()).astype(tokens.dtype)
+    total = counted.sum()
+    counted = (counted / jnp.where(total > 0, total, 1)).astype(tokens.dtype)
     slots = routing.chosen.reshape(len(tokens), -1)
     hot = jax.nn.one_hot(slots, number, dtype=tokens.dtype).mean(1)
     return number * (counted @ hot) @ (counted @ tokens)

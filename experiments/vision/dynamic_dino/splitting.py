@@ -13,6 +13,7 @@ Source: Lu et al., arXiv:2507.17436, the decomposition of granularity; gated net
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -23,6 +24,12 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from ntkexec.errors import ExperimentError
 
 Activation = Callable[[Array], Array]
+PROBE = np.array(
+    [[0.7, -2.0, 1.9, -0.3, 3.0, 0.1, -1.1, -0.6], [-0.4, 1.3, 0.2, -2.7, -0.9, 2.1, 0.5, -1.6]],
+    np.float32,
+)
+"""Two rows of hidden units in no order, of both signs, no two alike."""
+HALVES = (slice(0, 4), slice(4, 8))
 
 
 @jax.tree_util.register_dataclass
@@ -61,8 +68,16 @@ class FeedForward:
         Args:
             x: one input a row, after any other axes.
             activation: of the hidden units, by itself for each.
+
+        Raises:
+            ExperimentError: inputs of another width, or several networks at once.
         """
         x = jnp.asarray(x)
+        if np.ndim(self.up) != 2 or not x.ndim or x.shape[-1] != np.shape(self.up)[0]:
+            raise ExperimentError(
+                f"inputs of shape {x.shape} for weights of shape {np.shape(self.up)}: the last axis of the "
+                "one is the first of two of the other"
+            )
         made = _added(x @ self.up, self.up_bias)
         if self.gate is None:
             made = activation(made)
@@ -99,8 +114,13 @@ def checked(ffn: FeedForward) -> FeedForward:
     """The network itself, if its arrays fit each other.
 
     Raises:
-        ExperimentError: names the array that does not, and the shape that would.
+        ExperimentError: names the array that does not, and the shape that would; or it is no `FeedForward`.
     """
+    if not isinstance(ffn, FeedForward):
+        raise ExperimentError(
+            f"a feed-forward network is a FeedForward, not a {type(ffn).__name__}; from_dense(params, "
+            "up=..., down=...) makes one of the parameters of Flax"
+        )
     if np.ndim(ffn.up) < 2 or np.ndim(ffn.down) < 2:
         raise ExperimentError("matrices of a feed-forward network have two axes at least")
     *front, inputs, hidden = np.shape(ffn.up)
@@ -120,18 +140,39 @@ def checked(ffn: FeedForward) -> FeedForward:
     return ffn
 
 
+def refuse_fractions(**numbers: Any) -> None:
+    """Refuses what should count something and is no whole number.
+
+    Raises:
+        ExperimentError: names the first.
+    """
+    for name, value in numbers.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise ExperimentError(f"{name} is a whole number, not {value!r}")
+
+
 def refuse_mixing(activation: Activation) -> None:
     """Refuses a function of hidden units that is not elementwise: sliced, it would be another one.
 
     Raises:
         ExperimentError: the function of a part is not the part of the function.
     """
-    probe = jnp.linspace(-2.0, 3.0, 8)[None]
-    parts = jnp.concatenate([activation(probe[:, :3]), activation(probe[:, 3:])], -1)
-    if not np.allclose(activation(probe), parts, rtol=1e-5, atol=1e-6):
-        raise ExperimentError(
-            "the activation mixes hidden units, as softmax and norms do; only elementwise ones can be cut"
-        )
+
+    def of(rows: Any) -> np.ndarray:
+        found = np.asarray(activation(jnp.asarray(rows)))
+        # Of another shape, it is no function of each unit; nan equals nothing.
+        return found if found.shape == rows.shape else np.full(rows.shape, np.nan)
+
+    parts = [of(PROBE[row : row + 1, half]) for row in (0, 1) for half in HALVES]
+    by_parts = np.concatenate([np.concatenate(parts[:2], -1), np.concatenate(parts[2:], -1)])
+    order = np.array([3, 6, 0, 5, 1, 7, 2, 4])
+    whole, permuted = of(PROBE), of(PROBE[:, order])
+    for found, wanted in ((whole, by_parts), (permuted, whole[:, order])):
+        if not np.allclose(found, wanted, rtol=1e-5, atol=1e-6):
+            raise ExperimentError(
+                "the activation mixes hidden units, as softmax, sorting and norms do, or gives no numbers; "
+                "only elementwise ones can be cut"
+            )
 
 
 def split_ffn(
@@ -156,6 +197,7 @@ def split_ffn(
     Raises:
         ExperimentError: slices that do not divide, an order that is none, or arrays that do not fit.
     """
+    refuse_fractions(slices=slices)
     hidden = checked(ffn).hidden
     if slices < 1 or hidden % slices:
         fitting = [number for number in range(1, hidden + 1) if hidden % number == 0]

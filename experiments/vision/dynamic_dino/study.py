@@ -1,9 +1,7 @@
 """What is measured: exact statements, and a detector whose decoder is tuned to experts and to its rivals."""
 
-import functools
 from typing import Any
 
-import jax
 import numpy as np
 
 from experiments.harness.study import Studies, Trial
@@ -79,11 +77,15 @@ def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
     }
     order = _order(generator, config, config.tuned_steps)
     ended, chosen, params = {}, None, {}
-    for place, (name, (_, variables, mixing)) in enumerate(arms.items()):
-        found, losses = fit(
+
+    def fitted(variables: Any, mixing: Mixing) -> tuple[Any, np.ndarray]:
+        return fit(
             grown, variables, train[1], prompts.words, order,
             rate=config.tuned_rate, mixing=mixing, only=TUNED,
         )  # fmt: skip
+
+    for place, (name, (_, variables, mixing)) in enumerate(arms.items()):
+        found, losses = fitted(variables, _by_picture(config, mixing))
         after = findings(grown, found, test[1], prompts.words, mixing=mixing)
         ended[name] = {
             "loss": float(after.losses.mean()), "fitted": float(losses[-10:].mean()),
@@ -92,6 +94,7 @@ def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         if name == "tied":
             chosen, params = after.chosen, found["params"]
         trial.report(name, place + 2, 1 + len(arms))
+    at_random, _ = fitted(arms["tied"][1], _by_picture(config))
     start = experts_of(at(arms["tied"][1]["params"], FFN))
     return {
         "base": {
@@ -101,7 +104,7 @@ def tuned(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         "start": started,
         "tuned": ended,
         "parameters": _parameters(config),
-        **_came_apart(params, start, config.copies),
+        **_came_apart(params, at_random["params"], start, config.copies),
         **_paired(np.asarray(chosen), config.copies * config.slices, generator),
     }
 
@@ -145,6 +148,21 @@ def _arms(
         "dense": (grown, tied, Mixing(constant, first)),
         "widened": (grown, wider, Mixing(constant, np.ones(number, np.float32))),
     }
+
+
+def _by_picture(config: DynamicDinoConfig, mixing: Mixing | None = None) -> Mixing:
+    """What is on for each picture of a batch: the same, or else one whole copy, pictures in turn.
+
+    Batches are drawn at random, so by turns each copy is given pictures at random. The shape is that of all
+    arms, which are one program.
+    """
+    number = config.copies * config.slices
+    if mixing is None:
+        turn = np.arange(config.batch)[:, None] % config.copies
+        on = turn == np.arange(number)[None] // config.slices
+        mixing = Mixing(np.float32(0), on[:, None].astype(np.float32))
+    always = np.broadcast_to(mixing.always, (config.batch, 1, number))
+    return mixing._replace(always=np.ascontiguousarray(always))
 
 
 def _starts(
@@ -204,24 +222,15 @@ def _parameters(config: DynamicDinoConfig) -> dict[str, int]:
     }
 
 
-def _came_apart(params: Any, start: Any, copies: int) -> dict[str, Any]:
-    """How far copies are from each other after tuning, in each layer; and as if all had moved alike."""
-    now = experts_of(at(params, FFN))
-    found = symmetry(now, copies, start=start)
-    mean = functools.partial(_alike, copies=copies)
-    alike = symmetry(jax.tree.map(mean, now, start), copies, start=start)
+def _came_apart(params: Any, at_random: Any, start: Any, copies: int) -> dict[str, Any]:
+    """How far copies are from each other after tuning, in each layer; and if each had pictures at random."""
+    found, rival = (
+        symmetry(experts_of(at(each, FFN)), copies, start=start) for each in (params, at_random)
+    )
     return {
         "distance": found.distance.tolist(), "share": found.share.tolist(),
-        "apart": float(found.share.mean()), "apart_alike": float(alike.share.mean()),
+        "apart": float(found.share.mean()), "apart_at_random": float(rival.share.mean()),
     }  # fmt: skip
-
-
-def _alike(now: Any, start: Any, *, copies: int) -> np.ndarray:
-    """The leaf with every copy moved as all did on average; axes are layers, experts and others."""
-    shape = np.shape(now)
-    moved = (np.asarray(now, np.float64) - start).reshape(shape[0], copies, -1, *shape[2:])
-    same = np.broadcast_to(moved.mean(1, keepdims=True), moved.shape)
-    return np.asarray(start, np.float64) + same.reshape(shape)
 
 
 def _paired(chosen: np.ndarray, experts: int, generator: np.random.Generator) -> dict[str, Any]:

@@ -160,13 +160,16 @@ def kept(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         wanted = jax.jit(detector.apply)(variables, images, classes)
         grown, made = upcycled(
             detector, variables, generator, copies=COPIES, slices=SLICES, gate="all"
-        )  # with the router as it began, which unanchored gates do not read
+        )  # with the router as it began, which is taken from unanchored gates
         found = {
             kind: {
                 name: _off(found, wanted)
                 for name, found in zip(GATES, _by_gate(grown, made, images, classes), strict=True)
             }
-            for kind, grown in (("anchored", grown), ("plain", _unanchored(grown)))
+            for kind, grown, made in (
+                ("anchored", grown, made),
+                ("plain", _unanchored(grown), {"params": made["params"]}),
+            )
         }
     lost = [off for name, off in found["plain"].items() if name not in EXACT]
     exact = [found["plain"][name] for name in EXACT]

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from experiments.kits.detection.boxes import from_centres, to_centres
 from experiments.kits.detection.scenes import Scenes
-from experiments.vision.dynamic_dino.detector import Detections, Detector
+from experiments.vision.dynamic_dino.detector import Detections, Detector, check_classes
 from experiments.vision.dynamic_dino.matching import set_loss
 from experiments.vision.dynamic_dino.routing import Routing, balance_loss
 from ntkexec.errors import ExperimentError
@@ -45,11 +45,11 @@ class Mixing(NamedTuple):
 
     Args:
         routes: 1 if the router decides, 0 if it has no say.
-        always: weight of each expert besides.
+        always: weight of each expert besides, for all queries alike, or along axes that fit theirs.
     """
 
     routes: Float[Any, ""]
-    always: Float[Any, "E"]
+    always: Float[Any, "*B E"]
 
 
 def pictures(scenes: Scenes, labels: Int[np.ndarray, "N M"] | None = None) -> Pictures:
@@ -98,8 +98,10 @@ def fit(
         only: where paths of parameters begin that are trained; by default all.
 
     Raises:
-        ExperimentError: nothing would be trained.
+        ExperimentError: nothing would be trained, or a class of words or an object of a class is not there.
     """
+    check_classes(classes, detector.words)
+    _check_labels(scenes, len(classes))
     flat = flax.traverse_util.flatten_dict(variables["params"], sep="/")
     trained = {path: leaf for path, leaf in flat.items() if path.startswith(only)}
     if not trained:
@@ -110,6 +112,13 @@ def fit(
     found, losses = _fitted(detector, *data, mixing, rate)
     inner = flax.traverse_util.unflatten_dict({**frozen, **found}, sep="/")
     return {**others, "params": jax.tree.map(np.asarray, inner)}, np.asarray(losses)
+
+
+def _check_labels(scenes: Pictures, classes: int) -> None:
+    """Refuses objects of classes that are not asked for: they would be taught as others or as nothing."""
+    largest = int(np.max(scenes.labels, initial=-1))
+    if largest >= classes:
+        raise ExperimentError(f"an object is of class {largest}, and there are {classes}, from 0")
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -196,8 +205,10 @@ def findings(
         mixing: see `fit`.
 
     Raises:
-        ExperimentError: another number of scenes.
+        ExperimentError: another number of scenes, or a class of words or an object of a class is not there.
     """
+    check_classes(classes, detector.words)
+    _check_labels(scenes, len(classes))
     if len(scenes.images) % batch:
         raise ExperimentError(f"{len(scenes.images)} pictures are no multiple of {batch}")
     data = jax.tree.map(lambda leaf: jnp.asarray(leaf).reshape(-1, batch, *leaf.shape[1:]), scenes)

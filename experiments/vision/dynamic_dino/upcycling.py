@@ -9,7 +9,7 @@ from experiments.vision.dynamic_dino.upcycling import upcycle
 
 rng = np.random.default_rng(0)
 dense = FeedForward(*(rng.normal(size=shape) for shape in ((8, 32), (32, 8), (32,), (8,))))
-layer = MoEFFN(hidden=32, copies=4, slices=2, activation=jax.nn.gelu, gate="all", anchored=True)
+layer = MoEFFN(hidden=32, copies=4, slices=2, activation=jax.nn.gelu, gate="all")
 variables = upcycle(dense, rng, copies=4, slices=2, activation=jax.nn.gelu, gate="all")
 x = rng.normal(size=(5, 8)).astype(np.float32)
 print(np.abs(layer.apply(variables, x) - dense(x, jax.nn.gelu)).max())  # rounding
@@ -32,6 +32,7 @@ from experiments.vision.dynamic_dino.splitting import (
     Activation,
     FeedForward,
     checked,
+    refuse_fractions,
     refuse_mixing,
     split_ffn,
 )
@@ -56,8 +57,8 @@ def upcycle(
 
     The k slices of a copy share their row of the router, so their logits are equal, and k of them are
     chosen together; each token meets one whole copy. That needs gates of 1. `unit` and `scaled` are 1 where
-    the chosen tie. Any other is *anchored*: the variables hold the router as it begins, and `MoEFFN(...,
-    anchored=True)` takes 1 plus the gate less what it is by that router.
+    the chosen tie. Any other is *anchored*: the variables hold the router as it begins, and a `MoEFFN` of
+    such a gate takes 1 plus the gate less what it is by that router.
 
     Args:
         ffn: of any number of layers along axes in front, which the variables keep, as `nn.scan` stacks them.
@@ -74,6 +75,8 @@ def upcycle(
         ExperimentError: a network that cannot be cut so, or another router.
     """
     gate_of(gate)
+    checked(ffn)
+    refuse_fractions(copies=copies, slices=slices)
     refuse_mixing(activation)
     if copies < 1 or not deviation > 0 or router not in ROUTERS:
         raise ExperimentError(
@@ -115,6 +118,7 @@ def widened(
     Raises:
         ExperimentError: no copy, or arrays that do not fit.
     """
+    refuse_fractions(copies=copies)
     if copies < 1:
         raise ExperimentError(f"a network cannot be made {copies} times as wide")
     inputs, more = np.shape(checked(ffn).up)[-2], (copies - 1) * ffn.hidden

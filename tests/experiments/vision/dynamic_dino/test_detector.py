@@ -14,8 +14,13 @@ from experiments.vision.dynamic_dino.detector import (
     upcycled,
 )
 from experiments.vision.dynamic_dino.matching import matched, set_loss
+from experiments.vision.dynamic_dino.mixture import MoEFFN
 from experiments.vision.dynamic_dino.prompts import named_prompts, zipf_prompts
-from experiments.vision.dynamic_dino.tuning import findings, fit, pictures
+from experiments.vision.dynamic_dino.splitting import FeedForward
+from experiments.vision.dynamic_dino.study import _by_picture
+from experiments.vision.dynamic_dino.study_config import DynamicDinoConfig
+from experiments.vision.dynamic_dino.tuning import Pictures, findings, fit, pictures
+from experiments.vision.dynamic_dino.upcycling import upcycle
 from ntkexec.errors import ExperimentError
 
 
@@ -31,6 +36,70 @@ def test_the_matching_costs_as_little_as_scipys_with_any_padding():
         assert len(set(owner)) == len(owner)
         ours = cost[there][np.arange(there.sum()), owner[there]].sum()
         assert ours == pytest.approx(cost[there][rows, columns].sum(), abs=1e-4)
+
+
+def test_what_no_matching_can_be_of_is_refused_and_in_compiled_code_no_number():
+    costs, there = np.ones((3, 4), np.float32), np.array([True, True, False])
+    for wrong, said in (
+        (costs[:, :2], "3 rows cannot each have one of 2"),
+        (costs[:2], "would|fit"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            matched(wrong, there)
+    program = jax.jit(matched)
+    for value in (np.nan, np.inf, -np.inf):
+        for row in range(3):
+            harmed = costs.copy()
+            harmed[row, 1] = value
+            if there[row]:
+                with pytest.raises(ExperimentError, match="no finite number"):
+                    matched(harmed, there)
+            sound = len(set(np.asarray(program(harmed, there)))) == 3
+            assert sound == (not there[row])
+    # A class without a score is no other class.
+    scores, boxes = np.zeros((4, 2), np.float32), np.full((4, 4), 0.3, np.float32)
+    lost = jax.jit(set_loss)
+    assert np.isfinite(lost(scores, boxes, np.array([1, -1]), boxes[:2]))
+    assert np.isnan(lost(scores, boxes, np.array([2, -1]), boxes[:2]))
+    with pytest.raises(ExperimentError, match="no finite number"):
+        set_loss(scores, boxes, np.array([2, -1]), boxes[:2])
+
+
+def test_words_and_classes_that_are_not_there_are_refused_before_anything_is_compiled():
+    detector = Detector(3, 32, 2, 32)
+    made = {"params": {"a": np.zeros(1, np.float32)}}
+    scenes = Pictures(np.zeros((2, 32, 32, 3)), np.zeros((2, 1, 4)), np.array([[1], [-1]]))
+    order, good = np.zeros((1, 2), int), np.array([[0, 2], [1, -1]])
+    for classes, said in (
+        ([[0, 3], [1, -1]], "3 words.*got 3"),
+        ([[0, -2], [1, -1]], "got -2"),
+        ([[0.0], [1.0]], "whole numbers"),
+        (good[:1], "an object is of class 1, and there are 1"),
+    ):
+        for ask in (
+            lambda given: fit(detector, made, scenes, given, order, rate=1.0),
+            lambda given: findings(detector, made, scenes, given, batch=2),
+        ):
+            with pytest.raises(ExperimentError, match=said):
+                ask(np.array(classes))
+    with pytest.raises(ExperimentError, match="got 7"):
+        detector.apply(made, np.zeros((1, 32, 32, 3)), np.array([[7]]))
+
+
+def test_copies_that_take_pictures_in_turn_are_whole_copies():
+    config = DynamicDinoConfig(batch=6, copies=3, slices=2)
+    always = _by_picture(config).always
+    assert always.shape == (6, 1, 6)
+    assert always[4, 0].tolist() == [0, 0, 1, 1, 0, 0]
+    np.testing.assert_array_equal(always.sum((0, 1)), np.full(6, 2))
+    rng = np.random.default_rng(0)
+    up, down, x = (
+        rng.normal(size=shape).astype(np.float32) for shape in ((4, 4), (4, 4), (6, 5, 4))
+    )
+    variables = upcycle(FeedForward(up, down), rng, copies=3, slices=2)
+    layer = jax.jit(MoEFFN(4, 3, 2, use_bias=False).apply)
+    found = layer(variables, x, routes=0.0, always=always)
+    np.testing.assert_allclose(found, np.maximum(x @ up, 0) @ down, rtol=1e-4, atol=1e-5)
 
 
 def test_the_loss_is_of_sets_and_blind_to_padding():

@@ -17,7 +17,12 @@ from experiments.vision.dynamic_dino.routing import (
     route,
     unpaired,
 )
-from experiments.vision.dynamic_dino.splitting import FeedForward, from_dense, split_ffn
+from experiments.vision.dynamic_dino.splitting import (
+    FeedForward,
+    from_dense,
+    refuse_mixing,
+    split_ffn,
+)
 from experiments.vision.dynamic_dino.upcycling import experts_of, symmetry, upcycle, widened
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
@@ -72,13 +77,19 @@ def test_any_network_is_kept_by_any_gate_and_only_by_the_exact_ones_unanchored(g
         assert ("start" in variables) != exact
         layer = MoEFFN(
             HIDDEN, features=OUTPUTS, gate=gate, gated=gated, use_bias=bias, activation=jax.nn.silu,
-            anchored=not exact, **sizes,
+            **sizes,
         )  # fmt: skip
         others = [
             dataclasses.replace(layer, sparse=True),
             dataclasses.replace(layer, anchored=False),
         ]
-        kept, sparse, plain = (np.asarray(one.apply(variables, x)) for one in [layer, *others])
+        given = (variables, variables, {"params": variables["params"]})
+        kept, sparse, plain = (
+            np.asarray(one.apply(own, x)) for one, own in zip([layer, *others], given, strict=True)
+        )
+        other = dataclasses.replace(layer, gate="unit" if not exact else "all", anchored=None)
+        with pytest.raises(ExperimentError, match="upcycled for another gate"):
+            other.apply(variables, x)
     np.testing.assert_allclose(kept, wanted, rtol=0, atol=1e-12)
     np.testing.assert_allclose(sparse, wanted, rtol=0, atol=1e-12)
     lost = np.abs(plain - wanted).max() / np.abs(wanted).max()
@@ -126,6 +137,8 @@ def test_a_pair_of_dense_modules_and_a_widened_network_are_the_network():
         ({"router": "noisy"}, "tied or untied"),
         ({"gate": "softmax"}, "unit, scaled, chosen, all, sigmoid"),
         ({"activation": jax.nn.softmax}, "mixes hidden units"),
+        ({"copies": 2.0}, "copies is a whole number, not 2.0"),
+        ({"slices": True}, "slices is a whole number, not True"),
         ({"order": np.zeros(HIDDEN, int)}, "no permutation"),
     ],
 )
@@ -135,6 +148,57 @@ def test_what_cannot_be_upcycled_is_refused(change, said):
         upcycle(drawn(rng), rng, **({"copies": 2, "slices": 2} | change))
     with pytest.raises(ExperimentError, match="would fit"):
         upcycle(dataclasses.replace(drawn(rng), up_bias=np.ones(3)), rng, copies=2, slices=2)
+
+
+def test_what_is_no_network_or_another_one_is_refused_in_words():
+    rng = np.random.default_rng(0)
+    sizes = {"copies": 2, "slices": 2}
+    for ask in (
+        lambda plain: upcycle(plain, rng, **sizes),
+        lambda plain: split_ffn(plain, 2),
+        lambda plain: widened(plain, rng, copies=2),
+    ):
+        with pytest.raises(ExperimentError, match="not a dict; from_dense"):
+            ask({"up": np.ones((2, 4)), "down": np.ones((4, 2))})
+    ffn = drawn(rng)
+    with pytest.raises(ExperimentError, match=r"\(3, 5\) for weights of shape \(6, 8\)"):
+        ffn(np.ones((3, 5)), jnp.tanh)
+    variables, x = upcycle(ffn, rng, **sizes), np.ones((3, INPUTS))
+    layer = MoEFFN(HIDDEN, features=OUTPUTS, **sizes)
+    for change, tokens, said in (
+        ({}, x[:, :5], "tokens of width 5"),
+        ({"hidden": 12}, x, "12 hidden units"),
+        ({"copies": 4}, x, "4 copies"),
+        ({"features": None}, x, "'down'"),
+        ({"use_bias": False}, x, "'down_bias'.*None would fit"),
+        ({"gated": True}, x, "'gate' has the shape None"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            dataclasses.replace(layer, **change).apply(variables, tokens)
+
+
+def test_functions_that_mix_units_are_refused_whatever_they_do_to_what_rises():
+    def pairs(x):
+        return np.sort(x.reshape(len(x), -1, 2), -1).reshape(x.shape)
+
+    def halves(x):
+        low, high = np.split(x, 2, -1)
+        return np.concatenate([np.minimum(low, high), np.maximum(low, high)], -1)
+
+    def gated(x):
+        value, gate = np.split(x, 2, -1)
+        return value * gate
+
+    mixing = (
+        pairs, halves, gated, lambda x: np.sort(x, -1), lambda x: np.maximum.accumulate(x, -1),
+        lambda x: x - x.mean(-1, keepdims=True), lambda x: x * (x == x.max(-1, keepdims=True)),
+        lambda x: x - x.mean(0, keepdims=True),
+    )  # fmt: skip
+    for function in mixing:
+        with pytest.raises(ExperimentError, match="mixes hidden units"):
+            refuse_mixing(lambda x: function(np.asarray(x)))  # noqa: B023
+    for function in (*ACTIVATIONS.values(), np.tanh, np.abs):
+        refuse_mixing(function)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16])
@@ -181,6 +245,7 @@ def test_balance_has_its_closed_forms_and_padding_does_not_count():
         kept = balance_loss(route(logits[real], 2))
         padded = balance_loss(route(logits, 2), real=real)
         np.testing.assert_allclose(padded, kept, rtol=1e-12)
+        assert float(balance_loss(route(logits, 2), real=np.zeros_like(real))) == 0
 
 
 def test_partners_are_counted():
