@@ -18,7 +18,7 @@ DIGITS = (
 )
 SCENES = (
     "generated scenes of 64 x 64 with one to three digits of 16 to 28 pixels, 1,200 to train on and 200 of "
-    "other writers to test with; 90 steps of 16, an eighth of the published width, one level, published "
+    "other digits to test with; 90 steps of 16, an eighth of the published width, one level, published "
     "assigner; the same main variables and scenes"
 )
 RESOLUTION = 0.002

@@ -116,7 +116,7 @@ def detectors(config: YoloConfig, trial: Trial) -> Detectors:
 
 
 def _judged(main: GELAN, variables: Any, tested: Scenes, kind: str) -> dict[str, Any]:
-    """Precision on scenes of other writers, and of the pictured detector some scenes."""
+    """Precision on scenes of other digits, and of the pictured detector some scenes."""
     boxes = detect(main, variables, tested.images)
     precision = average_precision(boxes, objects_of(tested), sizes=SCENE_SIZES)
     shown = {"shown": compared(tested, boxes, most=SHOWN)} if kind == PICTURED else {}
