@@ -30,5 +30,10 @@ def test_a_detector_with_all_modules_learns_boxes_and_masks():
     found = look(network, trained.variables, SCENES.images)
     assert len(found["hard"]) == len(found["soft"]) == len(SCENES)
     assert all(one.masks.shape == (len(one), 64, 64) for one in found["hard"])
-    # Soft suppression lowers scores of the same boxes, so it keeps as many at least.
-    assert sum(map(len, found["soft"])) >= sum(map(len, found["hard"]))
+    # Either lowers the scores of others alone, so the best of each picture is the same; soft suppression
+    # lowers those that overlap little, too, some of which then are below the least score.
+    for hard, soft in zip(found["hard"], found["soft"], strict=True):
+        assert (len(hard) > 0) == (len(soft) > 0)
+        if len(hard):
+            best = hard.boxes[hard.scores.argmax()], soft.boxes[soft.scores.argmax()]
+            np.testing.assert_array_equal(*best)
