@@ -50,17 +50,14 @@ def modules(config: CatnetConfig, trial: Trial) -> ModulesResult:
         for suppression in SUPPRESSIONS:
             for kind in KINDS:
                 scored = average_precision(found[suppression], truth, kind=kind, sizes=SCENE_SIZES)
-                result["ap50"][arm][f"{kind}_{suppression}"] = _known(scored.ap50)
-                result["ap"][arm][f"{kind}_{suppression}"] = _known(scored.ap)
+                result["ap50"][arm][f"{kind}_{suppression}"] = scored.ap50
+                result["ap"][arm][f"{kind}_{suppression}"] = scored.ap
                 if (suppression, kind) == ("hard", "mask"):
-                    result["by_size"][arm] = {n: _known(v) for n, v in scored.by_size.items()}
+                    # A size of which there is no object has none.
+                    told = {n: v for n, v in scored.by_size.items() if v == v}
+                    result["by_size"][arm] = told
     trial.report("detectors", len(config.arms), len(config.arms))
     return result
-
-
-def _known(value: float) -> float:
-    """Nothing was there to be found: 0, so that it can be stored."""
-    return value if value == value else 0.0
 
 
 STUDIES = Studies(
