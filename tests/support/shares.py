@@ -49,6 +49,7 @@ SHARES = {
     "experiments/kits/detection": 15,
     "experiments/kits/graph": 15,
     "experiments/kits/graph_sets": 10,
+    "experiments/kits/mesh": 10,
     "experiments/kits/nodes": 10,
     "experiments/kits/recommendation": 10,
     "experiments/kits/search": 10,
