@@ -53,10 +53,11 @@ class Scenes:
 
     def __post_init__(self) -> None:
         shape, labels = np.shape(self.images), np.asarray(self.labels)
-        if len(shape) != 4 or shape[3] != 3 or np.asarray(self.images).dtype.kind != "f":
+        if len(shape) != 4 or shape[3] != 3:
+            raise ExperimentError(f"pictures are (n, height, width, 3), got the shape {shape}")
+        if np.asarray(self.images).dtype.kind != "f":
             raise ExperimentError(
-                "pictures of scenes are (n, height, width, 3), numbers from 0 to 1, got "
-                f"{np.asarray(self.images).dtype} of the shape {shape}; divide bytes by 255"
+                f"pictures hold numbers from 0 to 1, got {np.asarray(self.images).dtype}; divide bytes by 255"
             )
         if labels.ndim != 2 or labels.dtype.kind != "i":
             raise ExperimentError(

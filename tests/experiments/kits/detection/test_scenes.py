@@ -192,8 +192,8 @@ BARE = {
 @pytest.mark.parametrize(
     "change, said",
     [
-        ({"images": np.zeros((3, 8, 8, 3), np.uint8)}, "uint8 .*; divide bytes by 255"),
-        ({"images": np.zeros((8, 8, 3))}, r"of the shape \(8, 8, 3\)"),
+        ({"images": np.zeros((3, 8, 8, 3), np.uint8)}, "got uint8; divide bytes by 255"),
+        ({"images": np.zeros((8, 8, 3))}, r"got the shape \(8, 8, 3\)"),
         ({"boxes": np.zeros((2, 2, 4))}, r"boxes of 3 scenes .* \(3, 2, 4\), got \(2, 2, 4\)"),
         ({"masks": np.zeros((3, 2, 8, 9), bool)}, r"masks of 3 scenes .* got \(3, 2, 8, 9\)"),
         ({"labels": np.zeros((3, 2), np.uint8)}, "-1 for none, got uint8"),
