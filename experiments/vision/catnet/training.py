@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
 from experiments.kits.detection.assigners import Truths, truths_of
@@ -87,11 +86,9 @@ def fit(
     ordering = np.random.default_rng(int(generator.integers(2**62)))
     example = jax.ShapeDtypeStruct((batch, *scenes.images.shape[1:]), jnp.float32)
     variables = initial_by_numpy(network, generator, example, rules=RULES)
-    # One vector for all parameters: an optimiser leaf by leaf takes as long to compile as the network.
-    params, structure = jax.tree.flatten(variables.pop("params"))
-    flat = np.concatenate([leaf.ravel() for leaf in params])
+    params = variables.pop("params")
     pace = (jnp.float32(steps), jnp.float32(rate))
-    carry = (flat, variables, _begun(flat, *pace))
+    carry = (params, variables, _begun(params, *pace))
     truths = jax.tree.map(
         np.asarray, truths_of(jnp.asarray(scenes.boxes), jnp.asarray(scenes.labels))
     )
@@ -111,10 +108,8 @@ def fit(
         )
         losses.append(loss)
     report("training", steps, steps)
-    ends = np.cumsum([leaf.size for leaf in params])[:-1]
-    parts = zip(np.split(np.asarray(carry[0]), ends), params, strict=True)
-    trained = jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in parts])
-    return Trained({"params": trained, **jax.tree.map(np.asarray, carry[1])}, np.stack(losses))
+    params, state = jax.tree.map(np.asarray, carry[:2])
+    return Trained({"params": params, **state}, np.stack(losses))
 
 
 def look(
@@ -159,8 +154,8 @@ def mask_targets(
 
 
 @jax.jit
-def _begun(flat: Array, steps: Array, rate: Array) -> Any:
-    return _optimiser(steps, rate).init(flat)
+def _begun(params: Any, steps: Array, rate: Array) -> Any:
+    return _optimiser(steps, rate).init(params)
 
 
 def _optimiser(steps: Array, rate: Array) -> optax.GradientTransformation:
@@ -169,22 +164,24 @@ def _optimiser(steps: Array, rate: Array) -> optax.GradientTransformation:
     def pace(count: Array) -> Array:
         return rate * jnp.minimum((count + 1) / warm, 0.5 + 0.5 * jnp.cos(jnp.pi * count / steps))
 
-    return optax.chain(optax.clip_by_global_norm(10.0), optax.adamw(pace, weight_decay=0.02))
+    # As one vector: an optimiser leaf by leaf takes as long to compile as the network.
+    return optax.flatten(
+        optax.chain(optax.clip_by_global_norm(10.0), optax.adamw(pace, weight_decay=0.02))
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _step(
     network: CatDetector,
-    carry: tuple[Array, Any, Any],
+    carry: tuple[Any, Any, Any],
     images: Array,
     truths: Truths,
     masks: Array,
     regions: Array,
     steps: Array,
     rate: Array,
-) -> tuple[tuple[Array, Any, Any], Array]:
-    flat, state, memory = carry
-    unravel = _unravel(network, images)
+) -> tuple[tuple[Any, Any, Any], Array]:
+    params, state, memory = carry
     priors = prior_points((images.shape[1], images.shape[2]), network.strides)
     wanted = mask_targets(masks, regions, 2 * network.cells)
 
@@ -197,16 +194,9 @@ def _step(
         masked = jnp.where(truths.present, each, 0).sum() / jnp.maximum(truths.present.sum(), 1)
         return boxed + masked, (dict(changed), jnp.stack([boxed, masked]))
 
-    (_, (state, losses)), gradient = jax.value_and_grad(value, has_aux=True)(unravel(flat))
-    updates, memory = _optimiser(steps, rate).update(ravel_pytree(gradient)[0], memory, flat)
-    return (flat + updates, state, memory), losses
-
-
-def _unravel(network: CatDetector, images: Array) -> Callable[[Array], Any]:
-    """From one vector to the network's parameters."""
-    shapes = jax.eval_shape(network.init, jax.random.key(0), images)["params"]
-    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return ravel_pytree(empty)[1]
+    (_, (state, losses)), gradient = jax.value_and_grad(value, has_aux=True)(params)
+    updates, memory = _optimiser(steps, rate).update(gradient, memory, params)
+    return (optax.apply_updates(params, updates), state, memory), losses
 
 
 @functools.partial(jax.jit, static_argnums=0)
