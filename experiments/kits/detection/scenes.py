@@ -65,11 +65,12 @@ class Scenes:
                 f"{labels.dtype} of the shape {labels.shape}"
             )
         number, most = shape[0], labels.shape[1]
+        words = () if self.attributes is None else np.shape(self.attributes)[2:]
         wanted = {
             "labels": (number, most),
             "boxes": (number, most, 4),
             "masks": (number, most, *shape[1:3]),
-            "attributes": (number, most, *np.shape(self.attributes)[2:]),
+            "attributes": (number, most, *words),
         }
         for name, fitting in wanted.items():
             given = getattr(self, name)
