@@ -32,7 +32,7 @@ from experiments.files.pixels import rgb_pixels
 from experiments.files.sources import check_regular
 from experiments.files.storage import check_writable, write_atomically
 from experiments.harness.experiment import Application
-from experiments.harness.trained_weights import CUSTOM, given_weights, trained_weights
+from experiments.harness.trained_weights import CUSTOM, given_weights, longest_trained
 from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.drawing import drawn
 from experiments.kits.detection.fitting import detect
@@ -154,7 +154,7 @@ def picture_application(
         scale, config, weights = (
             given_weights(slug, study, Path(options["weights"]))
             if "weights" in options
-            else trained_weights(slug, study, what, out)
+            else longest_trained(slug, study, what, out)
         )
         report("looking for objects", 0, 1)
         shown, place = letterboxed(image, longer)

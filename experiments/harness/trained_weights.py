@@ -40,7 +40,7 @@ class TrainedWeights(NamedTuple):
     file: Path
 
 
-def trained_weights(slug: str, study: str, what: str, out: Path) -> TrainedWeights:
+def longest_trained(slug: str, study: str, what: str, out: Path) -> TrainedWeights:
     """Those of a scale of the port, trained by this code, the longest training first.
 
     Args:

@@ -3,11 +3,11 @@
 ```python
 import numpy as np
 from experiments.kits.detection.detections import Detections, Objects
-from experiments.kits.detection.voc_precision import voc_precision
+from experiments.kits.detection.voc_precision import voc_average_precision
 
 there = Objects(np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]]), np.array([0, 0]))
 found = Detections(np.array([[0.0, 0, 10, 10], [20, 0, 30, 9]]), np.array([0.9, 0.8]), np.array([0, 0]))
-print(voc_precision([found], [there], [np.array([False, True])]).ap)  # 1: the second does not count
+print(voc_average_precision([found], [there], [np.array([False, True])]).ap)  # 1: the second does not count
 ```
 
 Source: Everingham et al., The PASCAL VOC challenge, IJCV 2010, section 4.2, and its development kits.
@@ -40,7 +40,7 @@ class VocPrecision:
     by_class: Mapping[int, float]
 
 
-def voc_precision(
+def voc_average_precision(
     predictions: Sequence[Detections],
     truths: Sequence[Objects],
     difficult: Sequence[Bool[np.ndarray, "n"]],

@@ -64,10 +64,12 @@ def _moved(variables: Any, x: jax.Array, wanted: jax.Array) -> tuple[jax.Array, 
     layer = ContextAggregation()
 
     def off(variables: Any) -> jax.Array:
-        return jnp.sum((layer.apply(variables, x) - wanted) ** 2)
+        made: Any = layer.apply(variables, x)
+        return jnp.sum((made - wanted) ** 2)
 
-    once = layer.apply(variables, x)
-    return once - x, layer.apply(variables, once) - x, jax.grad(off)(variables)
+    once: Any = layer.apply(variables, x)
+    twice: Any = layer.apply(variables, once)
+    return once - x, twice - x, jax.grad(off)(variables)
 
 
 def _second(added: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.kits.detection.detections import Detections, Objects
-from experiments.kits.detection.voc_precision import voc_precision
+from experiments.kits.detection.voc_precision import voc_average_precision
 from ntkexec.errors import ExperimentError
 
 HERE, THERE = [0.0, 0, 10, 10], [40.0, 0, 50, 10]
@@ -33,7 +33,7 @@ def there(*boxes):
     ],
 )
 def test_difficult_objects_are_neither_missed_nor_mistakes(boxes, scores, difficult, wanted):
-    got = voc_precision([found(boxes, scores)], [there(HERE, THERE)], [np.array(difficult)])
+    got = voc_average_precision([found(boxes, scores)], [there(HERE, THERE)], [np.array(difficult)])
     np.testing.assert_allclose(got.ap, wanted)
     np.testing.assert_allclose(got.by_class[0], wanted)
 
@@ -91,7 +91,7 @@ def test_the_numbers_are_those_of_the_kits_loop(eleven):
         labels = generator.integers(2, size=6)
         guesses = found(near, generator.random(14), generator.integers(2, size=14).tolist())
         pictures.append((guesses, Objects(truth, labels), generator.random(6) < 0.3))
-    got = voc_precision(*map(list, zip(*pictures, strict=True)), eleven=eleven)
+    got = voc_average_precision(*map(list, zip(*pictures, strict=True)), eleven=eleven)
     wanted = [by_the_kit(pictures, label, 0.5, eleven) for label in (0, 1)]
     np.testing.assert_allclose([got.by_class[0], got.by_class[1]], wanted, rtol=1e-12)
     np.testing.assert_allclose(got.ap, np.mean(wanted))
@@ -114,4 +114,4 @@ def test_what_voc_cannot_count_is_refused(change, said):
     given = {"predictions": [found([HERE], [0.9])], "truths": [there(HERE, THERE)],
              "difficult": [np.array([False, True])], **change}  # fmt: skip
     with pytest.raises(ExperimentError, match=said):
-        voc_precision(**given)
+        voc_average_precision(**given)
