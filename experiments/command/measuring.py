@@ -50,7 +50,7 @@ def run(
 
     `experiment show NAME` says which options one has, and judged is nothing then: ntkexec experiment run
     lvlm-count --image FILE --question 'How many red discs are there?' counts in a picture; damo-yolo and
-    yolov9 --image FILE [--score 0.3] [--side 64] find handwritten digits in one.
+    yolov9 --image FILE [--score 0.3] [--side 64] [--weights FILE] find handwritten digits in one.
 
     Exit status: 0 if nothing contradicts what ports expect (what is undecided or not measured does
     not), 1 if a claim fails that was expected to hold or the other way round, 2 for bad input. An

@@ -105,9 +105,9 @@ class AnnotatedPictures:
         Args:
             index: of the picture.
             masks: whether to make the masks too.
-            difficult: whether objects belong to it that VOC does not count. VOC's protocol, in which they
-                are neither missed nor mistakes, is met by neither: with them, one that is not found is
-                missed, and without them one that is found is a mistake.
+            difficult: whether objects belong to it that VOC does not count. By COCO's counting, one that is
+                not found is then missed, and without them one that is found is a mistake. VOC's protocol,
+                in which they are neither, is `kits.detection.voc_precision`, which takes all of them.
 
         Raises:
             ExperimentError: no such picture, or a mask that is not told or makes no sense.
@@ -126,6 +126,14 @@ class AnnotatedPictures:
             np.array([region.crowd for region in kept], bool),
             np.array(areas, np.float64),
         )
+
+    def difficult(self, index: int) -> Bool[np.ndarray, "n"]:
+        """Which of a picture's objects VOC does not count, as `kits.detection.voc_precision` takes it.
+
+        Raises:
+            ExperimentError: there is no such picture.
+        """
+        return np.array([region.difficult for region in self._picture(index).regions], bool)
 
     def pixels(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
         """A picture's red, green and blue.

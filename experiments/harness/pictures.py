@@ -22,7 +22,6 @@ The study keeps the weights by `kits.detection.weights.kept_weights(trial.folder
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,26 +31,22 @@ import numpy as np
 from experiments.files.pixels import rgb_pixels
 from experiments.files.sources import check_regular
 from experiments.files.storage import check_writable, write_atomically
-from experiments.harness import registry, stored
 from experiments.harness.experiment import Application
+from experiments.harness.trained_weights import CUSTOM, given_weights, longest_trained
 from experiments.kits.detection.detections import Detections
 from experiments.kits.detection.drawing import drawn
 from experiments.kits.detection.fitting import detect
 from experiments.kits.detection.letterbox import Placement, letterboxed
 from experiments.kits.detection.precision import overlaps
-from experiments.kits.detection.weights import find_weights, read_weights
+from experiments.kits.detection.weights import check_fitting, read_weights
 from ntkexec.errors import ExperimentError
-from ntkexec.vocabulary import Scale
 
 OPTIONS = {
     "image": "PNG, JPEG or other picture in which objects are looked for",
     "score": "least certainty from 0 to 1 of what is drawn; by default 0.3",
+    "weights": "file of weights that a run has kept; by default those of the longest training",
     "side": "pixels to which the longer side is brought, a multiple of 32; by default that of training",
 }
-SCALES: tuple[Scale, ...] = ("full", "standard", "quick")
-"""Whose weights are taken, the first that are stored: the longest training first."""
-TRAINING: tuple[Scale, ...] = ("quick", "standard")
-"""What is advised where nothing is stored, the first that the port has: the shortest training first."""
 LONGEST_SIDE = 1024
 LEAST_SCORE = 0.3
 MULTIPLE = 32
@@ -66,7 +61,7 @@ class FoundInPicture:
         names: of the classes.
         size: height and width of the picture.
         weights: the file that was used.
-        scale: of the run that trained them.
+        scale: of the run that trained them, or `CUSTOM`.
         picture, boxes: the files that were written.
     """
 
@@ -105,9 +100,10 @@ class FoundInPicture:
             for one in data["objects"]
         ]
         number = len(lines)
+        by = self.weights if self.scale == CUSTOM else f"weights of the scale {self.scale}"
         return "\n".join(
             [
-                f"{number} object{'s' * (number != 1)} found by weights of the scale {self.scale}",
+                f"{number} object{'s' * (number != 1)} found by {by}",
                 *lines,
                 f"picture: {self.picture}",
                 f"boxes: {self.boxes}",
@@ -155,12 +151,16 @@ def picture_application(
             if path.resolve() == source.resolve():
                 raise ExperimentError(f"{source} would be written over; give another --out")
         image = rgb_pixels(source)
-        scale, config, weights = _weights(slug, study, what, out)
+        scale, config, weights = (
+            given_weights(slug, study, Path(options["weights"]))
+            if "weights" in options
+            else longest_trained(slug, study, what, out)
+        )
         report("looking for objects", 0, 1)
         shown, place = letterboxed(image, longer)
-        raw = detect(
-            network(config), read_weights(weights), shown[None], score=least, iou=iou, group=1
-        )[0]
+        variables = read_weights(weights)
+        check_fitting(network(config), variables, shown[None], weights)
+        raw = detect(network(config), variables, shown[None], score=least, iou=iou, group=1)[0]
         one_each = apart(raw, iou)
         found = in_picture(one_each, place)
         told = FoundInPicture(found, tuple(names), image.shape[:2], weights, scale, target, listed)
@@ -190,26 +190,6 @@ def apart(found: Detections, iou: float) -> Detections:
         if all(shared[place, better] <= iou for better in kept):
             kept.append(place)
     return Detections(found.boxes[kept], found.scores[kept], found.labels[kept])
-
-
-def _weights(slug: str, study: str, what: str, out: Path) -> tuple[str, Any, Path]:
-    """Scale, configuration and file of the weights that were trained the longest."""
-    experiment = registry.find(slug)
-    for scale in SCALES:
-        if scale in experiment.studies.configs:
-            config = experiment.studies.config(scale)
-            found = find_weights(stored.folder_of(out, experiment, study, config), what)
-            if found is not None:
-                return scale, config, found
-    scale = next(name for name in (*TRAINING, scale) if name in experiment.studies.configs)
-    # Of a run of all studies and seeds, as it was last measured: training alone takes less.
-    minutes = math.ceil(experiment.about.cpu_seconds / 60) if scale == "quick" else 0
-    spent = f" within {minutes} minute{'s' * (minutes > 1)} of processor time" if minutes else ""
-    better = "; --scale standard trains longer" if "standard" in experiment.studies.configs else ""
-    raise ExperimentError(
-        f"no trained weights of {slug} are stored in {out}: `ntkexec experiment run {slug} --scale "
-        f"{scale} --study {study} --seeds 1 --out {out}` trains them{spent}{better * (scale == 'quick')}"
-    )
 
 
 def _number(

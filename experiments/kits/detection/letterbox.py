@@ -109,9 +109,10 @@ def letterboxed(
             f"pixels are bytes or numbers from 0 to 1, got {given.dtype} up to {given.max()}"
         )
     place = placement(given.shape[0], given.shape[1], size)
-    scaled = given.astype(np.float32) / (255 if given.dtype == np.uint8 else 1)
     if (place.rows, place.columns) != given.shape[:2]:
         scaled = _resized(given, place.rows, place.columns)
+    else:
+        scaled = given.astype(np.float32) / (255 if given.dtype == np.uint8 else 1)
     square = np.full((size, size, 3), fill, np.float32)
     square[place.top : place.top + place.rows, place.left : place.left + place.columns] = scaled
     return square, place

@@ -104,7 +104,7 @@ def average_precision(
     levels = np.asarray(ious, np.float64)
     for named in (0.5, 0.75):  # also of steps that were added up, and end beside it
         levels = np.where(np.isclose(levels, named, rtol=0, atol=1e-9), named, levels)
-    _check(predictions, truths, kind, levels, limit)
+    check_found(predictions, truths, kind, levels, limit)
     ranges = (EVERY, *sizes.values())
     limits = sorted({one for one in LIMITS if one < limit} | {limit})
     classes = sorted({int(label) for truth in truths for label in truth.labels})
@@ -248,13 +248,22 @@ def _mean(values: np.ndarray) -> float:
     return float(np.mean(known)) if known.size else float("nan")
 
 
-def _check(
+def check_found(
     predictions: Sequence[Detections],
     truths: Sequence[Objects],
     kind: str,
     levels: np.ndarray,
     limit: int,
 ) -> None:
+    """Refuses what `average_precision` cannot count.
+
+    Args:
+        predictions, truths, kind, limit: see there.
+        levels: its overlaps.
+
+    Raises:
+        ExperimentError: see there.
+    """
     if kind not in ("box", "mask"):
         raise ExperimentError(f"boxes or masks are compared, kind is 'box' or 'mask', got {kind!r}")
     if levels.ndim != 1 or not len(levels) or not ((levels > 0) & (levels <= 1)).all():

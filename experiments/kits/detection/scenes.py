@@ -36,6 +36,11 @@ class Scenes:
         masks: visible pixels of each object; none where nobody asked for them.
         attributes: numbers from 0 that describe each object, -1 where there is none.
         captions: a sentence for each picture; empty where nobody asked for them.
+
+    Raises:
+        ExperimentError: pictures of bytes, parts of other numbers of scenes or objects, a label without a
+            name, or an object behind an entry that is none. That pictures are from 0 to 1, `fit_detector`
+            and `detect` see to.
     """
 
     images: Float32[np.ndarray, "n h w 3"]
@@ -45,6 +50,44 @@ class Scenes:
     masks: Bool[np.ndarray, "n m h w"] | None = None
     attributes: Int32[np.ndarray, "n m f"] | None = None
     captions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape, labels = np.shape(self.images), np.asarray(self.labels)
+        if len(shape) != 4 or shape[3] != 3:
+            raise ExperimentError(f"pictures are (n, height, width, 3), got the shape {shape}")
+        if np.asarray(self.images).dtype.kind != "f":
+            raise ExperimentError(
+                f"pictures hold numbers from 0 to 1, got {np.asarray(self.images).dtype}; divide bytes by 255"
+            )
+        if labels.ndim != 2 or labels.dtype.kind != "i":
+            raise ExperimentError(
+                "labels of scenes are (n, objects), whole numbers with -1 for none, got "
+                f"{labels.dtype} of the shape {labels.shape}"
+            )
+        number, most = shape[0], labels.shape[1]
+        words = () if self.attributes is None else np.shape(self.attributes)[2:]
+        wanted = {
+            "labels": (number, most),
+            "boxes": (number, most, 4),
+            "masks": (number, most, *shape[1:3]),
+            "attributes": (number, most, *words),
+        }
+        for name, fitting in wanted.items():
+            given = getattr(self, name)
+            if given is not None and np.shape(given) != fitting:
+                raise ExperimentError(
+                    f"{name} of {number} scenes have the shape {fitting}, got {np.shape(given)}"
+                )
+        if self.captions and len(self.captions) != number:
+            raise ExperimentError(f"{number} scenes have {len(self.captions)} captions")
+        if labels.size and labels.max() >= len(self.names):
+            raise ExperimentError(f"label {labels.max()} has no name among {len(self.names)}")
+        there = labels >= 0
+        if (there[:, 1:] & ~there[:, :-1]).any():
+            raise ExperimentError(
+                "labels of -1 are no objects and come last, as `padded` puts them: a scene has an object "
+                "behind one"
+            )
 
     def __len__(self) -> int:
         return len(self.images)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from experiments.files.storage import load_tensors
@@ -84,14 +85,40 @@ def read_weights(path: Path) -> dict[str, Any]:
     return _nested(tensors)
 
 
-def _flat(tree: Any, above: str = "") -> list[tuple[str, np.ndarray]]:
+def check_fitting(network: Any, variables: Any, images: np.ndarray, file: Path) -> None:
+    """Refuses weights of another network, before it is applied.
+
+    Args:
+        network: a Flax module that takes `images` and `train`.
+        variables: of `read_weights`.
+        images: as it is to look at.
+        file: of the weights, for the message.
+
+    Raises:
+        ExperimentError: names a part that is missing, or of another shape.
+    """
+    wanted = jax.eval_shape(
+        lambda shown: network.init(jax.random.key(0), shown, train=False),
+        jax.ShapeDtypeStruct(images.shape, np.float32),
+    )
+    there = {path: leaf.shape for path, leaf in _flat(variables, shapes=True)}
+    for path, leaf in _flat(wanted, shapes=True):
+        if there.get(path) != leaf.shape:
+            has = f"the shape {there[path]}" if path in there else "none"
+            raise ExperimentError(
+                f"{file} holds the weights of another network: {path} has {has}, and {leaf.shape} would fit"
+            )
+
+
+def _flat(tree: Any, above: str = "", *, shapes: bool = False) -> list[tuple[str, Any]]:
+    """Leaves by their paths: as arrays, or as they are, of which only shapes may be known."""
     if not isinstance(tree, Mapping):
-        return [(above, np.asarray(tree))]
+        return [(above, tree if shapes else np.asarray(tree))]
     found = []
     for name, inner in tree.items():
         if not isinstance(name, str) or not name or JOINT in name:
             raise ExperimentError(f"weights cannot be kept under the name {name!r}")
-        found += _flat(inner, f"{above}{JOINT}{name}" if above else name)
+        found += _flat(inner, f"{above}{JOINT}{name}" if above else name, shapes=shapes)
     return found
 
 

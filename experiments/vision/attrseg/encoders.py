@@ -182,7 +182,8 @@ def _fitted(
     rate: Array,
     encoded: Array,
 ) -> tuple[Any, Array, Array]:
-    update = optax.adam(optax.cosine_decay_schedule(rate, len(rows)))
+    # As one vector: what is done to each number alike is compiled once, not for every leaf.
+    update = optax.flatten(optax.adam(optax.cosine_decay_schedule(rate, len(rows))))
 
     def step(carry: Any, chosen: Array) -> tuple[Any, Array]:
         params, inner = carry

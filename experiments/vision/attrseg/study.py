@@ -1,6 +1,7 @@
 """What is trained: a word space, then segmenters by attributes, by their mean and by names alone."""
 
 import dataclasses
+import functools
 import math
 from typing import TypedDict
 
@@ -73,6 +74,7 @@ def segmenters(config: AttrsegConfig, trial: Trial) -> Segmented:
     return made.found
 
 
+@functools.cache
 def _parameters(model: Model, width: int) -> int:
     attributes, pixels = (
         jax.ShapeDtypeStruct((1, number, width), np.float32) for number in (MOST, 1)

@@ -143,7 +143,10 @@ def _fitted(
     rate: Array,
     exchange: Array,
 ) -> tuple[Any, Array, Array]:
-    update = optax.adamw(optax.cosine_decay_schedule(rate, steps), weight_decay=DECAY)
+    # As one vector: what is done to each number alike is compiled once, not for every leaf.
+    update = optax.flatten(
+        optax.adamw(optax.cosine_decay_schedule(rate, steps), weight_decay=DECAY)
+    )
     pixels, masks, attributes, present = data
     classes, grid = masks.shape[1], masks.shape[2:]
 

@@ -49,10 +49,13 @@ def modules(config: CatnetConfig, trial: Trial) -> ModulesResult:
         result["ap50"][arm], result["ap"][arm] = {}, {}
         for suppression in SUPPRESSIONS:
             for kind in KINDS:
-                scored = average_precision(found[suppression], truth, kind=kind, sizes=SCENE_SIZES)
+                by_size = (suppression, kind) == ("hard", "mask")
+                scored = average_precision(
+                    found[suppression], truth, kind=kind, sizes=SCENE_SIZES if by_size else {}
+                )
                 result["ap50"][arm][f"{kind}_{suppression}"] = scored.ap50
                 result["ap"][arm][f"{kind}_{suppression}"] = scored.ap
-                if (suppression, kind) == ("hard", "mask"):
+                if by_size:
                     # A size of which there is no object has none.
                     told = {n: v for n, v in scored.by_size.items() if v == v}
                     result["by_size"][arm] = told

@@ -20,6 +20,9 @@ from experiments.vision.catnet.regions import DIRECTIONS, HierarchicalFusion
 from experiments.vision.catnet.study_config import CatnetConfig
 from ntkexec.runtime.precision import float64
 
+SOON = {"xla_backend_optimization_level": 0}
+"""Asked of XLA for programs that run once or a few times: they are compiled in half the time."""
+
 
 class ContextResult(TypedDict):
     """Of a context layer: what it adds at its start and the largest first gradient of what is not W_m; the
@@ -39,33 +42,34 @@ def identities_of_context(config: CatnetConfig, trial: Trial) -> ContextResult:
         x, wanted = jnp.asarray(generator.normal(size=(2, 2, 5, 7, 6)))
         start = initial_by_numpy(layer, generator, x, rules=RULES)
         drawn = jax.tree.map(lambda leaf: generator.normal(size=leaf.shape), start)
-
-        @jax.jit
-        def moved(variables: Any) -> tuple[jax.Array, jax.Array, Any, Any]:
-            def off(variables: Any) -> jax.Array:
-                return jnp.sum((layer.apply(variables, x) - wanted) ** 2)
-
-            once = layer.apply(variables, x)
-            return (
-                once - x,
-                layer.apply(variables, once) - x,
-                jax.grad(off)(variables),
-                off(variables),
-            )
-
-        added, _, gradient, _ = moved(start)
+        start = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), start)
+        added, _, gradient = _moved(start, x, wanted)
         others = {name: leaf for name, leaf in gradient["params"].items() if name != "modulation"}
-        reached = float(jnp.abs(gradient["params"]["modulation"]["kernel"]).max())
-        quiet = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(others))
+        reached = float(np.abs(gradient["params"]["modulation"]["kernel"]).max())
+        quiet = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(others))
         # A W_m that the gradient did not reach would never leave its start.
-        silent = float("nan") if reached == 0 else max(float(jnp.abs(added).max()), quiet)
-        added, twice, _, _ = moved(drawn)
+        silent = float("nan") if reached == 0 else max(float(np.abs(added).max()), quiet)
+        added, twice, _ = _moved(drawn, x, wanted)
         return {
             "start": silent,
-            "begun": float(jnp.abs(added).max()),
+            "begun": float(np.abs(added).max()),
             "second": _second(np.asarray(added)),
             "two_in_a_row": _second(np.asarray(twice)),
         }
+
+
+@functools.partial(jax.jit, compiler_options=SOON)
+def _moved(variables: Any, x: jax.Array, wanted: jax.Array) -> tuple[jax.Array, jax.Array, Any]:
+    """What a layer adds, what two in a row add, and the gradient of a squared distance: for all seeds."""
+    layer = ContextAggregation()
+
+    def off(variables: Any) -> jax.Array:
+        made: Any = layer.apply(variables, x)
+        return jnp.sum((made - wanted) ** 2)
+
+    once: Any = layer.apply(variables, x)
+    twice: Any = layer.apply(variables, once)
+    return once - x, twice - x, jax.grad(off)(variables)
 
 
 def _second(added: np.ndarray) -> float:
@@ -90,26 +94,20 @@ def fusion(config: CatnetConfig, trial: Trial) -> FusionResult:
     """The way down of a dense pyramid under shifts of its logits, and which levels hear which."""
     generator = trial.generator
     with float64():
-        levels = [jnp.asarray(generator.normal(size=(1, side, side, 4))) for side in SIDES]
+        levels = [generator.normal(size=(1, side, side, 4)) for side in SIDES]
         numbers = range(len(SIDES) - 1, -1, -1)
         logits = [generator.normal(size=number) for number in numbers]
         shifts = [generator.normal() + np.zeros(number) for number in numbers]
         alone = [shift * (np.arange(len(shift)) == 0) for shift in shifts]
 
-        def given(logits: list[np.ndarray]) -> list[jax.Array]:
-            layers = [FusionWeights(len(one)) for one in logits]
-            kept = [{"params": {"logits": jnp.asarray(one)}} for one in logits]
-            shares: list[Any] = [
-                layer.apply(leaves) for layer, leaves in zip(layers, kept, strict=True)
-            ]
-            return top_down_sums(levels, shares)
-
-        before = given(logits)
-        plain = given([np.zeros(number) for number in numbers])
-        means = [jnp.full(number, 1 / max(1, number)) for number in numbers]
-        above = top_down_sums(levels, means)
-        found = given([one + shift for one, shift in zip(logits, shifts, strict=True)])
-        other = given([one + shift for one, shift in zip(logits, alone, strict=True)])
+        before = _given(levels, logits)
+        plain = _given(levels, [np.zeros(number) for number in numbers])
+        means = [np.full(number, 1 / max(1, number)) for number in numbers]
+        above = _summed(levels, means)
+        found, other = (
+            _given(levels, [one + by for one, by in zip(logits, moved, strict=True)])
+            for moved in (shifts, alone)
+        )
         necks: dict[str, nn.Module] = {
             "dense": DenseFPN(4, 5, 1),
             "fpn": FPN(4, 5),
@@ -124,25 +122,39 @@ def fusion(config: CatnetConfig, trial: Trial) -> FusionResult:
         }
 
 
+_summed = jax.jit(top_down_sums)
+
+
+@jax.jit
+def _given(levels: list[Any], logits: list[Any]) -> list[jax.Array]:
+    """What each level is given on the way down."""
+    shares: list[Any] = [
+        FusionWeights(len(one)).apply({"params": {"logits": one}}) for one in logits
+    ]
+    return top_down_sums(levels, shares)
+
+
 def _apart(one: list[jax.Array], other: list[jax.Array]) -> float:
     pairs = zip(one, other, strict=True)
-    return max(float(jnp.abs(a - b).max() / jnp.abs(b).max()) for a, b in pairs)
+    return max(_relative(a, b) for a, b in pairs)
 
 
-def _couplings(neck: nn.Module, levels: list[jax.Array], generator: np.random.Generator) -> int:
+def _couplings(neck: nn.Module, levels: list[Any], generator: np.random.Generator) -> int:
     """Pairs of levels of which the one that comes out changes with the one that goes in, to first order."""
     variables = initial_by_numpy(neck, generator, levels, rules=RULES)
+    places = range(len(levels))
+    return sum(int((_changes(neck, variables, levels, place) > 0).sum()) for place in places)
 
-    @jax.jit
-    def changes(place: jax.Array) -> jax.Array:
-        moves = [
-            jnp.where(place == one, 1.0, 0.0) * level[::, ::-1] for one, level in enumerate(levels)
-        ]
-        run: Callable[..., Any] = functools.partial(neck.apply, variables)
-        _, out = jax.jvp(run, (levels,), (moves,))
-        return jnp.stack([jnp.abs(one).max() for one in out])
 
-    return sum(int((changes(jnp.asarray(place)) > 0).sum()) for place in range(len(levels)))
+@functools.partial(jax.jit, static_argnums=0, compiler_options=SOON)
+def _changes(neck: nn.Module, variables: Any, levels: list[Any], place: Any) -> jax.Array:
+    """By how much the levels that come out change with one that goes in, at most."""
+    moves = [
+        jnp.where(place == one, 1.0, 0.0) * level[::, ::-1] for one, level in enumerate(levels)
+    ]
+    run: Callable[..., Any] = functools.partial(neck.apply, variables)
+    _, out = jax.jvp(run, (levels,), (moves,))
+    return jnp.stack([jnp.abs(one).max() for one in out])
 
 
 class RegionsResult(TypedDict):
@@ -195,7 +207,8 @@ def identities_of_regions(config: CatnetConfig, trial: Trial) -> RegionsResult:
 
 
 def _relative(one: Any, other: Any) -> float:
-    return float(jnp.abs(one - other).max() / jnp.abs(other).max())
+    one, other = np.asarray(one), np.asarray(other)
+    return float(np.abs(one - other).max() / np.abs(other).max())
 
 
 def _ramp(number: int, generator: np.random.Generator) -> tuple[float, float]:

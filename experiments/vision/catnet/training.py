@@ -9,15 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
 from experiments.kits.detection.assigners import Truths, truths_of
 from experiments.kits.detection.criterion import DetectionLoss
 from experiments.kits.detection.detections import Detections, unpadded
-from experiments.kits.detection.head import decoded
+from experiments.kits.detection.head import Predictions, decoded
 from experiments.kits.detection.losses import binary_cross_entropy
-from experiments.kits.detection.priors import prior_points
+from experiments.kits.detection.priors import Priors, prior_points
 from experiments.kits.detection.rois import roi_align
 from experiments.kits.detection.scenes import Scenes
 from experiments.kits.detection.suppression import softly_suppressed, suppressed
@@ -87,26 +86,30 @@ def fit(
     ordering = np.random.default_rng(int(generator.integers(2**62)))
     example = jax.ShapeDtypeStruct((batch, *scenes.images.shape[1:]), jnp.float32)
     variables = initial_by_numpy(network, generator, example, rules=RULES)
-    # One vector for all parameters: an optimiser leaf by leaf takes as long to compile as the network.
-    flat, unravel = ravel_pytree(variables.pop("params"))
+    params = variables.pop("params")
     pace = (jnp.float32(steps), jnp.float32(rate))
-    memory = _optimiser(*pace).init(flat)
-    carry = (flat, variables, memory)
+    carry = (params, variables, _begun(params, *pace))
+    truths = jax.tree.map(
+        np.asarray, truths_of(jnp.asarray(scenes.boxes), jnp.asarray(scenes.labels))
+    )
     losses: list[np.ndarray] = []
     rows = np.array([], int)
     report("training", 0, steps)
     for _ in range(steps):
         if len(rows) < batch:
             rows = ordering.permutation(len(scenes))
-        part, rows = scenes[rows[:batch]], rows[batch:]
-        sides = np.tile(part.boxes[..., 2:] - part.boxes[..., :2], 2)
-        moved = part.boxes + JITTER * ordering.normal(size=sides.shape).astype(np.float32) * sides
-        truths = truths_of(jnp.asarray(part.boxes), jnp.asarray(part.labels))
-        carry, loss = _step(network, carry, part.images, truths, part.masks, moved, *pace)
+        chosen, rows = rows[:batch], rows[batch:]
+        boxes = scenes.boxes[chosen]
+        sides = np.tile(boxes[..., 2:] - boxes[..., :2], 2)
+        moved = boxes + JITTER * ordering.normal(size=sides.shape).astype(np.float32) * sides
+        shown = Truths(truths.boxes[chosen], truths.labels[chosen], truths.present[chosen])
+        carry, loss = _step(
+            network, carry, scenes.images[chosen], shown, scenes.masks[chosen], moved, *pace
+        )
         losses.append(loss)
     report("training", steps, steps)
-    found = {"params": unravel(carry[0]), **carry[1]}
-    return Trained(jax.tree.map(np.asarray, found), np.stack(losses))
+    params, state = jax.tree.map(np.asarray, carry[:2])
+    return Trained({"params": params, **state}, np.stack(losses))
 
 
 def look(
@@ -150,28 +153,35 @@ def mask_targets(
     return (jax.vmap(jax.vmap(of_one))(masks, boxes) >= 0.5).astype(jnp.float32)
 
 
+@jax.jit
+def _begun(params: Any, steps: Array, rate: Array) -> Any:
+    return _optimiser(steps, rate).init(params)
+
+
 def _optimiser(steps: Array, rate: Array) -> optax.GradientTransformation:
     warm = jnp.maximum(1, steps // 10)
 
     def pace(count: Array) -> Array:
         return rate * jnp.minimum((count + 1) / warm, 0.5 + 0.5 * jnp.cos(jnp.pi * count / steps))
 
-    return optax.chain(optax.clip_by_global_norm(10.0), optax.adamw(pace, weight_decay=0.02))
+    # As one vector: an optimiser leaf by leaf takes as long to compile as the network.
+    return optax.flatten(
+        optax.chain(optax.clip_by_global_norm(10.0), optax.adamw(pace, weight_decay=0.02))
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _step(
     network: CatDetector,
-    carry: tuple[Array, Any, Any],
+    carry: tuple[Any, Any, Any],
     images: Array,
     truths: Truths,
     masks: Array,
     regions: Array,
     steps: Array,
     rate: Array,
-) -> tuple[tuple[Array, Any, Any], Array]:
-    flat, state, memory = carry
-    unravel = _unravel(network, images)
+) -> tuple[tuple[Any, Any, Any], Array]:
+    params, state, memory = carry
     priors = prior_points((images.shape[1], images.shape[2]), network.strides)
     wanted = mask_targets(masks, regions, 2 * network.cells)
 
@@ -184,32 +194,31 @@ def _step(
         masked = jnp.where(truths.present, each, 0).sum() / jnp.maximum(truths.present.sum(), 1)
         return boxed + masked, (dict(changed), jnp.stack([boxed, masked]))
 
-    (_, (state, losses)), gradient = jax.value_and_grad(value, has_aux=True)(unravel(flat))
-    updates, memory = _optimiser(steps, rate).update(ravel_pytree(gradient)[0], memory, flat)
-    return (flat + updates, state, memory), losses
+    (_, (state, losses)), gradient = jax.value_and_grad(value, has_aux=True)(params)
+    updates, memory = _optimiser(steps, rate).update(gradient, memory, params)
+    return (optax.apply_updates(params, updates), state, memory), losses
 
 
-def _unravel(network: CatDetector, images: Array) -> Callable[[Array], Any]:
-    """From one vector to the network's parameters."""
-    shapes = jax.eval_shape(network.init, jax.random.key(0), images)["params"]
-    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return ravel_pytree(empty)[1]
+@functools.partial(jax.jit, static_argnums=0)
+def _seen(network: CatDetector, variables: Any, images: Array) -> tuple[Any, Any]:
+    levels = network.apply(variables, images, method="levels")
+    return levels, network.apply(variables, levels, method="predictions")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _look(network: CatDetector, limit: int, variables: Any, images: Array) -> dict[str, Any]:
-    levels = network.apply(variables, images, method="levels")
-    predictions: Any = network.apply(variables, levels, method="predictions")
-    height, width = images.shape[1:3]
-    corners = decoded(predictions, prior_points((height, width), network.strides))
-    corners = jnp.clip(
-        corners, 0, jnp.array([width, height, width, height], jnp.float32)[None, None]
-    )
+def _suppressed(
+    limit: int, size: tuple[int, int], predictions: Predictions, priors: Priors
+) -> dict[str, tuple[Array, Array, Array]]:
+    """Boxes, scores and labels by each suppression: one program for all networks."""
+    corners = decoded(predictions, priors)
+    ends = jnp.array([size[1], size[0], size[1], size[0]], jnp.float32)
+    corners = jnp.clip(corners, 0, ends[None, None])
     scores = jax.nn.sigmoid(predictions.scores_logits)
+    classes = scores.shape[-1]
 
     def of_one(corners: Array, scores: Array, kind: str) -> tuple[Array, Array, Array]:
         best, place = jax.lax.top_k(scores.ravel(), min(CANDIDATES, scores.size))
-        boxes, labels = corners[place // network.classes], place % network.classes
+        boxes, labels = corners[place // classes], place % classes
         if kind == "hard":
             kept = suppressed(boxes, best, labels, iou=OVERLAP, limit=limit, floor=SCORE)
         else:
@@ -217,11 +226,25 @@ def _look(network: CatDetector, limit: int, variables: Any, images: Array) -> di
         row = jnp.maximum(kept.indices, 0)
         return boxes[row], kept.scores, jnp.where(kept.present, labels[row], -1)
 
-    found = {
+    return {
         kind: jax.vmap(functools.partial(of_one, kind=kind))(corners, scores)
         for kind in SUPPRESSIONS
     }
-    boxes = jnp.concatenate([found[kind][0] for kind in SUPPRESSIONS], 1)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _masks(
+    network: CatDetector, variables: Any, levels: Any, boxes: Array, size: tuple[int, int]
+) -> Array:
     logits: Any = network.apply(variables, levels, boxes, method="masks")
-    masks = jnp.split(pasted(jax.nn.sigmoid(logits), boxes, (height, width)), len(SUPPRESSIONS), 1)
-    return {kind: (*found[kind], one) for kind, one in zip(SUPPRESSIONS, masks, strict=True)}
+    return pasted(jax.nn.sigmoid(logits), boxes, size)
+
+
+def _look(network: CatDetector, limit: int, variables: Any, images: np.ndarray) -> dict[str, Any]:
+    size = (images.shape[1], images.shape[2])
+    levels, predictions = _seen(network, variables, images)
+    found = _suppressed(limit, size, predictions, prior_points(size, network.strides))
+    boxes = np.concatenate([np.asarray(found[kind][0]) for kind in SUPPRESSIONS], 1)
+    masks = np.asarray(_masks(network, variables, levels, boxes, size))
+    parts = np.split(masks, len(SUPPRESSIONS), 1)
+    return {kind: (*found[kind], one) for kind, one in zip(SUPPRESSIONS, parts, strict=True)}

@@ -19,7 +19,7 @@ from experiments.vision.dynamic_dino.detector import (
 )
 from experiments.vision.dynamic_dino.mixture import MoEFFN, routed, weighted
 from experiments.vision.dynamic_dino.routing import EXACT, GATES, Routing, balance_loss, route
-from experiments.vision.dynamic_dino.splitting import FeedForward, split_ffn
+from experiments.vision.dynamic_dino.splitting import Activation, FeedForward, split_ffn
 from experiments.vision.dynamic_dino.study_config import DynamicDinoConfig
 from experiments.vision.dynamic_dino.upcycling import experts_of, upcycle
 from ntkexec.runtime.precision import float64
@@ -28,6 +28,8 @@ INPUTS, HIDDEN, TOKENS = 16, 32, 64
 COPIES, SLICES = 4, 2
 NOISES = (0.0, 1e-6, 1e-3, 1e-2, 1e-1)
 """Of each logit, over the deviation of logits."""
+SOON = {"xla_backend_optimization_level": 0}
+"""Asked of XLA for programs that run once or a few times: they are compiled in half the time."""
 PUBLISHED = (256, 2048)
 """Width and hidden units of the base model's decoder, by its public defaults."""
 
@@ -52,7 +54,8 @@ def _network(generator: np.random.Generator, *, gated: bool = False) -> FeedForw
 
 
 def _off(found: Any, wanted: Any) -> float:
-    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
+    leaves = (map(np.asarray, jax.tree.leaves(each)) for each in (found, wanted))
+    pairs = zip(*leaves, strict=True)
     return max(float(np.abs(one - other).max() / np.abs(other).max()) for one, other in pairs)
 
 
@@ -61,42 +64,44 @@ def _slices(generator: np.random.Generator) -> dict[str, float]:
     found = {"slices": 0.0, "slices_whole_bias": np.inf}
     for gated, activation in ((False, jax.nn.relu), (False, jax.nn.gelu), (True, jax.nn.silu)):
         ffn = _network(generator, gated=gated)
-        wanted = ffn(x, activation)
+        wanted = _dense(ffn, x, activation)
         for slices in (2, 8):
-            order, ones = generator.permutation(HIDDEN), np.ones((TOKENS, slices))
+            order = generator.permutation(HIDDEN)
             for name, shared in (("slices", True), ("slices_whole_bias", False)):
                 parts = split_ffn(ffn, slices, order=order, share_bias=shared)
-                off = _off(weighted(parts, x, ones, activation), wanted)
+                off = _off(_summed(parts, x, activation), wanted)
                 found[name] = (max if shared else min)(found[name], off)
     return found
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _dense(ffn: FeedForward, x: Any, activation: Activation) -> Any:
+    return ffn(x, activation)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _summed(parts: FeedForward, x: Any, activation: Activation) -> Any:
+    """The sum of what slices say, a program for all orders and seeds."""
+    return weighted(parts, x, jnp.ones((len(x), len(parts.up)), x.dtype), activation)
 
 
 def _gradients(generator: np.random.Generator) -> dict[str, float]:
     """Gradients at the start: of all copies of a slice together, of the dense slice, and of the router."""
     ffn = _network(generator)
     x, pull = generator.normal(size=(2, TOKENS, INPUTS))
-    dense = jax.grad(lambda ffn: (ffn(x, jax.nn.relu) * pull).sum())(ffn)
-    wanted = split_ffn(dense, SLICES, share_bias=False)
-
-    @functools.partial(jax.jit, static_argnums=1)
-    def of(params: Any, gate: str) -> Any:
-        def said(params: Any) -> Any:
-            routing = routed(params["router"], x, SLICES, gate=gate)
-            made = weighted(experts_of(params), x, routing.weights(), jax.nn.relu)
-            return (made * pull).sum()
-
-        return jax.grad(said)(params)
+    wanted = split_ffn(_pulled_dense(ffn, x, pull), SLICES, share_bias=False)
 
     found = {}
     for router in ("tied", "untied"):
         params = upcycle(ffn, generator, copies=COPIES, slices=SLICES, router=router)["params"]
-        gradient = of(params, "scaled")
+        gradient = jax.tree.map(np.asarray, _pulled(params, x, pull, "scaled"))
         summed = jax.tree.map(
             lambda leaf: leaf.reshape(COPIES, SLICES, *leaf.shape[1:]).sum(0), experts_of(gradient)
         )
         found[f"gradients_{router}"] = _off(summed, wanted)
         if router == "tied":
-            by_gate = {"unit": of(params, "unit")["router"], "scaled": gradient["router"]}
+            unit = np.asarray(_pulled(params, x, pull, "unit")["router"])
+            by_gate = {"unit": unit, "scaled": gradient["router"]}
             largest = float(np.abs(by_gate["scaled"]).max())
             of_copies = by_gate["scaled"].reshape(INPUTS, COPIES, SLICES).sum(-1)
             found |= {
@@ -107,22 +112,47 @@ def _gradients(generator: np.random.Generator) -> dict[str, float]:
     return found
 
 
+@jax.jit
+def _pulled_dense(ffn: FeedForward, x: Any, pull: Any) -> Any:
+    """The gradient of what a network says, times what it is pulled by."""
+    return jax.grad(lambda ffn: (ffn(x, jax.nn.relu) * pull).sum())(ffn)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _pulled(params: Any, x: Any, pull: Any, gate: str) -> Any:
+    """The gradient of what a mixture says, times what it is pulled by, whatever the seed or router."""
+
+    def said(params: Any) -> Any:
+        routing = routed(params["router"], x, SLICES, gate=gate)
+        made = weighted(experts_of(params), x, routing.weights(), jax.nn.relu)
+        return (made * pull).sum()
+
+    return jax.grad(said)(params)
+
+
 def _relabelled(generator: np.random.Generator) -> dict[str, float]:
     """Outputs and balance with experts in another order, with and without their rows of the router."""
     x, number = generator.normal(size=(TOKENS, INPUTS)), COPIES * SLICES
     experts = split_ffn(_network(generator), number)
     router, order = generator.normal(size=(INPUTS, number)), generator.permutation(number)
 
-    def said(experts: FeedForward, router: Any) -> Any:
-        routing = routed(router, x, SLICES)
-        return weighted(experts, x, routing.weights(), jax.nn.relu), balance_loss(routing)
-
-    moved = jax.tree.map(lambda leaf: leaf[order], experts)
-    wanted, program = said(experts, router), jax.jit(said)
+    moved = jax.tree.map(lambda leaf: np.asarray(leaf)[order], experts)
+    wanted = _said(experts, router, x)
     return {
-        "relabelled": _off(program(moved, router[:, order]), wanted),
-        "relabelled_without_router": _off(program(moved, router)[0], wanted[0]),
+        "relabelled": _off(_said(moved, router[:, order], x), wanted),
+        "relabelled_without_router": _off(_said(moved, router, x)[0], wanted[0]),
     }
+
+
+@jax.jit
+def _said(experts: FeedForward, router: Any, x: Any) -> tuple[Any, Any]:
+    """What a mixture says, and its balance."""
+    routing = routed(router, x, SLICES)
+    return weighted(experts, x, routing.weights(), jax.nn.relu), balance_loss(routing)
+
+
+_balance = jax.jit(balance_loss)
+_routed = jax.jit(route, static_argnums=1)
 
 
 def _balanced() -> dict[str, float]:
@@ -136,9 +166,9 @@ def _balanced() -> dict[str, float]:
     lone, copy = (np.full((TOKENS, number), -1e4) for _ in range(2))
     lone[:, 3], copy[:, :SLICES] = 0, 0
     cases = (
-        (float(balance_loss(even)), 1.0, SLICES),
-        (float(balance_loss(route(lone, 1))), float(number), 1),
-        (float(balance_loss(route(copy, SLICES))), float(COPIES), SLICES),
+        (float(_balance(even)), 1.0, SLICES),
+        (float(_balance(_routed(lone, 1))), float(number), 1),
+        (float(_balance(_routed(copy, SLICES))), float(COPIES), SLICES),
     )
     return {
         "balance": max(abs(found - form) / form for found, form, _ in cases),
@@ -157,7 +187,7 @@ def kept(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:
         variables = jax.tree.map(
             lambda leaf: leaf + 0.1 * generator.normal(size=leaf.shape), variables
         )
-        wanted = jax.jit(detector.apply)(variables, images, classes)
+        wanted = _found(detector, variables, images, classes)
         grown, made = upcycled(
             detector, variables, generator, copies=COPIES, slices=SLICES, gate="all"
         )  # with the router as it began, which is taken from unanchored gates
@@ -184,17 +214,24 @@ def _unanchored(detector: Detector) -> Detector:
 def _by_gate(detector: Detector, variables: Any, images: Any, classes: Any) -> list[Any]:
     """What the detector finds with each gate: one program, whose gate is data."""
 
-    @jax.jit
-    def of(pick: Any) -> Any:
-        def gate(logits: Any, chosen: Any) -> Any:
-            made = jnp.stack([each(logits, chosen) for each in GATES.values()], -1)
-            return made @ pick
+    picks = np.eye(len(GATES))
+    return [_picked(detector, variables, images, classes, pick) for pick in picks]
 
-        options = {**dict(detector.experts or ()), "gate": gate}
-        named = dataclasses.replace(detector, experts=tuple(options.items()))
-        return named.apply(variables, images, classes)
 
-    return [of(pick) for pick in np.eye(len(GATES))]
+@functools.partial(jax.jit, static_argnums=0, compiler_options=SOON)
+def _found(detector: Detector, variables: Any, images: Any, classes: Any) -> Any:
+    return detector.apply(variables, images, classes)
+
+
+@functools.partial(jax.jit, static_argnums=0, compiler_options=SOON)
+def _picked(detector: Detector, variables: Any, images: Any, classes: Any, pick: Any) -> Any:
+    def gate(logits: Any, chosen: Any) -> Any:
+        made = jnp.stack([each(logits, chosen) for each in GATES.values()], -1)
+        return made @ pick
+
+    options = {**dict(detector.experts or ()), "gate": gate}
+    named = dataclasses.replace(detector, experts=tuple(options.items()))
+    return named.apply(variables, images, classes)
 
 
 def ties(config: DynamicDinoConfig, trial: Trial) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from experiments.kits.convnets.products import ByProducts
 from experiments.kits.detection.boxes import from_centres, to_centres
 from experiments.kits.detection.scenes import Scenes
 from experiments.vision.dynamic_dino.detector import Detections, Detector, check_classes
@@ -162,7 +163,10 @@ def _run(
 ) -> tuple[Detections, Routing | None]:
     """What is found, and where tokens went in each layer, if there are experts."""
     given = () if mixing is None else tuple(mixing)
-    found, told = detector.apply(variables, images, classes, *given, mutable=["intermediates"])
+    # Steps are a scan, in which XLA's convolutions on a CPU lose their quick kernels.
+    found, told = ByProducts(detector).apply(
+        variables, images, classes, *given, mutable=["intermediates"]
+    )
     if detector.experts is None:
         return found, None
     return found, told["intermediates"]["decoder"]["stack"]["ffn"]["routing"][0]

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.files.pixels import rgb_pixels
 from experiments.files.sources import check_regular
 from experiments.files.storage import check_writable, write_atomically
 from experiments.harness.digest import code_digest
 from experiments.harness.experiment import Application
 from experiments.vision.lvlm_count.counting import Counted, Counter, count_by_dividing
-from experiments.vision.lvlm_count.emoji import read_picture
 from experiments.vision.lvlm_count.endpoint import Endpoint, png_bytes
 from experiments.vision.lvlm_count.learned_counter import NUM_SCENES, NUM_STEPS, train_counter
 from experiments.vision.lvlm_count.segmentation import Image, segment_by_colour, target_of
@@ -90,7 +90,7 @@ def count_in_picture(
     if where.suffix.lower() != ".png" or os.path.realpath(where) == os.path.realpath(source):
         raise ExperimentError(f"{where} must end in .png and not be the picture itself")
     check_writable(where, "the picture")
-    image = read_picture(source)
+    image = rgb_pixels(source)
     objects = segment_by_colour(image, target)
     if not objects.any():
         raise ExperimentError(f"no {target} on a plain background found in {source}")

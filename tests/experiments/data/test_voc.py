@@ -67,6 +67,7 @@ def test_the_public_structure_is_read_from_its_folders(tmp_path):
     assert [part.classes[one] for one in everything.labels] == ["person", "dog"]
     np.testing.assert_array_equal(everything.masks, [numbers == 1, numbers == 2])
     assert part.objects(0, difficult=False).labels.tolist() == [14]
+    assert part.difficult(0).tolist() == [False, True]
     assert part.pictures[0].file == "JPEGImages/2007_000027.jpg"
     from PIL import Image
 

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import shutil
+import struct
+import zlib
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -75,6 +78,12 @@ def picture(path, size=(128, 64)):
     return pixels
 
 
+def with_size(png, side):
+    """The picture as if it had so many rows and columns."""
+    kind = b"IHDR" + struct.pack(">II", side, side) + png[24:29]
+    return png[:12] + kind + struct.pack(">I", zlib.crc32(kind)) + png[33:]
+
+
 def test_objects_are_found_where_they_are_in_the_users_own_pixels(command, tmp_path):
     assert command("--seeds", 1)[0] == 0
     for name in ("mine.png", "yours.jpg"):
@@ -121,6 +130,50 @@ def test_weights_are_trained_as_the_readme_says_and_how_long_that_takes_at_most(
     assert "trains them within 2 minutes of processor time" in " ".join(err.split())
 
 
+def test_weights_of_other_settings_are_named_and_looked_by_if_they_are_asked_for(command, tmp_path):
+    picture(tmp_path / "mine.png")
+    assert command("--seeds", 1, "--set", "width=2")[0] == 0
+    (weights,) = tmp_path.glob("results/example/cells-*/seed-*/*.safetensors")
+    status, _, err = command("--image", "mine.png")
+    name = str(weights.relative_to(tmp_path))
+    said = f"{name} was trained under other settings; --weights takes it, or `ntkexec experiment"
+    # Lines may end within long words.
+    assert (status, said.replace(" ", "") in "".join(err.split())) == (2, True)
+    status, out, _ = command("--image", "mine.png", "--weights", name, "--json")
+    assert status == 0
+    told = json.loads(out)
+    assert (told["scale"], told["weights"], len(told["objects"])) == ("custom", name, 1)
+    assert command("--image", "mine.png", "--weights", name)[1].startswith(
+        f"1 object found by {name}"
+    )
+    # The same configuration, trained by other code or under other versions.
+    assert command("--seeds", 1)[0] == 0
+    (current,) = set(tmp_path.glob("results/example/cells-*")) - {weights.parents[1]}
+    current.rename(current.with_name("cells-000000000000"))
+    err = "".join(command("--image", "mine.png")[2].split())
+    assert "cells-000000000000" in err
+    assert "wastrainedatquickbyothercode;--weightstakesit" in err
+
+
+def test_weights_that_do_not_fit_are_refused_by_name(command, tmp_path, monkeypatch):
+    picture(tmp_path / "mine.png")
+    assert command("--seeds", 1)[0] == 0
+    (weights,) = tmp_path.glob("results/example/cells-*/seed-*/*.safetensors")
+    wide = {"params": {"gain": np.ones(2, np.float32)}}
+    kept_weights(weights.parent, "cells", {"wide": True}, lambda: wide)
+    (other,) = set(weights.parent.glob("*.safetensors")) - {weights}
+    err = " ".join(command("--image", "mine.png", "--weights", other)[2].split())
+    assert "another network: params/gain has the shape (2,), and (1,) would fit" in err
+    described = weights.parents[1] / "config.json"
+    told = json.loads(described.read_text())
+    described.write_text(json.dumps({**told, "config": {"height": 1}}))
+    err = " ".join(command("--image", "mine.png", "--weights", weights)[2].split())
+    assert "under a configuration that example no longer has: " in err
+    described.write_text(json.dumps({**told, "study": "another"}))
+    assert "another study's config.json" in command("--image", "mine.png", "--weights", weights)[2]
+    shutil.rmtree(tmp_path / "results")
+
+
 def test_all_experiments_take_no_option_of_one_and_names_are_said_once(command, capsys):
     assert main(["--quiet", "experiment", "run", "all", "--image", "mine.png"]) == 2
     assert "'--image' belongs to one experiment, and 'all' names all" in " ".join(
@@ -155,7 +208,10 @@ def test_a_thing_is_shown_once_by_its_best_class():
         (["--image", "mine.png", "--side", "70"], "multiple of 32, got 70"),
         (["--image", "mine.png", "--out", "mine.png/x"], "mine.png"),
         (["--score", "0.2"], "needs --image"),
-        (["--image", "mine.png", "--question", "what?"], "there are --image, --score, --side"),
+        (
+            ["--image", "mine.png", "--question", "what?"],
+            "there are --image, --score, --weights, --side",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_and_leaves_nothing_behind(command, tmp_path, words, said):
@@ -163,6 +219,9 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing_behind(command, tmp_path
     whole = (tmp_path / "mine.png").read_bytes()
     (tmp_path / "broken.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "words.png").write_text("no picture")
+    # Their first bytes tell how large they are, and no more is read.
+    (tmp_path / "huge.png").write_bytes(with_size(whole, 12_000))
+    (tmp_path / "vast.png").write_bytes(with_size(whole, 60_000))
     status, out, err = command(*words)
     assert (status, out) == (2, "")
     assert said in " ".join(err.split())

@@ -179,3 +179,30 @@ def test_no_scene_from_above_is_empty_and_turned_objects_fit():
     assert scenes.present.all()
     with pytest.raises(ExperimentError, match="28 pixels take up to 36 where they are turned"):
         top_view.top_view_scenes(np.random.default_rng(0), 1, size=32, pixels=(6, 28))
+
+
+BARE = {
+    "images": np.zeros((3, 8, 8, 3), np.float32),
+    "boxes": np.zeros((3, 2, 4), np.float32),
+    "labels": np.array([[0, -1]] * 3),
+    "names": ("a", "b"),
+}
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"images": np.zeros((3, 8, 8, 3), np.uint8)}, "got uint8; divide bytes by 255"),
+        ({"images": np.zeros((8, 8, 3))}, r"got the shape \(8, 8, 3\)"),
+        ({"boxes": np.zeros((2, 2, 4))}, r"boxes of 3 scenes .* \(3, 2, 4\), got \(2, 2, 4\)"),
+        ({"masks": np.zeros((3, 2, 8, 9), bool)}, r"masks of 3 scenes .* got \(3, 2, 8, 9\)"),
+        ({"labels": np.zeros((3, 2), np.uint8)}, "-1 for none, got uint8"),
+        ({"labels": np.array([[0, 2]] * 3)}, "label 2 has no name among 2"),
+        ({"labels": np.array([[-1, 0]] * 3)}, "has an object behind one"),
+        ({"captions": ("one",)}, "3 scenes have 1 captions"),
+    ],
+)
+def test_scenes_that_do_not_fit_themselves_are_refused(change, said):
+    assert len(scenes.Scenes(**BARE)) == 3
+    with pytest.raises(ExperimentError, match=said):
+        scenes.Scenes(**{**BARE, **change})
