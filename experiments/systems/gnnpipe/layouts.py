@@ -1,0 +1,204 @@
+"""Where each vertex, edge and remote neighbour lies: parts and chunks of equal shapes, padding that is inert.
+
+A vertex lies in one *part* (of a stage's devices) and one *chunk* (that moves through the stages). A device
+of part p keeps a *buffer* of rows for each of its layers: its own vertices chunk by chunk, one chunk more
+that idle ticks may overwrite, and the remote neighbours that its vertices have (its *halo*).
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from experiments.kits.graph.operators import num_nodes, to_scipy
+from experiments.kits.graph.segments import GraphsTuple
+from ntkexec.errors import ExperimentError
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["senders", "receivers", "weights", "sends", "places"],
+    meta_fields=[],
+)
+@dataclasses.dataclass(frozen=True)
+class Wiring:
+    """What devices read of the graph; every array begins with the axes of parts P and of chunks K + 1.
+
+    Args:
+        senders: (P, K+1, E) rows of the part's buffer.
+        receivers: (P, K+1, E) rows within the chunk.
+        weights: (P, K+1, E), 0 for padding.
+        sends: (P, K+1, P, h) rows within the chunk that go to each other part.
+        places: (P, K+1, P, h) rows of the buffer for what comes from each; beyond it for padding.
+    """
+
+    senders: Any
+    receivers: Any
+    weights: Any
+    sends: Any
+    places: Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layout:
+    """A graph's vertices in parts and chunks.
+
+    Args:
+        vertices: (P, R) the vertex of each row of a part's buffer, -1 for padding.
+        size: rows of a chunk within a part, C.
+        chunks: K.
+        wiring: for devices.
+        halo: pairs of a part and a remote neighbour of it.
+        number: of vertices, N.
+    """
+
+    vertices: Int[np.ndarray, "P R"]
+    size: int
+    chunks: int
+    wiring: Wiring
+    halo: int
+    number: int
+
+    @property
+    def parts(self) -> int:
+        return len(self.vertices)
+
+    @property
+    def alpha(self) -> float:
+        """Remote neighbours of all parts over vertices."""
+        return self.halo / self.number
+
+    def placed(self, values: Shaped[np.ndarray, "N *c"], fill: float = 0) -> np.ndarray:
+        """One row a vertex, as (P, K+1, C, ...): where devices look for it."""
+        own = self.vertices[:, : (self.chunks + 1) * self.size]
+        found = np.asarray(values)[np.maximum(own, 0)]
+        found[own < 0] = fill
+        return found.reshape(self.parts, self.chunks + 1, self.size, *found.shape[2:])
+
+    def gathered(self, rows: Shaped[np.ndarray, "P K C *c"]) -> np.ndarray:
+        """The inverse of `placed`: (N, ...) by vertex, from K or K + 1 chunks."""
+        rows = np.asarray(rows)
+        flat = rows.reshape(self.parts, -1, *rows.shape[3:])
+        own = self.vertices[:, : self.chunks * self.size]
+        found = np.zeros((self.number, *rows.shape[3:]), rows.dtype)
+        found[own[own >= 0]] = flat[:, : own.shape[1]][own >= 0]
+        return found
+
+    def history(self, hidden: Shaped[np.ndarray, "L N H"], stages: int) -> np.ndarray:
+        """What each layer gets as input, (L, N, H), as the buffers (S, P, L/S, R, H) of all devices."""
+        found = np.asarray(hidden)[:, np.maximum(self.vertices, 0)]
+        found[:, self.vertices < 0] = 0
+        layers = found.shape[0]
+        if layers % stages:
+            raise ExperimentError(f"{layers} layers make no {stages} stages of equal length")
+        return found.reshape(stages, layers // stages, *found.shape[1:]).swapaxes(1, 2)
+
+
+def cut(
+    graph: GraphsTuple, parts: int, chunks: int, *, order: Sequence[int] | None = None
+) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+    """The part and the chunk of every vertex, all of equal size up to one vertex a cell.
+
+    Args:
+        graph: neighbours are kept together: blocks of SciPy's reverse Cuthill-McKee order.
+        parts, chunks: how many; chunks divide each part again.
+        order: of all vertices, in place of that one.
+
+    Raises:
+        ExperimentError: there are fewer vertices than cells, or `order` is none of all vertices.
+    """
+    n = num_nodes(graph)
+    if not 0 < parts * chunks <= n:
+        raise ExperimentError(f"{n} vertices make no {parts} parts of {chunks} chunks")
+    if order is None:
+        from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+        order = reverse_cuthill_mckee(to_scipy(graph).tocsr(), symmetric_mode=False)
+    order = np.asarray(order, np.int64)
+    if not np.array_equal(np.sort(order), np.arange(n)):
+        raise ExperimentError(f"the order is none of the vertices 0 to {n - 1}")
+    cell = np.empty(n, np.int64)
+    cell[order] = np.arange(n) * (parts * chunks) // n
+    return cell // chunks, cell % chunks
+
+
+def lay_out(
+    graph: GraphsTuple,
+    part: Int[np.ndarray, " N"],
+    chunk: Int[np.ndarray, " N"],
+    *,
+    edges: int = 0,
+    halo: int = 0,
+) -> Layout:
+    """The layout of a graph whose vertices were told their parts and chunks.
+
+    Args:
+        graph: `edges` are the operator's weights, or None for ones, as `normalised` gives it.
+        part, chunk: of each vertex, from 0, as `cut` gives them; any others will do.
+        edges, halo: at least so many edges a chunk, and rows from one chunk to one other part, so that
+            several graphs share a program.
+    """
+    n, part, chunk = num_nodes(graph), np.asarray(part), np.asarray(chunk)
+    if part.shape != (n,) or chunk.shape != (n,) or min(part.min(), chunk.min()) < 0:
+        raise ExperimentError(f"{n} vertices need a part and a chunk each, counted from 0")
+    num_parts, num_chunks = int(part.max()) + 1, int(chunk.max()) + 1
+    cell = part * (num_chunks + 1) + chunk
+    slot = _ranks(cell)
+    size = int(slot.max()) + 1
+    own_rows = (num_chunks + 1) * size
+    row = chunk * size + slot
+
+    senders, receivers = np.asarray(graph.senders, np.int64), np.asarray(graph.receivers, np.int64)
+    weights = np.ones(len(senders)) if graph.edges is None else np.asarray(graph.edges)
+    home, remote = part[receivers], part[senders] != part[receivers]
+    # Each remote neighbour once, in the order in which it is sent: to whom, from whom, in which chunk.
+    pairs = np.unique(np.stack([home[remote], senders[remote]]), axis=1)
+    to, vertex = pairs
+    by = np.lexsort((vertex, chunk[vertex], part[vertex], to))
+    to, vertex = to[by], vertex[by]
+    place = own_rows + _ranks(to)
+    group = (to * num_parts + part[vertex]) * num_chunks + chunk[vertex]
+    nth = _ranks(group)
+    longest = max(1, halo, int(nth.max(initial=-1)) + 1)
+    rows = own_rows + int(np.bincount(to, minlength=num_parts).max())
+
+    vertices = np.full((num_parts, rows), -1)
+    vertices[part, row] = np.arange(n)
+    vertices[to, place] = vertex
+    shape = (num_parts, num_chunks + 1, num_parts, longest)
+    sends = np.zeros(shape, np.int32)
+    # Each its own row beyond the buffer: what is written there is dropped, and no row is written twice.
+    places = np.broadcast_to(rows + np.arange(num_parts * longest).reshape(shape[2:]), shape)
+    places = places.astype(np.int32)
+    sends[part[vertex], chunk[vertex], to, nth] = slot[vertex]
+    places[to, chunk[vertex], part[vertex], nth] = place
+
+    table = np.full((num_parts, n), -1)
+    table[part, np.arange(n)] = row
+    table[to, vertex] = place
+    target = cell[receivers]
+    at = _ranks(target)
+    most = max(edges, int(at.max(initial=-1)) + 1, 1)
+    wired = [
+        np.zeros((num_parts * (num_chunks + 1), most), kind)
+        for kind in (np.int32, np.int32, weights.dtype)
+    ]
+    for array, values in zip(wired, (table[home, senders], slot[receivers], weights), strict=True):
+        array[target, at] = values
+    shaped = [array.reshape(num_parts, num_chunks + 1, most) for array in wired]
+    wiring = Wiring(shaped[0], shaped[1], shaped[2], sends, places)
+    return Layout(vertices, size, num_chunks, wiring, len(to), n)
+
+
+def _ranks(keys: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+    """Each entry's place among those of an equal key, in their own order."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.searchsorted(ordered, ordered)
+    ranks = np.empty(len(keys), np.int64)
+    ranks[order] = np.arange(len(keys)) - first
+    return ranks
