@@ -32,8 +32,8 @@ class Wiring:
         senders: (P, K+1, E) rows of the part's buffer.
         receivers: (P, K+1, E) rows within the chunk.
         weights: (P, K+1, E), 0 for padding.
-        sends: (P, K+1, P, h) rows within the chunk that go to each other part.
-        places: (P, K+1, P, h) rows of the buffer for what comes from each; beyond it for padding.
+        sends: (P, K+1, h) rows within the chunk that go to other parts, round after round.
+        places: (P, K+1, h) rows of the buffer for what comes in each; beyond it for padding.
     """
 
     senders: Any
@@ -41,6 +41,21 @@ class Wiring:
     weights: Any
     sends: Any
     places: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One round of an exchange among parts.
+
+    Args:
+        shift: part p sends to p + shift, around the end.
+        rows: that each sends of a chunk, the most that one has to.
+        pairs: (sender, receiver) that have something to send in some chunk.
+    """
+
+    shift: int
+    rows: int
+    pairs: tuple[tuple[int, int], ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +67,7 @@ class Layout:
         size: rows of a chunk within a part, C.
         chunks: K.
         wiring: for devices.
+        rounds: in which remote neighbours' rows are exchanged.
         halo: pairs of a part and a remote neighbour of it.
         number: of vertices, N.
     """
@@ -60,6 +76,7 @@ class Layout:
     size: int
     chunks: int
     wiring: Wiring
+    rounds: tuple[Round, ...]
     halo: int
     number: int
 
@@ -139,8 +156,8 @@ def lay_out(
     Args:
         graph: `edges` are the operator's weights, or None for ones, as `normalised` gives it.
         part, chunk: of each vertex, from 0, as `cut` gives them; any others will do.
-        edges, halo: at least so many edges a chunk, and rows from one chunk to one other part, so that
-            several graphs share a program.
+        edges, halo: at least so many edges a chunk, and rows that a chunk sends in a round, so that several
+            graphs share a program.
     """
     n, part, chunk = num_nodes(graph), np.asarray(part), np.asarray(chunk)
     if part.shape != (n,) or chunk.shape != (n,) or min(part.min(), chunk.min()) < 0:
@@ -161,21 +178,21 @@ def lay_out(
     by = np.lexsort((vertex, chunk[vertex], part[vertex], to))
     to, vertex = to[by], vertex[by]
     place = own_rows + _ranks(to)
-    group = (to * num_parts + part[vertex]) * num_chunks + chunk[vertex]
-    nth = _ranks(group)
-    longest = max(1, halo, int(nth.max(initial=-1)) + 1)
+    source, when = part[vertex], chunk[vertex]
+    nth = _ranks((to * num_parts + source) * num_chunks + when)
+    rounds, start = _rounds(source, to, nth, num_parts, halo)
     rows = own_rows + int(np.bincount(to, minlength=num_parts).max())
 
     vertices = np.full((num_parts, rows), -1)
     vertices[part, row] = np.arange(n)
     vertices[to, place] = vertex
-    shape = (num_parts, num_chunks + 1, num_parts, longest)
-    sends = np.zeros(shape, np.int32)
+    length = sum(each.rows for each in rounds)
+    sends = np.zeros((num_parts, num_chunks + 1, length), np.int32)
     # Each its own row beyond the buffer: what is written there is dropped, and no row is written twice.
-    places = np.broadcast_to(rows + np.arange(num_parts * longest).reshape(shape[2:]), shape)
-    places = places.astype(np.int32)
-    sends[part[vertex], chunk[vertex], to, nth] = slot[vertex]
-    places[to, chunk[vertex], part[vertex], nth] = place
+    places = np.zeros_like(sends) + (rows + np.arange(length)).astype(np.int32)
+    at = start[(to - source) % num_parts] + nth
+    sends[source, when, at] = slot[vertex]
+    places[to, when, at] = place
 
     table = np.full((num_parts, n), -1)
     table[part, np.arange(n)] = row
@@ -191,7 +208,26 @@ def lay_out(
         array[target, at] = values
     shaped = [array.reshape(num_parts, num_chunks + 1, most) for array in wired]
     wiring = Wiring(shaped[0], shaped[1], shaped[2], sends, places)
-    return Layout(vertices, size, num_chunks, wiring, len(to), n)
+    return Layout(vertices, size, num_chunks, wiring, rounds, len(to), n)
+
+
+def _rounds(
+    source: Int[np.ndarray, " m"],
+    to: Int[np.ndarray, " m"],
+    nth: Int[np.ndarray, " m"],
+    parts: int,
+    least: int,
+) -> tuple[tuple[Round, ...], Int[np.ndarray, " P"]]:
+    """The rounds that there must be, and by shift where each one's rows begin."""
+    shift = (to - source) % parts
+    found: list[Round] = []
+    start = np.zeros(parts, np.int64)
+    for each in np.unique(shift).tolist():
+        here = shift == each
+        pairs = sorted(set(zip(source[here].tolist(), to[here].tolist(), strict=True)))
+        start[each] = sum(one.rows for one in found)
+        found.append(Round(each, max(least, int(nth[here].max()) + 1), tuple(pairs)))
+    return tuple(found), start
 
 
 def _ranks(keys: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:

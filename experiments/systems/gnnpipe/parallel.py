@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from experiments.kits.graph.segments import segment_sum
+from experiments.systems.gnnpipe.exchange import PART, Pairs, exchanged, pairs_of
 from experiments.systems.gnnpipe.layouts import Layout, Wiring
 from experiments.systems.gnnpipe.networks import Network, summed_loss
-from experiments.systems.gnnpipe.pipeline import PART, Problem
+from experiments.systems.gnnpipe.pipeline import Problem
 from experiments.systems.gnnpipe.spreading import Axes, sizes_of, spread
 from ntkexec.errors import ExperimentError
 
@@ -54,14 +55,21 @@ def graph_parallel_step(
             f"a layout of {layout.parts} parts and {layout.chunks} chunks does not fit axes "
             f"{sizes_of(axes)}: there is one, {PART!r}, and one chunk"
         )
-    local = functools.partial(_pass, network, layout.size, layout.vertices.shape[1])
+    pairs = pairs_of(layout.rounds, layout.parts, axes)
+    local = functools.partial(_pass, network, layout.size, layout.vertices.shape[1], pairs)
     names = (PART,)
     mapped = spread(local, axes, ((), names, names), (names, (), names))
     return jax.jit(lambda *given: Pass(*mapped(*given)))
 
 
 def _pass(
-    network: Network, size: int, rows: int, parameters: Any, wiring: Wiring, problem: Problem
+    network: Network,
+    size: int,
+    rows: int,
+    pairs: Pairs,
+    parameters: Any,
+    wiring: Wiring,
+    problem: Problem,
 ) -> tuple[Array, Any, Array]:
     """One device's share."""
     edges = jax.tree.map(lambda leaf: leaf[0], wiring)
@@ -72,9 +80,8 @@ def _pass(
 
         def layer(own: Array, given: Any) -> tuple[Array, None]:
             weights, depth = given
-            moved = jax.lax.all_to_all(own[edges.sends], PART, 0, 0)
-            known = jnp.zeros((rows, network.width), own.dtype).at[:size].set(own)
-            known = known.at[edges.places].set(moved, mode="drop", unique_indices=True)
+            buffer = jnp.zeros((rows, network.width), own.dtype).at[:size].set(own)
+            known = exchanged(buffer, own, edges, pairs)
             sent = edges.weights[:, None].astype(own.dtype) * known[edges.senders]
             received = segment_sum(sent, edges.receivers, size)
             return network.apply(weights, depth, own, received, initial), None

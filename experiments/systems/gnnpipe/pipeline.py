@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import Array
 
 from experiments.kits.graph.segments import segment_sum
+from experiments.systems.gnnpipe.exchange import PART, Pairs, exchanged, pairs_of
 from experiments.systems.gnnpipe.layouts import Layout, Wiring
 from experiments.systems.gnnpipe.networks import Network, summed_loss
 from experiments.systems.gnnpipe.spreading import Axes, sizes_of, spread
 from ntkexec.errors import ExperimentError
 
-STAGE, PART = "stage", "part"
+STAGE = "stage"
 
 
 class Problem(NamedTuple):
@@ -118,9 +119,9 @@ def pipeline_step(
         raise ExperimentError(f"{network.layers} layers make no {stages} stages of equal length")
     if parts != layout.parts:
         raise ExperimentError(f"a layout of {layout.parts} parts does not fit {parts} devices")
-    exchange = _pushed if PART in sizes else _kept
+    pairs = pairs_of(layout.rounds, parts, axes)
     local = functools.partial(
-        _epoch, network, layout.size, layout.chunks, _onward(stages, axes), exchange, PART in sizes
+        _epoch, network, layout.size, layout.chunks, _onward(stages, axes), pairs, PART in sizes
     )
     part = (PART,) if PART in sizes else ()
     both = (STAGE, *part)
@@ -158,7 +159,7 @@ def _epoch(
     size: int,
     chunks: int,
     onward: list[tuple[int, int]],
-    exchange: Callable[[Array, Array, Wiring, Array], Array],
+    pairs: Pairs,
     shared: bool,
     parameters: Any,
     history: Array,
@@ -194,7 +195,7 @@ def _epoch(
             def layer(row: Array, given: Any) -> tuple[Array, Array]:
                 own, buffer, depth = given
                 buffer = jax.lax.dynamic_update_slice(buffer, row, (chunk * size, 0))
-                buffer = exchange(buffer, row, edges)
+                buffer = exchanged(buffer, row, edges, pairs)
                 sent = edges.weights[:, None].astype(dtype) * buffer[edges.senders]
                 received = segment_sum(sent, edges.receivers, size)
                 return network.apply(own, depth, row, received, initial), buffer
@@ -229,16 +230,3 @@ def _epoch(
     if shared:
         gradients = jax.lax.psum(gradients, PART)
     return loss, gradients, buffers, logits, busy
-
-
-def _kept(buffer: Array, row: Array, edges: Wiring) -> Array:
-    """All neighbours are one's own."""
-    return buffer
-
-
-def _pushed(buffer: Array, row: Array, edges: Wiring) -> Array:
-    """The buffer with what other parts have just made of this chunk and this part's vertices read."""
-    moved = jax.lax.all_to_all(row[edges.sends], PART, 0, 0)
-    places = edges.places.reshape(-1)
-    flat = moved.reshape(-1, moved.shape[-1])
-    return buffer.at[places].set(flat, mode="drop", unique_indices=True)
