@@ -68,6 +68,7 @@ class Layout:
         chunks: K.
         wiring: for devices.
         rounds: in which remote neighbours' rows are exchanged.
+        cells: (N,) each vertex's part, and (N,) its chunk.
         halo: pairs of a part and a remote neighbour of it.
         number: of vertices, N.
     """
@@ -77,6 +78,7 @@ class Layout:
     chunks: int
     wiring: Wiring
     rounds: tuple[Round, ...]
+    cells: tuple[np.ndarray, np.ndarray]
     halo: int
     number: int
 
@@ -113,6 +115,15 @@ class Layout:
         if layers % stages:
             raise ExperimentError(f"{layers} layers make no {stages} stages of equal length")
         return found.reshape(stages, layers // stages, *found.shape[1:]).swapaxes(1, 2)
+
+    def hidden(self, history: Shaped[np.ndarray, "S P l R H"]) -> np.ndarray:
+        """The inverse of `history`: what each layer got, (L, N, H)."""
+        own = self.vertices[:, : self.chunks * self.size]
+        rows = np.asarray(history)[..., : own.shape[1], :].swapaxes(1, 2)
+        rows = rows.reshape(-1, *rows.shape[2:])
+        found = np.zeros((len(rows), self.number, rows.shape[-1]), rows.dtype)
+        found[:, own[own >= 0]] = rows[:, own >= 0]
+        return found
 
 
 def cut(
@@ -208,7 +219,7 @@ def lay_out(
         array[target, at] = values
     shaped = [array.reshape(num_parts, num_chunks + 1, most) for array in wired]
     wiring = Wiring(shaped[0], shaped[1], shaped[2], sends, places)
-    return Layout(vertices, size, num_chunks, wiring, rounds, len(to), n)
+    return Layout(vertices, size, num_chunks, wiring, rounds, (part, chunk), len(to), n)
 
 
 def _rounds(
