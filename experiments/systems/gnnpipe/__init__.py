@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from experiments.systems.gnnpipe.layouts import lay_out as lay_out
     from experiments.systems.gnnpipe.networks import Network as Network
     from experiments.systems.gnnpipe.parallel import graph_parallel_step as graph_parallel_step
+    from experiments.systems.gnnpipe.pipeline import by_stage as by_stage
     from experiments.systems.gnnpipe.pipeline import pipeline_step as pipeline_step
+    from experiments.systems.gnnpipe.pipeline import problem_of as problem_of
+    from experiments.systems.gnnpipe.pipeline import whole as whole
     from experiments.systems.gnnpipe.planning import plan_parallelism as plan_parallelism
 
 __all__, __getattr__, __dir__ = lazy(
@@ -19,6 +22,6 @@ __all__, __getattr__, __dir__ = lazy(
     layouts=("cut", "lay_out"),
     networks=("Network",),
     parallel=("graph_parallel_step",),
-    pipeline=("pipeline_step",),
+    pipeline=("by_stage", "pipeline_step", "problem_of", "whole"),
     planning=("plan_parallelism",),
 )

@@ -100,7 +100,7 @@ class Network:
     def encode(self, parameters: Any, features: Any) -> Float[Array, "n H"]:
         """What the first layer gets; features may be sparse."""
         encoder = parameters["encoder"]
-        return nn.relu(times(features, encoder["kernel"]) + encoder["bias"])
+        return nn.relu(times(features, encoder["kernel"]) + encoder["bias"][None])
 
     def apply(
         self, parameters: Any, depth: Any, own: Array, received: Array, initial: Array
@@ -112,7 +112,8 @@ class Network:
     def decide(self, parameters: Any, hidden: Float[Array, "*n H"]) -> Float[Array, "*n C"]:
         """Logits from what the last layer gives."""
         head = parameters["head"]
-        logits: Array = hidden @ head["kernel"] + head["bias"]
+        bias = jnp.expand_dims(head["bias"], range(hidden.ndim - 1))
+        logits: Array = hidden @ head["kernel"] + bias
         return logits
 
 

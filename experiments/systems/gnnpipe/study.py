@@ -27,6 +27,7 @@ from experiments.systems.gnnpipe.study_devices import (
 from experiments.systems.gnnpipe.study_training import fitted, schedule
 
 DEVICES, PROCESSES = 8, 2
+ARMS = ("parallel", "pipeline", "dropped")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class GnnpipeConfig:
     epochs: int = 150
     warm: int = 5
     runs: int = 2
-    drawn: int = 1500
+    drawn: int = 1000
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -97,13 +98,14 @@ def healing(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
     `later` is the worst one of layer l from epoch l on, counted from 1 and 1; `sooner` the least one
     of layer l in the epoch before.
     """
+    generator = trial.generator
     with jax.enable_x64(True):
-        one = case(trial.generator, config.nodes, config.layers, config.width, skips=True)
+        one = case(generator, config.nodes, config.layers, config.width, skips=True)
         _, chunk = cut(one.graph, 1, config.chunks)
         exact = _outputs(one.exact())
         history, rows = one.history, []
         for _ in range(config.layers + 2):
-            order = trial.generator.permutation(config.chunks)
+            order = generator.permutation(config.chunks)
             now = dataclasses.replace(one, history=history)
             found = now.reference(fresh_edges(one.graph, chunk, order))
             history = found.hidden
@@ -123,8 +125,9 @@ def _outputs(found: Any) -> list[np.ndarray]:
 
 def drawn(config: GnnpipeConfig, trial: Trial) -> dict[str, float]:
     """Test accuracies on a contextual stochastic block model."""
-    data = contextual_sbm(trial.generator, nodes=config.drawn, train=20, validation=100)
-    return _accuracies(config, trial, data, "raw")
+    generator = trial.generator
+    data = contextual_sbm(generator, nodes=config.drawn, train=20, validation=100)
+    return _accuracies(config, trial, generator, data, "raw", ARMS)
 
 
 def cora(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def cora(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
     plan = plan_parallelism(normalised(graph_of(data)), network, DEVICES, chunks=config.chunks)
     graph_parallel, pipeline = plan.divisions[0], plan.divisions[-1]
     return {
-        **_accuracies(config, trial, data, "sum"),
+        **_accuracies(config, trial, trial.generator, data, "norm", ARMS[:2]),
         "alpha": graph_parallel.alpha,
         "layers": config.depth,
         "fewer_bytes": graph_parallel.bytes.useful / pipeline.bytes.useful,
@@ -143,16 +146,23 @@ def cora(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _accuracies(config: GnnpipeConfig, trial: Trial, data: NodeData, rows: str) -> dict[str, float]:
+def _accuracies(
+    config: GnnpipeConfig,
+    trial: Trial,
+    generator: np.random.Generator,
+    data: NodeData,
+    rows: Any,
+    names: tuple[str, ...],
+) -> dict[str, float]:
     """Of exact training, as graph parallelism has it, of the pipeline's, and without edges to history."""
-    generator = trial.generator
     network = Network(data.num_features, config.hidden, data.num_classes, config.depth)
     arms = {"parallel": (config.epochs, 1.0), "pipeline": (config.warm, 1.0), "dropped": (0, 0.0)}
     found: dict[str, list[float]] = {}
     for run in range(config.runs):
         parameters = network.initial(generator)
-        for arm, (warm, kept) in arms.items():
+        for arm in names:
             trial.report(f"{arm} on {data.name}", run, config.runs)
+            warm, kept = arms[arm]
             plan = schedule(generator, config.epochs, config.chunks, warm=warm, kept=kept)
             given = fitted(network, parameters, data, config.chunks, plan, rows=rows)
             found.setdefault(arm, []).append(given["test"])

@@ -277,6 +277,9 @@ def on_one_process(
         inner = pipeline.on(without_crossing(one, chunk))
         lone = compiled_run(one, devices, 0, 1)
         result: dict[str, Any] = {
+            "devices": devices,
+            "layers": layers,
+            "chunks": chunks,
             "schedule": pipeline.off(found, reference),
             "other_order": pipeline.off(found, reverse),
             "chunked_from_full": apart(found["gradients"], one.exact().gradients),

@@ -81,7 +81,9 @@ def _fit(
     rates: tuple[Array, Array],
 ) -> tuple[Array, Array]:
     orders, warm, kept = plan
-    optimiser = optax.adam(rates[0])
+    epochs = warm.shape[0]
+    # The rate falls to 0 by half a cosine: orders that change keep a constant one from settling.
+    optimiser = optax.adam(lambda step: rates[0] * 0.5 * (1 + jnp.cos(jnp.pi * step / epochs)))
     number = labels.shape[0]
 
     def epoch(carry: Any, now: tuple[Array, Array]) -> tuple[Any, Array]:
