@@ -145,9 +145,9 @@ def test_a_space_that_nothing_fits_and_folders_that_are_there_or_too_small_are_r
     with pytest.raises(ExperimentError, match="is there already"):
         packed_in(tmp_path, store)
     for pages, rows in ((2, 100), (1, 0)):
-        with FeatureStore(store.file.path, Memory(pages * PAGE)) as other:
-            with pytest.raises(MemoryBudgetError):
-                pack(other, PLAN, tmp_path / "other", generator=GENERATOR, host_rows=rows)
+        small = FeatureStore(store.file.path, Memory(pages * PAGE))
+        with small, pytest.raises(MemoryBudgetError):
+            pack(small, PLAN, tmp_path / "other", generator=GENERATOR, host_rows=rows)
     assert [path.name for path in tmp_path.iterdir()] == ["packed"]
 
 
@@ -180,15 +180,17 @@ def test_a_packed_folder_is_opened_again_and_refused_once_it_is_cut(store, tmp_p
 
 
 def test_minhash_puts_equal_sets_side_by_side_and_every_node_once():
-    # Node v is in batch v % 7 alone, or in its two neighbours too.
     alone = [np.arange(60)[np.arange(60) % 7 == k] for k in range(7)]
     order = order_by_minhash(alone, generator=GENERATOR)
     assert np.sort(order).tolist() == list(range(60))
     assert len([key for key, _ in itertools.groupby(order % 7)]) == 7
-    overlapping = [np.concatenate([alone[k], alone[k - 1]]) for k in range(7)]
-    order = order_by_minhash(overlapping, generator=GENERATOR)
-    assert np.sort(order).tolist() == list(range(60))
-    assert len([key for key, _ in itertools.groupby(order % 7)]) == 7
+    sets = [GENERATOR.permutation(60)[:20] for _ in range(6)]
+    generator = np.random.default_rng(5)
+    places = [generator.permutation(6) for _ in range(2)]
+    inside = {v: [k for k in range(6) if v in sets[k]] for v in range(60)}
+    keys = {v: [min(p[inside[v]]) for p in places] + [v] for v in range(60) if inside[v]}
+    order = order_by_minhash(sets, generator=np.random.default_rng(5))
+    assert order.tolist() == sorted(keys, key=keys.__getitem__)
     assert not len(order_by_minhash([np.zeros(0, int)], generator=GENERATOR))
     with pytest.raises(ExperimentError, match="0 sets"):
         order_by_minhash([], generator=GENERATOR)
