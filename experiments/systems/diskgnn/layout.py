@@ -117,7 +117,7 @@ def lay_out(
         SpaceBudgetError: says what a single segment would take.
         ExperimentError: for sizes that are none.
 
-    Source: section 4 of the paper, and its public code.
+    Source: the four levels and the choice of segments in the paper and in its public code.
     """
     if min(device_rows, host_rows) < 0 or not (space is None or space > 0):
         raise ExperimentError(

@@ -27,7 +27,7 @@ def order_by_minhash(
     Raises:
         ExperimentError: there are no sets, or fewer than 1 hash is asked for.
 
-    Source: section 5 of the paper; minima: Broder, SEQUENCES 1997.
+    Source: reordering of the disk cache in the paper; minima: Broder, SEQUENCES 1997.
     """
     if not sets or hashes < 1:
         raise ExperimentError(f"{len(sets)} sets cannot be ordered by {hashes} hashes")

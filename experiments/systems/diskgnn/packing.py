@@ -67,7 +67,7 @@ def pack(
         MemoryBudgetError: the store's memory is too small even for this.
         ExperimentError: the folder is there, cannot be written, or the plan is of another graph.
 
-    Source: section 6 of the paper.
+    Source: batched packing in the paper.
     """
     target = as_folder(folder)
     if plan.num_nodes != store.num_nodes:

@@ -58,7 +58,7 @@ def train_pipelined(
         ExperimentError: there are no stages, or `ahead` is negative. What a stage or the step raises
             is raised.
 
-    Source: section 7 of the paper.
+    Source: the training pipeline in the paper.
     """
     if ahead < 0 or not stages:
         raise ExperimentError(f"cannot read {ahead} batches ahead through {len(stages)} stages")

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from experiments.kits.graph.segments import segment_mean
 from experiments.systems.diskgnn.layout import Located
-from experiments.systems.diskgnn.sampling import MiniBatch, SamplePlan
+from experiments.systems.diskgnn.sampling import MiniBatch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +30,16 @@ class Sizes:
     edges: tuple[int, ...]
 
     @classmethod
-    def of(cls, *plans: SamplePlan) -> "Sizes":
-        """The smallest that hold every batch of these plans, of equally many hops."""
-        batches = [batch for plan in plans for batch in plan.batches]
-        nodes = np.max([batch.sizes for batch in batches], axis=0)
-        edges = np.max([[len(ends) for ends in batch.senders] for batch in batches], axis=0)
-        return cls(tuple(nodes.tolist()), tuple(edges.tolist()))
+    def most(cls, batch: int, fanouts: Sequence[int], num_nodes: int) -> "Sizes":
+        """What no batch of so many targets and neighbours exceeds, whatever is drawn.
+
+        So batches of all draws, and of all seeds, share a program.
+        """
+        nodes, edges = [batch], []
+        for fanout in fanouts:
+            edges.append(nodes[-1] * fanout)
+            nodes.append(min(num_nodes, nodes[-1] + edges[-1]))
+        return cls(tuple(nodes), tuple(edges[::-1]))
 
 
 class Prepared(NamedTuple):

@@ -99,7 +99,7 @@ def sample_offline(
         ExperimentError: the graph is not square or names no node, a target is none or comes twice, or a
             size is below 1.
 
-    Source: sections 2 and 4 of the paper; the draws are those of GraphSAGE, arXiv:1706.02216.
+    Source: offline sampling in the paper; the draws are those of GraphSAGE, arXiv:1706.02216.
     """
     check_graph(graph)
     listed = np.asarray(targets, np.int64)
