@@ -5,7 +5,17 @@ import threading
 import numpy as np
 import pytest
 
-from experiments.systems.diskgnn import Memory, train_pipelined
+from experiments.systems.diskgnn import (
+    FeatureStore,
+    Memory,
+    Packed,
+    ledger,
+    neighbours_of,
+    pack,
+    sample_offline,
+    train_pipelined,
+)
+from experiments.systems.diskgnn.memory import MemoryBudgetError
 from ntkexec.errors import ExperimentError
 
 
@@ -49,6 +59,38 @@ def test_the_next_batch_is_read_while_this_one_is_computed_with():
         return state, 0.0
 
     train_pipelined(waiting, None, range(3), (read,), ahead=1)
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_the_ledger_s_memory_suffices_to_train_from_packed_files_and_is_needed(tmp_path, ahead):
+    generator, plenty = np.random.default_rng(0), Memory(1 << 24)
+    x = generator.normal(size=(500, 128)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    graph = neighbours_of(generator.integers(500, size=(1500, 2)), 500)
+    plan = sample_offline(graph, np.arange(64), batch=8, fanouts=(4, 3), generator=generator)
+    with (
+        FeatureStore(tmp_path / "x.npy", plenty) as store,
+        pack(
+            store, plan, tmp_path / "packed", space=1.2, host_rows=20, generator=generator
+        ) as packed,
+    ):
+        account = ledger(plan, packed.layout)
+    needed = account.memory(ahead=ahead)
+    for limit in (needed, account.caches + account.buffer):
+        memory = Memory(limit)
+        with Packed(tmp_path / "packed", memory) as packed:
+
+            def sums(state, rows):
+                return state + float(rows.sum()), 0.0
+
+            args = (sums, 0.0, range(8), (packed.features,))
+            if limit < needed:
+                with pytest.raises(MemoryBudgetError, match="allow more"):
+                    train_pipelined(*args, ahead=ahead)
+                continue
+            state = train_pipelined(*args, ahead=ahead).state
+            assert state == sum(float(x[batch.nodes].sum()) for batch in plan.batches)
+        assert memory.held == 0
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, StopIteration])
