@@ -55,14 +55,16 @@ def test_training_is_the_same_bits_from_memory_on_demand_and_packed_with_a_cache
     np.save(tmp_path / "x.npy", X)
     arm = Arm(BlockSAGE(3, 5), SIZES, LABELS, width=6, learning_rate=0.01, device_rows=15)
     order, first = [2, 0, 1, 0], arm.first(GENERATOR)
-    with FeatureStore(tmp_path / "x.npy", Memory(1 << 22)) as store:
-        with pack(store, PLAN, tmp_path / "packed", device_rows=15, generator=GENERATOR) as packed:
-            found = [
-                arm.trained(first, packed, order, ahead=2),
-                arm.trained(first, OnDemand(store, PLAN), order, ahead=1),
-                arm.trained(first, InMemory(X, PLAN), order),
-            ]
-            assert packed.entries["device"].rows > 0
+    with (
+        FeatureStore(tmp_path / "x.npy", Memory(1 << 22)) as store,
+        pack(store, PLAN, tmp_path / "packed", device_rows=15, generator=GENERATOR) as packed,
+    ):
+        found = [
+            arm.trained(first, packed, order, ahead=2),
+            arm.trained(first, OnDemand(store, PLAN), order, ahead=1),
+            arm.trained(first, InMemory(X, PLAN), order),
+        ]
+        assert packed.entries["device"].rows > 0
     for other in found[1:]:
         assert other.losses == found[0].losses
         assert num_different(other.state.params, found[0].state.params) == 0

@@ -1,11 +1,19 @@
 """Files of features: every page counted, memory that refuses, what is cut or hostile named."""
 
+import errno
 import os
 
 import numpy as np
 import pytest
 
-from experiments.systems.diskgnn import FeatureStore, Memory, open_graph
+from experiments.systems.diskgnn import (
+    FeatureStore,
+    Memory,
+    neighbours_of,
+    open_graph,
+    pack,
+    sample_offline,
+)
 from experiments.systems.diskgnn.memory import MemoryBudgetError
 from experiments.systems.diskgnn.pages import PAGE
 from ntkexec.errors import ExperimentError
@@ -59,6 +67,35 @@ def test_rows_are_those_of_the_array_and_pages_those_that_they_touch(
         assert (store.part(20, 90) == x[20:90]).all()
     del found
     assert memory.held == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="a system without direct reads")
+@pytest.mark.parametrize("refused", ["opening", "reading"])
+def test_a_file_system_without_direct_reads_is_read_through_the_cache(
+    tmp_path, monkeypatch, refused
+):
+    x = features()
+    np.save(tmp_path / "x.npy", x)
+    opening, reading, flags = os.open, os.preadv, {}
+
+    def opened(path, given, *more):
+        if refused == "opening" and given & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "no")
+        flags[found := opening(path, given, *more)] = given
+        return found
+
+    def read(descriptor, *more):
+        if flags.get(descriptor, 0) & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "no")
+        return reading(descriptor, *more)
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "preadv", read)
+    before = len(os.listdir("/proc/self/fd"))
+    with FeatureStore(tmp_path / "x.npy", Memory(PLENTY)) as store:
+        assert not store.file.direct
+        assert (store.rows(np.arange(300)) == x).all()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_memory_counts_what_is_held_and_refuses_more():
@@ -116,6 +153,11 @@ def test_files_that_are_cut_or_hostile_are_named(tmp_path):
         os.truncate(path, 100_000)
         with pytest.raises(ExperimentError, match="cut while it was in use"):
             store.rows(np.arange(300))
+        graph = neighbours_of(GENERATOR.integers(300, size=(600, 2)), 300)
+        plan = sample_offline(graph, np.arange(200), batch=9, fanouts=(2,), generator=GENERATOR)
+        with pytest.raises(ExperimentError, match="cut while it was in use"):
+            pack(store, plan, tmp_path / "packed", generator=GENERATOR)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["pipe", "x.npy"]
 
 
 def test_an_archive_of_the_benchmark_s_layout_is_unpacked_and_damage_named(tmp_path):
