@@ -67,7 +67,7 @@ class PageFile:
         buffer = into[: pages * PAGE]
         if not pages:
             return buffer
-        start, view, got = first * PAGE, memoryview(buffer), 0
+        start, view, got = first * PAGE, buffer.data, 0
         needed = min(start + len(buffer), self.size) - start
         try:
             while got < needed:
@@ -183,7 +183,7 @@ def new_file(path: Path) -> Iterator[int]:
 
 def write_at(descriptor: int, rows: np.ndarray, start: int) -> None:
     """Writes an array of rows that lie behind each other, at this byte."""
-    view, done = memoryview(np.ascontiguousarray(rows)).cast("B"), 0
+    view, done = np.ascontiguousarray(rows).data.cast("B"), 0
     while done < len(view):
         done += os.pwrite(descriptor, view[done:], start + done)
 
@@ -205,7 +205,7 @@ def _opened(path: Path, direct: bool) -> tuple[int, bool]:
                 descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
                 try:
                     # Some file systems take the flag and refuse to read.
-                    os.preadv(descriptor, [Memory(PAGE).array((PAGE,), np.uint8, "a page")], 0)
+                    os.preadv(descriptor, [Memory(PAGE).array((PAGE,), np.uint8, "a page").data], 0)
                 except OSError:
                     os.close(descriptor)
                     raise

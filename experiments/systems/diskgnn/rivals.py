@@ -9,7 +9,7 @@ from jaxtyping import Int, Int64, Shaped
 from scipy import sparse
 
 from experiments.systems.diskgnn.reading import Entry
-from experiments.systems.diskgnn.sampling import SamplePlan, check_graph, sample_offline
+from experiments.systems.diskgnn.sampling import MiniBatch, SamplePlan, check_graph, sample_offline
 from experiments.systems.diskgnn.store import FeatureStore
 from ntkexec.errors import ExperimentError
 
@@ -194,7 +194,8 @@ def sample_resident(
         np.asarray(targets, np.int64),
         np.repeat(np.arange(number), np.diff(graph.indptr)),
     )
-    order, batches, groups = generator.permutation(parts), [], []
+    order, groups = generator.permutation(parts), []
+    batches: list[MiniBatch] = []
     for i in range(0, parts, resident):
         chosen = np.sort(order[i : i + resident])
         here = np.isin(home, chosen)

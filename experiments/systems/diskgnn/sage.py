@@ -192,7 +192,7 @@ def num_right(
     params: Any, batch: Prepared, cache: Float[Array, "d F"], *, model: BlockSAGE, sizes: Sizes
 ) -> Int[Array, ""]:
     """How many of a batch's targets get their own class."""
-    logits = model.apply({"params": params}, _completed(batch, cache), sizes)
+    logits = jnp.asarray(model.apply({"params": params}, _completed(batch, cache), sizes))
     return (jnp.argmax(logits, 1) == batch.labels).sum()
 
 

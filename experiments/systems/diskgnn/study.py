@@ -16,7 +16,7 @@ STUDIES = Studies(
             nodes=50_000,
             batches=40,
             epochs=30,
-            tested=10_000,
+            tested=20_000,
             gowalla_train=6000,
         ),
     },

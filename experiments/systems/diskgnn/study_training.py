@@ -18,7 +18,7 @@ from experiments.systems.diskgnn.problems import Problem, planted, power_law
 from experiments.systems.diskgnn.rivals import OnDemand, sample_resident
 from experiments.systems.diskgnn.sage import BlockSAGE, Sizes, num_different
 from experiments.systems.diskgnn.sampling import SamplePlan, neighbours_of, sample_offline
-from experiments.systems.diskgnn.settings import PLENTY, DiskGnnConfig
+from experiments.systems.diskgnn.settings import PLENTY, DiskGnnConfig, graph_and_plan
 from experiments.systems.diskgnn.store import FeatureStore
 
 
@@ -27,36 +27,24 @@ def training(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
 
     The same epoch of the same batches; and the same in another order, for comparison.
     """
-    generator = trial.generator
-    graph = power_law(generator, nodes=config.nodes, edges=config.degree * config.nodes)
-    problem = planted(
-        generator,
-        graph,
-        width=config.width,
-        classes=4,
-        train=config.batches * config.batch,
-        test=config.tested,
-    )
-    plan = sample_offline(
-        graph,
-        problem.train,
-        batch=config.batch,
-        fanouts=config.fanouts,
-        generator=generator,
-    )
-    arm = _arm(config, problem, round(config.share * config.nodes))
+    generator, nodes = trial.generator, config.read_nodes
+    graph, plan = graph_and_plan(config, generator)
+    problem = planted(generator, graph, width=config.width, classes=4, train=1, test=1)
+    rows = round(config.share * nodes)
+    sizes = Sizes.most(config.read_batch, (config.read_fanout,) * 2, nodes)
+    arm = _arm(config, problem, sizes, rows // 2)
     first = arm.first(generator)
     order = list(range(len(plan.batches)))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.save(folder / "x.npy", problem.features)
-        rows = round(config.share * config.nodes)
         with (
             FeatureStore(folder / "x.npy", Memory(PLENTY)) as store,
             pack(
                 store,
                 plan,
                 folder / "packed",
+                space=config.space,
                 device_rows=rows // 2,
                 host_rows=rows - rows // 2,
                 generator=generator,
@@ -64,18 +52,19 @@ def training(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
         ):
             one = arm.trained(first, packed, order, ahead=3)
             other = arm.trained(first, OnDemand(store, plan), order)
+            levels = {level: float(entry.rows) for level, entry in packed.entries.items()}
             turned = arm.trained(first, packed, order[::-1])
-    losses = [np.float32(found.losses) for found in (one, other)]
+    losses = [np.array(found.losses, np.float32) for found in (one, other)]
     params = [(found.state.params, found.state.optimiser) for found in (one, other, turned)]
     return {
         "different": float(num_different(params[0], params[1]) + num_different(*losses)),
         "different_reversed": float(num_different(params[0], params[2])),
         "loss": one.losses[-1],
+        **levels,
     }
 
 
-def _arm(config: DiskGnnConfig, problem: Problem, device_rows: int) -> Arm:
-    sizes = Sizes.most(config.batch, config.fanouts, config.nodes)
+def _arm(config: DiskGnnConfig, problem: Problem, sizes: Sizes, device_rows: int) -> Arm:
     return Arm(
         BlockSAGE(problem.classes, config.hidden),
         sizes,
@@ -98,7 +87,8 @@ def accuracy(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
         train=config.batches * config.batch,
         test=config.tested,
     )
-    arm = _arm(config, problem, round(config.share * config.nodes))
+    sizes = Sizes.most(config.batch, config.fanouts, config.nodes)
+    arm = _arm(config, problem, sizes, 0)
     first = arm.first(generator)
     draw = functools.partial(
         sample_offline, graph, batch=config.batch, fanouts=config.fanouts, generator=generator
