@@ -61,7 +61,6 @@ CLAIMS = (
         broken="ordering.one_a_page",
         source="reordering of the disk cache",
         how=f"{READ}; eight rows a page; the twin has one, where no order can matter",
-        provenance="reconstructed",
     ),
     equals(
         "one-pass",
