@@ -44,14 +44,14 @@ CLAIMS = (
         source="seconds of an epoch on papers100M in the public tables: Ginex 612, DiskGNN 168",
         how=f"{READ}; Belady's cache that knows the order of all batches; a ratio of bytes, not of times",
     ),
-    at_most(
+    equals(
         "disk-budget",
-        "The packed files keep to the space that the user allows",
-        "reading.on_disk",
-        bound=1.0,
-        broken="reading.unlimited",
+        "The packed files never take more than the space that the user allows",
+        lambda record: max(0.0, record["reading"]["on_disk"] - 1),
+        count=0,
+        broken=lambda record: max(0.0, record["reading"]["unlimited"] - 1),
         source="segments and their disk caches trade space against reads, within the budget of the user",
-        how=f"{READ}; sizes of the files over twice all rows; the twin has no segments",
+        how=f"{READ}; bytes beyond twice all rows, under every seed; the twin has no segments",
     ),
     at_most(
         "minhash",
