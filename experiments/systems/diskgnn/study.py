@@ -1,0 +1,48 @@
+"""What is measured of DiskGNN: bytes of policies, bits of what is trained, accuracy, memory, overlap."""
+
+import functools
+
+from experiments.harness.study import Studies
+from experiments.systems.diskgnn.settings import DiskGnnConfig
+from experiments.systems.diskgnn.study_reading import ordering, overlap, reading
+from experiments.systems.diskgnn.study_training import accuracy, confined, training
+
+STUDIES = Studies(
+    configs={
+        "quick": DiskGnnConfig(),
+        "standard": DiskGnnConfig(
+            read_nodes=20_000,
+            read_batches=60,
+            nodes=50_000,
+            batches=40,
+            epochs=30,
+            tested=20_000,
+            gowalla_train=6000,
+        ),
+    },
+    tiny=DiskGnnConfig(
+        read_nodes=600,
+        read_batches=10,
+        read_batch=12,
+        space=1.3,
+        delayed=10,
+        nodes=600,
+        batches=4,
+        batch=16,
+        hidden=8,
+        epochs=2,
+        tested=100,
+        real_fanout=2,
+        gowalla_train=80,
+    ),
+    functions={
+        "reading": reading,
+        "ordering": ordering,
+        "overlap": overlap,
+        "training": training,
+        "accuracy": accuracy,
+        "citeseer": functools.partial(confined, name="citeseer"),
+        "gowalla": functools.partial(confined, name="gowalla"),
+    },
+    slow=("training", "accuracy", "citeseer", "gowalla"),
+)
