@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import selectors
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -123,7 +122,7 @@ def serve_aggregator(notes: Notes, settings: Mapping[str, Any]) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(notes, selectors.EVENT_READ)
         selector.register(settings["mailbox"], selectors.EVENT_READ)
-        notes.send({"ready": True, "jax": "jax" in sys.modules})
+        notes.send({"ready": True})
         while True:
             for event, _ in ready(selector, settings["poll"]):
                 if event.fileobj is notes:
@@ -156,8 +155,7 @@ class _Worker:
             found["inputs"] = tuple(found["inputs"])
             self.tasks.append(Task(**found))
         else:
-            jax = "jax" in sys.modules
-            self.notes.send({"said": note, "cpu_seconds": time.process_time(), "jax": jax})
+            self.notes.send({"said": note, "cpu_seconds": time.process_time()})
 
     def look(self, raw: bytes) -> None:
         """Keys; those that came before, or are of another round, say nothing new."""

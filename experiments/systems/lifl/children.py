@@ -1,5 +1,6 @@
 """Processes of our own: fresh interpreters that run one function, hear notes, and never outlive us."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -135,10 +136,9 @@ def serve_alone(serve: Serve) -> None:
     """What a started process does, and nothing after it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     notes = Notes(socket.socket(fileno=int(sys.argv[1])))
-    try:
+    # These say that who started it is gone.
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve(notes, json.loads(sys.argv[2]))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # who started it is gone
     sys.stderr.flush()
     # Views of shared memory may be left; there is nothing to be tidied up but what the system tidies.
     os._exit(0)

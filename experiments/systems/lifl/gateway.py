@@ -4,7 +4,6 @@ import contextlib
 import os
 import selectors
 import socket
-import sys
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -144,7 +143,7 @@ def serve_gateway(notes: Notes, settings: Mapping[str, Any]) -> None:
                             for arrival in list(arrivals.values()):
                                 arrival.forget(selector, arrivals)
                             store.begin(note["begin"])
-                        notes.send(_report(note))
+                        notes.send({"said": note, "cpu_seconds": time.process_time()})
                 elif event.fileobj is listening:
                     with contextlib.suppress(OSError):
                         _accept(listening, selector, arrivals)
@@ -154,10 +153,6 @@ def serve_gateway(notes: Notes, settings: Mapping[str, Any]) -> None:
                     except OSError:
                         arrival.forget(selector, arrivals)
                         arrival.give_up(store)
-
-
-def _report(note: Mapping[str, Any]) -> dict[str, Any]:
-    return {"said": note, "cpu_seconds": time.process_time(), "jax": "jax" in sys.modules}
 
 
 def _accept(

@@ -89,9 +89,7 @@ def tree_of(
         chain = [] if head else [tasks[0]]
         if rest:
             merge = tuple(task.ident for task in rest)
-            chain.append(
-                dataclasses.replace(common, ident=next(names), inputs=merge, own=promote)
-            )
+            chain.append(dataclasses.replace(common, ident=next(names), inputs=merge, own=promote))
         sums.append(chain[-1].ident)
         heads.append(Role(node, head, tuple(chain)))
     return _joined(roles, heads, sums, addresses, common, promote, targets, members, next(names))

@@ -1,9 +1,6 @@
 """One round: updates sent to their nodes as they come, folded along a tree, and the mean brought back."""
 
 import dataclasses
-import selectors
-import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,16 +10,12 @@ from jaxtyping import Float
 from experiments.kits.federated.traffic import Traffic
 from experiments.systems.lifl.aggregator import Task
 from experiments.systems.lifl.cluster import Cluster
-from experiments.systems.lifl.gateway import Gateway
 from experiments.systems.lifl.placement import Place, Placement, place_best_fit
 from experiments.systems.lifl.plans import Tree, tree_of
+from experiments.systems.lifl.running import Clients, Running, finish
 from experiments.systems.lifl.scaling import scale
 from experiments.systems.lifl.store import KEY
-from experiments.systems.lifl.wire import send_update
 from ntkexec.errors import ExperimentError
-
-RESTARTS = 3
-"""How often a process is started again within a round, before it is told why that does not help."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +101,7 @@ def run_round(
         scaling = scale(counts, cluster.queues, fan_in=fan_in)
         cluster.queues, leaves = scaling.queues, scaling.leaves
     number = int(cluster.gateways[0].store.now[0]) + 1
-    common = Task(
-        number, 0, (), eager=eager, ordered=ordered, fold_seconds=float(fold_seconds)
-    )
+    common = Task(number, 0, (), eager=eager, ordered=ordered, fold_seconds=float(fold_seconds))
     addresses = [gateway.address for gateway in cluster.gateways]
     tree = tree_of(placement, leaves, addresses, common, promote=cluster.reuse)
     for role in tree.roles:
@@ -122,9 +113,9 @@ def run_round(
     before = cluster.counts()
     try:
         started = cluster.begin(number, tree.roles)
-        running = _Running(cluster, tree, time.monotonic(), max(times) + patience)
-        clients = _Clients(cluster, placement, tree, updates, weights, times, before_update)
-        arrived = _together(running, clients, number, patience)
+        running = Running(cluster, tree, time.monotonic(), max(times) + patience)
+        clients = Clients(cluster, placement, tree, updates, weights, times, before_update)
+        arrived = finish(running, clients, number, patience)
         top = cluster.aggregators[tree.top, _place_of(tree)]
         mean = top.gateway.store.models[top.slot].copy()
         cluster.end()
@@ -186,164 +177,3 @@ def _traffic(before: dict[str, int], after: dict[str, int]) -> Traffic:
     )
     found = found.plus("node to node", "sum", more["node_bytes"], more["node_messages"])
     return found.plus("inside nodes", "key", KEY.size * more["keys"], more["keys"])
-
-
-class _Clients:
-    """Sends updates in the order of their times, in a thread."""
-
-    def __init__(
-        self,
-        cluster: Cluster,
-        placement: Placement,
-        tree: Tree,
-        updates: Sequence[np.ndarray],
-        weights: Sequence[float],
-        times: Sequence[float],
-        before_update: Callable[[int], None],
-    ) -> None:
-        self.gateways = [cluster.gateways[node] for node in placement]
-        self.addresses = [gateway.address for gateway in self.gateways]
-        self.tree, self.updates, self.weights = tree, updates, weights
-        self.times, self.before_update = times, before_update
-        self.arrived = [0.0] * len(updates)
-        self.error: BaseException | None = None
-        self.stopped = threading.Event()
-        self.over, self._tell = socket.socketpair()
-
-    def send_all(self, number: int, start: float, patience: float) -> None:
-        """What the thread does; tells by a byte that it is over."""
-        try:
-            for update in np.argsort(self.times, kind="stable").tolist():
-                wait = start + self.times[update] - time.monotonic()
-                if self.stopped.wait(max(wait, 0)):
-                    return
-                self.before_update(update)
-                send_update(
-                    self.addresses[update],
-                    self.updates[update],
-                    weight=self.weights[update],
-                    ident=update,
-                    target=self.tree.targets[update],
-                    round_number=number,
-                    patience=patience,
-                    stopped=self.stopped.is_set,
-                )
-                self.arrived[update] = time.monotonic() - start
-        except BaseException as error:
-            self.error = error
-        finally:
-            self._tell.send(b".")
-
-    def close(self) -> None:
-        self.over.close()
-        self._tell.close()
-
-
-class _Running:
-    """What a round still waits for."""
-
-    def __init__(self, cluster: Cluster, tree: Tree, start: float, seconds: float) -> None:
-        self.cluster, self.tree, self.start = cluster, tree, start
-        self.until = start + seconds
-        self.ended: dict[int, float] = {}
-        self.restarted = 0
-        self.waiting = {task.ident for role in tree.roles for task in role.tasks}
-        self.selector = selectors.DefaultSelector()
-        for place, aggregator in cluster.aggregators.items():
-            self.selector.register(aggregator.child.notes, selectors.EVENT_READ, place)
-        for gateway in cluster.gateways:
-            assert gateway.child is not None
-            self.selector.register(gateway.child.notes, selectors.EVENT_READ, gateway)
-
-    def hear(self, event: selectors.SelectorKey) -> None:
-        """A note of a process, or its end."""
-        try:
-            for note in event.fileobj.read():  # type: ignore[union-attr]
-                if "failed" in note:
-                    raise ExperimentError(f"an aggregator gave up: {note['failed']}")
-                if "done" in note:
-                    self.ended[note["done"]] = note["at"]
-                    self.waiting.discard(note["done"])
-        except EOFError:
-            self._restart(event)
-
-    def _restart(self, event: selectors.SelectorKey) -> None:
-        self.selector.unregister(event.fileobj)
-        if isinstance(event.data, Gateway):
-            self._count(event.data.child)
-            event.data.start()
-            child = event.data.child
-        else:
-            ended = self.cluster.aggregators[event.data]
-            if self._is_done(event.data):
-                return
-            self._count(ended.child)
-            self.cluster.replace(event.data)
-            child = self.cluster.aggregators[event.data].child
-        assert child is not None
-        self.selector.register(child.notes, selectors.EVENT_READ, event.data)
-
-    def _count(self, child: object) -> None:
-        self.restarted += 1
-        if self.restarted > RESTARTS * (1 + len(self.tree.roles)):
-            raise ExperimentError(f"processes end again and again: {child.why_it_ended()}")  # type: ignore[attr-defined]
-
-    def _is_done(self, place: tuple[int, int]) -> bool:
-        """Whether all that an aggregator had to do lies where it belongs; it is not done twice then,
-        since somebody may be reading it."""
-        node, index = place
-        role = next(
-            (r for r in self.tree.roles if (r.node, r.index) == place), None
-        )
-        if role is None:
-            return True
-        task = role.tasks[-1]
-        if task.last:
-            return task.ident not in self.waiting
-        there = self.tree.top if task.address is not None else node
-        gateway = self.cluster.gateways[there]
-        if not gateway.store.taken(task.ident):
-            return False
-        assert task.target is not None
-        gateway.announce(task.target)
-        for one in role.tasks:
-            self.ended.setdefault(one.ident, time.monotonic())
-            self.waiting.discard(one.ident)
-        return True
-
-
-def _together(
-    running: _Running, clients: _Clients, number: int, patience: float
-) -> tuple[float, ...]:
-    """Sends and hears until all is done; gives when the updates had arrived."""
-    thread = threading.Thread(
-        target=clients.send_all, args=(number, running.start, patience), daemon=True
-    )
-    running.selector.register(clients.over, selectors.EVENT_READ)
-    sending = True
-    try:
-        thread.start()
-        while sending or running.waiting:
-            found = running.selector.select(running.until - time.monotonic())
-            if not found:
-                raise ExperimentError(
-                    f"the round was not over in time; {len(running.waiting)} sums are missing"
-                )
-            for event, _ in found:
-                if event.fileobj is clients.over:
-                    sending = False
-                    running.selector.unregister(clients.over)
-                    if clients.error is not None:
-                        raise clients.error
-                else:
-                    running.hear(event)
-    except BaseException:
-        clients.stopped.set()
-        running.cluster.close()  # whom the thread waits for
-        raise
-    finally:
-        if thread.ident is not None:
-            thread.join()
-        running.selector.close()
-        clients.close()
-    return tuple(clients.arrived)

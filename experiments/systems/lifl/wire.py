@@ -65,9 +65,7 @@ def parcel_of(raw: bytes) -> Parcel | int:
     dtype = TYPES[number]
     if follow % np.dtype(dtype).itemsize:
         return SIZE
-    return Parcel(
-        round_, ident, target, kind, weight, follow // np.dtype(dtype).itemsize, dtype
-    )
+    return Parcel(round_, ident, target, kind, weight, follow // np.dtype(dtype).itemsize, dtype)
 
 
 def send_update(
@@ -104,9 +102,7 @@ def send_update(
     flat = np.ascontiguousarray(model).reshape(-1)
     if flat.dtype.name not in TYPES:
         raise ExperimentError(f"models are of {' or '.join(TYPES)}, not of {flat.dtype}")
-    parcel = Parcel(
-        round_number, ident, target, kind, float(weight), flat.size, flat.dtype.name
-    )
+    parcel = Parcel(round_number, ident, target, kind, float(weight), flat.size, flat.dtype.name)
     until = time.monotonic() + patience
     while True:
         left = until - time.monotonic()
@@ -183,9 +179,7 @@ class Notes:
         while len(self._raw) >= 4:
             length = int.from_bytes(self._raw[:4], "little")
             if length > LONGEST_NOTE:
-                raise ExperimentError(
-                    f"a note of {length:,} bytes is longer than {LONGEST_NOTE:,}"
-                )
+                raise ExperimentError(f"a note of {length:,} bytes is longer than {LONGEST_NOTE:,}")
             if len(self._raw) < 4 + length:
                 break
             notes.append(json.loads(self._raw[4 : 4 + length]))
