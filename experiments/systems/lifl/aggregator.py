@@ -14,7 +14,7 @@ from experiments.systems.lifl.children import Child, ready
 from experiments.systems.lifl.gateway import Gateway
 from experiments.systems.lifl.states import fold
 from experiments.systems.lifl.store import PARTIAL, UPDATE, Key, Layout, Store, unpacked
-from experiments.systems.lifl.wire import Notes, send_update
+from experiments.systems.lifl.wire import Address, Notes, send_update
 from ntkexec.errors import ExperimentError
 
 MAILBOX = 4096
@@ -43,7 +43,7 @@ class Task:
     inputs: tuple[int, ...]
     own: bool = False
     target: int | None = None
-    address: tuple[str, int] | None = None
+    address: Address | None = None
     last: bool = False
     eager: bool = True
     ordered: bool = True
@@ -153,6 +153,7 @@ class _Worker:
         if "task" in note:
             found = dict(note["task"])
             found["inputs"] = tuple(found["inputs"])
+            found["address"] = found["address"] and Address(**found["address"])
             self.tasks.append(Task(**found))
         else:
             self.notes.send({"said": note, "cpu_seconds": time.process_time()})
@@ -205,7 +206,7 @@ class _Worker:
         self.store.count(1 + self.index, folds=1)
 
     def _end(self, task: Task) -> None:
-        note = {"done": task.ident, "at": time.monotonic(), "weight": self.weight}
+        note: dict[str, Any] = {"done": task.ident, "at": time.monotonic(), "weight": self.weight}
         if task.last and self.weight > 0:
             np.divide(self.total, self.total.dtype.type(self.weight), out=self.total)
         elif task.last:
@@ -223,7 +224,7 @@ class _Worker:
         assert task.target is not None
         if task.address is not None:
             send_update(
-                (task.address[0], task.address[1]),
+                task.address,
                 self.total,
                 weight=self.weight,
                 ident=task.ident,

@@ -1,7 +1,6 @@
 """Processes of our own: fresh interpreters that run one function, hear notes, and never outlive us."""
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -54,7 +53,7 @@ class Child:
         )
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code, str(theirs.fileno()), json.dumps(settings)],
+                [sys.executable, "-P", "-c", code, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(), *inherited),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -68,6 +67,8 @@ class Child:
             raise
         finally:
             theirs.close()
+        with contextlib.suppress(OSError):  # its end is noticed by whom it does not answer
+            self.notes.send(settings)  # not as an argument, which all users of the machine can see
 
     def wait_until_ready(self) -> dict[str, Any]:
         """What the process says when it is up.
@@ -138,7 +139,9 @@ def serve_alone(serve: Serve) -> None:
     notes = Notes(socket.socket(fileno=int(sys.argv[1])))
     # These say that who started it is gone.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(notes, json.loads(sys.argv[2]))
+        while not (settings := notes.read()):
+            continue
+        serve(notes, settings[0])
     sys.stderr.flush()
     # Views of shared memory may be left; there is nothing to be tidied up but what the system tidies.
     os._exit(0)

@@ -47,7 +47,7 @@ class Cluster:
                 f"a cluster has a node at least and a capacity for each; {nodes} nodes got "
                 f"{len(capacities)}"
             )
-        self.reuse, self.starts = reuse, 0
+        self.reuse, self.starts, self.closed = reuse, 0, False
         self.queues: tuple[float, ...] | None = None
         self.aggregators: dict[tuple[int, int], Aggregator] = {}
         self.gateways: list[Gateway] = []
@@ -98,8 +98,9 @@ class Cluster:
 
     def stop_aggregators(self) -> None:
         """Stops all aggregators; the next round starts those that it needs."""
-        for place in list(self.aggregators):
-            self.aggregators.pop(place).close()
+        with contextlib.ExitStack() as stopping:
+            for place in list(self.aggregators):
+                stopping.callback(self.aggregators.pop(place).close)
 
     def replace(self, place: tuple[int, int]) -> None:
         """Starts an aggregator again in the place of one that has ended, with all its tasks."""
@@ -119,6 +120,7 @@ class Cluster:
 
     def close(self) -> None:
         """Stops every process and frees all memory; safe to call again."""
+        self.closed = True
         try:
             self.stop_aggregators()
         finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import selectors
 import socket
 import time
@@ -14,7 +15,15 @@ import numpy as np
 from experiments.systems.lifl import wire
 from experiments.systems.lifl.children import Child, ready
 from experiments.systems.lifl.store import FREE, RECEIVING, UPDATE, Key, Layout, Store
-from experiments.systems.lifl.wire import HEADER, LOOPBACK, Notes, Parcel, parcel_of, send_update
+from experiments.systems.lifl.wire import (
+    HEADER,
+    LOOPBACK,
+    Address,
+    Notes,
+    Parcel,
+    parcel_of,
+    send_update,
+)
 
 GATEWAY = 0
 """Its row of what is counted; aggregator i has row 1 + i."""
@@ -48,7 +57,8 @@ class Gateway:
     ) -> None:
         self._closing = contextlib.ExitStack()
         # Whoever forgets to close it leaves nothing behind when the program ends.
-        self._closed = weakref.finalize(self, self._closing.close)
+        self._closed = weakref.finalize(self, _close, self._closing, os.getpid())
+        self._secret = secrets.token_hex(16)
         self.capacity, self.poll, self.starts = capacity, poll, 0
         self.child: Child | None = None
         try:
@@ -70,9 +80,9 @@ class Gateway:
             raise
 
     @property
-    def address(self) -> tuple[str, int]:
-        """On the loopback; the port is the system's choice."""
-        return LOOPBACK, self.listening.getsockname()[1]
+    def address(self) -> Address:
+        """For whoever is to send models here."""
+        return Address(LOOPBACK, self.listening.getsockname()[1], self._secret)
 
     def start(self) -> None:
         """Starts the process, again if it has ended."""
@@ -83,6 +93,7 @@ class Gateway:
             "listening": self.listening.fileno(),
             "mailboxes": writing,
             "poll": self.poll,
+            "secret": self._secret,
         }
         self.child = Child(serve_gateway, settings, [self.listening.fileno(), *writing])
         self.starts += 1
@@ -120,15 +131,23 @@ class Gateway:
         self.close()
 
 
+def _close(closing: contextlib.ExitStack, process: int) -> None:
+    """Closes what a process has made; not in one that was forked from it."""
+    if os.getpid() == process:
+        closing.close()
+
+
 def serve_gateway(notes: Notes, settings: Mapping[str, Any]) -> None:
     """What the process does: one loop over all connections, woken by the system."""
     store = Store(Layout(**settings["layout"]))
     rows = store.rows[: store.layout.inputs]
     rows["state"][rows["state"] == RECEIVING] = FREE  # of one that was killed
     mailboxes: Sequence[int] = settings["mailboxes"]
-    listening = socket.socket(fileno=settings["listening"])
-    listening.setblocking(False)
-    with selectors.DefaultSelector() as selector:
+    with (
+        socket.socket(fileno=settings["listening"]) as listening,
+        selectors.DefaultSelector() as selector,
+    ):
+        listening.setblocking(False)
         selector.register(notes, selectors.EVENT_READ)
         selector.register(listening, selectors.EVENT_READ)
         arrivals: dict[int, _Arrival] = {}
@@ -146,7 +165,7 @@ def serve_gateway(notes: Notes, settings: Mapping[str, Any]) -> None:
                         notes.send({"said": note, "cpu_seconds": time.process_time()})
                 elif event.fileobj is listening:
                     with contextlib.suppress(OSError):
-                        _accept(listening, selector, arrivals)
+                        _accept(listening, selector, arrivals, settings["secret"])
                 elif (arrival := event.data) in arrivals.values():
                     try:
                         arrival.go_on(store, mailboxes)
@@ -156,7 +175,10 @@ def serve_gateway(notes: Notes, settings: Mapping[str, Any]) -> None:
 
 
 def _accept(
-    listening: socket.socket, selector: selectors.BaseSelector, arrivals: "dict[int, _Arrival]"
+    listening: socket.socket,
+    selector: selectors.BaseSelector,
+    arrivals: "dict[int, _Arrival]",
+    secret: str,
 ) -> None:
     connection, _ = listening.accept()
     if len(arrivals) >= MOST_CONNECTIONS:
@@ -164,15 +186,15 @@ def _accept(
         return
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    arrivals[connection.fileno()] = arrival = _Arrival(connection)
+    arrivals[connection.fileno()] = arrival = _Arrival(connection, secret)
     selector.register(connection, selectors.EVENT_READ, arrival)
 
 
 class _Arrival:
     """A model on its way from a socket into a slot."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
+    def __init__(self, connection: socket.socket, secret: str) -> None:
+        self.connection, self.secret = connection, secret
         self.parcel: Parcel | None = None
         self.slot = -1
         self._raw = memoryview(bytearray(HEADER.size))
@@ -201,7 +223,7 @@ class _Arrival:
             self._end(store, mailboxes)
 
     def _begin(self, store: Store) -> None:
-        parcel = parcel_of(bytes(self._raw))
+        parcel = parcel_of(bytes(self._raw), self.secret)
         answer = parcel if isinstance(parcel, int) else self._admit(store, parcel)
         if self.parcel is not None:
             self._count(store, bytes=HEADER.size)
@@ -225,7 +247,7 @@ class _Arrival:
             return wire.FULL
         self.parcel, self.slot = parcel, int(free[0])
         store.rows[self.slot]["state"] = RECEIVING
-        self._into, self._got = memoryview(store.models[self.slot]).cast("B"), 0
+        self._into, self._got = store.models[self.slot].data.cast("B"), 0
         return wire.GO
 
     def _end(self, store: Store, mailboxes: Sequence[int]) -> None:

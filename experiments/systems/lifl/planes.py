@@ -65,8 +65,8 @@ class Planes:
         self, orders: socket.socket, to_broker: socket.socket, to_receiver: socket.socket
     ) -> None:
         numbers = [orders.fileno(), self._pipe[0], to_receiver.fileno()]
-        settings = {"layout": self.store.layout.__dict__, "inherited": numbers}
-        receiver = Child(serve_receiver, settings, numbers)
+        layout = self.store.layout.__dict__
+        receiver = Child(serve_receiver, {"layout": layout, "inherited": numbers}, numbers)
         self._closing.callback(receiver.stop)
         address = to_receiver.getsockname()
         settings = {"size": self.size, "listening": to_broker.fileno(), "address": address}
@@ -93,7 +93,7 @@ class Planes:
         if plane == "shm":
             np.copyto(self.store.models[0, :size], model)
         self._orders.sendall(order)
-        content = memoryview(model).cast("B")
+        content = model.data.cast("B")
         if plane == "pipe":
             while content:
                 content = content[os.write(self._pipe[1], content) :]
@@ -140,7 +140,7 @@ def serve_receiver(notes: Notes, settings: Mapping[str, Any]) -> None:
                 order = line.recv(ORDER, socket.MSG_PEEK)
                 total[:] = 0
                 continue
-            content = memoryview(here[:size]).cast("B")
+            content = here[:size].data.cast("B")
             if PLANES[plane] == "pipe":
                 filled(content, file.readinto)
             elif PLANES[plane] == "broker":
@@ -162,7 +162,7 @@ def serve_broker(notes: Notes, settings: Mapping[str, Any]) -> None:
     length = memoryview(bytearray(8))
     while True:
         filled(length, source.recv_into)
-        content = memoryview(here).cast("B")[: int.from_bytes(length, "little")]
+        content = here.data.cast("B")[: int.from_bytes(length, "little")]
         filled(content, source.recv_into)
         target.sendall(content)
 

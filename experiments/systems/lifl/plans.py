@@ -7,6 +7,7 @@ import numpy as np
 
 from experiments.systems.lifl.aggregator import Task
 from experiments.systems.lifl.placement import Placement
+from experiments.systems.lifl.wire import Address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Tree:
 def tree_of(
     placement: Placement,
     leaves: Sequence[int],
-    addresses: Sequence[tuple[str, int]],
+    addresses: Sequence[Address],
     common: Task,
     *,
     promote: bool = True,
@@ -99,7 +100,7 @@ def _joined(
     roles: list[Role],
     heads: list[Role],
     sums: list[int],
-    addresses: Sequence[tuple[str, int]],
+    addresses: Sequence[Address],
     common: Task,
     promote: bool,
     targets: list[int],
@@ -131,6 +132,6 @@ def _joined(
     return Tree(tuple(roles), tuple(targets), first.node, result, tuple(members))
 
 
-def _towards(head: Role, target: int, address: tuple[str, int] | None) -> Role:
+def _towards(head: Role, target: int, address: Address | None) -> Role:
     last = dataclasses.replace(head.tasks[-1], target=target, address=address)
     return dataclasses.replace(head, tasks=(*head.tasks[:-1], last))

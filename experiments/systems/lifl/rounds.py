@@ -88,7 +88,11 @@ def run_round(
     Raises:
         ExperimentError: updates that do not fit the cluster, or processes that end again and again.
     """
-    size = cluster.gateways[0].store.layout
+    if cluster.closed:
+        raise ExperimentError(
+            "the cluster is closed, by its `with` or by an error in a round before"
+        )
+    layout = cluster.gateways[0].store.layout
     weights = [float(weight) for weight in weights]
     times = [0.0] * len(updates) if arrivals is None else [float(time) for time in arrivals]
     _check(cluster, updates, weights, times)
@@ -105,9 +109,9 @@ def run_round(
     addresses = [gateway.address for gateway in cluster.gateways]
     tree = tree_of(placement, leaves, addresses, common, promote=cluster.reuse)
     for role in tree.roles:
-        if role.index >= size.aggregators:
+        if role.index >= layout.aggregators:
             raise ExperimentError(
-                f"node {role.node} has places for {size.aggregators} aggregators; the round needs "
+                f"node {role.node} has places for {layout.aggregators} aggregators; the round needs "
                 f"{role.index + 1}"
             )
     before = cluster.counts()

@@ -3,6 +3,8 @@
 Nothing that comes over a socket is unpickled, and every size is checked before anything is kept.
 """
 
+import dataclasses
+import hmac
 import json
 import math
 import socket
@@ -17,11 +19,11 @@ from experiments.systems.lifl.store import PARTIAL, TYPES, UPDATE
 from ntkexec.errors import ExperimentError
 
 LOOPBACK = "127.0.0.1"
-HEADER = struct.Struct("<4sHHIIIIdQ")
-"""Mark, type, kind, round, name, aggregator, nothing, weight, bytes that follow."""
+HEADER = struct.Struct("<4sHHIIIIdQ16s")
+"""Mark, type, kind, round, name, aggregator, nothing, weight, bytes that follow, secret."""
 MARK = b"LIFL"
 GO, HAVE, DONE = 1, 2, 3
-NO_UPDATE, SIZE, FULL, ROUND, WEIGHT, FINITE, TARGET = range(16, 23)
+NO_UPDATE, SIZE, FULL, ROUND, WEIGHT, FINITE, TARGET, STRANGER = range(16, 24)
 REFUSALS = {
     NO_UPDATE: "what came is no update",
     SIZE: "its size or type is not the model's",
@@ -30,10 +32,26 @@ REFUSALS = {
     WEIGHT: "its weight is no finite number from 0 on",
     FINITE: "it holds numbers that are not finite",
     TARGET: "there is no such aggregator",
+    STRANGER: "the sender does not know the gateway's secret",
 }
 PAUSE = 0.02
 """Seconds between attempts at a gateway that is being restarted."""
 LONGEST_NOTE = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+    """Where a gateway listens, and what it wants to hear: others on the machine can reach the port, too.
+
+    Args:
+        host: the loopback.
+        port: the system's choice.
+        secret: 32 hexadecimal digits.
+    """
+
+    host: str
+    port: int
+    secret: str = dataclasses.field(repr=False)
 
 
 class Parcel(NamedTuple):
@@ -47,17 +65,20 @@ class Parcel(NamedTuple):
     size: int
     dtype: str
 
-    def packed(self) -> bytes:
-        number = TYPES.index(self.dtype)
+    def packed(self, secret: str) -> bytes:
         follow = self.size * np.dtype(self.dtype).itemsize
+        names = (self.round, self.ident, self.target, 0)
         return HEADER.pack(
-            MARK, number, self.kind, self.round, self.ident, self.target, 0, self.weight, follow
-        )
+            MARK, TYPES.index(self.dtype), self.kind, *names, self.weight, follow,
+            bytes.fromhex(secret),
+        )  # fmt: skip
 
 
-def parcel_of(raw: bytes) -> Parcel | int:
-    """What a header of a stranger says, or why it is refused."""
-    mark, number, kind, round_, ident, target, _, weight, follow = HEADER.unpack(raw)
+def parcel_of(raw: bytes, secret: str) -> Parcel | int:
+    """What a header says, or why it is refused."""
+    mark, number, kind, round_, ident, target, _, weight, follow, said = HEADER.unpack(raw)
+    if not hmac.compare_digest(said, bytes.fromhex(secret)):
+        return STRANGER
     if mark != MARK or number >= len(TYPES) or kind not in (UPDATE, PARTIAL):
         return NO_UPDATE
     if not (math.isfinite(weight) and weight >= 0):
@@ -69,7 +90,7 @@ def parcel_of(raw: bytes) -> Parcel | int:
 
 
 def send_update(
-    address: tuple[str, int],
+    address: Address,
     model: np.ndarray,
     *,
     weight: float,
@@ -107,11 +128,11 @@ def send_update(
     while True:
         left = until - time.monotonic()
         try:
-            answer, sent = _attempt(address, parcel, memoryview(flat).cast("B"), max(left, 0.1))
+            answer, sent = _attempt(address, parcel, flat.data.cast("B"), max(left, 0.1))
         except OSError as error:
             if left <= 0 or stopped():
                 raise ExperimentError(
-                    f"the gateway at {address[0]}:{address[1]} does not answer: {error}"
+                    f"the gateway at {address.host}:{address.port} does not answer: {error}"
                 ) from error
         else:
             if answer in (DONE, HAVE):
@@ -123,11 +144,11 @@ def send_update(
 
 
 def _attempt(
-    address: tuple[str, int], parcel: Parcel, content: memoryview, seconds: float
+    address: Address, parcel: Parcel, content: memoryview, seconds: float
 ) -> tuple[int, int]:
-    with socket.create_connection(address, timeout=seconds) as connection:
+    with socket.create_connection((address.host, address.port), seconds) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(parcel.packed())
+        connection.sendall(parcel.packed(address.secret))
         answer = _answer(connection)
         if answer != GO:
             return answer, HEADER.size
