@@ -47,9 +47,9 @@ class Child:
         self.notes = Notes(ours)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         code = (
-            f"from experiments.systems.lifl.children import serve_alone\n"
+            f"from {serve_alone.__module__} import {serve_alone.__name__}\n"
             f"from {serve.__module__} import {serve.__qualname__} as serve\n"
-            f"serve_alone(serve)"
+            f"{serve_alone.__name__}(serve)"
         )
         try:
             self.process = subprocess.Popen(

@@ -24,6 +24,7 @@ from experiments.systems.lifl.wire import (
     parcel_of,
     send_update,
 )
+from ntkexec.errors import ExperimentError
 
 GATEWAY = 0
 """Its row of what is counted; aggregator i has row 1 + i."""
@@ -61,6 +62,8 @@ class Gateway:
         self._secret = secrets.token_hex(16)
         self.capacity, self.poll, self.starts = capacity, poll, 0
         self.child: Child | None = None
+        if capacity < 1:
+            raise ExperimentError(f"a node holds an update at least, not {capacity}")
         try:
             # One more, for what comes a second time before it is known to have come.
             layout = Layout("", size, capacity + partials + 1, aggregators, dtype)

@@ -30,6 +30,7 @@ class Tree:
     """All roles of a round.
 
     Args:
+        number: of the round.
         roles: the processes that it takes.
         targets: of every update, its leaf's index on its node.
         top: the node where the result comes together.
@@ -37,6 +38,7 @@ class Tree:
         members: by leaf, the updates of each, in the order of the leaves' names.
     """
 
+    number: int
     roles: tuple[Role, ...]
     targets: tuple[int, ...]
     top: int
@@ -129,7 +131,7 @@ def _joined(
             roles.append(_towards(first, index, None))
             roles.append(Role(first.node, index, (final,)))
         roles += [_towards(head, index, addresses[first.node]) for head in others]
-    return Tree(tuple(roles), tuple(targets), first.node, result, tuple(members))
+    return Tree(common.round, tuple(roles), tuple(targets), first.node, result, tuple(members))
 
 
 def _towards(head: Role, target: int, address: Address | None) -> Role:

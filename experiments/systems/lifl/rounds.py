@@ -68,15 +68,16 @@ def run_round(
     """The weighted mean of clients' models, aggregated by the processes of a cluster.
 
     A process that ends meanwhile, whatever ended it, is started again and does its tasks anew from what
-    the store still holds. With `ordered`, the result is the same to the last bit, whatever comes when
-    and is restarted.
+    the store still holds. With `ordered` and as many leaves, the result is the same to the last bit,
+    whatever comes when and is restarted.
 
     Args:
         cluster: nodes and their processes. After an error in a round it is closed.
         updates: of all clients, each of the cluster's size and type; any tree by `ravel_pytree`.
         weights: of the clients, such as numbers of examples; from 0 on, and not all 0.
         arrivals: seconds after the beginning at which the clients send; all at once by default.
-        leaves: aggregators of every node; by default what `scale` makes of this and the last round.
+        leaves: aggregators of every node; by default what `scale` makes of this and the last round, as
+            far as the cluster has places for them.
         fan_in: updates of a leaf, for `scale`.
         eager: whether an update is folded when it comes; else when all of its leaf have come.
         ordered: whether leaves fold in the order of the clients; else in the order of arrival.
@@ -92,34 +93,18 @@ def run_round(
         raise ExperimentError(
             "the cluster is closed, by its `with` or by an error in a round before"
         )
-    layout = cluster.gateways[0].store.layout
+    updates = [np.asarray(update) for update in updates]
     weights = [float(weight) for weight in weights]
     times = [0.0] * len(updates) if arrivals is None else [float(time) for time in arrivals]
     _check(cluster, updates, weights, times)
-    placement = place(cluster.capacities, [1.0] * len(updates))
-    counts = [placement.count(node) for node in range(len(cluster.gateways))]
-    for node, (count, most) in enumerate(zip(counts, cluster.capacities, strict=True)):
-        if count > most:
-            raise ExperimentError(f"node {node} has a capacity of {most} updates, not of {count}")
-    if leaves is None:
-        scaling = scale(counts, cluster.queues, fan_in=fan_in)
-        cluster.queues, leaves = scaling.queues, scaling.leaves
-    number = int(cluster.gateways[0].store.now[0]) + 1
-    common = Task(number, 0, (), eager=eager, ordered=ordered, fold_seconds=float(fold_seconds))
-    addresses = [gateway.address for gateway in cluster.gateways]
-    tree = tree_of(placement, leaves, addresses, common, promote=cluster.reuse)
-    for role in tree.roles:
-        if role.index >= layout.aggregators:
-            raise ExperimentError(
-                f"node {role.node} has places for {layout.aggregators} aggregators; the round needs "
-                f"{role.index + 1}"
-            )
+    common = Task(0, 0, (), eager=eager, ordered=ordered, fold_seconds=float(fold_seconds))
+    placement, tree = _planned(cluster, len(updates), place, leaves, fan_in, common)
     before = cluster.counts()
     try:
-        started = cluster.begin(number, tree.roles)
+        started = cluster.begin(tree.number, tree.roles)
         running = Running(cluster, tree, time.monotonic(), max(times) + patience)
         clients = Clients(cluster, placement, tree, updates, weights, times, before_update)
-        arrived = finish(running, clients, number, patience)
+        arrived = finish(running, clients, patience)
         top = cluster.aggregators[tree.top, _place_of(tree)]
         mean = top.gateway.store.models[top.slot].copy()
         cluster.end()
@@ -137,6 +122,46 @@ def run_round(
         arrived,
         {ident: at - running.start for ident, at in running.ended.items()},
     )
+
+
+def _planned(
+    cluster: Cluster,
+    updates: int,
+    place: Place,
+    leaves: Sequence[int] | None,
+    fan_in: int,
+    common: Task,
+) -> tuple[Placement, Tree]:
+    """Where updates go in the cluster's next round, and who folds them."""
+    layout, num = cluster.gateways[0].store.layout, len(cluster.gateways)
+    placement = place(cluster.capacities, [1.0] * updates)
+    if len(placement) != updates or not set(placement) <= set(range(num)):
+        raise ExperimentError(f"updates are not placed on nodes of the cluster: {placement}")
+    counts = [placement.count(node) for node in range(num)]
+    for node, (count, most) in enumerate(zip(counts, cluster.capacities, strict=True)):
+        if count > most:
+            raise ExperimentError(f"node {node} has a capacity of {most} updates, not of {count}")
+    if leaves is None:
+        scaling = scale(counts, cluster.queues, fan_in=fan_in)
+        cluster.queues = scaling.queues
+        places = max(1, layout.aggregators - (0 if cluster.reuse else 2))
+        leaves = [min(number, places) for number in scaling.leaves]
+    if len(leaves) != num or min(leaves) < 0 or not common.fold_seconds >= 0:
+        raise ExperimentError(
+            f"leaves are counted from 0 on at every node, and folds take no time or more; not "
+            f"{list(leaves)} and {common.fold_seconds!r}"
+        )
+    number = int(cluster.gateways[0].store.now[0]) + 1
+    common = dataclasses.replace(common, round=number)
+    addresses = [gateway.address for gateway in cluster.gateways]
+    tree = tree_of(placement, leaves, addresses, common, promote=cluster.reuse)
+    for role in tree.roles:
+        if role.index >= layout.aggregators:
+            raise ExperimentError(
+                f"node {role.node} has places for {layout.aggregators} aggregators; the round needs "
+                f"{role.index + 1}"
+            )
+    return placement, tree
 
 
 def _check(

@@ -42,7 +42,7 @@ class Clients:
         self.stopped = threading.Event()
         self.over, self._tell = socket.socketpair()
 
-    def send_all(self, number: int, start: float, patience: float) -> None:
+    def send_all(self, start: float, patience: float) -> None:
         """What the thread does; tells by a byte that it is over."""
         try:
             for update in np.argsort(self.times, kind="stable").tolist():
@@ -56,7 +56,7 @@ class Clients:
                     weight=self.weights[update],
                     ident=update,
                     target=self.tree.targets[update],
-                    round_number=number,
+                    round_number=self.tree.number,
                     patience=patience,
                     stopped=self.stopped.is_set,
                 )
@@ -144,11 +144,9 @@ class Running:
         return True
 
 
-def finish(running: Running, clients: Clients, number: int, patience: float) -> tuple[float, ...]:
+def finish(running: Running, clients: Clients, patience: float) -> tuple[float, ...]:
     """Sends and hears until all is done; gives when the updates had arrived."""
-    thread = threading.Thread(
-        target=clients.send_all, args=(number, running.start, patience), daemon=True
-    )
+    thread = threading.Thread(target=clients.send_all, args=(running.start, patience), daemon=True)
     running.selector.register(clients.over, selectors.EVENT_READ)
     sending = True
     try:

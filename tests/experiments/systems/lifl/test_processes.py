@@ -140,17 +140,22 @@ def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
             ("arrivals are finite", (updates[:2], [1, 1]), {"arrivals": [-1, 0]}),
             ("update 1 is float64", ([updates[0], updates[1].astype(float)], [1, 1]), {}),
             ("more than the nodes' capacity of 10", (updates * 2, WEIGHTS * 2), {}),
-            ("places for 2 aggregators; the round needs 3", (updates, WEIGHTS), {"fan_in": 1}),
+            ("places for 2 aggregators; the round needs 3", (updates, WEIGHTS), {"leaves": [4, 1]}),
+            ("leaves are counted", (updates, WEIGHTS), {"leaves": [4]}),
+            ("folds take no time", (updates, WEIGHTS), {"fold_seconds": -1.0}),
+            ("not placed", (updates, WEIGHTS), {"place": lambda left, sizes: (2,) * 10}),
             ("capacity of 4", (updates, WEIGHTS), {"place": lambda left, sizes: (0,) * 10}),
         ):
             cluster.queues = None
             with pytest.raises(ExperimentError, match=why):
                 run_round(cluster, *given, **changes)
-        assert run_round(cluster, updates, WEIGHTS, leaves=[1, 2]).weight == sum(WEIGHTS)
+        assert run_round(cluster, updates, WEIGHTS, fan_in=1).weight == sum(WEIGHTS)
     with pytest.raises(ExperimentError, match="is closed"):
         run_round(cluster, updates, WEIGHTS)
     with pytest.raises(ExperimentError, match="a capacity for each"):
         Cluster(2, SIZE, capacity=[1])
+    with pytest.raises(ExperimentError, match="an update at least, not 0"):
+        Cluster(2, SIZE, capacity=0)
 
 
 def test_an_error_of_a_client_ends_the_round_and_everything(updates):

@@ -12,8 +12,9 @@ import threading
 import numpy as np
 import pytest
 
+from experiments.harness import digest as digests
 from experiments.systems.lifl import gateway as gateways
-from experiments.systems.lifl import wire
+from experiments.systems.lifl import study, wire
 from experiments.systems.lifl.shards import client_shards
 from experiments.systems.lifl.store import KEY, READY, UPDATE, Key, Layout, Store, unpacked
 from experiments.systems.lifl.wire import HEADER, Address, Notes, Parcel, send_update
@@ -190,6 +191,21 @@ def test_shards_are_read_by_name_and_what_is_none_is_refused(tmp_path):
         np.savez(tmp_path / "f02.npz", **arrays)
         with pytest.raises(ExperimentError, match=why):
             client_shards(tmp_path)
+
+
+def test_a_result_is_named_by_the_code_of_its_processes_too(monkeypatch):
+    found = {}
+    monkeypatch.setattr(digests, "digest", found.update)
+    digests.code_digest(study.STUDIES.functions["rounds"])
+    digests.code_digest(study.STUDIES.functions["handing"])
+    for reached in (
+        "children.serve_alone",
+        "gateway.serve_gateway",
+        "aggregator.serve_aggregator",
+        "planes.serve_receiver",
+        "planes.serve_broker",
+    ):
+        assert f"experiments.systems.lifl.{reached}" in found
 
 
 def test_what_the_processes_load_has_no_jax_in_it():
