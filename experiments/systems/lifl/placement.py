@@ -1,0 +1,111 @@
+"""Which node an update goes to: as few nodes as can be, so that few sums travel between nodes."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from ntkexec.errors import ExperimentError
+
+MOST_UPDATES = 12
+"""For which the fewest nodes are searched exhaustively."""
+Placement = tuple[int, ...]
+"""The node of every update."""
+Place = Callable[[Sequence[float], Sequence[float]], Placement]
+
+
+def residual(capacity: float, rate: float, seconds: float) -> float:
+    """Updates that a node can still take: its capacity less what is under way.
+
+    Args:
+        capacity: updates that it can aggregate at once.
+        rate: updates that arrive there in a second.
+        seconds: that one takes to be aggregated, so that rate times seconds are under way.
+    """
+    return capacity - rate * seconds
+
+
+def place_best_fit(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
+    """Every update to the feasible node with the least residual; the most residual where none is.
+
+    For equal nodes and updates of size 1 no placement uses fewer nodes. For unequal nodes it may use
+    more: of two with residuals of 2 and 10, ten updates fit the second alone, and fill the first before.
+
+    Args:
+        residuals: of the nodes, see `residual`.
+        sizes: of the updates, in the order in which they come; 1 for one model.
+
+    Returns:
+        The node of every update; of equal ones the first.
+
+    Raises:
+        ExperimentError: there is no node, or an update's size is not positive.
+    """
+    return _placed(residuals, sizes, lambda left, fits, turn: min(fits, key=left.__getitem__))
+
+
+def place_worst_fit(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
+    """Every update to the node with the most residual: load is spread; see `place_best_fit`."""
+    return _placed(residuals, sizes, lambda left, fits, turn: max(fits, key=left.__getitem__))
+
+
+def place_round_robin(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
+    """Updates to the feasible nodes in turn; see `place_best_fit`."""
+    num = len(residuals)
+    return _placed(
+        residuals, sizes, lambda left, fits, turn: min(fits, key=lambda n: (n - turn) % num)
+    )
+
+
+def _placed(
+    residuals: Sequence[float],
+    sizes: Sequence[float],
+    pick: Callable[[list[float], list[int], int], int],
+) -> Placement:
+    left = [float(value) for value in residuals]
+    if not left:
+        raise ExperimentError("updates need a node to go to; there is none")
+    found: list[int] = []
+    turn = 0
+    for size in sizes:
+        if not size > 0:
+            raise ExperimentError(f"an update's size is above 0, not {size!r}")
+        fits = [node for node, free in enumerate(left) if size <= free]
+        node = pick(left, fits, turn) if fits else max(range(len(left)), key=left.__getitem__)
+        left[node] -= size
+        found.append(node)
+        turn = (node + 1) % len(left)
+    return tuple(found)
+
+
+def bytes_between(placement: Placement, model_bytes: int) -> int:
+    """What goes from node to node in a round: every node used but one sends one sum."""
+    return (len(set(placement)) - 1) * model_bytes if placement else 0
+
+
+def fewest_nodes(residuals: Sequence[float], sizes: Sequence[float]) -> int:
+    """The least number of nodes that hold all updates, by search.
+
+    Raises:
+        ExperimentError: too many updates to search, or they fit no choice of nodes.
+    """
+    if len(sizes) > MOST_UPDATES:
+        raise ExperimentError(
+            f"{len(sizes)} updates are too many to search; at most {MOST_UPDATES} are not"
+        )
+    largest_first = sorted(sizes, reverse=True)
+    for number in range(len(residuals) + 1):
+        chosen = {tuple(sorted(some)) for some in itertools.combinations(residuals, number)}
+        if any(_fit(list(some), largest_first) for some in chosen):
+            return number
+    raise ExperimentError(f"{len(sizes)} updates do not fit the {len(residuals)} nodes")
+
+
+def _fit(left: list[float], sizes: list[float]) -> bool:
+    if not sizes:
+        return True
+    size, *others = sizes
+    for free in {free for free in left if size <= free}:
+        rest = left.copy()
+        rest[rest.index(free)] -= size
+        if _fit(rest, others):
+            return True
+    return False
