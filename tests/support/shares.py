@@ -47,6 +47,7 @@ SHARES = {
     "experiments/kits": 20,
     "experiments/kits/convnets": 25,
     "experiments/kits/detection": 15,
+    "experiments/kits/federated": 10,
     "experiments/kits/graph": 15,
     "experiments/kits/graph_sets": 10,
     "experiments/kits/mesh": 10,
