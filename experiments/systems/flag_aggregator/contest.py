@@ -12,7 +12,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from experiments.systems.flag_aggregator.attacks import ATTACKS
+from experiments.systems.flag_aggregator.attacks import ATTACKS, Attack
 from experiments.systems.flag_aggregator.rules import RULES, Rule
 
 MOMENTUM = 0.9
@@ -108,7 +108,7 @@ def accuracies(
         rule: dict(zip(attacks, map(float, row), strict=True))
         for rule, row in zip(rules, tested, strict=True)
     }
-    return found, dict(zip(rules, map(float, rates), strict=True))
+    return found, dict(zip(rules, (RATES[one] for one in best), strict=True))
 
 
 def _logits(flat: Float[Array, "w"], pictures: Float[Array, "b d"], hidden: int) -> Array:
@@ -143,32 +143,28 @@ def _judged(
 
     of_workers = jax.vmap(jax.grad(loss), (None, 0, 0))
 
-    def arrived(flat: Array, attack: Array, pick: Array, now: Array) -> Array:
-        gradients = of_workers(flat, train[pick], labels[pick])
-        return lax.switch(attack, branches, gradients, now)
+    def column(given: tuple[Array, Array]) -> Array:
+        rates, attack = given
 
-    of_columns = jax.vmap(arrived, (0, 0, None, None))
-    of_all = jax.vmap(of_columns, (0, None, None, None))
+        def step(state: tuple[Array, Array], now: tuple[Array, Array]) -> tuple[tuple, None]:
+            (weights, speed), (pick, done) = state, now
+            gradients = jax.vmap(of_workers, (0, None, None))(weights, train[pick], labels[pick])
+            sent = lax.switch(attack, branches, gradients, jax.random.fold_in(key, done))
+            updates = [rule(one, setting.faulty) for rule, one in zip(rules, sent, strict=True)]
+            speed = MOMENTUM * speed + jnp.stack(updates)
+            left = 1 - done / setting.steps
+            return (weights - left * rates[:, None] * speed, speed), None
 
-    def step(state: tuple[Array, Array], given: tuple[Array, Array]) -> tuple[tuple, None]:
-        (weights, speed), (pick, done) = state, given
-        sent = of_all(weights, attacks, pick, jax.random.fold_in(key, done))
-        update = jnp.stack(
-            [
-                jax.vmap(lambda one, rule=rule: rule(one, setting.faulty))(rows)
-                for rule, rows in zip(rules, sent, strict=True)
-            ]
-        )
-        speed = MOMENTUM * speed + update
-        left = 1 - done / setting.steps
-        return (weights - left * rates[:, :, None] * speed, speed), None
+        start = jnp.broadcast_to(first, (len(rules), first.size))
+        steps = (picks, jnp.arange(setting.steps))
+        (weights, _), _ = lax.scan(step, (start, jnp.zeros_like(start)), steps)
+        told = jax.vmap(lambda flat: _logits(flat, judged, setting.hidden).argmax(-1))(weights)
+        return told == judged_labels[None]
 
-    start = jnp.broadcast_to(first, (*rates.shape, first.size))
-    steps = (picks, jnp.arange(setting.steps))
-    (weights, _), _ = lax.scan(step, (start, jnp.zeros_like(start)), steps)
-    told = jax.vmap(jax.vmap(lambda flat: _logits(flat, judged, setting.hidden).argmax(-1)))
-    return told(weights) == judged_labels[None, None]
+    # One after the other, so that an attack is a branch, and what is in hand fits a cache.
+    return lax.map(column, (rates.T, attacks)).swapaxes(0, 1)
 
 
-def _sent(attack: object, faulty: Array, gradients: Array, key: Array) -> Array:
-    return attack(gradients, faulty, key)  # type: ignore[operator]
+def _sent(attack: Attack, faulty: Array, gradients: Array, key: Array) -> Array:
+    """What arrives of all networks' workers."""
+    return jax.vmap(attack, (0, None, None))(gradients, faulty, key)

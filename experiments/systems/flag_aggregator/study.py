@@ -45,7 +45,7 @@ class FlagConfig:
     length: int = 20_000
     mesh_length: int = 100_003
     digits_steps: int = 100
-    pictures_steps: int = 150
+    pictures_steps: int = 100
     batch: int = 8
 
     def __post_init__(self) -> None:
