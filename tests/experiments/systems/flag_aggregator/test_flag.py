@@ -98,6 +98,16 @@ def test_equal_gradients_make_the_pair_term_a_constant_and_none_is_the_plain_pat
         )
 
 
+def test_with_half_as_many_dimensions_as_workers_a_lonely_attacker_is_captured_best():
+    """So what is captured is no mark of quality: an attacker alone owns a dimension."""
+    generator = np.random.default_rng(0)
+    honest = generator.normal(size=400) / 2 + generator.normal(size=(15, 400))
+    honest[12:] = generator.normal(size=(3, 400))
+    captured = svd_flag(honest, 8).captured
+    assert captured[12:].min() > 0.95
+    assert captured[:12].mean() < 0.8
+
+
 def by_definition(name, x, f):
     """Rivals as loops over coordinates and subsets."""
     p, n = x.shape
