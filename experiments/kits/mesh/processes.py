@@ -12,7 +12,7 @@ from pathlib import Path
 from experiments.files.words import shown
 from ntkexec.errors import ExperimentError
 
-LAST_LINES = 8
+LAST_LINES = 12
 """Of what a failed process said, that the error repeats."""
 PAUSE = 0.02
 """Seconds between looks at the processes."""

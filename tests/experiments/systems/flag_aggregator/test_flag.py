@@ -1,0 +1,268 @@
+"""The flag aggregator by two routes, its invariances, rivals by definition, and on a mesh."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from experiments.kits.mesh.children import run_with_devices
+from experiments.systems.flag_aggregator.attacks import ATTACKS
+from experiments.systems.flag_aggregator.gram import gap_dimension, gram_flag, stacked_gram
+from experiments.systems.flag_aggregator.meshes import aggregated_on_devices
+from experiments.systems.flag_aggregator.reference import svd_flag
+from experiments.systems.flag_aggregator.rules import ROBUST, RULES
+from experiments.systems.flag_aggregator.sharded import predicted_bytes
+from experiments.systems.flag_aggregator.transforms import aggregate_by, flag_aggregate
+from ntkexec.errors import ExperimentError
+from ntkexec.runtime.precision import float64
+
+WORKERS = 7
+
+
+@functools.cache
+def weighed(iterations=5, pair_weight=0.0):
+    return jax.jit(functools.partial(gram_flag, iterations=iterations, pair_weight=pair_weight))
+
+
+@jax.jit
+def updated(rows):
+    return flag_aggregate(WORKERS).update({"w": rows}, optax.EmptyState())
+
+
+@jax.jit
+def by_rules(rows):
+    return {name: rule(rows, 1) for name, rule in RULES.items()}
+
+
+@jax.jit
+def by_attacks(rows, faulty):
+    return {name: attack(rows, faulty, jax.random.key(0)) for name, attack in ATTACKS.items()}
+
+
+def drawn(seed=0, workers=WORKERS, length=40):
+    generator = np.random.default_rng(seed)
+    common = generator.normal(size=length)
+    return common + generator.normal(size=(workers, length)) * generator.uniform(
+        0.2, 3, (workers, 1)
+    )
+
+
+def test_the_gram_form_is_the_definition():
+    with float64():
+        for seed, dimension in itertools.product(range(3), (1, 4, WORKERS)):
+            gradients = drawn(seed)
+            found = weighed()(stacked_gram(jnp.asarray(gradients)), dimension)
+            expected = svd_flag(gradients, dimension)
+            direction = np.asarray(found.coefficients) @ gradients
+            np.testing.assert_allclose(direction, expected.direction, atol=1e-10)
+            np.testing.assert_allclose(found.captured, expected.captured, atol=1e-10)
+            np.testing.assert_allclose(found.objectives, expected.objectives, atol=1e-9)
+
+
+def test_gradients_of_deficient_rank_lose_nothing():
+    """Five times the same gradient and one other: whatever the subspace has to spare is unused."""
+    gradients = drawn()[[0, 0, 0, 0, 0, 1, 1]]
+    units = gradients / np.linalg.norm(gradients, axis=1, keepdims=True)
+    with float64():
+        gram = stacked_gram(jnp.asarray(gradients))
+        for dimension in (2, 4, 7):
+            found = np.asarray(weighed()(gram, dimension).coefficients) @ gradients
+            np.testing.assert_allclose(found, units.sum(0) / dimension, atol=1e-9)
+        assert gap_dimension(gram) == 2
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, 1e30])
+def test_a_worker_without_a_length_has_no_vote(bad):
+    """Alone or with zeros in the place of its gradient, the aggregate of the others is the same."""
+    gradients = np.vstack([drawn()[:-1], np.full((1, 40), bad)]).astype(np.float32)
+    without = np.where(np.arange(WORKERS)[:, None] < WORKERS - 1, gradients, 0)
+    one, other = updated(gradients), updated(without)
+    assert np.isfinite(one[0]["w"]).all()
+    np.testing.assert_array_equal(one[0]["w"], other[0]["w"])
+    assert one[1].captured[-1] == 0
+
+
+def test_equal_gradients_make_the_pair_term_a_constant_and_none_is_the_plain_path():
+    with float64():
+        gram = jnp.ones((WORKERS, WORKERS))
+        plain, paired = weighed()(gram, 2), weighed(pair_weight=3.0)(gram, 2)
+        # Each ordered pair counts sqrt(1 - 0) / (p (p - 1)).
+        np.testing.assert_allclose(paired.objectives - plain.objectives, 3, atol=1e-6)
+        some = stacked_gram(jnp.asarray(drawn()))
+        assert not np.allclose(
+            weighed(pair_weight=30.0)(some, 2).captured, weighed()(some, 2).captured
+        )
+
+
+def test_with_half_as_many_dimensions_as_workers_a_lonely_attacker_is_captured_best():
+    """So what is captured is no mark of quality: an attacker alone owns a dimension."""
+    generator = np.random.default_rng(0)
+    honest = generator.normal(size=400) / 2 + generator.normal(size=(15, 400))
+    honest[12:] = generator.normal(size=(3, 400))
+    captured = svd_flag(honest, 8).captured
+    assert captured[12:].min() > 0.95
+    assert captured[:12].mean() < 0.8
+
+
+def by_definition(name, x, f):
+    """Rivals as loops over coordinates and subsets."""
+    p, n = x.shape
+    near = lambda values, centre, k: np.mean(sorted(values, key=lambda v: abs(v - centre))[:k])  # noqa: E731
+    trimmed = [np.mean(sorted(x[:, j])[f : p - f]) for j in range(n)]
+    if name == "trimmed mean":
+        return trimmed
+    if name == "median":
+        return np.median(x, 0)
+    if name == "MeaMed":
+        return [near(x[:, j], np.median(x[:, j]), p - f) for j in range(n)]
+    if name == "Phocas":
+        return [near(x[:, j], trimmed[j], p - f) for j in range(n)]
+
+    def krum(left):
+        def score(i):
+            return sum(
+                sorted(np.sum((x[i] - x[k]) ** 2) for k in left if k != i)[
+                    : max(len(left) - f - 2, 1)
+                ]
+            )
+
+        return sorted(left, key=score)
+
+    if name == "Multi-Krum":
+        return x[krum(range(p))[: p - f - 2]].mean(0)
+    left, chosen = list(range(p)), []
+    while len(chosen) < p - 2 * f:
+        chosen.append(krum(left)[0])
+        left.remove(chosen[-1])
+    picked = x[chosen]
+    return [near(picked[:, j], np.median(picked[:, j]), p - 4 * f) for j in range(n)]
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_rivals_are_what_they_are_defined_to_be(seed):
+    gradients = drawn(seed, length=5).astype(np.float32)
+    found = by_rules(gradients)
+    for name in set(ROBUST) - {"geometric median"}:
+        expected = by_definition(name, gradients, 1)
+        np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    # Eight steps leave little of the sum of distances that a step to any side could still save.
+    sums = lambda point: np.linalg.norm(gradients - point, axis=1).sum()  # noqa: E731
+    centre = np.asarray(found["geometric median"])
+    assert sums(centre) < min(sums(centre + step) for step in (*0.1 * np.eye(5), *-0.1 * np.eye(5)))
+
+
+def test_every_rule_gives_back_what_all_agree_on_and_refuses_too_few():
+    same = np.tile(np.float32([[3, 4, 0, 0, 0]]), (WORKERS, 1))
+    for name, found in by_rules(same).items():
+        # Flags give the sum of the directions over the dimension, 4, and 1 where a line is taken.
+        length = {"flag": 7 / 4, "flag, a line": 7, "flag by gap": 7, "normalised mean": 1}.get(
+            name, 5
+        )
+        np.testing.assert_allclose(found, length * np.array([0.6, 0.8, 0, 0, 0]), rtol=1e-5)
+    for name in ("trimmed mean", "Multi-Krum", "Bulyan"):
+        with pytest.raises(ExperimentError, match=r"needs .* workers or more, and there are 7"):
+            RULES[name](same, 4)
+
+
+def test_attacks_touch_the_faulty_alone_and_do_what_they_say():
+    gradients, faulty = jnp.asarray(drawn(length=4000), jnp.float32), jnp.arange(WORKERS) >= 5
+    honest = gradients[:5]
+    sent = by_attacks(gradients, faulty)
+    for found in sent.values():
+        np.testing.assert_array_equal(found[:5], honest)
+    wrong = {name: np.asarray(found[5:]) for name, found in sent.items()}
+    np.testing.assert_array_equal(wrong["none"], gradients[5:])
+    np.testing.assert_array_equal(wrong["reverse"], -10 * gradients[5:])
+    # A tenth is lost, up to four deviations.
+    assert abs((wrong["drop"] == 0).mean() - 0.1) < 4 * np.sqrt(0.09 / 8000)
+    np.testing.assert_allclose(wrong["IPM"], np.tile(-0.1 * honest.mean(0), (2, 1)), atol=1e-5)
+    # 7 workers, 2 of them faulty: 4 - 2 supporters are needed, so z leaves 3 of 5 below.
+    moved = (honest.mean(0) - wrong["ALIE"][0]) / honest.std(0)
+    np.testing.assert_allclose(moved, 0.2533, atol=1e-3)
+    assert wrong["random"].min() >= 0
+    assert abs(wrong["random"].mean() - 0.5) < 0.02
+    lengths = np.linalg.norm(wrong["Gaussian"], axis=1)
+    np.testing.assert_allclose(lengths, np.linalg.norm(gradients[5:], axis=1), rtol=1e-5)
+
+
+TREE = {"kernel": drawn(length=12).reshape(WORKERS, 4, 3), "bias": drawn(1, length=3)}
+OPTIONS = {"dimension": "gap", "length": "median"}
+
+
+@jax.jit
+def on_a_mesh_and_stacked(tree):
+    """With vmap for a mesh."""
+    stacked = flag_aggregate(WORKERS, **OPTIONS)
+    own = flag_aggregate(WORKERS, axis_name="worker", **OPTIONS)
+    mesh = jax.vmap(lambda each: own.update(each, own.init(None)), axis_name="worker")(tree)
+    return mesh, stacked.update(tree, stacked.init(None))
+
+
+def test_on_a_mesh_the_aggregate_is_the_same():
+    """15 numbers among 7 workers leave the last slice short."""
+    with float64():
+        (found, seen), (expected, state) = on_a_mesh_and_stacked(jax.tree.map(jnp.asarray, TREE))
+    for worker in range(WORKERS):
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one[worker], other, rtol=1e-9)
+        np.testing.assert_allclose(seen.captured[worker], state.captured, rtol=1e-6)
+
+
+def test_the_update_has_the_workers_median_length_where_that_is_asked_for():
+    lengths = np.array([1.0, 1, 1, 1, 2, 3, 1e6])
+    with float64():
+        given = {"kernel": np.ones((WORKERS, 4, 3)), "bias": np.ones((WORKERS, 3))}
+        given = {
+            k: jnp.asarray(x * lengths.reshape(-1, *[1] * (x.ndim - 1))) for k, x in given.items()
+        }
+        _, (found, _) = on_a_mesh_and_stacked(given)
+    for leaf in found.values():
+        np.testing.assert_allclose(leaf, 1, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_as_the_first_transformation_of_a_chain_it_trains_against_reversed_gradients():
+    """And any rule does so by `aggregate_by`; the mean does not."""
+    target, faulty = jnp.arange(3.0), jnp.arange(WORKERS) >= 5
+
+    def ended(aggregate):
+        optimiser = optax.chain(aggregate, optax.sgd(0.1))
+        params = jnp.zeros(3)
+        state = optimiser.init(params)
+        for step in range(60):
+            gradients = (params - target)[None] + jax.random.normal(
+                jax.random.key(step), (WORKERS, 3)
+            )
+            sent = ATTACKS["reverse"](gradients, faulty, jax.random.key(step))
+            updates, state = optimiser.update(sent, state, params)
+            params = optax.apply_updates(params, updates)
+        return float(jnp.linalg.norm(params - target))
+
+    assert ended(flag_aggregate(WORKERS, 1)) < 0.8
+    assert ended(aggregate_by(RULES["median"], 2)) < 0.8
+    assert ended(aggregate_by(RULES["mean"], 2)) > 100
+
+
+def test_what_makes_no_sense_is_refused():
+    for options in ({"dimension": 8}, {"dimension": 0}, {"iterations": 0}, {"length": "long"}):
+        with pytest.raises(ExperimentError):
+            flag_aggregate(WORKERS, **options)
+    with pytest.raises(ExperimentError, match=r"first axis; one has the shape \(3,\)"):
+        flag_aggregate(WORKERS).update(jnp.ones(3), optax.EmptyState())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("devices", "processes"), [(8, 1), (4, 2)])
+def test_on_real_devices_and_processes_too_with_the_bytes_of_the_formula(devices, processes):
+    rows = np.random.default_rng(0).normal(size=(8, 1001)).astype(np.float32)
+    found = run_with_devices(aggregated_on_devices, rows, 4, devices=devices, processes=processes)
+    expected, _ = flag_aggregate(8).update(jnp.asarray(rows), optax.EmptyState())
+    for one in found.values():
+        assert (one["devices"], one["processes"]) == (8, processes)
+        np.testing.assert_allclose(one["aggregate"], expected, rtol=1e-4, atol=1e-6)
+    assert found["sharded"]["bytes"] == predicted_bytes(1001, 8)
+    assert found["gathered"]["bytes"] == {"all-gather": 7 * 1001 * 4}
