@@ -126,7 +126,7 @@ def test_the_record_is_the_same_whether_the_teacher_was_kept_or_not(monkeypatch,
         np.zeros((4, 64, 64, 3), np.float32), np.zeros((4, 1, 4)), np.full((4, 1), -1), ("0",)
     )
     monkeypatch.setattr(study, "_scenes", lambda config, generator: (scenes, scenes))
-    monkeypatch.setattr(study, "_initial", lambda network, seed: leaf)
+    monkeypatch.setattr(study, "_initial", lambda network, seed, _config: leaf)
     monkeypatch.setattr(study, "student_variables", lambda variables: variables)
     trial = Trial("trained", 0, folder=tmp_path / "seed-0")
     first, second = (study.trained(TINY_CONFIG, trial) for _ in range(2))
