@@ -154,5 +154,5 @@ STUDIES = Studies(
         "trained": trained,
     },
     slow=("trained",),
-    num_seeds=2,
+    num_seeds=3,
 )

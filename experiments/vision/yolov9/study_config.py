@@ -43,8 +43,8 @@ class YoloConfig:
     classes: int = 4
     size: int = 32
     objects: tuple[int, ...] = (1, 2)
-    pixels: tuple[int, ...] = (14, 22)
-    steps: int = 300
+    pixels: tuple[int, ...] = (16, 20)
+    steps: int = 250
     batch: int = 16
     rate: float = 6e-3
 

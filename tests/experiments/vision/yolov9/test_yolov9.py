@@ -13,6 +13,8 @@ from experiments.harness.study import Trial
 from experiments.kits.convnets.layers import max_pool
 from experiments.kits.convnets.walker import walk_function
 from experiments.kits.costs import num_parameters
+from experiments.kits.detection.assigners import atss
+from experiments.kits.detection.criterion import DetectionLoss
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.yolov9 import (
     GELAN,
@@ -175,6 +177,11 @@ def test_the_auxiliary_loss_reaches_the_backbone_alone():
     assert found["auxiliary"] == {**arrays, "neck": 0, "head": 0}
     assert found["main"] == {**arrays, "auxiliary": 0}
     assert found["differing"] == 0 < found["differing_after_a_step"]
+
+
+def test_a_training_looks_at_the_assigners_of_the_loss_that_is_guided():
+    assert GuidedLoss(DetectionLoss(atss)).assigners == (atss,)
+    assert GuidedLoss(lambda *given: 0).assigners == ()
 
 
 def test_a_reversible_branch_gives_back_the_picture_from_each_level():
