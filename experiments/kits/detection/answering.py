@@ -113,7 +113,11 @@ def owned_share(assign: Assigner, scenes: Scenes, strides: tuple[int, ...]) -> f
     return sum(len(np.unique(row[row >= 0])) for row in np.asarray(found)) / number
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+# Milliseconds of arithmetic are not worth seconds of optimising.
+QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
 def _owners(
     assign: Assigner,
     classes: int,

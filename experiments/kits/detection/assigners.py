@@ -13,7 +13,7 @@ distances the prior, or the object, of the lower index is taken, where PyTorch l
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 import jax
@@ -159,11 +159,7 @@ def sim_ota(
 
     Source: Ge et al. (YOLOX), arXiv:2107.08430, section 2.1; details as in `align_ota_code`.
     """
-    scores, boxes = jax.lax.stop_gradient((scores, boxes))
-    truths = usable(truths, scores.shape[-1])
-    overlaps = pairwise_iou(boxes, truths.boxes)
-    cost = sim_ota_cost(scores, overlaps, truths.labels)
-    return _cheapest(cost, overlaps, priors, truths, top, radius, "all")
+    return _cheapest(scores, boxes, priors, truths, sim_ota_cost, top, radius, "all")
 
 
 def align_ota_paper(
@@ -182,11 +178,7 @@ def align_ota_paper(
 
     Source: Xu et al. (DAMO-YOLO), arXiv:2211.15444; what the report leaves open is as in the code.
     """
-    scores, boxes = jax.lax.stop_gradient((scores, boxes))
-    truths = usable(truths, scores.shape[-1])
-    overlaps = pairwise_iou(boxes, truths.boxes)
-    cost = paper_cost(scores, overlaps, truths.labels)
-    return _cheapest(cost, overlaps, priors, truths, top, radius, "claimants")
+    return _cheapest(scores, boxes, priors, truths, paper_cost, top, radius, "claimants")
 
 
 def align_ota_code(
@@ -209,11 +201,7 @@ def align_ota_code(
 
     Source: tinyvision/DAMO-YOLO, the assigner of its head.
     """
-    scores, boxes = jax.lax.stop_gradient((scores, boxes))
-    truths = usable(truths, scores.shape[-1])
-    overlaps = pairwise_iou(boxes, truths.boxes)
-    cost = code_cost(scores, overlaps, truths.labels)
-    return _cheapest(cost, overlaps, priors, truths, top, radius, "all")
+    return _cheapest(scores, boxes, priors, truths, code_cost, top, radius, "all")
 
 
 def task_aligned(
@@ -277,15 +265,20 @@ def matched(
 
 
 def _cheapest(
-    cost: Float[Array, "p m"],
-    overlaps: Float[Array, "p m"],
+    scores: Float[Array, "p c"],
+    boxes: Float[Array, "p 4"],
     priors: Grid,
     truths: Truths,
+    costly: Callable[[Array, Array, Array], Array],
     top: int,
     radius: float,
     conflicts: Conflicts,
 ) -> Assignment:
-    """`matched` among priors in any box or near any centre, with those of the object's own middle first."""
+    """`matched` by a cost among priors in any box or near any centre, those of the own middle first."""
+    scores, boxes = jax.lax.stop_gradient((scores, boxes))
+    truths = usable(truths, scores.shape[-1])
+    overlaps = pairwise_iou(boxes, truths.boxes)
+    cost = costly(scores, overlaps, truths.labels)
     there = truths.present[None]
     boxed = inside(priors.points, truths.boxes) & there
     central = near_centre(priors, truths.boxes, radius=radius) & there

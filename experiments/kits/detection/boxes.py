@@ -4,6 +4,10 @@ A box is left, top, right, bottom; its width is right - left, so the right and b
 Everything is of JAX, works on any leading axes and under jit, and has finite gradients also where a
 box is a point. Two boxes of no area overlap by 0. Half precision is computed, and answered, in float32: it
 holds no area above that of 255 pixels squared, and no coordinate above 2048 to the pixel.
+
+Within compiled programs no value is known, so no box is refused: one that ends before it begins has no area
+and overlaps nothing, and the other measures of it are numbers without meaning. `Objects` and `Detections`,
+which are outside of programs, refuse such boxes; `detections.unpadded` makes them boxes of no size.
 """
 
 import jax

@@ -76,6 +76,11 @@ class DetectionLoss:
     distances: float = 0.5
     least: float = 0.3
 
+    @property
+    def assigners(self) -> tuple[Assigner, ...]:
+        """Who gives points to objects: what a training looks at beforehand."""
+        return (self.assign,)
+
     def __call__(
         self, predictions: Predictions, truth: Truths, priors: Priors, given: Any = None
     ) -> Float[Array, ""]:

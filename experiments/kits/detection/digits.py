@@ -50,6 +50,17 @@ class Glyphs:
     ink: Float32[np.ndarray, "k h w"]
     labels: Int32[np.ndarray, "k"]
 
+    def first(self, classes: int) -> "Glyphs":
+        """Those of the first so many signs.
+
+        Raises:
+            ExperimentError: there are none.
+        """
+        chosen = self.labels < classes
+        if not chosen.any():
+            raise ExperimentError(f"no glyph is of the first {classes} signs")
+        return Glyphs(self.ink[chosen], self.labels[chosen])
+
     def split(self, number: int, generator: np.random.Generator) -> "tuple[Glyphs, Glyphs]":
         """So many of them drawn at random, and the others: of the same writers, as `digit_glyphs` names none.
 

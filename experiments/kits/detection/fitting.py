@@ -112,7 +112,8 @@ def fit_detector(
 
     Raises:
         ExperimentError: there is no step, or no full batch; pictures that are not from 0 to 1; a label that
-            is no class of the network; a loss whose `assign` gives no prior to any object; or a training
+            is no class of the network; a loss one of whose `assigners`, if it has any, gives no prior to any
+            object; or a training
             in which the loss or a variable became no finite number.
     """
     if steps < 1 or not 1 <= batch <= len(scenes):
@@ -126,8 +127,8 @@ def fit_detector(
             network, generator, example, rules=rules, train=False, **fields
         )
     check_scenes(scenes, classes_of(network, variables, scenes.images, fields))
-    if hasattr(loss, "assign"):
-        check_owned(loss.assign, scenes, network.strides)
+    for assign in getattr(loss, "assigners", ()):
+        check_owned(assign, scenes, network.strides)
     # Copies: a step overwrites what it was given, which must not be the caller's.
     state = jax.tree.map(jnp.array, dict(variables))
     params = state.pop("params")

@@ -48,7 +48,7 @@ def suppressed(
     """Boxes of which no better one of the same class overlaps them by more than `iou`.
 
     Args:
-        boxes: corners in pixels.
+        boxes: corners in pixels; one that ends before it begins overlaps nothing, and so is never removed.
         scores: the better, the higher.
         labels: classes; a negative one is padding and never kept.
         iou: overlaps up to this one, and this one too, are left alone.

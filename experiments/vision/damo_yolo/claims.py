@@ -3,12 +3,23 @@
 from experiments.harness.claim import at_least, at_most, beats, equals, identity
 from experiments.harness.scene_plots import with_scenes
 from experiments.harness.study import Record
-from experiments.vision.damo_yolo.study_config import QUICK, STANDARD
+from experiments.vision.damo_yolo.study_config import QUICK, STANDARD, DamoYoloConfig
 
 PAPER = "Xu et al., arXiv:2211.15444"
+
+
+def _scenes(config: DamoYoloConfig) -> str:
+    fewest, most = config.objects
+    return (
+        f"{config.size} x {config.size} with {fewest} to {most} digits of {config.pixels[0]} to "
+        f"{config.pixels[1]} pixels"
+    )
+
+
 SCENES = (
-    "generated pictures of 64 x 64 with 1 to 4 handwritten digits of 8 to 24 pixels, tested with digits "
-    "that were not shown; a small detector of the same parts, strides 4, 8 and 16"
+    f"generated pictures of handwritten digits, at quick of {_scenes(QUICK)}, at standard of "
+    f"{_scenes(STANDARD)}, tested with digits that were not shown; a small detector of the same parts, "
+    "strides 4, 8 and 16"
 )
 TRAINING = (
     f"every training is of {QUICK.steps} steps of {QUICK.batch} pictures at quick and of {STANDARD.steps} of "
@@ -19,7 +30,7 @@ TEACHER = (
     f"network trained for {STANDARD.rounds} from the beginning"
 )
 RESOLUTION = 0.003
-"""Of an average precision: one of some 320 objects in 128 pictures; standard has 500 pictures."""
+"""Of an average precision: one of some 300 objects in 200 pictures; standard has 500 pictures."""
 PUBLISHED = {"parameters": 8.5e6, "operations": 18.1e9}
 """Of DAMO-YOLO-T at 640 x 640; an operation is half a multiplication with its addition."""
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from experiments.kits.detection.assigners import Assigner
 from experiments.kits.detection.head import Predictions
 from experiments.vision.damo_yolo.backbone import EPSILON, check_whole
 from experiments.vision.damo_yolo.detector import DamoYolo
@@ -181,6 +182,11 @@ class TaughtObjective:
     """
 
     own: Objective
+
+    @property
+    def assigners(self) -> tuple[Assigner, ...]:
+        """Those of the detector's own loss."""
+        return self.own.assigners
 
     def __call__(self, lesson: Lesson, truth: Any, priors: Any, given: Any = None) -> Array:
         """The loss of a batch; see `Objective`."""

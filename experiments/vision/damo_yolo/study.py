@@ -23,7 +23,6 @@ from experiments.vision.damo_yolo.objective import Objective
 from experiments.vision.damo_yolo.study_config import (
     CLASSES,
     QUICK,
-    SIZE,
     STANDARD,
     TINY,
     DamoYoloConfig,
@@ -94,7 +93,7 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
         precision = evaluate(network, variables, held_out, sizes=SCENE_SIZES)
         found["ap50"][name], found["ap"][name] = precision.ap50, precision.ap
 
-    first = _initial(student, start)
+    first = _initial(student, start, config)
     judged("untrained", student, first)
     variables = {}
     for number, name in enumerate(names):
@@ -103,7 +102,7 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
     same = config.width == config.teacher_width
 
     def taught_on() -> Any:
-        at = variables[OWN] if same else _initial(teacher, start)
+        at = variables[OWN] if same else _initial(teacher, start, config)
         for _ in range(config.rounds):
             at = fitted("teacher", teacher, objective, at, given=jnp.int32(0))
         return at
@@ -123,12 +122,15 @@ def trained(config: DamoYoloConfig, trial: Trial) -> TrainedResult:
 def _scenes(config: DamoYoloConfig, generator: np.random.Generator) -> tuple[Scenes, Scenes]:
     """To train on and, with digits of which none was shown, to test with."""
     shown, held_out = digit_glyphs().split(1400, generator)
-    train = digit_scenes(generator, config.scenes, SIZE, glyphs=shown)
-    return train, digit_scenes(generator, config.tested, SIZE, glyphs=held_out)
+    train, test = (
+        digit_scenes(generator, count, config.size, config.objects, config.pixels, glyphs=glyphs)
+        for count, glyphs in ((config.scenes, shown), (config.tested, held_out))
+    )
+    return train, test
 
 
-def _initial(network: Any, seed: int) -> Any:
-    example = np.zeros((1, SIZE, SIZE, 3), np.float32)
+def _initial(network: Any, seed: int, config: DamoYoloConfig) -> Any:
+    example = np.zeros((1, config.size, config.size, 3), np.float32)
     return initial_by_numpy(network, np.random.default_rng(seed), example)
 
 
@@ -152,5 +154,5 @@ STUDIES = Studies(
         "trained": trained,
     },
     slow=("trained",),
-    num_seeds=2,
+    num_seeds=3,
 )

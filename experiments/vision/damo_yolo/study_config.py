@@ -7,8 +7,8 @@ from experiments.kits.detection.assigners import ASSIGNERS
 from experiments.vision.damo_yolo.backbone import Architecture, Stage
 from experiments.vision.damo_yolo.detector import DamoYolo
 
-SIZE, CLASSES = 64, 10
-"""Height and width of the generated pictures, and the digits in them."""
+CLASSES = 10
+"""Digits in the generated pictures."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,9 @@ class DamoYoloConfig:
         teacher_width: of the teacher.
         rounds: trainings of the teacher, each from where the one before ended.
         scenes, tested: generated pictures to train on, and to test with.
+        size: height and width of them.
+        objects: fewest and most digits in one.
+        pixels: the smallest and the largest longer side of a digit.
         steps, batch: of each training.
         rate: at its highest.
         least: score that is asked of a prior with an object, see `Objective`.
@@ -44,7 +47,10 @@ class DamoYoloConfig:
     teacher_width: int = 16
     rounds: int = 2
     scenes: int = 1000
-    tested: int = 128
+    tested: int = 200
+    size: int = 32
+    objects: tuple[int, ...] = (1, 2)
+    pixels: tuple[int, ...] = (12, 22)
     steps: int = 200
     batch: int = 16
     rate: float = 6e-3
@@ -58,7 +64,8 @@ class DamoYoloConfig:
         }
         require(self, **counts)
         require(self, resolution=self.resolution % 32 == 0, width=self.width % 8 == 0)
-        require(self, teacher_width=self.teacher_width % 8 == 0)
+        require(self, teacher_width=self.teacher_width % 8 == 0, size=self.size % 16 == 0)
+        require(self, objects=len(self.objects) == 2, pixels=len(self.pixels) == 2)
         require(
             self, batch=self.batch <= self.scenes, rate=self.rate > 0, least=0 <= self.least < 1
         )
@@ -89,10 +96,13 @@ STANDARD = DamoYoloConfig(
     evaluations=10_000,
     width=24,
     teacher_width=32,
-    scenes=2000,
+    rounds=3,
+    scenes=4000,
     tested=500,
-    steps=800,
-    batch=32,
+    size=64,
+    objects=(1, 4),
+    pixels=(10, 28),
+    steps=600,
     rivals=("sim_ota", "align_ota_paper", "task_aligned", "atss"),
 )
 TINY = DamoYoloConfig(

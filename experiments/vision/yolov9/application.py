@@ -8,7 +8,7 @@ from experiments.vision.yolov9.study_config import YoloConfig
 
 def main_network(config: YoloConfig) -> GELAN:
     """The detector without its auxiliary branch, as a configuration has it trained."""
-    return GELAN(small_plan(config.width, levels=config.levels))
+    return GELAN(small_plan(config.width, config.classes, config.levels))
 
 
 APPLICATION = picture_application(

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from experiments.kits.detection.assigners import Assigner
 from experiments.kits.detection.head import Predictions
 from experiments.vision.yolov9.network import GELAN, Backbone, Head, Neck, Plan, enlarged
 from experiments.vision.yolov9.reversible import ReversibleBranch
@@ -165,6 +166,11 @@ class GuidedLoss:
 
     base: Any
     weight: float = WEIGHT
+
+    @property
+    def assigners(self) -> tuple[Assigner, ...]:
+        """Those of `base`."""
+        return tuple(getattr(self.base, "assigners", ()))
 
     def __call__(self, predictions: Any, truth: Any, priors: Any, given: Any = None) -> Array:
         """The loss that `fit_detector` makes small.

@@ -7,8 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from experiments.kits.convnets.folding import fold_tree
-from experiments.kits.convnets.layers import ConvBN, Padding, both_sides, max_pool, mean_pool, pair
+from experiments.kits.convnets.layers import ConvBN, max_pool, mean_pool
+from experiments.kits.convnets.reparameterised import RepConv, merged
 from ntkexec.errors import ExperimentError
 
 EPSILON, MOMENTUM = 1e-3, 0.97
@@ -24,42 +24,19 @@ def convolution(features: int, kernel: int = 3, **fields: Any) -> ConvBN:
     )
 
 
-class RepConv(nn.Module):
+def two_branched(features: int, *, strides: int = 1, name: str | None = None) -> RepConv:
     """The sum of a 3 x 3 and a 1 x 1 convolution, each with its normalisation, then SiLU.
-
-    Applied to variables that `fused` made, it is one 3 x 3 convolution with a bias.
-
-    Args:
-        features: output channels.
-        strides: of both windows.
-        padding: of the 3 x 3 one. The sum is one convolution only where its centre lies on the pixel that
-            the 1 x 1 one reads, so with one zero on the left and above, whatever XLA's `SAME` would be.
 
     Source: `RepConvN` of the public code, which has no identity branch.
     """
-
-    features: int
-    strides: int = 1
-    padding: Padding = 1
-
-    @nn.compact
-    def __call__(
-        self, images: Float[Array, "n h w i"], *, train: bool = False
-    ) -> Float[Array, "n h2 w2 o"]:
-        if not self.is_initializing() and self.has_variable("params", "merged"):
-            return nn.silu(
-                nn.Conv(
-                    self.features,
-                    (3, 3),
-                    strides=pair(self.strides),
-                    padding=both_sides(self.padding),
-                    name="merged",
-                )(images)
-            )
-        linear = {"strides": self.strides, "activation": None}
-        wide = convolution(self.features, 3, padding=self.padding, name="wide", **linear)
-        point = convolution(self.features, 1, name="point", **linear)
-        return nn.silu(wide(images, train=train) + point(images, train=train))
+    return RepConv(
+        features,
+        strides=strides,
+        activation=nn.silu,
+        momentum=MOMENTUM,
+        epsilon=EPSILON,
+        name=name,
+    )
 
 
 class RepNCSP(nn.Module):
@@ -80,7 +57,7 @@ class RepNCSP(nn.Module):
         half = self.features // 2
         x = convolution(half, 1, name="worked")(images, train=train)
         for place in range(self.repeats):
-            inner = RepConv(half, name=f"rep_{place}")(x, train=train)
+            inner = two_branched(half, name=f"rep_{place}")(x, train=train)
             x = x + convolution(half, name=f"plain_{place}")(inner, train=train)
         passed = convolution(half, 1, name="passed")(images, train=train)
         joined = jnp.concatenate([x, passed], -1)
@@ -180,20 +157,7 @@ def fused(variables: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ExperimentError: there is nothing to fold, or running averages are missing.
     """
-    folded = fold_tree(variables, epsilon=EPSILON)
-    return {**folded, "params": _merged(folded["params"])}
-
-
-def _merged(params: Mapping[str, Any]) -> dict[str, Any]:
-    if set(params) == {"wide", "point"}:
-        wide, point = (params[name]["conv"] for name in ("wide", "point"))
-        centre = jnp.pad(point["kernel"], ((1, 1), (1, 1), (0, 0), (0, 0)))
-        kernel, bias = wide["kernel"] + centre, wide["bias"] + point["bias"]
-        return {"merged": {"kernel": kernel, "bias": bias}}
-    return {
-        name: _merged(inner) if isinstance(inner, Mapping) else inner
-        for name, inner in params.items()
-    }
+    return merged(variables, epsilon=EPSILON)
 
 
 def check_even(**channels: int) -> None:

@@ -21,6 +21,10 @@ class YoloConfig:
         levels: at which it predicts: strides 8, 16 and so on.
         arms: auxiliary branches that it is trained with.
         train_scenes, test_scenes: generated.
+        classes: digits from 0 that are in them.
+        size: height and width of them.
+        objects: fewest and most digits in one.
+        pixels: the smallest and the largest longer side of a digit.
         steps, batch: of each training.
         rate: of its first step.
     """
@@ -35,10 +39,14 @@ class YoloConfig:
     levels: int = 1
     arms: tuple[str, ...] = ("none", "deep", "integrated")
     train_scenes: int = 1200
-    test_scenes: int = 200
-    steps: int = 90
+    test_scenes: int = 300
+    classes: int = 4
+    size: int = 32
+    objects: tuple[int, ...] = (1, 2)
+    pixels: tuple[int, ...] = (16, 20)
+    steps: int = 250
     batch: int = 16
-    rate: float = 1.5e-2
+    rate: float = 6e-3
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -52,6 +60,10 @@ class YoloConfig:
         require(self, train_scenes=self.train_scenes > 0)
         require(self, batch=0 < self.batch <= self.train_scenes)
         require(self, arms="none" in self.arms and set(self.arms) <= set(KINDS))
+        stride = 8 * 2 ** (self.levels - 1)
+        require(self, size=self.size % stride == 0 < self.size)
+        require(self, classes=2 <= self.classes <= 10)
+        require(self, objects=len(self.objects) == 2, pixels=len(self.pixels) == 2)
         require(self, test_scenes=self.test_scenes > 0, rate=self.rate > 0)
 
 
@@ -61,13 +73,16 @@ STANDARD = YoloConfig(
     digits=1200,
     depths=(1, 2, 5, 10, 20, 50),
     gradient_batches=28,
-    width=16,
+    width=12,
     levels=2,
     arms=("none", "deep", "pyramid", "integrated", "reversible"),
-    train_scenes=6000,
+    train_scenes=4000,
     test_scenes=500,
-    steps=1500,
-    batch=32,
+    classes=10,
+    size=64,
+    objects=(1, 4),
+    pixels=(12, 28),
+    steps=600,
 )
 TINY = YoloConfig(
     couplings=1,

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.kits.detection import assigners, fitting
 from experiments.kits.detection.answering import check_owned, owned_share
-from experiments.kits.detection.assigners import Truths, atss, truths_of
+from experiments.kits.detection.assigners import Assignment, Truths, atss, truths_of
 from experiments.kits.detection.criterion import DetectionLoss, centre_assigned, matched_overlap
 from experiments.kits.detection.detections import unpadded, unpadded_objects
 from experiments.kits.detection.digits import digit_scenes
@@ -68,6 +68,27 @@ def test_digits_are_given_priors_by_the_settings_that_are_advised_and_none_are_r
         check_owned(functools.partial(atss), drawn, strides)
     empty = dataclasses.replace(drawn, labels=np.full_like(drawn.labels, -1))
     assert np.isnan(owned_share(centre_assigned, empty, strides))
+
+
+@dataclasses.dataclass(frozen=True)
+class Several:
+    """A loss that may take any of these."""
+
+    assigners: tuple
+
+    def __call__(self, predictions, truth, priors, given):
+        return summed(predictions, truth, priors, given)
+
+
+def test_every_assigner_that_a_loss_may_take_is_looked_at(scenes):
+    for loss in (Several((centre_assigned, nobody)), DetectionLoss(nobody)):
+        with pytest.raises(ExperimentError, match="nobody gives no prior to any object"):
+            fit(scenes, loss=loss)
+
+
+def nobody(scores, boxes, priors, truths):
+    """Gives no prior to any object."""
+    return Assignment(jnp.full(len(scores), -1), jnp.zeros(len(scores)))
 
 
 def test_labels_beyond_the_classes_are_refused_wherever_values_are_known(scenes):

@@ -13,6 +13,15 @@ KINDS = {
 }
 
 
+def test_the_first_signs_of_glyphs_are_told_by_their_labels():
+    glyphs = digits.digit_glyphs()
+    few = glyphs.first(4)
+    assert set(few.labels) == {0, 1, 2, 3}
+    assert len(few.labels) == (glyphs.labels < 4).sum() == len(few.ink)
+    with pytest.raises(ExperimentError, match="first 0 signs"):
+        glyphs.first(0)
+
+
 def generator(seed=0):
     return np.random.default_rng(seed)
 

@@ -37,7 +37,11 @@ from experiments.vision.damo_yolo import (
     study_exact,
 )
 from experiments.vision.damo_yolo.backbone import TINY, focused
-from experiments.vision.damo_yolo.distillation import lesson_variables, student_variables
+from experiments.vision.damo_yolo.distillation import (
+    TaughtObjective,
+    lesson_variables,
+    student_variables,
+)
 from experiments.vision.damo_yolo.entropy import level_entropies, multiplications
 from experiments.vision.damo_yolo.study_config import TINY as TINY_CONFIG
 from experiments.vision.damo_yolo.study_config import digit_detector
@@ -126,7 +130,7 @@ def test_the_record_is_the_same_whether_the_teacher_was_kept_or_not(monkeypatch,
         np.zeros((4, 64, 64, 3), np.float32), np.zeros((4, 1, 4)), np.full((4, 1), -1), ("0",)
     )
     monkeypatch.setattr(study, "_scenes", lambda config, generator: (scenes, scenes))
-    monkeypatch.setattr(study, "_initial", lambda network, seed: leaf)
+    monkeypatch.setattr(study, "_initial", lambda network, seed, _config: leaf)
     monkeypatch.setattr(study, "student_variables", lambda variables: variables)
     trial = Trial("trained", 0, folder=tmp_path / "seed-0")
     first, second = (study.trained(TINY_CONFIG, trial) for _ in range(2))
@@ -334,3 +338,8 @@ def test_the_share_is_the_weight_of_the_lesson_and_the_teacher_stays():
     assert float(changed["moment"]["steps"]) == 1
     assert 0.05 < float(later.apart) / float(first.apart) < 0.2  # a tenth, of almost the same maps
     jax.tree.map(np.testing.assert_array_equal, changed["teacher"], variables["teacher"])
+
+
+def test_a_training_looks_at_the_assigners_of_the_loss_of_a_lesson():
+    both = ASSIGNERS["align_ota_code"], ASSIGNERS["sim_ota"]
+    assert TaughtObjective(Objective(both)).assigners == both

@@ -13,6 +13,8 @@ from experiments.harness.study import Trial
 from experiments.kits.convnets.layers import max_pool
 from experiments.kits.convnets.walker import walk_function
 from experiments.kits.costs import num_parameters
+from experiments.kits.detection.assigners import atss
+from experiments.kits.detection.criterion import DetectionLoss
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.vision.yolov9 import (
     GELAN,
@@ -30,7 +32,7 @@ from experiments.vision.yolov9 import (
 )
 from experiments.vision.yolov9.claims import COUNTED
 from experiments.vision.yolov9.guidance import KINDS, WEIGHT, Auxiliary, Guides
-from experiments.vision.yolov9.layers import RepConv, chained_pools
+from experiments.vision.yolov9.layers import chained_pools, two_branched
 from experiments.vision.yolov9.network import Plan, Stage
 from experiments.vision.yolov9.reversible import depth_to_space, space_to_depth
 from experiments.vision.yolov9.study_config import TINY
@@ -80,20 +82,18 @@ def test_downsampling_has_two_and_a_half_weights_for_each_pair_of_channels():
     assert sum(kernels) == 2.5 * 16 * 24
 
 
-@pytest.mark.parametrize(
-    "strides, padding, equal",
-    [(1, 1, True), (2, 1, True), (2, [(0, 1), (0, 1)], False)],  # the last one is XLA's SAME
-)
-def test_two_branches_are_one_kernel_where_their_centres_meet(strides, padding, equal):
+@pytest.mark.parametrize("strides", [1, 2])
+def test_two_branches_are_one_kernel(strides):
     generator = np.random.default_rng(0)
-    layer, images = RepConv(4, strides, padding), generator.normal(size=(2, 6, 6, 3))
+    layer = two_branched(4, strides=strides)
+    images = generator.normal(size=(2, 6, 6, 3))
     with float64():
         variables = spread(initial_by_numpy(layer, generator, images), generator)
         merged = fused(variables)
         gap = np.abs(layer.apply(merged, images) - layer.apply(variables, images)).max()
     assert set(merged["params"]) == {"merged"}
     assert "batch_stats" not in merged
-    assert (gap < 1e-12) == equal
+    assert gap < 1e-12
 
 
 def test_five_by_five_pools_in_a_row_are_wider_pools():
@@ -177,6 +177,11 @@ def test_the_auxiliary_loss_reaches_the_backbone_alone():
     assert found["auxiliary"] == {**arrays, "neck": 0, "head": 0}
     assert found["main"] == {**arrays, "auxiliary": 0}
     assert found["differing"] == 0 < found["differing_after_a_step"]
+
+
+def test_a_training_looks_at_the_assigners_of_the_loss_that_is_guided():
+    assert GuidedLoss(DetectionLoss(atss)).assigners == (atss,)
+    assert GuidedLoss(lambda *given: 0).assigners == ()
 
 
 def test_a_reversible_branch_gives_back_the_picture_from_each_level():
