@@ -50,6 +50,7 @@ SHARES = {
     "experiments/kits/federated": 10,
     "experiments/kits/graph": 15,
     "experiments/kits/graph_sets": 10,
+    "experiments/kits/mesh": 10,
     "experiments/kits/nodes": 10,
     "experiments/kits/recommendation": 10,
     "experiments/kits/search": 10,
