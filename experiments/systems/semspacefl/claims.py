@@ -104,6 +104,7 @@ CLAIMS: tuple[Claim, ...] = (
         how="the least gain of PSNR from one of 0, 5, 10, 15, 20 dB to the next; the twin has it reversed, "
         "less 1 dB",
         bound_from="0, less a tenth of a decibel",
+        provenance="reconstructed",
     ),
     identity(
         "no-hand-over",
@@ -124,7 +125,7 @@ CLAIMS: tuple[Claim, ...] = (
         "tiles.quality.mobility",
         "tiles.quality.naive",
         source=READING,
-        how=f"{FLOWN}",
+        how=FLOWN,
         provenance="reconstructed",
     ),
     beats(
@@ -133,7 +134,7 @@ CLAIMS: tuple[Claim, ...] = (
         "tiles.quality.mobility",
         "tiles.quality.uniform",
         source=READING,
-        how=f"{FLOWN}",
+        how=FLOWN,
         provenance="reconstructed",
     ),
     no_worse(

@@ -18,17 +18,12 @@ from ntkexec.errors import ExperimentError
 
 RULES: dict[str, Rule] = {
     **FLAX,
-    "slope": lambda generator, shape, fan_in: np.full(shape, 0.25),
+    "negative_slope": lambda generator, shape, fan_in: np.full(shape, 0.25),
 }
 
 
-class PReLU(nn.Module):
-    """x where it is positive, a learnt share of it elsewhere; a share for each channel."""
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "... c"]) -> Float[Array, "... c"]:
-        slope = self.param("slope", nn.initializers.constant(0.25), (x.shape[-1],))
-        return jnp.where(x > 0, x, slope * x)
+def _rectifier() -> nn.PReLU:
+    return nn.PReLU(negative_slope_init=0.25)
 
 
 class Neighbours(nn.Module):
@@ -43,7 +38,7 @@ class Neighbours(nn.Module):
         height, width = x.shape[1:3]
         framed = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
         seen = [framed[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        return x + PReLU()(nn.Dense(x.shape[-1])(jnp.concatenate(seen, axis=-1)))
+        return x + _rectifier()(nn.Dense(x.shape[-1])(jnp.concatenate(seen, axis=-1)))
 
 
 class SemanticCodec(nn.Module):

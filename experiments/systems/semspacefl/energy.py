@@ -29,8 +29,8 @@ class Power:
 
     capacity: float = 1000.0
     floor: float = 200.0
-    sun: float = 0.6
-    compute: float = 200.0
+    sun: float = 0.1
+    compute: float = 250.0
     transmit: float = 5.0
     bandwidth: float = 1e6
     carrier: float = 2e9

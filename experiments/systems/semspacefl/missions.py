@@ -112,6 +112,8 @@ class Plan:
 def serving(tracks: Tracks, mission: Mission) -> tuple[Int[np.ndarray, "T S"], np.ndarray]:
     """The gateway that serves each satellite in each slot, -1 for none, and how far away it is in km."""
     height, far = elevations(tracks.positions, sites(mission.sites))
+    # Satellites that stand still halfway between two gateways are not handed over by rounding.
+    height = height.round(6)
     best = height.argmax(2)
     seen = np.take_along_axis(height, best[..., None], 2)[..., 0] >= mission.least
     return np.where(seen, best, -1), np.take_along_axis(far, best[..., None], 2)[..., 0]

@@ -72,7 +72,7 @@ def descended(wanted: Any, satellites: Any, gateways: Any) -> Any:
     """The end of rounds in which satellites go half of the way to what each wants."""
 
     def step(cloud: Any, _: Any) -> tuple[Any, None]:
-        return two_tier_average((cloud + wanted) / 2, satellites, gateways)[0], None
+        return two_tier_average((cloud[None] + wanted) / 2, satellites, gateways)[0], None
 
     return jax.lax.scan(step, jnp.zeros(wanted.shape[1]), length=DESCENT_STEPS)[0]
 
