@@ -18,7 +18,7 @@ from ntkexec.errors import ExperimentError
 
 RULES: dict[str, Rule] = {
     **FLAX,
-    "negative_slope": lambda generator, shape, fan_in: np.full(shape, 0.25),
+    "PReLU_0/negative_slope": lambda generator, shape, fan_in: np.full(shape, 0.25),
 }
 
 

@@ -167,12 +167,14 @@ def test_both_tiers_inside_a_mesh_are_the_dense_ones():
     columns = jax.vmap(two_tiers_inside, in_axes=(0, 0, None), axis_name="sat")
     both = jax.vmap(columns, in_axes=(None, 0, 0), axis_name="gateway")
     blocks = jnp.asarray(satellites.T.reshape(3, 2, 3), jnp.float32)
-    over, means = both(models.reshape(2, 3, 4), blocks, jnp.asarray(gateways, jnp.float32))
+    over, means = jax.jit(both)(models.reshape(2, 3, 4), blocks, jnp.asarray(gateways, jnp.float32))
     np.testing.assert_allclose(over, np.broadcast_to(cloud, over.shape), atol=1e-6)
     np.testing.assert_allclose(means[:, 0], held, atol=1e-6)
     mesh = jax.make_mesh((1, 1), ("gateway", "sat"), devices=jax.devices()[:1])
     alone = (models, satellites[:, :1].astype(np.float32), gateways[:1].astype(np.float32))
-    np.testing.assert_allclose(over_mesh(mesh)(*alone)[0], two_tier_average(*alone)[0], atol=1e-6)
+    np.testing.assert_allclose(
+        jax.jit(over_mesh(mesh))(*alone)[0], two_tier_average(*alone)[0], atol=1e-6
+    )
 
 
 def test_batteries_balance_and_who_cannot_afford_work_does_none():
