@@ -1,11 +1,14 @@
 """Orbits, batteries, weights and codec of SemSpaceFL: known numbers, invariances, and refusals."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.harness.study import Trial
 from experiments.kits.federated.traffic import Totals
 from experiments.systems.semspacefl.aggregation import (
     SCHEMES,
@@ -36,6 +39,7 @@ from experiments.systems.semspacefl.orbits import (
     slant_range,
     visible,
 )
+from experiments.systems.semspacefl.study import STUDIES
 from experiments.systems.semspacefl.tiles import tiles_at, tiles_from
 from experiments.systems.semspacefl.tracks import read_tracks
 from ntkexec.errors import ExperimentError
@@ -175,6 +179,16 @@ def test_both_tiers_inside_a_mesh_are_the_dense_ones():
     np.testing.assert_allclose(
         jax.jit(over_mesh(mesh))(*alone)[0], two_tier_average(*alone)[0], atol=1e-6
     )
+
+
+@pytest.mark.slow
+def test_over_eight_devices_the_models_are_the_dense_ones_and_each_tier_sends_one():
+    config = dataclasses.replace(STUDIES.tiny, devices=2)
+    found = STUDIES.functions["mesh"](config, Trial("mesh", 0))
+    assert found["deviation"] < 1e-6
+    # A float32 for each parameter, and one for the weight.
+    assert found["sat_bytes"] == found["gateway_bytes"] == 4 * (found["parameters"] + 1)
+    assert found["beyond"] == 0
 
 
 def test_batteries_balance_and_who_cannot_afford_work_does_none():
