@@ -59,6 +59,7 @@ SHARES = {
     "experiments/language/mixture_of_thoughts": 20,
     "experiments/kits/typed": 10,
     "experiments/systems/op_fusion": 35,
+    "experiments/systems/semspacefl": 15,
     "graphs": 25,
     "language": 30,
     "language/idioms": 10,

@@ -39,15 +39,17 @@ class Clients:
     counts: Int[Array, "clients"]
 
 
-def stacked(examples: Any, partition: Partition) -> Clients:
+def stacked(examples: Any, partition: Partition, most: int | None = None) -> Clients:
     """Examples as their clients have them.
 
     Args:
         examples: a pytree of arrays with a common first axis.
         partition: places of each client's examples, none empty.
+        most: examples of each client in the result, so that several draws have one shape; by default as
+            many as the largest client has.
 
     Raises:
-        ExperimentError: a client is empty, or a place is none of an example.
+        ExperimentError: a client is empty, has more than `most`, or a place is none of an example.
     """
     leaves = jax.tree.leaves(examples)
     number = min((len(leaf) for leaf in leaves), default=0)
@@ -56,7 +58,10 @@ def stacked(examples: Any, partition: Partition) -> Clients:
         raise ExperimentError("every client has at least one example")
     if max(int(part.max()) for part in partition) >= number:
         raise ExperimentError(f"the partition names examples beyond the {number} that there are")
-    rows = np.stack([np.resize(part, max(counts)) for part in partition])
+    most = max(counts) if most is None else most
+    if max(counts) > most:
+        raise ExperimentError(f"a client has {max(counts)} examples, more than {most}")
+    rows = np.stack([np.resize(part, most) for part in partition])
     found = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), examples)
     return Clients(found, jnp.asarray(counts, jnp.int32))
 

@@ -88,6 +88,10 @@ def test_examples_are_stacked_with_every_client_repeating_its_own():
     clients = stacked({"x": np.arange(6.0)}, (np.array([0]), np.array([1, 2, 3]), np.array([4, 5])))
     assert np.array_equal(clients.examples["x"], [[0, 0, 0], [1, 2, 3], [4, 5, 4]])
     assert clients.counts.tolist() == [1, 3, 2]
+    wider = stacked({"x": np.arange(6.0)}, (np.array([4, 5]),), most=5)
+    assert np.array_equal(wider.examples["x"], [[4, 5, 4, 5, 4]])
+    with pytest.raises(ExperimentError, match="2 examples, more than 1"):
+        stacked(np.arange(6.0), (np.array([4, 5]),), most=1)
     with pytest.raises(ExperimentError, match="at least one"):
         stacked(np.arange(3.0), (np.array([0]), np.array([], int)))
     with pytest.raises(ExperimentError, match="beyond the 3"):

@@ -1,0 +1,324 @@
+"""Orbits, batteries, weights and codec of SemSpaceFL: known numbers, invariances, and refusals."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.harness.study import Trial
+from experiments.kits.federated.traffic import Totals
+from experiments.systems.semspacefl.aggregation import (
+    SCHEMES,
+    effective_weights,
+    over_mesh,
+    two_tier_average,
+    two_tiers_inside,
+    weights_by,
+)
+from experiments.systems.semspacefl.codec import (
+    SemanticCodec,
+    channel,
+    initial_codec,
+    psnr,
+    symbols,
+    with_unit_power,
+)
+from experiments.systems.semspacefl.energy import Power, battery
+from experiments.systems.semspacefl.gaussian import least_distortion, linear_distortion
+from experiments.systems.semspacefl.missions import Mission, planned
+from experiments.systems.semspacefl.orbits import (
+    EARTH_KM,
+    STANDING,
+    Constellation,
+    half_angle,
+    longest_pass,
+    sites,
+    slant_range,
+    visible,
+)
+from experiments.systems.semspacefl.study import STUDIES
+from experiments.systems.semspacefl.tiles import tiles_at, tiles_from
+from experiments.systems.semspacefl.tracks import read_tracks
+from ntkexec.errors import ExperimentError
+from ntkexec.runtime.precision import float64
+
+RNG = np.random.default_rng(0)
+
+
+def test_an_orbit_at_550_km_has_its_four_numbers():
+    shell = Constellation(altitude=550.0)
+    found = (shell.period / 60, half_angle(550.0), longest_pass(shell) / 60, slant_range(550.0))
+    # Of T = 2 pi sqrt(a^3 / mu), psi = arccos(R cos e / a) - e, psi T / pi and the law of cosines.
+    np.testing.assert_allclose(found, (95.50, 14.97, 7.94, 1815), rtol=5e-3)
+
+
+def test_orbits_are_circles_that_close_and_standing_satellites_stand():
+    shell = Constellation(12, 3, turned=(10.0, 20.0))
+    found = shell.positions(np.array([0.0, 1000.0, shell.period]))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), shell.radius, rtol=1e-12)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-9 * shell.radius)
+    assert len(np.unique(found[0].round(3), axis=0)) == 12
+    still = Constellation(4, 1, STANDING, inclination=0.0).tracks(np.array([0.0, 40_000.0]))
+    np.testing.assert_allclose(still.positions[1], still.positions[0], atol=1e-6)
+
+
+def test_who_is_high_enough_is_who_is_within_the_half_angle():
+    places = RNG.normal(size=(10_000, 1, 3))
+    places *= (EARTH_KM + 550) / np.linalg.norm(places, axis=-1, keepdims=True)
+    gateway = sites([(40.0, -75.0)])
+    cosine = (places[:, 0] @ gateway[0]) / ((EARTH_KM + 550) * EARTH_KM)
+    within = np.degrees(np.arccos(np.clip(cosine, -1, 1))) <= half_angle(550.0)
+    assert np.array_equal(visible(places, gateway)[:, 0, 0], within)
+    assert 0.005 < within.mean() < 0.03  # a cap of 15 degrees is 1.7 % of a sphere
+
+
+def test_a_table_of_places_is_the_orbit_that_it_was_written_from(tmp_path):
+    shell, path = Constellation(2, 1), tmp_path / "places.csv"
+    tracks = shell.tracks(np.arange(0, 601, 60.0))
+    latitude, longitude = tracks.ground
+    rows = ["sat,time,lat,lon,alt,remark"]
+    rows += [
+        f"{tracks.names[s]},{tracks.seconds[t]},{latitude[t, s]!r},{longitude[t, s]!r},550.0,x"
+        for t in range(len(tracks.seconds))
+        for s in (1, 0)
+    ]
+    path.write_text("\n".join(rows).replace("np.float64(", "").replace(")", ""))
+    read = read_tracks(path)
+    assert read.names == tracks.names
+    np.testing.assert_allclose(read.positions, tracks.positions, atol=1e-6)
+    # Between rows a minute apart an arc is off by the Earth's turning alone.
+    wanted = np.array([30.0, 299.0])
+    np.testing.assert_allclose(read.at(wanted).positions, shell.tracks(wanted).positions, atol=0.5)
+    with pytest.raises(ExperimentError, match="nothing about times"):
+        read.at(np.array([601.0]))
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("", "no column 'time'"),
+        ("time,sat,lat,lon\n", "no column 'alt'"),
+        ("time,sat,lat,lon,alt\n", "no rows"),
+        ("time,sat,lat,lon,alt\n0,a,1\n", "line 2 .* has 3 values"),
+        ("time,sat,lat,lon,alt\n0,a,1,2,high\n", "line 2 .* no number"),
+        ("time,sat,lat,lon,alt\n0,a,91,2,500\n", "line 2 .* no place above"),
+        ("time,sat,lat,lon,alt\n0,a,nan,2,500\n", "line 2 .* no place above"),
+        ("time,sat,lat,lon,alt\n0,a,1,2,500\n0,a,1,2,500\n", "line 3 .* once more"),
+        ("time,sat,lat,lon,alt\n0,a,1,2,5\n1,a,1,2,5\n0,b,1,2,5\n", "b in .* has 1 times"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_by_its_line(tmp_path, text, says):
+    path = tmp_path / "places.csv"
+    path.write_text(text)
+    with pytest.raises(ExperimentError, match=says):
+        read_tracks(path)
+
+
+def drawn(satellites=6, gateways=3):
+    shares = RNG.dirichlet(np.ones(gateways), satellites) * RNG.uniform(0.2, 1, (satellites, 1))
+    shares[0] = 0  # nobody sees it
+    shares[:, 2] = 0  # it serves nobody
+    return RNG.uniform(1, 9, satellites), shares
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_effective_weights_are_those_of_the_models_and_names_do_not_matter(scheme):
+    samples, shares = drawn()
+    weights = weights_by(scheme, samples, shares)
+    effective = effective_weights(weights)
+    assert effective.min() >= 0
+    assert effective[0] == 0
+    np.testing.assert_allclose(effective.sum(), 1, rtol=1e-12)
+    with float64():
+        models = {"a": RNG.normal(size=(6, 2, 2)), "b": RNG.normal(size=6)}
+        cloud, held = two_tier_average(models, *weights)
+        for name, leaf in models.items():
+            np.testing.assert_allclose(cloud[name], np.tensordot(effective, leaf, 1), atol=1e-12)
+        assert np.isfinite(held["a"]).all()
+        satellites, gateways = RNG.permutation(6), np.array([1, 0, 2])
+        moved = weights_by(scheme, samples[satellites], shares[satellites][:, gateways])
+        mixed = jax.tree.map(lambda leaf: leaf[satellites], models)
+        again = two_tier_average(mixed, *moved)[0]
+        np.testing.assert_allclose(again["a"], cloud["a"], atol=1e-12)
+
+
+def test_a_gateway_that_served_nobody_keeps_its_model_and_without_anybody_nothing_is_lost():
+    samples, shares = drawn()
+    before = {"a": np.full((3, 2), 7.0, np.float32)}
+    models = {"a": RNG.normal(size=(6, 2)).astype(np.float32)}
+    cloud, held = two_tier_average(models, *weights_by("mobility", samples, shares), before=before)
+    np.testing.assert_array_equal(held["a"][2], [7, 7])
+    assert np.abs(cloud["a"]).max() < 7
+    nobody = weights_by("mobility", samples, 0 * shares)
+    assert np.array_equal(two_tier_average(models, *nobody, before=before)[0]["a"], [7, 7])
+    with pytest.raises(ExperimentError, match="no gateway served"):
+        effective_weights(nobody)
+    with pytest.raises(ExperimentError, match="no scheme 'fair'"):
+        weights_by("fair", samples, shares)
+    with pytest.raises(ExperimentError, match="at most 1"):
+        weights_by("mobility", samples, shares + 1)
+
+
+def test_both_tiers_inside_a_mesh_are_the_dense_ones():
+    samples, shares = drawn(6, 3)
+    satellites, gateways = weights_by("mobility", samples, shares)
+    models = RNG.normal(size=(6, 4)).astype(np.float32)
+    cloud, held = two_tier_average(models, satellites, gateways)
+    # Three gateways, and satellites in two blocks of three.
+    columns = jax.vmap(two_tiers_inside, in_axes=(0, 0, None), axis_name="sat")
+    both = jax.vmap(columns, in_axes=(None, 0, 0), axis_name="gateway")
+    blocks = jnp.asarray(satellites.T.reshape(3, 2, 3), jnp.float32)
+    over, means = jax.jit(both)(models.reshape(2, 3, 4), blocks, jnp.asarray(gateways, jnp.float32))
+    np.testing.assert_allclose(over, np.broadcast_to(cloud, over.shape), atol=1e-6)
+    np.testing.assert_allclose(means[:, 0], held, atol=1e-6)
+    mesh = jax.make_mesh((1, 1), ("gateway", "sat"), devices=jax.devices()[:1])
+    alone = (models, satellites[:, :1].astype(np.float32), gateways[:1].astype(np.float32))
+    np.testing.assert_allclose(
+        jax.jit(over_mesh(mesh))(*alone)[0], two_tier_average(*alone)[0], atol=1e-6
+    )
+
+
+@pytest.mark.slow
+def test_over_eight_devices_the_models_are_the_dense_ones_and_each_tier_sends_one():
+    config = dataclasses.replace(STUDIES.tiny, devices=2)
+    found = STUDIES.functions["mesh"](config, Trial("mesh", 0))
+    assert found["deviation"] < 1e-6
+    # A float32 for each parameter, and one for the weight.
+    assert found["sat_bytes"] == found["gateway_bytes"] == 4 * (found["parameters"] + 1)
+    assert found["beyond"] == 0
+
+
+def test_batteries_balance_and_who_cannot_afford_work_does_none():
+    power = Power(capacity=100.0, floor=20.0)
+    books = battery(
+        np.array([100.0, 25.0]), np.full((4, 2), 3.0), np.full((4, 2), 10.0), power,
+        wanted=np.array([[True, True], [False, True], [True, True], [True, True]]),
+    )  # fmt: skip
+    # The second saves up from 25 until 10 leave 20.
+    assert books.worked.tolist() == [[1, 0], [0, 0], [1, 1], [1, 0]]
+    np.testing.assert_array_equal(books.level[:, 0], [100, 93, 96, 89, 82])
+    np.testing.assert_array_equal(books.level[:, 1], [25, 28, 31, 24, 27])
+    assert books.imbalance == 0
+    full = battery(np.array([99.0]), np.array([[5.0]]), np.zeros((1, 1)), power)
+    assert full.overflowed.tolist() == [[4.0]]
+    for start, harvest, says in (
+        ([10.0], [[1.0]], "between 20 and 100"),
+        ([50.0], [[-1.0]], "negative"),
+        ([50.0, 50], [[1.0]], "do not fit"),
+    ):
+        with pytest.raises(ExperimentError, match=says):
+            battery(np.array(start), np.array(harvest), np.zeros((1, 1)), power)
+    with pytest.raises(ExperimentError, match="has no floor 1000"):
+        Power(floor=1000.0)
+
+
+def test_a_plan_keeps_books_of_updates_bits_and_hand_overs():
+    mission = Mission(rounds=4)
+    tracks = Constellation(24, 6).tracks(mission.seconds)
+    plan = planned(tracks, mission, model_bytes=1000)
+    up, active = int((plan.shares > 0).sum()), int((plan.shares.sum(2) > 0).sum())
+    hops = plan.traffic(1000).by_hop()
+    assert hops["satellite to gateway"] == Totals(1000 * up, up)
+    assert hops["gateway to satellite"] == Totals(1000 * active, active)
+    # Over one another's borders only: a satellite of one gateway is handed over to none.
+    several = (plan.shares > 0).sum(2) > 1
+    assert plan.handovers.sum() >= several.sum() > 0
+    assert (plan.books.level >= mission.power.floor).all()
+    np.testing.assert_allclose(plan.books.spent[plan.books.worked].min(), 250, rtol=0.01)
+    # Whoever begins with a gateway is served by it.
+    rounds, satellites = np.nonzero(plan.shares.sum(2))
+    assert (plan.shares[rounds, satellites, plan.first[rounds, satellites]] > 0).all()
+    # At the end of a cloud round a gateway counts all that it served in it.
+    samples = np.arange(1.0, 25)
+    above = plan.weights("mobility", samples)[1]
+    np.testing.assert_allclose(above[1], np.tensordot(samples, plan.shares[:2].sum(0), 1))
+    dark = Mission(rounds=4, power=Power(capacity=500.0, sun=0.0))
+    left = planned(tracks, dark, model_bytes=1000)
+    assert left.books.worked.sum(0).max() == 1
+    assert left.served.sum() > left.books.worked.sum() > 0
+
+
+def test_satellites_that_stand_still_are_not_handed_over_even_halfway_between_gateways():
+    # One satellite is as far from the gateway at 35 N, 105 W as from that at 15 S, 55 W.
+    mission = Mission(rounds=2, least=45.0)
+    tracks = Constellation(24, 1, STANDING, inclination=0.0).tracks(mission.seconds)
+    plan = planned(tracks, mission, model_bytes=1000)
+    assert plan.handovers.sum() == 0
+    assert set(np.unique(plan.shares)) == {0, 1}
+
+
+def test_symbols_have_unit_power_and_a_channel_its_noise():
+    codec = SemanticCodec(numbers=8, width=4)
+    params = initial_codec(codec, 8, np.random.default_rng(0))
+    pictures = RNG.uniform(size=(5, 8, 8, 3)).astype(np.float32)
+    sent = codec.apply({"params": params}, pictures, method="encode")
+    assert sent.shape == (5, 16)  # of 192 numbers: a rate of 1/12
+    np.testing.assert_allclose((np.abs(sent) ** 2).mean(1), 1, atol=1e-6)
+    received = codec.apply({"params": params}, pictures, jax.random.key(0), 10.0)
+    assert received.shape == pictures.shape
+    np.testing.assert_allclose(psnr(pictures, pictures + 0.1), 20, rtol=1e-4)
+    lines = with_unit_power(symbols(jnp.asarray(RNG.normal(size=(200, 400)), jnp.float32)))
+    for snr in (0.0, 20.0):
+        noise = np.abs(channel(lines, jax.random.key(1), snr) - lines) ** 2
+        np.testing.assert_allclose(noise.mean(), 10 ** (-snr / 10), rtol=0.03)
+    faded = np.abs(channel(lines, jax.random.key(1), 20.0, rician=10.0) - lines) ** 2
+    assert faded.mean(1).std() > 5 * (np.abs(lines) ** 2).mean(1).std()
+    assert with_unit_power(jnp.zeros((1, 3), complex)).tolist() == [[0, 0, 0]]
+    with pytest.raises(ExperimentError, match="6 x 6 are not cut"):
+        codec.apply({"params": params}, pictures[:, :6, :6], method="encode")
+
+
+def test_the_bound_of_gaussian_sources_has_its_closed_forms():
+    # All alike: sigma^2 (1 + SNR)^(-2 k / n) each.
+    for k, snr in ((8, 0.0), (32, 10.0)):
+        wanted = 64 * 3.0 * (1 + 10 ** (snr / 10)) ** (-2 * k / 64)
+        np.testing.assert_allclose(least_distortion(np.full(64, 3.0), k, snr), wanted, rtol=1e-12)
+    # One bit for two components of which the second is too small: only the first is described.
+    np.testing.assert_allclose(least_distortion(np.array([4.0, 0.5]), 1, 0.0), 1.5, rtol=1e-12)
+    generator = np.random.default_rng(0)
+    found = linear_distortion(np.ones(64), 32, 10.0, draws=2000, generator=generator)
+    # Met where each number has a line of its own; 4 standard errors of 128,000 squares.
+    np.testing.assert_allclose(found, 64 / 11, rtol=4 * np.sqrt(2 / 128_000))
+    with pytest.raises(ExperimentError, match="positive"):
+        least_distortion(np.array([1.0, 0.0]), 1, 0.0)
+
+
+def test_tiles_depend_on_the_place_and_folders_are_cut_into_pieces(tmp_path):
+    south, north = (
+        tiles_at(np.full(64, lat), np.linspace(-180, 180, 64), 8, np.random.default_rng(0))
+        for lat in (5.0, 80.0)
+    )
+    assert south.shape == (64, 8, 8, 3)
+    assert south.dtype == np.float32
+    assert 0 <= south.min() <= south.max() <= 1
+    assert abs(south.mean() - north.mean()) > 0.05
+    pixels = RNG.integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    (tmp_path / "deep").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "deep" / "one.png")
+    pieces = tiles_from(tmp_path, 8, 5, np.random.default_rng(0))
+    cut = np.lib.stride_tricks.sliding_window_view(pixels, (8, 8, 3))[..., 0, :, :, :]
+    known = {part.tobytes() for part in cut.reshape(-1, 8, 8, 3)}
+    assert all((255 * piece).round().astype(np.uint8).tobytes() in known for piece in pieces)
+    with pytest.raises(ExperimentError, match="has no piece of 16 x 16"):
+        tiles_from(tmp_path, 16, 5, np.random.default_rng(0))
+    with pytest.raises(ExperimentError, match="holds no picture"):
+        tiles_from(tmp_path / "none", 8, 5, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "make, says",
+    [
+        (lambda: Constellation(10, 4), "10 satellites do not fill 4 planes"),
+        (lambda: Constellation(altitude=-1.0), "not -1.0"),
+        (lambda: Constellation(inclination=200.0), "not 200"),
+        (lambda: sites([]), "latitude, longitude"),
+        (lambda: sites([(91.0, 0.0)]), "not on the globe"),
+        (lambda: Mission(rounds=3), "3 gateway rounds"),
+    ],
+)
+def test_what_makes_no_mission_is_refused(make, says):
+    with pytest.raises(ExperimentError, match=says):
+        make()
