@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from experiments.systems.semspacefl.codec import SemanticCodec as SemanticCodec
     from experiments.systems.semspacefl.energy import Power as Power
     from experiments.systems.semspacefl.energy import battery as battery
-    from experiments.systems.semspacefl.gaussian import least_distortion as least_distortion
     from experiments.systems.semspacefl.missions import Mission as Mission
     from experiments.systems.semspacefl.missions import planned as planned
     from experiments.systems.semspacefl.orbits import Constellation as Constellation
     from experiments.systems.semspacefl.orbits import longest_pass as longest_pass
     from experiments.systems.semspacefl.orbits import sites as sites
     from experiments.systems.semspacefl.orbits import visible as visible
+    from experiments.systems.semspacefl.rate_distortion import least_distortion as least_distortion
+    from experiments.systems.semspacefl.scenery import tiles_at as tiles_at
+    from experiments.systems.semspacefl.scenery import tiles_from as tiles_from
     from experiments.systems.semspacefl.simulation import quality_by_snr as quality_by_snr
     from experiments.systems.semspacefl.simulation import run as run
-    from experiments.systems.semspacefl.tiles import tiles_at as tiles_at
-    from experiments.systems.semspacefl.tiles import tiles_from as tiles_from
     from experiments.systems.semspacefl.tracks import read_tracks as read_tracks
 
 __all__, __getattr__, __dir__ = lazy(
@@ -30,10 +30,10 @@ __all__, __getattr__, __dir__ = lazy(
     aggregation=("effective_weights", "over_mesh", "two_tier_average", "weights_by"),
     codec=("SemanticCodec",),
     energy=("Power", "battery"),
-    gaussian=("least_distortion",),
+    rate_distortion=("least_distortion",),
     missions=("Mission", "planned"),
     orbits=("Constellation", "longest_pass", "sites", "visible"),
     simulation=("quality_by_snr", "run"),
-    tiles=("tiles_at", "tiles_from"),
+    scenery=("tiles_at", "tiles_from"),
     tracks=("read_tracks",),
 )

@@ -121,16 +121,16 @@ def two_tier_average(
     Returns:
         The cloud's model; those of the gateways, stacked.
     """
-    satellites, gateways = jnp.asarray(satellites), jnp.asarray(gateways)
+    given, above = jnp.asarray(satellites), jnp.asarray(gateways)
     if before is None:
-        shape = (len(gateways),)
+        shape = (len(above),)
         before = jax.tree.map(lambda leaf: jnp.zeros(shape + leaf.shape[1:], leaf.dtype), models)
 
     def tier(weights: Array, kept: Tree) -> Tree:
         return weighted_mean(models, weights, otherwise=kept)
 
-    means = jax.vmap(tier, in_axes=(1, 0))(satellites, before)
-    served = jnp.where(satellites.sum(0) > 0, gateways, 0)
+    means = jax.vmap(tier, in_axes=(1, 0))(given, before)
+    served = jnp.where(given.sum(0) > 0, above, 0)
     rest = jax.tree.map(lambda leaf: leaf.mean(0), before)
     return weighted_mean(means, served, otherwise=rest), means
 

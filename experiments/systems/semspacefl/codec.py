@@ -97,8 +97,8 @@ class SemanticCodec(nn.Module):
             snr: of the channel, in decibels; the codec is not told.
             rician: K in decibels of a fading link; without one, its gain is 1.
         """
-        sent = self.encode(pictures)
-        return self.decode(channel(sent, key, snr, rician), pictures.shape[1:3])
+        _, height, width, _ = pictures.shape
+        return self.decode(channel(self.encode(pictures), key, snr, rician), (height, width))
 
 
 def initial_codec(codec: SemanticCodec, size: int, generator: np.random.Generator) -> Any:
@@ -151,7 +151,12 @@ def psnr(pictures: Float[Array, "b h w 3"], received: Float[Array, "b h w 3"]) -
     return -10 * jnp.log10(((pictures - received) ** 2).mean((1, 2, 3)))
 
 
-def codec_loss(codec: SemanticCodec, params: Any, pictures: Array, key: Array) -> Array:
+def codec_loss(
+    codec: Any,  # a module, called with fields of its own
+    params: Any,
+    pictures: Array,
+    key: Array,
+) -> Array:
     """Mean squared error at an SNR that is drawn for the batch, uniform from 0 to 20 dB, without fading."""
     drawn, noise = jax.random.split(key)
     snr = jax.random.uniform(drawn, (), maxval=20.0)

@@ -14,6 +14,7 @@ from experiments.kits.federated.rounds import stacked
 from experiments.systems.semspacefl.codec import SemanticCodec, initial_codec
 from experiments.systems.semspacefl.missions import Mission, Plan, planned
 from experiments.systems.semspacefl.orbits import STANDING, Constellation
+from experiments.systems.semspacefl.scenery import tiles_at
 from experiments.systems.semspacefl.simulation import (
     Flight,
     centralised,
@@ -23,7 +24,6 @@ from experiments.systems.semspacefl.simulation import (
 )
 from experiments.systems.semspacefl.study_config import QUICK, STANDARD, TINY, SemSpaceConfig
 from experiments.systems.semspacefl.study_exact import averages, batteries, gaussian, mesh
-from experiments.systems.semspacefl.tiles import tiles_at
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0)
 BEFORE = 900

@@ -18,9 +18,9 @@ from experiments.systems.semspacefl.aggregation import (
 )
 from experiments.systems.semspacefl.codec import SemanticCodec, initial_codec
 from experiments.systems.semspacefl.energy import Power, battery
-from experiments.systems.semspacefl.gaussian import least_distortion, linear_distortion
 from experiments.systems.semspacefl.missions import Mission, planned
 from experiments.systems.semspacefl.orbits import Constellation
+from experiments.systems.semspacefl.rate_distortion import least_distortion, linear_distortion
 from experiments.systems.semspacefl.study_config import SemSpaceConfig
 from ntkexec.runtime.precision import float64
 

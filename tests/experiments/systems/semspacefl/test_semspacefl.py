@@ -27,7 +27,6 @@ from experiments.systems.semspacefl.codec import (
     with_unit_power,
 )
 from experiments.systems.semspacefl.energy import Power, battery
-from experiments.systems.semspacefl.gaussian import least_distortion, linear_distortion
 from experiments.systems.semspacefl.missions import Mission, planned
 from experiments.systems.semspacefl.orbits import (
     EARTH_KM,
@@ -39,8 +38,9 @@ from experiments.systems.semspacefl.orbits import (
     slant_range,
     visible,
 )
+from experiments.systems.semspacefl.rate_distortion import least_distortion, linear_distortion
+from experiments.systems.semspacefl.scenery import tiles_at, tiles_from
 from experiments.systems.semspacefl.study import STUDIES
-from experiments.systems.semspacefl.tiles import tiles_at, tiles_from
 from experiments.systems.semspacefl.tracks import read_tracks
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
