@@ -4,12 +4,14 @@ Useful without the rest: what a program that is divided among devices sends from
 
 Example:
     ```python
+    import jax
+    from jax.sharding import Mesh, PartitionSpec as P
     from experiments.kits.mesh.children import run_with_devices
     from experiments.kits.mesh.collectives import collectives_of, total_bytes
 
     # In a module of one's own, since the child imports it:
     def bytes_of_a_sum(length):
-        mesh = jax.sharding.Mesh(jax.devices(), ("worker",))
+        mesh = Mesh(jax.devices(), ("worker",))
         rows = jax.ShapeDtypeStruct((jax.device_count(), length), "float32")
         total = jax.shard_map(
             lambda row: jax.lax.psum(row, "worker"), mesh=mesh, in_specs=P("worker"), out_specs=P()
