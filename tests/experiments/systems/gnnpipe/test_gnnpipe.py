@@ -203,8 +203,8 @@ def test_bytes_of_a_path_are_counted_by_hand():
 
 def test_the_plan_follows_the_graph():
     network = Network(16, 8, 4, 8, Residual())
-    grid = plan_parallelism(nx.grid_2d_graph(30, 4), network, 8)
-    thick = plan_parallelism(nx.gnm_random_graph(120, 1200, seed=0), network, 8)
+    grid = plan_parallelism(nx.grid_2d_graph(60, 4), network, 8)
+    thick = plan_parallelism(nx.gnm_random_graph(240, 2400, seed=0), network, 8)
     assert [(one.stages, one.parts) for one in grid.divisions] == [(1, 8), (2, 4), (4, 2), (8, 1)]
     assert (grid.best.stages, thick.best.stages) == (1, 8)
     for plan in (grid, thick):
@@ -214,7 +214,7 @@ def test_the_plan_follows_the_graph():
         assert piped.utilisation == 32 / 39
     # Where links are fast, idle ticks cost more than bytes.
     fast = plan_parallelism(
-        nx.gnm_random_graph(120, 1200, seed=0), network, 8, compute_seconds=1, bytes_per_second=1e12
+        nx.gnm_random_graph(240, 2400, seed=0), network, 8, compute_seconds=1, bytes_per_second=1e12
     )
     assert fast.best.stages == 1
     assert "<- best" in str(fast)
