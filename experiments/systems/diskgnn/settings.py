@@ -34,7 +34,7 @@ class DiskGnnConfig:
         epochs: of training.
         tested: nodes.
         allowed: share of the feature file that training may hold, of CiteSeer and Gowalla.
-        real_batch, real_fanout, real_hidden: of their batches and networks.
+        real_batch, real_fanout, real_hidden, real_rate: of their batches and networks.
         gowalla_width, gowalla_train: of features drawn for Gowalla, and nodes trained on there.
     """
 
@@ -51,17 +51,18 @@ class DiskGnnConfig:
     delay_ms: int = 4
     delayed: int = 50
     nodes: int = 20_000
-    batches: int = 40
+    batches: int = 60
     batch: int = 64
     fanout: int = 5
     hidden: int = 64
-    rate: float = 0.01
-    epochs: int = 10
+    rate: float = 0.002
+    epochs: int = 8
     tested: int = 10_000
     allowed: float = 0.25
     real_batch: int = 4
     real_fanout: int = 3
     real_hidden: int = 16
+    real_rate: float = 0.01
     gowalla_width: int = 128
     gowalla_train: int = 400
 
@@ -76,6 +77,7 @@ class DiskGnnConfig:
             share=0 < self.share < 1,
             space=self.space > 0,
             rate=self.rate > 0,
+            real_rate=self.real_rate > 0,
             allowed=0 < self.allowed <= 1,
         )
         require(

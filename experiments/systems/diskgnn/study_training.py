@@ -151,7 +151,7 @@ def confined(config: DiskGnnConfig, trial: Trial, *, name: str) -> dict[str, flo
             "hidden": config.real_hidden,
             "batch": config.real_batch,
             "fanouts": list(fanouts),
-            "rate": config.rate,
+            "rate": config.real_rate,
             "ahead": 1,
             "seed": trial.seed,
         }
