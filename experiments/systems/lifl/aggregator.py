@@ -68,7 +68,6 @@ class Aggregator:
             )
         self.gateway, self.index = gateway, index
         self.tasks: list[Task] = []
-        self.done = 0
         reading = gateway.mailboxes[index][0]
         writing = [end for _, end in gateway.mailboxes]
         settings = {
@@ -92,18 +91,18 @@ class Aggregator:
             self.child.notes.send({"task": dataclasses.asdict(task)})
 
     def replaced(self) -> "Aggregator":
-        """Another one, which does all this one's tasks again from what is in the store."""
+        """Another one in its place, to be told by `resume` what this one was to do."""
         self.close()
         fresh = Aggregator(self.gateway, self.index)
-        try:
-            fresh.child.wait_until_ready()
-            for task in self.tasks:
-                fresh.assign(task)
-            self.gateway.announce(self.index)
-        except BaseException:
-            fresh.close()
-            raise
+        fresh.tasks = self.tasks
         return fresh
+
+    def resume(self) -> None:
+        """Does all tasks, from what is in the store; to be called when its process is ready."""
+        tasks, self.tasks = self.tasks, []
+        for task in tasks:
+            self.assign(task)
+        self.gateway.announce(self.index)
 
     def close(self) -> None:
         """Stops the process; safe to call again."""

@@ -78,8 +78,10 @@ class Child:
         """
         return self.next_note(STARTING)
 
-    def next_note(self, seconds: float) -> dict[str, Any]:
-        """The next note; to be used where exactly one is due.
+    def next_note(
+        self, seconds: float, wanted: Callable[[dict[str, Any]], bool] = lambda note: True
+    ) -> dict[str, Any]:
+        """The next note that is wanted; others until then are forgotten.
 
         Raises:
             ExperimentError: the process ended, or says nothing for so long.
@@ -87,12 +89,11 @@ class Child:
         until = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self.notes, selectors.EVENT_READ)
-            while (left := until - time.monotonic()) > 0:
-                if not selector.select(left):
-                    break
+            while (left := until - time.monotonic()) > 0 and selector.select(left):
                 try:
-                    if found := self.notes.read():
-                        return found[0]
+                    for note in self.notes.read():
+                        if wanted(note):
+                            return note
                 except EOFError:
                     raise ExperimentError(self.why_it_ended()) from None
         raise ExperimentError(f"a process said nothing for {seconds:g} s{self._last()}")
@@ -103,7 +104,7 @@ class Child:
             self.notes.send(note)
         except OSError:
             raise ExperimentError(self.why_it_ended()) from None
-        return self.next_note(seconds)
+        return self.next_note(seconds, lambda answer: answer.get("said") == note)
 
     def why_it_ended(self) -> str:
         """In words, after its notes have ended."""
@@ -139,9 +140,7 @@ def serve_alone(serve: Serve) -> None:
     notes = Notes(socket.socket(fileno=int(sys.argv[1])))
     # These say that who started it is gone.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while not (settings := notes.read()):
-            continue
-        serve(notes, settings[0])
+        serve(notes, notes.first())
     sys.stderr.flush()
     # Views of shared memory may be left; there is nothing to be tidied up but what the system tidies.
     os._exit(0)

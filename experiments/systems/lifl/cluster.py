@@ -1,7 +1,7 @@
 """Nodes of one host and their aggregators, which stay warm from round to round and are started again."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from experiments.systems.lifl.gateway import Gateway
 from experiments.systems.lifl.plans import Role
 from experiments.systems.lifl.store import COUNTED
 from ntkexec.errors import ExperimentError
+
+RESTARTS = 3
+"""How often a process is started again, before that it ends is an error."""
 
 
 class Cluster:
@@ -71,9 +74,7 @@ class Cluster:
     def begin(self, number: int, roles: Sequence[Role]) -> int:
         """Makes all processes ready for a round, and gives how many aggregators it had to start."""
         for gateway in self.gateways:
-            if gateway.child is None or gateway.child.process.poll() is not None:
-                gateway.start()
-            gateway.begin(number)
+            _persist(lambda: gateway.begin(number), gateway.start)  # noqa: B023 - called at once
         for place, aggregator in list(self.aggregators.items()):
             if not self.reuse or aggregator.child.process.poll() is not None:
                 self.aggregators.pop(place).close()
@@ -82,7 +83,10 @@ class Cluster:
         for node, index in fresh:
             self.aggregators[node, index] = Aggregator(self.gateways[node], index)
         for place in fresh:
-            self.aggregators[place].child.wait_until_ready()
+            _persist(
+                lambda: self.aggregators[place].child.wait_until_ready(),  # noqa: B023
+                lambda: self.replace(place),  # noqa: B023
+            )
         self.starts += len(fresh)
         for role in roles:
             aggregator = self.aggregators[role.node, role.index]
@@ -103,7 +107,7 @@ class Cluster:
                 stopping.callback(self.aggregators.pop(place).close)
 
     def replace(self, place: tuple[int, int]) -> None:
-        """Starts an aggregator again in the place of one that has ended, with all its tasks."""
+        """Starts an aggregator again in the place of one that has ended."""
         self.aggregators[place] = self.aggregators[place].replaced()
         self.starts += 1
 
@@ -131,3 +135,18 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _persist(use: Callable[[], object], again: Callable[[], object]) -> None:
+    """Uses a process, which is started again if it has ended.
+
+    Raises:
+        ExperimentError: it ends again and again.
+    """
+    for _ in range(RESTARTS):
+        try:
+            use()
+            return
+        except ExperimentError:
+            again()
+    use()

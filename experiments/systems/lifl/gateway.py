@@ -60,7 +60,7 @@ class Gateway:
         # Whoever forgets to close it leaves nothing behind when the program ends.
         self._closed = weakref.finalize(self, _close, self._closing, os.getpid())
         self._secret = secrets.token_hex(16)
-        self.capacity, self.poll, self.starts = capacity, poll, 0
+        self.capacity, self.poll = capacity, poll
         self.child: Child | None = None
         if capacity < 1:
             raise ExperimentError(f"a node holds an update at least, not {capacity}")
@@ -77,7 +77,7 @@ class Gateway:
                 for end in ends:
                     self._closing.callback(os.close, end)
             self._closing.callback(self._stop)
-            self.start()
+            self.start().wait_until_ready()
         except BaseException:
             self.close()
             raise
@@ -87,8 +87,8 @@ class Gateway:
         """For whoever is to send models here."""
         return Address(LOOPBACK, self.listening.getsockname()[1], self._secret)
 
-    def start(self) -> None:
-        """Starts the process, again if it has ended."""
+    def start(self) -> Child:
+        """Starts the process, again if it has ended, and does not wait for it."""
         self._stop()
         writing = [end for _, end in self.mailboxes]
         settings = {
@@ -99,8 +99,7 @@ class Gateway:
             "secret": self._secret,
         }
         self.child = Child(serve_gateway, settings, [self.listening.fileno(), *writing])
-        self.starts += 1
-        self.child.wait_until_ready()
+        return self.child
 
     def begin(self, number: int) -> None:
         """Empties the store for a round; models of another round are refused from now on."""

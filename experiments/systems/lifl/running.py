@@ -9,15 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from experiments.systems.lifl.children import Child
-from experiments.systems.lifl.cluster import Cluster
+from experiments.systems.lifl.cluster import RESTARTS, Cluster
 from experiments.systems.lifl.gateway import Gateway
 from experiments.systems.lifl.placement import Placement
 from experiments.systems.lifl.plans import Tree
 from experiments.systems.lifl.wire import send_update
 from ntkexec.errors import ExperimentError
-
-RESTARTS = 3
-"""How often processes are started again within a round, for each of them, before that is an error."""
 
 
 class Clients:
@@ -91,6 +88,8 @@ class Running:
         """A note of a process, or its end."""
         try:
             for note in event.fileobj.read():  # type: ignore[union-attr]
+                if "ready" in note and not isinstance(event.data, Gateway):
+                    self.cluster.aggregators[event.data].resume()
                 if "failed" in note:
                     raise ExperimentError(f"an aggregator gave up: {note['failed']}")
                 if "done" in note:
@@ -103,8 +102,7 @@ class Running:
         self.selector.unregister(event.fileobj)
         if isinstance(event.data, Gateway):
             self._count(event.data.child)
-            event.data.start()
-            child = event.data.child
+            child = event.data.start()
         else:
             ended = self.cluster.aggregators[event.data]
             if self._is_done(event.data):
@@ -112,7 +110,6 @@ class Running:
             self._count(ended.child)
             self.cluster.replace(event.data)
             child = self.cluster.aggregators[event.data].child
-        assert child is not None
         self.selector.register(child.notes, selectors.EVENT_READ, event.data)
 
     def _count(self, child: Child | None) -> None:

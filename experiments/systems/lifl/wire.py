@@ -182,6 +182,18 @@ class Notes:
         content = json.dumps(note).encode()
         self.connection.sendall(struct.pack("<I", len(content)) + content)
 
+    def first(self) -> dict[str, Any]:
+        """One note, after waiting for it; what comes behind it is left for `read`.
+
+        Raises:
+            EOFError: the other side is gone.
+        """
+        length = int.from_bytes(self.connection.recv(4, socket.MSG_WAITALL), "little")
+        content = self.connection.recv(min(length, LONGEST_NOTE), socket.MSG_WAITALL)
+        if not content or len(content) < length:
+            raise EOFError
+        return dict(json.loads(content))
+
     def read(self) -> list[dict[str, Any]]:
         """All notes that are complete, after waiting for some bytes.
 

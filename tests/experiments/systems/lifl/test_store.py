@@ -163,6 +163,9 @@ def test_notes_come_whole_whatever_the_pieces_and_never_too_long():
         assert notes.read() == []
         ours.sendall(raw[5:] + raw)
         assert notes.read() == [{"a": 1}, {"a": 1}]
+        ours.sendall(raw + raw)
+        assert notes.first() == {"a": 1}
+        assert notes.read() == [{"a": 1}]
         ours.sendall(struct.pack("<I", wire.LONGEST_NOTE + 1))
         with pytest.raises(ExperimentError, match="longer than"):
             notes.read()
