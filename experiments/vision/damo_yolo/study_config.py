@@ -49,8 +49,8 @@ class DamoYoloConfig:
     scenes: int = 1000
     tested: int = 200
     size: int = 32
-    objects: tuple[int, ...] = (1, 2)
-    pixels: tuple[int, ...] = (12, 22)
+    objects: tuple[int, int] = (1, 2)
+    pixels: tuple[int, int] = (12, 22)
     steps: int = 200
     batch: int = 16
     rate: float = 6e-3

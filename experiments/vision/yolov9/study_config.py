@@ -42,8 +42,8 @@ class YoloConfig:
     test_scenes: int = 300
     classes: int = 4
     size: int = 32
-    objects: tuple[int, ...] = (1, 2)
-    pixels: tuple[int, ...] = (16, 20)
+    objects: tuple[int, int] = (1, 2)
+    pixels: tuple[int, int] = (16, 20)
     steps: int = 250
     batch: int = 16
     rate: float = 6e-3

@@ -73,7 +73,7 @@ def fusion(config: YoloConfig, trial: Trial) -> dict[str, float]:
             found[f"stride_{strides}"] = _apart(np.asarray(layer.apply(few, images)), expected)
         kernel = few["params"]["merged"]
         same = nn.Conv(5, (3, 3), strides=(2, 2), padding="SAME")
-        shifted = nn.silu(same.apply({"params": kernel}, images))
+        shifted = nn.silu(jnp.asarray(same.apply({"params": kernel}, images)))
     return {**found, "xla_same": _apart(np.asarray(shifted), expected)}
 
 
