@@ -74,7 +74,7 @@ CLAIMS = (
         bound=0.02,
         broken="released.many_steps",
         source="public code: one iteration from random columns",
-        how="15 workers, 3 of them noise, gradients of 20,000 numbers, 8 dimensions; the median of nine "
+        how="15 workers, 3 of them noise, gradients of 8,000 numbers, 8 dimensions; the median of nine "
         "draws a seed, since subspaces differ where eigenvalues nearly meet; the twin is three solves",
         provenance="public code",
     ),

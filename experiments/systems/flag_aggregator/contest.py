@@ -94,12 +94,11 @@ def accuracies(
     )
     train = functools.partial(_judged, tuple(rules.values()), setting)
     names = tuple(ATTACKS)
+    choices = np.array(RATES, np.float32)
     nothing = np.full(len(RATES), names.index("none"))
-    tried = np.asarray(
-        train(np.tile(np.float32(RATES), (len(rules), 1)), nothing, *given), np.float64
-    )
+    tried = np.asarray(train(np.tile(choices, (len(rules), 1)), nothing, *given), np.float64)
     best = tried[:, :, : task.validation].mean(2).argmax(1)
-    rates = np.float32(RATES)[best]
+    rates = choices[best]
     attacks = ("none", *RELEASED)
     columns = np.tile(rates[:, None], (1, len(attacks)))
     right = np.asarray(train(columns, np.array([names.index(a) for a in attacks]), *given))

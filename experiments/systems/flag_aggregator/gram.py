@@ -1,6 +1,6 @@
 """The flag aggregator from the workers' inner products alone: p x p numbers, however long gradients are."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +85,7 @@ def gram_flag(
             objective += share * (jnp.sum(jnp.sqrt(left)) - jnp.trace(jnp.sqrt(left)))
         return captured, metric, objective
 
-    def step(metric: Array, _: None) -> tuple[Array, Array]:
+    def step(metric: Array, _: Any) -> tuple[Array, Array]:
         _, metric, objective = judged(solved(metric)[0])
         return metric, objective
 

@@ -43,7 +43,7 @@ class FlagConfig:
     workers: int = 15
     faulty: int = 3
     cases: int = 100
-    length: int = 20_000
+    length: int = 8000
     mesh_length: int = 100_003
     digits_steps: int = 100
     pictures_steps: int = 100
@@ -141,7 +141,8 @@ def recovery(config: FlagConfig, trial: Trial) -> dict[str, float]:
 
     With a vanishing epsilon, with that of the public code, and after a single solve.
     """
-    generator, found = trial.generator, {}
+    generator = trial.generator
+    found: dict[str, float] = {}
     for outliers in (3, 5, 7):
         plane, _ = np.linalg.qr(generator.normal(size=(400, 2)))
         sent = generator.normal(size=(15, 400))
@@ -223,10 +224,10 @@ def training_on_digits(config: FlagConfig, trial: Trial) -> TrainingResult:
     """A network on scikit-learn's digits, by all rules under all attacks."""
     generator = trial.generator
     images = digits(num_train=1000, generator=generator)
-    rows = [x.reshape(len(x), -1) for x in (images.train, images.test)]
-    labels = (images.train_labels, images.test_labels)
+    train, test = (x.reshape(len(x), -1) for x in (images.train, images.test))
     setting = Setting(config.workers, config.faulty, config.digits_steps, config.batch, 16)
-    return _trained(*rows, *labels, setting, 200, generator)
+    labels = (images.train_labels, images.test_labels)
+    return _trained((train, test), labels, setting, 200, generator)
 
 
 def training_on_pictures(config: FlagConfig, trial: Trial) -> TrainingResult:
@@ -239,24 +240,23 @@ def training_on_pictures(config: FlagConfig, trial: Trial) -> TrainingResult:
         rows.append(((small - 120) / 60).astype(np.float32))
     labels = (found.train_labels[order].astype(np.int32), found.test_labels.astype(np.int32))
     setting = Setting(config.workers, config.faulty, config.pictures_steps, config.batch, 24)
-    return _trained(*rows, *labels, setting, 400, generator)
+    return _trained((rows[0], rows[1]), labels, setting, 400, generator)
 
 
 def _trained(
-    train: np.ndarray,
-    test: np.ndarray,
-    train_labels: np.ndarray,
-    test_labels: np.ndarray,
+    pictures: tuple[np.ndarray, np.ndarray],
+    labels: tuple[np.ndarray, np.ndarray],
     setting: Setting,
     validation: int,
     generator: np.random.Generator,
 ) -> TrainingResult:
-    """The last training pictures are for validation."""
+    """Pictures and labels to train on and of the test; the last ones to train on are for validation."""
+    (train, test), (wanted, tested) = pictures, labels
     task = Task(
         train[:-validation],
-        train_labels[:-validation],
+        wanted[:-validation],
         np.concatenate([train[-validation:], test]),
-        np.concatenate([train_labels[-validation:], test_labels]),
+        np.concatenate([wanted[-validation:], tested]),
         validation,
     )
     found, rates = accuracies(task, setting, generator=generator)

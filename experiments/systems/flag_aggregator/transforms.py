@@ -86,8 +86,8 @@ def flag_aggregate(
             direction, weights = sharded_flag(updates, axis_name, weigh)
         else:
             _check_workers(updates, workers)
-            gram = sum(stacked_gram(leaf) for leaf in jax.tree.leaves(updates))
-            weights = weigh(jnp.asarray(gram))
+            gram = jnp.asarray(sum(stacked_gram(leaf) for leaf in jax.tree.leaves(updates)))
+            weights = weigh(gram)
             direction = jax.tree.map(lambda leaf: _combined(leaf, weights, gram), updates)
         return direction, FlagState(weights.captured.astype(jnp.float32))
 
