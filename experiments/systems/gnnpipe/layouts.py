@@ -146,11 +146,11 @@ def cut(
         from scipy.sparse.csgraph import reverse_cuthill_mckee
 
         order = reverse_cuthill_mckee(to_scipy(graph).tocsr(), symmetric_mode=False)
-    order = np.asarray(order, np.int64)
-    if not np.array_equal(np.sort(order), np.arange(n)):
+    along = np.asarray(order, np.int64)
+    if not np.array_equal(np.sort(along), np.arange(n)):
         raise ExperimentError(f"the order is none of the vertices 0 to {n - 1}")
     cell = np.empty(n, np.int64)
-    cell[order] = np.arange(n) * (parts * chunks) // n
+    cell[along] = np.arange(n) * (parts * chunks) // n
     return cell // chunks, cell % chunks
 
 

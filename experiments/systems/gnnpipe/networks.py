@@ -106,7 +106,7 @@ class Network:
         self, parameters: Any, depth: Any, own: Array, received: Array, initial: Array
     ) -> Float[Array, "n H"]:
         """One layer, given its own parameters without the axis of layers."""
-        found: Array = self.layer.apply({"params": parameters}, depth, own, received, initial)
+        found: Any = self.layer.apply({"params": parameters}, depth, own, received, initial)
         return found
 
     def decide(self, parameters: Any, hidden: Float[Array, "*n H"]) -> Float[Array, "*n C"]:

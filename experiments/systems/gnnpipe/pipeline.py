@@ -133,9 +133,8 @@ def pipeline_step(
         parameters: Any, history: Array, wiring: Wiring, problem: Problem, order: Array
     ) -> Epoch:
         if not part:  # there is one part, which no axis of the mesh divides
-            history, wiring, problem = (
-                history[:, 0], *jax.tree.map(lambda leaf: leaf[0], (wiring, problem))
-            )  # fmt: skip
+            history = history[:, 0]
+            wiring, problem = jax.tree.map(lambda leaf: leaf[0], [wiring, problem])
         found = Epoch(*mapped(parameters, history, wiring, problem, order))
         if part:
             return found

@@ -135,7 +135,7 @@ def plan_parallelism(
     """
     if (compute_seconds is None) != (bytes_per_second is None):
         raise ExperimentError("a plan by time needs both compute_seconds and bytes_per_second")
-    if not isinstance(graph, GraphsTuple):
+    if not hasattr(graph, "senders"):
         graph = normalised(from_networkx(graph))
     found = []
     for stages, parts, number in _ways(num_nodes(graph), network.layers, devices, chunks):

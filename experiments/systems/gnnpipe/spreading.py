@@ -28,7 +28,7 @@ def spread(
     """
     if isinstance(axes, jax.sharding.Mesh):
         return _on_mesh(function, axes, inputs, outputs)
-    for name, size in reversed(axes.items()):
+    for name, size in reversed(list(axes.items())):
         function = jax.vmap(
             function,
             in_axes=tuple(0 if name in names else None for names in inputs),

@@ -103,7 +103,8 @@ def healing(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
         one = case(generator, config.nodes, config.layers, config.width, skips=True)
         _, chunk = cut(one.graph, 1, config.chunks)
         exact = _outputs(one.exact())
-        history, rows = one.history, []
+        history: Any = one.history
+        rows = []
         for _ in range(config.layers + 2):
             order = generator.permutation(config.chunks)
             now = dataclasses.replace(one, history=history)

@@ -64,7 +64,7 @@ def fitted(
     rates = np.float32(learning_rate), np.float32(weight_decay)
     given = (plan.orders, plan.warm, np.float32(plan.kept))
     logits, stale = _fit(network, parameters, graph, chunk, data.labels, share, given, rates)
-    found = 100 * float(accuracy(logits, data.labels, split.test))
+    found = 100 * float(accuracy(logits, jnp.asarray(data.labels), jnp.asarray(split.test)))
     later = np.asarray(stale)[~plan.warm]
     return {"test": found, "stale": float(later.mean()) if later.size else 0.0}
 
