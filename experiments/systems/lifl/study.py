@@ -10,7 +10,7 @@ from experiments.systems.lifl import placement as placing
 from experiments.systems.lifl.placement import place_best_fit, place_round_robin, place_worst_fit
 from experiments.systems.lifl.states import State, flat_average
 from experiments.systems.lifl.study_config import QUICK, STANDARD, TINY, LiflConfig
-from experiments.systems.lifl.study_processes import handing, rounds, waiting
+from experiments.systems.lifl.study_processes import handing, waiting, whole_rounds
 
 FIRST_FIT = 1.7
 """Of the fewest bins, what best fit needs at most (Dosa and Sgall, 2014)."""
@@ -26,7 +26,7 @@ class StatesResult(TypedDict):
     unweighted: float
 
 
-def states(config: LiflConfig, trial: Trial) -> StatesResult:
+def merged_states(config: LiflConfig, trial: Trial) -> StatesResult:
     """States merged in random trees, against one sum; and three of them merged both ways."""
     generator = trial.generator
     worst = {"tree": 0.0, "associative": 0.0, "unweighted": 0.0}
@@ -111,9 +111,9 @@ STUDIES = Studies(
     configs={"quick": QUICK, "standard": STANDARD},
     tiny=TINY,
     functions={
-        "states": states,
+        "states": merged_states,
         "placements": placements,
-        "rounds": rounds,
+        "rounds": whole_rounds,
         "handing": handing,
         "waiting": waiting,
     },

@@ -48,7 +48,7 @@ class RoundsResult(TypedDict):
     roles: int
 
 
-def rounds(config: LiflConfig, trial: Trial) -> RoundsResult:
+def whole_rounds(config: LiflConfig, trial: Trial) -> RoundsResult:
     """Rounds with promotion, one in which processes are killed, and rounds with fresh processes."""
     generator = trial.generator
     updates = list(generator.normal(size=(config.updates, config.size)))
