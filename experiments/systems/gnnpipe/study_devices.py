@@ -5,7 +5,6 @@ JAX starts.
 """
 
 import dataclasses
-import os
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +31,6 @@ from experiments.systems.gnnpipe.planning import moved_bytes
 FEATURES, CLASSES = 16, 4
 GRID_WIDTH = 6
 ITEM = 8  # bytes of a double
-THREADS = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -260,20 +258,10 @@ def _arguments(
     return by_stage(parameters, stages), history, layout.wiring, problem, order
 
 
-def _ask_for_threads() -> None:
-    """Gives XLA in this process, before it starts, far more threads than devices.
-
-    A collective holds its thread until all devices are there. With as many threads as devices all of
-    them can wait for one that gets none, until XLA ends the process.
-    """
-    os.environ["NPROC"] = str(THREADS)
-
-
 def on_one_process(
     seed: int, nodes: int, layers: int, width: int, chunks: int, steps: int, repeats: int
 ) -> dict[str, Any]:
     """Deviations and bytes of every scheme on the devices of this process, all of them in each program."""
-    _ask_for_threads()
     with jax.enable_x64(True):
         generator = np.random.default_rng(seed)
         devices = jax.device_count()
@@ -339,7 +327,6 @@ def on_one_process(
 
 def on_all_processes(seed: int, nodes: int, layers: int, width: int, chunks: int) -> dict[str, Any]:
     """The pipeline and graph parallelism on the devices of all processes."""
-    _ask_for_threads()
     with jax.enable_x64(True):
         generator = np.random.default_rng(seed)
         devices = jax.device_count()
