@@ -73,9 +73,11 @@ class Instance:
 
     @property
     def num_decisions(self) -> int:
-        """Bits times nodes times steps, over which a union bound is taken; at least 1."""
-        written = int((self.program.num_writers > 0).sum())
-        return max(1, written * self.graph.num_nodes * self.num_steps)
+        """Bits times nodes times steps, over which a union bound is taken; at least 1.
+
+        Bits that nothing writes count too: a network for all templates decides them as well.
+        """
+        return max(1, self.program.layout.num_bits * self.graph.num_nodes * self.num_steps)
 
     def execute(self, engine: Engine, executing: Executing | None = None) -> Execution:
         """Runs the instance with a learned update.
