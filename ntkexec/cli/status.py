@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from ntkexec.errors import NtkexecError, clean
+from ntkexec.errors import NtkexecError, OwnCodeError, clean
 
 BAD_INPUT, FAULT = 2, 70
 COMPLETE = "_NTKEXEC_COMPLETE"
@@ -74,6 +74,9 @@ def _failed(error: Exception) -> int:
         return FAULT
     if isinstance(error, OSError):
         _drop_output()
+    if isinstance(error, OwnCodeError):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(error.trace)
     _say(said)
     return BAD_INPUT
 
