@@ -63,6 +63,8 @@ def own_program(
         NtkexecError: no such program, what is missing, or does not fit.
     """
     from ntkexec import pipeline
+    from ntkexec.program import files
+    from ntkexec.programs import Instance
 
     for name, value in refused.items():
         if value not in (None, [], False):
@@ -81,22 +83,25 @@ def own_program(
             weights=weights,
             weight_scale=weight_scale,
         )
-    with of_the_user(called):
+    # A file holds no code; whatever is wrong with it is no error of the user's module.
+    with contextlib.nullcontext() if files.is_file_name(called) else of_the_user(called):
         found = pipeline.find_program(called, graph=loaded, degree=degree, word=word, slots=slots)
     given = state is not None or steps is not None
-    if not needed and not given and not hasattr(found, "program"):
+    if not isinstance(found, Instance) and not needed and not given:
         return Own(found, None)
     instance = pipeline.prepare(
         found,
-        None if hasattr(found, "program") and found.graph is loaded else loaded,
+        None if isinstance(found, Instance) and found.graph is loaded else loaded,
         initial=state,
         steps=steps,
         until=until,
     )
-    shielded = {
-        name: _shielded(called, getattr(instance, name)) for name in ("decode", "reference")
-    }
-    return Own(instance.program, dataclasses.replace(instance, **shielded))
+    shielded = dataclasses.replace(
+        instance,
+        decode=_shielded(called, instance.decode),
+        reference=_shielded(called, instance.reference),
+    )
+    return Own(shielded.program, shielded)
 
 
 @contextlib.contextmanager

@@ -89,15 +89,17 @@ def _optional(program: Program) -> dict[str, Any]:
 def _as_npz(program: Program) -> bytes:
     conditions, targets = program.to_arrays()
     labels = [entry.label for entry in program.templates]
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        conditions=conditions,
-        targets=targets,
-        message_start=np.array(program.layout.num_computation_bits),
+    # Any: scalars and matrices, which NumPy's own types do not tell from its options.
+    arrays: dict[str, Any] = {
+        "conditions": conditions,
+        "targets": targets,
+        "message_start": np.array(program.layout.num_computation_bits),
         **{name: np.array(value) for name, value in _optional(program).items()},
-        **({"labels": np.array(labels)} if any(labels) else {}),
-    )
+    }
+    if any(labels):
+        arrays["labels"] = np.array(labels)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import networkx as nx
 
@@ -23,7 +23,7 @@ from ntkexec.vocabulary import Until
 Source = str | os.PathLike[str] | Program | Instance | Callable[..., Any]
 """A program: a name in `ALGORITHMS`, a file of raw templates, `module:function`, or the object."""
 
-Where = Graph | nx.Graph | str | os.PathLike[str]
+Where: TypeAlias = Graph | nx.Graph | str | os.PathLike[str]
 """A graph, a file of one, or a generator such as `grid:8x8`."""
 
 SIZES = ("degree", "word", "slots")

@@ -2,7 +2,7 @@
 
 import json as encoder
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,7 +65,7 @@ def command(
     from ntkexec import pipeline
 
     shipped, mine = pipeline.is_shipped(algorithm), None
-    own_sizes = {"degree": degree, "word": word, "slots": slots}
+    own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
     if shipped:
         options.refuse_graph(algorithm, where)
         if state is not None or steps is not None:

@@ -1,7 +1,7 @@
 """`ntkexec show`: a program, its sizes, its fields and its templates."""
 
 import json as encoder
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ def command(
     from ntkexec.programs.sizes import sizes_of
     from ntkexec.runtime import stages
 
-    own_sizes = {"degree": degree, "word": word, "slots": slots}
+    own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
         if pipeline.is_shipped(algorithm):
             chosen = pipeline.find_algorithm(algorithm)

@@ -64,7 +64,12 @@ def command(
     from ntkexec.result import certified_data, ensemble_data
     from ntkexec.runtime import files
 
-    sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
+    sizes: dict[str, Any] = {
+        "degree": degree,
+        "word": word,
+        "slots": slots,
+        "arrival_bits": arrival_bits,
+    }
     reading: dict[str, Any] = {
         "self_loops": self_loops,
         "directed": directed,
