@@ -57,7 +57,7 @@ Steps = Annotated[
 ]
 GraphOfOwn = Annotated[
     str | None,
-    typer.Argument(metavar="[GRAPH]", help="For your own program: " + GRAPH_HELP),
+    typer.Argument(metavar="GRAPH", help="For your own program: " + GRAPH_HELP),
 ]
 
 # How a graph is read.

@@ -48,7 +48,7 @@ def test_two_choices_are_equal_where_they_have_the_same_value():
             lambda: OTHER > ONE,
             "compared with one of its values, 0 to 3, and by == with another choice",
         ),
-        (lambda: Choice(ONE.bits[:2]) == ONE, "choices of 4 and 2 values are not compared"),
+        (lambda: Choice(ONE.bits[:2]) == ONE, "choices of 2 and 4 values are not compared"),
     ],
 )
 def test_what_is_no_comparison_of_choices_is_refused(wrong, message):

@@ -17,7 +17,10 @@ EXAMPLE = "ntkexec run flooding karate --source 0 --message 1011"
 def command(
     algorithm: options.Program,
     graph: Annotated[
-        str | None, typer.Argument(help=options.GRAPH_HELP + " In arithmetic, the first operand.")
+        str | None,
+        typer.Argument(
+            metavar="GRAPH", help=options.GRAPH_HELP + " In arithmetic, the first operand."
+        ),
     ] = None,
     operands: Annotated[
         list[str] | None,
@@ -104,7 +107,7 @@ def command(
     from ntkexec.plots import margins, style
     from ntkexec.runtime import files
 
-    if ties is not None:
+    if ties is not None and pipeline.is_shipped(algorithm):
         algorithm = with_ties(algorithm, ties)
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     if html is not None:
@@ -148,6 +151,7 @@ def command(
             message=message,
             rounds=rounds,
             bits=bits,
+            ties=ties,
         ).instance
         if operands:
             raise NtkexecError(f"{algorithm} takes one graph; {operands[0]!r} goes with arithmetic")
