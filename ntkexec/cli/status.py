@@ -1,8 +1,9 @@
 """How a command ends: its exit status, and one line on stderr if something is amiss.
 
 0: done, and exact or certified where that is the question. 1: not exact, not certified, or a
-statement fails; nothing else ends so. 2: bad input, a file that cannot be written, too little memory,
-a device that is not there. 70: a fault of ntkexec itself, with a traceback. 130: interrupted.
+statement fails; nothing else ends so. 2: bad input, an error in a module of the user's own, a file that
+cannot be written, too little memory, a device that is not there. 70: a fault of ntkexec itself, with a
+traceback. 130: interrupted.
 """
 
 import contextlib

@@ -43,7 +43,8 @@ def save(program: Program, path: str | os.PathLike[str]) -> None:
         path: `.npz`, or `.json` for a small one that people read.
 
     Raises:
-        ProgramError: the program has fields with a meaning, which no such file can hold.
+        ProgramError: the program has fields with a meaning, which no such file can hold, or a name that
+            is no line of text.
         NtkexecError: another suffix.
         OSError: the file cannot be written.
     """
@@ -55,6 +56,8 @@ def save(program: Program, path: str | os.PathLike[str]) -> None:
             "Program.from_arrays makes of program.to_arrays()"
         )
     kind = _suffix(path)
+    labels = [entry.label for entry in program.templates]
+    _check_words({"name": program.name, "labels": labels})
     files.write(path, _as_npz(program) if kind == ".npz" else _as_json(program))
 
 
@@ -69,7 +72,7 @@ def load(path: str | os.PathLike[str]) -> Program:
     given = _of_npz(path, place) if _suffix(path) == ".npz" else _of_json(path, place)
     try:
         _check_words(given)
-        return Program.from_arrays(**{"name": Path(path).stem[:MAX_NAME], **given})
+        return Program.from_arrays(**{"name": clean(Path(path).stem, limit=MAX_NAME - 8), **given})
     except ProgramError as error:
         raise ProgramError(f"{place}: {error}") from None
 

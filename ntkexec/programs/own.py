@@ -69,6 +69,10 @@ def own_instance(
             f"{program.name} needs a number of steps: steps=..., or --steps (a round takes "
             f"{program.round_length}); with until 'halt' or 'fixed-point' the most to be done"
         )
+    try:
+        steps = operator.index(steps)
+    except TypeError:
+        raise ProgramError(f"steps are a whole number, not {shown(steps)}") from None
     if until == "halt" and program.halt is None:
         raise ProgramError(
             f"{program.name} has no halt flag; it can run until steps or fixed-point"
@@ -79,7 +83,7 @@ def own_instance(
         program_engine(LearningProblem(program)),
         program,
         graph.tuple._replace(nodes=states),
-        num_steps=operator.index(steps),
+        num_steps=steps,
         until=until or "steps",
         verify=False,
     )

@@ -93,7 +93,11 @@ def prepare(
     Raises:
         NtkexecError: no such program, what is missing, or an input that does not fit.
     """
-    reading = {"weights": weights, "weight_scale": weight_scale, "directed": directed}
+    reading: dict[str, Any] = {
+        "weights": weights,
+        "weight_scale": weight_scale,
+        "directed": directed,
+    }
     of_own = {"initial": initial, "steps": steps, "reference": reference}
     asked = [name for name, value in of_own.items() if value is not None]
     if is_shipped(program):

@@ -86,6 +86,18 @@ def test_fields_with_a_meaning_are_not_lost_in_a_file(tmp_path):
         files.save(rows, tmp_path / "p.txt")
 
 
+def test_a_name_that_no_file_may_have_is_not_written(tmp_path):
+    for name in ("a\nb", "x" * 81, ""):
+        program = Program.from_arrays(**ROWS, message_start=1, name=name)
+        with pytest.raises(ProgramError, match="a name is a line of at most 80 characters"):
+            files.save(program, tmp_path / "p.npz")
+    assert not list(tmp_path.iterdir())
+    path = tmp_path / ("x" * 200 + ".npz")
+    np.savez(path, message_start=1, **ROWS)
+    files.save(files.load(path), tmp_path / "p.npz")
+    assert files.load(tmp_path / "p.npz").name == files.load(path).name
+
+
 def changed(**fields):
     return {name: value for name, value in (JSON | fields).items() if value is not None}
 

@@ -200,6 +200,7 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
     ("options", "message"),
     [
         ({"steps": None}, "tell needs a number of steps: steps=..., or --steps (a round takes 1)"),
+        ({"steps": 2.5}, "steps are a whole number, not 2.5"),
         ({"steps": -1}, "the number of steps cannot be negative"),
         ({"initial": None}, "zeros and ones of shape (4, 7) or values of state, inbox"),
         ({"initial": start()[:3]}, "have shape (3, 7), not (4, 7): a row for each node"),
@@ -295,7 +296,7 @@ def test_a_file_or_a_function_is_as_good_as_the_program(tmp_path, monkeypatch):
         ("brought:offf", {}, "module brought has no 'offf'; did you mean 'of'?"),
         ("nowhere:of", {}, "there is no module 'nowhere', neither here nor installed"),
         ("brought:", {}, "'brought:' is no program; one's own is a file (.npz or .json) or module"),
-        ("brouht", {}, "no algorithm 'brouht'"),
+        ("brouht", {}, "a program of one's own is FILE.npz, FILE.json or module:function"),
     ):
         with pytest.raises(NtkexecError, match=re.escape(message)):
             prepare(source, PATH, initial=start(), steps=8, **options)
