@@ -11,6 +11,7 @@ from support.raw import matched_rows, next_states, raw_matrices, updated
 from ntkexec import complete, ensemble, executor
 from ntkexec.engines.kernel import kernel_engine
 from ntkexec.engines.packed import packed_kernel_engine
+from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.executor.deciding import decided
 from ntkexec.graphs import message_passing
@@ -110,3 +111,40 @@ def test_trained_networks_are_proven_and_the_proof_is_verified(kind, tmp_path, c
     data["program"]["templates"] = [t for t in data["program"]["templates"] if t[1]]
     complete.write(tmp_path / "proof.json", data)
     assert recheck([str(tmp_path / "proof.json"), str(tmp_path / "raw")]) == 1
+
+
+@pytest.mark.slow
+def test_what_a_complete_certificate_and_its_checker_say_is_so_in_every_state(tmp_path, capsys):
+    verdicts = set()
+
+    @settings(FEW, max_examples=20)
+    @given(raw_matrices(max_bits=5, max_rows=5), KIND, st.integers(0, 9))
+    def agrees(drawn, kind, seed):
+        conditions, targets, _ = drawn
+        certificate = certified(drawn, kind)
+        folder, proof = tmp_path / f"{len(list(tmp_path.iterdir()))}", tmp_path / "proof.json"
+        networks = ensemble.train(
+            certificate.problem,
+            EnsembleConfig(members=1, width=64, seed=seed, draw="linearised"),
+            directory=folder,
+            thresholds=thresholds.running(certificate),
+            convention=certificate.convention,
+        )
+        found = complete.complete(networks)
+        states = all_states(conditions.shape[1])
+        for one in found.components:
+            own = list(one.component.templates)
+            sets = matched_rows(conditions[own], states.astype(int)).tolist()
+            assert sorted(map(tuple, one.matched.tolist())) == sorted({*map(tuple, sets)})
+        _, decision = decided(ensemble_engine(networks, certificate), states.T)
+        expected = updated(conditions, targets, states.astype(int))
+        right = bool((expected == np.asarray(decision.bits).T).all())
+        assert right or not found.exact
+        assert right == (found.wrong == 0) or found.unsure
+        complete.write(proof, complete.to_data(found, ensemble.read_manifest(folder), folder))
+        assert recheck([str(proof), str(folder)]) == (0 if found.exact else 1)
+        verdicts.add((kind, found.exact))
+
+    agrees()
+    capsys.readouterr()
+    assert {("factored", True), ("joint", True)} <= verdicts
