@@ -74,7 +74,19 @@ def test_what_a_child_is_given_and_has(monkeypatch):
     assert np.array_equal(found["arguments"][4], given[4])
     assert (found["devices"], found["processes"]) == (3, 1)
     *others, last = os.environ["XLA_FLAGS"].split()
-    assert found["flags"].split() == [*others, last[:-1] + "3"]
+    patience = "--xla_cpu_collective_call_terminate_timeout_seconds=300"
+    assert found["flags"].split() == [*others, patience, last[:-1] + "3"]
+    assert not found["asynchronous"]
+    monkeypatch.setenv("XLA_FLAGS", patience.replace("300", "7"))
+    flags = run_with_devices(meshes.echo, devices=3)["flags"].split()
+    assert flags == [patience.replace("300", "7"), last[:-1] + "3"]
+
+
+@pytest.mark.slow
+def test_a_child_that_has_answered_or_cannot_is_not_waited_for():
+    assert run_with_devices(meshes.leaves_a_thread, devices=1, seconds=60) == 1
+    with pytest.raises(ExperimentError, match="ended its process before it returned anything"):
+        run_with_devices(meshes.ends, devices=1)
 
 
 @pytest.mark.slow
@@ -127,20 +139,30 @@ def test_what_cannot_be_imported_or_passed_is_refused():
     for function in (lambda: 1, functools.partial(meshes.echo)):
         with pytest.raises(ExperimentError, match="cannot be imported by another process"):
             run_with_devices(function, devices=1)
+    own = functools.wraps(meshes.echo)(lambda: 1)
+    own.__module__ = "__main__"
+    with pytest.raises(ExperimentError, match="is of the script itself"):
+        run_with_devices(own, devices=1)
     for value, said in (
         (object(), "a object cannot be passed"),
         ({1: 2}, "a dict cannot be passed"),
         (np.array(["a"]), "an array of <U1 cannot be passed"),
         (jnp.ones(2, "bfloat16"), "an array of bfloat16 cannot be passed"),
+        (jax.random.key(0), "an array of key.* cannot be passed"),
+        (np.ones(2, np.longdouble), "an array of float128 cannot be passed"),
     ):
         with pytest.raises(ExperimentError, match=said):
             run_with_devices(meshes.echo, value, devices=1)
     with pytest.raises(ExperimentError, match="at least one device and one process"):
         run_with_devices(meshes.echo, devices=0)
+    with pytest.raises(ExperimentError, match="some seconds, not inf"):
+        run_with_devices(meshes.echo, devices=1, seconds=float("inf"))
 
 
 def test_parcels_give_back_what_was_put_in(tmp_path):
     value = [{"array": "0", "mapping": {}, "x": [np.zeros((0, 2)), np.float32(2.5)]}, -1, "é\n"]
+    pack(tmp_path / "swapped", np.arange(3, dtype=">i4"))
+    np.testing.assert_array_equal(unpack(tmp_path / "swapped"), np.arange(3))
     pack(tmp_path / "parcel", value)
     found = unpack(tmp_path / "parcel")
     assert found[0]["x"][0].shape == (0, 2)
