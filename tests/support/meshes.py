@@ -23,7 +23,6 @@ def echo(*arguments):
         "processes": jax.process_count(),
         "flags": os.environ["XLA_FLAGS"],
         "pid": os.getpid(),
-        "asynchronous": jax.config.read("jax_cpu_enable_async_dispatch"),
     }
 
 

@@ -2,13 +2,14 @@
 
 How many devices a CPU shows JAX must be said before JAX starts, so it takes a process of its own. A
 child gets a function by the name of its module, arguments and results as files without pickle, and
-the settings of XLA and of the compilation cache that its parent has. Its processor time counts as its
-parent's, which waits for it; whatever happens, it and its process group (what it starts, unless that
-is detached) end before the call does, and so does a child whose parent was killed.
+the settings of XLA that its parent has. Its processor time counts as its parent's, which waits for it;
+whatever happens, it and its process group (what it starts, unless that is detached) end before the call
+does, and so does a child whose parent was killed.
 
-A collective holds a thread of XLA until all devices have come. So children run one program at a time,
-and XLA, which else ends a process after 40 seconds of waiting for devices that get no processor on a
-busy machine, waits as long as the call may take.
+Programs of several devices are compiled anew in every child. XLA for CPUs orders the collectives of a
+program by a resource that they share, and a program that comes out of JAX's compilation cache has lost
+it (jaxlib 0.10.2): devices then run independent collectives in different orders, wait for each other
+until XLA ends the process after 40 seconds, or take each other's numbers.
 """
 
 import contextlib
@@ -45,7 +46,6 @@ def end(joining, answering):
         os._exit(1)  # nor does it wait for its siblings, as it would at its usual end
 """
 HOST_DEVICES = "--xla_force_host_platform_device_count"
-PATIENCE = "--xla_cpu_collective_call_terminate_timeout_seconds"
 
 
 def run_with_devices(
@@ -113,7 +113,7 @@ def run_with_devices(
             run_side_by_side(
                 scripts,
                 folder,
-                _environment(devices, seconds),
+                _environment(devices),
                 seconds=seconds,
                 what=f"{module}.{name}",
             )
@@ -156,7 +156,7 @@ def _reserved_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-def _environment(devices: int, seconds: float) -> dict[str, str]:
+def _environment(devices: int) -> dict[str, str]:
     """This process's environment, with its settings of JAX, and a CPU that shows several devices."""
     flags = os.environ.get("XLA_FLAGS", "").strip()
     if flags and not flags.startswith("-"):  # then it names a file of flags
@@ -165,17 +165,7 @@ def _environment(devices: int, seconds: float) -> dict[str, str]:
     home = str(Path(__file__).parents[3])
     found = {**os.environ, "JAX_PLATFORMS": "cpu"}
     found.pop("JAX_NUM_CPU_DEVICES", None)  # it and the flag exclude each other
-    if not any(word.startswith(PATIENCE) for word in others):
-        others.append(f"{PATIENCE}={math.ceil(seconds)}")
     found["XLA_FLAGS"] = " ".join([*others, f"{HOST_DEVICES}={devices}"])
-    found["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "false"
+    found["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # see above
     found["PYTHONPATH"] = os.pathsep.join([home, *(path or os.getcwd() for path in sys.path)])
-    for name in (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_min_entry_size_bytes",
-    ):
-        value = getattr(jax.config, name, None)
-        if value is not None:
-            found[name.upper()] = str(value)
     return found
