@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.data.nodes import NodeData
@@ -177,7 +178,9 @@ def _accuracies(
             warm=warm,
             kept=kept,
         )
-        accuracies[arm] = 100 * float(accuracy(fit.logits, data.labels, split.test))
+        accuracies[arm] = 100 * float(
+            accuracy(fit.logits, jnp.asarray(data.labels), jnp.asarray(split.test))
+        )
         if arm == "pipeline":
             accuracies["stale"] = float(np.mean(fit.staleness[config.warm :]))
     return accuracies

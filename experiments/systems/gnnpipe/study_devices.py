@@ -257,13 +257,13 @@ def _arguments(
     return by_stage(parameters, stages), history, layout.wiring, problem, order
 
 
-def _rings(one: Case, parts: int) -> dict[str, list[float]]:
+def _rings(one: Case, parts: int) -> dict[str, list[Any]]:
     """Of graph parallelism on rings of 1, 2, ... neighbours on either side, alpha and the bytes of rows."""
     nodes = len(one.labels)
     layouts = []
     for reach in range(1, nodes // parts + 1):
         ring = from_networkx(nx.circulant_graph(nodes, range(1, reach + 1)))
-        layouts.append(lay_out(ring, *cut(ring, parts, 1, order=np.arange(nodes))))
+        layouts.append(lay_out(ring, *cut(ring, parts, 1, order=range(nodes))))
     moved = [moved_bytes(each, one.network, 1, itemsize=ITEM).halos.total for each in layouts]
     return {"alpha": [each.alpha for each in layouts], "rows": moved}
 

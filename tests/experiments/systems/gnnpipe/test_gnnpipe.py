@@ -273,19 +273,19 @@ def test_history_is_exact_in_layer_l_one_epoch_later():
 
 
 @pytest.mark.slow
-def test_with_exact_epochs_first_chunks_train_as_the_full_graph_does():
-    orders = np.stack([GENERATOR.permutation(5) for _ in range(60)])
+def test_with_exact_epochs_first_chunks_learn_as_the_full_graph_does():
+    orders = np.stack([GENERATOR.permutation(5) for _ in range(150)])
+    labels = (A @ FEATURES)[:, :3].argmax(1)  # which can be learnt
     parameters = NETWORK.initial(GENERATOR)
     graph = GRAPH._replace(nodes=FEATURES.astype(np.float32))
     _, chunk = cut(GRAPH, 1, 5)
     losses = {}
-    for warm in (5, 60):
-        fit = train_by_chunks(NETWORK, parameters, graph, chunk, LABELS, TRAIN, orders, warm=warm)
+    for warm in (5, 150):
+        fit = train_by_chunks(NETWORK, parameters, graph, chunk, labels, TRAIN, orders, warm=warm)
         logits = np.asarray(fit.logits)[TRAIN]
-        terms = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(logits)), LABELS[TRAIN]]
+        terms = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(logits)), labels[TRAIN]]
         losses[warm] = terms.mean()
-    assert losses[5] == pytest.approx(losses[60], abs=0.1)
-    assert losses[5] < 0.9
+    assert max(losses.values()) < np.log(3) / 2  # half of what knows nothing
 
 
 def test_what_does_not_fit_is_refused():
