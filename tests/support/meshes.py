@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import threading
 import time
 
 import jax
@@ -76,6 +77,15 @@ def tells_and_waits(folder):
     part.write_text(str(os.getpid()))
     part.rename(part.with_name("pid"))
     time.sleep(600)
+
+
+def leaves_a_thread():
+    threading.Thread(target=time.sleep, args=[600]).start()
+    return 1
+
+
+def ends():
+    os._exit(0)
 
 
 def fails():

@@ -2,12 +2,18 @@
 
 How many devices a CPU shows JAX must be said before JAX starts, so it takes a process of its own. A
 child gets a function by the name of its module, arguments and results as files without pickle, and
-the settings of XLA and of the compilation cache that its parent has. Its processor time counts as its
-parent's, which waits for it; whatever happens, it and what it started end before the call does, and
-so does a child whose parent was killed.
+the settings of XLA that its parent has. Its processor time counts as its parent's, which waits for it;
+whatever happens, it and its process group (what it starts, unless that is detached) end before the call
+does, and so does a child whose parent was killed.
+
+Programs of several devices are compiled anew in every child. XLA for CPUs orders the collectives of a
+program by a resource that they share, and a program that comes out of JAX's compilation cache has lost
+it (jaxlib 0.10.2): devices then run independent collectives in different orders, wait for each other
+until XLA ends the process after 40 seconds, or take each other's numbers.
 """
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -33,6 +39,8 @@ def end(joining, answering):
         {joined}(*joining)
         from {module} import {name}
         {answer}({name}, *answering)
+        if joining[1] == 1:
+            os._exit(0)  # it has answered; what it left running does not keep it
     except BaseException:
         traceback.print_exc()
         os._exit(1)  # nor does it wait for its siblings, as it would at its usual end
@@ -61,6 +69,7 @@ def run_with_devices(
 
     Returns:
         What the function returned, in the first process: plain data and NumPy arrays, tuples as lists.
+        What it prints is shown where it fails, the last lines of it.
 
     Raises:
         ExperimentError: a child failed, with its last lines; or it took too long; or the function,
@@ -70,8 +79,15 @@ def run_with_devices(
         raise ExperimentError(
             f"at least one device and one process are needed, not {devices} and {processes}"
         )
+    if not 0 < seconds < math.inf:
+        raise ExperimentError(f"a child may take some seconds, not {seconds}")
     module, name = (getattr(function, word, "") for word in ("__module__", "__qualname__"))
-    if module == "__main__" or not name.isidentifier():
+    if module == "__main__":
+        raise ExperimentError(
+            f"{quoted(function)} is of the script itself, which another process cannot import; one in a "
+            "module, a file of its own, can"
+        )
+    if not name.isidentifier():
         raise ExperimentError(
             f"{quoted(function)} cannot be imported by another process; a function at the top level "
             "of a module can"
@@ -95,8 +111,14 @@ def run_with_devices(
                 for index in range(processes)
             ]
             run_side_by_side(
-                scripts, folder, _environment(devices), seconds=seconds, what=f"{module}.{name}"
+                scripts,
+                folder,
+                _environment(devices),
+                seconds=seconds,
+                what=f"{module}.{name}",
             )
+        if not (folder / "result").exists():
+            raise ExperimentError(f"{module}.{name} ended its process before it returned anything")
         return unpack(folder / "result")
 
 
@@ -144,13 +166,6 @@ def _environment(devices: int) -> dict[str, str]:
     found = {**os.environ, "JAX_PLATFORMS": "cpu"}
     found.pop("JAX_NUM_CPU_DEVICES", None)  # it and the flag exclude each other
     found["XLA_FLAGS"] = " ".join([*others, f"{HOST_DEVICES}={devices}"])
+    found["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # see above
     found["PYTHONPATH"] = os.pathsep.join([home, *(path or os.getcwd() for path in sys.path)])
-    for name in (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_min_entry_size_bytes",
-    ):
-        value = getattr(jax.config, name, None)
-        if value is not None:
-            found[name.upper()] = str(value)
     return found

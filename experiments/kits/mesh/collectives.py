@@ -250,7 +250,10 @@ def _collectives(
     operands = [shape for name in one.operands for shape in shapes[name]]
     group, pairs = program.devices, 0
     if kind == "collective-permute":
-        operands = operands[:1]  # the others of an asynchronous one are buffers
+        if one.opcode != kind or len(one.shapes) != len(operands):
+            operands = operands[
+                :1
+            ]  # the others of an asynchronous one, or one in place, are buffers
         said = re.search(r"source_target_pairs=\{((?:\{\d+,\d+\},?)*)\}", one.attributes)
         if said is None:
             raise ExperimentError(f"{one.name} is a permutation without pairs")

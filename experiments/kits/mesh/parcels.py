@@ -10,6 +10,10 @@ import numpy as np
 from experiments.files.storage import load_tensors, save_tree
 from ntkexec.errors import ExperimentError
 
+PASSED = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
+PASSED += ("float16", "float32", "float64")
+"""Types of arrays' entries that can be passed: those that NumPy itself has, without long doubles."""
+
 
 def pack(path: Path, value: Any) -> None:
     """Stores a value of mappings with names, lists, tuples, what JSON knows, and arrays of numbers.
@@ -43,14 +47,22 @@ def _taken_apart(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
         return {"mapping": {name: _taken_apart(one, arrays) for name, one in value.items()}}
     if isinstance(value, (np.ndarray, np.generic, jax.Array)):
-        found = np.asarray(value)
-        if found.dtype.kind in "biuf":
-            if isinstance(value, np.generic):
-                return found.item()
-            name = str(len(arrays))
-            arrays[name] = found
-            return {"array": name}
-        raise ExperimentError(f"an array of {found.dtype} cannot be passed between processes")
+        if (
+            str(value.dtype.newbyteorder("=") if isinstance(value.dtype, np.dtype) else "")
+            not in PASSED
+        ):
+            raise ExperimentError(f"an array of {value.dtype} cannot be passed between processes")
+        array = np.asarray(value)
+        if isinstance(value, np.generic):
+            return array.item()
+        name = str(len(arrays))
+        arrays[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
+        return {"array": name}
+    if isinstance(value, dict):
+        wrong = next(name for name in value if not isinstance(name, str))
+        raise ExperimentError(
+            f"a dict cannot be passed between processes with a key {wrong!r}: text can"
+        )
     raise ExperimentError(
         f"a {type(value).__name__} cannot be passed between processes; lists, mappings with names, "
         "numbers, text and arrays can"

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from experiments.kits.graph.segments import GraphsTuple, segment_sum
-from experiments.systems.gnnpipe.networks import Network, summed_loss
+from experiments.systems.gnnpipe.networks import Network, refuse_unknown, summed_loss
+from ntkexec.errors import ExperimentError
 
 
 class Learned(NamedTuple):
@@ -51,7 +52,15 @@ class Bias:
 def fresh_edges(
     graph: GraphsTuple, chunk: Int[np.ndarray, " N"], order: Int[np.ndarray, " K"]
 ) -> Bool[np.ndarray, " E"]:
-    """Which edges give this epoch's row: their sender's chunk comes no later than their receiver's."""
+    """Which edges give this epoch's row: their sender's chunk comes no later than their receiver's.
+
+    Raises:
+        ExperimentError: the order is none of all chunks.
+    """
+    if not np.array_equal(np.sort(order), np.arange(int(np.max(chunk)) + 1)):
+        raise ExperimentError(
+            f"the order {np.asarray(order)} is none of chunks 0 to {np.max(chunk)}"
+        )
     position = np.argsort(np.asarray(order))[np.asarray(chunk)]
     found: np.ndarray = position[np.asarray(graph.senders)] <= position[np.asarray(graph.receivers)]
     return found
@@ -120,7 +129,11 @@ def history_bias(
         chunk: of each vertex.
         order: of the chunks in this epoch.
         train: which vertices are trained on.
+
+    Raises:
+        ExperimentError: a vertex is trained on whose label is unknown, or the order is none of all chunks.
     """
+    refuse_unknown(labels, train)
     share = np.asarray(train, np.asarray(history).dtype) / max(1, int(np.sum(train)))
     step = jax.jit(chunked_step, static_argnums=0)
     mixed = fresh_edges(graph, chunk, order)

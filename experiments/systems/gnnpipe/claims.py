@@ -6,8 +6,8 @@ from experiments.harness.claim import at_least, beats, equivalent, identity
 from experiments.harness.study import Record
 
 ON_DEVICES = (
-    "eight host devices, random graph of degree 6, 16 layers, 16 chunks, float64; relative to the largest "
-    "entry of each array"
+    "eight host devices, a random graph of degree 6 (one for all seeds), 16 layers, 16 chunks, float64; "
+    "relative to the largest entry of each array"
 )
 SCHEMES = ("pipeline", "lone", "parallel", "grid", "hybrid", "hybrid_pipeline", "hybrid_parallel")
 BETWEEN = ("pipeline", "parallel")
@@ -19,20 +19,21 @@ def _counted(record: Record) -> Iterable[dict[str, float]]:
     yield from (record["processes"]["bytes"][name] for name in BETWEEN)
 
 
-def _wrong_signs(record: Record, *, exchanged: bool = False) -> float:
-    """Of a random graph and a grid, how many have the sign of their bytes other than alpha L - (S - 1).
+def _wrong_signs(record: Record, *, idle: bool) -> float:
+    """Of a random graph, a grid and rings, how many have another sign of their bytes than the formula says.
 
-    All counts if both have one sign, with which nothing would be shown.
+    Args:
+        record: of one seed.
+        idle: whether the formula counts what idle ticks send.
     """
-    found = record["devices"]
-    rows = {name: entry["rows"] for name, entry in found["bytes"].items()}
-    graphs = ("parallel", "grid")
-    layers, stages = found["layers"], found["devices"]
-    told = [found["alpha"][name] * layers > stages - 1 for name in graphs]
-    if exchanged:
-        told = told[::-1]
-    seen = [rows[name] > rows["pipeline"] for name in graphs]
-    return float(sum(a != b for a, b in zip(told, seen, strict=True))) if seen[0] != seen[1] else 2
+    measured = record["devices"]
+    rows = {name: entry["rows"] for name, entry in measured["bytes"].items()}
+    layers, stages, chunks = (measured[name] for name in ("layers", "devices", "chunks"))
+    least = (stages - 1) * ((chunks + stages - 1) / chunks if idle else 1)
+    cases = [(measured["alpha"][name], rows[name]) for name in ("parallel", "grid")]
+    cases += zip(measured["rings"]["alpha"], measured["rings"]["rows"], strict=True)
+    signs = [(alpha * layers > least, sent > rows["pipeline"]) for alpha, sent in cases]
+    return float(sum(told != seen for told, seen in signs))
 
 
 CLAIMS = (
@@ -40,15 +41,15 @@ CLAIMS = (
         "exact",
         "With one chunk, or without edges between chunks, the pipeline's training is that of the full graph",
         lambda r: max(
-            max(1e6 * r["devices"][f"{name}_first"], r["devices"][f"{name}_last"])
+            max(1e4 * r["devices"][f"{name}_first"], r["devices"][f"{name}_last"])
             for name in ("lone", "inner")
         ),
         broken="devices.chunked_from_full",
-        tolerance=1e-6,
+        tolerance=1e-8,
         source="section 3; the gradient of the chunked pass is reconstructed",
         how=f"{ON_DEVICES}; parameters after 20 steps of Adam, which divides rounding by roots of small "
-        "moments, and a millionfold the first gradient, held to 1e-12; the history is noise; the twin has "
-        "the edges between chunks",
+        "moments, and ten thousand times the first gradient, held to 1e-12; the history is noise; the twin "
+        "has the edges between chunks",
         provenance="reconstructed",
     ),
     identity(
@@ -65,13 +66,13 @@ CLAIMS = (
     ),
     identity(
         "history",
-        "With frozen weights the output of layer l is exact from epoch l on, whatever the chunks' orders",
+        "With frozen weights the output of layer l is exact from epoch l + 1 on, whatever the chunks' orders",
         "healing.later",
         broken="healing.sooner",
         source="section 4, historical embeddings; the rate is ours",
         how="GCNII of 16 layers, a history of noise, a new random order in each epoch; the twin looks one "
         "epoch sooner, at the layer that is least wrong",
-        formula="h_l = exact from epoch l",
+        formula="h_l = exact from epoch l + 1",
         tolerance=1e-14,
         provenance="ours",
     ),
@@ -89,13 +90,15 @@ CLAIMS = (
     ),
     identity(
         "sign",
-        "The pipeline sends less exactly where alpha L exceeds S - 1: on a random graph, and not on a grid",
-        _wrong_signs,
-        broken=lambda r: _wrong_signs(r, exchanged=True),
+        "The pipeline sends less exactly where alpha L exceeds S - 1, idle ticks counted: "
+        "(S - 1) (K + S - 1) / K",
+        lambda r: _wrong_signs(r, idle=True),
+        broken=lambda r: _wrong_signs(r, idle=False),
         tolerance=0.0,
-        source="section 3; where it sends more is ours",
-        how="bytes of rows in the compiled programs, padding and idle ticks in; a grid 6 wide cut across; "
-        "the twin exchanges the graphs",
+        source="section 3, which counts no idle ticks; those, and where it sends more, are ours",
+        how="bytes of rows of the compiled programs on a random graph and a grid, and those foretold for "
+        "rings in which each vertex has 1 to 30 neighbours on either side, on both sides of both thresholds; "
+        "the twin does not count idle ticks, and is wrong between the two",
         formula="V_G / V_P = alpha L / (S - 1)",
     ),
     at_least(
@@ -117,17 +120,6 @@ CLAIMS = (
         how=f"{ON_DEVICES}; the twin puts 4 stages of 2 parts in their place",
         provenance="reconstructed",
     ),
-    identity(
-        "utilisation",
-        "A stage works in K of K + S - 1 ticks",
-        lambda r: max(
-            abs(r["devices"]["busy"][name] - k / (k + s - 1)) for name, k, s in _shapes(r)
-        ),
-        broken=lambda r: max(abs(r["devices"]["busy"][name] - 1) for name, *_ in _shapes(r)),
-        source="section 3, default K = 4 S",
-        how="ticks with a chunk, counted by the programs as they run: 16 chunks and one in 8 stages, 16 in 4",
-        formula="K / (K + S - 1)",
-    ),
     equivalent(
         "accuracy",
         "On a drawn graph, test accuracy is that of graph parallelism within one point",
@@ -136,7 +128,7 @@ CLAIMS = (
         within=1.0,
         source="section 6: comparable accuracy and convergence; the techniques are reconstructed",
         how="contextual SBM of 1,000 vertices, degree 6, 20 labels a class; GCNII of 16 layers, 16 chunks in "
-        "random orders, 5 exact epochs of 150, rate lowered where history is stale; mean of two runs a seed",
+        "random orders, 5 exact epochs of 100, rate lowered where history is stale",
         provenance="reconstructed",
     ),
     equivalent(
@@ -146,7 +138,7 @@ CLAIMS = (
         "cora.parallel",
         within=1.0,
         source="section 6, on graphs of up to a hundred million edges",
-        how="standard split; the same training, without dropout; mean of two runs a seed",
+        how="standard split; the same training, without dropout",
         provenance="reconstructed",
     ),
     beats(
@@ -155,7 +147,8 @@ CLAIMS = (
         "drawn.pipeline",
         "drawn.dropped",
         source="section 4",
-        how="the drawn graph; the rival has no edges from chunks that come later in the epoch",
+        how="the drawn graph; the rival has, after the same 5 exact epochs and in the same orders, no edges "
+        "from chunks that come later in the epoch; what is left of a vertex's weights is not scaled up",
         provenance="reconstructed",
     ),
 )
@@ -171,9 +164,3 @@ def _ends(record: Record, pipeline: str, parallel: str) -> float:
 def _bytes(record: Record) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = record["devices"]["bytes"]
     return found
-
-
-def _shapes(record: Record) -> list[tuple[str, int, int]]:
-    """Chunks and stages of the pipelines that ran."""
-    chunks, stages = record["devices"]["chunks"], record["devices"]["devices"]
-    return [("pipeline", chunks, stages), ("lone", 1, stages), ("hybrid", chunks, stages // 2)]

@@ -58,26 +58,31 @@ class Network:
     Args:
         features, width, classes: of a vertex on the way in, between layers, on the way out.
         layers: how many.
-        layer: a Flax module `(depth, own, received, initial) -> (c, width)` without state or dropout,
-            with a field `skips`; `received` is the weighted sum of neighbours, `initial` what the encoder
-            made, depth counts from 0.
+        layer: a Flax module `(depth, own, received, initial) -> (c, width)` without state or dropout, with
+            a field `skips`: whether it reads `initial`, which must then be sent along. `received` is the
+            weighted sum of neighbours, `initial` what the encoder made, depth counts from 0.
     """
 
     features: int
     width: int
     classes: int
     layers: int
-    layer: nn.Module = dataclasses.field(default_factory=GCNII)
+    layer: Any = dataclasses.field(default_factory=GCNII)
 
     def __post_init__(self) -> None:
         for name in ("features", "width", "classes", "layers"):
             if getattr(self, name) < 1:
                 raise ExperimentError(f"a network with {name} = {getattr(self, name)} is none")
+        if not hasattr(self.layer, "skips"):
+            raise ExperimentError(
+                f"{type(self.layer).__name__} has no field `skips`, which tells whether a layer (depth, own, "
+                "received, initial) reads `initial`"
+            )
 
     @property
     def carried(self) -> int:
         """Numbers of a vertex that go from stage to stage: its row, and the encoder's where it is read."""
-        return (2 if getattr(self.layer, "skips", True) else 1) * self.width
+        return (2 if self.layer.skips else 1) * self.width
 
     def initial(self, generator: np.random.Generator, dtype: Any = np.float32) -> Any:
         """Parameters before training: {encoder, layers, head}, those of all layers stacked along axis 0."""
@@ -115,6 +120,15 @@ class Network:
         bias = jnp.expand_dims(head["bias"], range(hidden.ndim - 1))
         logits: Array = hidden @ head["kernel"] + bias
         return logits
+
+
+def refuse_unknown(labels: np.ndarray, train: np.ndarray) -> None:
+    """Raises ExperimentError where a vertex is trained on whose label is unknown (negative)."""
+    unknown = np.flatnonzero(np.asarray(train, bool) & (np.asarray(labels) < 0))
+    if unknown.size:
+        raise ExperimentError(
+            f"vertex {unknown[0]} is trained on without a label, as are {unknown.size - 1} others"
+        )
 
 
 def summed_loss(

@@ -16,7 +16,7 @@ from jaxtyping import Array
 from experiments.kits.graph.segments import segment_sum
 from experiments.systems.gnnpipe.exchange import PART, Pairs, exchanged, pairs_of
 from experiments.systems.gnnpipe.layouts import Layout, Wiring
-from experiments.systems.gnnpipe.networks import Network, summed_loss
+from experiments.systems.gnnpipe.networks import Network, refuse_unknown, summed_loss
 from experiments.systems.gnnpipe.spreading import Axes, sizes_of, spread
 from ntkexec.errors import ExperimentError
 
@@ -56,7 +56,17 @@ class Epoch(NamedTuple):
 
 
 def problem_of(layout: Layout, features: Any, labels: np.ndarray, train: np.ndarray) -> Problem:
-    """The problem of (N, F) features, (N,) labels and which vertices are trained on."""
+    """The problem of (N, F) features, (N,) labels and which vertices are trained on.
+
+    Raises:
+        ExperimentError: these are not of every vertex, or one is trained on whose label is unknown.
+    """
+    for name, given in (("features", features), ("labels", labels), ("train", train)):
+        if len(given) != layout.number:
+            raise ExperimentError(f"{len(given)} {name} are not of {layout.number} vertices each")
+    if np.asarray(train).dtype != bool:
+        raise ExperimentError("train says of each vertex whether it is trained on: True or False")
+    refuse_unknown(labels, train)
     share = np.asarray(train) / max(1, int(np.sum(train)))
     share = share.astype(np.asarray(features).dtype)
     return Problem(layout.placed(features), layout.placed(labels, -1), layout.placed(share))
@@ -67,7 +77,13 @@ def by_stage(parameters: Any, stages: int) -> Any:
 
     Only the first stage's encoder and the last one's head are used; gradients of the others are 0, and so
     no gradient has to be sent.
+
+    Raises:
+        ExperimentError: the layers make no stages of equal length.
     """
+    layers = len(jax.tree.leaves(parameters["layers"])[0])
+    if layers % stages:
+        raise ExperimentError(f"{layers} layers make no {stages} stages of equal length")
     return {
         "encoder": jax.tree.map(lambda leaf: np.stack([leaf] * stages), parameters["encoder"]),
         "layers": jax.tree.map(
@@ -103,7 +119,8 @@ def pipeline_step(
 
     Returns:
         `(parameters, history, wiring, problem, order) -> Epoch`: parameters `by_stage`, history as
-        `Layout.history` makes it, and the chunks' order of this epoch, a permutation of 0 to K - 1.
+        `Layout.history` makes it, and the chunks' order of this epoch, a permutation of 0 to K - 1; of
+        another order the loss is no number.
 
     Raises:
         ExperimentError: stages or parts do not fit.
@@ -132,6 +149,19 @@ def pipeline_step(
     def step(
         parameters: Any, history: Array, wiring: Wiring, problem: Problem, order: Array
     ) -> Epoch:
+        length = network.layers // stages
+        given = {jnp.shape(leaf)[:2] for leaf in jax.tree.leaves(parameters["layers"])}
+        if given != {(stages, length)}:
+            raise ExperimentError(
+                f"parameters are not of {stages} stages of {length}: use by_stage"
+            )
+        if jnp.shape(history)[:3] != (stages, parts, length):
+            raise ExperimentError(
+                f"history of shape {jnp.shape(history)} is not of {stages} stages, {parts} parts and "
+                f"{length} layers a stage"
+            )
+        if jnp.shape(order) != (layout.chunks,):
+            raise ExperimentError(f"an order of {jnp.size(order)} is not of {layout.chunks} chunks")
         if not part:  # there is one part, which no axis of the mesh divides
             history = history[:, 0]
             wiring, problem = jax.tree.map(lambda leaf: leaf[0], [wiring, problem])
@@ -214,6 +244,8 @@ def _epoch(
             # The last stage works on the chunks in order, after the ticks in which it fills.
             logits = network.decide(parameters, rows[stages - 1 :])
             known = summed_loss(logits, problem.labels[order], problem.share[order])
+            # Chunks left out or taken twice would give a loss that looks like one.
+            known = jnp.where((jnp.sort(order) == jnp.arange(chunks)).all(), known, jnp.nan)
             return known.astype(dtype), jnp.zeros_like(logits).at[order].set(logits)
 
         def undecided() -> tuple[Array, Array]:

@@ -71,8 +71,7 @@ class Division:
         bytes: that it moves.
         alpha: remote neighbours of all parts over vertices.
         utilisation: share of ticks in which a stage has work, K / (K + S - 1).
-        held: bytes of history and activations that a device holds for its layers and vertices.
-        seconds: of an epoch as far as told: compute by utilisation, and the busiest link.
+        seconds: of an epoch as far as told: compute by utilisation, and an even share of the bytes.
     """
 
     stages: int
@@ -81,7 +80,6 @@ class Division:
     bytes: Bytes
     alpha: float
     utilisation: float
-    held: int
     seconds: float | None = None
 
 
@@ -92,18 +90,28 @@ class Plan:
     Args:
         best: by seconds where they are told, else by bytes.
         divisions: by stages.
+        left_out: numbers of stages that divide the devices, and do not fit.
     """
 
     best: Division
     divisions: tuple[Division, ...]
+    left_out: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        lines = ["stages  parts  chunks   alpha  busy          bytes"]
+        lines = ["stages  parts  chunks   alpha  used          bytes"]
         for one in self.divisions:
             lines.append(
                 f"{one.stages:6d} {one.parts:6d} {one.chunks:7d} {one.alpha:7.3f}"
                 f" {one.utilisation:5.0%} {one.bytes.total:14,d}{'  <- best' * (one is self.best)}"
             )
+        if self.left_out:
+            lines.append(
+                f"not with {', '.join(map(str, self.left_out))} stages: layers do not divide, or there are "
+                "fewer vertices than chunks"
+            )
+        lines.append(
+            "used: share of ticks with work; bytes: of an epoch, with padding and idle ticks"
+        )
         return "\n".join(lines)
 
 
@@ -131,11 +139,21 @@ def plan_parallelism(
         bytes_per_second: that a device sends.
 
     Raises:
-        ExperimentError: no way fits, or only one of the two speeds is told.
+        ExperimentError: no way fits, a number is not above 0, or only one of the two speeds is told.
     """
     if (compute_seconds is None) != (bytes_per_second is None):
         raise ExperimentError("a plan by time needs both compute_seconds and bytes_per_second")
+    for name, value in (
+        ("devices", devices), ("chunks", chunks), ("itemsize", itemsize),
+        ("compute_seconds", compute_seconds), ("bytes_per_second", bytes_per_second),
+    ):  # fmt: skip
+        if value is not None and not 0 < value < float("inf"):
+            raise ExperimentError(f"a plan with {name} = {value} is none; it is above 0")
     if not hasattr(graph, "senders"):
+        if not hasattr(graph, "number_of_nodes") or not graph.number_of_nodes():
+            raise ExperimentError(
+                f"a {type(graph).__name__} is no graph of networkx with vertices, and no GraphsTuple"
+            )
         graph = normalised(from_networkx(graph))
     found = []
     for stages, parts, number in _ways(num_nodes(graph), network.layers, devices, chunks):
@@ -145,16 +163,15 @@ def plan_parallelism(
         seconds = None
         if compute_seconds is not None and bytes_per_second is not None:
             seconds = (compute_seconds / busy + moved.total / bytes_per_second) / devices
-        rows = layout.vertices.shape[1] * network.width * itemsize
-        held = network.layers // stages * rows
-        one = Division(stages, parts, number, moved, layout.alpha, busy, held, seconds)
-        found.append(one)
+        found.append(Division(stages, parts, number, moved, layout.alpha, busy, seconds))
     if not found:
         raise ExperimentError(
             f"{devices} devices share no {network.layers} layers of {num_nodes(graph)} vertices evenly"
         )
     best = min(found, key=lambda one: one.bytes.total if one.seconds is None else one.seconds)
-    return Plan(best, tuple(found))
+    fitting = {one.stages for one in found}
+    possible = [one for one in range(1, devices + 1) if devices % one == 0]
+    return Plan(best, tuple(found), tuple(one for one in possible if one not in fitting))
 
 
 def moved_bytes(layout: Layout, network: Network, stages: int, *, itemsize: int = 4) -> Bytes:

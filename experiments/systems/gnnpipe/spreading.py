@@ -5,6 +5,8 @@ from typing import Any
 
 import jax
 
+from ntkexec.errors import ExperimentError
+
 Axes = jax.sharding.Mesh | Mapping[str, int]
 """A mesh of devices, or sizes of the same axes by name, all of them simulated on one device."""
 Names = tuple[str, ...]
@@ -12,6 +14,10 @@ Names = tuple[str, ...]
 
 def sizes_of(axes: Axes) -> dict[str, int]:
     """The size of each axis by name."""
+    if not isinstance(axes, (jax.sharding.Mesh, Mapping)):
+        raise ExperimentError(
+            f"axes are a mesh or sizes by name, such as {{'stage': 4}}, not {axes}"
+        )
     return dict(axes.shape if isinstance(axes, jax.sharding.Mesh) else axes)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.data.nodes import NodeData
@@ -11,7 +12,7 @@ from experiments.harness.configuration import check_types, require
 from experiments.harness.study import Studies, Trial
 from experiments.kits.graph.operators import normalised
 from experiments.kits.mesh.children import run_with_devices
-from experiments.kits.nodes.fitting import graph_of
+from experiments.kits.nodes.fitting import accuracy, graph_of
 from experiments.kits.nodes.generators import contextual_sbm
 from experiments.systems.gnnpipe.chunked import fresh_edges
 from experiments.systems.gnnpipe.layouts import cut
@@ -24,7 +25,7 @@ from experiments.systems.gnnpipe.study_devices import (
     on_all_processes,
     on_one_process,
 )
-from experiments.systems.gnnpipe.study_training import fitted, schedule
+from experiments.systems.gnnpipe.training import train_by_chunks
 
 DEVICES, PROCESSES = 8, 2
 ARMS = ("parallel", "pipeline", "dropped")
@@ -45,7 +46,6 @@ class GnnpipeConfig:
         hidden: their width.
         epochs: of each training.
         warm: of them exact, at the beginning.
-        runs: of each scheme on each graph, whose mean accuracy counts.
         drawn: vertices of the drawn graph to learn on.
     """
 
@@ -56,10 +56,9 @@ class GnnpipeConfig:
     steps: int = 20
     repeats: int = 3
     depth: int = 16
-    hidden: int = 32
-    epochs: int = 150
+    hidden: int = 16
+    epochs: int = 100
     warm: int = 5
-    runs: int = 2
     drawn: int = 1000
 
     def __post_init__(self) -> None:
@@ -68,7 +67,7 @@ class GnnpipeConfig:
         require(self, layers=self.layers > 0 and self.layers % DEVICES == 0, width=self.width > 0)
         require(self, chunks=1 < self.chunks <= self.nodes // 4, steps=self.steps > 0)
         require(self, repeats=self.repeats > 0, depth=self.depth > 0, hidden=self.hidden > 0)
-        require(self, depth=self.depth % DEVICES == 0, drawn=self.drawn >= 200, runs=self.runs > 0)
+        require(self, depth=self.depth % DEVICES == 0, drawn=self.drawn >= 200)
         require(self, epochs=self.epochs > 0, warm=0 < self.warm < self.epochs)
 
 
@@ -95,8 +94,8 @@ def processes(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
 def healing(config: GnnpipeConfig, trial: Trial) -> dict[str, Any]:
     """With frozen weights: the deviation of each layer's output from the exact one, epoch by epoch.
 
-    `later` is the worst one of layer l from epoch l on, counted from 1 and 1; `sooner` the least one
-    of layer l in the epoch before.
+    `later` is the worst one of layer l from epoch l + 1 on, counted from 1 and 1; `sooner` the least one
+    of layer l in epoch l.
     """
     generator = trial.generator
     with jax.enable_x64(True):
@@ -157,25 +156,40 @@ def _accuracies(
 ) -> dict[str, float]:
     """Of exact training, as graph parallelism has it, of the pipeline's, and without edges to history."""
     network = Network(data.num_features, config.hidden, data.num_classes, config.depth)
-    arms = {"parallel": (config.epochs, 1.0), "pipeline": (config.warm, 1.0), "dropped": (0, 0.0)}
-    found: dict[str, list[float]] = {}
-    for run in range(config.runs):
-        parameters = network.initial(generator)
-        for arm in names:
-            trial.report(f"{arm} on {data.name}", run, config.runs)
-            warm, kept = arms[arm]
-            plan = schedule(generator, config.epochs, config.chunks, warm=warm, kept=kept)
-            given = fitted(network, parameters, data, config.chunks, plan, rows=rows)
-            found.setdefault(arm, []).append(given["test"])
-            if arm == "pipeline":
-                found.setdefault("stale", []).append(given["stale"])
-    return {arm: float(np.mean(values)) for arm, values in found.items()}
+    parameters = network.initial(generator)
+    orders = generator.permuted(np.tile(np.arange(config.chunks), (config.epochs, 1)), axis=1)
+    arms = {"parallel": (config.epochs, 1.0), "pipeline": (config.warm, 1.0)}
+    arms["dropped"] = (config.warm, 0.0)
+    graph = normalised(graph_of(data, rows=rows))
+    _, chunk = cut(graph, 1, config.chunks)
+    split = data.splits[0]
+    accuracies = {}
+    for number, arm in enumerate(names):
+        trial.report(f"{arm} on {data.name}", number, len(names))
+        warm, kept = arms[arm]
+        fit = train_by_chunks(
+            network,
+            parameters,
+            graph,
+            chunk,
+            data.labels,
+            split.train,
+            orders,
+            warm=warm,
+            kept=kept,
+        )
+        accuracies[arm] = 100 * float(
+            accuracy(fit.logits, jnp.asarray(data.labels), jnp.asarray(split.test))
+        )
+        if arm == "pipeline":
+            accuracies["stale"] = float(np.mean(fit.staleness[config.warm :]))
+    return accuracies
 
 
 STUDIES = Studies(
     configs={
         "quick": GnnpipeConfig(),
-        "standard": GnnpipeConfig(depth=32, hidden=64, epochs=300, runs=10),
+        "standard": GnnpipeConfig(depth=32, hidden=64, epochs=300),
     },
     tiny=GnnpipeConfig(
         nodes=96,
@@ -186,7 +200,6 @@ STUDIES = Studies(
         depth=8,
         hidden=8,
         epochs=8,
-        runs=1,
         drawn=300,
     ),
     functions={

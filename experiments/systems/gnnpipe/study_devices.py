@@ -151,7 +151,7 @@ class Run:
     compiled: Any
 
     def __call__(self, order: np.ndarray | None = None, parameters: Any = None) -> dict[str, Any]:
-        """Loss, gradients and logits by vertex; of pipelines also `hidden` by layer and vertex, `busy`."""
+        """Loss, gradients and logits by vertex; of pipelines also `hidden` by layer and vertex."""
         parameters = self.case.parameters if parameters is None else parameters
         order = np.arange(self.layout.chunks) if order is None else order
         given = _arguments(self.case, self.layout, self.stages, parameters, order)
@@ -164,7 +164,6 @@ class Run:
             "gradients": whole(found.gradients),
             "logits": self.layout.gathered(found.logits[-1]),
             "hidden": self.layout.hidden(found.history),
-            "busy": found.busy,
         }
 
     def on(self, case: Case) -> "Run":
@@ -258,14 +257,25 @@ def _arguments(
     return by_stage(parameters, stages), history, layout.wiring, problem, order
 
 
+def _rings(one: Case, parts: int) -> dict[str, list[Any]]:
+    """Of graph parallelism on rings of 1, 2, ... neighbours on either side, alpha and the bytes of rows."""
+    nodes = len(one.labels)
+    layouts = []
+    for reach in range(1, nodes // parts + 1):
+        ring = from_networkx(nx.circulant_graph(nodes, range(1, reach + 1)))
+        layouts.append(lay_out(ring, *cut(ring, parts, 1, order=range(nodes))))
+    moved = [moved_bytes(each, one.network, 1, itemsize=ITEM).halos.total for each in layouts]
+    return {"alpha": [each.alpha for each in layouts], "rows": moved}
+
+
 def on_one_process(
     seed: int, nodes: int, layers: int, width: int, chunks: int, steps: int, repeats: int
 ) -> dict[str, Any]:
     """Deviations and bytes of every scheme on the devices of this process, all of them in each program."""
     with jax.enable_x64(True):
-        generator = np.random.default_rng(seed)
+        generator, graphs = np.random.default_rng(seed), np.random.default_rng(0)
         devices = jax.device_count()
-        one = case(generator, nodes, layers, width, skips=False)
+        one = case(generator, nodes, layers, width, skips=False, graphs=graphs)
         room = 16 * -(-nodes * 8 // chunks // 16)  # edges a chunk, of eight a vertex with its loop
         order = generator.permutation(chunks)
 
@@ -303,7 +313,7 @@ def on_one_process(
             apart({name: found[name] for name in found}, ends[0](order)),
             apart(exact, {name: single[name] for name in exact}),
         )
-        deep = case(generator, nodes, layers, width, skips=True)
+        deep = case(generator, nodes, layers, width, skips=True, graphs=np.random.default_rng(0))
         middle = compiled_run(deep, devices // 2, 2, chunks)
         fresh = fresh_edges(deep.graph, middle.layout.cells[1], order)
         halfway = middle(order)
@@ -314,13 +324,7 @@ def on_one_process(
         }  # fmt: skip
         result["bytes"] = {name: run.bytes() for name, run in runs.items()}
         result["alpha"] = {name: runs[name].layout.alpha for name in ("parallel", "grid")}
-        result["busy"] = {
-            name: float(ticks.sum() / ticks.size / (run.layout.chunks + run.stages - 1))
-            for name, run, ticks in (
-                ("pipeline", pipeline, found["busy"]), ("lone", lone, lone()["busy"]),
-                ("hybrid", middle, halfway["busy"]),
-            )
-        }  # fmt: skip
+        result["rings"] = _rings(one, devices)
         result["seconds_over_parallel"] = pipeline.seconds(repeats) / part.seconds(repeats)
         return result
 

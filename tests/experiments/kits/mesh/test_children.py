@@ -78,6 +78,23 @@ def test_what_a_child_is_given_and_has(monkeypatch):
 
 
 @pytest.mark.slow
+def test_children_take_no_program_from_the_cache(tmp_path, monkeypatch):
+    """Where its collectives have lost their order."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    run_with_devices(meshes.programs_with_known_bytes, devices=8)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_child_that_has_answered_or_cannot_is_not_waited_for():
+    assert run_with_devices(meshes.leaves_a_thread, devices=1, seconds=60) == 1
+    with pytest.raises(ExperimentError, match="ended its process before it returned anything"):
+        run_with_devices(meshes.ends, devices=1)
+
+
+@pytest.mark.slow
 def test_a_child_that_fails_says_why():
     with pytest.raises(ExperimentError, match=r"about to .* ArithmeticError: this went wrong$"):
         run_with_devices(meshes.fails, devices=2)
@@ -127,20 +144,30 @@ def test_what_cannot_be_imported_or_passed_is_refused():
     for function in (lambda: 1, functools.partial(meshes.echo)):
         with pytest.raises(ExperimentError, match="cannot be imported by another process"):
             run_with_devices(function, devices=1)
+    own = functools.wraps(meshes.echo)(lambda: 1)
+    own.__module__ = "__main__"
+    with pytest.raises(ExperimentError, match="is of the script itself"):
+        run_with_devices(own, devices=1)
     for value, said in (
         (object(), "a object cannot be passed"),
         ({1: 2}, "a dict cannot be passed"),
         (np.array(["a"]), "an array of <U1 cannot be passed"),
         (jnp.ones(2, "bfloat16"), "an array of bfloat16 cannot be passed"),
+        (jax.random.key(0), "an array of key.* cannot be passed"),
+        (np.ones(2, np.longdouble), "an array of float128 cannot be passed"),
     ):
         with pytest.raises(ExperimentError, match=said):
             run_with_devices(meshes.echo, value, devices=1)
     with pytest.raises(ExperimentError, match="at least one device and one process"):
         run_with_devices(meshes.echo, devices=0)
+    with pytest.raises(ExperimentError, match="some seconds, not inf"):
+        run_with_devices(meshes.echo, devices=1, seconds=float("inf"))
 
 
 def test_parcels_give_back_what_was_put_in(tmp_path):
     value = [{"array": "0", "mapping": {}, "x": [np.zeros((0, 2)), np.float32(2.5)]}, -1, "é\n"]
+    pack(tmp_path / "swapped", np.arange(3, dtype=">i4"))
+    np.testing.assert_array_equal(unpack(tmp_path / "swapped"), np.arange(3))
     pack(tmp_path / "parcel", value)
     found = unpack(tmp_path / "parcel")
     assert found[0]["x"][0].shape == (0, 2)

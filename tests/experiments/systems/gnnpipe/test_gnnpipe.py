@@ -2,13 +2,14 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import networkx as nx
 import numpy as np
 import pytest
 
 from experiments.kits.graph.convert import from_edges, from_networkx
-from experiments.kits.graph.operators import dense, normalised
+from experiments.kits.graph.operators import dense, normalised, to_scipy
 from experiments.systems.gnnpipe import (
     Network,
     by_stage,
@@ -19,6 +20,7 @@ from experiments.systems.gnnpipe import (
     pipeline_step,
     plan_parallelism,
     problem_of,
+    train_by_chunks,
     whole,
 )
 from experiments.systems.gnnpipe.chunked import chunked_step, fresh_edges
@@ -117,6 +119,8 @@ def test_the_hybrid_in_ticks_is_the_training_without_a_schedule():
     unused = found.gradients["encoder"]["kernel"][1], found.gradients["head"]["kernel"][0]
     assert not np.any(unused[0])
     assert not np.any(unused[1])
+    with jax.enable_x64(True):
+        assert np.isnan(step(*given[:-1], np.array([2, 0, 0])).loss).any()
 
 
 @pytest.mark.slow
@@ -218,6 +222,9 @@ def test_the_plan_follows_the_graph():
     )
     assert fast.best.stages == 1
     assert "<- best" in str(fast)
+    odd = plan_parallelism(nx.path_graph(240), network, 6)
+    assert ([one.stages for one in odd.divisions], odd.left_out) == ([1, 2], (3, 6))
+    assert "not with 3, 6 stages" in str(odd)
 
 
 def test_bias_is_nothing_with_exact_history_and_one_chunk():
@@ -233,6 +240,52 @@ def test_bias_is_nothing_with_exact_history_and_one_chunk():
     assert not five.staleness.any()
     assert 0.9 < five.cosine < 1
     assert five.error > 0.01
+
+
+def test_where_alpha_lies_between_the_thresholds_idle_ticks_decide():
+    """Rings: alpha L = 16 r / 15 is above S - 1 = 7 from r = 7 on, above 7 (16 + 7) / 16 from 10 on."""
+    network = Network(16, 8, 4, 16, Residual())
+    bytes_of = {}
+    for reach in (6, 7, 9, 10):
+        ring = from_networkx(nx.circulant_graph(240, range(1, reach + 1)))
+        alone = lay_out(ring, *cut(ring, 8, 1, order=range(240)))
+        piped = lay_out(ring, *cut(ring, 1, 16, order=range(240)))
+        assert alone.alpha * 16 == pytest.approx(16 * reach / 15)
+        moved = moved_bytes(alone, network, 1), moved_bytes(piped, network, 8)
+        bytes_of[reach] = [
+            moved[0].useful > moved[1].useful,
+            moved[0].halos.total > moved[1].boundaries.total,
+        ]
+    assert bytes_of == {6: [False] * 2, 7: [True, False], 9: [True, False], 10: [True] * 2}
+
+
+def test_history_is_exact_in_layer_l_one_epoch_later():
+    exact = chunked(np.ones(len(GRAPH.senders), bool)).hidden
+    _, chunk = cut(GRAPH, 1, 5)
+    history = HISTORY
+    for epoch in range(1, 4):
+        learned = chunked(fresh_edges(GRAPH, chunk, GENERATOR.permutation(5)), history=history)
+        history = learned.hidden
+        off = np.abs(history - exact).max((1, 2))
+        # The input of layer l, which is the output of layer l - 1, is exact from epoch l on.
+        assert not off[:epoch].any()
+        assert off[epoch:].all()
+
+
+@pytest.mark.slow
+def test_with_exact_epochs_first_chunks_learn_as_the_full_graph_does():
+    orders = np.stack([GENERATOR.permutation(5) for _ in range(150)])
+    labels = (A @ FEATURES)[:, :3].argmax(1)  # which can be learnt
+    parameters = NETWORK.initial(GENERATOR)
+    graph = GRAPH._replace(nodes=FEATURES.astype(np.float32))
+    _, chunk = cut(GRAPH, 1, 5)
+    losses = {}
+    for warm in (5, 150):
+        fit = train_by_chunks(NETWORK, parameters, graph, chunk, labels, TRAIN, orders, warm=warm)
+        logits = np.asarray(fit.logits)[TRAIN]
+        terms = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(logits)), labels[TRAIN]]
+        losses[warm] = terms.mean()
+    assert max(losses.values()) < np.log(3) / 2  # half of what knows nothing
 
 
 def test_what_does_not_fit_is_refused():
@@ -258,3 +311,41 @@ def test_what_does_not_fit_is_refused():
         plan_parallelism(GRAPH, NETWORK, 2, bytes_per_second=1.0)
     with pytest.raises(ExperimentError, match="layers = 0"):
         Network(1, 1, 1, 0)
+    with pytest.raises(ExperimentError, match="Dense has no field `skips`"):
+        Network(1, 1, 1, 1, nn.Dense(1))
+    for name, value in (("bytes_per_second", 0.0), ("chunks", 0), ("compute_seconds", -1.0)):
+        speeds = {"compute_seconds": 1.0, "bytes_per_second": 1.0, name: value}
+        with pytest.raises(ExperimentError, match=f"{name} = {value} is none"):
+            plan_parallelism(GRAPH, NETWORK, 2, **speeds)
+    with pytest.raises(ExperimentError, match="a csr_array is no graph of networkx"):
+        plan_parallelism(to_scipy(GRAPH), NETWORK, 2)
+
+
+def test_what_is_not_of_the_layout_is_refused():
+    _, chunk = cut(GRAPH, 1, 5)
+    layout = lay_out(GRAPH, np.zeros(34, int), chunk)
+    with pytest.raises(ExperimentError, match="33 labels are not of 34 vertices"):
+        problem_of(layout, FEATURES, LABELS[1:], TRAIN)
+    with pytest.raises(ExperimentError, match="True or False"):
+        problem_of(layout, FEATURES, LABELS, np.arange(34))
+    unknown = np.where(TRAIN, -1, LABELS)
+    with pytest.raises(ExperimentError, match="is trained on without a label"):
+        problem_of(layout, FEATURES, unknown, TRAIN)
+    with pytest.raises(ExperimentError, match="is none of chunks 0 to 4"):
+        fresh_edges(GRAPH, chunk, [0, 0, 0, 0, 0])
+    with pytest.raises(ExperimentError, match="4 layers make no 3 stages"):
+        by_stage(PARAMETERS, 3)
+    with pytest.raises(ExperimentError, match="a mesh or sizes by name"):
+        pipeline_step(NETWORK, layout, 4)
+    step, problem = (
+        pipeline_step(NETWORK, layout, {"stage": 2}),
+        problem_of(layout, FEATURES, LABELS, TRAIN),
+    )
+    divided, history, order = by_stage(PARAMETERS, 2), layout.history(HISTORY, 2), np.arange(5)
+    for given, said in (
+        ((PARAMETERS, history, order), "use by_stage"),
+        ((divided, layout.history(HISTORY[:2], 2), order), "history of shape .* 2 layers a stage"),
+        ((divided, history, order[1:]), "an order of 4 is not of 5 chunks"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            jax.eval_shape(step, given[0], given[1], layout.wiring, problem, given[2])
