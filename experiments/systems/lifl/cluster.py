@@ -114,13 +114,23 @@ class Cluster:
     def counts(self) -> dict[str, int]:
         """What all processes have counted, together."""
         summed = sum(gateway.store.counts.sum(0) for gateway in self.gateways)
-        return dict(zip(COUNTED, np.asarray(summed).tolist(), strict=True))
+        found = dict(zip(COUNTED, np.asarray(summed).tolist(), strict=True))
+        for name in ("notes", "note_bytes"):
+            found[name] = sum(gateway.control[name] for gateway in self.gateways)
+        return found
 
     def cpu_seconds(self) -> float:
-        """Processor time that its processes have taken; to be asked between rounds."""
+        """Processor time that those of its processes have taken which live; to be asked between rounds."""
         children = [gateway.child for gateway in self.gateways if gateway.child is not None]
         children += [aggregator.child for aggregator in self.aggregators.values()]
-        return sum(float(child.ask({"report": True})["cpu_seconds"]) for child in children)
+        taken = 0.0
+        for child in children:
+            try:
+                taken += float(child.ask({"report": True})["cpu_seconds"])
+            except ExperimentError:
+                if child.process.poll() is None:
+                    raise
+        return taken
 
     def close(self) -> None:
         """Stops every process and frees all memory; safe to call again."""

@@ -14,7 +14,8 @@ from experiments.systems.lifl.placement import Place, Placement, place_best_fit
 from experiments.systems.lifl.plans import Tree, tree_of
 from experiments.systems.lifl.running import Clients, Running, finish
 from experiments.systems.lifl.scaling import scale
-from experiments.systems.lifl.store import KEY
+from experiments.systems.lifl.states import check_weight
+from experiments.systems.lifl.wire import check_patience, plain_array
 from ntkexec.errors import ExperimentError
 
 
@@ -27,11 +28,13 @@ class Round:
         weight: sum of the weights.
         placement: the node of every update.
         tree: who folded what.
-        traffic: bytes over sockets by hop, headers included, and of keys inside nodes.
+        traffic: bytes over sockets by hop, headers and answers included, of keys inside nodes, and of the
+            notes by which processes are told and tell what is done ("control").
         started: aggregators started for it.
         restarted: processes started again within it.
         arrived: when every update was stored, in seconds from the round's beginning.
-        ended: when every sum was whole, by its name, likewise.
+        began: when the first fold of every sum began, by its name, likewise.
+        ended: when every sum was whole, likewise.
     """
 
     mean: Float[np.ndarray, "size"]
@@ -42,6 +45,7 @@ class Round:
     started: int
     restarted: int
     arrived: tuple[float, ...]
+    began: dict[int, float]
     ended: dict[int, float]
 
     @property
@@ -74,7 +78,8 @@ def run_round(
     Args:
         cluster: nodes and their processes. After an error in a round it is closed.
         updates: of all clients, each of the cluster's size and type; any tree by `ravel_pytree`.
-        weights: of the clients, such as numbers of examples; from 0 on, and not all 0.
+        weights: of the clients, such as numbers of examples; from 0 on, and not all 0. Weighted sums must
+            not leave the numbers of the cluster's type.
         arrivals: seconds after the beginning at which the clients send; all at once by default.
         leaves: aggregators of every node; by default what `scale` makes of this and the last round, as
             far as the cluster has places for them.
@@ -83,20 +88,23 @@ def run_round(
         ordered: whether leaves fold in the order of the clients; else in the order of arrival.
         fold_seconds: that every fold is made to take in addition, for experiments.
         place: which node an update goes to.
-        before_update: called with an update's number before it is sent, in another thread.
+        before_update: called with an update's number before it is sent, in another thread; one that is
+            not back in time is an error, and runs on.
         patience: seconds after the last arrival, until a round that is not over is an error.
 
     Raises:
-        ExperimentError: updates that do not fit the cluster, or processes that end again and again.
+        ExperimentError: updates that do not fit the cluster, sums that are not finite, processes that end
+            again and again, or a round that is not over in time.
     """
     if cluster.closed:
         raise ExperimentError(
             "the cluster is closed, by its `with` or by an error in a round before"
         )
-    updates = [np.asarray(update) for update in updates]
+    updates = [plain_array(update, f"update {i}") for i, update in enumerate(updates)]
     weights = [float(weight) for weight in weights]
     times = [0.0] * len(updates) if arrivals is None else [float(time) for time in arrivals]
     _check(cluster, updates, weights, times)
+    check_patience(patience)
     common = Task(0, 0, (), eager=eager, ordered=ordered, fold_seconds=float(fold_seconds))
     placement, tree = _planned(cluster, len(updates), place, leaves, fan_in, common)
     before = cluster.counts()
@@ -120,6 +128,7 @@ def run_round(
         started,
         running.restarted,
         arrived,
+        {ident: at - running.start for ident, at in running.began.items()},
         {ident: at - running.start for ident, at in running.ended.items()},
     )
 
@@ -146,9 +155,9 @@ def _planned(
         cluster.queues = scaling.queues
         places = max(1, layout.aggregators - (0 if cluster.reuse else 2))
         leaves = [min(number, places) for number in scaling.leaves]
-    if len(leaves) != num or min(leaves) < 0 or not common.fold_seconds >= 0:
+    if len(leaves) != num or min(leaves) < 0 or not 0 <= common.fold_seconds < 1e6:
         raise ExperimentError(
-            f"leaves are counted from 0 on at every node, and folds take no time or more; not "
+            f"leaves are counted from 0 on at every node, and folds take no time or some seconds; not "
             f"{list(leaves)} and {common.fold_seconds!r}"
         )
     number = int(cluster.gateways[0].store.now[0]) + 1
@@ -177,10 +186,13 @@ def _check(
             f"{len(weights)} and {len(times)}"
         )
     for number, weight in enumerate(weights):
-        if not (np.isfinite(weight) and weight >= 0):
-            raise ExperimentError(f"weight {number} is no finite number from 0 on: {weight!r}")
+        try:
+            check_weight(weight, layout.dtype)
+        except ExperimentError as error:
+            raise ExperimentError(f"weight {number}: {error}") from None
     if not sum(weights) > 0:
         raise ExperimentError("all weights are 0, and there is no mean")
+    check_weight(sum(weights), layout.dtype)
     if not (np.isfinite(times).all() and min(times) >= 0):
         raise ExperimentError("arrivals are finite numbers of seconds from 0 on")
     for number, update in enumerate(updates):
@@ -205,4 +217,5 @@ def _traffic(before: dict[str, int], after: dict[str, int]) -> Traffic:
         "client to gateway", "update", more["client_bytes"], more["client_messages"]
     )
     found = found.plus("node to node", "sum", more["node_bytes"], more["node_messages"])
-    return found.plus("inside nodes", "key", KEY.size * more["keys"], more["keys"])
+    found = found.plus("inside nodes", "key", more["key_bytes"], more["keys"])
+    return found.plus("control", "note", more["note_bytes"], more["notes"])
