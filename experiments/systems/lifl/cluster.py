@@ -1,9 +1,11 @@
 """Nodes of one host and their aggregators, which stay warm from round to round and are started again."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from experiments.systems.lifl.aggregator import Aggregator
 from experiments.systems.lifl.gateway import Gateway
@@ -29,6 +31,8 @@ class Cluster:
         poll: seconds between looks at sockets and mailboxes; by default processes sleep until woken.
 
     Attributes:
+        gateways: by node; `gateways[node].child` is its process.
+        aggregators: those that live, by node and number on it; `aggregators[0, 1].child.kill()` ends one.
         starts: aggregators started so far.
         queues: smoothed counts of the last round, for `scale`.
     """
@@ -40,7 +44,7 @@ class Cluster:
         *,
         capacity: int | Sequence[int],
         aggregators: int = 8,
-        dtype: str = "float32",
+        dtype: DTypeLike = "float32",
         reuse: bool = True,
         poll: float | None = None,
     ) -> None:
@@ -51,6 +55,7 @@ class Cluster:
                 f"{len(capacities)}"
             )
         self.reuse, self.starts, self.closed = reuse, 0, False
+        self.under_way = threading.Lock()
         self.queues: tuple[float, ...] | None = None
         self.aggregators: dict[tuple[int, int], Aggregator] = {}
         self.gateways: list[Gateway] = []

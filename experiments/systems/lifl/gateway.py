@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from experiments.systems.lifl import wire
 from experiments.systems.lifl.children import Child, ready
@@ -56,7 +57,7 @@ class Gateway:
         *,
         capacity: int,
         aggregators: int = 1,
-        dtype: str = "float32",
+        dtype: DTypeLike = "float32",
         partials: int = 0,
         poll: float | None = None,
     ) -> None:
@@ -71,7 +72,8 @@ class Gateway:
             raise ExperimentError(f"a node holds an update at least, not {capacity}")
         try:
             # One more, for what comes a second time before it is known to have come.
-            layout = Layout("", size, capacity + partials + 1, aggregators, dtype)
+            name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+            layout = Layout("", size, capacity + partials + 1, aggregators, name)
             self.store = Store(layout)
             self._closing.callback(self.store.close)
             self.listening = self._closing.enter_context(socket.create_server((LOOPBACK, 0)))

@@ -1,8 +1,9 @@
 """One round: updates sent to their nodes as they come, folded along a tree, and the mean brought back."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -60,7 +61,7 @@ def run_round(
     weights: Sequence[float],
     *,
     arrivals: Sequence[float] | None = None,
-    leaves: Sequence[int] | None = None,
+    leaves: int | Sequence[int] | None = None,
     fan_in: int = 2,
     eager: bool = True,
     ordered: bool = True,
@@ -76,21 +77,25 @@ def run_round(
     whatever comes when and is restarted.
 
     Args:
-        cluster: nodes and their processes. After an error in a round it is closed.
+        cluster: nodes and their processes, one round at a time. What cannot be a round is refused and the
+            cluster goes on; after an error in a round it is closed.
         updates: of all clients, each of the cluster's size and type; any tree by `ravel_pytree`.
         weights: of the clients, such as numbers of examples; from 0 on, and not all 0. Weighted sums must
             not leave the numbers of the cluster's type.
         arrivals: seconds after the beginning at which the clients send; all at once by default.
-        leaves: aggregators of every node; by default what `scale` makes of this and the last round, as
-            far as the cluster has places for them.
+        leaves: aggregators of every node, no more than its updates, and one where there are any; by
+            default what `scale` makes of this and the last round, as far as there are places for them.
         fan_in: updates of a leaf, for `scale`.
         eager: whether an update is folded when it comes; else when all of its leaf have come.
         ordered: whether leaves fold in the order of the clients; else in the order of arrival.
         fold_seconds: that every fold is made to take in addition, for experiments.
-        place: which node an update goes to.
+        place: gives the node of every update from the nodes' capacities and the updates' sizes, which are 1.
         before_update: called with an update's number before it is sent, in another thread; one that is
             not back in time is an error, and runs on.
         patience: seconds after the last arrival, until a round that is not over is an error.
+
+    Returns:
+        A `Round`: its mean, who folded what, when, and what it cost in bytes and processes.
 
     Raises:
         ExperimentError: updates that do not fit the cluster, sums that are not finite, processes that end
@@ -106,25 +111,27 @@ def run_round(
     _check(cluster, updates, weights, times)
     check_patience(patience)
     common = Task(0, 0, (), eager=eager, ordered=ordered, fold_seconds=float(fold_seconds))
-    placement, tree = _planned(cluster, len(updates), place, leaves, fan_in, common)
-    before = cluster.counts()
-    try:
-        started = cluster.begin(tree.number, tree.roles)
-        running = Running(cluster, tree, time.monotonic(), max(times) + patience)
-        clients = Clients(cluster, placement, tree, updates, weights, times, before_update)
-        arrived = finish(running, clients, patience)
-        top = cluster.aggregators[tree.top, _place_of(tree)]
-        mean = top.gateway.store.models[top.slot].copy()
-        cluster.end()
-    except BaseException:
-        cluster.close()
-        raise
+    with _alone(cluster):
+        placement, tree = _planned(cluster, len(updates), place, leaves, fan_in, common)
+        before = cluster.counts()
+        try:
+            started = cluster.begin(tree.number, tree.roles)
+            running = Running(cluster, tree, time.monotonic(), max(times) + patience)
+            clients = Clients(cluster, placement, tree, updates, weights, times, before_update)
+            arrived = finish(running, clients, patience)
+            top = cluster.aggregators[tree.top, _place_of(tree)]
+            mean = top.gateway.store.models[top.slot].copy()
+            traffic = _traffic(before, cluster.counts())
+            cluster.end()
+        except BaseException:
+            cluster.close()
+            raise
     return Round(
         mean,
         float(sum(weights)),
         placement,
         tree,
-        _traffic(before, cluster.counts()),
+        traffic,
         started,
         running.restarted,
         arrived,
@@ -133,17 +140,29 @@ def run_round(
     )
 
 
+@contextlib.contextmanager
+def _alone(cluster: Cluster) -> Iterator[None]:
+    if not cluster.under_way.acquire(blocking=False):
+        raise ExperimentError("a round is under way in this cluster, in another thread")
+    try:
+        yield
+    finally:
+        cluster.under_way.release()
+
+
 def _planned(
     cluster: Cluster,
     updates: int,
     place: Place,
-    leaves: Sequence[int] | None,
+    leaves: int | Sequence[int] | None,
     fan_in: int,
     common: Task,
 ) -> tuple[Placement, Tree]:
     """Where updates go in the cluster's next round, and who folds them."""
     layout, num = cluster.gateways[0].store.layout, len(cluster.gateways)
-    placement = place(cluster.capacities, [1.0] * updates)
+    if not callable(place):
+        raise ExperimentError(f"place is a function of capacities and sizes, not {place!r}")
+    placement = tuple(place(cluster.capacities, [1.0] * updates))
     if len(placement) != updates or not set(placement) <= set(range(num)):
         raise ExperimentError(f"updates are not placed on nodes of the cluster: {placement}")
     counts = [placement.count(node) for node in range(num)]
@@ -155,6 +174,8 @@ def _planned(
         cluster.queues = scaling.queues
         places = max(1, layout.aggregators - (0 if cluster.reuse else 2))
         leaves = [min(number, places) for number in scaling.leaves]
+    if isinstance(leaves, int):
+        leaves = [leaves] * num
     if len(leaves) != num or min(leaves) < 0 or not 0 <= common.fold_seconds < 1e6:
         raise ExperimentError(
             f"leaves are counted from 0 on at every node, and folds take no time or some seconds; not "
@@ -199,7 +220,11 @@ def _check(
         if update.shape != (layout.size,) or update.dtype != layout.dtype:
             raise ExperimentError(
                 f"update {number} is {update.dtype}{update.shape}; the cluster's models are "
-                f"{layout.dtype}({layout.size},)"
+                f"{layout.dtype}({layout.size},), as jax.flatten_util.ravel_pytree and .astype make them"
+            )
+        if not np.isfinite(update).all():
+            raise ExperimentError(
+                f"update {number} holds numbers that are not finite; leave that client out"
             )
     if len(updates) > sum(cluster.capacities):
         raise ExperimentError(

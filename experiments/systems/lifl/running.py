@@ -160,7 +160,8 @@ def finish(running: Running, clients: Clients, patience: float) -> tuple[float, 
             found = running.selector.select(running.until - time.monotonic())
             if not found:
                 raise ExperimentError(
-                    f"the round was not over in time; {len(running.waiting)} sums are missing"
+                    f"the round was not over in time, {patience:g} s after the last arrival was due; "
+                    f"{len(running.waiting)} sums are missing"
                 )
             for event, _ in found:
                 if event.fileobj is clients.over:

@@ -132,8 +132,12 @@ def test_a_process_that_ends_between_rounds_is_started_again(updates):
         assert (again.mean == calm.mean).all()
 
 
+def _with_nan(updates):
+    return [updates[0], updates[1] * np.float32(np.nan)]
+
+
 def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
-    with Cluster(2, SIZE, capacity=[4, 6], aggregators=2) as cluster:
+    with Cluster(2, SIZE, capacity=[4, 6], aggregators=2, dtype=np.float32) as cluster:
         for why, given, changes in (
             ("a weight and a time for each", (updates, WEIGHTS[1:]), {}),
             ("a weight and a time for each", ([], []), {}),
@@ -141,6 +145,9 @@ def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
             ("weight 0: a weight of float32", (updates[:2], [1e-46, 1e-46]), {}),
             ("a weight of float32", (updates[:2], [3e38, 3e38]), {}),
             ("update 0 is a MaskedArray", ([np.ma.masked_array(updates[0])], [1]), {}),
+            ("update 1 holds .* not finite", (_with_nan(updates), [1, 0]), {}),
+            ("function of capacities", (updates[:2], [1, 1]), {"place": [0, 1]}),
+            ("ravel_pytree", ([{"w": updates[0]}], [1]), {}),
             ("patience is a finite", (updates[:2], [1, 1]), {"patience": float("nan")}),
             ("fan_in was 0", (updates[:2], [1, 1]), {"fan_in": 0}),
             ("all weights are 0", (updates[:2], [0, 0]), {}),
@@ -157,6 +164,12 @@ def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
             with pytest.raises(ExperimentError, match=why):
                 run_round(cluster, *given, **changes)
         assert run_round(cluster, updates, WEIGHTS, fan_in=1).weight == sum(WEIGHTS)
+
+        def another(update):
+            with pytest.raises(ExperimentError, match="a round is under way"):
+                run_round(cluster, updates, WEIGHTS)
+
+        assert run_round(cluster, updates, WEIGHTS, leaves=1, before_update=another).restarted == 0
     with pytest.raises(ExperimentError, match="is closed"):
         run_round(cluster, updates, WEIGHTS)
     with pytest.raises(ExperimentError, match="a capacity for each"):
@@ -178,7 +191,7 @@ def test_a_callback_that_does_not_come_back_ends_the_round_in_time(updates):
     goes_on = threading.Event()
     with (
         Cluster(1, SIZE, capacity=10) as cluster,
-        pytest.raises(ExperimentError, match=r"in time; .* before_update is still running"),
+        pytest.raises(ExperimentError, match=r"in time, .* before_update is still running"),
     ):
         run_round(cluster, updates, WEIGHTS, patience=1.0, before_update=lambda _: goes_on.wait())
     goes_on.set()
@@ -187,9 +200,13 @@ def test_a_callback_that_does_not_come_back_ends_the_round_in_time(updates):
 
 def test_an_error_of_a_client_ends_the_round_and_everything(updates):
     cluster = Cluster(1, SIZE, capacity=10)
-    bad = [*updates[:4], updates[4] * np.float32(np.nan)]
+    held = [update.copy() for update in updates]
+
+    def spoil(update):
+        held[4][0] = np.nan  # after all was looked at
+
     with pytest.raises(ExperimentError, match="update 4: it holds numbers that are not finite"):
-        run_round(cluster, bad, WEIGHTS[:5])
+        run_round(cluster, held, WEIGHTS, before_update=spoil)
     assert cluster.closed
 
     def fail(update):
@@ -218,7 +235,7 @@ def test_processes_that_end_again_and_again_are_an_error_that_says_what_they_sai
 
 def test_a_round_that_is_not_over_in_time_says_so(updates):
     cluster = Cluster(1, SIZE, capacity=10)
-    with pytest.raises(ExperimentError, match="not over in time; 1 sums are missing"):
+    with pytest.raises(ExperimentError, match=r"in time, 1 s after .*; 1 sums are missing"):
         run_round(cluster, updates, WEIGHTS, leaves=[1], fold_seconds=2.0, patience=1.0)
 
 
