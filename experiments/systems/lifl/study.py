@@ -100,7 +100,7 @@ def placements(config: LiflConfig, trial: Trial) -> PlacingResult:
             over[place].append(len(set(place(room, few))) / fewest)
     for _ in range(config.mixed):
         sizes = generator.uniform(0.01, 1, MIXED).tolist()
-        for place in mixed:
+        for place in mixed:  # type: ignore[assignment]  # of the wider type
             mixed[place].append(len(set(place([1.0] * MIXED, sizes))))
     return {
         "more_nodes": more[place_best_fit],
