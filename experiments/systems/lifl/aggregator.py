@@ -12,13 +12,13 @@ import numpy as np
 
 from experiments.systems.lifl.children import Child, ready
 from experiments.systems.lifl.gateway import Gateway
-from experiments.systems.lifl.states import fold
+from experiments.systems.lifl.states import check_sum, fold
 from experiments.systems.lifl.store import PARTIAL, UPDATE, Key, Layout, Store, unpacked
 from experiments.systems.lifl.wire import Address, Notes, send_update
 from ntkexec.errors import ExperimentError
 
 MAILBOX = 4096
-"""Bytes of keys that are read at once."""
+"""Bytes of keys that are read at once, and fewer than a mailbox that is full holds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Aggregator:
             "mailboxes": writing,
             "poll": gateway.poll,
         }
-        self.child = Child(serve_aggregator, settings, [reading, *writing])
+        self.child = Child(serve_aggregator, settings, [reading, *writing], gateway.control)
 
     @property
     def slot(self) -> int:
@@ -142,6 +142,7 @@ class _Worker:
         self.total = self.store.models[self.slot]
         self.weight = 0.0
         self.tasks: list[Task] = []
+        self.since: float | None = None
         self.begun = False
         self.folded: set[int] = set()
         self.come: dict[int, Key] = {}
@@ -158,8 +159,12 @@ class _Worker:
             self.notes.send({"said": note, "cpu_seconds": time.process_time()})
 
     def look(self, raw: bytes) -> None:
-        """Keys; those that came before, or are of another round, say nothing new."""
-        for key in unpacked(raw):
+        """Keys; those that came before, or are of another round, say nothing new.
+
+        Where so many wait, some may have found the mailbox full: the store knows of all.
+        """
+        waiting = self.store.announced(self.index) if len(raw) == MAILBOX else ()
+        for key in (*unpacked(raw), *waiting):
             if key.round != self.store.now[0]:
                 continue
             if key.round != self.round:
@@ -189,12 +194,14 @@ class _Worker:
 
     def _begin(self, task: Task) -> None:
         self.begun = True
+        self.since = None
         self.folded.clear()
         if not task.own:
             self.total[:] = 0
             self.weight = 0.0
 
     def _fold(self, key: Key, task: Task) -> None:
+        self.since = self.since or time.monotonic()
         row = self.store.rows[key.slot]
         weight = float(row["weight"])
         fold(self.total, self.store.models[key.slot], weight if row["kind"] == UPDATE else 1.0)
@@ -205,16 +212,20 @@ class _Worker:
         self.store.count(1 + self.index, folds=1)
 
     def _end(self, task: Task) -> None:
-        note: dict[str, Any] = {"done": task.ident, "at": time.monotonic(), "weight": self.weight}
-        if task.last and self.weight > 0:
-            np.divide(self.total, self.total.dtype.type(self.weight), out=self.total)
-        elif task.last:
-            note["failed"] = "all weights are 0"
-        if task.target is not None:
-            try:
+        at = time.monotonic()
+        note: dict[str, Any] = {
+            "done": task.ident, "since": self.since or at, "at": at, "weight": self.weight,
+        }  # fmt: skip
+        try:
+            check_sum(self.total, self.weight)
+            if task.last and self.weight > 0:
+                np.divide(self.total, self.total.dtype.type(self.weight), out=self.total)
+            elif task.last:
+                raise ExperimentError("all weights are 0")
+            if task.target is not None:
                 self._pass_on(task)
-            except ExperimentError as error:
-                note["failed"] = str(error)
+        except ExperimentError as error:
+            note["failed"] = str(error)
         self.tasks.pop(0)
         self.begun = False
         self.notes.send(note)
@@ -234,5 +245,5 @@ class _Worker:
             return
         key = Key(self.slot, task.round, task.ident, task.target)
         self.store.publish(key, PARTIAL, self.weight)
-        self.store.count(1 + self.index, keys=1)
-        os.write(self.mailboxes[task.target], key.packed())
+        written = key.write(self.mailboxes[task.target])
+        self.store.count(1 + self.index, keys=1, key_bytes=written)

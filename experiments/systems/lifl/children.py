@@ -1,5 +1,6 @@
 """Processes of our own: fresh interpreters that run one function, hear notes, and never outlive us."""
 
+import collections
 import contextlib
 import os
 import selectors
@@ -15,6 +16,7 @@ from typing import Any
 
 import experiments
 from experiments.files.words import shown
+from experiments.systems.lifl.store import discard
 from experiments.systems.lifl.wire import Notes
 from ntkexec.errors import ExperimentError
 
@@ -30,21 +32,27 @@ class Child:
 
     The interpreter is fresh and loads nothing of the program that started it, so that a script of a
     user needs no guard and its JAX is not loaded again. It ends when the other end of its notes is
-    closed, whatever closed it; Ctrl-C reaches the starting process alone.
+    closed, whatever closed it, and then unlinks the memory that its settings name, which nobody else
+    may be left to do; Ctrl-C reaches the starting process alone.
 
     Args:
         serve: a function at the top level of its module.
         settings: its second argument, which JSON can hold.
         inherited: numbers of open files that it gets, under the same numbers.
+        counted: gets the number and the bytes of its notes, see `Notes`.
     """
 
     def __init__(
-        self, serve: Serve, settings: Mapping[str, Any], inherited: Sequence[int] = ()
+        self,
+        serve: Serve,
+        settings: Mapping[str, Any],
+        inherited: Sequence[int] = (),
+        counted: "collections.Counter[str] | None" = None,
     ) -> None:
         if os.name != "posix":
             raise ExperimentError("processes that inherit pipes need a POSIX system")
         ours, theirs = socket.socketpair()
-        self.notes = Notes(ours)
+        self.notes = Notes(ours, counted)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         code = (
             f"from {serve_alone.__module__} import {serve_alone.__name__}\n"
@@ -138,20 +146,25 @@ def serve_alone(serve: Serve) -> None:
     """What a started process does, and nothing after it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     notes = Notes(socket.socket(fileno=int(sys.argv[1])))
+    settings: dict[str, Any] = {}
     # These say that who started it is gone.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(notes, notes.first())
+        settings = notes.first()
+        serve(notes, settings)
+    if "layout" in settings:
+        discard(settings["layout"]["name"])
     sys.stderr.flush()
     # Views of shared memory may be left; there is nothing to be tidied up but what the system tidies.
     os._exit(0)
 
 
 def ready(
-    selector: selectors.BaseSelector, poll: float | None
+    selector: selectors.BaseSelector, poll: float | None, seconds: float | None = None
 ) -> list[tuple[selectors.SelectorKey, int]]:
-    """What can be read: the system wakes the process, or it looks every `poll` seconds."""
-    if poll is None:
-        return selector.select()
+    """What can be read: the system wakes the process, at most `seconds` later if these are given, or it
+    looks every `poll` seconds."""
+    if poll is None or seconds is not None:
+        return selector.select(seconds)
     while not (found := selector.select(0)):
         time.sleep(poll)
     return found

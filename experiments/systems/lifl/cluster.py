@@ -1,9 +1,11 @@
 """Nodes of one host and their aggregators, which stay warm from round to round and are started again."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from experiments.systems.lifl.aggregator import Aggregator
 from experiments.systems.lifl.gateway import Gateway
@@ -29,6 +31,8 @@ class Cluster:
         poll: seconds between looks at sockets and mailboxes; by default processes sleep until woken.
 
     Attributes:
+        gateways: by node; `gateways[node].child` is its process.
+        aggregators: those that live, by node and number on it; `aggregators[0, 1].child.kill()` ends one.
         starts: aggregators started so far.
         queues: smoothed counts of the last round, for `scale`.
     """
@@ -40,7 +44,7 @@ class Cluster:
         *,
         capacity: int | Sequence[int],
         aggregators: int = 8,
-        dtype: str = "float32",
+        dtype: DTypeLike = "float32",
         reuse: bool = True,
         poll: float | None = None,
     ) -> None:
@@ -51,6 +55,7 @@ class Cluster:
                 f"{len(capacities)}"
             )
         self.reuse, self.starts, self.closed = reuse, 0, False
+        self.under_way = threading.Lock()
         self.queues: tuple[float, ...] | None = None
         self.aggregators: dict[tuple[int, int], Aggregator] = {}
         self.gateways: list[Gateway] = []
@@ -114,13 +119,23 @@ class Cluster:
     def counts(self) -> dict[str, int]:
         """What all processes have counted, together."""
         summed = sum(gateway.store.counts.sum(0) for gateway in self.gateways)
-        return dict(zip(COUNTED, np.asarray(summed).tolist(), strict=True))
+        found = dict(zip(COUNTED, np.asarray(summed).tolist(), strict=True))
+        for name in ("notes", "note_bytes"):
+            found[name] = sum(gateway.control[name] for gateway in self.gateways)
+        return found
 
     def cpu_seconds(self) -> float:
-        """Processor time that its processes have taken; to be asked between rounds."""
+        """Processor time that those of its processes have taken which live; to be asked between rounds."""
         children = [gateway.child for gateway in self.gateways if gateway.child is not None]
         children += [aggregator.child for aggregator in self.aggregators.values()]
-        return sum(float(child.ask({"report": True})["cpu_seconds"]) for child in children)
+        taken = 0.0
+        for child in children:
+            try:
+                taken += float(child.ask({"report": True})["cpu_seconds"])
+            except ExperimentError:
+                if child.process.poll() is None:
+                    raise
+        return taken
 
     def close(self) -> None:
         """Stops every process and frees all memory; safe to call again."""

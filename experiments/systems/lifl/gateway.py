@@ -1,5 +1,6 @@
 """A node's gateway: takes models from sockets straight into shared memory, and passes on their keys."""
 
+import collections
 import contextlib
 import os
 import secrets
@@ -11,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from experiments.systems.lifl import wire
 from experiments.systems.lifl.children import Child, ready
 from experiments.systems.lifl.store import FREE, RECEIVING, UPDATE, Key, Layout, Store
 from experiments.systems.lifl.wire import (
+    ANSWERS,
     HEADER,
     LOOPBACK,
     Address,
@@ -29,6 +32,8 @@ from ntkexec.errors import ExperimentError
 GATEWAY = 0
 """Its row of what is counted; aggregator i has row 1 + i."""
 MOST_CONNECTIONS = 512
+HEADER_SECONDS = 1.0
+"""Until a connection has shown the secret; and when there are too many, the oldest such one goes before."""
 
 
 class Gateway:
@@ -52,7 +57,7 @@ class Gateway:
         *,
         capacity: int,
         aggregators: int = 1,
-        dtype: str = "float32",
+        dtype: DTypeLike = "float32",
         partials: int = 0,
         poll: float | None = None,
     ) -> None:
@@ -61,18 +66,21 @@ class Gateway:
         self._closed = weakref.finalize(self, _close, self._closing, os.getpid())
         self._secret = secrets.token_hex(16)
         self.capacity, self.poll = capacity, poll
+        self.control = collections.Counter[str]()  # notes to and from all processes of the node
         self.child: Child | None = None
         if capacity < 1:
             raise ExperimentError(f"a node holds an update at least, not {capacity}")
         try:
             # One more, for what comes a second time before it is known to have come.
-            layout = Layout("", size, capacity + partials + 1, aggregators, dtype)
+            name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+            layout = Layout("", size, capacity + partials + 1, aggregators, name)
             self.store = Store(layout)
             self._closing.callback(self.store.close)
             self.listening = self._closing.enter_context(socket.create_server((LOOPBACK, 0)))
             self.mailboxes: list[tuple[int, int]] = []
             for _ in range(aggregators):
                 ends = os.pipe()
+                os.set_blocking(ends[1], False)  # a full one is never waited for, see `Key.write`
                 self.mailboxes.append(ends)
                 for end in ends:
                     self._closing.callback(os.close, end)
@@ -98,7 +106,9 @@ class Gateway:
             "poll": self.poll,
             "secret": self._secret,
         }
-        self.child = Child(serve_gateway, settings, [self.listening.fileno(), *writing])
+        self.child = Child(
+            serve_gateway, settings, [self.listening.fileno(), *writing], self.control
+        )
         return self.child
 
     def begin(self, number: int) -> None:
@@ -116,7 +126,7 @@ class Gateway:
     def announce(self, target: int) -> None:
         """Puts the keys of all that is there for an aggregator into its mailbox once more."""
         for key in self.store.announced(target):
-            os.write(self.mailboxes[target][1], key.packed())
+            key.write(self.mailboxes[target][1])
 
     def close(self) -> None:
         """Stops the process and frees the memory; safe to call again."""
@@ -155,9 +165,9 @@ def serve_gateway(notes: Notes, settings: Mapping[str, Any]) -> None:
         arrivals: dict[int, _Arrival] = {}
         notes.send({"ready": True})
         for key in store.announced():  # by one that was killed, perhaps
-            os.write(mailboxes[key.target], key.packed())
+            key.write(mailboxes[key.target])
         while True:
-            for event, _ in ready(selector, settings["poll"]):
+            for event, _ in ready(selector, settings["poll"], _strangers(arrivals, selector)):
                 if event.fileobj is notes:
                     for note in notes.read():
                         if "begin" in note:
@@ -184,12 +194,25 @@ def _accept(
 ) -> None:
     connection, _ = listening.accept()
     if len(arrivals) >= MOST_CONNECTIONS:
-        connection.close()
-        return
+        oldest = next((one for one in arrivals.values() if one.parcel is None), None)
+        if oldest is None:
+            connection.close()
+            return
+        oldest.forget(selector, arrivals)
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     arrivals[connection.fileno()] = arrival = _Arrival(connection, secret)
     selector.register(connection, selectors.EVENT_READ, arrival)
+
+
+def _strangers(arrivals: "dict[int, _Arrival]", selector: selectors.BaseSelector) -> float | None:
+    """Closes connections whose header is overdue; gives the seconds until another one is."""
+    now = time.monotonic()
+    left = [one for one in arrivals.values() if one.parcel is None]
+    for one in left:
+        if one.until <= now:
+            one.forget(selector, arrivals)
+    return min((one.until - now for one in left if one.until > now), default=None)
 
 
 class _Arrival:
@@ -199,6 +222,7 @@ class _Arrival:
         self.connection, self.secret = connection, secret
         self.parcel: Parcel | None = None
         self.slot = -1
+        self.until = time.monotonic() + HEADER_SECONDS
         self._raw = memoryview(bytearray(HEADER.size))
         self._into, self._got = self._raw, 0
 
@@ -228,7 +252,8 @@ class _Arrival:
         parcel = parcel_of(bytes(self._raw), self.secret)
         answer = parcel if isinstance(parcel, int) else self._admit(store, parcel)
         if self.parcel is not None:
-            self._count(store, bytes=HEADER.size)
+            # Of the answers, too: all is counted before the other side can know that it is over.
+            self._count(store, bytes=HEADER.size + ANSWERS)
         self.connection.send(bytes([answer]))
         if answer != wire.GO:
             raise ConnectionError("refused")
@@ -261,9 +286,8 @@ class _Arrival:
         if not store.taken(parcel.ident):
             key = Key(slot, parcel.round, parcel.ident, parcel.target)
             store.publish(key, parcel.kind, parcel.weight)
-            store.count(GATEWAY, keys=1)
+            store.count(GATEWAY, keys=1, key_bytes=key.write(mailboxes[parcel.target]))
             self._count(store, messages=1)
-            os.write(mailboxes[parcel.target], key.packed())
             self.slot = -1
         self.connection.send(bytes([wire.DONE]))
         raise ConnectionError("done")

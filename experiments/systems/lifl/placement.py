@@ -12,25 +12,15 @@ Placement = tuple[int, ...]
 Place = Callable[[Sequence[float], Sequence[float]], Placement]
 
 
-def residual(capacity: float, rate: float, seconds: float) -> float:
-    """Updates that a node can still take: its capacity less what is under way.
-
-    Args:
-        capacity: updates that it can aggregate at once.
-        rate: updates that arrive there in a second.
-        seconds: that one takes to be aggregated, so that rate times seconds are under way.
-    """
-    return capacity - rate * seconds
-
-
 def place_best_fit(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
     """Every update to the feasible node with the least residual; the most residual where none is.
 
-    For equal nodes and updates of size 1 no placement uses fewer nodes. For unequal nodes it may use
+    For equal nodes and updates of size 1 no placement uses fewer nodes, nor does any other rule that opens
+    a node only where no open one has room. For unequal nodes it may use
     more: of two with residuals of 2 and 10, ten updates fit the second alone, and fill the first before.
 
     Args:
-        residuals: of the nodes, see `residual`.
+        residuals: updates that each node can still take, its capacity less what is under way there.
         sizes: of the updates, in the order in which they come; 1 for one model.
 
     Returns:
@@ -42,9 +32,9 @@ def place_best_fit(residuals: Sequence[float], sizes: Sequence[float]) -> Placem
     return _placed(residuals, sizes, lambda left, fits, turn: min(fits, key=left.__getitem__))
 
 
-def place_worst_fit(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
-    """Every update to the node with the most residual: load is spread; see `place_best_fit`."""
-    return _placed(residuals, sizes, lambda left, fits, turn: max(fits, key=left.__getitem__))
+def place_first_fit(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
+    """Every update to the first feasible node; see `place_best_fit`."""
+    return _placed(residuals, sizes, lambda left, fits, turn: fits[0])
 
 
 def place_round_robin(residuals: Sequence[float], sizes: Sequence[float]) -> Placement:
@@ -74,11 +64,6 @@ def _placed(
         found.append(node)
         turn = (node + 1) % len(left)
     return tuple(found)
-
-
-def bytes_between(placement: Placement, model_bytes: int) -> int:
-    """What goes from node to node in a round: every node used but one sends one sum."""
-    return (len(set(placement)) - 1) * model_bytes if placement else 0
 
 
 def fewest_nodes(residuals: Sequence[float], sizes: Sequence[float]) -> int:

@@ -1,5 +1,6 @@
 """A round under way: clients that send, processes that report, and those that are started again."""
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -15,6 +16,9 @@ from experiments.systems.lifl.placement import Placement
 from experiments.systems.lifl.plans import Tree
 from experiments.systems.lifl.wire import send_update
 from ntkexec.errors import ExperimentError
+
+GRACE = 2.0
+"""Seconds that a callback of the user gets to come back, after a round that has failed."""
 
 
 class Clients:
@@ -47,6 +51,8 @@ class Clients:
                 if self.stopped.wait(max(wait, 0)):
                     return
                 self.before_update(update)
+                if self.stopped.is_set():
+                    return
                 send_update(
                     self.addresses[update],
                     self.updates[update],
@@ -61,7 +67,8 @@ class Clients:
         except BaseException as error:
             self.error = error
         finally:
-            self._tell.send(b".")
+            with contextlib.suppress(OSError):  # nobody waits any longer
+                self._tell.send(b".")
 
     def close(self) -> None:
         self.over.close()
@@ -74,6 +81,7 @@ class Running:
     def __init__(self, cluster: Cluster, tree: Tree, start: float, seconds: float) -> None:
         self.cluster, self.tree, self.start = cluster, tree, start
         self.until = start + seconds
+        self.began: dict[int, float] = {}
         self.ended: dict[int, float] = {}
         self.restarted = 0
         self.waiting = {task.ident for role in tree.roles for task in role.tasks}
@@ -93,7 +101,7 @@ class Running:
                 if "failed" in note:
                     raise ExperimentError(f"an aggregator gave up: {note['failed']}")
                 if "done" in note:
-                    self.ended[note["done"]] = note["at"]
+                    self.began[note["done"]], self.ended[note["done"]] = note["since"], note["at"]
                     self.waiting.discard(note["done"])
         except EOFError:
             self._restart(event)
@@ -152,7 +160,8 @@ def finish(running: Running, clients: Clients, patience: float) -> tuple[float, 
             found = running.selector.select(running.until - time.monotonic())
             if not found:
                 raise ExperimentError(
-                    f"the round was not over in time; {len(running.waiting)} sums are missing"
+                    f"the round was not over in time, {patience:g} s after the last arrival was due; "
+                    f"{len(running.waiting)} sums are missing"
                 )
             for event, _ in found:
                 if event.fileobj is clients.over:
@@ -162,13 +171,16 @@ def finish(running: Running, clients: Clients, patience: float) -> tuple[float, 
                         raise clients.error
                 else:
                     running.hear(event)
-    except BaseException:
+        thread.join()  # it has said that it is over
+    except BaseException as error:
         clients.stopped.set()
         running.cluster.close()  # whom the thread waits for
+        if thread.ident is not None:
+            thread.join(GRACE)
+        if thread.is_alive() and isinstance(error, ExperimentError):
+            raise ExperimentError(f"{error}; before_update is still running") from error
         raise
     finally:
-        if thread.ident is not None:
-            thread.join()
         running.selector.close()
         clients.close()
     return tuple(clients.arrived)

@@ -28,11 +28,6 @@ class Scaling:
     middles: tuple[int, ...]
     top: int
 
-    @property
-    def roles(self) -> int:
-        """All aggregators; a top one is another only if several nodes have leaves."""
-        return sum(self.leaves) + sum(self.middles) + (sum(map(bool, self.leaves)) > 1)
-
 
 def scale(
     arrived: Sequence[float],
@@ -56,11 +51,10 @@ def scale(
     Raises:
         ExperimentError: a number that makes no sense.
     """
-    if not 0 < smoothing <= 1 or fan_in < 1:
-        raise ExperimentError(
-            f"smoothing lies above 0 and up to 1, and a leaf takes an update at least; got "
-            f"{smoothing!r} and {fan_in!r}"
-        )
+    if not 0 < smoothing <= 1:
+        raise ExperimentError(f"smoothing lies above 0 and up to 1; got {smoothing!r}")
+    if not fan_in >= 1:
+        raise ExperimentError(f"a leaf takes an update at least; fan_in was {fan_in!r}")
     before = arrived if before is None else before
     if len(before) != len(arrived) or not arrived or min(*arrived, *before, 0) < 0:
         raise ExperimentError(

@@ -12,6 +12,35 @@ CHUNK = 1 << 15
 """Numbers that are folded at a time, so that what lies between stays in the cache."""
 
 
+def check_weight(weight: float, dtype: np.dtype | str) -> None:
+    """Refuses what is no weight as a number of the models' type, or so small that products vanish.
+
+    Raises:
+        ExperimentError: it is neither 0 nor within the range, which the error names.
+    """
+    limits = np.finfo(dtype)
+    least, most = float(limits.tiny / limits.eps), float(limits.max)
+    if not (weight == 0 or least <= weight <= most):
+        raise ExperimentError(
+            f"a weight of {limits.dtype} models is 0 or a finite number from {least:.3g} to {most:.3g}, "
+            f"not {weight!r}"
+        )
+
+
+def check_sum(total: Float[np.ndarray, "size"], weight: float) -> None:
+    """Refuses a weighted sum that has left the numbers of its type.
+
+    Raises:
+        ExperimentError: some numbers overflowed, or the sum of the weights did.
+    """
+    check_weight(weight, total.dtype)
+    if not np.isfinite(total).all():
+        raise ExperimentError(
+            f"a weighted sum of models is beyond {np.finfo(total.dtype).max:.3g}, the largest number of "
+            f"{total.dtype}; take smaller weights, or float64"
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class State:
     """A weighted sum of models and the sum of their weights; nothing else travels with an update.
@@ -42,14 +71,16 @@ class State:
 
     def merged(self, other: "State") -> "State":
         """The state of both."""
-        return State(self.total + other.total, self.weight + other.weight)
+        with np.errstate(over="ignore", invalid="ignore"):  # `mean` says so
+            return State(self.total + other.total, self.weight + other.weight)
 
     def mean(self) -> Float[np.ndarray, "size"]:
         """The weighted mean.
 
         Raises:
-            ExperimentError: all weights are 0.
+            ExperimentError: all weights are 0, or the sum is not finite.
         """
+        check_sum(self.total, self.weight)
         if not self.weight > 0:
             raise ExperimentError(
                 f"a mean needs a weight above 0; those here sum to {self.weight:g}"
@@ -60,14 +91,18 @@ class State:
 def fold(
     total: Float[np.ndarray, "size"], update: Float[np.ndarray, "size"], weight: float
 ) -> None:
-    """Adds weight times update to a sum, in place, chunk by chunk; a weight of 0 adds 0."""
+    """Adds weight times update to a sum, in place, chunk by chunk; a weight of 0 adds 0.
+
+    Whoever uses the sum looks whether it is finite, see `check_sum`.
+    """
     scratch = np.empty(min(CHUNK, total.size), total.dtype)
-    factor = total.dtype.type(weight)
-    for start in range(0, total.size, CHUNK):
-        part = total[start : start + CHUNK]
-        scaled = scratch[: part.size]
-        np.multiply(update[start : start + CHUNK], factor, out=scaled)
-        np.add(part, scaled, out=part)
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = total.dtype.type(weight)
+        for start in range(0, total.size, CHUNK):
+            part = total[start : start + CHUNK]
+            scaled = scratch[: part.size]
+            np.multiply(update[start : start + CHUNK], factor, out=scaled)
+            np.add(part, scaled, out=part)
 
 
 def flat_average(
@@ -76,7 +111,7 @@ def flat_average(
     """The weighted mean in one sum: what every tree of aggregators must arrive at.
 
     Raises:
-        ExperimentError: all weights are 0.
+        ExperimentError: all weights are 0, or the sum is not finite.
     """
     total = np.zeros_like(updates[0])
     for update, weight in zip(updates, weights, strict=True):

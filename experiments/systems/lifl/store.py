@@ -1,8 +1,10 @@
 """One node's models in shared memory, what is known of each, and the 16 bytes that announce one."""
 
+import contextlib
 import dataclasses
+import mmap
+import os
 import struct
-import sys
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
@@ -21,9 +23,11 @@ ROW = np.dtype(
     [(name, "<u4") for name in ("state", "round", "ident", "target", "kind", "spare")]
     + [("weight", "<f8")]
 )
-COUNTED = ("client_messages", "client_bytes", "node_messages", "node_bytes", "keys", "folds")
-"""What every process counts in a row of its own: messages and bytes that came over sockets, keys that it
-sent, models that it folded."""
+COUNTED = (
+    "client_messages", "client_bytes", "node_messages", "node_bytes", "keys", "key_bytes", "folds",
+)  # fmt: skip
+"""What every process counts in a row of its own: messages and bytes that went over sockets, answers
+included, keys and bytes that it wrote into mailboxes, models that it folded."""
 TYPES = ("float32", "float64")
 PAGE = 4096
 
@@ -38,6 +42,13 @@ class Key(NamedTuple):
 
     def packed(self) -> bytes:
         return KEY.pack(*self)
+
+    def write(self, mailbox: int) -> int:
+        """Bytes written; none into a mailbox that is full, whose reader then looks into the store."""
+        try:
+            return os.write(mailbox, self.packed())
+        except BlockingIOError:
+            return 0
 
 
 KEY = struct.Struct("<4I")
@@ -97,6 +108,10 @@ class Layout:
         return -(-self.model_bytes // 64) * 64
 
 
+class NoSharedMemoryError(ExperimentError):
+    """The system has not as much shared memory as is asked for."""
+
+
 class Store:
     """A mapped segment. Whoever made it unlinks it, nobody else.
 
@@ -112,18 +127,11 @@ class Store:
     def __init__(self, layout: Layout) -> None:
         self.owner = not layout.name
         rows, models, end = layout.offsets
-        if self.owner:
-            try:
-                self.memory = SharedMemory(create=True, size=end)
-            except OSError as error:
-                raise ExperimentError(
-                    f"no shared memory of {end:,} bytes for {layout.slots} models: {error.strerror}"
-                ) from error
-            layout = dataclasses.replace(layout, name=self.memory.name)
-        else:
-            self.memory = opened(layout.name)
-        self.layout = layout
-        buffer: Any = self.memory.buf
+        self._segment = _made(end, layout.slots) if self.owner else _opened(layout.name)
+        self.layout = layout = dataclasses.replace(layout, name=self._segment.name)
+        # A mapping of our own, which lasts as long as any view of it, and is never closed before.
+        buffer: Any = mmap.mmap(_number(self._segment), end)
+        self._segment.close()
         self.now = np.ndarray((1,), "<u8", buffer)
         shape = (1 + layout.aggregators, len(COUNTED))
         self.counts = np.ndarray(shape, "<u8", buffer, 64)
@@ -172,32 +180,72 @@ class Store:
         self.now[0] = number
 
     def close(self) -> None:
-        """Lets go of the segment, and unlinks it if it was made here; safe to call again."""
+        """Lets go of the segment, and unlinks it if it was made here; safe to call again.
+
+        Views that are kept stay readable; the memory is free when the last of them is gone.
+        """
         if self.owner:
             self.owner = False
-            self.memory.unlink()
+            try:
+                self._segment.unlink()
+            except FileNotFoundError:  # by a child that thought us dead
+                resource_tracker.unregister(self._segment._name, "shared_memory")  # type: ignore[attr-defined]
         for name in ("now", "counts", "rows", "models"):
             self.__dict__.pop(name, None)
-        self.memory.close()
 
 
-def opened(name: str) -> SharedMemory:
+def discard(name: str) -> None:
+    """Unlinks a segment whose owner was killed, unless somebody else did."""
+    with contextlib.suppress(ExperimentError, FileNotFoundError), _untracked():
+        _opened(name).unlink()
+
+
+def _made(size: int, models: int) -> SharedMemory:
+    """A segment all of whose bytes are there, so that no later write finds that they are not.
+
+    Raises:
+        NoSharedMemoryError: the system has not so much of it.
+    """
+    reserve = getattr(os, "posix_fallocate", None)
+    try:
+        segment = SharedMemory(create=True, size=1 if reserve else size)
+        try:
+            if reserve:
+                reserve(_number(segment), 0, size)
+        except BaseException:
+            segment.close()
+            segment.unlink()
+            raise
+    except OSError as error:
+        raise NoSharedMemoryError(
+            f"no shared memory of {size:,} bytes for {models} models: {error.strerror}"
+        ) from error
+    return segment
+
+
+def _number(segment: SharedMemory) -> int:
+    return int(segment._fd)  # type: ignore[attr-defined]
+
+
+def _opened(name: str) -> SharedMemory:
     """A segment that another process owns.
-
-    Before Python 3.13 to open one also registers it with a tracker, which unlinks it when the first of
-    several processes ends.
 
     Raises:
         ExperimentError: there is none.
     """
     try:
-        if sys.version_info >= (3, 13):
-            return SharedMemory(name, track=False)
-        register = resource_tracker.register
-        resource_tracker.register = lambda *_: None
-        try:
+        with _untracked():
             return SharedMemory(name)
-        finally:
-            resource_tracker.register = register
     except OSError as error:
         raise ExperimentError(f"there is no shared memory {quoted(name)}") from error
+
+
+@contextlib.contextmanager
+def _untracked() -> Iterator[None]:
+    """Hides a segment from the tracker, which would unlink it when the first of its users ends."""
+    kept = resource_tracker.register, resource_tracker.unregister
+    resource_tracker.register = resource_tracker.unregister = lambda *_: None
+    try:
+        yield
+    finally:
+        resource_tracker.register, resource_tracker.unregister = kept

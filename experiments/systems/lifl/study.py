@@ -6,16 +6,19 @@ from typing import TypedDict
 import numpy as np
 
 from experiments.harness.study import Studies, Trial
-from experiments.systems.lifl import placement as placing
-from experiments.systems.lifl.placement import place_best_fit, place_round_robin, place_worst_fit
+from experiments.systems.lifl.placement import (
+    Place,
+    fewest_nodes,
+    place_best_fit,
+    place_first_fit,
+    place_round_robin,
+)
 from experiments.systems.lifl.states import State, flat_average
 from experiments.systems.lifl.study_config import QUICK, STANDARD, TINY, LiflConfig
 from experiments.systems.lifl.study_processes import handing, waiting, whole_rounds
 
-FIRST_FIT = 1.7
-"""Of the fewest bins, what best fit needs at most (Dosa and Sgall, 2014)."""
-UNEQUAL = (2.0, 10.0)
-"""Residuals of two nodes, the second of which holds ten updates alone."""
+MIXED = 300
+"""Updates of a trace with many sizes, and nodes."""
 
 
 class StatesResult(TypedDict):
@@ -59,51 +62,53 @@ def merged_states(config: LiflConfig, trial: Trial) -> StatesResult:
 
 
 class PlacingResult(TypedDict):
-    """How much more than the least is used, in all traces together, and on two unequal nodes.
+    """Nodes that are used, over all traces.
 
     Args:
         more_nodes: beyond the least, on equal nodes with updates of size 1.
-        more_bytes: traces in which a rival sends fewer bytes between nodes.
-        beyond: traces of unequal updates in which more nodes are used than 1.7 times the fewest.
-        round_robin: nodes beyond the least if updates go round.
-        unequal_ratio: nodes used over the fewest, for ten updates on nodes with 2 and 10 places.
+        round_robin: the same if updates go round.
+        mixed_best: nodes of one trace with updates of many sizes.
+        mixed_first: the same if every update goes to the first node with room.
+        unequal_best: nodes over the fewest, where nodes have room for 2 to 10 updates of size 1; the mean.
+        unequal_round_robin: the same if updates go round.
     """
 
     more_nodes: int
-    more_bytes: int
-    beyond: int
     round_robin: int
-    unequal_ratio: float
+    mixed_best: float
+    mixed_first: float
+    unequal_best: float
+    unequal_round_robin: float
 
 
 def placements(config: LiflConfig, trial: Trial) -> PlacingResult:
-    """Best fit against the least number of nodes, against rivals, and against search."""
+    """Best fit against the least number of nodes, and against rivals."""
     generator = trial.generator
-    more_nodes = more_bytes = beyond = round_robin = 0
+    more = {place_best_fit: 0, place_round_robin: 0}
+    over: dict[Place, list[float]] = {place_best_fit: [], place_round_robin: []}
+    mixed: dict[Place, list[int]] = {place_best_fit: [], place_first_fit: []}
     for _ in range(config.traces):
         capacity, nodes = int(generator.integers(2, 20)), int(generator.integers(2, 10))
         number = int(generator.integers(1, capacity * nodes + 1))
-        equal, ones = [capacity] * nodes, [1.0] * number
-        best, turns, worst = (
-            place(equal, ones) for place in (place_best_fit, place_round_robin, place_worst_fit)
-        )
-        least = math.ceil(number / capacity)
-        more_nodes += len(set(best)) - least
-        round_robin += len(set(turns)) - least
-        sent = [placing.bytes_between(found, 4) for found in (best, turns, worst)]
-        more_bytes += sent[0] > min(sent)
-        sizes = generator.uniform(0.05, 1, int(generator.integers(1, 9))).tolist()
-        used = len(set(place_best_fit([1.0] * len(sizes), sizes)))
-        fewest = placing.fewest_nodes([1.0] * len(sizes), sizes)
-        beyond += used > math.floor(FIRST_FIT * fewest)
-    ten = [1.0] * 10
-    used = len(set(place_best_fit(UNEQUAL, ten)))
+        room = generator.integers(2, 11, 4).astype(float).tolist()
+        few = [1.0] * int(generator.integers(2, 13))
+        few = few[: int(sum(room))]
+        fewest = fewest_nodes(room, few)
+        for place in more:
+            used = len(set(place([capacity] * nodes, [1.0] * number)))
+            more[place] += used - math.ceil(number / capacity)
+            over[place].append(len(set(place(room, few))) / fewest)
+    for _ in range(config.mixed):
+        sizes = generator.uniform(0.01, 1, MIXED).tolist()
+        for place in mixed:  # type: ignore[assignment]  # of the wider type
+            mixed[place].append(len(set(place([1.0] * MIXED, sizes))))
     return {
-        "more_nodes": more_nodes,
-        "more_bytes": more_bytes,
-        "beyond": beyond,
-        "round_robin": round_robin,
-        "unequal_ratio": used / placing.fewest_nodes(UNEQUAL, ten),
+        "more_nodes": more[place_best_fit],
+        "round_robin": more[place_round_robin],
+        "mixed_best": float(np.mean(mixed[place_best_fit])),
+        "mixed_first": float(np.mean(mixed[place_first_fit])),
+        "unequal_best": float(np.mean(over[place_best_fit])),
+        "unequal_round_robin": float(np.mean(over[place_round_robin])),
     }
 
 

@@ -11,7 +11,8 @@ class LiflConfig:
 
     Args:
         trees: random ones whose result is compared with the mean in one sum.
-        traces: random ones on which updates are placed.
+        traces: random ones on which updates of one size are placed.
+        mixed: random ones with updates of many sizes.
         size: numbers of a model in rounds of real processes.
         updates: of a round.
         nodes: over which it is spread.
@@ -25,8 +26,9 @@ class LiflConfig:
 
     trees: int = 100
     traces: int = 200
+    mixed: int = 20
     size: int = 100_000
-    updates: int = 10
+    updates: int = 12
     nodes: int = 3
     rounds: int = 2
     plane_sizes: tuple[int, ...] = (256, 4096, 65_536, 1 << 20, 11_700_000)
@@ -44,7 +46,9 @@ class LiflConfig:
             self,
             **{
                 **counts,
-                "nodes": 2 <= self.nodes <= self.updates // 2,
+                # So that every leaf has two updates.
+                "nodes": self.nodes >= 2,
+                "updates": self.updates % (2 * self.nodes) == 0,
                 "timed": self.timed >= 4,
                 "plane_sizes": len(self.plane_sizes) > 1
                 and min(self.plane_sizes) > 0
@@ -57,9 +61,9 @@ class LiflConfig:
 
 QUICK = LiflConfig()
 STANDARD = dataclasses.replace(
-    QUICK, size=1_000_000, updates=40, rounds=5, repeats=21, idle_seconds=5.0, timed=16
+    QUICK, size=1_000_000, updates=42, rounds=5, repeats=21, idle_seconds=5.0, timed=16
 )
 TINY = dataclasses.replace(
-    QUICK, trees=5, traces=10, size=1000, updates=6, nodes=2, rounds=1, repeats=3, timed=4,
+    QUICK, trees=5, traces=10, mixed=2, size=1000, updates=8, nodes=2, repeats=3, timed=4,
     plane_sizes=(256, 65_536), idle_seconds=0.2, fold_seconds=0.02,
 )  # fmt: skip

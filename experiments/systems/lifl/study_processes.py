@@ -1,21 +1,25 @@
 """What is measured of LIFL's processes: bytes, bits and starts exactly, times as ratios within one run."""
 
-import math
+import itertools
+import signal
 import time
 from typing import TypedDict
 
 import numpy as np
 
-from experiments.harness.study import Trial
+from experiments.harness.study import NotMeasured, Trial
 from experiments.kits.federated.arrivals import poisson
+from experiments.systems.lifl.aggregator import Aggregator, Task
+from experiments.systems.lifl.children import STARTING
 from experiments.systems.lifl.cluster import Cluster
+from experiments.systems.lifl.gateway import Gateway
 from experiments.systems.lifl.planes import PLANES, Planes
 from experiments.systems.lifl.rounds import Round, run_round
 from experiments.systems.lifl.schedules import eager_end, lazy_end, tree_end
 from experiments.systems.lifl.states import flat_average
-from experiments.systems.lifl.store import KEY
+from experiments.systems.lifl.store import COUNTED, KEY, NoSharedMemoryError
 from experiments.systems.lifl.study_config import LiflConfig
-from experiments.systems.lifl.wire import HEADER
+from experiments.systems.lifl.wire import ANSWERS, HEADER
 
 
 class RoundsResult(TypedDict):
@@ -23,29 +27,35 @@ class RoundsResult(TypedDict):
 
     Args:
         deviation: of the result from the mean in one sum, float64, relative.
-        ledger: bytes counted that differ from the formula, in all rounds.
+        ledger: bytes and notes counted that differ from the formulas, in all rounds without a crash.
         ledger_leaves: the same if every leaf sent its sum to the top, without a middle.
-        killed: processes killed in the last round.
+        control: bytes of notes in the last of those rounds in which nothing was started.
+        keys: bytes of keys in the same round.
+        unshared: numbers of a sum without what was written into the gateway's memory; see `_unshared`.
+        copied: the same if it is written into a copy.
+        killed: processes that ended by a kill in another round.
         unreplaced: of those, how many were not started again.
         crash: numbers of that round's result that differ from the same round without.
-        reordered: numbers that differ if the clients come in another order, without a crash.
+        lost: numbers that differ if the update that was on its way were lost.
         starts: aggregators started in all rounds before, if they are promoted and used again.
         fresh: if not.
-        peak: aggregators that work at a time.
-        roles: in all those rounds.
+        peak: processes that were folding at a time.
     """
 
     deviation: float
     ledger: int
     ledger_leaves: int
+    control: int
+    keys: int
+    unshared: int
+    copied: int
     killed: int
     unreplaced: int
     crash: int
-    reordered: int
+    lost: int
     starts: int
     fresh: int
     peak: int
-    roles: int
 
 
 def whole_rounds(config: LiflConfig, trial: Trial) -> RoundsResult:
@@ -53,8 +63,9 @@ def whole_rounds(config: LiflConfig, trial: Trial) -> RoundsResult:
     generator = trial.generator
     updates = list(generator.normal(size=(config.updates, config.size)))
     weights = generator.integers(0, 100, config.updates).astype(float)
-    weights[0] += 1
-    capacity = math.ceil(config.updates / config.nodes)
+    at = config.updates // 2
+    weights[at] += 1
+    capacity = config.updates // config.nodes
     flat = flat_average(updates, weights.tolist())
 
     def cluster(reuse: bool) -> Cluster:
@@ -68,30 +79,42 @@ def whole_rounds(config: LiflConfig, trial: Trial) -> RoundsResult:
         for _ in range(config.rounds):
             times = generator.uniform(0, 0.05, config.updates)
             calm.append(run_round(nodes, updates, weights.tolist(), arrivals=times.tolist()))
+        together = _Together(nodes, calm[0])
+        calm.append(
+            run_round(
+                nodes, updates, weights.tolist(), arrivals=together.times, before_update=together
+            )
+        )
         starts = nodes.starts
-        order = generator.permutation(config.updates)
-        other = run_round(nodes, [updates[i] for i in order], weights[order].tolist())
-        kill = _Killing(nodes, calm[0], at=config.updates // 2)
+        kill = _Killing(nodes, calm[0], at)
         crashed = run_round(nodes, updates, weights.tolist(), before_update=kill)
+        without = np.where(np.arange(config.updates) == at, 0.0, weights)
+        lost = run_round(nodes, updates, without.tolist())
     with cluster(reuse=False) as nodes:
         fresh = [run_round(nodes, updates, weights.tolist()) for _ in range(config.rounds)]
     every = [*calm, crashed, *fresh]
     off = max(float(np.abs(one.mean - flat).max()) for one in every) / float(np.abs(flat).max())
-    message = HEADER.size + updates[0].nbytes
+    message = HEADER.size + updates[0].nbytes + ANSWERS
+    hops = calm[-1].traffic.by_hop()
+    unshared, copied = _unshared(updates[0], generator)
     return {
         "deviation": off,
         "ledger": sum(_ledger_off(one, message) for one in (*calm, *fresh)),
         "ledger_leaves": sum(
-            abs(_between(one) - (len(one.tree.members) - 1) * message) for one in calm
+            abs(one.traffic.by_hop()["node to node"].bytes - (len(one.tree.members) - 1) * message)
+            for one in calm
         ),
-        "killed": 2,
-        "unreplaced": max(0, 2 - crashed.restarted),
+        "control": hops["control"].bytes,
+        "keys": hops["inside nodes"].bytes,
+        "unshared": unshared,
+        "copied": copied,
+        "killed": kill.killed,
+        "unreplaced": max(0, kill.killed - crashed.restarted),
         "crash": int(np.sum(crashed.mean != calm[0].mean)),
-        "reordered": int(np.sum(other.mean != calm[0].mean)),
+        "lost": int(np.sum(lost.mean != calm[0].mean)),
         "starts": starts,
         "fresh": sum(one.started for one in fresh),
-        "peak": max(len(one.tree.members) for one in calm),
-        "roles": sum(len(one.tree.roles) for one in fresh),
+        "peak": max(_folding(one) for one in calm),
     }
 
 
@@ -100,79 +123,128 @@ class _Killing:
 
     def __init__(self, cluster: Cluster, before: Round, at: int) -> None:
         self.cluster, self.before, self.at = cluster, before, at
+        self.killed = 0
 
     def __call__(self, update: int) -> None:
         if update == self.at:
             node = self.before.placement[update]
             gateway = self.cluster.gateways[node].child
             assert gateway is not None
-            gateway.kill()
-            self.cluster.aggregators[node, self.before.tree.targets[update]].child.kill()
+            place = node, self.before.tree.targets[update]
+            for child in (gateway, self.cluster.aggregators[place].child):
+                child.kill()
+                self.killed += child.process.wait() == -signal.SIGKILL
 
 
-def _between(one: Round) -> int:
-    return one.traffic.by_hop()["node to node"].bytes
+class _Together:
+    """Sends no leaf's last update before all leaves have folded another, so that all work at a time."""
+
+    def __init__(self, cluster: Cluster, before: Round) -> None:
+        self.lasts = {leaf[-1] for leaf in before.tree.members}
+        self.times = [float(update in self.lasts) / 1000 for update in range(len(before.placement))]
+        self.rows = [
+            cluster.gateways[before.placement[last]].store.counts[1 + before.tree.targets[last]]
+            for last in self.lasts
+        ]
+        self.before = [int(row[COUNTED.index("folds")]) for row in self.rows]
+
+    def __call__(self, update: int) -> None:
+        until = time.monotonic() + STARTING
+        while update in self.lasts and time.monotonic() < until:
+            folds = [int(row[COUNTED.index("folds")]) for row in self.rows]
+            if all(now > then for now, then in zip(folds, self.before, strict=True)):
+                break
+            time.sleep(0.001)
+
+
+def _folding(one: Round) -> int:
+    """The most processes between the first fold of a sum and its last, by their own clocks."""
+    changes = [(at, 1) for at in one.began.values()] + [(at, -1) for at in one.ended.values()]
+    return max(itertools.accumulate(change for _, change in sorted(changes)))
+
+
+def _unshared(model: np.ndarray, generator: np.random.Generator) -> tuple[int, int]:
+    """Numbers of an aggregator's sum that are not those of the gateway's memory.
+
+    After the gateway is done with a model and before an aggregator is told of it, one number is changed,
+    in the store and then, in a second round, in a copy of what lies there.
+    """
+    off = []
+    with (
+        Gateway(model.size, capacity=1, dtype="float64") as gateway,
+        Aggregator(gateway) as aggregator,
+    ):
+        aggregator.child.wait_until_ready()
+        for number, copied in enumerate((False, True), 1):
+            gateway.begin(number)
+            gateway.send(model, weight=2.0, ident=0)
+            (key,) = gateway.store.announced()
+            there = gateway.store.models[key.slot]
+            place = int(generator.integers(model.size))
+            (there.copy() if copied else there)[place] += 1.0
+            expected = model.copy()
+            expected[place] += 1.0
+            aggregator.assign(Task(number, 1, (0,)))
+            aggregator.child.next_note(STARTING)
+            off.append(int(np.sum(gateway.store.models[aggregator.slot] != 2 * expected)))
+    return off[0], off[1]
 
 
 def _ledger_off(one: Round, message: int) -> int:
-    """Bytes by which a round's ledger differs from the formula."""
+    """Bytes by which a round's ledger differs from the formulas, and notes."""
     nodes = len(set(one.placement))
-    # Every process passes on one sum, but the last.
+    # Every process passes on one sum, but the last; every task is told once and its end is told once.
     expected = {
         "client to gateway": len(one.placement) * message,
         "node to node": (nodes - 1) * message,
         "inside nodes": KEY.size * (len(one.placement) + len(one.tree.roles) - 1),
     }
     found = one.traffic.by_hop()
-    return sum(abs(found[hop].bytes - expected[hop]) for hop in expected)
+    tasks = sum(len(role.tasks) for role in one.tree.roles)
+    notes = found["control"].messages - 2 * (nodes + one.started + tasks)
+    return abs(notes) + sum(abs(found[hop].bytes - expected[hop]) for hop in expected)
 
 
 class HandingResult(TypedDict):
-    """Ratios of times in one run, medians; see `planes` for the ways.
+    """Ratios of median times in one run, largest model; see `planes` for the ways.
 
     Args:
-        pipe, broker: time of that way over that of copying into shared memory, largest model.
-        pipe_folded, broker_folded: the same over that of a key alone, until the model is folded.
-        crossover: bytes from which on shared memory is the quickest at every size; -1 if at none.
+        pipe, broker: time of that way over that of copying into shared memory.
+        pipe_twin, broker_twin: over that of the same way once more.
         milliseconds: by way, at every size, until the receiver has the model.
     """
 
     pipe: float
     broker: float
-    pipe_folded: float
-    broker_folded: float
-    crossover: int
+    pipe_twin: float
+    broker_twin: float
     milliseconds: dict[str, list[float]]
 
 
 def handing(config: LiflConfig, trial: Trial) -> HandingResult:
     """Models handed from process to process, the ways in random order, again and again."""
     times: dict[tuple[str, int, bool], list[float]] = {}
-    cases = [(size, False) for size in config.plane_sizes] + [(config.plane_sizes[-1], True)]
-    with Planes(config.plane_sizes[-1]) as planes:
-        for size, folded in cases:
+    largest = config.plane_sizes[-1]
+    try:
+        planes = Planes(largest)
+    except NoSharedMemoryError as error:
+        raise NotMeasured(str(error)) from error
+    with planes:
+        for size in config.plane_sizes:
+            ways = [(way, False) for way in PLANES]
+            ways += [("pipe", True), ("broker", True)] if size == largest else []
             for turn in range(config.repeats + 1):
-                for which in trial.generator.permutation(len(PLANES)):
-                    taken = planes.seconds(PLANES[which], size, folded=folded)
+                for which in trial.generator.permutation(len(ways)):
+                    way, again = ways[which]
+                    taken = planes.seconds(way, size)
                     if turn:  # the first warms up
-                        times.setdefault((PLANES[which], size, folded), []).append(taken)
+                        times.setdefault((way, size, again), []).append(taken)
     median = {case: float(np.median(taken)) for case, taken in times.items()}
-    largest, crossover = config.plane_sizes[-1], -1
-    for size in reversed(config.plane_sizes):
-        if median["shm", size, False] >= min(median[w, size, False] for w in ("pipe", "broker")):
-            break
-        crossover = 4 * size
-    rivals = {
-        (way, folded): median[way, largest, folded] / median[ours, largest, folded]
-        for folded, ours in ((False, "shm"), (True, "key"))
-        for way in ("pipe", "broker")
-    }
     return {
-        "pipe": rivals["pipe", False],
-        "broker": rivals["broker", False],
-        "pipe_folded": rivals["pipe", True],
-        "broker_folded": rivals["broker", True],
-        "crossover": crossover,
+        "pipe": median["pipe", largest, False] / median["shm", largest, False],
+        "broker": median["broker", largest, False] / median["shm", largest, False],
+        "pipe_twin": median["pipe", largest, False] / median["pipe", largest, True],
+        "broker_twin": median["broker", largest, False] / median["broker", largest, True],
         "milliseconds": {
             way: [1000 * median[way, size, False] for size in config.plane_sizes] for way in PLANES
         },
@@ -187,7 +259,6 @@ class WaitingResult(TypedDict):
         polling: if they look every millisecond.
         eager, lazy, tree: measured end over the formula's.
         lazy_as_eager: end of the lazy one over the formula of the eager one.
-        two_leaves: end with one leaf over that with two, in a burst.
     """
 
     events: float
@@ -196,7 +267,6 @@ class WaitingResult(TypedDict):
     lazy: float
     tree: float
     lazy_as_eager: float
-    two_leaves: float
 
 
 def waiting(config: LiflConfig, trial: Trial) -> WaitingResult:
@@ -211,11 +281,11 @@ def waiting(config: LiflConfig, trial: Trial) -> WaitingResult:
     with Cluster(1, 1000, capacity=number) as nodes:
         halves = run_round(nodes, updates, weights, leaves=[2], fold_seconds=fold)
         events = _idle(nodes, config.idle_seconds)
-        eager, lazy, burst = (
+        eager, lazy = (
             run_round(
-                nodes, updates, weights, leaves=[1], fold_seconds=fold, arrivals=when, eager=way
+                nodes, updates, weights, leaves=[1], fold_seconds=fold, arrivals=times, eager=way
             )
-            for when, way in ((times, True), (times, False), (None, True))
+            for way in (True, False)
         )
     at_leaves = [[halves.arrived[update] for update in leaf] for leaf in halves.tree.members]
     return {
@@ -225,7 +295,6 @@ def waiting(config: LiflConfig, trial: Trial) -> WaitingResult:
         "lazy": lazy.seconds / lazy_end(lazy.arrived, fold),
         "tree": halves.seconds / tree_end(at_leaves, fold),
         "lazy_as_eager": lazy.seconds / eager_end(lazy.arrived, fold),
-        "two_leaves": burst.seconds / halves.seconds,
     }
 
 

@@ -3,6 +3,7 @@
 Nothing that comes over a socket is unpickled, and every size is checked before anything is kept.
 """
 
+import collections
 import dataclasses
 import hmac
 import json
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.systems.lifl.states import check_weight
 from experiments.systems.lifl.store import PARTIAL, TYPES, UPDATE
 from ntkexec.errors import ExperimentError
 
@@ -22,6 +24,8 @@ LOOPBACK = "127.0.0.1"
 HEADER = struct.Struct("<4sHHIIIIdQ16s")
 """Mark, type, kind, round, name, aggregator, nothing, weight, bytes that follow, secret."""
 MARK = b"LIFL"
+ANSWERS = 2
+"""Bytes that come back for a model: that it may come, and that it is there."""
 GO, HAVE, DONE = 1, 2, 3
 NO_UPDATE, SIZE, FULL, ROUND, WEIGHT, FINITE, TARGET, STRANGER = range(16, 24)
 REFUSALS = {
@@ -29,7 +33,7 @@ REFUSALS = {
     SIZE: "its size or type is not the model's",
     FULL: "the node's store is full",
     ROUND: "its round is not the present one",
-    WEIGHT: "its weight is no finite number from 0 on",
+    WEIGHT: "its weight is not one that models of its type can have",
     FINITE: "it holds numbers that are not finite",
     TARGET: "there is no such aggregator",
     STRANGER: "the sender does not know the gateway's secret",
@@ -81,12 +85,35 @@ def parcel_of(raw: bytes, secret: str) -> Parcel | int:
         return STRANGER
     if mark != MARK or number >= len(TYPES) or kind not in (UPDATE, PARTIAL):
         return NO_UPDATE
-    if not (math.isfinite(weight) and weight >= 0):
-        return WEIGHT
     dtype = TYPES[number]
+    try:
+        check_weight(weight, dtype)
+    except ExperimentError:
+        return WEIGHT
     if follow % np.dtype(dtype).itemsize:
         return SIZE
     return Parcel(round_, ident, target, kind, weight, follow // np.dtype(dtype).itemsize, dtype)
+
+
+def plain_array(model: Any, what: str) -> np.ndarray:
+    """A model as an array; one with a mask or another meaning of its own is refused.
+
+    Raises:
+        ExperimentError: for such a one.
+    """
+    if isinstance(model, np.ndarray) and type(model) not in (np.ndarray, np.memmap):
+        raise ExperimentError(f"{what} is a {type(model).__name__}; models are plain arrays")
+    return np.asarray(model)
+
+
+def check_patience(patience: float) -> None:
+    """Refuses what is no time to wait.
+
+    Raises:
+        ExperimentError: it is not a finite number of seconds from 0 on.
+    """
+    if not (math.isfinite(patience) and patience >= 0):
+        raise ExperimentError(f"patience is a finite number of seconds from 0 on, not {patience!r}")
 
 
 def send_update(
@@ -120,9 +147,13 @@ def send_update(
     Raises:
         ExperimentError: what it refuses, in words, or it does not answer.
     """
-    flat = np.ascontiguousarray(model).reshape(-1)
+    flat = np.ascontiguousarray(plain_array(model, f"update {ident}")).reshape(-1)
     if flat.dtype.name not in TYPES:
         raise ExperimentError(f"models are of {' or '.join(TYPES)}, not of {flat.dtype}")
+    for name, value in (("ident", ident), ("target", target), ("round_number", round_number)):
+        if not 0 <= value < 1 << 32:
+            raise ExperimentError(f"{name} is a whole number from 0 to 2**32 - 1, not {value!r}")
+    check_patience(patience)
     parcel = Parcel(round_number, ident, target, kind, float(weight), flat.size, flat.dtype.name)
     until = time.monotonic() + patience
     while True:
@@ -164,10 +195,18 @@ def _answer(connection: socket.socket) -> int:
 
 
 class Notes:
-    """Short notes between a process and the one that started it, as JSON behind their length."""
+    """Short notes between a process and the one that started it, as JSON behind their length.
 
-    def __init__(self, connection: socket.socket) -> None:
+    Args:
+        connection: to the other side.
+        counted: gets the `notes` and `note_bytes` that are sent and read here.
+    """
+
+    def __init__(
+        self, connection: socket.socket, counted: "collections.Counter[str] | None" = None
+    ) -> None:
         self.connection = connection
+        self.counted = collections.Counter[str]() if counted is None else counted
         self._raw = bytearray()
 
     def fileno(self) -> int:
@@ -178,9 +217,16 @@ class Notes:
 
         Raises:
             OSError: the other side is gone.
+            ExperimentError: the note is too long.
         """
         content = json.dumps(note).encode()
-        self.connection.sendall(struct.pack("<I", len(content)) + content)
+        _check_length(len(content))
+        rest = memoryview(struct.pack("<I", len(content)) + content)
+        self.counted["notes"] += 1
+        while rest:
+            sent = self.connection.send(rest)
+            self.counted["note_bytes"] += sent
+            rest = rest[sent:]
 
     def first(self) -> dict[str, Any]:
         """One note, after waiting for it; what comes behind it is left for `read`.
@@ -207,14 +253,20 @@ class Notes:
             found = b""
         if not found:
             raise EOFError
+        self.counted["note_bytes"] += len(found)
         self._raw += found
         notes = []
         while len(self._raw) >= 4:
             length = int.from_bytes(self._raw[:4], "little")
-            if length > LONGEST_NOTE:
-                raise ExperimentError(f"a note of {length:,} bytes is longer than {LONGEST_NOTE:,}")
+            _check_length(length)
             if len(self._raw) < 4 + length:
                 break
+            self.counted["notes"] += 1
             notes.append(json.loads(self._raw[4 : 4 + length]))
             del self._raw[: 4 + length]
         return notes
+
+
+def _check_length(length: int) -> None:
+    if length > LONGEST_NOTE:
+        raise ExperimentError(f"a note of {length:,} bytes is longer than {LONGEST_NOTE:,}")

@@ -1,26 +1,28 @@
 """Sums, placements, numbers of aggregators, schedules and trees of tasks, without a process."""
 
+import dataclasses
 import itertools
 import math
+import types
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.systems.lifl import study
 from experiments.systems.lifl.aggregator import Task
 from experiments.systems.lifl.placement import (
-    bytes_between,
     fewest_nodes,
     place_best_fit,
+    place_first_fit,
     place_round_robin,
-    place_worst_fit,
-    residual,
 )
 from experiments.systems.lifl.plans import tree_of
 from experiments.systems.lifl.scaling import scale
 from experiments.systems.lifl.schedules import eager_end, lazy_end, tree_end
 from experiments.systems.lifl.states import CHUNK, State, flat_average, fold
+from experiments.systems.lifl.study_config import TINY
 from experiments.systems.lifl.wire import Address
 from ntkexec.errors import ExperimentError
 
@@ -58,6 +60,21 @@ def test_every_tree_is_the_flat_mean_and_nothing_merged_changes_nothing(dtype, r
         states[1].mean()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_mean_that_would_be_infinite_or_nan_is_refused_in_words(dtype):
+    limits = np.finfo(dtype)
+    large = np.full(3, limits.max / 10, dtype)
+    with pytest.raises(ExperimentError, match="weighted sum of models is beyond"):
+        flat_average([large, large], [100.0, 100.0])
+    assert (flat_average([large, large], [1.0, 3.0]) == large).all()
+    for weight in (float(limits.tiny) / 100, float(limits.max) * 10, -1.0, math.nan):
+        with pytest.raises(ExperimentError, match=f"a weight of {dtype} models is 0 or"):
+            flat_average([large], [weight])
+    half = State.of(large, float(limits.max) / 1.5)
+    with pytest.raises(ExperimentError, match="a weight of"):
+        half.merged(half).mean()
+
+
 def test_folding_in_place_is_the_same_in_every_chunk():
     update = np.random.default_rng(0).normal(size=2 * CHUNK + 7)
     total = np.ones_like(update)
@@ -66,21 +83,44 @@ def test_folding_in_place_is_the_same_in_every_chunk():
 
 
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 72))
-def test_on_equal_nodes_best_fit_is_optimal_and_no_rival_sends_less(capacity, nodes, number):
+def test_on_equal_nodes_best_fit_is_optimal(capacity, nodes, number):
     ones, equal = [1.0] * min(number, capacity * nodes), [float(capacity)] * nodes
     best = place_best_fit(equal, ones)
     assert len(set(best)) == math.ceil(len(ones) / capacity)
     assert max((best.count(node) for node in range(nodes)), default=0) <= capacity
-    for rival in (place_round_robin(equal, ones), place_worst_fit(equal, ones)):
-        assert bytes_between(best, 8) <= bytes_between(rival, 8)
+
+
+def last_fit(residuals, sizes):
+    """The rule that best fit must not be taken for: the last node with room, opened ones first."""
+    where = place_first_fit(residuals[::-1], sizes)
+    return tuple(len(residuals) - 1 - node for node in where)
+
+
+def emptiest(residuals, sizes):
+    """The node with the most room of those that are open."""
+    left, found = list(residuals), []
+    for size in sizes:
+        fits = [n for n, free in enumerate(left) if size <= free]
+        opened = [n for n in fits if left[n] < residuals[n]]
+        found.append(max(opened, key=left.__getitem__) if opened else fits[0])
+        left[found[-1]] -= size
+    return tuple(found)
+
+
+@pytest.mark.parametrize("rule", [place_best_fit, place_first_fit, last_fit, emptiest])
+def test_the_study_tells_best_fit_from_other_rules_that_open_no_node_needlessly(rule, monkeypatch):
+    monkeypatch.setattr(study, "place_best_fit", rule)
+    trial = types.SimpleNamespace(generator=np.random.default_rng(0))
+    found = study.placements(dataclasses.replace(TINY, mixed=5), trial)
+    assert (found["mixed_best"] < found["mixed_first"]) == (rule is place_best_fit)
 
 
 def test_on_unequal_nodes_best_fit_may_use_more_and_an_overload_goes_where_most_is_left():
     assert set(place_best_fit([2, 10], [1.0] * 10)) == {0, 1}
     assert fewest_nodes([2, 10], [1.0] * 10) == 1
-    assert place_best_fit([residual(5, 2.0, 2.0), residual(9, 2.0, 1.0)], [8.0, 1.0]) == (1, 0)
+    assert place_best_fit([1.0, 7.0], [8.0, 1.0]) == (1, 0)
     assert place_round_robin([2, 2, 2], [1.0] * 4) == (0, 1, 2, 0)
-    assert place_worst_fit([1, 3, 2], [1.0] * 3) == (1, 1, 2)
+    assert place_first_fit([1, 3, 2], [1.0, 3.0, 1.0]) == (0, 1, 2)
     with pytest.raises(ExperimentError, match="need a node"):
         place_best_fit([], [1.0])
     with pytest.raises(ExperimentError, match="size is above 0, not 0"):
@@ -111,11 +151,15 @@ def test_a_constant_load_is_met_geometrically_and_gets_a_leaf_for_every_fan_in()
     for _ in range(40):
         scaling = scale([4, 9], scaling.queues, fan_in=2)
     assert (scaling.leaves, scaling.middles, scaling.top) == ((2, 5), (1, 1), 1)
-    assert scaling.roles == 2 + 5 + 2 + 1
     alone = scale([0, 9], fan_in=9)
-    assert (alone.leaves, alone.middles, alone.roles) == ((0, 1), (0, 0), 1)
-    for wrong in ({"fan_in": 0}, {"smoothing": 0.0}, {"before": [1.0]}, {"before": [-1.0, 0.0]}):
-        with pytest.raises(ExperimentError):
+    assert (alone.leaves, alone.middles) == ((0, 1), (0, 0))
+    for why, wrong in (
+        ("fan_in was 0", {"fan_in": 0}),
+        ("smoothing lies", {"smoothing": 0.0}),
+        ("same nodes", {"before": [1.0]}),
+        ("same nodes", {"before": [-1.0, 0.0]}),
+    ):
+        with pytest.raises(ExperimentError, match=why):
             scale([1, 2], **wrong)
 
 

@@ -108,8 +108,10 @@ def test_rounds_are_the_flat_mean_whoever_is_promoted_reused_or_killed(updates):
         before = cluster.counts()["folds"]
         killed = run_round(cluster, updates, WEIGHTS, before_update=kill_all_once_a_leaf_has_folded)
         assert killed.restarted == 8
+        next(iter(cluster.aggregators.values())).child.kill()
+        assert cluster.cpu_seconds() > 0
         after = run_round(cluster, updates, WEIGHTS)
-        assert after.started == 0
+        assert after.started == 1
     with Cluster(3, SIZE, capacity=4, reuse=False) as cluster:
         fresh = run_round(cluster, updates, WEIGHTS)
         assert fresh.started == len(fresh.tree.roles) == 8
@@ -130,12 +132,24 @@ def test_a_process_that_ends_between_rounds_is_started_again(updates):
         assert (again.mean == calm.mean).all()
 
 
+def _with_nan(updates):
+    return [updates[0], updates[1] * np.float32(np.nan)]
+
+
 def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
-    with Cluster(2, SIZE, capacity=[4, 6], aggregators=2) as cluster:
+    with Cluster(2, SIZE, capacity=[4, 6], aggregators=2, dtype=np.float32) as cluster:
         for why, given, changes in (
             ("a weight and a time for each", (updates, WEIGHTS[1:]), {}),
             ("a weight and a time for each", ([], []), {}),
-            ("weight 1 is no finite", (updates[:2], [1, float("inf")]), {}),
+            ("weight 1: a weight of float32", (updates[:2], [1, float("inf")]), {}),
+            ("weight 0: a weight of float32", (updates[:2], [1e-46, 1e-46]), {}),
+            ("a weight of float32", (updates[:2], [3e38, 3e38]), {}),
+            ("update 0 is a MaskedArray", ([np.ma.masked_array(updates[0])], [1]), {}),
+            ("update 1 holds .* not finite", (_with_nan(updates), [1, 0]), {}),
+            ("function of capacities", (updates[:2], [1, 1]), {"place": [0, 1]}),
+            ("ravel_pytree", ([{"w": updates[0]}], [1]), {}),
+            ("patience is a finite", (updates[:2], [1, 1]), {"patience": float("nan")}),
+            ("fan_in was 0", (updates[:2], [1, 1]), {"fan_in": 0}),
             ("all weights are 0", (updates[:2], [0, 0]), {}),
             ("arrivals are finite", (updates[:2], [1, 1]), {"arrivals": [-1, 0]}),
             ("update 1 is float64", ([updates[0], updates[1].astype(float)], [1, 1]), {}),
@@ -150,6 +164,12 @@ def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
             with pytest.raises(ExperimentError, match=why):
                 run_round(cluster, *given, **changes)
         assert run_round(cluster, updates, WEIGHTS, fan_in=1).weight == sum(WEIGHTS)
+
+        def another(update):
+            with pytest.raises(ExperimentError, match="a round is under way"):
+                run_round(cluster, updates, WEIGHTS)
+
+        assert run_round(cluster, updates, WEIGHTS, leaves=1, before_update=another).restarted == 0
     with pytest.raises(ExperimentError, match="is closed"):
         run_round(cluster, updates, WEIGHTS)
     with pytest.raises(ExperimentError, match="a capacity for each"):
@@ -158,11 +178,35 @@ def test_what_makes_no_round_is_refused_and_the_cluster_goes_on(updates):
         Cluster(2, SIZE, capacity=0)
 
 
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_sums_that_overflow_are_an_error_and_no_mean(nodes):
+    large = [np.full(SIZE, 1e37, np.float32)] * 2
+    with Cluster(nodes, SIZE, capacity=2 // nodes) as cluster:
+        assert run_round(cluster, large, [1.0, 1.0]).mean == pytest.approx(1e37)
+        with pytest.raises(ExperimentError, match="gave up: a weighted sum of models is beyond"):
+            run_round(cluster, large, [100.0, 100.0])
+
+
+def test_a_callback_that_does_not_come_back_ends_the_round_in_time(updates):
+    goes_on = threading.Event()
+    with (
+        Cluster(1, SIZE, capacity=10) as cluster,
+        pytest.raises(ExperimentError, match=r"in time, .* before_update is still running"),
+    ):
+        run_round(cluster, updates, WEIGHTS, patience=1.0, before_update=lambda _: goes_on.wait())
+    goes_on.set()
+    until(lambda: threading.active_count() == 1)
+
+
 def test_an_error_of_a_client_ends_the_round_and_everything(updates):
     cluster = Cluster(1, SIZE, capacity=10)
-    bad = [*updates[:4], updates[4] * np.float32(np.nan)]
+    held = [update.copy() for update in updates]
+
+    def spoil(update):
+        held[4][0] = np.nan  # after all was looked at
+
     with pytest.raises(ExperimentError, match="update 4: it holds numbers that are not finite"):
-        run_round(cluster, bad, WEIGHTS[:5])
+        run_round(cluster, held, WEIGHTS, before_update=spoil)
     assert cluster.closed
 
     def fail(update):
@@ -177,8 +221,8 @@ def test_processes_that_end_again_and_again_are_an_error_that_says_what_they_sai
         run_round(cluster, updates, WEIGHTS, leaves=[1])
         started = Child.__init__
 
-        def broken(self, serve, settings, inherited=()):
-            started(self, serve, {**settings, "index": 10**6}, inherited)
+        def broken(self, serve, settings, inherited=(), counted=None):
+            started(self, serve, {**settings, "index": 10**6}, inherited, counted)
 
         cluster.aggregators[0, 0].child.kill()
         Child.__init__ = broken
@@ -191,7 +235,7 @@ def test_processes_that_end_again_and_again_are_an_error_that_says_what_they_sai
 
 def test_a_round_that_is_not_over_in_time_says_so(updates):
     cluster = Cluster(1, SIZE, capacity=10)
-    with pytest.raises(ExperimentError, match="not over in time; 1 sums are missing"):
+    with pytest.raises(ExperimentError, match=r"in time, 1 s after .*; 1 sums are missing"):
         run_round(cluster, updates, WEIGHTS, leaves=[1], fold_seconds=2.0, patience=1.0)
 
 
@@ -221,19 +265,27 @@ run_round(cluster, updates, [1.0] * 4, arrivals=when, before_update=tell)
         ("1 / 0", None, 1, r"ZeroDivisionError: division by zero\s$"),
         (ROUND, signal.SIGINT, -signal.SIGINT, r"KeyboardInterrupt\s$"),
         (ROUND, signal.SIGKILL, -signal.SIGKILL, ""),
+        ("GROUP" + ROUND, signal.SIGKILL, -signal.SIGKILL, ""),
+        ("GROUP" + ROUND, signal.SIGHUP, -signal.SIGHUP, ""),
     ],
 )
 def test_nothing_is_left_of_a_script_without_guard_or_with(tmp_path, ending, sent, code, says):
     """However it ends, also within a round; and nobody runs it a second time."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(ending=ending))
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    group = ending.startswith("GROUP")
+    script.write_text(SCRIPT.format(ending=ending.removeprefix("GROUP")))
+    pipes = {
+        "start_new_session": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
     with subprocess.Popen([sys.executable, str(script)], **pipes) as run:
         assert run.stdout.readline() == "1.0\n"
         words = run.stdout.readline().split()
         if sent is not None:
             assert run.stdout.readline() == "0\n"
-            run.send_signal(sent)
+            os.killpg(run.pid, sent) if group else run.send_signal(sent)
         said = run.stderr.read()
     assert run.returncode == code
     assert re.search(says, said)
@@ -244,15 +296,25 @@ def test_nothing_is_left_of_a_script_without_guard_or_with(tmp_path, ending, sen
     until(lambda: not any(path.exists() for path in memory))
 
 
-def test_all_ways_to_hand_a_model_over_give_the_same_bits():
+def test_what_is_handed_over_by_any_way_has_come_or_is_refused():
     with Planes(5000) as planes:
-        totals = []
-        for plane in PLANES:
-            for _ in range(2):
-                assert planes.seconds(plane, 4000, folded=True) > 0
-            planes.seconds(plane, 4000, folded=False)
-            totals.append(planes.total(4000))
-        assert all((total == totals[0]).all() for total in totals)
-        assert (totals[0] == planes.private[:4000] * np.float32(2)).all()
+        for plane in PLANES * 2:
+            assert planes.seconds(plane, 4000) > 0
         with pytest.raises(ExperimentError, match="not 'post' for 1"):
-            planes.seconds("post", 1, folded=False)
+            planes.seconds("post", 1)
+        real, planes.store.models = planes.store.models, np.ones((2, 5000), np.float32)
+        with pytest.raises(ExperimentError, match="has not the model that went by shm"):
+            planes.seconds("shm", 4000)  # copied to where nobody else looks
+        planes.store.models = real
+        assert planes.seconds("shm", 4000) > 0
+
+
+@pytest.mark.parametrize("plane", ["key", "pipe", "broker"])
+def test_a_receiver_that_ends_while_a_model_is_on_its_way_is_an_error(plane):
+    with Planes(5_000_000) as planes:
+        planes.receiver.process.send_signal(signal.SIGSTOP)
+        killing = threading.Timer(0.3, planes.receiver.kill)
+        killing.start()
+        with pytest.raises(ExperimentError, match="hands models over has ended"):
+            planes.seconds(plane, 5_000_000)
+        killing.join()

@@ -2,22 +2,36 @@
 
 import contextlib
 import dataclasses
+import errno
 import os
 import socket
 import struct
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.harness import digest as digests
+from experiments.harness.study import NotMeasured
+from experiments.systems.lifl import aggregator as aggregators
 from experiments.systems.lifl import gateway as gateways
 from experiments.systems.lifl import study, wire
 from experiments.systems.lifl.shards import client_shards
-from experiments.systems.lifl.store import KEY, READY, UPDATE, Key, Layout, Store, unpacked
-from experiments.systems.lifl.wire import HEADER, Address, Notes, Parcel, send_update
+from experiments.systems.lifl.store import (
+    KEY,
+    READY,
+    UPDATE,
+    Key,
+    Layout,
+    NoSharedMemoryError,
+    Store,
+    discard,
+    unpacked,
+)
+from experiments.systems.lifl.wire import ANSWERS, HEADER, Address, Notes, Parcel, send_update
 from ntkexec.errors import ExperimentError
 
 SECRET = "ab" * 16
@@ -52,6 +66,37 @@ def test_a_store_is_one_memory_that_its_maker_alone_unlinks():
         Store(store.layout)
 
 
+def test_a_view_outlives_the_store_and_an_unlinked_one_is_closed():
+    store = Store(Layout("", SIZE, 1, 1, "float32"))
+    view = store.models[1]
+    view[:] = 3
+    discard(store.layout.name)
+    discard(store.layout.name)
+    store.close()
+    assert not hasattr(store, "models")
+    assert (view == 3).all()
+
+
+def test_memory_is_there_or_refused_and_nothing_of_it_is_left(monkeypatch):
+    folder = Path("/dev/shm")
+    before = set(os.listdir(folder))
+    store = Store(Layout("", 10**6, 3, 1, "float64"))
+    assert os.stat(folder / store.layout.name).st_blocks * 512 >= store.layout.offsets[-1]
+    store.close()
+    with pytest.raises(NoSharedMemoryError, match="for 1048577 models"):
+        Store(Layout("", 2**31 - 1, 2**20, 1, "float32"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(NoSharedMemoryError, match="No space left"):
+        Store(Layout("", SIZE, 1, 1, "float32"))
+    with pytest.raises(NotMeasured, match="No space left"):
+        study.handing(study.TINY, None)
+    assert set(os.listdir(folder)) <= before
+
+
 def test_a_store_that_cannot_be_is_refused():
     for name, value in (("size", 0), ("inputs", 0), ("aggregators", -1), ("dtype", "int8")):
         with pytest.raises(ExperimentError, match="int8" if name == "dtype" else f"store's {name}"):
@@ -64,6 +109,7 @@ def node(monkeypatch):
     store = Store(Layout("", SIZE, 2, 1, "float32"))
     monkeypatch.setattr(gateways, "Store", lambda layout: store)
     reading, writing = os.pipe()
+    os.set_blocking(writing, False)
     ours, theirs = socket.socketpair()
     listening = socket.create_server(("127.0.0.1", 0))
     address = Address(*listening.getsockname(), SECRET)
@@ -85,7 +131,7 @@ def node(monkeypatch):
     assert notes.read() == [{"ready": True}]
     notes.send({"begin": 3})
     assert notes.read()[0]["said"] == {"begin": 3}
-    yield store, address, reading
+    yield store, address, (reading, writing)
     ours.close()
     thread.join()
     for end in (reading, writing):
@@ -99,14 +145,15 @@ def send(address, model, **changes):
 
 
 def test_a_model_comes_to_lie_in_the_store_and_sixteen_bytes_say_so(node):
-    store, address, reading = node
+    store, address, (reading, _) = node
     model = np.random.default_rng(0).normal(size=SIZE).astype(np.float32)
     assert send(address, model) == HEADER.size + model.nbytes
     (key,) = unpacked(os.read(reading, 4096))
     assert key == (0, 3, 4, 0)
     assert (store.models[key.slot] == model).all()
     assert (store.rows[0]["weight"], store.rows[0]["kind"]) == (2.0, UPDATE)
-    assert store.counts[0].tolist() == [1, HEADER.size + model.nbytes, 0, 0, 1, 0]
+    both = HEADER.size + model.nbytes + ANSWERS
+    assert store.counts[0].tolist() == [1, both, 0, 0, 1, KEY.size, 0]
     # Sent again, it is not stored again; a second one fits, a third does not.
     assert send(address, -model) == HEADER.size
     assert (store.models[0] == model).all()
@@ -122,8 +169,14 @@ def test_what_does_not_belong_is_refused_in_words_and_leaves_its_place_free(node
         ("size or type", model[1:], {}),
         ("size or type", model.astype(np.float64), {}),
         ("round is not", model, {"round_number": 2}),
-        ("weight is no", model, {"weight": -1.0}),
-        ("weight is no", model, {"weight": float("nan")}),
+        ("weight is not", model, {"weight": -1.0}),
+        ("weight is not", model, {"weight": float("nan")}),
+        ("weight is not", model, {"weight": 1e-46}),
+        ("weight is not", model, {"weight": 1e39}),
+        ("ident is a whole number", model, {"ident": -1}),
+        ("target is a whole number", model, {"target": 2**32}),
+        ("patience is a finite", model, {"patience": float("nan")}),
+        ("update 4 is a MaskedArray", np.ma.masked_array(model, mask=model > 0), {}),
         ("not finite", np.full(SIZE, np.inf, np.float32), {}),
         ("no such aggregator", model, {"target": 1}),
         ("secret", model, {"address": dataclasses.replace(address, secret="00" * 16)}),
@@ -146,6 +199,36 @@ def test_what_does_not_belong_is_refused_in_words_and_leaves_its_place_free(node
     assert (store.rows["state"][:2] == READY).all()
 
 
+def test_strangers_who_say_nothing_are_closed_and_keep_nobody_out(node, monkeypatch):
+    store, address, _ = node
+    where = address.host, address.port
+    monkeypatch.setattr(gateways, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(gateways, "HEADER_SECONDS", 60.0)
+    model = np.zeros(SIZE, np.float32)
+    with contextlib.ExitStack() as opened:
+        idle = [opened.enter_context(socket.create_connection(where)) for _ in range(6)]
+        send(address, model, patience=30.0)
+        assert idle[0].recv(1) == b""
+    monkeypatch.setattr(gateways, "HEADER_SECONDS", 0.01)
+    with socket.create_connection(where, timeout=30.0) as late:
+        assert late.recv(1) == b""
+    send(address, model, ident=5, patience=30.0)
+    assert (store.rows["state"][:2] == READY).all()
+
+
+def test_a_full_mailbox_stops_no_gateway_and_its_reader_finds_all_in_the_store(node):
+    store, address, (_, writing) = node
+    other = Key(1, 3, 7, 0)
+    while other.write(writing):
+        pass
+    send(address, np.ones(SIZE, np.float32))
+    assert store.counts[0].tolist()[-3:] == [1, 0, 0]
+    settings = {"layout": store.layout.__dict__, "index": 0, "mailboxes": []}
+    worker = aggregators._Worker(None, settings)
+    worker.look(other.packed() * (aggregators.MAILBOX // KEY.size))
+    assert set(worker.come) == {7, 4}
+
+
 def test_nobody_who_does_not_listen_is_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = Address(*gone.getsockname(), SECRET)
@@ -166,6 +249,9 @@ def test_notes_come_whole_whatever_the_pieces_and_never_too_long():
         ours.sendall(raw + raw)
         assert notes.first() == {"a": 1}
         assert notes.read() == [{"a": 1}]
+        assert notes.counted == {"notes": 3, "note_bytes": 3 * len(raw)}
+        with pytest.raises(ExperimentError, match="longer than"):
+            notes.send({"a": "b" * wire.LONGEST_NOTE})
         ours.sendall(struct.pack("<I", wire.LONGEST_NOTE + 1))
         with pytest.raises(ExperimentError, match="longer than"):
             notes.read()
