@@ -15,7 +15,13 @@ from experiments.kits.federated.averages import weighted_mean
 from experiments.kits.federated.rounds import Clients, LocalTraining, local_update
 from experiments.kits.federated.traffic import Traffic
 from experiments.systems.semspacefl.aggregation import two_tier_average
-from experiments.systems.semspacefl.codec import SemanticCodec, initial_codec, loss_of, psnr
+from experiments.systems.semspacefl.codec import (
+    SemanticCodec,
+    channel,
+    initial_codec,
+    loss_of,
+    psnr,
+)
 from experiments.systems.semspacefl.missions import Mission, Plan, planned
 from experiments.systems.semspacefl.tracks import Tracks
 from ntkexec.errors import ExperimentError
@@ -113,7 +119,7 @@ def flown(
     after, quality, losses = _flown(
         training, codec, params, clients, jnp.asarray(tested), key,
         jnp.asarray(satellites, jnp.float32), jnp.asarray(gateways, jnp.float32),
-        jnp.asarray(plan.starts(scheme)), jnp.asarray(ends),
+        jnp.asarray(plan.first), jnp.asarray(ends),
     )  # fmt: skip
     traffic, joules = plan.traffic(num_bytes(params)), float(plan.books.spent.sum())
     return Flight(after, np.asarray(quality), np.asarray(losses), plan, traffic, joules)
@@ -128,7 +134,7 @@ def centralised(
     tested: Float[np.ndarray, "m h w 3"],
     key: Array,
 ) -> Flight:
-    """One client with all pictures, for as many steps as one satellite that is in every round."""
+    """One client with all pictures, in every round, for as many steps as the training says."""
     ones = jnp.ones((rounds, 1, 1))
     after, quality, losses = _flown(
         training, codec, params, pictures, jnp.asarray(tested), key, ones, ones[:, 0],
@@ -182,15 +188,20 @@ def _flown(
 
     start = jax.tree.map(jnp.asarray, params)
     given = (jnp.arange(len(ends)), satellites, gateways, first, ends)
-    (cloud, _), found = jax.lax.scan(step, (start, jax.tree.map(copies, start)), given)
-    return cloud, *found
+    (cloud, _), noted = jax.lax.scan(step, (start, jax.tree.map(copies, start)), given)
+    return cloud, *noted
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def quality_by_snr(
-    codec: Any, params: Any, pictures: Array, key: Array, snrs: Array
+    codec: Any,
+    params: Any,
+    pictures: Array,
+    key: Array,
+    snrs: Array,
+    order: Array | None = None,
 ) -> Float[Array, "snrs"]:
-    """Mean of the pictures' PSNR in dB, at each SNR in dB, with the same draws of noise.
+    """Mean of the pictures' PSNR in dB, at each SNR in dB, with noise of its own for each.
 
     Args:
         codec: a `SemanticCodec`.
@@ -198,9 +209,17 @@ def quality_by_snr(
         pictures: between 0 and 1.
         key: of the noise.
         snrs: in decibels.
+        order: in which a picture's symbols arrive; but for the one in which they are sent it is a mistake,
+            for tests.
     """
+    given = {"params": params}
+    sent = codec.apply(given, pictures, method="encode")
+    sent = sent if order is None else sent[:, order]
+    _, height, width, _ = pictures.shape
 
-    def at(snr: Array) -> Array:
-        return psnr(pictures, codec.apply({"params": params}, pictures, key, snr)).mean()
+    def at(one: tuple[Array, Array]) -> Array:
+        received = channel(sent, *one)
+        decoded = codec.apply(given, received, (height, width), method="decode")
+        return psnr(pictures, decoded).mean()
 
-    return jax.lax.map(at, snrs)
+    return jax.lax.map(at, (jax.random.split(key, len(snrs)), snrs))
