@@ -65,6 +65,10 @@ class SemanticCodec(nn.Module):
     def encode(self, pictures: Float[Array, "b h w 3"]) -> Complex[Array, "b k"]:
         """Symbols of mean power 1 for each picture; height and width are multiples of 4."""
         number, height, width, _ = pictures.shape
+        if not jnp.issubdtype(pictures.dtype, jnp.floating):
+            raise ExperimentError(
+                f"pictures are floats from 0 to 1, not {pictures.dtype}: divide by 255"
+            )
         if height % 4 or width % 4:
             raise ExperimentError(f"pictures of {height} x {width} are not cut by patches of 4 x 4")
         cut = pictures.reshape(number, height // 4, 4, width // 4, 4, 3).swapaxes(2, 3)
@@ -103,6 +107,16 @@ def initial_codec(codec: SemanticCodec, size: int, generator: np.random.Generato
     example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     key = jax.eval_shape(lambda: jax.random.key(0))
     return initial_by_numpy(codec, generator, example, key, snr=10.0, rules=RULES)["params"]
+
+
+def check_pictures(pictures: Any) -> None:
+    """Raises an `ExperimentError` unless pictures are floats from 0 to 1."""
+    seen = np.asarray(pictures)
+    if seen.dtype.kind in "iub" or not (seen.min(initial=0) >= 0 and seen.max(initial=0) <= 1):
+        raise ExperimentError(
+            f"pictures are floats from 0 to 1, not {seen.dtype} from {seen.min():g} to {seen.max():g}; "
+            "divide what goes to 255 by it"
+        )
 
 
 def symbols(numbers: Float[Array, "b n"]) -> Complex[Array, "b n/2"]:

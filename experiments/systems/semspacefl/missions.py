@@ -45,15 +45,18 @@ class Mission:
         counts = (self.slots, self.rounds, self.cloud_every)
         if not all(isinstance(n, Integral) and not isinstance(n, bool) for n in counts):
             raise ExperimentError(f"slots and rounds are whole numbers, not {counts}")
-        if not (abs(self.least) <= 90 and np.isfinite(self.begin) and np.isfinite(self.slot)):
+        sites(self.sites)
+        if not abs(self.least) <= 90:
+            raise ExperimentError(f"gateways serve from an elevation, not {self.least!r} degrees")
+        if not (np.isfinite(self.begin) and 0 < self.slot < np.inf):
+            raise ExperimentError(f"no slot of {self.slot!r} s begins at {self.begin!r} s")
+        if min(counts) < 1:
             raise ExperimentError(
-                f"no mission begins at {self.begin!r} s with slots of {self.slot!r} s and gateways that "
-                f"serve from {self.least!r} degrees"
+                f"there is at least one slot, round and cloud round, not {counts}"
             )
-        if min(counts) < 1 or self.rounds % self.cloud_every or not self.slot > 0:
+        if self.rounds % self.cloud_every:
             raise ExperimentError(
-                f"{self.rounds} gateway rounds of {self.slots} slots of {self.slot:g} s do not make cloud "
-                f"rounds of {self.cloud_every}"
+                f"{self.rounds} gateway rounds do not make cloud rounds of {self.cloud_every}"
             )
 
     @property

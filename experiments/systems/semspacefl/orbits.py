@@ -8,11 +8,9 @@ from numbers import Integral
 import numpy as np
 from jaxtyping import Bool, Float
 
-from experiments.systems.semspacefl.tracks import EARTH_KM, HIGHEST_KM, Tracks
+from experiments.systems.semspacefl.tracks import EARTH_KM, GRAVITY, HIGHEST_KM, Tracks
 from ntkexec.errors import ExperimentError
 
-GRAVITY = 398_600.4
-"""The Earth's gravitational parameter, in km^3 / s^2."""
 SPIN = 7.2921159e-5
 """The Earth's rotation, in radians a second."""
 STANDING = (GRAVITY / SPIN**2) ** (1 / 3) - EARTH_KM

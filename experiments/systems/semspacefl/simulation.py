@@ -18,6 +18,7 @@ from experiments.systems.semspacefl.aggregation import two_tier_average
 from experiments.systems.semspacefl.codec import (
     SemanticCodec,
     channel,
+    check_pictures,
     initial_codec,
     loss_of,
     psnr,
@@ -81,24 +82,34 @@ def run(
     Args:
         mission: when, where and with which power.
         tracks: of the satellites, such as `Constellation.tracks(mission.seconds)`.
-        clients: pictures of each satellite, as `federated.rounds.stacked` puts them beside each other.
-        tested: pictures on which progress is measured.
+        clients: pictures of each satellite, floats from 0 to 1, as `federated.rounds.stacked` puts them
+            beside each other.
+        tested: pictures on which progress is measured, the same.
         key: of the first parameters and of all training.
         codec: that is trained; by default a `SemanticCodec` of rate 1/6.
-        scheme: one of `aggregation.SCHEMES`.
+        scheme: mobility, naive, uniform or unbiased; see `weights_by`.
         steps, batch, rate: of a satellite's training in a round, with Adam.
         noon: longitude over which the Sun stands at first.
 
     Raises:
-        ExperimentError: satellites and clients are not as many, or what `planned` refuses.
+        ExperimentError: satellites and clients are not as many, pictures are not from 0 to 1, nobody is
+            ever served, or what `planned` and `weights_by` refuse.
     """
     if len(tracks.names) != len(clients.counts):
         raise ExperimentError(f"{len(tracks.names)} satellites, and {len(clients.counts)} clients")
+    for pictures in (clients.examples, tested):
+        check_pictures(pictures)
     codec = SemanticCodec() if codec is None else codec
     begun, trained = jax.random.split(key)
     generator = np.random.default_rng(np.asarray(jax.random.key_data(begun)))
     params = initial_codec(codec, tested.shape[1], generator)
     plan = planned(tracks, mission, num_bytes(params), noon=noon)
+    if not plan.shares.any():
+        raise ExperimentError(
+            f"nothing is trained: of {plan.served.shape[1]} satellites {plan.served.any(0).sum()} are ever "
+            f"{mission.least:g} degrees above one of {len(mission.sites)} gateways, of which "
+            f"{plan.failed.sum()} updates take longer than a pass, and batteries afford no other"
+        )
     training = training_of(codec, steps, batch, rate)
     return flown(plan, scheme, training, codec, params, clients, tested, trained)
 
@@ -192,7 +203,6 @@ def _flown(
     return cloud, *noted
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def quality_by_snr(
     codec: Any,
     params: Any,
@@ -212,6 +222,14 @@ def quality_by_snr(
         order: in which a picture's symbols arrive; but for the one in which they are sent it is a mistake,
             for tests.
     """
+    check_pictures(pictures)
+    return _by_snr(codec, params, pictures, key, snrs, order)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _by_snr(
+    codec: Any, params: Any, pictures: Array, key: Array, snrs: Array, order: Array | None
+) -> Array:
     given = {"params": params}
     sent = codec.apply(given, pictures, method="encode")
     sent = sent if order is None else sent[:, order]

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import datetime
 import io
 from collections.abc import Iterator
 from os import PathLike
@@ -17,8 +18,10 @@ from ntkexec.errors import ExperimentError
 EARTH_KM = 6371.0
 DAY = 86_400.0
 COLUMNS = ("time", "sat", "lat", "lon", "alt")
-HIGHEST_KM = 1e6
-"""Altitude beyond which nothing circles the Earth."""
+HIGHEST_KM = 1e5
+"""Altitude from which on a table is thought to be in metres."""
+GRAVITY = 398_600.4
+"""The Earth's gravitational parameter, in km^3 / s^2."""
 MOST_BYTES = 200_000_000
 
 
@@ -46,8 +49,8 @@ class Tracks:
         """Places at other times, along great circles at even speed between those that are known.
 
         Raises:
-            ExperimentError: a time is none or lies outside of what is known, or a satellite goes further
-                than 90 degrees between two rows, so that its way is not known.
+            ExperimentError: a time is none or lies outside of what is known, or an orbit goes further than
+                90 degrees between two rows, so that the way is not known.
         """
         wanted = np.asarray(seconds, float)
         if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
@@ -64,8 +67,10 @@ class Tracks:
         from_centre, to_centre = _norm(one), _norm(two)
         one, two = one / from_centre, two / to_centre
         cosine = (one * two).sum(-1, keepdims=True)
-        if (cosine < 0).any():
-            when, who, _ = np.argwhere(cosine < 0)[0]
+        turned = np.sqrt(GRAVITY / np.minimum(from_centre, to_centre) ** 3)
+        lost = (cosine < 0) | (turned * (high - low)[:, None, None] > np.pi / 2)
+        if lost.any():
+            when, who, _ = np.argwhere(lost)[0]
             raise ExperimentError(
                 f"{shown(self.names[who])} goes further than 90 degrees from {low[when]:g} to "
                 f"{high[when]:g} s: rows must be closer"
@@ -95,8 +100,9 @@ def read_tracks(path: str | PathLike[str]) -> Tracks:
     """Tracks from a table of comma-separated values, such as orbit propagators write.
 
     Args:
-        path: its first line names the columns; those called time (seconds), sat, lat, lon (degrees) and
-            alt (km, at most a million) are read, in any order. Every satellite has the same times, of any
+        path: its first line names the columns; those called time (seconds, or ISO 8601, which
+            becomes Unix time), sat, lat, lon (degrees) and
+            alt (km) are read, in any order. Every satellite has the same times, of any
             clock (`Mission.begin` says when on it); rows come in any order.
 
     Raises:
@@ -109,6 +115,8 @@ def read_tracks(path: str | PathLike[str]) -> Tracks:
         raise ExperimentError(f"{shown(file)} is no text: {error.reason}") from error
     rows = _rows(text, file)
     heads = [word.strip().lower() for word in next(rows, (1, []))[1]]
+    if len(heads) == 1 and ";" in heads[0]:
+        raise ExperimentError(f"{shown(file)} separates values by semicolons; commas are needed")
     if twice := [name for name in COLUMNS if heads.count(name) > 1]:
         raise ExperimentError(f"{shown(file)} has more than one column {twice[0]!r}")
     if lacking := [name for name in COLUMNS if name not in heads]:
@@ -163,15 +171,26 @@ def _row(
     time, name, *rest = (row[at].strip() for at in where)
     try:
         # Python's own spelling of numbers is none of a table's.
-        numbers = [float(word.replace("_", "?")) for word in (time, *rest)]
+        numbers = [_moment(time), *(float(word.replace("_", "?")) for word in rest)]
     except ValueError:
         raise ExperimentError(f"{place} has a value that is no number: {quoted(row)}") from None
     seconds, latitude, longitude, altitude = numbers
     if not (np.isfinite(numbers).all() and abs(latitude) <= 90 and 0 < altitude <= HIGHEST_KM):
-        raise ExperimentError(f"{place} is no place above the Earth: {quoted(row)}")
+        raise ExperimentError(
+            f"{place} is no place up to {HIGHEST_KM:,.0f} km above the Earth: {quoted(row)}"
+        )
     if not name or not name.isprintable():
         raise ExperimentError(f"{place} has no name of a satellite: {quoted([name])}")
     return seconds, name, (latitude, longitude, altitude)
+
+
+def _moment(word: str) -> float:
+    """Seconds, as they are or of a date and a time, in UTC unless it says otherwise."""
+    try:
+        return float(word.replace("_", "?"))
+    except ValueError:
+        date = datetime.datetime.fromisoformat(word)
+        return (date if date.tzinfo else date.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def _norm(positions: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from experiments.harness import runner
 from experiments.harness.study import Record, Trial
+from experiments.kits.federated.rounds import stacked
 from experiments.kits.federated.traffic import Totals
 from experiments.systems.semspacefl.aggregation import (
     SCHEMES,
@@ -40,6 +41,7 @@ from experiments.systems.semspacefl.orbits import (
 )
 from experiments.systems.semspacefl.rate_distortion import least_distortion
 from experiments.systems.semspacefl.scenery import tiles_at, tiles_from
+from experiments.systems.semspacefl.simulation import quality_by_snr, run
 from experiments.systems.semspacefl.study import STUDIES
 from experiments.systems.semspacefl.study_exact import _beyond
 from experiments.systems.semspacefl.tracks import read_tracks
@@ -127,10 +129,38 @@ def test_between_rows_a_satellite_goes_along_the_arc_at_even_speed(tmp_path, spa
 
 
 def test_rows_too_far_apart_to_know_the_way_are_refused(tmp_path):
-    tracks = read_tracks(places_of(tmp_path, ["0,A,0,0,500", "9,A,0,10,500", "100,A,0,101,500"]))
+    tracks = read_tracks(
+        places_of(tmp_path, ["0,A,0,0,500", "9,A,0,10,500", "100,A,0,101,500", "5800,A,0,102,500"])
+    )
     assert tracks.at(np.array([4.5])).names == ("A",)
     with pytest.raises(ExperimentError, match="A goes further than 90 degrees from 9 to 100 s"):
         tracks.at(np.array([4.5, 50.0]))
+    # An orbit later it is close again.
+    with pytest.raises(ExperimentError, match="from 100 to 5800 s"):
+        tracks.at(np.array([200.0]))
+
+
+def test_times_of_day_are_unix_time(tmp_path):
+    rows = ["2026-01-01T00:00:00,A,0,0,500", "2026-01-01T01:01:00+01:00,A,0,4,500"]
+    assert read_tracks(places_of(tmp_path, rows)).seconds.tolist() == [1767225600, 1767225660]
+
+
+def test_a_training_without_anybody_served_or_of_pictures_up_to_255_is_refused_before_it_begins():
+    mission = Mission(rounds=2, sites=((89.0, 0.0),))
+    tracks = Constellation(4, 1, inclination=0.0).tracks(mission.seconds)
+    pictures = np.full((4, 8, 8, 3), 0.5, np.float32)
+    parts = tuple(np.arange(4)[:, None])
+    given = {"key": jax.random.key(0), "codec": SemanticCodec(numbers=8, width=4)}
+    with pytest.raises(
+        ExperimentError, match="of 4 satellites 0 are ever 10 degrees above one of 1"
+    ):
+        run(mission, tracks, stacked(pictures, parts), pictures, **given)
+    for wrong in (255 * pictures, (255 * pictures).astype(np.uint8), pictures - 1):
+        for mine, tested in ((wrong, pictures), (pictures, wrong)):
+            with pytest.raises(ExperimentError, match="floats from 0 to 1"):
+                run(mission, tracks, stacked(mine, parts), tested, **given)
+        with pytest.raises(ExperimentError, match="floats from 0 to 1"):
+            quality_by_snr(given["codec"], {}, wrong, given["key"], np.array([0.0]))
 
 
 def test_a_mission_begins_when_its_table_does(tmp_path):
@@ -153,6 +183,8 @@ def test_a_mission_begins_when_its_table_does(tmp_path):
         ("time,sat,lat,lon,alt\n0,a,91,2,500\n", "line 2 .* no place above"),
         ("time,sat,lat,lon,alt\n0,a,nan,2,500\n", "line 2 .* no place above"),
         ("time,sat,lat,lon,alt\n0,a,1,2,1e200\n", "line 2 .* no place above"),
+        ("time,sat,lat,lon,alt\n0,a,1,2,550000\n", "line 2 .* no place up to 100,000 km"),
+        ("time;sat;lat;lon;alt\n0;a;1;2;500\n", "commas are needed"),
         ("time,sat,lat,lon,alt\n1_0,a,1,2,500\n", "line 2 .* no number"),
         ("time,sat,lat,lon,alt,alt\n0,a,1,2,500,600\n", "more than one column 'alt'"),
         ('time,sat,lat,lon,alt\n0,"a\nb",1,2,500\n', "line 3 .* no name"),
@@ -441,20 +473,23 @@ def test_tiles_depend_on_the_place_and_folders_are_cut_into_pieces(tmp_path):
         (lambda: Constellation(10, 4), "10 satellites do not fill 4 planes"),
         (lambda: Constellation(altitude=-1.0), "not -1.0"),
         (lambda: Constellation(inclination=200.0), "not 200"),
-        (lambda: Constellation(altitude=1e300), "at most 1,000,000 km"),
+        (lambda: Constellation(altitude=1e300), "at most 100,000 km"),
         (lambda: Constellation(phasing=0.5), "whole numbers"),
         (lambda: Constellation(turned=(np.nan, 0.0)), "turned by degrees"),
         (lambda: Power(transmit=0.0), "transmit of a satellite"),
         (lambda: Power(bandwidth=0.0), "bandwidth of a satellite"),
         (lambda: Power(gain=np.nan), "gain of a satellite"),
-        (lambda: Mission(least=np.nan), "from nan degrees"),
-        (lambda: Mission(slot=np.inf), "slots of inf s"),
+        (lambda: Mission(least=np.nan), "not nan degrees"),
+        (lambda: Mission(slot=np.inf), "slot of inf s"),
         (lambda: Mission(slots=2.5), "whole numbers"),
         (lambda: planned(Constellation().tracks(Mission().seconds), Mission(), -5), "not -5"),
         (lambda: weights_by("naive", np.ones(2), np.ones((2, 0))), "some gateways"),
         (lambda: sites([]), "latitude, longitude"),
         (lambda: sites([(91.0, 0.0)]), "not on the globe"),
         (lambda: Mission(rounds=3), "3 gateway rounds"),
+        (lambda: Mission(slot=-1.0), "slot of -1.0 s"),
+        (lambda: Mission(least=100.0), "not 100.0 degrees"),
+        (lambda: Mission(sites=((-105.0, 35.0),)), "not on the globe"),
     ],
 )
 def test_what_makes_no_mission_is_refused(make, says):
