@@ -179,6 +179,15 @@ def federated_training(
 ) -> tuple[Params, Float[Array, "rounds clients"], Any]:
     """The server's model after all rounds, in one compiled scan.
 
+    Example:
+        ```python
+        parts = by_dirichlet(labels, 10, 0.3, np.random.default_rng(0))  # of 10 clients
+        clients = stacked((pictures, labels), parts)
+        # loss(params, (pictures, labels), key), defined at the top of a module
+        training = LocalTraining(loss, optax.sgd(0.1), steps=5, batch=16)
+        after, losses, _ = federated_training(training, params, clients, key, rounds=20)
+        ```
+
     Args:
         training, params, clients, key, aggregate, proximal: as for `federated_round`; functions are told
             apart by identity, so give the same ones again and nothing is compiled anew.

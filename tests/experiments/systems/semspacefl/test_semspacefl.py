@@ -180,9 +180,9 @@ def test_a_mission_begins_when_its_table_does(tmp_path):
         ("time,sat,lat,lon,alt\n", "no rows"),
         ("time,sat,lat,lon,alt\n0,a,1\n", "line 2 .* has 3 values"),
         ("time,sat,lat,lon,alt\n0,a,1,2,high\n", "line 2 .* no number"),
-        ("time,sat,lat,lon,alt\n0,a,91,2,500\n", "line 2 .* no place above"),
-        ("time,sat,lat,lon,alt\n0,a,nan,2,500\n", "line 2 .* no place above"),
-        ("time,sat,lat,lon,alt\n0,a,1,2,1e200\n", "line 2 .* no place above"),
+        ("time,sat,lat,lon,alt\n0,a,91,2,500\n", "line 2 .* no place up to"),
+        ("time,sat,lat,lon,alt\n0,a,nan,2,500\n", "line 2 .* no place up to"),
+        ("time,sat,lat,lon,alt\n0,a,1,2,1e200\n", "line 2 .* no place up to"),
         ("time,sat,lat,lon,alt\n0,a,1,2,550000\n", "line 2 .* no place up to 100,000 km"),
         ("time;sat;lat;lon;alt\n0;a;1;2;500\n", "commas are needed"),
         ("time,sat,lat,lon,alt\n1_0,a,1,2,500\n", "line 2 .* no number"),
@@ -250,7 +250,7 @@ def test_models_in_half_precision_have_both_averages_and_whole_numbers_none(dtyp
     assert cloud.dtype == held.dtype == dtype
     assert np.asarray(cloud, float).tolist() == [100, 100]
     with pytest.raises(ExperimentError, match="floating-point"):
-        two_tier_average(np.ones((6, 2), int), *weights)
+        two_tier_average(jnp.ones((6, 2), jnp.int32), *weights)
 
 
 def test_a_gateway_that_served_nobody_keeps_its_model_and_without_anybody_nothing_is_lost():
@@ -382,8 +382,7 @@ def test_updates_that_take_longer_than_a_pass_are_not_begun_but_counted():
     assert not large.books.spent.any()
     assert large.traffic(10**12).by_hop()["satellite to gateway"] == Totals(0, 0)
     # In between, some passes are long enough: what they send takes no longer than they last.
-    size = 40_000
-    some = planned(tracks, mission, size)
+    some = planned(tracks, mission, 100)
     assert 0 < some.failed.sum() < large.failed.sum()
     seconds = some.books.spent.sum() / mission.power.transmit
     assert seconds <= (small.shares * (some.shares > 0)).sum() * mission.slot * mission.slots
