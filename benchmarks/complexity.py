@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ntkexec import ensemble, pipeline
-from ntkexec.cli.commands.complexity import run_studies
+from ntkexec.cli.commands.complexity import random_executions, run_studies
 from ntkexec.complexity import collect, random_instances, trends
 from ntkexec.complexity.bounds import bounds_of
 from ntkexec.complexity.cases import Cases
@@ -80,15 +80,17 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         "weight_std": 1.0,
         "draw": "gaussian",
     }
-    found, _ = run_studies(
+    given = defaults | options
+    executions = random_executions(
         algorithm,
-        **(defaults | options),
-        graphs=setting.graphs,
+        given.pop("degrees"),
+        given.pop("words"),
+        num_graphs=setting.graphs,
         nodes=setting.nodes,
         weights=setting.weights,
         seed=0,
-        repeat=repeat,
     )
+    found, _ = run_studies(executions, **given, seed=0, repeat=repeat)
     left_out = ("certainty", "first", "stable")
     records = [
         {k: v for k, v in one.to_data().items() if k not in left_out}

@@ -18,6 +18,9 @@ from ntkexec.theory.padding import padded
 from ntkexec.theory.union_bound import check_odds
 from ntkexec.vocabulary import CONVENTIONS, Convention, Draw, Kind, Padding
 
+DECISIONS = 1_000_000
+"""Bits decided in runs of which nothing is known yet."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Certifying:
@@ -79,7 +82,7 @@ def certify(
     program: Program,
     certifying: Certifying | None = None,
     *,
-    num_decisions: int,
+    num_decisions: int | None = None,
     instance: Instance | None = None,
     given_thresholds: np.ndarray | None = None,
     **fields: Any,
@@ -89,7 +92,7 @@ def certify(
     Args:
         program: what is to be learned.
         certifying: how it is certified; by default as `Certifying` says.
-        num_decisions: how many bits are decided.
+        num_decisions: how many bits are decided; by default those of the instance, or a million.
         instance: what is executed, for the bound `graph`.
         given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
         fields: single fields of `Certifying`, such as `kind` and `delta`.
@@ -98,6 +101,8 @@ def certify(
         CertificateError: delta or num_decisions out of range, or see `bound_for`.
     """
     asked = dataclasses.replace(certifying or Certifying(), **fields)
+    if num_decisions is None:
+        num_decisions = DECISIONS if instance is None else instance.num_decisions
     check_odds(asked.delta, num_decisions)
     joint_run = asked.kind == "joint" and instance is not None
     bound = ("graph" if joint_run else "states") if asked.bound is None else asked.bound

@@ -54,6 +54,19 @@ class NtkexecError(ValueError):
     """Base of every error raised for bad input; the command line turns it into exit status 2."""
 
 
+class OwnCodeError(NtkexecError):
+    """A user's own module or function ended in an error of its own.
+
+    Args:
+        message: in a line, what ended in what.
+        trace: the lines of the user's code, as Python writes them.
+    """
+
+    def __init__(self, message: str, trace: str) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
 class LayoutError(NtkexecError):
     """A field does not exist, overlaps, or was given a value that does not fit."""
 

@@ -1,12 +1,9 @@
-"""From a graph and an algorithm's name to a judged answer: certify, train, execute, compare."""
+"""From a program and a graph to a judged answer: certify, train, execute, compare."""
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Any
-
-import networkx as nx
 
 from ntkexec import ensemble
 from ntkexec.certifying import (
@@ -31,8 +28,9 @@ from ntkexec.ensemble.sizing import (
     networks_for,
 )
 from ntkexec.executor import Executing
-from ntkexec.graphs import Graph
-from ntkexec.programs import find_algorithm, prepare
+from ntkexec.programs import find_algorithm, find_program, is_shipped, prepare
+from ntkexec.programs.own import Reference, States
+from ntkexec.programs.sources import Source, Where
 from ntkexec.result import Result
 from ntkexec.runtime import keywords
 from ntkexec.vocabulary import EngineName
@@ -49,6 +47,8 @@ __all__ = [
     "default_width",
     "ensemble_config",
     "find_algorithm",
+    "find_program",
+    "is_shipped",
     "make_engine",
     "prepare",
     "run",
@@ -59,9 +59,12 @@ LOG = logging.getLogger("ntkexec")
 
 @keywords.shows_fields_of(Certifying, Ensembling, Executing)
 def run(
-    algorithm: str,
-    graph: Graph | nx.Graph | str | os.PathLike[str],
+    program: Source,
+    graph: Where | None = None,
     *,
+    initial: States | None = None,
+    steps: int | None = None,
+    reference: Reference | None = None,
     engine: EngineName = "ensemble",
     certifying: Certifying | None = None,
     ensembling: Ensembling | None = None,
@@ -69,11 +72,17 @@ def run(
     report: Callable[[Progress], None] = lambda _: None,
     **loose: Any,
 ) -> Result:
-    """Executes an algorithm on a graph with a learned update, and compares with the reference.
+    """Executes a program on a graph with a learned update, and judges the answer.
 
     Args:
-        algorithm: a name in `ALGORITHMS`.
-        graph: a graph, a file, or a generator such as `grid:8x8`.
+        program: a name in `ALGORITHMS`; or one's own: a `Program`, an `Instance`, a file of raw
+            templates, `module:function`, or a function that gives one of the first two.
+        graph: a graph, a file, or a generator such as `grid:8x8`; an `Instance` brings its own.
+        initial: of one's own program, the states before the first step: (n, K) bits, nodes in the
+            order of the graph, values by field, or an .npz file of either.
+        steps: of one's own program, how many, or at most how many with `until`.
+        reference: of one's own program, a function of the graph that gives the right answer by field.
+            Without one every bit is compared with the program's own execution, and the verdict says so.
         engine: how the learned update is evaluated, see `ntkexec.engines.registry`: `ensemble` trains
             networks and runs them, `kernel` runs their mean in closed form.
         certifying: of which networks and states the run is certified.
@@ -81,8 +90,8 @@ def run(
         executing: until when, and what is kept.
         report: called with the progress of training.
         loose: single fields of these three, such as `kind`, `members` or `trace`; what the algorithm
-            asks, such as `source` (or `sources`) and `message`; and how to read the graph, see
-            `prepare`.
+            asks, such as `source` (or `sources`) and `message`; degree, word and slots for a function;
+            and how to read the graph, see `prepare`.
 
     Returns:
         The answer and its verdict. A wrong answer is a result, not an exception.
@@ -98,13 +107,19 @@ def run(
     ensembling = keywords.taken(loose, ensembling or Ensembling())
     executing = keywords.taken(loose, executing or Executing())
     chosen = find_engine(engine)
-    stored = None
     if ensembling.trained is not None:
         chosen.require_trained()
+    loose |= {"initial": initial, "steps": steps, "reference": reference}
+    instance, stored = None, None
+    if not is_shipped(program):
+        instance = prepare(program, graph, until=executing.until, **loose)
+    if ensembling.trained is not None:
         asked = keywords.asked(certifying) | keywords.asked(ensembling)
-        stored = ensemble.find_stored(ensembling.trained, algorithm=algorithm, asked=asked)
-    sizes = None if stored is None else stored.manifest.parameters
-    instance = prepare(algorithm, graph, sizes=sizes, **loose)
+        name = str(program) if instance is None else instance.program.name
+        stored = ensemble.find_stored(ensembling.trained, algorithm=name, asked=asked)
+    if instance is None:
+        sizes = None if stored is None else stored.manifest.parameters
+        instance = prepare(program, graph, sizes=sizes, **loose)
     chosen = chosen.suited(
         instance.program,
         num_nodes=instance.graph.num_nodes,

@@ -71,7 +71,12 @@ class Result:
 
     @property
     def wrong_nodes(self) -> np.ndarray:
-        """Indices of the nodes whose answer differs from the reference."""
+        """Indices of the nodes whose answer differs from the reference.
+
+        Without one, of those that differ in any bit from the program's own execution.
+        """
+        if self.instance.final is not None:
+            return np.flatnonzero((self.execution.states != self.instance.final).any(axis=1))
         wrong = np.zeros(self.instance.graph.num_nodes, bool)
         for field, values in self.expected.items():
             wrong |= self.answer[field] != values
@@ -79,7 +84,7 @@ class Result:
 
     @property
     def exact(self) -> bool:
-        """Whether every node's answer equals the reference."""
+        """Whether every node's answer equals the reference, or the program's own execution."""
         return len(self.wrong_nodes) == 0
 
     @property
@@ -163,6 +168,7 @@ class Result:
             "stopped": self.execution.stopped,
             "collisions": self.execution.collisions,
             "exact": self.exact,
+            "judged_by": "reference" if self.instance.final is None else "program",
             "mismatched_nodes": len(self.wrong_nodes),
             "mismatched_bits": None if found is None else found.wrong_bits,
             "smallest_margin": None if found is None else found.smallest_margin,
@@ -217,6 +223,8 @@ def program_data(program: Program, problem: LearningProblem) -> dict[str, int]:
     words = [named["message"]] if "message" in named else list(named.values())
     return {
         "templates": program.num_templates,
+        "idle": len(program.idle),
+        "repeated": len(program.repeated),
         "padding": problem.num_padding,
         "state_bits": program.layout.num_bits,
         "message_bits": program.layout.num_message_bits,

@@ -12,6 +12,7 @@ from ntkexec.programs.instance import Instance
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
+from ntkexec.vocabulary import ALGORITHM_NAMES
 
 SHOWN_NODES = 40
 SHOWN_IN_NOTEBOOKS = 12
@@ -99,7 +100,8 @@ def rows(run: Run) -> list[tuple[str, str]]:
     """A run in names and values: graph, program, certificate, networks, execution."""
     instance, execution = run.instance, run.execution
     graph, program = instance.graph, instance.program
-    layout = program.layout
+    layout, remarks = program.layout, program.remarks
+    more = f"{remarks + '; ' if remarks else ''}+ {run.certificate.problem.num_padding}"
     told = [
         (
             "graph",
@@ -113,8 +115,8 @@ def rows(run: Run) -> list[tuple[str, str]]:
         ),
         (
             "program",
-            f"{program.name}: {program.num_templates} templates (+ {run.certificate.problem.num_padding} "
-            f"padding), {layout.num_bits} bits of state, {layout.num_message_bits} of them messages",
+            f"{program.name}: {program.num_templates} templates ({more} padding), {layout.num_bits} bits "
+            f"of state, {layout.num_message_bits} of them messages",
         ),
         *certificate_rows(
             run.certificate,
@@ -220,7 +222,8 @@ def width_told(run: Run) -> str:
         return ""
     if finite.covered:
         return finite.verdict()
-    name = run.instance.program.name
+    known = run.instance.program.name in ALGORITHM_NAMES
+    name = run.instance.program.name if known else "PROGRAM"
     return (
         f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "
         "themselves, decision by decision"
@@ -283,10 +286,23 @@ def _shown(value: object) -> str:
 
 
 def verdict(run: Run) -> str:
-    """Whether the answer is exact, and where it is not."""
+    """Whether the answer is exact, and where it is not; and who says what is right."""
     total, wrong = run.instance.graph.num_nodes, len(run.wrong_nodes)
+    judge = "the reference"
+    if run.instance.final is not None:
+        judge = "the program's own Boolean execution, bit by bit"
     if run.exact:
         every = "the node equals" if total == 1 else f"all {total} nodes equal"
-        return f"EXACT: {every} the reference"
+        return f"EXACT: {every} {judge}"
     first = clean(str(run.instance.graph.names[run.wrong_nodes[0]]), limit=80)
-    return f"NOT EXACT: {wrong} of {total} nodes differ from the reference, first node {first}"
+    return (
+        f"NOT EXACT: {wrong} of {total} nodes differ from {judge}, first node {first}{_blame(run)}"
+    )
+
+
+def _blame(run: Run) -> str:
+    """Says so where it is not the networks that are wrong."""
+    checked = run.execution.verification
+    if checked is None or not checked.exact or run.execution.collisions:
+        return ""
+    return "; every step was the program's: it is the program, or its states, that differ"

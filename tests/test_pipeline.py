@@ -155,11 +155,11 @@ def test_stored_networks_run_all_of_them_or_the_first(folder, engine):
         ({"seed": 7}, "has seed 0, not 7"),
         ({"certifying": Certifying(kind="joint")}, "has kind factored, not joint"),
         ({"threshold": "shared"}, "runs with the thresholds 'bit' that it was stored with, not"),
-        ({"algorithm": "dfs"}, "learned bfs, not dfs"),
+        ({"program": "dfs"}, "learned bfs, not dfs"),
         ({"trained": "nowhere"}, "there is no folder nowhere"),
     ],
     ids=str,
 )
 def test_what_stored_networks_cannot_do_is_named(folder, asked, words):
     with pytest.raises(EnsembleError, match=words):
-        pipeline.run(**{"algorithm": "bfs", "graph": "path:3", "trained": folder, **asked})
+        pipeline.run(**{"program": "bfs", "graph": "path:3", "trained": folder, **asked})

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load_graph(
-    algorithm: str,
+    algorithm: str | None,
     spec: str,
     *,
     degree: int | None = None,
@@ -22,7 +22,7 @@ def load_graph(
     """The graph that an algorithm is to run on.
 
     Args:
-        algorithm: whose graph it is.
+        algorithm: whose graph it is; None for a program of one's own.
         spec: a generator or a file.
         degree: the largest that is not refused.
         self_loops, directed, weight_scale: see `ntkexec.graphs.load`.
@@ -33,7 +33,8 @@ def load_graph(
     """
     from ntkexec import graphs, pipeline
 
-    if weights is not None and not pipeline.find_algorithm(algorithm).weighted:
+    shipped = None if algorithm is None else pipeline.find_algorithm(algorithm)
+    if weights is not None and shipped is not None and not shipped.weighted:
         raise NtkexecError(f"{algorithm} reads no weights; --weights {weights} goes without")
     return graphs.load(
         spec,

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share, and what their words stand for."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,15 @@ Algorithm = Annotated[
         autocompletion=_algorithms_that_begin,
     ),
 ]
+Program = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROGRAM",
+        help="bfs, dfs, add, ... ('ntkexec algorithms' lists them all); or your own: FILE.npz or "
+        "FILE.json of raw templates, or module:function.",
+        autocompletion=_algorithms_that_begin,
+    ),
+]
 GRAPH_HELP = "A generator (karate, grid:8x8, random-regular:n=100,d=3,seed=0, ...) or a graph file."
 
 # What an algorithm is given.
@@ -32,6 +42,22 @@ Source = Annotated[
 ]
 Message = Annotated[
     str | None, typer.Option(help="For flooding: a string of 0s and 1s, 1011 by default.")
+]
+
+# What a program of one's own is given.
+State = Annotated[
+    Path | None,
+    typer.Option(
+        help="For your own program: FILE.npz with the states to start from, an array of a row for each "
+        "node and a column for each bit, or values by field."
+    ),
+]
+Steps = Annotated[
+    int | None, typer.Option(help="For your own program: steps, or with --until the most of them.")
+]
+GraphOfOwn = Annotated[
+    str | None,
+    typer.Argument(metavar="GRAPH", help="For your own program: " + GRAPH_HELP),
 ]
 
 # How a graph is read.
@@ -148,3 +174,11 @@ def parse_padding(padding: str) -> vocabulary.Padding:
     if len(padding) > len(str(MAX_PADDING)) or int(padding) > MAX_PADDING:
         raise NtkexecError(f"padding is at most {MAX_PADDING} templates a network, not {padding}")
     return int(padding)
+
+
+def refuse_graph(algorithm: str, graph: str | None) -> None:
+    """Raises NtkexecError if there is a graph, which a shipped algorithm has no use for."""
+    if graph is not None:
+        raise NtkexecError(
+            f"{algorithm} is built for all graphs of --degree and --word; {graph!r} is not needed"
+        )

@@ -1,8 +1,9 @@
 """How a command ends: its exit status, and one line on stderr if something is amiss.
 
 0: done, and exact or certified where that is the question. 1: not exact, not certified, or a
-statement fails; nothing else ends so. 2: bad input, a file that cannot be written, too little memory,
-a device that is not there. 70: a fault of ntkexec itself, with a traceback. 130: interrupted.
+statement fails; nothing else ends so. 2: bad input, an error in a module of the user's own, a file that
+cannot be written, too little memory, a device that is not there. 70: a fault of ntkexec itself, with a
+traceback. 130: interrupted.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from ntkexec.errors import NtkexecError, clean
+from ntkexec.errors import NtkexecError, OwnCodeError, clean
 
 BAD_INPUT, FAULT = 2, 70
 COMPLETE = "_NTKEXEC_COMPLETE"
@@ -74,6 +75,9 @@ def _failed(error: Exception) -> int:
         return FAULT
     if isinstance(error, OSError):
         _drop_output()
+    if isinstance(error, OwnCodeError):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(error.trace)
     _say(said)
     return BAD_INPUT
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
-from ntkexec.program.fields import Field, Table
+from ntkexec.program.fields import Bits, Field, Table
 from ntkexec.program.program import Program
 from ntkexec.programs.sizes import ProgramSizes
 from ntkexec.runtime.tables import as_text
@@ -59,10 +59,10 @@ def program(
     layout = shown.layout
     rows = [
         ("program", f"{shown.name}: {about}"),
-        ("sizes", _sizes(sizes)),
+        *([("sizes", _sizes(sizes))] if sizes else []),
         *counts.rows(),
-        ("kept", ", ".join(_field(field) for field in layout.computation)),
-        ("messages", ", ".join(_field(field) for field in layout.messages)),
+        ("kept", ", ".join(_field(field) for field in layout.computation) or "nothing"),
+        ("messages", ", ".join(_field(field) for field in layout.messages) or "none"),
     ]
     return as_text(rows) + (f"\n\n{shown.listing()}" if templates else "")
 
@@ -71,6 +71,8 @@ def _field(field: Field) -> str:
     if isinstance(field, Table):
         inner = ", ".join(_field(leaf) for leaf in field.fields)
         return f"{field.name}[{field.slots}] ({inner})"
+    if isinstance(field, Bits):
+        return f"{field.name} ({field.num_bits} bits)"
     return f"{field.name} ({field.kind} of {field.num_bits})" if field.num_bits > 1 else field.name
 
 
@@ -86,7 +88,7 @@ def trained(
     return as_text(
         [
             ("program", repr(finite.certificate.problem.program)),
-            ("sizes", _sizes(sizes)),
+            *([("sizes", _sizes(sizes))] if sizes else []),
             *summary.certificate_rows(finite.certificate, finite, **odds._asdict()),
             ("ensemble", summary.ensemble_told(networks)),
             ("training", summary.training(networks, seconds)),

@@ -84,8 +84,8 @@ class Cases:
 
     @property
     def num_decisions(self) -> int:
-        """Bits of the executions that are decided: written bits times node updates."""
-        return max(1, int((self.problem.program.num_writers > 0).sum()) * self.num_updates)
+        """Bits of the executions that are decided: bits of a state times node updates."""
+        return max(1, self.problem.program.layout.num_bits * self.num_updates)
 
     def certificate(
         self,

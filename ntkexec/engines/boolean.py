@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntkexec.executor.encoding import Encoding, Matches, index_arrays
+from ntkexec.program.problem import LearningProblem
 from ntkexec.theory.certificate import Certificate
 
 
@@ -22,7 +23,12 @@ class BooleanEngine:
         return (matches.matched_writers > 0).astype(jnp.float32)
 
 
+def program_engine(problem: LearningProblem) -> BooleanEngine:
+    """A program as an engine: what every other one is compared with."""
+    thresholds = jnp.full((problem.program.layout.num_bits, 1), 0.5, jnp.float32)
+    return BooleanEngine(index_arrays(problem), thresholds)
+
+
 def boolean_engine(certificate: Certificate) -> BooleanEngine:
-    """The specification as an engine, for comparison and for tracing."""
-    thresholds = jnp.full((certificate.problem.program.layout.num_bits, 1), 0.5, jnp.float32)
-    return BooleanEngine(index_arrays(certificate.problem), thresholds)
+    """The program of a certificate as an engine, for comparison and for tracing."""
+    return program_engine(certificate.problem)

@@ -11,7 +11,7 @@ from ntkexec.errors import ProgramError
 from ntkexec.language.logic import Sum, literal
 from ntkexec.language.places import PHASE, TURN, Place
 from ntkexec.language.values import Choice, Number, Value
-from ntkexec.program.fields import Code, Field, Flag, Leaf, OneHot, Table, Word
+from ntkexec.program.fields import Bits, Code, Field, Flag, Leaf, OneHot, Table, Word
 
 COLOUR, PORT = "colour", "port"
 _RESERVED = re.compile(rf"{PHASE}|{TURN}\d+")
@@ -190,6 +190,11 @@ def value_of(field: Leaf, path: str, slot: int | None) -> Value:
     bits = tuple(literal(Place(path, index, slot)) for index in range(field.num_bits))
     if isinstance(field, Flag):
         return bits[0]
+    if isinstance(field, Bits):
+        raise ProgramError(
+            f"{origin()}: bits {field.name!r} have no meaning that a statement could use; take "
+            "p.flags for any number of bits"
+        )
     if isinstance(field, Code):
         number = Number(bits)
         return Choice(tuple(number == value + 1 for value in range(field.size)))

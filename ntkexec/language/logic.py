@@ -39,7 +39,10 @@ class Sum:
         return functools.reduce(Sum.__and__, factors, TRUE)
 
     def __bool__(self) -> bool:
-        raise TypeError("a condition has no truth value while a program is written; use &, | and ~")
+        raise TypeError(
+            "a condition has no truth value while a program is written; use &, | and ~, for `if` when=... "
+            "or `select`, and for min and max `idioms.minimum`"
+        )
 
     @property
     def bits(self) -> frozenset[Bit]:

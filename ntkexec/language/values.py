@@ -80,6 +80,11 @@ class Number(_Bits):
 
     def __add__(self, one: int) -> "Number":
         """The number plus 1, modulo 2^bits: bit b flips if all lower bits are 1."""
+        if isinstance(one, _Bits):
+            raise ProgramError(
+                "the sum of two numbers takes phases of its own: idioms.add(p, [target], [(one, other)]); "
+                "only 1 is added by +"
+            )
         if one != 1:
             raise ProgramError(f"only 1 can be added in one step, not {one}; see `idioms.add`")
         flipped = []
@@ -88,6 +93,8 @@ class Number(_Bits):
             flipped.append((bit & ~carry) | (~bit & carry))
         return dataclasses.replace(self, bits=tuple(flipped))
 
+    __radd__ = __add__
+
     def where(self, condition: Sum) -> "Number":
         """The number where a condition holds, and 0 elsewhere."""
         return dataclasses.replace(self, bits=tuple(bit & condition for bit in self.bits))
@@ -95,7 +102,53 @@ class Number(_Bits):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Choice(_Bits):
-    """A one-hot field: `choice[i]` is the condition that it is i."""
+    """A one-hot field: `choice[i]` is the condition that it is i.
+
+    `choice == 2`, `choice < 2` and `one == other` are conditions too. Where a choice has no value none
+    of them holds, and `!=` does.
+    """
+
+    def __eq__(self, other: object) -> Sum:  # type: ignore[override]
+        if isinstance(other, Choice):
+            self._check_size(other)
+            return any_of(a & b for a, b in zip(self, other, strict=True))
+        return self[self._value(other)]
+
+    def __ne__(self, other: object) -> Sum:  # type: ignore[override]
+        if isinstance(other, Choice):
+            self._check_size(other)
+            # Of one value at most: it differs where it has one that the other has not, or none.
+            differs = any_of(a & ~b for a, b in zip(self, other, strict=True))
+            return differs | all_of(~a for a in self)
+        return ~self[self._value(other)]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __lt__(self, other: int) -> Sum:
+        return any_of(self.bits[: self._value(other)])
+
+    def __le__(self, other: int) -> Sum:
+        return any_of(self.bits[: self._value(other) + 1])
+
+    def __gt__(self, other: int) -> Sum:
+        return any_of(self.bits[self._value(other) + 1 :])
+
+    def __ge__(self, other: int) -> Sum:
+        return any_of(self.bits[self._value(other) :])
+
+    def _value(self, other: object) -> int:
+        if not isinstance(other, int):
+            raise ProgramError(
+                f"a choice is compared with one of its values, 0 to {len(self) - 1}, and by == with "
+                f"another choice, not with {other!r:.80}"
+            )
+        if not 0 <= other < len(self):
+            raise ProgramError(f"{other} is no choice; 0 to {len(self) - 1} are")
+        return other
+
+    def _check_size(self, other: "Choice") -> None:
+        if len(self) != len(other):
+            raise ProgramError(f"choices of {len(self)} and {len(other)} values are not compared")
 
     def where(self, condition: Sum) -> "Choice":
         """The choice where a condition holds, and none elsewhere."""

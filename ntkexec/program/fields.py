@@ -48,7 +48,8 @@ class Word:
     def __post_init__(self) -> None:
         if not 1 <= self.num_bits <= MAX_WORD_BITS:
             raise LayoutError(
-                f"word {self.name!r} has {self.num_bits} bits; 1 to {MAX_WORD_BITS} fit"
+                f"word {self.name!r} has {self.num_bits} bits; 1 to {MAX_WORD_BITS} fit, and more in a "
+                "field of Bits"
             )
 
     def encode(self, values: np.ndarray) -> np.ndarray:
@@ -139,7 +140,33 @@ class Code:
         return -1, self.size - 1
 
 
-Leaf = Flag | Word | OneHot | Code
+@dataclasses.dataclass(frozen=True)
+class Bits:
+    """Any number of bits without a meaning of their own, read and written as rows of bools.
+
+    For states that have no fields but their bits, and for numbers that no word holds.
+    """
+
+    name: str
+    num_bits: int
+    kind: ClassVar[Literal["bits"]] = "bits"
+
+    def __post_init__(self) -> None:
+        if self.num_bits < 1:
+            raise LayoutError(f"bits {self.name!r} are {self.num_bits}; at least 1 is needed")
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        return values.astype(bool)
+
+    def decode(self, bits: np.ndarray) -> np.ndarray:
+        return bits.astype(bool)
+
+    @property
+    def value_range(self) -> tuple[int, int]:
+        return 0, 1
+
+
+Leaf = Flag | Word | OneHot | Code | Bits
 
 
 @dataclasses.dataclass(frozen=True)

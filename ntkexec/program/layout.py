@@ -14,7 +14,17 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from ntkexec.errors import LayoutError
-from ntkexec.program.fields import Code, Field, Flag, Leaf, OneHot, Table, check_names, field_data
+from ntkexec.program.fields import (
+    Bits,
+    Code,
+    Field,
+    Flag,
+    Leaf,
+    OneHot,
+    Table,
+    check_names,
+    field_data,
+)
 from ntkexec.program.invariants import AtMost, Invariants
 
 
@@ -155,7 +165,8 @@ class Layout:
         Args:
             num_nodes: number of rows.
             values: by path, anything that broadcasts to shape (n,), or to (n, slots) inside a
-                table. A field that is left out is all zeros.
+                table; for `Bits`, with their number as one more axis. Flags and bits may be floats
+                0.0 and 1.0. A field that is left out is all zeros.
 
         Raises:
             LayoutError: unknown field, wrong shape, not whole numbers, or a value out of range.
@@ -163,9 +174,11 @@ class Layout:
         states = np.zeros((num_nodes, self.num_bits), bool)
         for path, value in values.items():
             leaf, columns = self._find(path)
-            shape = (num_nodes, *columns.shape[:-1])
+            places = columns.shape if isinstance(leaf, Bits) else columns.shape[:-1]
+            shape = (num_nodes, *places)
             array = np.asarray(value)
-            if array.dtype.kind not in "biu":
+            fractions = array.dtype.kind == "f" and isinstance(leaf, Flag | Bits)
+            if array.dtype.kind not in "biu" and not fractions:
                 raise LayoutError(f"field {path!r} takes whole numbers, got {array.dtype} values")
             try:
                 array = np.broadcast_to(array, shape)
@@ -175,10 +188,12 @@ class Layout:
                 ) from None
             low, high = leaf.value_range
             outside = (array < low) | (array > high)
+            if fractions:
+                outside = (array != low) & (array != high)
             if outside.any():
                 where = tuple(int(i) for i in np.argwhere(outside)[0])
                 raise LayoutError(
-                    f"value {int(array[where])} of {path!r} at node {where[0]} does not fit: "
+                    f"value {array[where].item()} of {path!r} at node {where[0]} does not fit: "
                     f"a {leaf.kind} of {leaf.num_bits} bits holds {low} to {high}"
                 )
             states[:, columns.reshape(-1)] = leaf.encode(array).reshape(num_nodes, columns.size)
@@ -188,6 +203,8 @@ class Layout:
         self, states: Bool[np.ndarray, "n k"], *, strict: bool = True
     ) -> dict[str, np.ndarray]:
         """The values of every field: arrays of shape (n,), or (n, slots) inside a table.
+
+        Those of `Bits` are truth values, with the bits as one more axis.
 
         Args:
             states: of any nodes.

@@ -9,11 +9,14 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int8
+from numpy.typing import ArrayLike
 
 from ntkexec.errors import ProgramError
+from ntkexec.program.arrays import as_matrices, parse_rows, raw_layout
 from ntkexec.program.invariants import Invariants, kept_by
 from ntkexec.program.layout import Layout
 from ntkexec.program.templates import Template
@@ -30,14 +33,15 @@ class Program:
     Args:
         name: the algorithm; no part of the program's identity.
         layout: the fields of a node's state.
-        templates: in the order of the training set; conditions are pairwise different.
+        templates: in the order of the training set. Some may write nothing, and several may have the
+            same condition: they change no step, but count in n0 and in m, and so in every margin.
         round_length: steps in a round, after which a quiet state repeats.
         halt: name of a flag that is set at every node when the program is over, if it has one; no
             part of its identity either.
 
     Raises:
-        ProgramError: a bit outside the layout, a template that no valid state matches, or two
-            templates with the same condition.
+        ProgramError: a bit outside the layout, a template that no valid state matches, or no
+            template that writes anything.
     """
 
     name: str = dataclasses.field(compare=False)
@@ -52,7 +56,6 @@ class Program:
         if self.round_length < 1:
             raise ProgramError(f"a round takes at least one step, not {self.round_length}")
         num_bits = self.layout.num_bits
-        first_with: dict[tuple[tuple[int, bool], ...], int] = {}
         for index, entry in enumerate(self.templates):
             for bit in (*(bit for bit, _ in entry.condition), *entry.outputs):
                 if not 0 <= bit < num_bits:
@@ -67,12 +70,48 @@ class Program:
                 raise ProgramError(
                     f"template {index} ({entry.label}) can never match: {broken.reason}"
                 )
-            other = first_with.setdefault(entry.condition, index)
-            if other != index:
-                raise ProgramError(
-                    f"templates {other} ({self.templates[other].label}) and {index} ({entry.label}) "
-                    "have the same condition; write one template with both outputs"
-                )
+        if not any(entry.outputs for entry in self.templates):
+            raise ProgramError(f"no template of program {self.name!r} writes a bit")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        conditions: ArrayLike,
+        targets: ArrayLike,
+        *,
+        message_start: int,
+        name: str = "raw",
+        round_length: int = 1,
+        labels: Sequence[str] | None = None,
+    ) -> "Program":
+        """A program from raw templates: a training set as it stands in a paper.
+
+        Args:
+            conditions: (n0, K), by template and bit 0, 1, or free, -1 among whole numbers and nan
+                among floats.
+            targets: (n0, K), 1 where a template writes the bit, else 0.
+            message_start: bits from here on are exchanged with the neighbours; K where none are.
+            name: what to call it.
+            round_length: steps in a round, after which a quiet state repeats.
+            labels: by template what it is for, for people.
+
+        Returns:
+            A program of two fields without a meaning, `state` and `inbox`.
+
+        Raises:
+            ProgramError: a value that is none of these, by its row and column, matrices of other
+                shapes, or no template that writes anything.
+
+        Example:
+            >>> Program.from_arrays([[0, -1], [1, 1]], [[0, 1], [1, 0]], message_start=1).describe(0)
+            '!state[0] -> inbox[0]'
+        """
+        num_bits, templates = parse_rows(conditions, targets, labels)
+        return cls(name, raw_layout(num_bits, message_start), templates, round_length)
+
+    def to_arrays(self) -> tuple[Int8[np.ndarray, "n0 k"], Bool[np.ndarray, "n0 k"]]:
+        """Conditions and targets by template and bit, as `from_arrays` takes them."""
+        return as_matrices(self.templates, self.layout.num_bits)
 
     @property
     def num_templates(self) -> int:
@@ -92,6 +131,31 @@ class Program:
     def num_writers(self) -> np.ndarray:
         """w: for every bit, how many templates write it; shape (k,)."""
         return np.array([len(templates) for templates in self.writers])
+
+    @functools.cached_property
+    def idle(self) -> tuple[int, ...]:
+        """Templates that write nothing; they match nevertheless."""
+        return tuple(i for i, entry in enumerate(self.templates) if not entry.outputs)
+
+    @functools.cached_property
+    def repeated(self) -> tuple[int, ...]:
+        """Templates with the condition of one before them; they match whenever that one does."""
+        conditions = [entry.condition for entry in self.templates]
+        first = {condition: i for i, condition in reversed([*enumerate(conditions)])}
+        return tuple(i for i, condition in enumerate(conditions) if first[condition] != i)
+
+    @property
+    def remarks(self) -> str:
+        """How many templates write nothing, and how many repeat a condition; empty for none."""
+        found = (
+            (len(self.idle), "write", "nothing"),
+            (len(self.repeated), "repeat", "a condition"),
+        )
+        return ", ".join(
+            f"{count} {verb if count > 1 else verb + 's'} {what}"
+            for count, verb, what in found
+            if count
+        )
 
     @property
     def num_nonzeros(self) -> int:
@@ -130,7 +194,7 @@ class Program:
         condition = " & ".join(
             ("" if value else "!") + names[bit] for bit, value in entry.condition
         )
-        written = ", ".join(names[bit] for bit in entry.outputs)
+        written = ", ".join(names[bit] for bit in entry.outputs) or "nothing"
         return f"{entry.label + ': ' if entry.label else ''}{condition or 'always'} -> {written}"
 
     def listing(self) -> str:
@@ -145,7 +209,8 @@ class Program:
         return [
             (
                 "templates",
-                f"{self.num_templates}, with {self.num_nonzeros:,} conditions and outputs",
+                f"{self.num_templates}, with {self.num_nonzeros:,} conditions and outputs"
+                + (f"; {self.remarks}" if self.remarks else ""),
             ),
             ("state", f"{layout.num_bits} bits, {layout.num_message_bits} of them messages"),
             ("steps", f"{self.round_length} a round"),
@@ -167,7 +232,8 @@ class Program:
         )
 
     def __repr__(self) -> str:
+        more = f" ({self.remarks})" if self.remarks else ""
         return (
-            f"Program({self.name!r}, {self.num_templates} templates, {self.layout.num_bits} bits, "
+            f"Program({self.name!r}, {self.num_templates} templates{more}, {self.layout.num_bits} bits, "
             f"at most {self.num_writers.max()} writers a bit)"
         )

@@ -12,7 +12,7 @@ class Template:
 
     Args:
         condition: pairs (bit, required value), by increasing bit; other bits are free.
-        outputs: the bits that it writes to 1, increasing.
+        outputs: the bits that it writes to 1, increasing; none for one that only raises n0 and m.
         label: what it is for, for people; no part of its identity.
     """
 
@@ -51,5 +51,7 @@ def template(
             raise ProgramError(f"template {label!r} requires bit {bit} to be both 0 and 1")
     outputs = tuple(sorted({int(bit) for bit in then}))
     if not outputs:
-        raise ProgramError(f"template {label!r} writes no bit")
+        raise ProgramError(
+            f"template {label!r} writes no bit; Program.from_arrays takes those that are meant so"
+        )
     return Template(tuple(sorted(condition.items())), outputs, label)

@@ -2,7 +2,8 @@
 
 from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
 from ntkexec.programs.instance import Algorithm, Instance
-from ntkexec.programs.registry import ALGORITHMS, find_algorithm, prepare
+from ntkexec.programs.registry import ALGORITHMS, find_algorithm
+from ntkexec.programs.sources import find_program, is_shipped, prepare
 
 __all__ = [
     "ALGORITHMS",
@@ -13,6 +14,8 @@ __all__ = [
     "bfs_queue",
     "dfs",
     "find_algorithm",
+    "find_program",
     "flooding",
+    "is_shipped",
     "prepare",
 ]

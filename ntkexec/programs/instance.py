@@ -44,6 +44,8 @@ class Instance:
         shown_where: by field, the flag without which its value means nothing.
         num_inputs: how many different inputs of its size the program computes on, where that is
             a number: in arithmetic.
+        final: the states after the last step of the program's own execution, where nothing but
+            they says what is right; shape (n, k). Then every bit is judged, not the answer.
     """
 
     sizes: Mapping[str, int]
@@ -60,6 +62,7 @@ class Instance:
     colour_by: str | None = None
     shown_where: Mapping[str, str] = dataclasses.field(default_factory=dict)
     num_inputs: int | None = None
+    final: Bool[np.ndarray, "n k"] | None = None
 
     @property
     def graphs(self) -> GraphsTuple:
@@ -73,9 +76,11 @@ class Instance:
 
     @property
     def num_decisions(self) -> int:
-        """Bits times nodes times steps, over which a union bound is taken; at least 1."""
-        written = int((self.program.num_writers > 0).sum())
-        return max(1, written * self.graph.num_nodes * self.num_steps)
+        """Bits times nodes times steps, over which a union bound is taken; at least 1.
+
+        Bits that nothing writes count too: a network for all templates decides them as well.
+        """
+        return max(1, self.program.layout.num_bits * self.graph.num_nodes * self.num_steps)
 
     def execute(self, engine: Engine, executing: Executing | None = None) -> Execution:
         """Runs the instance with a learned update.

@@ -38,7 +38,8 @@ def find_algorithm(name: str) -> Algorithm:
     if name not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)
         raise NtkexecError(
-            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}"
+            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}; a program of one's "
+            "own is FILE.npz, FILE.json or module:function"
         )
     return ALGORITHMS[name]
 

@@ -30,6 +30,9 @@ class ProgramSizes:
         factored_matches: the same among the templates that write one bit.
         basis: which states count, and how m was found.
         halt: the flag that is set where the program is over, if there is one.
+        idle: templates that write nothing.
+        repeated: templates with the condition of one before them.
+        remarks: both in words; empty for none.
     """
 
     name: str
@@ -45,15 +48,22 @@ class ProgramSizes:
     factored_matches: int
     basis: str
     halt: str | None
+    idle: int = 0
+    repeated: int = 0
+    remarks: str = ""
 
     def rows(self) -> list[tuple[str, str]]:
         """Names and values, for a table."""
         messages = f"{self.state_bits} bits, {self.message_bits} of them messages"
-        repeated = f", {self.phases} phases" if self.phases != self.steps else ""
+        phases = f", {self.phases} phases" if self.phases != self.steps else ""
+        remarks = f"; {self.remarks}" if self.remarks else ""
         return [
-            ("templates", f"{self.templates}, with {self.nonzeros:,} conditions and outputs"),
+            (
+                "templates",
+                f"{self.templates}, with {self.nonzeros:,} conditions and outputs{remarks}",
+            ),
             ("state", messages),
-            ("steps", f"{self.steps} a round{repeated}"),
+            ("steps", f"{self.steps} a round{phases}"),
             ("writers w", f"at most {self.writers} for one bit, first {self.busiest_bit}"),
             (
                 "matches m",
@@ -99,6 +109,9 @@ def sizes_of(program: Program, *, time_limit: float = 10.0) -> ProgramSizes:
         factored_matches=int(factored.max_matches.max()),
         basis=joint.basis,
         halt=program.halt,
+        idle=len(program.idle),
+        repeated=len(program.repeated),
+        remarks=program.remarks,
     )
 
 

@@ -44,7 +44,7 @@ def parse_program(data: Any) -> Program:
     for condition, outputs in data["templates"]:
         bits = [whole(bit, 0, num_bits - 1) for bit, _ in condition]
         need(all(type(value) is bool for _, value in condition), "a condition is no bit")
-        need(bits == sorted(set(bits)) and outputs, "a template is not in order")
+        need(bits == sorted(set(bits)), "a template is not in order")
         written = mask(whole(bit, 0, num_bits - 1) for bit in outputs)
         templates.append((dict(condition), written))
     need(templates, "a program without templates")

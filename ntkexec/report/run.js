@@ -57,6 +57,7 @@ const run = (() => {
       const set = on.flatMap((b, i) => (b ? [i] : []));
       return set.length ? set.join("+") : "–";
     }
+    if (field.kind === "bits") return on.join("");
     let value = on.reduce((sum, b, i) => sum + b * 2 ** i, 0);
     // A code above its size stands for nothing; only a wrong step makes one.
     if (field.kind === "code") return value > field.size ? `${value - 1}?` : value ? value - 1 : "–";
@@ -85,6 +86,8 @@ const run = (() => {
   function valueOf(field, bits) {
     const gate = field.shown_where && layout.fields.find((f) => f.path === field.shown_where);
     if (gate && !bits[gate.columns[0][0]]) return null;
+    // Bits without a meaning are told apart by how many of them are 1.
+    if (field.kind === "bits") return field.columns[0].filter((c) => bits[c]).length;
     const value = decode(field, field.columns[0], bits);
     return typeof value === "number" || /^\d+$/.test(value) ? Number(value) : null;
   }

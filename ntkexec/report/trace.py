@@ -54,9 +54,6 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
             f"{MAX_NODES} nodes and {MAX_BITS / 8e6:.0f} MB fit"
         )
     instance, problem = result.instance, result.certificate.problem
-    expected = {
-        field: [int(v) for v in values.tolist()] for field, values in instance.reference().items()
-    }
     return {
         "algorithm": instance.program.name,
         "inputs": {name: str(value) for name, value in instance.inputs.items()},
@@ -77,7 +74,7 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
             for fields in result.by_node().values()
         ],
         "wrong_nodes": [int(v) for v in result.wrong_nodes],
-        "expected_fields": sorted(expected),
+        "expected_fields": sorted(result.expected),
         "colour_by": instance.colour_by,
     }
 

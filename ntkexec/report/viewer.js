@@ -103,7 +103,7 @@
       key.append(swatch, `${label} `);
       legend.append(key);
     };
-    legend.append(`${shownField.path}: `);
+    legend.append(`${shownField.path}${shownField.kind === "bits" ? ", bits that are 1" : ""}: `);
     if (shownField.kind === "flag") { entry([0, 114, 178], "yes"); entry([240, 228, 200], "no"); return; }
     let low = 0, high = shownField.columns[0].length - 1;
     if (shownField.kind !== "one-hot") [low, high] = range(shownField);
@@ -111,7 +111,7 @@
       const value = Math.round(low + ((high - low) * i) / Math.max(1, Math.min(5, high - low)));
       entry(high > low ? scale((value - low) / (high - low)) : scale(0.5), value);
     }
-    if (shownField.kind !== "word" || shownField.shown_where) entry([235, 237, 240], "none");
+    if (!["word", "bits"].includes(shownField.kind) || shownField.shown_where) entry([235, 237, 240], "none");
   }
 
   // The panel.

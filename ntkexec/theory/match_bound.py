@@ -132,6 +132,8 @@ def _largest_compatible_set(shape: _Shape, time_limit: float) -> tuple[int, bool
     if num_templates == 1:
         return 1, True
     num_bits = len({bit for condition in shape.conditions for bit, _ in condition})
+    if num_bits == 0:
+        return num_templates, True  # nothing is asked, and all match
     num_columns = num_bits + num_templates + sum(len(groups) for _, groups in shape.at_most)
     rows: list[tuple[dict[int, float], float]] = []  # (coefficients, upper bound)
     for index, condition in enumerate(shape.conditions):

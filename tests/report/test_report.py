@@ -14,6 +14,7 @@ import pytest
 from ntkexec import pipeline, report
 from ntkexec.errors import NtkexecError
 from ntkexec.executor.protocol import decide_states
+from ntkexec.program.program import Program
 
 ALGORITHMS = {
     "flooding": "petersen",
@@ -276,3 +277,29 @@ def test_weights_stand_at_their_edges_where_there_is_room(visit):
 def test_numbers_that_are_not_finite_are_refused_and_blank_no_page():
     with pytest.raises(NtkexecError, match="not finite; a page cannot show them"):
         report.to_html({"means": [float("nan")]})
+
+
+def test_a_raw_program_s_bits_are_shown_as_they_stand(visit):
+    conditions = [[1, -1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, -1]]
+    targets = [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    program = Program.from_arrays(conditions, targets, message_start=2, name="swap")
+    result = pipeline.run(
+        *(program, nx.empty_graph(3)),
+        initial=[[1, 0, 0], [0, 1, 0], [1, 1, 1]],
+        steps=3,
+        engine="kernel",
+        kind="joint",
+        trace=True,
+    )
+    page = visit(result)
+    assert "own Boolean execution, bit by bit" in page.locator("#verdict").text_content()
+    assert page.locator("#legend").text_content().startswith("state, bits that are 1: 0 1 2")
+    page.keyboard.press("End")
+    for node, fields in enumerate(result.by_node().values()):
+        page.locator(f'[data-node="{node}"]').focus()
+        page.keyboard.press("Enter")
+        shown = dict(
+            row.locator("td").all_text_contents()[:2]
+            for row in page.locator("#fields tbody tr").all()
+        )
+        assert shown == fields

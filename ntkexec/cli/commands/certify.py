@@ -2,18 +2,19 @@
 
 import json as encoder
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ntkexec.cli import options
+from ntkexec.cli import options, own
 from ntkexec.errors import NtkexecError
 
 EXAMPLE = "ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint"
 
 
 def command(
-    algorithm: options.Algorithm,
+    algorithm: options.Program,
+    where: options.GraphOfOwn = None,
     degree: options.Degree = None,
     word: options.Word = None,
     ensemble: Annotated[
@@ -22,10 +23,15 @@ def command(
     ] = None,
     graph: Annotated[
         str | None,
-        typer.Option(help="With --ensemble: only the decisions that occur on this graph."),
+        typer.Option(
+            help="With --ensemble: only the decisions that occur on this graph. For your own program "
+            "the same as GRAPH."
+        ),
     ] = None,
     source: options.Source = None,
     message: options.Message = None,
+    state: options.State = None,
+    steps: options.Steps = None,
     all_states: Annotated[
         bool,
         typer.Option("--all-states", help="With --ensemble: also states that no step leads to."),
@@ -56,14 +62,38 @@ def command(
 
     Exit status: 0 if certified, 1 if not, 2 for bad input.
     """
+    from ntkexec import pipeline
+
+    shipped, mine = pipeline.is_shipped(algorithm), None
+    own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
+    if shipped:
+        options.refuse_graph(algorithm, where)
+        if state is not None or steps is not None:
+            raise NtkexecError(f"--state and --steps are for programs of your own, not {algorithm}")
+    else:
+        if graph is not None and where is not None:
+            raise NtkexecError("GRAPH and --graph are the same; give one of them")
+        mine = own.own_program(
+            algorithm,
+            where if graph is None else graph,
+            state=state,
+            steps=steps,
+            needed=ensemble is not None and (where is not None or graph is not None),
+            **own_sizes,
+            arrival_bits=arrival_bits,
+            source=source,
+            message=message,
+        )
     if ensemble is not None:
         from ntkexec.cli.commands import certify_ensemble
 
-        if not (degree is word is slots is arrival_bits is bound is None):
+        fixed = (arrival_bits, bound, *(own_sizes.values() if shipped else ()))
+        if any(value is not None for value in fixed):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
         exact = certify_ensemble.certify_networks(
             algorithm,
             ensemble,
+            mine=mine,
             graph=graph,
             all_states=all_states,
             out=out,
@@ -72,11 +102,10 @@ def command(
             message=message,
         )
         raise typer.Exit(0 if exact else 1)
-    if graph is not None or all_states or out is not None:
+    if (shipped and graph is not None) or all_states or out is not None:
         raise NtkexecError("--graph, --all-states and --out go with --ensemble")
     if source or message is not None:
         raise NtkexecError("--source and --message go with --ensemble and --graph")
-    from ntkexec import pipeline
     from ntkexec.cli import progress, text
     from ntkexec.plots import certificate as certificate_plot
     from ntkexec.plots import style
@@ -86,11 +115,14 @@ def command(
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     if plot is not None:
         style.check_target(plot)
-    chosen = pipeline.find_algorithm(algorithm)
-    sizes = chosen.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
+    sizes: dict[str, int] = {}
+    if mine is None:
+        chosen = pipeline.find_algorithm(algorithm)
+        sizes = chosen.sizes(**own_sizes, arrival_bits=arrival_bits)
     with progress.bar():
         certificate = pipeline.certify(
-            chosen.program(**sizes),
+            chosen.program(**sizes) if mine is None else mine.program,
+            instance=None if mine is None else mine.instance,
             kind=kind,
             threshold=threshold,
             weight_std=weight_std,

@@ -6,6 +6,7 @@ from typing import Any
 
 from ntkexec import complete, ensemble, pipeline
 from ntkexec.cli import progress
+from ntkexec.cli.own import Own
 from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
@@ -18,28 +19,38 @@ def certify_networks(
     algorithm: str,
     folder: Path,
     *,
+    mine: Own | None = None,
     graph: str | None,
     all_states: bool,
     out: Path | None,
     as_json: bool,
     **inputs: Any,
 ) -> bool:
-    """Prints a complete certificate, and says whether the ensemble is exact."""
-    pipeline.find_algorithm(algorithm)
+    """Prints a complete certificate, and says whether the ensemble is exact.
+
+    Args:
+        algorithm: a shipped one, or what the user calls their own.
+        folder: of the ensemble.
+        mine: the user's own program, and on a graph its execution.
+        graph: of a shipped algorithm.
+        all_states, out, as_json: as on the command line.
+        inputs: what a shipped algorithm asks.
+    """
+    name = pipeline.find_algorithm(algorithm).name if mine is None else mine.program.name
     manifest = ensemble.read_manifest(folder)
-    if manifest.algorithm != algorithm:
-        raise EnsembleError(
-            f"the ensemble in {folder} learned {manifest.algorithm}, not {algorithm}"
-        )
-    if graph is not None and all_states:
+    if manifest.algorithm != name:
+        raise EnsembleError(f"the ensemble in {folder} learned {manifest.algorithm}, not {name}")
+    instance = None if mine is None else mine.instance
+    if (graph is not None or instance is not None) and all_states:
         raise CertificateError("--all-states and --graph exclude each other")
     if out is not None and out.parent.resolve() == folder.resolve():
         raise CertificateError(f"{folder} is for weights; write the certificate beside it")
     if out is not None:
         files.check_target(out)
-    instance = None
     with progress.bar() as show:
-        if graph is not None:
+        if mine is not None:
+            program = mine.program
+        elif graph is not None:
             instance = pipeline.prepare(algorithm, graph, sizes=manifest.parameters, **inputs)
             program = instance.program
         else:

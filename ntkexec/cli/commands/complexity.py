@@ -1,19 +1,22 @@
 """`ntkexec complexity`: how many networks execute a program exactly."""
 
+import functools
 import itertools
 import json as encoder
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ntkexec import vocabulary
-from ntkexec.cli import options
+from ntkexec.cli import options, own
+from ntkexec.cli.study_table import Refused, as_text
 from ntkexec.errors import CertificateError, NtkexecError
 
 if TYPE_CHECKING:
-    from ntkexec.complexity import Study, Trend
+    from ntkexec.complexity import Study
+    from ntkexec.programs import Instance
 
 
 EXAMPLE = "ntkexec complexity flooding --degree 2 --word 1..3 --plot complexity.png"
@@ -48,6 +51,13 @@ def parse_numbers(option: str, text: str) -> list[int]:
     return numbers
 
 
+def _single(option: str, text: str) -> int:
+    numbers = parse_numbers(option, text)
+    if len(numbers) > 1:
+        raise NtkexecError(f"--{option} is one number for a program of your own, not {text!r}")
+    return numbers[0]
+
+
 def parse_range(option: str, text: str) -> tuple[int, int]:
     """Least and largest, written as 5..20 or as one number.
 
@@ -62,8 +72,20 @@ def parse_range(option: str, text: str) -> tuple[int, int]:
 
 
 def command(
-    algorithm: Annotated[str, typer.Argument(help="flooding, bfs, dfs or bellman-ford.")],
-    degree: Annotated[str, typer.Option(help="Most neighbours of a node, D; or several.")] = "2",
+    algorithm: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROGRAM",
+            help="flooding, bfs, dfs or bellman-ford; or your own, FILE.npz, FILE.json or "
+            "module:function, on GRAPH.",
+        ),
+    ],
+    graph: options.GraphOfOwn = None,
+    state: options.State = None,
+    steps: options.Steps = None,
+    degree: Annotated[
+        str | None, typer.Option(help="Most neighbours of a node, D, by default 2; or several.")
+    ] = None,
     word: Annotated[
         str | None,
         typer.Option(help="Bits of a word; or several. By default what the graphs need."),
@@ -108,9 +130,11 @@ def command(
 ) -> None:
     """Measure how many networks execute a program exactly, against every bound.
 
-    Degree, word, width, padding, kind and threshold may each be several, as 1,2,4 or 1..5; every
-    combination is a study. Exit status: 0, or 2 for bad input.
+    A shipped program on random graphs; your own on GRAPH, from the states of --state. Degree, word,
+    width, padding, kind and threshold may each be several, as 1,2,4 or 1..5 (of your own program
+    degree and word are single); every combination is a study. Exit status: 0, or 2 for bad input.
     """
+    from ntkexec import pipeline
     from ntkexec.complexity import trends
     from ntkexec.plots import certainty as certainty_plot
     from ntkexec.plots import complexity as complexity_plot
@@ -120,16 +144,37 @@ def command(
         if file is not None:
             style.check_target(file)
     kinds = kind.split(",")
+    words = [None] if word is None else parse_numbers("word", word)
+    if pipeline.is_shipped(algorithm):
+        options.refuse_graph(algorithm, graph)
+        if state is not None or steps is not None:
+            raise NtkexecError(f"--state and --steps are for programs of your own, not {algorithm}")
+        executions = random_executions(
+            algorithm,
+            [2] if degree is None else parse_numbers("degree", degree),
+            words,
+            num_graphs=graphs,
+            nodes=parse_range("nodes", nodes),
+            weights=parse_range("weights", weights),
+            seed=seed,
+        )
+    else:
+        instance = own.own_program(
+            algorithm,
+            graph,
+            state=state,
+            steps=steps,
+            needed=True,
+            word=None if word is None else _single("word", word),
+            degree=None if degree is None else _single("degree", degree),
+        ).instance
+        assert instance is not None
+        executions = [lambda: [instance]]
     studies, refused = run_studies(
-        algorithm,
-        degrees=parse_numbers("degree", degree),
-        words=[None] if word is None else parse_numbers("word", word),
+        executions,
         widths=[1] if draw == "gaussian" else parse_numbers("width", width),
         paddings=parse_numbers("padding", padding),
         kinds=kinds,
-        graphs=graphs,
-        nodes=parse_range("nodes", nodes),
-        weights=parse_range("weights", weights),
         repeat=repeat,
         draw=draw,
         thresholds=threshold.split(","),
@@ -159,60 +204,50 @@ def command(
         print(as_text(studies, fitted, refused))
 
 
-class Refused(NamedTuple):
-    """A convention for the thresholds with which no number of networks is exact, and why."""
+# Any: the settings of `random_instances`, passed on.
+def random_executions(
+    algorithm: str, degrees: list[int], words: list[int] | list[None], **settings: Any
+) -> "list[Callable[[], list[Instance]]]":
+    """By size of the program, what makes its executions on random graphs."""
+    from ntkexec.complexity import random_instances
 
-    kind: str
-    sizes: str
-    threshold: str
-    reason: str
+    return [
+        functools.partial(random_instances, algorithm, degree=degree, word=word, **settings)
+        for degree, word in itertools.product(degrees, words)
+    ]
 
 
 # Any: the settings of `study`, passed on.
 def run_studies(
-    algorithm: str,
+    executions: "Sequence[Callable[[], list[Instance]]]",
     *,
-    degrees: list[int],
-    words: list[int] | list[None],
     widths: list[int],
     paddings: list[int],
     kinds: list[str],
     thresholds: list[str],
     weight_std: float,
-    graphs: int,
-    nodes: tuple[int, int],
-    weights: tuple[int, int],
     draw: vocabulary.Draw,
     seed: int,
     **settings: Any,
 ) -> "tuple[list[Study], list[Refused]]":
-    """One study for every combination, with a progress bar on stderr.
+    """One study for every program with its executions, and every combination of the rest.
 
     Of several conventions for the thresholds one that no number of networks makes exact is told
     beside the others' studies.
     """
     from ntkexec.cli.progress import bar, counted
-    from ntkexec.complexity import collect, random_instances, study
+    from ntkexec.complexity import collect, study
     from ntkexec.ensemble import EnsembleConfig
     from ntkexec.program.problem import LearningProblem
 
     studies: list[Study] = []
     refused: list[Refused] = []
-    sizes = list(itertools.product(degrees, words))
     variants = list(itertools.product(kinds, paddings, widths))
     with bar() as show:
-        for number, (degree, word) in enumerate(sizes):
-            instances = random_instances(
-                algorithm,
-                degree=degree,
-                word=word,
-                num_graphs=graphs,
-                nodes=nodes,
-                weights=weights,
-                seed=seed,
-            )
+        for number, made in enumerate(executions):
+            instances = made()
             for index, (kind, padding, width) in enumerate(variants):
-                name = f"study {number * len(variants) + index + 1} of {len(sizes) * len(variants)}"
+                name = f"study {number * len(variants) + index + 1} of {len(executions) * len(variants)}"
                 # The library checks the words of kind, draw and threshold.
                 problem = LearningProblem(instances[0].program, kind, padding)  # type: ignore[arg-type]
                 config = EnsembleConfig(
@@ -245,80 +280,3 @@ def run_studies(
                     else:
                         studies.append(found)
     return studies, refused
-
-
-def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
-    """Studies as a table, and what they show."""
-    header: tuple[str, ...] = (
-        "kind, draw, thresholds, sizes",
-        "n0",
-        "m",
-        "states",
-        "σ²/μ²",
-        "margin",
-        "lower",
-        "N measured",
-        "99 %",
-        "union",
-        "certificate",
-        "numerical",
-        "theory",
-        "published",
-        "seconds",
-    )
-    rows = [header]
-    for one in studies:
-        low, high = one.median_interval
-        sizes = " ".join(f"{name} {value}" for name, value in one.sizes.items())
-        width = "" if one.width is None else f" width {one.width}"
-        shown = ("union", "certificate", "numerical", "theory", "published")
-        bounds = [getattr(one.bounds, name) for name in shown]
-        rows.append(
-            (
-                f"{one.kind}, {one.draw}{width}, {one.threshold}, {sizes}",
-                f"{one.num_inputs}",
-                f"{one.max_matches}",
-                f"{one.num_states}",
-                f"{one.noise_ratio:.3g}",
-                f"{one.smallest_margin:.3g}",
-                "-" if one.bounds.lower is None else f"{one.bounds.lower}",
-                f"{one.median:g} ({low:g} to {high:g})",
-                f"{one.quantile(0.99):g}",
-                *("-" if bound is None else f"{bound}" for bound in bounds),
-                f"{one.seconds:.1f}",
-            )
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-    first = studies[0]
-    lines = [
-        f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
-        "thresholds by convention. N measured: median of the smallest N from which on every ensemble",
-        f"is exact (95 % interval), and its 99 % quantile. Bounds at δ = {first.delta:g}, for the same D "
-        "decisions: theory = 8 n0 log(D/δ), numerical puts",
-        "σ²/μ² for n0. published = 8 n0 log(2 n0 T I) for all I = 2^n0 inputs, without δ.",
-        "",
-        *(
-            "  ".join(
-                cell.ljust(size) if i == 0 else cell.rjust(size)
-                for i, (cell, size) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ),
-    ]
-    lines += [f"{one.kind}, {one.threshold}, {one.sizes}: {one.reason}" for one in refused]
-    missing = sum(n is None for one in studies for n in one.stable)
-    if missing:
-        lines.append(
-            f"{missing} repetitions found no exact ensemble up to the largest N tried, so no trend "
-            "is fitted; --members tries more"
-        )
-    if fitted:
-        lines.append("")
-    for trend in fitted:
-        low, high = trend.interval
-        lines.append(
-            f"N grows like {trend.size}^{trend.exponent:.2f} ({low:.2f} to {high:.2f}), "
-            f"σ²/μ² like {trend.size}^{trend.noise_exponent:.2f}, over {trend.size} = "
-            + ", ".join(f"{value:g}" for value in trend.values)
-        )
-    return "\n".join(lines)

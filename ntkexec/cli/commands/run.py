@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ntkexec import vocabulary
-from ntkexec.cli import options
+from ntkexec.cli import options, own
 from ntkexec.cli.loading import load_graph
 from ntkexec.errors import NtkexecError
 
@@ -15,10 +15,13 @@ EXAMPLE = "ntkexec run flooding karate --source 0 --message 1011"
 
 
 def command(
-    algorithm: options.Algorithm,
+    algorithm: options.Program,
     graph: Annotated[
-        str, typer.Argument(help=options.GRAPH_HELP + " In arithmetic, the first operand.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="GRAPH", help=options.GRAPH_HELP + " In arithmetic, the first operand."
+        ),
+    ] = None,
     operands: Annotated[
         list[str] | None,
         typer.Argument(
@@ -29,6 +32,8 @@ def command(
     bits: Annotated[int | None, typer.Option(help="In arithmetic: length of the numbers.")] = None,
     source: options.Source = None,
     message: options.Message = None,
+    state: options.State = None,
+    steps: options.Steps = None,
     engine: Annotated[
         vocabulary.EngineName, typer.Option(help="How the learned update is evaluated.")
     ] = "ensemble",
@@ -81,49 +86,78 @@ def command(
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
     degree: Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")] = None,
+    word: Annotated[
+        int | None, typer.Option(help="For your own function that asks for it: bits of a word.")
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(help="The same: colours, by default those of the graph.")
+    ] = None,
     self_loops: options.SelfLoops = "refuse",
     directed: options.Directed = None,
     weight_scale: options.WeightScale = 1,
     json: options.Json = False,
 ) -> None:
-    """Execute an algorithm on a graph with a learned update, and judge the answer.
+    """Execute a program on a graph with a learned update, and judge the answer.
 
-    Exit status: 0 if every node's answer equals the reference, 1 if not, 2 for bad input.
+    Exit status: 0 if every node's answer equals the reference (of your own program without one: the
+    program's own execution), 1 if not, 2 for bad input.
     """
     from ntkexec import pipeline, report
     from ntkexec.cli import progress
     from ntkexec.plots import margins, style
     from ntkexec.runtime import files
 
-    if ties is not None:
+    if ties is not None and pipeline.is_shipped(algorithm):
         algorithm = with_ties(algorithm, ties)
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     if html is not None:
         files.check_target(html)
     if plot is not None:
         style.check_target(plot)
-    chosen = pipeline.find_algorithm(algorithm)
+    reading: dict[str, Any] = {
+        "self_loops": self_loops,
+        "directed": directed,
+        "weights": weights,
+        "weight_scale": weight_scale,
+    }
     # Any: what an algorithm asks is of many types.
-    inputs: dict[str, Any] = {"sources": source, "message": message, "rounds": rounds}
-    if chosen.operands is not None:
-        where, asked = chosen.operands([graph, *(operands or ())], bits)
+    inputs: dict[str, Any] = {}
+    subject: Any = algorithm
+    where: Any = None
+    if pipeline.is_shipped(algorithm):
+        for name, value in (("state", state), ("steps", steps), ("word", word), ("slots", slots)):
+            if value is not None:
+                pipeline.find_algorithm(algorithm)
+                raise NtkexecError(f"--{name} is for programs of your own, not for {algorithm}")
+        inputs = {"sources": source, "message": message, "rounds": rounds}
+        where, asked = _graph_and_operands(
+            algorithm, graph, operands, bits, degree=degree, **reading
+        )
         inputs |= asked
-    elif operands or bits is not None:
-        what = repr(operands[0]) if operands else f"--bits {bits}"
-        raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
     else:
-        where = load_graph(
+        subject = own.own_program(
             algorithm,
             graph,
+            state=state,
+            steps=steps,
+            until=until,
+            needed=True,
             degree=degree,
-            self_loops=self_loops,
-            directed=directed,
-            weights=weights,
-            weight_scale=weight_scale,
-        )
+            word=word,
+            slots=slots,
+            largest=degree,
+            **reading,
+            source=source,
+            message=message,
+            rounds=rounds,
+            bits=bits,
+            ties=ties,
+        ).instance
+        if operands:
+            raise NtkexecError(f"{algorithm} takes one graph; {operands[0]!r} goes with arithmetic")
     with progress.bar() as show:
         result = pipeline.run(
-            algorithm,
+            subject,
             where,
             engine=engine,
             kind=kind,
@@ -151,6 +185,29 @@ def command(
     if plot is not None:
         style.save(margins.plot(report.margins(result)), plot)
     raise typer.Exit(0 if result.exact else 1)
+
+
+# Any: what a graph is read with, and what an algorithm asks.
+def _graph_and_operands(
+    algorithm: str,
+    graph: str | None,
+    operands: list[str] | None,
+    bits: int | None,
+    **reading: Any,
+) -> tuple[Any, dict[str, Any]]:
+    """Where a shipped algorithm runs, and in arithmetic its operands as inputs."""
+    from ntkexec import pipeline
+
+    chosen = pipeline.find_algorithm(algorithm)
+    if chosen.operands is not None:
+        words = () if graph is None else (graph, *(operands or ()))
+        return chosen.operands(words, bits)
+    if operands or bits is not None:
+        what = repr(operands[0]) if operands else f"--bits {bits}"
+        raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
+    if graph is None:
+        raise NtkexecError(f"{algorithm} needs a graph: ntkexec run {algorithm} karate")
+    return load_graph(algorithm, graph, **reading), {}
 
 
 def with_ties(algorithm: str, ties: vocabulary.Ties) -> str:

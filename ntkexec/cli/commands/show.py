@@ -1,17 +1,18 @@
 """`ntkexec show`: a program, its sizes, its fields and its templates."""
 
 import json as encoder
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ntkexec.cli import options
+from ntkexec.cli import options, own
 
 EXAMPLE = "ntkexec show bfs --degree 3 --word 4 --templates"
 
 
 def command(
-    algorithm: options.Algorithm,
+    algorithm: options.Program,
+    graph: options.GraphOfOwn = None,
     degree: options.Degree = None,
     word: options.Word = None,
     slots: options.Slots = None,
@@ -26,13 +27,27 @@ def command(
     from ntkexec.programs.sizes import sizes_of
     from ntkexec.runtime import stages
 
-    chosen = pipeline.find_algorithm(algorithm)
-    sizes = chosen.sizes(degree=degree, word=word, slots=slots, arrival_bits=arrival_bits)
+    own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
-        program = chosen.program(**sizes)
+        if pipeline.is_shipped(algorithm):
+            chosen = pipeline.find_algorithm(algorithm)
+            options.refuse_graph(algorithm, graph)
+            sizes, about = chosen.sizes(**own_sizes, arrival_bits=arrival_bits), chosen.summary
+            program = chosen.program(**sizes)
+        else:
+            found = own.own_program(
+                algorithm,
+                graph,
+                state=None,
+                steps=None,
+                needed=False,
+                **own_sizes,
+                arrival_bits=arrival_bits,
+            )
+            sizes, about, program = {}, f"your own, of {algorithm}", found.program
         counts = sizes_of(program)
     if not json:
-        print(text.program(program, counts, chosen.summary, sizes, templates=templates))
+        print(text.program(program, counts, about, sizes, templates=templates))
         return
     data = {
         "algorithm": algorithm,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ntkexec.cli import options
+from ntkexec.cli import options, own
 from ntkexec.cli.loading import load_graph
 from ntkexec.errors import NtkexecError
 
@@ -20,7 +20,7 @@ EXAMPLE = "ntkexec train flooding --degree 3 --word 4 --out flooding-d3"
 
 
 def command(
-    algorithm: options.Algorithm,
+    algorithm: options.Program,
     graph: Annotated[
         str | None,
         typer.Argument(help=options.GRAPH_HELP + " Gives the sizes; or give --degree and --word."),
@@ -30,6 +30,8 @@ def command(
     ] = ...,  # type: ignore[assignment]
     source: options.Source = None,
     message: options.Message = None,
+    state: options.State = None,
+    steps: options.Steps = None,
     degree: options.Degree = None,
     word: options.Word = None,
     slots: options.Slots = None,
@@ -62,23 +64,43 @@ def command(
     from ntkexec.result import certified_data, ensemble_data
     from ntkexec.runtime import files
 
-    sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
-    loaded = None
-    if graph is not None:
-        loaded = load_graph(
+    sizes: dict[str, Any] = {
+        "degree": degree,
+        "word": word,
+        "slots": slots,
+        "arrival_bits": arrival_bits,
+    }
+    reading: dict[str, Any] = {
+        "self_loops": self_loops,
+        "directed": directed,
+        "weights": weights,
+        "weight_scale": weight_scale,
+    }
+    loaded, mine = None, None
+    if pipeline.is_shipped(algorithm):
+        if state is not None or steps is not None:
+            raise NtkexecError(f"--state and --steps are for programs of your own, not {algorithm}")
+        loaded = None if graph is None else load_graph(algorithm, graph, **reading)
+    else:
+        mine = own.own_program(
             algorithm,
             graph,
-            self_loops=self_loops,
-            directed=directed,
-            weights=weights,
-            weight_scale=weight_scale,
+            state=state,
+            steps=steps,
+            needed=False,
+            **sizes,
+            **reading,
+            source=source,
+            message=message,
         )
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     files.check_folder(out)
-    chosen = pipeline.find_algorithm(algorithm)
     instance: Instance | None = None
     with progress.bar() as show:
-        if loaded is None:
+        if mine is not None:
+            built, program, instance = {}, mine.program, mine.instance
+        elif loaded is None:
+            chosen = pipeline.find_algorithm(algorithm)
             built = chosen.sizes(**sizes)
             program = chosen.program(**built)
         else:

@@ -1,10 +1,8 @@
 """Matrices in NumPy's files, looked at before they are loaded: their headers say how large they are."""
 
-import io
 import math
 import zipfile
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -12,11 +10,8 @@ from ntkexec.errors import GraphError, clean, shown
 from ntkexec.graphs.io.adjacency import check_dtype, check_shape, from_matrix
 from ntkexec.graphs.io.content import check_size, place_of
 from ntkexec.graphs.io.edge_arrays import EdgeArrays
+from ntkexec.runtime.archives import read_header
 
-_READ_HEADER = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 # What scipy.sparse.save_npz writes.
 _SPARSE = {"format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array"}
 _COORDINATES = {"coords"}
@@ -28,7 +23,7 @@ def read_npy(path: Path, *, directed: bool | None = None) -> EdgeArrays:
     """A dense adjacency matrix written by `numpy.save`."""
     place = place_of(path)
     with path.open("rb") as file:
-        shape, dtype = _header(file, place)
+        shape, dtype = read_header(file, place, GraphError)
         check_dtype(dtype, place)
         check_shape(shape, place, is_dense=True)
         expected = file.tell() + math.prod(shape) * dtype.itemsize
@@ -68,7 +63,7 @@ def read_npz(path: Path, *, directed: bool | None = None) -> EdgeArrays:
         sizes = {}
         for member, name in zip(members, names, strict=True):
             with archive.open(member) as file:
-                shape, dtype = _header(file, f"{name} of {place}")
+                shape, dtype = read_header(file, f"{name} of {place}", GraphError)
                 expected = file.tell() + math.prod(shape) * dtype.itemsize
             if member.file_size != expected and not dtype.hasobject:
                 raise GraphError(
@@ -107,15 +102,3 @@ def read_npz(path: Path, *, directed: bool | None = None) -> EdgeArrays:
             )
         sparse.check_format(full_check=True)
     return from_matrix(sparse, place, directed=directed)
-
-
-def _header(file: IO[bytes] | io.BufferedIOBase, place: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the .npy data that follows."""
-    version = np.lib.format.read_magic(file)
-    read_header = _READ_HEADER.get(version)
-    if read_header is None:
-        raise GraphError(f"{place} has .npy version {version}; expected a plain numeric array")
-    shape, _, dtype = read_header(file)
-    if min(shape, default=0) < 0:
-        raise GraphError(f"{place} has shape {shape}")
-    return shape, dtype

@@ -1,0 +1,320 @@
+"""Somebody's own program on a graph: what it starts from, what judges it, and what is missing."""
+
+import dataclasses
+import functools
+import re
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import ntkexec
+from ntkexec import graphs, report
+from ntkexec.errors import NtkexecError
+from ntkexec.language import Builder, Flag, any_of
+from ntkexec.program import files
+from ntkexec.program.fields import Bits, OneHot, Table, Word
+from ntkexec.program.layout import Layout
+from ntkexec.program.program import Program
+from ntkexec.program.templates import template
+from ntkexec.programs import prepare
+from ntkexec.programs.own import own_instance
+
+PATH = nx.path_graph(["a", "b", "c", "d"])
+LOADED = graphs.load(PATH)
+# Bits: informed, one for each of 3 colours; messages: one for each of 3 colours.
+KERNEL = {"engine": "kernel", "steps": 8}
+
+
+def flood():
+    """Who is informed tells it in the own slot; a row that repeats and one that writes nothing."""
+    rows, then = [{0: 1}, {0: 1}], [{0}, set()]
+    for slot in range(3):
+        rows += [{1 + slot: 1}, {0: 1, 1 + slot: 1}, {4 + slot: 1}]
+        then += [{1 + slot}, {4 + slot}, {0}]
+    conditions = [[row.get(bit, -1) for bit in range(7)] for row in rows]
+    targets = [[bit in one for bit in range(7)] for one in then]
+    return Program.from_arrays(conditions, targets, message_start=4, name="tell")
+
+
+def start():
+    states = np.zeros((4, 7), bool)
+    states[0, 0] = True
+    states[np.arange(4), 1 + LOADED.colours] = True
+    return states
+
+
+run = functools.partial(ntkexec.run, flood(), PATH, initial=start(), **KERNEL)
+
+
+def loud(degree, slots):
+    """Whether a neighbour, or the node, is loud."""
+    p = Builder("loud", slots=slots, degree=degree)
+    noise, heard, level = p.flag("noise", constant=True), p.flag("heard"), p.word("level", 2)
+    inbox = p.message(Flag("noise"))
+    p.halt = heard
+    with p.phase("send"):
+        p.send(inbox.noise, noise)
+    with p.phase("receive"):
+        p.set(heard, when=any_of(inbox.noise))
+        p.assign(level, 2, when=any_of(inbox.noise))
+    return p.compile()
+
+
+# What judges.
+
+
+@pytest.mark.parametrize("kind", ["joint", "factored"])
+def test_without_a_reference_every_bit_is_compared_with_the_program_s_own_execution(kind):
+    found = run(kind=kind, trace=True)
+    assert found.exact
+    assert str(found).endswith(
+        "EXACT: all 4 nodes equal the program's own Boolean execution, bit by bit"
+    )
+    assert "11 templates (1 writes nothing, 1 repeats a condition; + 0 padding)" in str(found)
+    data = found.to_data()
+    assert (data["judged_by"], data["algorithm"]) == ("program", "tell")
+    assert (data["program"]["idle"], data["program"]["repeated"]) == (1, 1)
+    assert data["answer"]["b"] == found.by_node()["b"]
+    assert [fields["state"][0] for fields in found.by_node().values()] == ["1"] * 4
+    assert {len(fields["inbox"]) for fields in found.by_node().values()} == {3}
+    assert report.trace_data(found)["layout"]["fields"][0]["kind"] == "bits"
+    assert "EXACT: all 4 nodes equal the program" in report.to_html(report.trace_data(found))
+
+
+def test_a_single_wrong_bit_is_a_wrong_answer_though_no_field_shows_it():
+    found = run(initial={"state": start()[:, :4]})
+    states = np.array(found.execution.states)
+    states[2, 6] ^= True
+    other = dataclasses.replace(found.instance, final=states)
+    wrong = dataclasses.replace(found, instance=other)
+    assert wrong.wrong_nodes.tolist() == [2]
+    assert repr(wrong).endswith(
+        "NOT EXACT: 1 of 4 nodes differ from the program's own Boolean execution, bit by bit, first "
+        "node c; every step was the program's: it is the program, or its states, that differ)"
+    )
+
+
+def test_a_reference_gets_the_graph_as_it_was_given_and_answers_by_field():
+    seen = []
+
+    def reference(graph):
+        seen.append(graph)
+        informed = nx.node_connected_component(graph, "a")
+        colours = start()[:, 1:4]
+        return {"state": {v: [v in informed, *c] for v, c in zip(graph, colours, strict=True)}}
+
+    found = run(reference=reference)
+    assert seen == [PATH]
+    assert found.exact
+    assert found.to_data()["judged_by"] == "reference"
+    assert str(found).endswith("EXACT: all 4 nodes equal the reference")
+    assert found.expected["state"].tolist() == [f["state"] for f in found.by_node().values()]
+    late = run(reference=reference, steps=3)
+    assert late.wrong_nodes.tolist() == [2, 3]
+    assert "it is the program, or its states, that differ" in str(late)
+    instance = prepare(
+        *(flood(), LOADED),
+        initial=start(),
+        steps=3,
+        reference=lambda graph: {"inbox": np.zeros((graph.num_nodes, 3))},
+    )
+    assert instance.final is None
+    assert instance.reference()["inbox"].tolist() == ["000"] * 4
+
+
+def test_fields_of_the_language_are_filled_in_and_told_as_values():
+    noise = {"noise": np.array([1.0, 0.0, 0.0, 0.0])}
+    found = ntkexec.run(
+        loud,
+        PATH,
+        initial=noise,
+        engine="kernel",
+        steps=2,
+        reference=lambda graph: {"heard": [True, True, False, False], "level": [2, 2, 0, 0]},
+    )
+    assert found.exact
+    assert found.by_node()["b"] == {"heard": True, "level": 2, "noise": False}
+    instance = prepare(loud, PATH, initial=noise, steps=9, until="fixed-point")
+    assert instance.num_steps == 4  # one round that does something, and one that does not
+    assert instance.until == "fixed-point"
+    assert prepare(loud, PATH, initial={"noise": 1}, steps=90, until="halt").num_steps == 2
+    # Nobody is loud, so nobody halts.
+    assert prepare(loud, PATH, steps=9, until="halt").num_steps == 9
+
+
+def test_tables_are_told_as_text_and_compared_with_what_a_reference_says():
+    layout = Layout(
+        (
+            Table("cells", 2, (Word("size", 2), OneHot("kind", 2), Bits("bits", 2))),
+            Table("flags", 3, (Flag("set"),)),
+        )
+    )
+    keep = [template({bit: 1}, [bit]) for bit in range(layout.num_bits)]
+    values = {
+        "cells.size": np.array([[3, 0]]),
+        "cells.kind": np.array([[-1, 1]]),
+        "cells.bits": np.array([[[1, 0], [0, 1]]]),
+        "flags.set": np.array([[1, 0, 1]]),
+    }
+    found = ntkexec.run(
+        Program("keep", layout, tuple(keep)),
+        nx.empty_graph(1),
+        initial=values,
+        reference=lambda graph: values,
+        engine="kernel",
+        steps=1,
+    )
+    assert found.exact
+    expected = {
+        "cells.size": "3 0",
+        "cells.kind": "- 1",
+        "cells.bits": "10 01",
+        "flags.set": "101",
+    }
+    assert found.by_node()[0] == expected
+
+
+# Where states come from.
+
+
+def test_states_are_an_array_values_or_a_file(tmp_path):
+    states, layout = start(), flood().layout
+    np.savez(tmp_path / "whole.npz", states=states.astype(int))
+    np.savez(tmp_path / "fields.npz", state=states[:, :4], inbox=states[:, 4:])
+    for initial in (
+        states,
+        states.astype(float),
+        states.tolist(),
+        layout.unpack(states),
+        {"state": states[:, :4]},
+        tmp_path / "whole.npz",
+        str(tmp_path / "fields.npz"),
+    ):
+        found = prepare(flood(), PATH, initial=initial, steps=8)
+        np.testing.assert_array_equal(found.initial, states)
+    assert found.inputs == {"initial": str(tmp_path / "fields.npz"), "steps": 8}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": None}, "tell needs a number of steps: steps=..., or --steps (a round takes 1)"),
+        ({"steps": 2.5}, "steps are a whole number, not 2.5"),
+        ({"steps": -1}, "the number of steps cannot be negative"),
+        ({"initial": None}, "zeros and ones of shape (4, 7) or values of state, inbox"),
+        ({"initial": start()[:3]}, "have shape (3, 7), not (4, 7): a row for each node"),
+        ({"initial": start() * 2}, "the initial states have 2 at node 0, bit 0; 0 or 1 fits"),
+        ({"initial": start().astype(str)}, "are zeros and ones, not <U5 values"),
+        ({"initial": {"stat": 1}}, "no field 'stat'; the layout has state, inbox"),
+        ({"initial": "none.npz"}, "there is no file none.npz"),
+        ({"until": "halt"}, "tell has no halt flag; it can run until steps or fixed-point"),
+        ({"source": "a"}, "takes initial, steps, until, reference and, for a function, degree"),
+        ({"reference": lambda graph: [1]}, "a reference gives an answer by field"),
+        ({"reference": lambda graph: {"x": 1}}, "answers 'x', but the program has state, inbox"),
+        ({"reference": lambda graph: {"state": {"a": 1}}}, "has no state for node 'b'"),
+        (
+            {"reference": lambda graph: {"state": np.full((4, 4), 7)}},
+            "the reference's answer does not fit: value 7 of 'state' at node 0",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_does_not_fit_is_said(options, message):
+    with pytest.raises(NtkexecError, match=re.escape(message)):
+        run(**options)
+
+
+def test_a_state_that_breaks_what_the_layout_promises_is_refused():
+    layout = Layout((OneHot("choice", 2),))
+    program = Program("p", layout, (template({0: 1}, [0]),))
+    with pytest.raises(
+        NtkexecError, match="node 'b' in the initial states breaks: choice is one-hot"
+    ):
+        prepare(program, PATH, initial=[[0, 0], [1, 1], [0, 0], [0, 0]], steps=1)
+
+
+def test_a_program_for_other_graphs_is_refused():
+    star = nx.star_graph(3)
+    small = loud(2, 3)
+    with pytest.raises(NtkexecError, match="loud has 3 slots, but graph needs 4 colours"):
+        prepare(small, star, steps=1)
+    with pytest.raises(NtkexecError, match="loud is for degree 2 at most, but graph has degree 3"):
+        prepare(loud(2, 4), star, steps=1)
+    prepare(loud(3, 4), star, steps=1)
+
+
+def test_messages_that_meet_are_refused_before_anything_is_trained():
+    # Everybody writes the same bit, whoever listens.
+    shout = Program.from_arrays([[-1, -1]], [[0, 1]], message_start=1, name="shout")
+    with pytest.raises(NtkexecError, match="two neighbours of a node write the same message bit"):
+        prepare(shout, PATH, initial=np.zeros((4, 2)), steps=1)
+    alone = prepare(shout, nx.empty_graph(2), initial=np.zeros((2, 2)), steps=1)
+    assert alone.num_decisions == 4
+
+
+# Where programs come from.
+
+
+def test_an_instance_brings_all_it_needs():
+    instance = own_instance(flood(), LOADED, initial=start(), steps=8)
+    assert ntkexec.run(instance, engine="kernel").exact
+    assert prepare(instance) is instance
+    for options in ({"steps": 3}, {"initial": start()}):
+        with pytest.raises(NtkexecError, match=f"brings its own {min(options)}"):
+            prepare(instance, **options)
+    with pytest.raises(NtkexecError, match="an instance of tell brings its own graph"):
+        prepare(instance, PATH)
+
+
+def test_a_file_or_a_function_is_as_good_as_the_program(tmp_path, monkeypatch):
+    files.save(flood(), tmp_path / "tell.json")
+    (tmp_path / "brought.py").write_text(
+        "from ntkexec.program import files\n"
+        f"PROGRAM = files.load({str(tmp_path / 'tell.json')!r})\n"
+        "class Inner:\n    program = PROGRAM\n"
+        "def of(graph, degree, word=5, *, slots, **rest):\n"
+        "    assert (graph.num_nodes, degree, word, slots, rest) == (4, 2, 5, 3, {})\n"
+        "    return PROGRAM\n"
+        "def sized(degree, word, slots): return degree, word, slots\n"
+        "def odd(values): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for source in (
+        tmp_path / "tell.json",
+        str(tmp_path / "tell.json"),
+        "brought:PROGRAM",
+        "brought:Inner.program",
+        "brought:of",
+        lambda graph: flood(),
+    ):
+        found = prepare(source, PATH, initial=start(), steps=8)
+        assert found.program == flood()
+    for source, options, message in (
+        ("brought:sized", {}, "brought:sized asks for word; give --word, or word=..."),
+        ("brought:sized", {"word": 2}, "brought:sized gives 'tuple'; a Program or an Instance is"),
+        ("brought:odd", {}, "has a parameter 'values' without a default; what it can be given is"),
+        ("brought:offf", {}, "module brought has no 'offf'; did you mean 'of'?"),
+        ("nowhere:of", {}, "there is no module 'nowhere', neither here nor installed"),
+        ("brought:", {}, "'brought:' is no program; one's own is a file (.npz or .json) or module"),
+        ("brouht", {}, "a program of one's own is FILE.npz, FILE.json or module:function"),
+    ):
+        with pytest.raises(NtkexecError, match=re.escape(message)):
+            prepare(source, PATH, initial=start(), steps=8, **options)
+    with pytest.raises(NtkexecError, match="brought:of asks for a graph; give one"):
+        prepare("brought:of", initial=start(), steps=8)
+    with pytest.raises(NtkexecError, match="tell needs a graph, such as 'karate'"):
+        prepare("brought:PROGRAM", initial=start(), steps=8)
+
+
+def test_a_module_s_own_errors_are_its_own(tmp_path, monkeypatch):
+    (tmp_path / "lacking.py").write_text("import no_such_module_anywhere\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        prepare("lacking:of", PATH)
+
+
+def test_a_shipped_algorithm_starts_by_itself_and_needs_a_graph():
+    with pytest.raises(NtkexecError, match="bfs starts by itself; steps is for programs"):
+        prepare("bfs", PATH, steps=3)
+    with pytest.raises(NtkexecError, match="bfs needs a graph, such as 'karate'"):
+        ntkexec.run("bfs")
