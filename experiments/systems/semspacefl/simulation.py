@@ -204,12 +204,12 @@ def _flown(
 
 
 def quality_by_snr(
-    codec: Any,
+    codec: SemanticCodec,
     params: Any,
-    pictures: Array,
+    pictures: Array | np.ndarray,
     key: Array,
-    snrs: Array,
-    order: Array | None = None,
+    snrs: Array | np.ndarray,
+    order: Array | np.ndarray | None = None,
 ) -> Float[Array, "snrs"]:
     """Mean of the pictures' PSNR in dB, at each SNR in dB, with noise of its own for each.
 
@@ -223,7 +223,8 @@ def quality_by_snr(
             for tests.
     """
     check_pictures(pictures)
-    return _by_snr(codec, params, pictures, key, snrs, order)
+    quality: Array = _by_snr(codec, params, pictures, key, snrs, order)
+    return quality
 
 
 @functools.partial(jax.jit, static_argnums=0)
