@@ -65,7 +65,8 @@ CLAIMS: tuple[Claim, ...] = (
         broken="mesh.unweighted",
         tolerance=1e-6,
         source="this port",
-        how="models of the cloud and of four gateways on host devices, float32; the twin's gateways have "
+        how="models of the cloud and of four gateways on host devices, float32, relative to the largest "
+        "parameter; the twin's gateways have "
         "equal weights",
         provenance="ours",
     ),

@@ -137,7 +137,7 @@ class MeshResult(TypedDict):
     """Of both tiers over devices.
 
     Args:
-        deviation: of the models from the dense ones, relative.
+        deviation: of the models from the dense ones, relative to their largest parameter.
         unweighted: the same where the mesh gives all gateways equal weights.
         beyond: bytes that a device hands to collectives more or less than one model and one number for
             each tier.
@@ -200,15 +200,20 @@ def mesh(config: SemSpaceConfig, trial: Trial) -> MeshResult:
         devices=MESH_GATEWAYS * config.devices,
     )  # fmt: skip
     cloud, held = jax.tree.map(np.asarray, two_tier_average(models, satellites, gateways))
-    off = jax.tree.map(_off, (made["cloud"], made["gateways"]), (cloud, held))
     one = 4 * (num_parameters(example) + 1)
     ours, rival = (_beyond(sent, config.devices, one) for sent in made["sent"])
     return {
-        "deviation": max(jax.tree.leaves(off)),
-        "unweighted": max(jax.tree.leaves(jax.tree.map(_off, made["alike"], cloud))),
+        "deviation": _apart((made["cloud"], made["gateways"]), (cloud, held)),
+        "unweighted": _apart(made["alike"], cloud),
         "beyond": ours,
         "gathered": rival,
     }
+
+
+def _apart(made: Any, wanted: Any) -> float:
+    """The largest difference between models: leaf by leaf, a mean near 0 would make much of rounding."""
+    both = (jax.tree.leaves(one) for one in (made, wanted))
+    return _off(*(np.concatenate([np.ravel(leaf) for leaf in leaves]) for leaves in both))
 
 
 def _beyond(sent: Any, columns: int, one: int) -> int:
