@@ -1,19 +1,11 @@
 """When updates arrive: sorted times in seconds, drawn; no clock is looked at."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 
 from ntkexec.errors import ExperimentError
 
 Times = Float[np.ndarray, "N"]
-
-
-def evenly_spaced(number: int, seconds: float) -> Times:
-    """Arrivals at equal distances, the first at 0 and the last before `seconds`."""
-    _check(number, seconds=seconds)
-    return np.arange(number) * (seconds / number)
 
 
 def poisson(number: int, rate: float, generator: np.random.Generator) -> Times:
@@ -91,46 +83,6 @@ def stragglers(
     factor = np.ones(number)
     factor[generator.permutation(number)[: round(share * number)]] = slower
     return np.sort(seconds * factor * np.exp(deviation * generator.normal(size=number)))
-
-
-def daily(
-    number: int,
-    generator: np.random.Generator,
-    *,
-    day: float = 86_400.0,
-    busiest: float = 0.5,
-    swing: float = 0.8,
-) -> Times:
-    """Arrivals within one day, whose rate rises and falls as a cosine.
-
-    Args:
-        number: of arrivals.
-        generator: of the times.
-        day: its length in seconds.
-        busiest: when the rate is largest, as a share of the day.
-        swing: how far the rate goes up and down, as a share of its mean, below 1.
-
-    Raises:
-        ExperimentError: as `poisson`.
-    """
-    _check(number, day=day)
-    if not 0 <= swing < 1 or not 0 <= busiest <= 1:
-        raise ExperimentError(f"a rate cannot swing by {swing:g} around a peak at {busiest:g}")
-    turn = 2 * np.pi
-    grid = np.linspace(0, 1, 4097)
-    # The share of arrivals before each point of the grid, turned round.
-    before = grid + swing / turn * (np.sin(turn * (grid - busiest)) + np.sin(turn * busiest))
-    return np.sort(day * np.interp(generator.uniform(size=number), before, grid))
-
-
-def merged(parts: Sequence[Times]) -> tuple[Times, np.ndarray]:
-    """Several traces as one, and for each of its times which part it is of."""
-    if not parts:
-        raise ExperimentError("there is no trace of arrivals to merge")
-    times = np.concatenate([np.asarray(part, float) for part in parts])
-    owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    order = np.argsort(times, kind="stable")
-    return times[order], owners[order]
 
 
 def _check(number: int, **positive: float) -> None:

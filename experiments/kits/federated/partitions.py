@@ -152,6 +152,8 @@ def _labels(labels: np.ndarray) -> np.ndarray:
     found = np.asarray(labels)
     if found.ndim != 1:
         raise ExperimentError(f"labels are one for each example, got an array of {found.shape}")
+    if (found != found).any():
+        raise ExperimentError("a label is no number: its example would be dealt out to nobody")
     return found
 
 

@@ -56,7 +56,8 @@ def stacked(examples: Any, partition: Partition, most: int | None = None) -> Cli
     counts = [len(part) for part in partition]
     if not counts or min(counts) < 1:
         raise ExperimentError("every client has at least one example")
-    if max(int(part.max()) for part in partition) >= number:
+    places = np.concatenate([np.asarray(part) for part in partition])
+    if places.dtype.kind not in "iu" or places.min() < 0 or places.max() >= number:
         raise ExperimentError(f"the partition names examples beyond the {number} that there are")
     most = max(counts) if most is None else most
     if max(counts) > most:
@@ -109,13 +110,16 @@ def local_update(
     Source: McMahan et al., arXiv:1602.05629; Li et al., arXiv:1812.06127 (FedProx).
     """
 
+    def pulled(gradient: Array, now: Array, begun: Array) -> Array:
+        return gradient + (proximal * (now - begun)).astype(gradient.dtype)
+
     def step(carry: Any, index: Array) -> tuple[Any, Array]:
         now, state = carry
         draw, noise = jax.random.split(jax.random.fold_in(key, index))
         rows = jax.random.randint(draw, (training.batch,), 0, count)
         shown = jax.tree.map(lambda leaf: leaf[rows], examples)
         value, gradient = jax.value_and_grad(training.loss)(now, shown, noise)
-        gradient = jax.tree.map(lambda g, a, b: g + proximal * (a - b), gradient, now, params)
+        gradient = jax.tree.map(pulled, gradient, now, params)
         updates, state = training.optimiser.update(gradient, state, now)
         return (optax.apply_updates(now, updates), state), value
 
@@ -175,6 +179,15 @@ def federated_training(
 ) -> tuple[Params, Float[Array, "rounds clients"], Any]:
     """The server's model after all rounds, in one compiled scan.
 
+    Example:
+        ```python
+        parts = by_dirichlet(labels, 10, 0.3, np.random.default_rng(0))  # of 10 clients
+        clients = stacked((pictures, labels), parts)
+        # loss(params, (pictures, labels), key), defined at the top of a module
+        training = LocalTraining(loss, optax.sgd(0.1), steps=5, batch=16)
+        after, losses, _ = federated_training(training, params, clients, key, rounds=20)
+        ```
+
     Args:
         training, params, clients, key, aggregate, proximal: as for `federated_round`; functions are told
             apart by identity, so give the same ones again and nothing is compiled anew.
@@ -187,7 +200,8 @@ def federated_training(
         The model; each client's mean loss in each round; what `evaluate` gave, round by round.
 
     Raises:
-        ExperimentError: there is no round, or participation is of another shape.
+        ExperimentError: there is no round, participation is of another shape, or a factor or the proximal
+            term is negative or not finite.
     """
     number = clients.counts.shape[0]
     factors = np.ones((rounds, number)) if participation is None else np.asarray(participation)
@@ -195,6 +209,11 @@ def federated_training(
         raise ExperimentError(
             f"{rounds} rounds of {number} clients do not fit a participation of {factors.shape}"
         )
+    if not (np.isfinite(factors) & (factors >= 0)).all():
+        bad = factors[~(np.isfinite(factors) & (factors >= 0))][0]
+        raise ExperimentError(f"a client takes part with a factor of 0 or more, not {bad}")
+    if not np.isfinite(proximal) or proximal < 0:
+        raise ExperimentError(f"a proximal term is not negative, as {proximal!r} is")
     return _trained(
         training, aggregate, evaluate, params, clients, key, jnp.asarray(factors, jnp.float32),
         jnp.float32(proximal),

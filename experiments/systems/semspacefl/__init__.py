@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from experiments.systems.semspacefl.missions import Mission as Mission
     from experiments.systems.semspacefl.missions import planned as planned
     from experiments.systems.semspacefl.orbits import Constellation as Constellation
-    from experiments.systems.semspacefl.orbits import longest_pass as longest_pass
     from experiments.systems.semspacefl.orbits import sites as sites
     from experiments.systems.semspacefl.orbits import visible as visible
     from experiments.systems.semspacefl.rate_distortion import least_distortion as least_distortion
@@ -32,7 +31,7 @@ __all__, __getattr__, __dir__ = lazy(
     energy=("Power", "battery"),
     rate_distortion=("least_distortion",),
     missions=("Mission", "planned"),
-    orbits=("Constellation", "longest_pass", "sites", "visible"),
+    orbits=("Constellation", "sites", "visible"),
     simulation=("quality_by_snr", "run"),
     scenery=("tiles_at", "tiles_from"),
     tracks=("read_tracks",),

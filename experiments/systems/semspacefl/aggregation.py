@@ -48,19 +48,11 @@ def unbiased(samples: np.ndarray, shares: np.ndarray) -> Weights:
     return given, given.sum(0)
 
 
-def flat(samples: np.ndarray, shares: np.ndarray) -> Weights:
-    """FedAvg of whoever was served, as if by the first gateway alone."""
-    given = np.zeros_like(shares)
-    given[:, 0] = samples * (shares.sum(1) > 0)
-    return given, given.sum(0)
-
-
 SCHEMES: Mapping[str, Callable[[np.ndarray, np.ndarray], Weights]] = {
     "mobility": mobility,
     "naive": naive,
     "uniform": uniform,
     "unbiased": unbiased,
-    "flat": flat,
 }
 
 
@@ -80,11 +72,13 @@ def weights_by(
     if scheme not in SCHEMES:
         raise ExperimentError(f"there is no scheme {scheme!r}, but {', '.join(SCHEMES)}")
     samples, shares = np.asarray(samples, float), np.asarray(shares, float)
-    if shares.ndim != 2 or samples.shape != shares.shape[:1] or not (samples > 0).all():
+    if shares.ndim != 2 or not shares.shape[1] or samples.shape != shares.shape[:1]:
         raise ExperimentError(
             f"{samples.shape} samples and shares of {shares.shape} do not fit: every satellite has "
-            "samples, and a share with each gateway"
+            "a number of samples, and a share with each of some gateways"
         )
+    if not (np.isfinite(samples) & (samples > 0)).all():
+        raise ExperimentError("every satellite has a positive number of samples")
     if not ((shares >= 0).all() and (shares.sum(1) <= 1 + 1e-9).all()):
         raise ExperimentError("shares of a round are not negative, and at most 1 for a satellite")
     return SCHEMES[scheme](samples, shares)
@@ -98,8 +92,8 @@ def effective_weights(weights: Weights) -> Float[np.ndarray, "S"]:
     served = np.where(total > 0, gateways, 0)
     if not served.sum() > 0:
         raise ExperimentError("no gateway served anybody: there is no mean")
-    found: np.ndarray = within @ (served / served.sum())
-    return found
+    effective: np.ndarray = within @ (served / served.sum())
+    return effective
 
 
 def two_tier_average(
@@ -152,7 +146,8 @@ def two_tiers_inside(
     block = weighted_mean(models, satellites, otherwise=zeros)
     # The weights' sum comes with that of the models: who served nobody needs no further message.
     total, summed = sum_over("sat", block, satellites.sum())
-    mean = jax.tree.map(lambda leaf: leaf / jnp.where(total > 0, total, 1), summed)
+    some = jnp.where(total > 0, total, 1)
+    mean = jax.tree.map(lambda leaf, mine: (leaf / some).astype(mine.dtype), summed, block)
     return mean_over("gateway", mean, jnp.where(total > 0, gateway, 0), otherwise=zeros), mean
 
 

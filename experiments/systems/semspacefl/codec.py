@@ -1,10 +1,9 @@
 """Pictures over a noisy link without bits between: a learnt encoder and decoder around a channel.
 
-A picture in [0, 1] becomes k complex symbols of unit mean power; these are received as g z + n and decoded.
+A picture in [0, 1] becomes k complex symbols of unit mean power; these are received with noise and decoded.
 """
 
 import functools
-import math
 from typing import Any
 
 import flax.linen as nn
@@ -66,6 +65,10 @@ class SemanticCodec(nn.Module):
     def encode(self, pictures: Float[Array, "b h w 3"]) -> Complex[Array, "b k"]:
         """Symbols of mean power 1 for each picture; height and width are multiples of 4."""
         number, height, width, _ = pictures.shape
+        if not jnp.issubdtype(pictures.dtype, jnp.floating):
+            raise ExperimentError(
+                f"pictures are floats from 0 to 1, not {pictures.dtype}: divide by 255"
+            )
         if height % 4 or width % 4:
             raise ExperimentError(f"pictures of {height} x {width} are not cut by patches of 4 x 4")
         cut = pictures.reshape(number, height // 4, 4, width // 4, 4, 3).swapaxes(2, 3)
@@ -87,7 +90,6 @@ class SemanticCodec(nn.Module):
         pictures: Float[Array, "b h w 3"],
         key: Array,
         snr: Float[Array, ""] | float,
-        rician: float | None = None,
     ) -> Float[Array, "b h w 3"]:
         """Pictures as they are received.
 
@@ -95,10 +97,9 @@ class SemanticCodec(nn.Module):
             pictures: between 0 and 1.
             key: of the noise.
             snr: of the channel, in decibels; the codec is not told.
-            rician: K in decibels of a fading link; without one, its gain is 1.
         """
         _, height, width, _ = pictures.shape
-        return self.decode(channel(self.encode(pictures), key, snr, rician), (height, width))
+        return self.decode(channel(self.encode(pictures), key, snr), (height, width))
 
 
 def initial_codec(codec: SemanticCodec, size: int, generator: np.random.Generator) -> Any:
@@ -106,6 +107,16 @@ def initial_codec(codec: SemanticCodec, size: int, generator: np.random.Generato
     example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     key = jax.eval_shape(lambda: jax.random.key(0))
     return initial_by_numpy(codec, generator, example, key, snr=10.0, rules=RULES)["params"]
+
+
+def check_pictures(pictures: Any) -> None:
+    """Raises an `ExperimentError` unless pictures are floats from 0 to 1."""
+    seen = np.asarray(pictures)
+    if seen.dtype.kind in "iub" or not (seen.min(initial=0) >= 0 and seen.max(initial=0) <= 1):
+        raise ExperimentError(
+            f"pictures are floats from 0 to 1, not {seen.dtype} from {seen.min():g} to {seen.max():g}; "
+            "divide what goes to 255 by it"
+        )
 
 
 def symbols(numbers: Float[Array, "b n"]) -> Complex[Array, "b n/2"]:
@@ -120,30 +131,18 @@ def with_unit_power(sent: Complex[Array, "b k"]) -> Complex[Array, "b k"]:
 
 
 def channel(
-    sent: Complex[Array, "b k"],
-    key: Array,
-    snr: Float[Array, ""] | float,
-    rician: float | None = None,
+    sent: Complex[Array, "b k"], key: Array, snr: Float[Array, ""] | float
 ) -> Complex[Array, "b k"]:
-    """What is received, divided by the gain, which the receiver knows.
+    """What is received: each symbol and complex Gaussian noise.
 
     Args:
         sent: of unit mean power.
-        key: of noise and gain.
+        key: of the noise.
         snr: mean power over that of the noise, in decibels.
-        rician: K in decibels of a gain that is constant for a row: |g|^2 is 1 on average.
     """
-    noise_key, gain_key = jax.random.split(key)
     scale = jnp.sqrt(10 ** (-jnp.asarray(snr, jnp.float32) / 10) / 2)
-    shape = (2, *sent.shape)
-    real, imaginary = scale * jax.random.normal(noise_key, shape, sent.real.dtype)
-    noise = jax.lax.complex(real, imaginary)
-    if rician is None:
-        return sent + noise
-    direct = 10 ** (rician / 10)
-    scattered = jax.random.normal(gain_key, (2, len(sent), 1), sent.real.dtype) / math.sqrt(2)
-    gain = math.sqrt(direct / (direct + 1)) + jax.lax.complex(*scattered) / math.sqrt(direct + 1)
-    return sent + noise / gain
+    real, imaginary = scale * jax.random.normal(key, (2, *sent.shape), sent.real.dtype)
+    return sent + jax.lax.complex(real, imaginary)
 
 
 def psnr(pictures: Float[Array, "b h w 3"], received: Float[Array, "b h w 3"]) -> Float[Array, "b"]:
@@ -157,7 +156,7 @@ def codec_loss(
     pictures: Array,
     key: Array,
 ) -> Array:
-    """Mean squared error at an SNR that is drawn for the batch, uniform from 0 to 20 dB, without fading."""
+    """Mean squared error at an SNR that is drawn for the batch, uniform from 0 to 20 dB."""
     drawn, noise = jax.random.split(key)
     snr = jax.random.uniform(drawn, (), maxval=20.0)
     received = codec.apply({"params": params}, pictures, noise, snr)

@@ -1,4 +1,4 @@
-"""What satellites can afford: rates of their links, and a battery whose books balance."""
+"""What satellites can afford: rates of their links, and a battery with its books."""
 
 import dataclasses
 
@@ -40,7 +40,8 @@ class Power:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name != "gain" and not (np.isfinite(value) and value >= 0):
+            least = {"gain": -np.inf, "floor": 0, "sun": 0, "compute": 0}.get(field.name, 1e-300)
+            if not (np.isfinite(value) and value >= least):
                 raise ExperimentError(f"{field.name} of a satellite cannot be {value!r}")
         if not self.floor < self.capacity:
             raise ExperimentError(f"a battery of {self.capacity:g} J has no floor {self.floor:g}")
@@ -71,13 +72,6 @@ class Books:
     spent: Float[np.ndarray, "T S"]
     overflowed: Float[np.ndarray, "T S"]
 
-    @property
-    def imbalance(self) -> float:
-        """The largest difference between levels and sums of what came and went, over the largest level."""
-        flow = np.cumsum(self.harvested - self.spent - self.overflowed, axis=0)
-        off = np.abs(self.level[1:] - self.level[0] - flow).max()
-        return float(off / np.abs(self.level).max())
-
 
 def battery(
     start: Float[np.ndarray, "S"],
@@ -97,7 +91,8 @@ def battery(
         wanted: in which steps there is work; by default in all.
 
     Raises:
-        ExperimentError: shapes differ, something is negative, or a battery starts outside of its range.
+        ExperimentError: shapes differ, something is negative or not finite, or a battery starts outside of
+            its range.
     """
     harvest, cost, start = (np.asarray(one, float) for one in (harvest, cost, start))
     asked = np.ones(cost.shape, bool) if wanted is None else np.asarray(wanted, bool)
@@ -106,8 +101,8 @@ def battery(
             f"batteries {start.shape} with a harvest of {harvest.shape}, costs of {cost.shape} and work "
             f"of {asked.shape} do not fit"
         )
-    if not (np.min(harvest, initial=0) >= 0 and np.min(cost, initial=0) >= 0):
-        raise ExperimentError("neither a harvest nor a cost is negative")
+    if not all((np.isfinite(one) & (one >= 0)).all() for one in (harvest, cost)):
+        raise ExperimentError("harvests and costs are finite and not negative")
     if not ((start >= power.floor) & (start <= power.capacity)).all():
         raise ExperimentError(f"batteries start between {power.floor:g} and {power.capacity:g} J")
     level, worked, overflowed = [start], [], []

@@ -1,6 +1,7 @@
 """From orbits to a plan of rounds: who is served by whom, who can afford it, what is sent over which hop."""
 
 import dataclasses
+from numbers import Integral
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -28,6 +29,7 @@ class Mission:
         rounds: gateway rounds.
         cloud_every: gateway rounds of a cloud round.
         power: of the satellites.
+        begin: when it does, in seconds by the clock of the tracks, such as 1.7e9 of a table in Unix time.
     """
 
     sites: tuple[tuple[float, float], ...] = SITES
@@ -37,19 +39,30 @@ class Mission:
     rounds: int = 30
     cloud_every: int = 2
     power: Power = dataclasses.field(default_factory=Power)
+    begin: float = 0.0
 
     def __post_init__(self) -> None:
         counts = (self.slots, self.rounds, self.cloud_every)
-        if min(counts) < 1 or self.rounds % self.cloud_every or not self.slot > 0:
+        if not all(isinstance(n, Integral) and not isinstance(n, bool) for n in counts):
+            raise ExperimentError(f"slots and rounds are whole numbers, not {counts}")
+        sites(self.sites)
+        if not abs(self.least) <= 90:
+            raise ExperimentError(f"gateways serve from an elevation, not {self.least!r} degrees")
+        if not (np.isfinite(self.begin) and 0 < self.slot < np.inf):
+            raise ExperimentError(f"no slot of {self.slot!r} s begins at {self.begin!r} s")
+        if min(counts) < 1:
             raise ExperimentError(
-                f"{self.rounds} gateway rounds of {self.slots} slots of {self.slot:g} s do not make cloud "
-                f"rounds of {self.cloud_every}"
+                f"there is at least one slot, round and cloud round, not {counts}"
+            )
+        if self.rounds % self.cloud_every:
+            raise ExperimentError(
+                f"{self.rounds} gateway rounds do not make cloud rounds of {self.cloud_every}"
             )
 
     @property
     def seconds(self) -> Float[np.ndarray, "T"]:
         """The beginnings of all slots."""
-        return self.slot * np.arange(self.rounds * self.slots)
+        return self.begin + self.slot * np.arange(self.rounds * self.slots)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,7 +72,8 @@ class Plan:
     Args:
         shares: of the round that each satellite that takes part is served by each gateway.
         first: the gateway with which each satellite begins; 0 where it takes no part.
-        served: who was in sight at all, before energy was asked for.
+        served: who was in sight at all, before time and energy were asked for.
+        failed: updates that take longer than a gateway's slots, by round: they are not begun.
         handovers: changes from one gateway to another, by round, of those that take part.
         books: of the batteries, round by round.
         every: gateway rounds of a cloud round.
@@ -68,6 +82,7 @@ class Plan:
     shares: Float[np.ndarray, "R S G"]
     first: Int[np.ndarray, "R S"]
     served: Bool[np.ndarray, "R S"]
+    failed: Int[np.ndarray, "R"]
     handovers: Int[np.ndarray, "R"]
     books: Books
     every: int
@@ -87,10 +102,6 @@ class Plan:
         if scheme == "uniform":
             summed = (summed > 0).astype(float)
         return satellites, summed.reshape(gateways.shape)
-
-    def starts(self, scheme: str) -> Int[np.ndarray, "R S"]:
-        """The gateway with whose model each satellite begins; in `flat` there is but the first."""
-        return np.zeros_like(self.first) if scheme == "flat" else self.first
 
     def traffic(self, model_bytes: int) -> Traffic:
         """What goes over every hop: an update to each gateway that served, the model back, once a round."""
@@ -127,41 +138,52 @@ def planned(
     noon: float = 0.0,
     start: float = 1.0,
 ) -> Plan:
-    """A mission's plan: a satellite in sight takes part in a round if its battery affords it.
+    """A mission's plan: a satellite takes part if a gateway sees it for as long as its update takes to
+    send, and its battery affords it.
 
     Args:
         tracks: of an orbit or a table; taken at the mission's seconds.
         mission: what is planned.
         model_bytes: of one update.
-        noon: longitude over which the Sun stands at first.
+        noon: longitude over which the Sun stands at second 0.
         start: of the batteries, as a share between floor and capacity.
 
     Raises:
-        ExperimentError: the tracks do not cover the mission, or the start is no share.
+        ExperimentError: the tracks do not cover the mission, the start is no share, or updates have no
+            bytes.
     """
     if not 0 <= start <= 1:
         raise ExperimentError(f"batteries start with a share between 0 and 1, not {start!r}")
+    if not (isinstance(model_bytes, Integral) and model_bytes > 0):
+        raise ExperimentError(f"an update has a whole number of bytes, not {model_bytes!r}")
     known = np.array_equal(tracks.seconds, mission.seconds)
     tracks = tracks if known else tracks.at(mission.seconds)
     by, far = serving(tracks, mission)
-    gateways, power = len(mission.sites), mission.power
-    cut = (mission.rounds, mission.slots, by.shape[1])
+    power, cut = mission.power, (mission.rounds, mission.slots, by.shape[1])
     by, far = by.reshape(cut), far.reshape(cut)
-    shares = (by[..., None] == np.arange(gateways)).mean(1)
-    served = shares.sum(2) > 0
+    mine = by[..., None] == np.arange(len(mission.sites))
+    served = (by >= 0).any(1)
+    # An update is sent within the slots of its gateway, each at the rate of its distance.
+    seconds, bits = (
+        mission.slot * mine.sum(1),
+        (mission.slot * power.rate(far)[..., None] * mine).sum(1),
+    )
+    fits = bits >= 8 * model_bytes
+    failed = (mine.any(1) & ~fits).sum((1, 2))
+    shares = fits * mine.mean(1)
+    by = np.where((mine & fits[:, None]).any(3), by, -1)
+    sending = 8 * model_bytes * np.divide(seconds, bits, out=np.zeros_like(bits), where=fits)
+    cost = np.where(fits.any(2), power.compute + power.transmit * sending.sum(2), 0)
     lit = tracks.sunlit(noon).reshape(cut).sum(1) * mission.slot
-    # The radio sends one update to every gateway that serves, at the rate of the mean distance.
-    seconds = np.where(by >= 0, 8 * model_bytes / power.rate(far), 0).sum(1)
-    seconds = seconds / np.maximum((by >= 0).sum(1), 1) * (shares > 0).sum(2)
-    cost = np.where(served, power.compute + power.transmit * seconds, 0)
     level = np.full(cut[2], power.floor + start * (power.capacity - power.floor))
-    books = battery(level, power.sun * lit, cost, power, wanted=served)
+    books = battery(level, power.sun * lit, cost, power, wanted=fits.any(2))
     first = np.where(by >= 0, np.arange(mission.slots)[:, None], mission.slots).min(1)
     first = np.take_along_axis(by, np.minimum(first, mission.slots - 1)[:, None], 1)[:, 0]
     return Plan(
         shares * books.worked[..., None],
         np.where(books.worked, first, 0),
         served,
+        failed,
         (_changes(by) * books.worked).sum(1),
         books,
         mission.cloud_every,

@@ -3,15 +3,14 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from experiments.systems.semspacefl.tracks import EARTH_KM, Tracks
+from experiments.systems.semspacefl.tracks import EARTH_KM, GRAVITY, HIGHEST_KM, Tracks
 from ntkexec.errors import ExperimentError
 
-GRAVITY = 398_600.4
-"""The Earth's gravitational parameter, in km^3 / s^2."""
 SPIN = 7.2921159e-5
 """The Earth's rotation, in radians a second."""
 STANDING = (GRAVITY / SPIN**2) ** (1 / 3) - EARTH_KM
@@ -45,12 +44,21 @@ class Constellation:
     turned: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
+        whole = (self.satellites, self.planes, self.phasing)
+        if not all(isinstance(n, Integral) and not isinstance(n, bool) for n in whole):
+            raise ExperimentError(f"satellites, planes and phasing are whole numbers, not {whole}")
         if self.planes < 1 or self.satellites < 1 or self.satellites % self.planes:
             raise ExperimentError(
                 f"{self.satellites} satellites do not fill {self.planes} planes equally"
             )
-        if not (math.isfinite(self.altitude) and self.altitude > 0):
-            raise ExperimentError(f"an altitude is a positive number of km, not {self.altitude!r}")
+        if not 0 < self.altitude <= HIGHEST_KM:
+            raise ExperimentError(
+                f"an altitude is a positive number of at most {HIGHEST_KM:,.0f} km, not {self.altitude!r}"
+            )
+        if len(self.turned) != 2 or not all(math.isfinite(angle) for angle in self.turned):
+            raise ExperimentError(
+                f"nodes and satellites are turned by degrees, not {self.turned!r}"
+            )
         if not 0 <= self.inclination <= 180:
             raise ExperimentError(
                 f"an inclination is between 0 and 180 degrees, not {self.inclination!r}"
@@ -137,20 +145,3 @@ def visible(
         least: elevation in degrees.
     """
     return elevations(positions, gateways)[0] >= least
-
-
-def half_angle(altitude: float, least: float = 10.0) -> float:
-    """Degrees at the Earth's centre from a gateway to the farthest satellite that it sees."""
-    low = math.radians(least)
-    return math.degrees(math.acos(EARTH_KM * math.cos(low) / (EARTH_KM + altitude)) - low)
-
-
-def slant_range(altitude: float, least: float = 10.0) -> float:
-    """How far away that satellite is, in km."""
-    up, radius = EARTH_KM * math.sin(math.radians(least)), EARTH_KM + altitude
-    return math.sqrt(radius**2 - EARTH_KM**2 + up**2) - up
-
-
-def longest_pass(constellation: Constellation, least: float = 10.0) -> float:
-    """Seconds for which a gateway in an orbit's plane would see a satellite, on an Earth that rests."""
-    return half_angle(constellation.altitude, least) / 180 * constellation.period

@@ -24,7 +24,7 @@ def tiles_at(
 ) -> Float32[np.ndarray, "n size size 3"]:
     """Drawn pictures of the ground at some places: what is seen depends on where.
 
-    Continents have fixed places and fractal coasts; land is forest near the equator, then dunes, then
+    Continents have fixed places and fractal coasts; land is forest near the equator, then sand, then
     fields, then ice; clouds are frequent at the equator and around 55 degrees.
 
     Args:
@@ -38,9 +38,7 @@ def tiles_at(
     number = len(lat)
     rough = _fractal(number, size, 2.0, generator)
     land = (_landness(lat, lon)[:, None, None] + 0.8 * rough > 0)[..., None]
-    ground = (
-        _ground(lat, size, generator) + 0.06 * _fractal(number, size, 1.0, generator)[..., None]
-    )
+    ground = _ground(lat, generator) + 0.06 * _fractal(number, size, 1.0, generator)[..., None]
     sea = np.array(SEA) + 0.03 * _fractal(number, size, 2.5, generator)[..., None]
     seen = np.where(land, ground, sea)
     around = np.abs(lat)[:, None, None]
@@ -93,22 +91,12 @@ def _landness(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     return found
 
 
-def _ground(lat: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
-    """Forest, dunes, fields or ice, by the distance from the equator, with soft borders."""
-    number = len(lat)
-    edges = np.array([15.0, 32.0, 58.0]) + 3 * generator.normal(size=(number, 1))
+def _ground(lat: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Colours of forest, sand, fields or ice, by the distance from the equator, with soft borders."""
+    edges = np.array([15.0, 32.0, 58.0]) + 3 * generator.normal(size=(len(lat), 1))
     kind = (np.abs(lat)[:, None] > edges).sum(1)
-    y, x = np.mgrid[:size, :size]
-    angle, phase = generator.uniform(0, 2 * np.pi, (2, number, 1, 1))
-    period = generator.uniform(3, 8, (number, 1, 1))
-    across = (np.cos(angle) * x + np.sin(angle) * y) * 2 * np.pi / period + phase
-    along = (np.cos(angle) * y - np.sin(angle) * x) * 2 * np.pi / (1.7 * period) + phase
-    dunes, fields = np.sin(across), np.sign(np.sin(across)) * np.sign(np.sin(along))
-    strength = np.array([0.0, 0.1, 0.14, 0.0])[kind][:, None, None]
-    ripple = strength * np.where((kind == 1)[:, None, None], dunes, fields)
-    base = np.array([FOREST, SAND, FIELD, ICE])[kind][:, None, None, :]
-    found: np.ndarray = base + ripple[..., None] * np.array([1.0, 0.9, 0.5])
-    return found
+    colours: np.ndarray = np.array([FOREST, SAND, FIELD, ICE])[kind][:, None, None, :]
+    return colours
 
 
 def _fractal(

@@ -15,7 +15,14 @@ from experiments.kits.federated.averages import weighted_mean
 from experiments.kits.federated.rounds import Clients, LocalTraining, local_update
 from experiments.kits.federated.traffic import Traffic
 from experiments.systems.semspacefl.aggregation import two_tier_average
-from experiments.systems.semspacefl.codec import SemanticCodec, initial_codec, loss_of, psnr
+from experiments.systems.semspacefl.codec import (
+    SemanticCodec,
+    channel,
+    check_pictures,
+    initial_codec,
+    loss_of,
+    psnr,
+)
 from experiments.systems.semspacefl.missions import Mission, Plan, planned
 from experiments.systems.semspacefl.tracks import Tracks
 from ntkexec.errors import ExperimentError
@@ -75,24 +82,34 @@ def run(
     Args:
         mission: when, where and with which power.
         tracks: of the satellites, such as `Constellation.tracks(mission.seconds)`.
-        clients: pictures of each satellite, as `federated.rounds.stacked` puts them beside each other.
-        tested: pictures on which progress is measured.
+        clients: pictures of each satellite, floats from 0 to 1, as `federated.rounds.stacked` puts them
+            beside each other.
+        tested: pictures on which progress is measured, the same.
         key: of the first parameters and of all training.
         codec: that is trained; by default a `SemanticCodec` of rate 1/6.
-        scheme: one of `aggregation.SCHEMES`.
+        scheme: mobility, naive, uniform or unbiased; see `weights_by`.
         steps, batch, rate: of a satellite's training in a round, with Adam.
         noon: longitude over which the Sun stands at first.
 
     Raises:
-        ExperimentError: satellites and clients are not as many, or what `planned` refuses.
+        ExperimentError: satellites and clients are not as many, pictures are not from 0 to 1, nobody is
+            ever served, or what `planned` and `weights_by` refuse.
     """
     if len(tracks.names) != len(clients.counts):
         raise ExperimentError(f"{len(tracks.names)} satellites, and {len(clients.counts)} clients")
+    for pictures in (clients.examples, tested):
+        check_pictures(pictures)
     codec = SemanticCodec() if codec is None else codec
     begun, trained = jax.random.split(key)
     generator = np.random.default_rng(np.asarray(jax.random.key_data(begun)))
     params = initial_codec(codec, tested.shape[1], generator)
     plan = planned(tracks, mission, num_bytes(params), noon=noon)
+    if not plan.shares.any():
+        raise ExperimentError(
+            f"nothing is trained: of {plan.served.shape[1]} satellites {plan.served.any(0).sum()} are ever "
+            f"{mission.least:g} degrees above one of {len(mission.sites)} gateways, of which "
+            f"{plan.failed.sum()} updates take longer than a pass, and batteries afford no other"
+        )
     training = training_of(codec, steps, batch, rate)
     return flown(plan, scheme, training, codec, params, clients, tested, trained)
 
@@ -113,7 +130,7 @@ def flown(
     after, quality, losses = _flown(
         training, codec, params, clients, jnp.asarray(tested), key,
         jnp.asarray(satellites, jnp.float32), jnp.asarray(gateways, jnp.float32),
-        jnp.asarray(plan.starts(scheme)), jnp.asarray(ends),
+        jnp.asarray(plan.first), jnp.asarray(ends),
     )  # fmt: skip
     traffic, joules = plan.traffic(num_bytes(params)), float(plan.books.spent.sum())
     return Flight(after, np.asarray(quality), np.asarray(losses), plan, traffic, joules)
@@ -128,7 +145,7 @@ def centralised(
     tested: Float[np.ndarray, "m h w 3"],
     key: Array,
 ) -> Flight:
-    """One client with all pictures, for as many steps as one satellite that is in every round."""
+    """One client with all pictures, in every round, for as many steps as the training says."""
     ones = jnp.ones((rounds, 1, 1))
     after, quality, losses = _flown(
         training, codec, params, pictures, jnp.asarray(tested), key, ones, ones[:, 0],
@@ -182,15 +199,19 @@ def _flown(
 
     start = jax.tree.map(jnp.asarray, params)
     given = (jnp.arange(len(ends)), satellites, gateways, first, ends)
-    (cloud, _), found = jax.lax.scan(step, (start, jax.tree.map(copies, start)), given)
-    return cloud, *found
+    (cloud, _), noted = jax.lax.scan(step, (start, jax.tree.map(copies, start)), given)
+    return cloud, *noted
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def quality_by_snr(
-    codec: Any, params: Any, pictures: Array, key: Array, snrs: Array
+    codec: SemanticCodec,
+    params: Any,
+    pictures: Array | np.ndarray,
+    key: Array,
+    snrs: Array | np.ndarray,
+    order: Array | np.ndarray | None = None,
 ) -> Float[Array, "snrs"]:
-    """Mean of the pictures' PSNR in dB, at each SNR in dB, with the same draws of noise.
+    """Mean of the pictures' PSNR in dB, at each SNR in dB, with noise of its own for each.
 
     Args:
         codec: a `SemanticCodec`.
@@ -198,9 +219,26 @@ def quality_by_snr(
         pictures: between 0 and 1.
         key: of the noise.
         snrs: in decibels.
+        order: in which a picture's symbols arrive; but for the one in which they are sent it is a mistake,
+            for tests.
     """
+    check_pictures(pictures)
+    quality: Array = _by_snr(codec, params, pictures, key, snrs, order)
+    return quality
 
-    def at(snr: Array) -> Array:
-        return psnr(pictures, codec.apply({"params": params}, pictures, key, snr)).mean()
 
-    return jax.lax.map(at, snrs)
+@functools.partial(jax.jit, static_argnums=0)
+def _by_snr(
+    codec: Any, params: Any, pictures: Array, key: Array, snrs: Array, order: Array | None
+) -> Array:
+    given = {"params": params}
+    sent = codec.apply(given, pictures, method="encode")
+    sent = sent if order is None else sent[:, order]
+    _, height, width, _ = pictures.shape
+
+    def at(one: tuple[Array, Array]) -> Array:
+        received = channel(sent, *one)
+        decoded = codec.apply(given, received, (height, width), method="decode")
+        return psnr(pictures, decoded).mean()
+
+    return jax.lax.map(at, (jax.random.split(key, len(snrs)), snrs))

@@ -3,7 +3,6 @@
 import functools
 from typing import Any, TypedDict
 
-import jax
 import numpy as np
 
 from experiments.harness.study import Studies, Trial
@@ -13,106 +12,35 @@ from experiments.kits.federated.partitions import Partition, by_dirichlet
 from experiments.kits.federated.rounds import stacked
 from experiments.systems.semspacefl.codec import SemanticCodec, initial_codec
 from experiments.systems.semspacefl.missions import Mission, Plan, planned
-from experiments.systems.semspacefl.orbits import STANDING, Constellation
+from experiments.systems.semspacefl.orbits import Constellation
 from experiments.systems.semspacefl.scenery import tiles_at
 from experiments.systems.semspacefl.simulation import (
-    Flight,
     centralised,
     flown,
     quality_by_snr,
     training_of,
 )
 from experiments.systems.semspacefl.study_config import QUICK, STANDARD, TINY, SemSpaceConfig
-from experiments.systems.semspacefl.study_exact import averages, batteries, gaussian, mesh
+from experiments.systems.semspacefl.study_exact import averages, batteries, mesh
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0)
 BEFORE = 900
 """Seconds before the mission in which each satellite took its pictures, where it was then."""
 UNEVEN = 0.3
 """Concentration of the labels of the photographs that a satellite has."""
-HIGH = 45.0
-"""Elevation in degrees from which gateways serve satellites that stand still."""
 
 
-class Quality(TypedDict):
-    """PSNR in dB, a mean of pictures' decibels, at 10 dB of SNR, by scheme.
-
-    Args:
-        quality: at the end.
-        along: the mean over all gateway rounds, which is higher for who learns faster.
-        by_snr: at the end, of the paper's scheme, at 0, 5, 10, 15, 20 dB.
-    """
+class PhotographsResult(TypedDict):
+    """PSNR in dB at the end, a mean of pictures' decibels, at 10 dB of SNR, by scheme."""
 
     quality: dict[str, float]
-    along: dict[str, float]
-    by_snr: list[float]
 
 
-class TilesResult(Quality):
-    """And the books of the paper's scheme.
+class TilesResult(PhotographsResult):
+    """And at 0, 5, 10, 15, 20 dB: of the paper's scheme, of it with each picture's symbols in another
+    order, and of the codec before training."""
 
-    Args:
-        handed_over: the largest difference of parameters between the paper's scheme and the naive one,
-            relative to the largest parameter.
-        standing: the same in a constellation that stands still over its gateways.
-        standing_served: satellites in a round there, on average; hand-overs in all.
-        served: satellites in a round, on average, and those that could not afford it.
-        gateways: of a satellite that is served, on average.
-        handovers: in all.
-        uploads: updates that were sent to gateways.
-        bits: of these.
-        joules: in all.
-    """
-
-    handed_over: float
-    standing: float
-    standing_served: list[float]
-    served: list[float]
-    gateways: float
-    handovers: int
-    uploads: int
-    bits: int
-    joules: float
-
-
-class _Arena:
-    """Everything that the arms of a comparison have in common."""
-
-    def __init__(
-        self, config: SemSpaceConfig, trial: Trial, pictures: np.ndarray, parts: Partition,
-        tested: np.ndarray, plan: Plan,
-    ) -> None:  # fmt: skip
-        self.config, self.trial, self.tested, self.plan = config, trial, tested, plan
-        self.codec = SemanticCodec(width=config.width)
-        self.params = _first(config, trial.seed)
-        self.clients = stacked(pictures, parts, most=config.pictures)
-        together = (np.concatenate(parts),)
-        self.together = stacked(pictures, together, most=config.pictures * config.satellites)
-        self.training = training_of(self.codec, config.steps, config.batch, config.rate)
-
-    def fly(self, scheme: str, plan: Plan | None = None) -> Flight:
-        return flown(
-            self.plan if plan is None else plan, scheme, self.training, self.codec, self.params,
-            self.clients, self.tested, self.trial.key,
-        )  # fmt: skip
-
-    def centralised(self) -> Flight:
-        config = self.config
-        training = training_of(self.codec, config.steps, config.central_batch, config.rate)
-        return centralised(
-            config.rounds, training, self.codec, self.params, self.together, self.tested,
-            self.trial.key,
-        )  # fmt: skip
-
-    def quality(self, flights: dict[str, Flight]) -> Quality:
-        by_snr = quality_by_snr(
-            self.codec, flights["mobility"].params, self.tested, self.trial.key, np.array(SNRS)
-        )
-        return {
-            "quality": {name: float(one.quality[-1]) for name, one in flights.items()},
-            "along": {name: float(one.quality.mean()) for name, one in flights.items()},
-            "by_snr": [float(value) for value in by_snr],
-        }
+    by_snr: dict[str, list[float]]
 
 
 def _first(config: SemSpaceConfig, seed: int) -> Any:
@@ -121,27 +49,47 @@ def _first(config: SemSpaceConfig, seed: int) -> Any:
 
 
 @functools.lru_cache(maxsize=1)
-def _orbits(config: SemSpaceConfig, seed: int) -> tuple[Constellation, Plan, float]:
-    """The constellation of a seed, its plan, and where it is noon."""
+def _orbits(config: SemSpaceConfig, seed: int) -> tuple[Constellation, Plan]:
+    """The constellation of a seed, and its plan."""
     generator = np.random.default_rng([seed, 7])
     turned = (float(generator.uniform(0, 360)), float(generator.uniform(0, 360)))
     planes = max(1, config.satellites // 4)
     constellation = Constellation(config.satellites, planes, turned=turned)
     mission = Mission(rounds=config.rounds)
     noon = float(generator.uniform(0, 360))
-    size = num_bytes(_first(config, seed))
-    return (
-        constellation,
-        planned(constellation.tracks(mission.seconds), mission, size, noon=noon),
-        noon,
+    tracks = constellation.tracks(mission.seconds)
+    return constellation, planned(tracks, mission, num_bytes(_first(config, seed)), noon=noon)
+
+
+def _trained(
+    config: SemSpaceConfig, trial: Trial, schemes: tuple[str, ...],
+    pictures: np.ndarray, parts: Partition, tested: np.ndarray,
+) -> tuple[dict[str, float], Any]:  # fmt: skip
+    """The quality that each scheme ends with, and training in one place; the codec of the first."""
+    codec, first = SemanticCodec(width=config.width), _first(config, trial.seed)
+    plan = _orbits(config, trial.seed)[1]
+    clients = stacked(pictures, parts, most=config.pictures)
+    training = training_of(codec, config.steps, config.batch, config.rate)
+    flights = {}
+    for place, scheme in enumerate(schemes):
+        trial.report(scheme, place, len(schemes) + 1)
+        flights[scheme] = flown(
+            plan, scheme, training, codec, first, clients, tested, trial.key
+        )  # fmt: skip
+    most = config.pictures * config.satellites
+    together = stacked(pictures, (np.concatenate(parts),), most=most)
+    training = training_of(codec, config.steps, config.central_batch, config.rate)
+    flights["centralised"] = centralised(
+        config.rounds, training, codec, first, together, tested, trial.key
     )
+    quality = {name: float(one.quality[-1]) for name, one in flights.items()}
+    return quality, flights[schemes[0]].params
 
 
 def tiles(config: SemSpaceConfig, trial: Trial) -> TilesResult:
     """Schemes on pictures of the ground below each satellite's way in the quarter of an hour before."""
     generator = trial.generator
-    constellation, plan, noon = _orbits(config, trial.seed)
-    latitude, longitude = constellation.tracks(np.arange(-BEFORE, 0, 10.0)).ground
+    latitude, longitude = _orbits(config, trial.seed)[0].tracks(np.arange(-BEFORE, 0, 10.0)).ground
     number = config.satellites
     counts = generator.integers(config.pictures // 2, config.pictures + 1, number)
     # As many to test with for each picture to train on: a satellite counts as much as its pictures.
@@ -151,59 +99,36 @@ def tiles(config: SemSpaceConfig, trial: Trial) -> TilesResult:
     at = generator.integers(len(latitude), size=len(both))
     pictures = tiles_at(latitude[at, both], longitude[at, both], config.size, generator)
     parts = tuple(np.flatnonzero(owners == one) for one in range(number))
-    arena = _Arena(config, trial, pictures[: len(owners)], parts, pictures[len(owners) :], plan)
-    flights = {}
-    for place, scheme in enumerate(("mobility", "naive", "uniform", "unbiased", "flat")):
-        trial.report(scheme, place, 8)
-        flights[scheme] = arena.fly(scheme)
-    flights["centralised"] = arena.centralised()
-    standing = _standing(config, noon)
-    pair = [arena.fly(scheme, standing).params for scheme in ("mobility", "naive")]
-    served = plan.shares.sum(2) > 0
-    traffic = flights["mobility"].traffic.by_hop()["satellite to gateway"]
+    schemes = ("mobility", "naive", "uniform", "unbiased")
+    tested = pictures[len(owners) :]
+    quality, params = _trained(config, trial, schemes, pictures[: len(owners)], parts, tested)
+    codec, snrs = SemanticCodec(width=config.width), np.array(SNRS)
+    sent = np.arange((config.size // 4) ** 2 * codec.numbers // 2)
+
+    def by_snr(params: Any, order: np.ndarray) -> list[float]:
+        return [float(one) for one in quality_by_snr(codec, params, tested, trial.key, snrs, order)]
+
     return {
-        **arena.quality(flights),
-        "handed_over": _apart(flights["mobility"].params, flights["naive"].params),
-        "standing": _apart(*pair),
-        "standing_served": [
-            float((standing.shares.sum(2) > 0).sum(1).mean()), float(standing.handovers.sum()),
-        ],
-        "served": [float(served.sum(1).mean()), float((plan.served & ~served).sum(1).mean())],
-        "gateways": float((plan.shares > 0).sum(2)[served].mean()) if served.any() else 0.0,
-        "handovers": int(plan.handovers.sum()),
-        "uploads": traffic.messages,
-        "bits": 8 * traffic.bytes,
-        "joules": flights["mobility"].joules,
-    }  # fmt: skip
+        "quality": quality,
+        "by_snr": {
+            "trained": by_snr(params, sent),
+            "shuffled": by_snr(params, generator.permutation(sent)),
+            "untrained": by_snr(_first(config, trial.seed), sent),
+        },
+    }
 
 
-def _standing(config: SemSpaceConfig, noon: float) -> Plan:
-    """The plan of satellites that stand over the equator."""
-    mission = Mission(rounds=config.rounds, least=HIGH)
-    constellation = Constellation(config.satellites, 1, STANDING, inclination=0.0)
-    size = num_bytes(_first(config, 0))
-    return planned(constellation.tracks(mission.seconds), mission, size, noon=noon)
-
-
-def _apart(one: Any, other: Any) -> float:
-    differences = jax.tree.map(lambda a, b: float(abs(a - b).max()), one, other)
-    largest = max(float(abs(leaf).max()) for leaf in jax.tree.leaves(one))
-    return max(jax.tree.leaves(differences)) / largest
-
-
-def photographs(config: SemSpaceConfig, trial: Trial) -> Quality:
+def photographs(config: SemSpaceConfig, trial: Trial) -> PhotographsResult:
     """The same orbits with pictures of CIFAR-10's sample, whose labels are uneven over satellites."""
-    found = trial.load("cifar-10-sample")
+    sample = trial.load("cifar-10-sample")
     generator = trial.generator
     train, test = (
-        shrunk(part, config.size) / np.float32(255) for part in (found.train, found.test)
+        shrunk(part, config.size) / np.float32(255) for part in (sample.train, sample.test)
     )
-    dealt = by_dirichlet(found.train_labels, config.satellites, UNEVEN, generator)
+    dealt = by_dirichlet(sample.train_labels, config.satellites, UNEVEN, generator)
     parts = tuple(generator.permutation(part)[: config.pictures] for part in dealt)
     tested = test[generator.permutation(len(test))[: config.tested * config.satellites]]
-    arena = _Arena(config, trial, train, parts, tested, _orbits(config, trial.seed)[1])
-    flights = {scheme: arena.fly(scheme) for scheme in ("mobility", "naive")}
-    return arena.quality({**flights, "centralised": arena.centralised()})
+    return {"quality": _trained(config, trial, ("mobility",), train, parts, tested)[0]}
 
 
 STUDIES = Studies(
@@ -212,7 +137,6 @@ STUDIES = Studies(
     functions={
         "averages": averages,
         "batteries": batteries,
-        "gaussian": gaussian,
         "mesh": mesh,
         "tiles": tiles,
         "photographs": photographs,

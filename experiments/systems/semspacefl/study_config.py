@@ -11,7 +11,6 @@ class SemSpaceConfig:
 
     Args:
         cases: random draws of every exact study.
-        vectors: Gaussian ones that are sent in each case.
         satellites: in as many planes as make four of each, or one.
         rounds: gateway rounds, of 24 slots of 30 seconds each; two are a cloud round.
         size: height and width of pictures.
@@ -26,7 +25,6 @@ class SemSpaceConfig:
     """
 
     cases: int = 20
-    vectors: int = 4000
     satellites: int = 24
     rounds: int = 30
     size: int = 16
@@ -52,4 +50,4 @@ class SemSpaceConfig:
 
 QUICK = SemSpaceConfig()
 STANDARD = SemSpaceConfig(cases=100, rounds=60, size=32, steps=16, pictures=80, tested=16)
-TINY = SemSpaceConfig(1, 200, 4, 4, 8, 4, 4, 2, 1, 2, 4, 3e-3, 1)
+TINY = SemSpaceConfig(1, 4, 4, 8, 4, 4, 2, 1, 2, 4, 3e-3, 1)

@@ -1,17 +1,20 @@
-"""Exact studies: weights over real orbits, fixed points, batteries, Gaussian sources, a mesh of devices."""
+"""Exact studies: weights over real orbits, fixed points, batteries, a mesh of devices."""
 
+import collections
 from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, Mesh
+from jax.sharding import PartitionSpec as P
 
 from experiments.harness.study import Trial
 from experiments.kits.costs import num_parameters
+from experiments.kits.federated.averages import mean_over, weighted_mean
 from experiments.kits.mesh.children import run_with_devices
 from experiments.kits.mesh.collectives import collectives_of
 from experiments.systems.semspacefl.aggregation import (
-    effective_weights,
     over_mesh,
     two_tier_average,
     weights_by,
@@ -20,7 +23,6 @@ from experiments.systems.semspacefl.codec import SemanticCodec, initial_codec
 from experiments.systems.semspacefl.energy import Power, battery
 from experiments.systems.semspacefl.missions import Mission, planned
 from experiments.systems.semspacefl.orbits import Constellation
-from experiments.systems.semspacefl.rate_distortion import least_distortion, linear_distortion
 from experiments.systems.semspacefl.study_config import SemSpaceConfig
 from ntkexec.runtime.precision import float64
 
@@ -30,29 +32,19 @@ DESCENT_STEPS = 80
 
 
 class AveragesResult(TypedDict):
-    """Largest deviations over all draws, relative to what is compared.
+    """Largest deviations over all draws, relative to what is compared; of the twins the least.
 
     Args:
         covered: of the cloud's model from FedAvg's, where satellites are served all the time.
         uncovered: the same where they are not.
-        once: of effective weights from n c / sum n c, and of the naive scheme's from as many times n as
-            there are gateways.
-        naive_once: of the naive scheme's effective weights from the former.
         fixed_point: of the end of training from sum n c b / sum n c.
         naive_fixed_point: the same by the naive scheme.
-        bias, naive_bias: distances to FedAvg's fixed point where satellites are served all the time.
-        gateways: that serve a satellite in a round, on average and at most.
     """
 
     covered: float
     uncovered: float
-    once: float
-    naive_once: float
     fixed_point: float
     naive_fixed_point: float
-    bias: float
-    naive_bias: float
-    gateways: list[float]
 
 
 def passes(generator: np.random.Generator) -> np.ndarray:
@@ -80,139 +72,116 @@ def descended(wanted: Any, satellites: Any, gateways: Any) -> Any:
 def averages(config: SemSpaceConfig, trial: Trial) -> AveragesResult:
     """Weights and means over gateway rounds of real orbits, and where training with them ends."""
     generator = trial.generator
-    found: dict[str, list[float]] = {}
-
-    def note(**values: float) -> None:
-        for name, value in values.items():
-            found.setdefault(name, []).append(float(value))
-
+    rows = []
     with float64():
         for _ in range(config.cases):
             seen = passes(generator)
             samples = generator.integers(10, 100, len(seen)).astype(float)
             models = generator.normal(size=(len(seen), 7))
             fedavg = np.average(models, axis=0, weights=samples)
-            whole = seen / seen.sum(1, keepdims=True)
-            for name, shares in (("covered", whole), ("uncovered", seen)):
-                mean = two_tier_average(models, *weights_by("mobility", samples, shares))[0]
-                note(**{name: _off(mean, fedavg)})
-            once = samples * seen.sum(1) / (samples @ seen.sum(1))
-            times = weights_by("naive", samples, seen)[0].sum(1) / samples - (seen > 0).sum(1)
-            ours, theirs = (
-                effective_weights(weights_by(scheme, samples, seen))
-                for scheme in ("mobility", "naive")
+            covered, uncovered = (
+                _off(two_tier_average(models, *weights_by("mobility", samples, shares))[0], fedavg)
+                for shares in (seen / seen.sum(1, keepdims=True), seen)
             )
-            note(once=max(_off(ours, once), np.abs(times).max()), naive_once=_off(theirs, once))
+            end = np.average(models, axis=0, weights=samples * seen.sum(1))
             # Satellites beyond those in sight have no weight, so that all draws have one shape.
             spare = ((0, 48 - len(seen)), (0, 0))
-            wanted = np.pad(models, spare)
-            for scheme, ending in (("mobility", ""), ("naive", "naive_")):
-                for shares, end, name in (
-                    (seen, once @ models, "fixed_point"),
-                    (whole, fedavg, "bias"),
-                ):
-                    satellites, gateways = weights_by(scheme, samples, shares)
-                    at = descended(wanted, np.pad(satellites, spare), gateways)
-                    note(**{ending + name: _off(at, end)})
-            note(gateways=(seen > 0).sum(1).mean(), most=(seen > 0).sum(1).max())
-    worst = {name: max(values) for name, values in found.items()}
+            ours, theirs = (
+                _off(descended(np.pad(models, spare), np.pad(satellites, spare), gateways), end)
+                for satellites, gateways in (
+                    weights_by(scheme, samples, seen) for scheme in ("mobility", "naive")
+                )
+            )
+            rows.append((covered, uncovered, ours, theirs))
+    table = np.array(rows)
     return {
-        "covered": worst["covered"],
-        # Of what is to be off, the least.
-        "uncovered": min(found["uncovered"]),
-        "once": worst["once"],
-        "naive_once": min(found["naive_once"]),
-        "fixed_point": worst["fixed_point"],
-        "naive_fixed_point": min(found["naive_fixed_point"]),
-        "bias": worst["bias"],
-        "naive_bias": float(np.mean(found["naive_bias"])),
-        "gateways": [float(np.mean(found["gateways"])), worst["most"]],
+        "covered": float(table[:, 0].max()),
+        "uncovered": float(table[:, 1].min()),
+        "fixed_point": float(table[:, 2].max()),
+        "naive_fixed_point": float(table[:, 3].min()),
     }
 
 
-def _off(found: Any, wanted: np.ndarray) -> float:
-    return float(np.abs(np.asarray(found) - wanted).max() / np.abs(wanted).max())
+def _off(made: Any, wanted: np.ndarray) -> float:
+    return float(np.abs(np.asarray(made) - wanted).max() / np.abs(wanted).max())
 
 
 class EnergyResult(TypedDict):
-    """Of batteries: what does not balance, relative to the largest level; the same if what overflows were
-    forgotten; joules below the floor after work; rounds off the closed form without a Sun."""
+    """Of batteries, relative to their capacity: how far levels and what overflowed are from those of a
+    walk that is reflected at the capacity; and levels from a walk that is not."""
 
-    imbalance: float
+    reflected: float
     without_overflow: float
-    below_floor: float
-    closed_form: int
 
 
 def batteries(config: SemSpaceConfig, trial: Trial) -> EnergyResult:
-    """Batteries under random harvests and costs, and in the dark at equal ones."""
+    """Batteries under random harvests and costs, beside the closed form of a reflected walk."""
     generator, power = trial.generator, Power()
     shape = (200, config.satellites)
     start = generator.uniform(power.floor, power.capacity, shape[1])
     harvest = generator.uniform(0, 400, shape) * (generator.random(shape) < 0.6)
-    cost = generator.uniform(100, 300, shape)
-    books = battery(start, harvest, cost, power)
-    after = (books.level[:-1] - books.spent)[books.worked]
-    flow = np.cumsum(harvest - books.spent, axis=0)
-    forgotten = np.abs(books.level[1:] - start - flow).max() / power.capacity
-    dark = battery(start, np.zeros(shape), np.full(shape, 37.0), power)
-    expected = np.floor((start - power.floor) / 37.0)
-    return {
-        "imbalance": books.imbalance,
-        "without_overflow": float(forgotten),
-        "below_floor": float(max(0.0, power.floor - after.min())),
-        "closed_form": int(np.abs(dark.worked.sum(0) - expected).max()),
-    }
-
-
-class GaussianResult(TypedDict):
-    """Decibels of distortion above the bound: the least of all cases; with half the noise; and where the
-    linear code meets it, which is one of the cases."""
-
-    least: float
-    with_half_the_noise: float
-    alike: float
-
-
-def gaussian(config: SemSpaceConfig, trial: Trial) -> GaussianResult:
-    """Linear codes over the codec's channel on Gaussian sources, against reverse water-filling."""
-    generator, number = trial.generator, 64
-    alike, falling = np.ones(number), np.arange(1.0, number + 1) ** -1.5
-    cases = [(v, k, snr) for v in (alike, falling) for k in (8, 32) for snr in (0.0, 10.0, 20.0)]
-
-    def above(case: tuple[np.ndarray, int, float], quieter: float = 1.0) -> float:
-        measured = linear_distortion(
-            *case, draws=config.vectors, generator=generator, quieter=quieter
-        )
-        return float(10 * np.log10(measured / least_distortion(*case)))
-
-    return {
-        "least": min(above(case) for case in cases),
-        "with_half_the_noise": min(above(case, 2.0) for case in cases),
-        "alike": above((alike, 32, 10.0)),
-    }
+    books = battery(start, harvest, generator.uniform(100, 300, shape), power)
+    walk = start + np.cumsum(harvest - books.spent, axis=0)
+    # Skorokhod's: what a barrier has kept out is the most by which the walk was ever beyond it.
+    kept_out = np.maximum.accumulate(np.maximum(walk - power.capacity, 0))
+    off = (
+        books.level[1:] - (walk - kept_out),
+        np.cumsum(books.overflowed, axis=0) - kept_out,
+        books.level[1:] - walk,
+    )
+    level, overflow, free = (float(np.abs(one).max() / power.capacity) for one in off)
+    return {"reflected": max(level, overflow), "without_overflow": free}
 
 
 class MeshResult(TypedDict):
-    """Of both tiers over devices: how far the models are from the dense ones; bytes of all-reduces by tier
-    for each device, and beyond one model and one number for each."""
+    """Of both tiers over devices.
+
+    Args:
+        deviation: of the models from the dense ones, relative to their largest parameter.
+        unweighted: the same where the mesh gives all gateways equal weights.
+        beyond: bytes that a device hands to collectives more or less than one model and one number for
+            each tier.
+        gathered: the same where satellites' models are gathered at their gateways, and not summed.
+    """
 
     deviation: float
-    sat_bytes: int
-    gateway_bytes: int
+    unweighted: float
     beyond: int
-    parameters: int
+    gathered: int
 
 
 def both_tiers(models: Any, satellites: Any, gateways: Any, columns: int) -> dict[str, Any]:
-    """The two tiers on a mesh of this process's devices, and what its compiled program sends."""
+    """The two tiers on a mesh of this process's devices, and what compiled programs send."""
     mesh = jax.make_mesh((len(gateways), columns), ("gateway", "sat"))
     given = (models, satellites, gateways)
     compiled = jax.jit(over_mesh(mesh)).lower(*given).compile()
-    found = collectives_of(compiled)
+    rival = jax.jit(_gathering(mesh)).lower(*given).compile()
     cloud, means = compiled(*given)
-    sent = [[one.kind, one.group, one.operand_bytes * one.times] for one in found]
-    return {"cloud": cloud, "gateways": means, "sent": sent}
+    sent = [
+        [[one.kind, one.group, one.operand_bytes * one.times] for one in collectives_of(program)]
+        for program in (compiled, rival)
+    ]
+    alike = compiled(models, satellites, np.ones_like(gateways))[0]
+    return {"cloud": cloud, "gateways": means, "alike": alike, "sent": sent}
+
+
+def _gathering(devices: Mesh) -> Any:
+    """As `over_mesh`, but every gateway is sent all models, and not their sum."""
+
+    def inside(models: Any, satellites: Any, gateways: Any) -> Any:
+        every, weights = (
+            jax.tree.map(lambda leaf: jax.lax.all_gather(leaf, "sat", tiled=True), one)
+            for one in (models, satellites[:, 0])
+        )
+        return mean_over("gateway", weighted_mean(every, weights), gateways[0])
+
+    return jax.shard_map(
+        inside,
+        mesh=Mesh(devices.devices, devices.axis_names, axis_types=(AxisType.Auto,) * 2),
+        in_specs=(P("sat"), P("sat", "gateway"), P("gateway")),
+        out_specs=P(),
+        check_vma=False,
+    )
 
 
 def mesh(config: SemSpaceConfig, trial: Trial) -> MeshResult:
@@ -230,20 +199,29 @@ def mesh(config: SemSpaceConfig, trial: Trial) -> MeshResult:
         both_tiers, models, satellites, gateways, config.devices,
         devices=MESH_GATEWAYS * config.devices,
     )  # fmt: skip
-    dense = two_tier_average(models, satellites, gateways)
-    off = jax.tree.map(_off, (made["cloud"], made["gateways"]), jax.tree.map(np.asarray, dense))
-    reduced = {config.devices: 0, MESH_GATEWAYS: 0}
-    other = 0
-    for kind, group, moved in made["sent"]:
-        if kind == "all-reduce" and group in reduced:
-            reduced[group] += moved
-        else:
-            other += moved
+    cloud, held = jax.tree.map(np.asarray, two_tier_average(models, satellites, gateways))
     one = 4 * (num_parameters(example) + 1)
+    ours, rival = (_beyond(sent, config.devices, one) for sent in made["sent"])
     return {
-        "deviation": max(jax.tree.leaves(off)),
-        "sat_bytes": reduced[config.devices],
-        "gateway_bytes": reduced[MESH_GATEWAYS],
-        "beyond": other + sum(abs(moved - one) for moved in reduced.values()),
-        "parameters": num_parameters(example),
+        "deviation": _apart((made["cloud"], made["gateways"]), (cloud, held)),
+        "unweighted": _apart(made["alike"], cloud),
+        "beyond": ours,
+        "gathered": rival,
     }
+
+
+def _apart(made: Any, wanted: Any) -> float:
+    """The largest difference between models: leaf by leaf, a mean near 0 would make much of rounding."""
+    both = (jax.tree.leaves(one) for one in (made, wanted))
+    return _off(*(np.concatenate([np.ravel(leaf) for leaf in leaves]) for leaves in both))
+
+
+def _beyond(sent: Any, columns: int, one: int) -> int:
+    """Bytes by kind and size of group, less those of one sum for each tier, without signs."""
+    left: collections.Counter[tuple[str, int]] = collections.Counter()
+    for kind, group, moved in sent:
+        left[kind, group] += moved
+    # Both tiers may have groups of one size.
+    for group in (columns, MESH_GATEWAYS):
+        left["all-reduce", group] -= one
+    return sum(abs(moved) for moved in left.values())

@@ -80,6 +80,25 @@ def test_the_mean_over_an_axis_is_the_mean_of_the_stack():
     jax.tree.map(lambda leaf: np.testing.assert_array_equal(leaf, np.zeros(leaf.shape)), found)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_precision_is_summed_in_single_and_kept(dtype):
+    # Counts times numbers, and sums of counts, are beyond what float16 holds and bfloat16 tells apart.
+    trees = {"a": jnp.array([[100.0], [100.0], [50.0]], dtype)}
+    weights = jnp.array([70_001.0, 70_000.0, 0.0])
+    over = jax.vmap(lambda tree, weight: mean_over("client", tree, weight), axis_name="client")
+    for mean in (weighted_mean(trees, weights), over(trees, weights)):
+        assert mean["a"].dtype == dtype
+        assert set(np.asarray(mean["a"], np.float32).ravel().tolist()) == {100.0}
+    ones = jnp.ones(3, dtype)
+    assert float(weighted_mean(ones, jnp.full(3, 257, jnp.bfloat16))) == 1
+
+
+def test_means_of_whole_numbers_are_refused_by_name():
+    for mean in (weighted_mean, jax.vmap(lambda t, w: mean_over("c", t, w), axis_name="c")):
+        with pytest.raises(ExperimentError, match=r"'steps'.* holds int32"):
+            mean({"steps": jnp.arange(2)}, jnp.ones(2))
+
+
 def squared(params, examples, key):
     return 0.5 * jnp.mean((params - examples) ** 2)
 
@@ -94,8 +113,9 @@ def test_examples_are_stacked_with_every_client_repeating_its_own():
         stacked(np.arange(6.0), (np.array([4, 5]),), most=1)
     with pytest.raises(ExperimentError, match="at least one"):
         stacked(np.arange(3.0), (np.array([0]), np.array([], int)))
-    with pytest.raises(ExperimentError, match="beyond the 3"):
-        stacked(np.arange(3.0), (np.array([0]), np.array([3])))
+    for wrong in ([3], [-1], [0.5]):
+        with pytest.raises(ExperimentError, match="beyond the 3"):
+            stacked(np.arange(3.0), (np.array([0]), np.array(wrong)))
 
 
 def test_fedavg_ends_in_the_weighted_mean_and_a_proximal_term_changes_the_way_not_the_end():
@@ -135,6 +155,12 @@ def test_who_does_not_take_part_has_no_influence_and_a_round_without_anybody_cha
         federated_training(
             training, jnp.zeros(()), clients, jax.random.key(0), rounds=2, participation=taking
         )
+    for wrong in (-0.5, np.nan):
+        with pytest.raises(ExperimentError, match=f"not {wrong}"):
+            federated_training(
+                training, jnp.zeros(()), clients, jax.random.key(0), rounds=1,
+                participation=np.array([[1, wrong]]),
+            )  # fmt: skip
     with pytest.raises(ExperimentError, match="no 0 steps"):
         LocalTraining(squared, optax.sgd(1.0), steps=0, batch=1)
 
@@ -145,3 +171,15 @@ def test_only_a_clients_own_examples_are_drawn():
     after, losses = local_update(training, jnp.zeros(()), examples, jnp.int32(2), jax.random.key(0))
     assert float(after) == 1
     assert losses.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_a_model_in_half_precision_keeps_its_type_through_adam_and_a_proximal_term(dtype):
+    training = LocalTraining(squared, optax.adam(0.1), steps=2, batch=1)
+    after = jax.eval_shape(
+        lambda proximal: local_update(
+            training, jnp.zeros((), dtype), jnp.ones(1), jnp.int32(1), jax.random.key(0), proximal
+        )[0],
+        jax.ShapeDtypeStruct((), jnp.float32),
+    )
+    assert after.dtype == dtype

@@ -5,14 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.kits.federated.arrivals import (
-    burst,
-    daily,
-    evenly_spaced,
-    merged,
-    poisson,
-    stragglers,
-)
+from experiments.kits.federated.arrivals import burst, poisson, stragglers
 from experiments.kits.federated.partitions import by_dirichlet, by_quantity, by_shards, evenly
 from experiments.kits.federated.traffic import Sent, Totals, Traffic
 from ntkexec.errors import ExperimentError
@@ -67,6 +60,7 @@ def test_small_concentrations_make_few_labels_and_large_ones_equal_shares():
         (lambda: by_dirichlet(LABELS, 7, np.nan, rng()), "positive number, not nan"),
         (lambda: by_dirichlet(LABELS, 300, 0.01, rng()), "raise the concentration above 0.01"),
         (lambda: by_dirichlet(LABELS[:, None], 7, 1.0, rng()), r"\(370, 1\)"),
+        (lambda: by_dirichlet(np.append(LABELS, np.nan), 7, 1.0, rng()), "dealt out to nobody"),
         (lambda: by_shards(LABELS, 100, 4, rng()), "need 400 examples, got 370"),
         (lambda: by_shards(LABELS, 7, 0, rng()), "not 0"),
     ],
@@ -77,11 +71,9 @@ def test_what_cannot_be_dealt_out_is_refused(make, says):
 
 
 ARRIVALS = {
-    "evenly_spaced": lambda n, g: evenly_spaced(n, 60.0),
     "poisson": lambda n, g: poisson(n, 4.0, g),
     "burst": lambda n, g: burst(n, g, bursts=4, every=10.0, spread=0.5),
     "stragglers": lambda n, g: stragglers(n, g),
-    "daily": lambda n, g: daily(n, g),
 }
 
 
@@ -107,15 +99,6 @@ def test_arrivals_have_the_moments_that_they_are_named_for():
     assert (times % 10).max() < 0.5
     slow = stragglers(1000, rng(), share=0.1, slower=100.0)
     assert (slow > 10).sum() == 100
-    day = daily(40_000, rng(), day=1.0, busiest=0.5, swing=0.8)
-    # The integral of 1 + 0.8 cos(2 pi (t - 1/2)) over the middle half.
-    assert abs(((day > 0.25) & (day < 0.75)).mean() - (0.5 + 0.8 / np.pi)) < 0.0125
-
-
-def test_traces_are_merged_in_order_with_their_owners():
-    times, owners = merged([np.array([0.0, 3.0]), np.array([1.0, 2.0])])
-    assert times.tolist() == [0, 1, 2, 3]
-    assert owners.tolist() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +108,6 @@ def test_traces_are_merged_in_order_with_their_owners():
         (lambda: burst(3, rng(), bursts=4), "3 arrivals do not make 4 bursts"),
         (lambda: burst(9, rng(), every=1.0, spread=2.0), "2 seconds every 1"),
         (lambda: stragglers(9, rng(), slower=0.5), "0.5 times as slow"),
-        (lambda: daily(9, rng(), swing=1.0), "swing by 1"),
-        (lambda: merged([]), "no trace"),
     ],
 )
 def test_arrivals_that_make_no_sense_are_refused(make, says):
