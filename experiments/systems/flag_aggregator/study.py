@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import jax
@@ -137,7 +138,7 @@ def _apart(ones: np.ndarray, others: np.ndarray) -> float:
     return float((np.abs(ones - others).max(1) / np.abs(others).max(1)).max())
 
 
-SETTINGS = {
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "recovered": {"iterations": 100, "epsilon": 1e-14},
     "by_default": {},
     "components": {"iterations": 1},
