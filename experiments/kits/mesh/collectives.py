@@ -250,10 +250,7 @@ def _collectives(
     operands = [shape for name in one.operands for shape in shapes[name]]
     group, pairs = program.devices, 0
     if kind == "collective-permute":
-        if one.opcode != kind or len(one.shapes) != len(operands):
-            operands = operands[
-                :1
-            ]  # the others of an asynchronous one, or one in place, are buffers
+        operands = _permuted(one, operands)
         said = re.search(r"source_target_pairs=\{((?:\{\d+,\d+\},?)*)\}", one.attributes)
         if said is None:
             raise ExperimentError(f"{one.name} is a permutation without pairs")
@@ -266,6 +263,22 @@ def _collectives(
     return [
         Collective(one.name, kind, dtype, shape, group, pairs, times) for dtype, shape in operands
     ]
+
+
+def _permuted(
+    one: _Instruction, operands: list[tuple[str, tuple[int, ...]]]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """What a permutation sends: its operand, or all of several where as many come out of it.
+
+    An asynchronous one names what goes in and what comes out, and then buffers of its own.
+    """
+    count = len(operands)
+    results = list(one.shapes[count:] if one.opcode.endswith("-start") else one.shapes)
+    if count > 1 and results[:count] != operands:
+        raise ExperimentError(
+            f"{one.name} permutes {count} operands, of which this cannot tell what is sent"
+        )
+    return operands
 
 
 def _group(one: _Instruction, devices: int) -> int:

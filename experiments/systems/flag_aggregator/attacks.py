@@ -1,18 +1,21 @@
 """What faulty workers send instead of their gradients.
 
-An attack is a function of all workers' gradients, stacked along the first axis, of who is faulty and
-of a key; it gives what arrives. Faulty workers see everything, as is usual, and act together.
+An attack of `ATTACKS` is a function of all workers' gradients, a tree whose leaves are stacked along the
+first axis, of who is faulty and of a key; it gives what arrives. Faulty workers see everything, as is usual,
+and act together.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from statistics import NormalDist
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
-Gradients = Float[Array, "p ..."]
-Attack = Callable[[Gradients, Bool[Array, "p"], Key[Array, ""]], Gradients]
+Gradients = Float[Array, "p n"]
+Attack = Callable[[PyTree, Bool[Array, "p"], Key[Array, ""]], PyTree]
 LOST = 0.1
 """Of a gradient's coordinates, those that do not arrive."""
 
@@ -30,8 +33,7 @@ def random_numbers(gradients: Gradients, faulty: Bool[Array, "p"], key: Array) -
 def gaussian(gradients: Gradients, faulty: Bool[Array, "p"], key: Array) -> Gradients:
     """Independent directions of an honest length: attackers that do not agree with each other."""
     noise = jax.random.normal(key, gradients.shape, gradients.dtype)
-    axes = tuple(range(1, gradients.ndim))
-    lengths, drawn = (jnp.sqrt((x**2).sum(axes, keepdims=True)) for x in (gradients, noise))
+    lengths, drawn = (jnp.linalg.norm(x, axis=1, keepdims=True) for x in (gradients, noise))
     return _instead(gradients, faulty, noise * lengths / drawn)
 
 
@@ -66,27 +68,38 @@ def inner_product(gradients: Gradients, faulty: Bool[Array, "p"], key: Array) ->
     return _instead(gradients, faulty, jnp.broadcast_to(-0.1 * centre, gradients.shape))
 
 
+def _on_trees(attack: Callable[[Gradients, Bool[Array, "p"], Array], Gradients]) -> Attack:
+    """The same of gradients in any tree, which it sees as rows of all their numbers."""
+
+    @functools.wraps(attack)
+    def sent(gradients: PyTree, faulty: Bool[Array, "p"], key: Array) -> PyTree:
+        rows = jax.vmap(lambda tree: ravel_pytree(tree)[0])(gradients)
+        restore = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], gradients))[1]
+        return jax.vmap(restore)(attack(rows, faulty, key))
+
+    return sent
+
+
 ATTACKS: Mapping[str, Attack] = {
-    "none": no_attack,
-    "random": random_numbers,
-    "reverse": reverse,
-    "drop": drop,
-    "ALIE": a_little_is_enough,
-    "IPM": inner_product,
-    "Gaussian": gaussian,
+    name: _on_trees(attack)
+    for name, attack in {
+        "none": no_attack,
+        "random": random_numbers,
+        "reverse": reverse,
+        "drop": drop,
+        "ALIE": a_little_is_enough,
+        "IPM": inner_product,
+        "Gaussian": gaussian,
+    }.items()
 }
 
 
 def _instead(gradients: Gradients, faulty: Array, others: Gradients) -> Gradients:
-    return jnp.where(_beside(faulty, gradients), others, gradients)
-
-
-def _beside(of_workers: Array, gradients: Gradients) -> Array:
-    return of_workers.reshape(-1, *[1] * (gradients.ndim - 1))
+    return jnp.where(faulty[:, None], others, gradients)
 
 
 def _honest(gradients: Gradients, faulty: Array) -> tuple[Array, Array]:
     """Mean and standard deviation of each coordinate over the honest workers, with a first axis of 1."""
-    weights = _beside(~faulty / (~faulty).sum(), gradients).astype(gradients.dtype)
+    weights = (~faulty / (~faulty).sum()).astype(gradients.dtype)[:, None]
     centre = (weights * gradients).sum(0, keepdims=True)
     return centre, jnp.sqrt((weights * (gradients - centre) ** 2).sum(0, keepdims=True))

@@ -12,6 +12,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from experiments.kits.federated.partitions import evenly
 from experiments.systems.flag_aggregator.attacks import ATTACKS, Attack
 from experiments.systems.flag_aggregator.rules import RULES, Rule
 
@@ -76,7 +77,7 @@ def accuracies(
         rules: by name.
         generator: of shards, batches, first weights and attacks.
     """
-    shards = np.array_split(generator.permutation(len(task.train)), setting.workers)
+    shards = evenly(len(task.train), setting.workers, generator)
     picks = [generator.choice(shard, (setting.steps, setting.batch)) for shard in shards]
     sizes = (task.train.shape[1], setting.hidden, 10)
     layers = [
@@ -103,11 +104,11 @@ def accuracies(
     columns = np.tile(rates[:, None], (1, len(attacks)))
     right = np.asarray(train(columns, np.array([names.index(a) for a in attacks]), *given))
     tested = right[:, :, task.validation :].mean(2)
-    found = {
+    by_attack = {
         rule: dict(zip(attacks, map(float, row), strict=True))
         for rule, row in zip(rules, tested, strict=True)
     }
-    return found, dict(zip(rules, (RATES[one] for one in best), strict=True))
+    return by_attack, dict(zip(rules, (RATES[one] for one in best), strict=True))
 
 
 def _logits(flat: Float[Array, "w"], pictures: Float[Array, "b d"], hidden: int) -> Array:

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from ntkexec.errors import ExperimentError
+
 EPSILON = 1e-7
 """What the public code adds to 1 - v before it divides by its root."""
 ITERATIONS = 5
@@ -25,6 +27,12 @@ class FlagWeights(NamedTuple):
     coefficients: Float[Array, "p"]
     captured: Float[Array, "p"]
     objectives: Float[Array, "iterations"]
+
+
+def check_dimension(dimension: Any, most: int) -> None:
+    """Raises for a subspace of no dimension, and of more than there can be."""
+    if not 1 <= dimension <= most:
+        raise ExperimentError(f"a subspace of {dimension} dimensions: 1 to {most} fit")
 
 
 def default_dimension(workers: int) -> int:
@@ -49,21 +57,27 @@ def gram_flag(
 
     Args:
         gram: inner products of the gradients. A worker with a zero, infinite or undefined square has
-            no vote: its coefficient is 0.
+            no vote: its coefficient is 0. In float32 lengths of 1e19 and of 1e-19 have such squares;
+            `flag_aggregate` and `sharded_flag` scale gradients before they square.
         dimension: of the subspace, 1 to p; may be traced, so that one program serves all.
         iterations: solves, at least 1; the first has equal weights and is plain principal components,
             which is all that the released runs do.
         pair_weight: the paper's lambda, of the term that keeps workers' differences in the subspace.
         epsilon: keeps weights finite.
 
+    Raises:
+        ExperimentError: more dimensions than workers, or none, where that is known.
+
     Source: Almasi et al., arXiv:2302.05865, section 2; the Gram form is ours.
     """
     workers = gram.shape[0]
+    if not isinstance(dimension, jax.core.Tracer):
+        check_dimension(dimension, workers)
     kernel, scale = _units(gram)
     values, vectors = jnp.linalg.eigh(kernel)
     root = (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
     first = jnp.arange(workers) >= workers - dimension  # eigenvalues rise
-    share = pair_weight / (workers * (workers - 1)) if pair_weight else 0.0
+    share = pair_weight / (workers * (workers - 1)) if workers > 1 else 0.0
 
     def solved(metric: Array) -> tuple[Array, Array, Array]:
         values, vectors = jnp.linalg.eigh(root @ metric @ root)
@@ -104,6 +118,8 @@ def gap_dimension(gram: Float[Array, "p p"]) -> Int[Array, ""]:
     Of 1 to half of the workers, the one with the largest ratio to the next eigenvalue. Ours.
     """
     workers = gram.shape[0]
+    if workers == 1:
+        return jnp.ones((), int)
     values = jnp.linalg.eigvalsh(_units(gram)[0])[::-1]
     floor = workers * jnp.finfo(gram.dtype).eps * values[0]
     values = jnp.maximum(values, floor)

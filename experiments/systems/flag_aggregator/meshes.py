@@ -30,7 +30,7 @@ def aggregated_on_devices(
     mesh = Mesh(np.array(jax.devices()), ("worker",))
     sharding = NamedSharding(mesh, P("worker"))
     given = jax.make_array_from_callback(rows.shape, sharding, lambda place: rows[place])
-    found: dict[str, dict[str, Any]] = {}
+    measured: dict[str, dict[str, Any]] = {}
     for name, way in WAYS.items():
 
         def own(row: jax.Array, way: Any = way) -> jax.Array:
@@ -40,10 +40,10 @@ def aggregated_on_devices(
             own, mesh=mesh, in_specs=P("worker"), out_specs=P(), check_vma=False
         )
         program = jax.jit(divided).lower(given).compile()
-        found[name] = {
+        measured[name] = {
             "aggregate": np.asarray(program(given)),
             "bytes": total_bytes(collectives_of(program)),
             "devices": len(jax.devices()),
             "processes": jax.process_count(),
         }
-    return found
+    return measured

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float64
 
-from experiments.systems.flag_aggregator.gram import EPSILON, ITERATIONS
+from experiments.systems.flag_aggregator.gram import EPSILON, ITERATIONS, check_dimension
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,12 @@ def svd_flag(
         start: orthonormal columns from which the first weights come; equal weights if there are none.
             The public code draws them at random, and stops after one solve.
 
+    Raises:
+        ExperimentError: for a subspace of no dimension, or of more than there are.
+
     Source: Almasi et al., arXiv:2302.05865, algorithm 1.
     """
+    check_dimension(dimension, min(gradients.shape))
     units = (gradients / np.linalg.norm(gradients, axis=1, keepdims=True)).T
     weights, objectives = np.ones(units.shape[1]), []
     if start is not None:

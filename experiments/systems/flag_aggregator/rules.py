@@ -1,11 +1,14 @@
 """Rules that make one gradient of many: means, medians, and those that resist Byzantine workers.
 
 A rule is a function of the gradients, one in a row, and of how many may be wrong. Where a rule needs
-more workers than there are, it says so before anything is traced.
+more workers than there are, it says so before anything is traced. Rows that hold infinities or no numbers
+count as wrong for all but the plain mean. Distances are squared in the gradients' type: lengths of 1e19 and
+of 1e-19 have none in float32, but for the flag and the normalised mean.
 """
 
 from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -15,8 +18,8 @@ from experiments.systems.flag_aggregator.gram import (
     gap_dimension,
     gram_flag,
     stacked_gram,
-    usable_workers,
 )
+from experiments.systems.flag_aggregator.scales import rescaled
 from ntkexec.errors import ExperimentError
 
 Rule = Callable[[Float[Array, "p n"], int], Float[Array, "n"]]
@@ -30,8 +33,9 @@ def mean(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
 
 def normalised_mean(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
     """The mean of the gradients' directions: the flag aggregator with a subspace of p dimensions."""
-    lengths = jnp.linalg.norm(gradients, axis=1, keepdims=True)
-    return (gradients / jnp.where(lengths > 0, lengths, 1)).mean(0)
+    rows, _ = jax.vmap(rescaled)(gradients)
+    lengths = jnp.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / jnp.where(lengths > 0, lengths, 1)).mean(0)
 
 
 def coordinate_median(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
@@ -42,13 +46,13 @@ def coordinate_median(gradients: Float[Array, "p n"], faulty: int) -> Float[Arra
 
 def trimmed_mean(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
     """The mean of each coordinate without the `faulty` largest and smallest (Yin et al., ICML 2018)."""
-    _check("the trimmed mean", len(gradients), 2 * faulty + 1)
+    _check("the trimmed mean", len(gradients), 2 * faulty + 1, faulty)
     return _mean_of_ranks(gradients, gradients, faulty, len(gradients) - faulty)
 
 
 def mean_around_median(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
     """The mean of the p - f values of each coordinate next to its median (Xie et al., 2018: MeaMed)."""
-    _check("the mean around the median", len(gradients), faulty + 1)
+    _check("the mean around the median", len(gradients), faulty + 1, faulty)
     centre = coordinate_median(gradients, faulty)
     return _nearest_mean(gradients, centre, len(gradients) - faulty)
 
@@ -67,7 +71,7 @@ def multi_krum(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]
     Source: Blanchard et al., NeurIPS 2017.
     """
     workers = len(gradients)
-    _check("Multi-Krum", workers, 2 * faulty + 3)
+    _check("Multi-Krum", workers, 2 * faulty + 3, faulty)
     closest = workers - faulty - 2
     scores = _krum_scores(_squared_distances(gradients), jnp.ones(workers, bool), closest)
     best = jnp.argsort(scores)[:closest]
@@ -82,7 +86,7 @@ def bulyan(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
     Source: El Mhamdi et al., ICML 2018.
     """
     workers = len(gradients)
-    _check("Bulyan", workers, 4 * faulty + 3)
+    _check("Bulyan", workers, 4 * faulty + 3, faulty)
     distances, chosen = _squared_distances(gradients), workers - 2 * faulty
 
     def choose(left: Array, taken: Array) -> tuple[Array, Array]:
@@ -100,12 +104,14 @@ def geometric_median(gradients: Float[Array, "p n"], faulty: int) -> Float[Array
 
     Source: Pillutla et al., IEEE TSP 2022.
     """
+    usable = jnp.isfinite(gradients).all(1)
+    known = jnp.where(usable[:, None], gradients, 0)
 
     def step(centre: Array, _: None) -> tuple[Array, None]:
-        distances = jnp.linalg.norm(gradients - centre[None], axis=1)
+        distances = jnp.where(usable, jnp.linalg.norm(known - centre[None], axis=1), 0)
         # Relative, so that the rule follows the gradients' scale.
-        weights = 1 / jnp.maximum(distances, 1e-6 * (distances.max() + 1e-30))
-        return weights @ gradients / weights.sum(), None
+        weights = usable / jnp.maximum(distances, 1e-6 * (distances.max() + 1e-30))
+        return weights @ known / weights.sum(), None
 
     return lax.scan(step, coordinate_median(gradients, faulty), None, length=WEISZFELD_STEPS)[0]
 
@@ -122,13 +128,15 @@ def line_flag(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
 
 def gap_flag(gradients: Float[Array, "p n"], faulty: int) -> Float[Array, "n"]:
     """The flag aggregator with as many dimensions as the largest gap of eigenvalues says; ours."""
-    return _flag(gradients, gap_dimension(stacked_gram(gradients)))
+    return _flag(gradients, None)
 
 
-def _flag(gradients: Float[Array, "p n"], dimension: int | Array) -> Float[Array, "n"]:
-    gram = stacked_gram(gradients)
-    usable = usable_workers(gram)[:, None]
-    return gram_flag(gram, dimension).coefficients @ jnp.where(usable, gradients, 0)
+def _flag(gradients: Float[Array, "p n"], dimension: int | None) -> Float[Array, "n"]:
+    """By as many dimensions as the gap says where none are given."""
+    rows, _ = jax.vmap(rescaled)(gradients)
+    gram = stacked_gram(rows)
+    size = gap_dimension(gram) if dimension is None else dimension
+    return gram_flag(gram, size).coefficients @ rows
 
 
 ROBUST: Mapping[str, Rule] = {
@@ -152,7 +160,9 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def _check(rule: str, workers: int, least: int) -> None:
+def _check(rule: str, workers: int, least: int, faulty: int) -> None:
+    if faulty < 0:
+        raise ExperimentError(f"{faulty} workers cannot be wrong; 0 is the least")
     if workers < least:
         raise ExperimentError(f"{rule} needs {least} workers or more, and there are {workers}")
 
@@ -160,7 +170,8 @@ def _check(rule: str, workers: int, least: int) -> None:
 def _squared_distances(gradients: Float[Array, "p n"]) -> Float[Array, "p p"]:
     gram = stacked_gram(gradients)
     squares = jnp.diagonal(gram)
-    return jnp.maximum(squares[:, None] + squares[None, :] - 2 * gram, 0)
+    between = squares[:, None] + squares[None, :] - 2 * gram
+    return jnp.where(jnp.isnan(between), jnp.inf, jnp.maximum(between, 0))
 
 
 def _krum_scores(distances: Array, left: Array, neighbours: int | Array) -> Float[Array, "p"]:

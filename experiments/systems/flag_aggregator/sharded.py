@@ -6,17 +6,14 @@ The devices are trusted to aggregate, as a parameter server is; what may be wron
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from experiments.systems.flag_aggregator.gram import (
-    FlagWeights,
-    gram_flag,
-    stacked_gram,
-    usable_workers,
-)
+from experiments.systems.flag_aggregator.gram import FlagWeights, gram_flag, stacked_gram
+from experiments.systems.flag_aggregator.scales import check_floating, rescaled
 
 Weigh = Callable[[Float[Array, "p p"]], FlagWeights]
 
@@ -35,28 +32,35 @@ def sharded_flag(gradient: Any, axis_name: str, weigh: Weigh | int) -> tuple[Any
         weigh: the dimension of the subspace, or how a matrix of inner products is weighed.
 
     Returns:
-        The aggregate, and the weights of the workers.
+        The aggregate, and the weights of the workers; coefficients are of the gradients as `rescaled`.
+
+    Raises:
+        ExperimentError: a leaf is not floating.
     """
-    workers = lax.psum(1, axis_name)
-    flat, restore = ravel_pytree(gradient)
+    check_floating(gradient)
+    workers = lax.axis_size(axis_name)
+    if not jax.tree.leaves(gradient):
+        return gradient, _weighed(jnp.zeros((workers, workers), jnp.float32), weigh)
+    flat, restore = ravel_pytree(rescaled(gradient)[0])
     padded = jnp.pad(flat, (0, -flat.size % workers))
     slices = lax.all_to_all(padded.reshape(workers, -1), axis_name, 0, 0, tiled=True)
     gram = lax.psum(stacked_gram(slices), axis_name)
-    weights = gram_flag(gram, weigh) if isinstance(weigh, int) else weigh(gram)
-    slices = jnp.where(usable_workers(gram)[:, None], slices, 0)
-    piece = weights.coefficients.astype(flat.dtype) @ slices
+    weights = _weighed(gram, weigh)
+    piece = (weights.coefficients @ slices).astype(flat.dtype)
     whole = lax.all_gather(piece, axis_name, tiled=True)
     return restore(whole[: flat.size]), weights
 
 
 def gathered_flag(gradient: Any, axis_name: str, weigh: Weigh | int) -> tuple[Any, FlagWeights]:
     """The same where every device gathers all gradients, as a parameter server does."""
-    flat, restore = ravel_pytree(gradient)
+    flat, restore = ravel_pytree(rescaled(gradient)[0])
     rows = lax.all_gather(flat, axis_name)
-    gram = stacked_gram(rows)
-    weights = gram_flag(gram, weigh) if isinstance(weigh, int) else weigh(gram)
-    rows = jnp.where(usable_workers(gram)[:, None], rows, 0)
-    return restore(weights.coefficients.astype(flat.dtype) @ rows), weights
+    weights = _weighed(stacked_gram(rows), weigh)
+    return restore((weights.coefficients @ rows).astype(flat.dtype)), weights
+
+
+def _weighed(gram: Float[Array, "p p"], weigh: Weigh | int) -> FlagWeights:
+    return weigh(gram) if callable(weigh) else gram_flag(gram, weigh)
 
 
 def predicted_bytes(length: int, workers: int, itemsize: int = 4) -> dict[str, int]:

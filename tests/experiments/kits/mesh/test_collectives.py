@@ -89,6 +89,20 @@ def test_operands_for_each_device_are_one():
     assert (found.shape, found.bytes_received) == ((2, 6, 4), 96)
 
 
+@pytest.mark.parametrize(
+    ("result", "opcode"),
+    [
+        ("(f32[6,4]{1,0}, bf16[3]{0})", "collective-permute"),
+        ("((f32[6,4], bf16[3]), (f32[6,4], bf16[3]), u32[], u32[])", "collective-permute-start"),
+    ],
+)
+def test_operands_that_are_permuted_together_are_all_sent(result, opcode):
+    line = (
+        f"%y = bf16[3] convert(%x)\n%p = {result} {opcode}(%x, %y), source_target_pairs={{{{0,1}}}}"
+    )
+    assert total_bytes(collectives_of(program(line))) == {"collective-permute": 96 + 6}
+
+
 def looping(trips):
     body = (
         f"{SUM}\n%body (x: f32[6,4]) -> f32[6,4] {{\n  %x.1 = f32[6,4] parameter(0)\n"
@@ -121,6 +135,10 @@ def test_a_loop_runs_its_body_as_often_as_it_says_and_asks_once_more():
         (program("%g = f32[6,4] all-gather(%x), replica_groups={{0,1},{2}}"), "g has groups of several"),
         (program("%g = f32[6,4] all-gather(%x), replica_groups=mesh"), "g has groups that this cannot"),
         (program("%p = f32[6,4] collective-permute(%x)"), "p is a permutation without pairs"),
+        (
+            program("%p = f32[6,4] collective-permute(%x, %x, %x, %x), source_target_pairs={{0,1}}"),
+            "p permutes 4 operands, of which",
+        ),
         (program("%p = nothing"), "p is no instruction"),
         ("HloModule f\n", "has no entry"),
         ("module @jit_f {}", "begins with HloModule"),

@@ -15,7 +15,7 @@ from experiments.systems.flag_aggregator.gram import gap_dimension, gram_flag, s
 from experiments.systems.flag_aggregator.meshes import aggregated_on_devices
 from experiments.systems.flag_aggregator.reference import svd_flag
 from experiments.systems.flag_aggregator.rules import ROBUST, RULES
-from experiments.systems.flag_aggregator.sharded import predicted_bytes
+from experiments.systems.flag_aggregator.sharded import predicted_bytes, sharded_flag
 from experiments.systems.flag_aggregator.transforms import aggregate_by, flag_aggregate
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
@@ -75,11 +75,43 @@ def test_gradients_of_deficient_rank_lose_nothing():
         assert gap_dimension(gram) == 2
 
 
-@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, 1e30])
+def test_the_scale_of_all_and_of_one_changes_nothing_in_float32():
+    """A power of two not a bit; any other length what rounding does, whether squares fit or not."""
+    gradients = drawn().astype(np.float32)
+    expected = updated(gradients)[0]["w"]
+    for exponent in (-100, -66, 66, 120):
+        scaled = np.ldexp(gradients, exponent).astype(np.float32)
+        np.testing.assert_array_equal(updated(scaled)[0]["w"], expected)
+    lengths = np.float32([1e-30, 1e30, 1e-22, 1e19, 1, 1e-20, 1e36])[:, None]
+    np.testing.assert_allclose(updated(gradients * lengths)[0]["w"], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_types_are_kept_and_the_state_is_what_a_scan_can_carry():
+    """With 64 bits and without, for leaves of all types at once and for one without entries."""
+    for wide in (False, True):
+        with jax.enable_x64(wide):
+            shapes = {
+                dtype: jax.ShapeDtypeStruct((WORKERS, 3), dtype)
+                for dtype in ("float16", "bfloat16", "float32", *["float64"] * wide)
+            }
+            shapes["none"] = jax.ShapeDtypeStruct((WORKERS, 0), "float16")
+            expected = {
+                name: jax.ShapeDtypeStruct(one.shape[1:], one.dtype) for name, one in shapes.items()
+            }
+            options = ({}, {"dimension": "gap", "length": "median", "pair_weight": 1.0})
+            for rule in (
+                *(flag_aggregate(WORKERS, **one) for one in options),
+                *(aggregate_by(one, 1) for one in RULES.values()),
+            ):
+                state = jax.eval_shape(rule.init, {})
+                assert jax.eval_shape(rule.update, shapes, state) == (expected, state)
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, 1e-40])
 def test_a_worker_without_a_length_has_no_vote(bad):
     """Alone or with zeros in the place of its gradient, the aggregate of the others is the same."""
     gradients = np.vstack([drawn()[:-1], np.full((1, 40), bad)]).astype(np.float32)
-    without = np.where(np.arange(WORKERS)[:, None] < WORKERS - 1, gradients, 0)
+    without = np.vstack([drawn()[:-1], np.zeros((1, 40))]).astype(np.float32)
     one, other = updated(gradients), updated(without)
     assert np.isfinite(one[0]["w"]).all()
     np.testing.assert_array_equal(one[0]["w"], other[0]["w"])
@@ -155,6 +187,20 @@ def test_rivals_are_what_they_are_defined_to_be(seed):
     assert sums(centre) < min(sums(centre + step) for step in (*0.1 * np.eye(5), *-0.1 * np.eye(5)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_whom_no_numbers_come_from_a_rule_that_resists_is_not_moved_by(bad):
+    gradients = drawn(2, length=5).astype(np.float32)
+    gradients[3, 2] = bad
+    others = np.delete(gradients, 3, 0)
+    for name, result in by_rules(gradients).items():
+        if name == "mean":
+            continue
+        assert np.isfinite(result).all(), name
+        if name in ROBUST:
+            assert (others.min(0) <= result).all(), name
+            assert (result <= others.max(0)).all(), name
+
+
 def test_every_rule_gives_back_what_all_agree_on_and_refuses_too_few():
     same = np.tile(np.float32([[3, 4, 0, 0, 0]]), (WORKERS, 1))
     for name, found in by_rules(same).items():
@@ -189,6 +235,16 @@ def test_attacks_touch_the_faulty_alone_and_do_what_they_say():
     np.testing.assert_allclose(lengths, np.linalg.norm(gradients[5:], axis=1), rtol=1e-5)
 
 
+def test_attacks_see_a_tree_as_one_row_of_numbers():
+    rows, faulty = jnp.asarray(drawn(length=15), jnp.float32), jnp.arange(WORKERS) >= 5
+    tree = {"a": rows[:, :3], "b": rows[:, 3:].reshape(WORKERS, 4, 3)}
+    for name, attack in ATTACKS.items():
+        sent = attack(tree, faulty, jax.random.key(0))
+        expected = attack(rows, faulty, jax.random.key(0))
+        np.testing.assert_array_equal(sent["a"], expected[:, :3], err_msg=name)
+        np.testing.assert_array_equal(sent["b"].reshape(WORKERS, 12), expected[:, 3:])
+
+
 TREE = {"kernel": drawn(length=12).reshape(WORKERS, 4, 3), "bias": drawn(1, length=3)}
 OPTIONS = {"dimension": "gap", "length": "median"}
 
@@ -220,8 +276,14 @@ def test_the_update_has_the_workers_median_length_where_that_is_asked_for():
             k: jnp.asarray(x * lengths.reshape(-1, *[1] * (x.ndim - 1))) for k, x in given.items()
         }
         _, (found, _) = on_a_mesh_and_stacked(given)
+        # Who has no vote has no length either.
+        given = {k: x.at[:4].set(jnp.array([0, jnp.nan, 0, 0])[:, None] if x.ndim == 2 else jnp.nan)
+                 for k, x in given.items()}  # fmt: skip
+        (divided, _), (fewer, _) = on_a_mesh_and_stacked(given)
     for leaf in found.values():
         np.testing.assert_allclose(leaf, 1, rtol=1e-6)
+    for leaf in (*divided.values(), *fewer.values()):
+        np.testing.assert_allclose(leaf, 3, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -248,11 +310,54 @@ def test_as_the_first_transformation_of_a_chain_it_trains_against_reversed_gradi
 
 
 def test_what_makes_no_sense_is_refused():
-    for options in ({"dimension": 8}, {"dimension": 0}, {"iterations": 0}, {"length": "long"}):
+    for options in (
+        *({"dimension": one} for one in (8, 0, 2.5, True, "Gap")),
+        *({"pair_weight": one} for one in (-3.0, np.nan)),
+        *({"epsilon": one} for one in (0.0, np.inf)),
+        {"iterations": 0},
+        {"length": "long"},
+    ):
         with pytest.raises(ExperimentError):
             flag_aggregate(WORKERS, **options)
+    for workers in (0, -1, 2.5):
+        with pytest.raises(ExperimentError):
+            flag_aggregate(workers)
+    for few in (RULES["median"], RULES["trimmed mean"]):
+        with pytest.raises(ExperimentError, match="-1 workers"):
+            aggregate_by(few, -1)
     with pytest.raises(ExperimentError, match=r"first axis; one has the shape \(3,\)"):
         flag_aggregate(WORKERS).update(jnp.ones(3), optax.EmptyState())
+    for rule in (flag_aggregate(WORKERS), aggregate_by(RULES["median"], 1)):
+        for dtype in (int, complex):
+            leaves = {"w": jnp.ones((WORKERS, 2)), "b": jnp.ones(WORKERS, dtype)}
+            with pytest.raises(ExperimentError, match=r"\['b'\] is of (int|complex)"):
+                rule.update(leaves, optax.EmptyState())
+        assert rule.update({}, optax.EmptyState())[0] == {}
+    with pytest.raises(ExperimentError, match="'Krum' is no rule; RULES has flag, "):
+        aggregate_by("Krum", 1)
+    for alone in (gram_flag, svd_flag):
+        for dimension in (0, 8):
+            with pytest.raises(ExperimentError, match="1 to 7 fit"):
+                alone(np.eye(WORKERS), dimension)
+    with pytest.raises(ExperimentError, match="of 2 workers are stacked"):
+        aggregate_by(RULES["median"], 1).update((jnp.ones((2, 1)), jnp.ones((3, 1))), None)
+
+
+def test_a_mesh_of_another_number_of_workers_is_refused():
+    def update(own):
+        return flag_aggregate(8, axis_name="worker").update(own, None)[0]
+
+    for devices in (4, 15):
+        with pytest.raises(ExperimentError, match=rf"8 workers, and {devices} devices"):
+            jax.eval_shape(jax.vmap(update, axis_name="worker"), jnp.ones((devices, 3)))
+    one = functools.partial(sharded_flag, axis_name="worker", weigh=np.int64(1))
+    rows = jax.ShapeDtypeStruct((3, 5), jnp.float32)
+    assert jax.eval_shape(jax.vmap(one, axis_name="worker"), rows)[0].shape == (3, 5)
+
+
+def test_a_single_worker_gives_its_direction():
+    rule = flag_aggregate(1, "gap", pair_weight=1.0)
+    np.testing.assert_allclose(rule.update(jnp.array([[3.0, 4]]), None)[0], [0.6, 0.8], rtol=1e-6)
 
 
 @pytest.mark.slow
