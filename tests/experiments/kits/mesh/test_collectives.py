@@ -69,15 +69,6 @@ def test_items_have_their_size(x, size):
     assert found.bytes_received == 5 * size
 
 
-def test_operands_that_are_permuted_together_are_collectives_each():
-    line = "%y = f32[5] convert(%x)\n"
-    pairs = "source_target_pairs={{0,1}}"
-    both = f"%p = (f32[6,4], f32[5]) collective-permute(%x, %y), {pairs}"
-    assert total_bytes(collectives_of(program(line + both))) == {"collective-permute": 96 + 20}
-    buffers = f"%p = (f32[6,4], f32[6,4], u32[]) collective-permute-start(%x, %y), {pairs}"
-    assert total_bytes(collectives_of(program(line + buffers))) == {"collective-permute": 96}
-
-
 def test_operands_that_are_reduced_together_are_collectives_each():
     line = "%y = bf16[3] convert(%x)\n%r = (f32[6,4], bf16[3]) all-reduce(%x, %y), replica_groups={{0,1}}"
     assert [one.shape for one in collectives_of(program(line))] == [(6, 4), (3,)]
