@@ -29,7 +29,10 @@ def node_numbers(
         raise ExperimentError(f"{what} must be {shape}, got {described(given)}{advice}")
     # An empty list has no type of its own: NumPy makes fractions of it.
     if given.size and given.dtype.kind not in "iu":
-        raise ExperimentError(f"{what} must be whole numbers of nodes, got {described(given)}")
+        advice = "; np.flatnonzero makes them of a mask" if given.dtype.kind == "b" else ""
+        raise ExperimentError(
+            f"{what} must be whole numbers of nodes, got {described(given)}{advice}"
+        )
     if given.size and not (given.min() >= 0 and given.max() < num_nodes):
         wrong = given.min() if given.min() < 0 else given.max()
         raise ExperimentError(f"{what}: there is no node {wrong}, but 0 to {num_nodes - 1}")

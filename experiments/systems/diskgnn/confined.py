@@ -45,22 +45,28 @@ def grown(told: dict[str, Any], labels: np.ndarray, order: Sequence[int]) -> dic
     """
     if not (STATUS.exists() and FORGET.exists()):
         return {}
-    arm = Arm(
-        BlockSAGE(told["classes"], told["hidden"]),
-        Sizes.most(told["batch"], told["fanouts"], told["nodes"]),
-        labels,
-        width=told["width"],
-        learning_rate=told["rate"],
+    sizes = Sizes.most(told["batch"], told["fanouts"], told["nodes"])
+    arm, warm = (
+        Arm(
+            BlockSAGE(told["classes"], told["hidden"]),
+            sizes,
+            classes,
+            width=told["width"],
+            learning_rate=told["rate"],
+        )
+        for classes in (labels, np.zeros(sizes.nodes[-1], np.int64))
     )
     memory = Memory(int(told["limit"]))
 
-    def train(policy: Policy, batches: Sequence[int] = order) -> tuple[Any, SamplePlan, bool]:
+    def train(
+        policy: Policy, batches: Sequence[int] = order, arm: Arm = arm
+    ) -> tuple[Any, SamplePlan, bool]:
         state = arm.first(np.random.default_rng(told["seed"]))
         trained = arm.trained(state, policy, batches, ahead=told["ahead"])
         return trained, policy.plan, isinstance(policy, Packed) and policy.file.direct
 
     with _zeros(told, arm) as packed:
-        train(packed, range(len(packed.plan.batches)))
+        train(packed, range(len(packed.plan.batches)), warm)
     growth, (trained, plan, direct) = peak_of(lambda: Packed(told["packed"], memory), train)
 
     @contextlib.contextmanager

@@ -62,7 +62,8 @@ def pack(
         store: of all rows; its memory is what packing may use, too.
         plan: of the batches.
         folder: that is made, whole or not at all, and must not be there yet.
-        space: for the whole folder, plan and index included, in multiples of all rows; None for no limit.
+        space: for the whole folder, plan and index included, in multiples of all rows. The tighter it is,
+            the more batches share a cache on the disk; None, or plenty, gives each all its rows instead.
         device_rows, host_rows, generator, order: as for `lay_out`.
 
     Raises:
