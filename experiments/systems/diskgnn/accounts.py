@@ -14,7 +14,7 @@ class Ledger:
 
     Args:
         entries: of each level, what all batches read of it.
-        disk: bytes of the packed files.
+        disk: bytes of the packed rows.
         caches: bytes that the two caches in memory hold.
         largest: bytes of features of the largest batch.
         buffer: bytes of the most pages that one level of one batch reads.
@@ -30,12 +30,6 @@ class Ledger:
     def fetched(self) -> int:
         """Bytes that the disk gives in an epoch."""
         return sum(entry.fetched for entry in self.entries)
-
-    @property
-    def amplification(self) -> float:
-        """Bytes fetched for each byte that does not lie in memory."""
-        useful = sum(entry.useful for entry in self.entries if entry.pages)
-        return self.fetched / useful if useful else 0.0
 
     def memory(self, *, ahead: int, height: int = 0) -> int:
         """Bytes that suffice to train.

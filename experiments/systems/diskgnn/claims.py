@@ -1,6 +1,6 @@
 """What the paper says of packing, ordering, overlap and accuracy, as claims on what was counted."""
 
-from experiments.harness.claim import at_least, at_most, beats, equals, equivalent
+from experiments.harness.claim import at_least, at_most, beats, equals, equivalent, no_worse
 
 READ = "power-law graph of 4,000 nodes, exponent 2.1; 24 batches of 48 targets, fan-out 8, 8"
 TRAINED = "power-law graph of 20,000 nodes, exponent 2.1; 60 batches of 64 targets, fan-out 5, 5"
@@ -32,26 +32,27 @@ CLAIMS = (
         count=0,
         broken="reading.pages_off_within",
         source="read amplification of rows smaller than a page",
-        how=f"{READ}; counted by the reader, of O_DIRECT where the file system has it; the twin's formula "
-        "knows no row that lies across pages",
+        how=f"{READ}; by the reader and, where O_DIRECT reads past the cache (`direct`), to the byte by the "
+        "kernel's own account of the thread; the twin's formula knows no row that lies across pages",
     ),
     at_least(
         "fewer-bytes",
         "With a tenth of the rows in memory an optimal cache reads twice the bytes of packed files",
         lambda record: _fetched(record, "ginex") / _fetched(record, "diskgnn"),
         bound=2.0,
-        broken=lambda record: _fetched(record, "diskgnn") / _fetched(record, "diskgnn"),
+        broken=lambda record: _fetched(record, "ginex") / _fetched(record, "unpacked"),
         source="seconds of an epoch on papers100M in the public tables: Ginex 612, DiskGNN 168",
-        how=f"{READ}; Belady's cache that knows the order of all batches; a ratio of bytes, not of times",
+        how=f"{READ}; one epoch; Belady's cache knows the order of all batches, and reads each page once a "
+        "batch; both pay for filling their caches; bytes, not times; the twin packs nothing on the disk",
     ),
     equals(
         "disk-budget",
-        "The packed files never take more than the space that the user allows",
+        "The packed folder, its plan and index included, never takes more than the user allows",
         lambda record: max(0.0, record["reading"]["on_disk"] - 1),
         count=0,
         broken=lambda record: max(0.0, record["reading"]["unlimited"] - 1),
         source="segments and their disk caches trade space against reads, within the budget of the user",
-        how=f"{READ}; bytes beyond twice all rows, under every seed; the twin has no segments",
+        how=f"{READ}; bytes of all files beyond twice all rows, under every seed; the twin has no segments",
     ),
     at_most(
         "minhash",
@@ -69,16 +70,18 @@ CLAIMS = (
         count=0,
         broken="reading.one_by_one_off",
         source="batched packing: 755 to 108 s on papers100M in the public tables",
-        how=f"{READ}; the twin fetches each batch's rows one by one, and writes the same bytes",
+        how=f"{READ}; pages by the reader and, where O_DIRECT reads, by the kernel; the twin fetches "
+        "rows one by one",
     ),
     at_most(
         "overlap",
-        "Where reading and computing take equally long, reading ahead takes at most 0.7 of the time in turn",
+        "Where a step takes as long as a read, reading packed files ahead takes at most 0.7 of the time",
         "overlap.pipelined",
         bound=0.7,
         broken="overlap.in_turn",
         source="the training pipeline hides reading behind computing",
-        how="50 batches with 4 ms added to each read and step, in one run; 0.5 is the least that there is",
+        how="30 batches of packed files, 12 ms added to each read; steps wait as long as their batch's read "
+        "took, so that this says what the threads do, not the disk; 0.5 is the least that there is",
     ),
     at_most(
         "memory",
@@ -87,9 +90,9 @@ CLAIMS = (
         bound=0.5,
         broken=lambda record: min(record[name]["in_memory"] for name in ("citeseer", "gowalla")),
         source="the paper's setting: features larger than memory",
-        how="peak of a process of its own beyond what it had once all was compiled, on CiteSeer's features "
-        "and on ones drawn for Gowalla's graph, the worse of them; buffers of features hold a quarter; the "
-        "twin loads all features first",
+        how="peak of a process of its own beyond what it had before the files were opened, with all compiled "
+        "and run on zeros; on CiteSeer's features and on ones drawn for Gowalla's graph, the worse of them; "
+        "buffers of features hold a quarter; the twin holds all features",
         provenance="ours",
     ),
     equivalent(
@@ -99,15 +102,27 @@ CLAIMS = (
         "accuracy.fresh",
         within=0.01,
         source="public tables: 65.91 against 65.85 % on papers100M",
-        how=f"{TRAINED}; 4 classes by the mean of two hops, 8 epochs of GraphSAGE, 10,000 nodes to test on",
+        how=f"{TRAINED}; 4 classes by the mean of two hops, 8 epochs of GraphSAGE, 10,000 nodes to test on; "
+        "epochs, rate and sizes were chosen after pilots in which it was undecided, the margin before",
+    ),
+    no_worse(
+        "accuracy-stressed",
+        "Nor do they lose more than 0.01 with few neighbours, more epochs and a higher rate",
+        "accuracy.stressed_offline",
+        "accuracy.stressed_fresh",
+        margin=0.01,
+        source="where drawing once should cost most",
+        how=f"{TRAINED.replace('5, 5', '2, 2')}; as `accuracy`, but 12 epochs at five times the rate",
+        provenance="ours",
     ),
     beats(
         "partition",
-        "They are more accurate than batches drawn within the partitions that are in memory",
+        "They are more accurate than batches drawn within the few partitions that are in memory",
         "accuracy.offline",
         "accuracy.partition",
         source="public tables: MariusGNN 64.10 against 65.91 % on papers100M",
-        how=f"{TRAINED}; as `accuracy`; 2 of 20 partitions in memory, grouped anew in every epoch",
+        how=f"{TRAINED}; as `accuracy`; 2 of 20 partitions in memory, cut from a breadth-first order and "
+        "grouped anew in every epoch; most targets get no neighbour there",
         provenance="reconstructed",
     ),
 )

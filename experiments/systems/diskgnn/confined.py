@@ -1,32 +1,40 @@
 """Training in a process of its own, whose memory is measured: from packed files, then with all in memory."""
 
+import contextlib
 import ctypes
 import gc
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from experiments.systems.diskgnn.fitting import Arm, InMemory
 from experiments.systems.diskgnn.memory import Memory
+from experiments.systems.diskgnn.packing import pack
 from experiments.systems.diskgnn.reading import Packed
 from experiments.systems.diskgnn.rivals import Policy
-from experiments.systems.diskgnn.sage import BlockSAGE, Sizes
+from experiments.systems.diskgnn.sage import BlockSAGE, Sizes, num_different
+from experiments.systems.diskgnn.sampling import SamplePlan, neighbours_of, sample_offline
 from experiments.systems.diskgnn.store import FeatureStore
 
+Opened = TypeVar("Opened")
+Found = TypeVar("Found")
 STATUS, FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def grown(told: dict[str, Any], labels: np.ndarray, order: Sequence[int]) -> dict[str, float]:
-    """How much memory training took at its peak, beyond what the process had when it was ready to.
+    """How much memory training took at its peak, from before the files were opened.
 
-    Everything that is not of features is compiled, loaded and touched before by an epoch that does not count.
+    Everything that is not of features is compiled, loaded and touched before by training on packed zeros
+    of the same shapes. What a way to train holds from its opening on counts, whatever it is.
 
     Args:
-        told: `features` and `packed`, paths; `limit`, bytes of features that may be held; `classes`,
-            `hidden`, `batch`, `fanouts`, `rate`, `ahead`, of training; `seed`.
+        told: `features` and `packed`, paths; `limit`, bytes of features that may be held; `nodes`, `width`,
+            `classes`, `hidden`, `batch`, `fanouts`, `rate`, `ahead`, of training; `seed`.
         labels: of all nodes.
         order: numbers of batches.
 
@@ -37,45 +45,77 @@ def grown(told: dict[str, Any], labels: np.ndarray, order: Sequence[int]) -> dic
     """
     if not (STATUS.exists() and FORGET.exists()):
         return {}
-    memory = Memory(int(told["limit"]))
-    with Packed(told["packed"], memory) as packed:
-        sizes = Sizes.most(told["batch"], told["fanouts"], packed.plan.num_nodes)
-        arm = Arm(
+    sizes = Sizes.most(told["batch"], told["fanouts"], told["nodes"])
+    arm, warm = (
+        Arm(
             BlockSAGE(told["classes"], told["hidden"]),
             sizes,
-            labels,
-            width=packed.width,
+            classes,
+            width=told["width"],
             learning_rate=told["rate"],
         )
+        for classes in (labels, np.zeros(sizes.nodes[-1], np.int64))
+    )
+    memory = Memory(int(told["limit"]))
 
-        def peak(policy: Policy) -> tuple[int, Any]:
-            state = arm.first(np.random.default_rng(told["seed"]))
-            ready = _settled()
-            found = arm.trained(state, policy, order, ahead=told["ahead"])
-            return _told("VmHWM") - ready, found
+    def train(
+        policy: Policy, batches: Sequence[int] = order, arm: Arm = arm
+    ) -> tuple[Any, SamplePlan, bool]:
+        state = arm.first(np.random.default_rng(told["seed"]))
+        trained = arm.trained(state, policy, batches, ahead=told["ahead"])
+        return trained, policy.plan, isinstance(policy, Packed) and policy.file.direct
 
-        arm.trained(arm.first(np.random.default_rng(0)), packed, order[:2], ahead=told["ahead"])
-        growth, trained = peak(packed)
-        plan = packed.plan
-    ready = _settled()
-    with FeatureStore(told["features"], Memory(2**40)) as store:
-        everything = InMemory(store.part(0, store.num_nodes), plan)
-        loaded = _told("VmRSS") - ready
-        more, other = peak(everything)
-    different = [
-        np.sum(np.asarray(trained.state.params[layer][name]) != np.asarray(leaf))
-        for layer, leaves in other.state.params.items()
-        for name, leaf in leaves.items()
-    ]
+    with _zeros(told, arm) as packed:
+        train(packed, range(len(packed.plan.batches)), warm)
+    growth, (trained, plan, direct) = peak_of(lambda: Packed(told["packed"], memory), train)
+
+    @contextlib.contextmanager
+    def everything() -> Iterator[InMemory]:
+        with FeatureStore(told["features"], Memory(2**40)) as store:
+            yield InMemory(store.part(0, store.num_nodes), plan)
+
+    growth_of_all, (other, _, _) = peak_of(everything, train)
     return {
         "packed": float(growth),
-        "in_memory": float(loaded + more),
+        "in_memory": float(growth_of_all),
         "loss": float(np.mean(trained.losses[-8:])),
         "first_loss": float(np.mean(trained.losses[:8])),
-        "different": float(sum(different)),
+        "different": float(num_different(trained.state.params, other.state.params)),
         "held": float(memory.peak),
-        "direct": float(packed.file.direct),
+        "direct": float(direct),
     }
+
+
+def peak_of(
+    opening: Callable[[], AbstractContextManager[Opened]], use: Callable[[Opened], Found]
+) -> tuple[int, Found]:
+    """Bytes by which this process grew at its peak from before something was opened until it was used."""
+    ready = _settled()
+    with opening() as opened:
+        found = use(opened)
+    del opened
+    return _told("VmHWM") - ready, found
+
+
+@contextlib.contextmanager
+def _zeros(told: dict[str, Any], arm: Arm) -> Iterator[Packed]:
+    """A packed folder of a ring of nodes, as many as the padded batches have, whose features are zeros."""
+    nodes, generator = arm.sizes.nodes[-1], np.random.default_rng(0)
+    ring = neighbours_of(np.stack([np.arange(nodes), np.roll(np.arange(nodes), 1)], 1), nodes)
+    plan = sample_offline(
+        ring,
+        np.arange(min(nodes, 2 * told["batch"])),
+        batch=told["batch"],
+        fanouts=told["fanouts"],
+        generator=generator,
+    )
+    with tempfile.TemporaryDirectory() as name:
+        np.save(Path(name) / "x.npy", np.zeros((nodes, arm.width), np.float32))
+        with (
+            FeatureStore(Path(name) / "x.npy", Memory(2**40)) as store,
+            pack(store, plan, Path(name) / "packed", host_rows=1, generator=generator) as packed,
+        ):
+            yield packed
 
 
 def _settled() -> int:

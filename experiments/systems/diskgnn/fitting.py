@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.data.formats.arrays import described
 from experiments.kits.initialisation import initial_by_numpy
 from experiments.systems.diskgnn.pipeline import Trained, train_pipelined
 from experiments.systems.diskgnn.reading import Packed
@@ -23,6 +24,7 @@ from experiments.systems.diskgnn.sage import (
     without_device,
 )
 from experiments.systems.diskgnn.sampling import SamplePlan
+from ntkexec.errors import ExperimentError
 
 
 class Arm:
@@ -34,6 +36,9 @@ class Arm:
         width: of the features.
         learning_rate: of Adam.
         device_rows: of a device's cache, in front of what batches read; 0 without one.
+
+    Raises:
+        ExperimentError: a label is no class of the network, nor -1, which stands for an unknown one.
     """
 
     def __init__(
@@ -46,7 +51,15 @@ class Arm:
         learning_rate: float,
         device_rows: int = 0,
     ) -> None:
-        self.model, self.sizes, self.labels, self.width = model, sizes, labels, width
+        given = np.asarray(labels)
+        if given.ndim != 1 or not given.size or given.dtype.kind not in "iu":
+            raise ExperimentError(f"labels must be a list of whole numbers, got {described(given)}")
+        if given.min() < -1 or given.max() >= model.classes:
+            wrong = given.min() if given.min() < -1 else given.max()
+            raise ExperimentError(
+                f"a label is {wrong}; classes are 0 to {model.classes - 1}, and -1 is an unknown one"
+            )
+        self.model, self.sizes, self.labels, self.width = model, sizes, given, width
         self.learning_rate = learning_rate
         # One row at least, so that with and without a cache are one program's business.
         self.device_rows = max(1, device_rows)
@@ -61,7 +74,13 @@ class Arm:
     def trained(
         self, state: TrainState, policy: Policy, order: Iterable[int], *, ahead: int = 0
     ) -> Trained[TrainState]:
-        """The state after the batches of a policy, in this order."""
+        """The state after the batches of a policy, in this order.
+
+        Raises:
+            ExperimentError: the batches are of another graph, or larger than the padded ones; or rows are
+                of another width.
+        """
+        self._check(policy.plan)
         cache = self._cache(policy)
         rate = jnp.float32(self.learning_rate)
         height = self.sizes.nodes[-1]
@@ -78,6 +97,8 @@ class Arm:
             # A copy, as to any device: JAX lets go of what it was given when it comes to it, and the
             # memory that is counted must be free once the batch is off.
             number, x = item[0], np.array(item[1])
+            if x.shape[1] != self.width:
+                raise ExperimentError(f"rows have {x.shape[1]} numbers, the network {self.width}")
             where = policy.locate(number)["device"] if isinstance(policy, Packed) else None
             batch = policy.plan.batches[number]
             return prepare(batch, x, self.labels, self.sizes, where, self.device_rows)
@@ -93,6 +114,22 @@ class Arm:
             right += int(num_right(state.params, ready, cache, model=self.model, sizes=self.sizes))
             number += batch.sizes[0]
         return right / number
+
+    def _check(self, plan: SamplePlan) -> None:
+        if plan.num_nodes != len(self.labels):
+            raise ExperimentError(
+                f"batches of a graph of {plan.num_nodes} nodes do not fit {len(self.labels)} labels"
+            )
+        for batch in plan.batches:
+            edges = tuple(len(ends) for ends in batch.senders)
+            layers = len(edges) == len(self.sizes.edges)
+            if not layers or any(
+                np.array(batch.sizes + edges) > self.sizes.nodes + self.sizes.edges
+            ):
+                raise ExperimentError(
+                    f"a batch of {batch.sizes} nodes by hop and {edges} edges by layer is larger "
+                    f"than {self.sizes}"
+                )
 
     def _cache(self, policy: Policy) -> Any:
         cached = isinstance(policy, Packed) and len(policy.device)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from experiments.systems.diskgnn.minhash import order_by_minhash
-from experiments.systems.diskgnn.pages import padded_bytes
+from experiments.systems.diskgnn.pages import PAGE, padded_bytes
 from experiments.systems.diskgnn.sampling import SamplePlan
 from ntkexec.errors import ExperimentError
 
@@ -56,9 +56,15 @@ class Layout:
 
     @property
     def disk_bytes(self) -> int:
-        """Of all packed files; every cache and chunk begins on a page."""
+        """Of the packed rows; every cache and chunk begins on a page, and a last one says whose they are."""
         parts = (self.device, self.host, *self.caches, *self.chunks)
-        return sum(padded_bytes(len(part) * self.row_bytes) for part in parts)
+        return sum(padded_bytes(len(part) * self.row_bytes) for part in parts) + PAGE
+
+    @property
+    def index_bytes(self) -> int:
+        """At most, of the file that tells which rows those are: all nodes but those of chunks."""
+        numbers = len(self.device) + len(self.host) + sum(map(len, self.caches)) + len(self.caches)
+        return numbers * 8 + PAGE
 
     def located(self, number: int, nodes: Int64[np.ndarray, " n"]) -> dict[Level, Located]:
         """Where the rows of a batch are.
@@ -96,6 +102,7 @@ def lay_out(
     space: float | None,
     device_rows: int = 0,
     host_rows: int = 0,
+    beside: int = 0,
     generator: np.random.Generator,
     order: Order = order_by_minhash,
 ) -> Layout:
@@ -110,6 +117,7 @@ def lay_out(
         space: for all packed files, in multiples of all rows; None for no limit, when every batch has all
             its rows for itself and no segment a cache.
         device_rows, host_rows: of the caches in memory.
+        beside: bytes of files that take their part of the space: the plan itself.
         generator: for `order`.
         order: of a cache's nodes on the disk, from the nodes of it that each batch of the segment reads.
 
@@ -147,18 +155,21 @@ def lay_out(
 
     segment = 1
     if space is not None:
-        allowed = space * plan.num_nodes
-        segment = foreseen_segment(cold, plan.num_nodes, allowed)
-        while with_segments(segment, _as_they_come).disk_bytes > allowed * row_bytes:
+        rows = plan.num_nodes * row_bytes
+        segment = foreseen_segment(cold, plan.num_nodes, space * plan.num_nodes)
+        while (taken := _all_bytes(with_segments(segment, _as_they_come)) + beside) > space * rows:
             if segment == len(cold):
-                least = with_segments(segment, _as_they_come).disk_bytes
                 raise SpaceBudgetError(
-                    f"{space:g} times all rows are {allowed * row_bytes:,.0f} bytes, and the batches as a "
-                    f"single segment take {least:,}: allow {least / plan.num_nodes / row_bytes:.3g} times, "
-                    "or larger caches in memory"
+                    f"{space:g} times all rows are {space * rows:,.0f} bytes, and the batches as a "
+                    f"single segment take {taken:,}, {beside:,} of them the plan: allow "
+                    f"{taken / rows:.3g} times, or larger caches in memory"
                 )
             segment += 1
     return with_segments(segment, order)
+
+
+def _all_bytes(layout: Layout) -> int:
+    return layout.disk_bytes + layout.index_bytes
 
 
 def foreseen_segment(cold: Sequence[np.ndarray], num_nodes: int, allowed: float) -> int:

@@ -17,8 +17,8 @@ class MemoryBudgetError(ExperimentError):
 class Memory:
     """Arrays that begin on a page and count from when they are made until nobody holds them.
 
-    What counts is how long an array or a view of it lives, not who says that it is done with, so nothing
-    can be held without being counted. Safe to use from several threads.
+    What counts is how long an array or a view of it lives, not who says that it is done with. What is copied
+    from them, by a caller or onto a device, is not counted. Safe to use from several threads.
 
     Args:
         limit: bytes that may be held at once, by whole pages of the system.

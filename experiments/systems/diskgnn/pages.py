@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import os
+import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,7 @@ PAGE = 4096
 """Bytes of a page: what a read is rounded to, whatever the system's own pages are."""
 TEMPORARY = 2**18
 """Bytes of rows that are copied at once where NumPy needs a copy between."""
+KERNEL, MOUNTS = Path("/proc/thread-self/io"), Path("/proc/self/mountinfo")
 
 
 class PageFile:
@@ -29,12 +32,13 @@ class PageFile:
         path: of a regular file.
         memory: of which buffers are taken.
         direct: whether to try O_DIRECT, which reads past the system's cache. Where that cannot be,
-            the system is told after each read that it need not keep the pages.
+            the system is told to read nothing ahead, and after each read to forget the pages.
 
     Attributes:
-        direct: whether the cache is in fact read past.
+        direct: whether the cache is in fact read past; never where the file system lies in memory.
         size: of the file, in bytes.
-        reads, pages: so far.
+        reads, pages: so far, by all threads.
+        probed: pages that were fetched on opening, to see whether the cache can be read past.
 
     Raises:
         ExperimentError: there is no such regular file, or it cannot be opened.
@@ -46,7 +50,9 @@ class PageFile:
         self.memory = memory
         self.reads = self.pages = 0
         self._descriptor, self.direct = _opened(self.path, direct)
+        self.probed = int(self.direct)
         self.size = os.fstat(self._descriptor).st_size
+        self._lock = threading.Lock()
 
     def read(
         self, first: int, pages: int, into: np.ndarray | None = None
@@ -82,8 +88,9 @@ class PageFile:
             raise ExperimentError(f"cannot read {shown(self.path)}: {error.strerror}") from error
         if not self.direct and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._descriptor, start, len(buffer), os.POSIX_FADV_DONTNEED)
-        self.reads += 1
-        self.pages += pages
+        with self._lock:
+            self.reads += 1
+            self.pages += pages
         return buffer
 
     def take(
@@ -91,20 +98,24 @@ class PageFile:
         starts: Int64[np.ndarray, " r"],
         into: Shaped[np.ndarray, "n F"],
         places: Int64[np.ndarray, " r"],
-    ) -> None:
+    ) -> tuple[int, int]:
         """Rows at these bytes, each page that they touch read once and neighbouring pages together.
 
         Args:
             starts: first byte of each row, a multiple of the size of an element.
             into: its rows at `places` are set.
             places: in `into`, one for each row.
+
+        Returns:
+            How many reads that took, and how many pages.
         """
         if not len(starts):
-            return
+            return 0, 0
         row = into.shape[1] * into.itemsize
         numbers = touched(starts, row)
         buffer = self.memory.array((len(numbers) * PAGE,), np.uint8, f"{len(numbers)} pages")
-        for begin, end in _runs(numbers):
+        runs = _runs(numbers)
+        for begin, end in runs:
             self.read(int(numbers[begin]), end - begin, buffer[begin * PAGE :])
         inside = np.searchsorted(numbers, starts // PAGE) * PAGE + starts % PAGE
         # A view whose row i begins at element i: a row's pages lie behind each other in the buffer too.
@@ -113,11 +124,14 @@ class PageFile:
         step = max(1, TEMPORARY // row)
         for i in range(0, len(starts), step):
             into[places[i : i + step]] = windows[inside[i : i + step]]
+        return len(runs), len(numbers)
 
     def close(self) -> None:
         """Closes the file; a second time it does nothing."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
+            if not self.direct and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(descriptor)
 
     def __enter__(self) -> "PageFile":
@@ -152,6 +166,27 @@ def num_runs(numbers: Int64[np.ndarray, " p"]) -> int:
 def padded_bytes(length: int) -> int:
     """The bytes of the pages that hold so many."""
     return -(-length // PAGE) * PAGE
+
+
+def kernel_bytes() -> int | None:
+    """Bytes that the system has fetched from disks for this thread so far; None where it does not tell."""
+    try:
+        found = re.search(r"^read_bytes: (\d+)$", KERNEL.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def in_memory(path: Path) -> bool:
+    """Whether a file lies on a file system of memory, such as tmpfs, as far as the system tells."""
+    device = path.stat().st_dev
+    numbers = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    kinds = [line.partition(" - ")[2].split() for line in lines if line.split()[2] == numbers]
+    return any(kind[:1] in (["tmpfs"], ["ramfs"]) for kind in kinds)
 
 
 @contextlib.contextmanager
@@ -200,7 +235,7 @@ def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
 def _opened(path: Path, direct: bool) -> tuple[int, bool]:
     """A descriptor, and whether it reads past the system's cache."""
     try:
-        if direct and hasattr(os, "O_DIRECT"):
+        if direct and hasattr(os, "O_DIRECT") and not in_memory(path):
             with contextlib.suppress(OSError):
                 descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
                 try:
@@ -210,6 +245,9 @@ def _opened(path: Path, direct: bool) -> tuple[int, bool]:
                     os.close(descriptor)
                     raise
                 return descriptor, True
-        return os.open(path, os.O_RDONLY), False
+        descriptor = os.open(path, os.O_RDONLY)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        return descriptor, False
     except OSError as error:
         raise ExperimentError(f"cannot read {shown(path)}: {error.strerror}") from error

@@ -22,14 +22,12 @@ class Trained(Generic[State]):
         losses: of each batch.
         waited: seconds for which computing waited for data.
         computed: seconds of computing.
-        prepared: seconds that each stage was busy.
     """
 
     state: State
     losses: tuple[float, ...]
     waited: float
     computed: float
-    prepared: tuple[float, ...]
 
 
 def train_pipelined(
@@ -62,15 +60,6 @@ def train_pipelined(
     """
     if ahead < 0 or not stages:
         raise ExperimentError(f"cannot read {ahead} batches ahead through {len(stages)} stages")
-    busy = [0.0] * len(stages)
-
-    def timed(place: int, item: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return stages[place](item)
-        finally:
-            busy[place] += time.perf_counter() - start
-
     losses: list[float] = []
     waited = computed = 0.0
     workers = [
@@ -81,17 +70,17 @@ def train_pipelined(
 
     def submit() -> None:
         for item in coming:
-            future = workers[0].submit(timed, 0, item)
+            future = workers[0].submit(stages[0], item)
             for place in range(1, len(stages)):
-                future = workers[place].submit(_after, timed, place, future)
+                future = workers[place].submit(_after, stages[place], future)
             pending.append(future)
             return
 
     def prepared() -> Iterator[Any]:
         if not ahead:
             for item in coming:
-                for place in range(len(stages)):
-                    item = timed(place, item)
+                for stage in stages:
+                    item = stage(item)
                 yield item
                 del item  # or it would be held while the next one is prepared
             return
@@ -118,8 +107,8 @@ def train_pipelined(
             worker.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.shutdown(wait=True)
-    return Trained(state, tuple(losses), waited, computed, tuple(busy))
+    return Trained(state, tuple(losses), waited, computed)
 
 
-def _after(timed: Callable[[int, Any], Any], place: int, before: "Future[Any]") -> Any:
-    return timed(place, before.result())
+def _after(stage: Stage, before: "Future[Any]") -> Any:
+    return stage(before.result())

@@ -1,6 +1,8 @@
 """Packed rows, read batch by batch from four levels, each of which counts what is read of it."""
 
 import dataclasses
+import hashlib
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -11,8 +13,9 @@ from experiments.files.storage import as_folder, load_tensors, read_sealed
 from experiments.files.words import shown
 from experiments.systems.diskgnn.layout import LEVELS, Layout, Level, Located
 from experiments.systems.diskgnn.memory import Memory
-from experiments.systems.diskgnn.pages import PAGE, PageFile, padded_bytes
+from experiments.systems.diskgnn.pages import PAGE, TEMPORARY, PageFile, padded_bytes
 from experiments.systems.diskgnn.sampling import SamplePlan
+from experiments.systems.diskgnn.store import FeatureStore
 from ntkexec.errors import ExperimentError
 
 ROWS, PLAN, LAYOUT, MANIFEST = "rows.bin", "plan.safetensors", "layout.safetensors", "packed.json"
@@ -28,7 +31,7 @@ class Entry:
         rows: that batches took from it.
         row_bytes: of each.
         reads: calls of the system.
-        pages: that they fetched from the disk; none from memory.
+        pages: that they asked for; none of memory.
     """
 
     level: str
@@ -47,11 +50,6 @@ class Entry:
         """Bytes that the disk gave."""
         return self.pages * PAGE
 
-    @property
-    def amplification(self) -> float:
-        """Bytes fetched for each that was asked for; 0 for what lies in memory."""
-        return self.fetched / self.useful if self.useful else 0.0
-
     def plus(self, rows: int, reads: int, pages: int) -> "Entry":
         """The entry after some more."""
         return dataclasses.replace(
@@ -60,7 +58,7 @@ class Entry:
 
 
 class Packed:
-    """A packed folder, open for reading; the two caches in memory are filled.
+    """A packed folder, open for reading, by several threads if need be; the caches in memory are filled.
 
     Args:
         folder: that `pack` made.
@@ -70,11 +68,13 @@ class Packed:
     Attributes:
         plan, layout: of the batches.
         width, dtype: of the rows.
-        entries: by level, what was read of it.
+        entries: by level, what was read of it since.
+        filled: pages that were read on opening.
 
     Raises:
         MemoryBudgetError: the caches do not fit.
-        ExperimentError: names a file of the folder that is missing, cut, changed, or of another folder.
+        ExperimentError: names a file of the folder that is missing, cut, or of another folder. Whether
+            the packed rows are to the byte what was written, only `check` tells, which reads them all.
     """
 
     def __init__(self, folder: Path | str, memory: Memory, *, direct: bool = True) -> None:
@@ -87,6 +87,7 @@ class Packed:
         try:
             shape, self.dtype = manifest["shape"], np.dtype(manifest["dtype"])
             num_nodes, self.width = int(shape[0]), int(shape[1])
+            self._digests = str(manifest["rows"]), str(manifest["features"])
             self.layout = _layout(
                 self.plan, tensors, int(manifest["segment"]), self.width * self.dtype.itemsize
             )
@@ -102,11 +103,18 @@ class Packed:
                     f"{shown(self.file.path)} has {self.file.size} bytes, and its layout needs "
                     f"{self.layout.disk_bytes}; pack anew"
                 )
+            self._lock = threading.Lock()
+            name = self.file.read(self.file.size // PAGE - 1, 1)[:32].tobytes().hex()
+            if name != self._digests[1]:
+                raise ExperimentError(
+                    f"{shown(self.file.path)} holds rows of other features than {MANIFEST} names; pack anew"
+                )
             self._starts = starts_of(self.layout)
             self.device, self.host = (self._cache(k) for k in (0, 1))
         except BaseException:
             self.file.close()
             raise
+        self.filled = self.file.probed + self.file.pages
         self.reset()
 
     def reset(self) -> None:
@@ -114,6 +122,21 @@ class Packed:
         self.entries: dict[str, Entry] = {
             level: Entry(level, 0, self.layout.row_bytes) for level in LEVELS
         }
+
+    def check(self, store: FeatureStore | None = None) -> None:
+        """Reads all packed rows, and all features if they are given, and compares them with digests.
+
+        Raises:
+            ExperimentError: names the file that is not what it was when it was packed.
+        """
+        found, step = hashlib.sha256(), TEMPORARY // PAGE
+        pages = self.file.size // PAGE
+        for first in range(0, pages, step):
+            found.update(self.file.read(first, min(step, pages - first)).data)
+        if found.hexdigest() != self._digests[0]:
+            raise ExperimentError(f"{shown(self.file.path)} was changed after it was packed")
+        if store is not None and store.digest() != self._digests[1]:
+            raise ExperimentError(f"{shown(store.file.path)} holds other features than were packed")
 
     def locate(self, number: int) -> dict[Level, Located]:
         """Where each row of a batch is; reads nothing."""
@@ -146,15 +169,16 @@ class Packed:
             ("disk cache", 2 + number // self.layout.segment),
             ("packed", 2 + segments + number),
         )
-        before = {level: (0, 0) for level in LEVELS}
+        taken = {level: (0, 0) for level in LEVELS}
         for level, part in on_disk:
-            reads, pages = self.file.reads, self.file.pages
             rows = where[level]
             starts = self._starts[part] + rows.slots * self.layout.row_bytes
-            self.file.take(starts, found, rows.places)
-            before[level] = (self.file.reads - reads, self.file.pages - pages)
-        for level in LEVELS:
-            self.entries[level] = self.entries[level].plus(len(where[level].slots), *before[level])
+            taken[level] = self.file.take(starts, found, rows.places)
+        with self._lock:
+            for level in LEVELS:
+                self.entries[level] = self.entries[level].plus(
+                    len(where[level].slots), *taken[level]
+                )
         return found
 
     def close(self) -> None:

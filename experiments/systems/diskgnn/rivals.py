@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
 from scipy import sparse
+from scipy.sparse import csgraph
 
+from experiments.systems.diskgnn.checks import node_numbers
 from experiments.systems.diskgnn.reading import Entry
 from experiments.systems.diskgnn.sampling import MiniBatch, SamplePlan, check_graph, sample_offline
 from experiments.systems.diskgnn.store import FeatureStore
@@ -59,7 +61,8 @@ class BeladyCache:
     """A cache that knows all that will be read, and keeps what is needed soonest (Ginex).
 
     After each batch it keeps, of what it held and what was read, the rows whose next use is nearest, which
-    no cache of this size beats; what is needed later than all of those is never let in.
+    no cache of this size beats; what is needed later than all of those is never let in. What it lacks of a
+    batch it reads at once, each page that holds some of it once.
 
     Args:
         store: of all rows.
@@ -107,11 +110,8 @@ class BeladyCache:
         for place, slot in zip(hits.tolist(), slots[hits].tolist(), strict=True):
             found[place] = self._cache[slot]
         misses = np.flatnonzero(slots < 0)
-        reads, pages = self.store.file.reads, self.store.file.pages
-        self.store.fetch(nodes[misses], found, misses)
-        self.entries[FEATURES] = self.entries[FEATURES].plus(
-            len(misses), self.store.file.reads - reads, self.store.file.pages - pages
-        )
+        taken = self.store.file.take(self.store.starts(nodes[misses]), found, misses)
+        self.entries[FEATURES] = self.entries[FEATURES].plus(len(misses), *taken)
         self.entries["host"] = self.entries["host"].plus(len(hits), 0, 0)
         self._keep(nodes, found)
         return found
@@ -145,6 +145,16 @@ def next_uses(
     return found[::-1]
 
 
+def breadth_first(graph: sparse.csr_array) -> Int64[np.ndarray, " n"]:
+    """All nodes in an order of breadth-first searches, in which neighbours come near each other.
+
+    Source: Cuthill and McKee, ACM National Conference 1969, as SciPy has it.
+    """
+    check_graph(graph)
+    order = csgraph.reverse_cuthill_mckee(graph, symmetric_mode=True)
+    return np.asarray(order[::-1], np.int64)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Residents:
     """Batches for which some partitions are in memory, and nothing else is.
@@ -162,6 +172,7 @@ def sample_resident(
     graph: sparse.csr_array,
     targets: Int[np.ndarray, " t"],
     *,
+    order: Int64[np.ndarray, " n"],
     parts: int,
     resident: int,
     batch: int,
@@ -170,10 +181,11 @@ def sample_resident(
 ) -> tuple[SamplePlan, tuple[Residents, ...]]:
     """An epoch in which neighbours are drawn only from the partitions that are in memory.
 
-    Partitions are equally many consecutive nodes; a random grouping of them is gone through.
+    Partitions are equally many nodes that follow each other; a random grouping of them is gone through.
 
     Args:
         graph, targets, batch, fanouts, generator: as for `sample_offline`.
+        order: of all nodes, such as `breadth_first` finds.
         parts: partitions that there are.
         resident: of them, in memory at once.
 
@@ -188,16 +200,14 @@ def sample_resident(
         raise ExperimentError(
             f"{resident} of {parts} partitions of {number} nodes cannot be resident"
         )
-    bounds = part_bounds(number, parts)
-    home = np.searchsorted(bounds, np.arange(number), side="right") - 1
-    listed, ends = (
-        np.asarray(targets, np.int64),
-        np.repeat(np.arange(number), np.diff(graph.indptr)),
-    )
-    order, groups = generator.permutation(parts), []
+    home = np.empty(number, np.int64)
+    home[order] = np.searchsorted(part_bounds(number, parts), np.arange(number), side="right") - 1
+    listed = node_numbers(targets, number, "targets")
+    ends = np.repeat(np.arange(number), np.diff(graph.indptr))
+    turns, groups = generator.permutation(parts), []
     batches: list[MiniBatch] = []
     for i in range(0, parts, resident):
-        chosen = np.sort(order[i : i + resident])
+        chosen = np.sort(turns[i : i + resident])
         here = np.isin(home, chosen)
         inside = here[ends] & here[graph.indices]
         counts = np.bincount(ends[inside], minlength=number)
@@ -216,7 +226,7 @@ def sample_resident(
 
 
 def part_bounds(num_nodes: int, parts: int) -> Int64[np.ndarray, " p"]:
-    """The first node of each partition, and one more than the last."""
+    """The first place of each partition in the order of all nodes, and one more than the last."""
     return np.arange(parts + 1) * num_nodes // parts
 
 
@@ -224,15 +234,22 @@ class Partitions:
     """Whole partitions in memory, read in a row before their batches; every row is then there.
 
     Args:
-        store: of all rows.
+        store: of all rows, in the order of the partitions.
         plan, groups: that `sample_resident` drew.
-        parts: as it was told.
+        order, parts: as it was told.
     """
 
     def __init__(
-        self, store: FeatureStore, plan: SamplePlan, groups: Sequence[Residents], *, parts: int
+        self,
+        store: FeatureStore,
+        plan: SamplePlan,
+        groups: Sequence[Residents],
+        *,
+        order: Int64[np.ndarray, " n"],
+        parts: int,
     ) -> None:
         self.store, self.plan, self.groups = store, plan, tuple(groups)
+        self._places = np.argsort(order)
         self.bounds = part_bounds(store.num_nodes, parts)
         self.entries = {name: Entry(name, 0, store.row_bytes) for name in ("host", FEATURES)}
         self._held: dict[int, np.ndarray] = {}
@@ -252,9 +269,10 @@ class Partitions:
                 )
         nodes = self.plan.batches[number].nodes
         found = self.store.blank(len(nodes) if height is None else height)
-        home = np.searchsorted(self.bounds, nodes, side="right") - 1
+        rows = self._places[nodes]
+        home = np.searchsorted(self.bounds, rows, side="right") - 1
         for part in np.unique(home).tolist():
             places = np.flatnonzero(home == part)
-            found[places] = self._held[part][nodes[places] - self.bounds[part]]
+            found[places] = self._held[part][rows[places] - self.bounds[part]]
         self.entries["host"] = self.entries["host"].plus(len(nodes), 0, 0)
         return found

@@ -9,6 +9,7 @@ from jaxtyping import Int, Int64
 from scipy import sparse
 
 from experiments.files.storage import load_tensors, save_tree
+from experiments.systems.diskgnn.checks import node_numbers
 from ntkexec.errors import ExperimentError
 
 
@@ -102,10 +103,10 @@ def sample_offline(
     Source: offline sampling in the paper; the draws are those of GraphSAGE, arXiv:1706.02216.
     """
     check_graph(graph)
-    listed = np.asarray(targets, np.int64)
     number = graph.shape[0]
-    if not listed.size or listed.min() < 0 or listed.max() >= number:
-        raise ExperimentError(f"targets must be some of the nodes 0 to {number - 1}")
+    listed = node_numbers(targets, number, "targets")
+    if not listed.size:
+        raise ExperimentError(f"targets must be some of the nodes 0 to {number - 1}, not none")
     if len(np.unique(listed)) < len(listed):
         raise ExperimentError("a target comes twice; each is learnt once in an epoch")
     if batch < 1 or not fanouts or min(fanouts) < 1:
@@ -122,7 +123,7 @@ def sample_offline(
 
 
 def check_graph(graph: sparse.csr_array) -> None:
-    """Refuses what is no square CSR matrix whose indices are nodes.
+    """Refuses what is no square CSR matrix whose rows name nodes, each once.
 
     Raises:
         ExperimentError: says what does not fit.
@@ -134,17 +135,29 @@ def check_graph(graph: sparse.csr_array) -> None:
     steps = np.diff(graph.indptr)
     if graph.indptr[0] != 0 or (steps < 0).any() or graph.indptr[-1] != len(graph.indices):
         raise ExperimentError("the graph's indptr does not count its indices")
+    rows = np.repeat(np.arange(graph.shape[0]), steps)
+    ends = graph.indices
+    if ((ends[1:] < ends[:-1]) & (rows[1:] == rows[:-1])).any():
+        order = np.lexsort((ends, rows))
+        rows, ends = rows[order], ends[order]
+    twice = np.flatnonzero((ends[1:] == ends[:-1]) & (rows[1:] == rows[:-1]))
+    if len(twice):
+        raise ExperimentError(
+            f"row {rows[twice[0]]} of the graph names node {ends[twice[0]]} twice; sum_duplicates() mends it"
+        )
 
 
 def neighbours_of(edges: Int[np.ndarray, "m 2"], num_nodes: int) -> sparse.csr_array:
     """The graph of undirected edges, to sample from: both directions, each once.
 
+    Args:
+        edges: a row for each; what comes twice counts once.
+        num_nodes: of the graph.
+
     Raises:
-        ExperimentError: an edge leaves the nodes.
+        ExperimentError: an edge names no node, or the array has two rows in the place of two columns.
     """
-    pairs = np.asarray(edges, np.int64).reshape(-1, 2)
-    if pairs.size and not (pairs.min() >= 0 and pairs.max() < num_nodes):
-        raise ExperimentError(f"an edge leaves the nodes 0 to {num_nodes - 1}")
+    pairs = node_numbers(edges, num_nodes, "edges", columns=2)
     both = np.concatenate([pairs, pairs[:, ::-1]])
     ones = np.ones(len(both), np.int8)
     made = sparse.coo_array((ones, (both[:, 0], both[:, 1])), shape=(num_nodes, num_nodes)).tocsr()

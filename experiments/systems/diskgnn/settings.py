@@ -26,12 +26,13 @@ class DiskGnnConfig:
         share: of all rows that a policy may hold in memory.
         space: of the packed files, in multiples of all rows.
         parts: partitions of the graph.
-        delay_ms: that is added to every read and every step where overlap is measured.
+        delay_ms: that is added to every read where overlap is measured.
         delayed: batches there.
         nodes, batches, batch, fanout: of the graph that is trained on.
         hidden: width of the network.
         rate: of Adam.
         epochs: of training.
+        stressed_fanout, stressed_rate, stressed_epochs: where batches are drawn once under stress.
         tested: nodes.
         allowed: share of the feature file that training may hold, of CiteSeer and Gowalla.
         real_batch, real_fanout, real_hidden, real_rate: of their batches and networks.
@@ -48,8 +49,8 @@ class DiskGnnConfig:
     share: float = 0.1
     space: float = 2.0
     parts: int = 20
-    delay_ms: int = 4
-    delayed: int = 50
+    delay_ms: int = 12
+    delayed: int = 30
     nodes: int = 20_000
     batches: int = 60
     batch: int = 64
@@ -57,6 +58,9 @@ class DiskGnnConfig:
     hidden: int = 64
     rate: float = 0.002
     epochs: int = 8
+    stressed_fanout: int = 2
+    stressed_rate: float = 0.01
+    stressed_epochs: int = 12
     tested: int = 10_000
     allowed: float = 0.25
     real_batch: int = 4
@@ -78,12 +82,14 @@ class DiskGnnConfig:
             space=self.space > 0,
             rate=self.rate > 0,
             real_rate=self.real_rate > 0,
+            stressed_rate=self.stressed_rate > 0,
             allowed=0 < self.allowed <= 1,
         )
         require(
             self,
             read_batches=2 * self.read_batches * self.read_batch <= self.read_nodes,
             batches=2 * self.batches * self.batch + self.tested <= self.nodes,
+            stressed_fanout=self.stressed_fanout <= self.fanout,
             parts=1 / self.share <= self.parts <= self.nodes,
         )
 

@@ -1,5 +1,6 @@
 """Rows of features in one file, read by those who need them."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -9,9 +10,13 @@ from jaxtyping import Int64, Shaped
 
 from experiments.files.sources import as_file, check_regular
 from experiments.files.words import shown
+from experiments.systems.diskgnn.checks import node_numbers
 from experiments.systems.diskgnn.memory import Memory
 from experiments.systems.diskgnn.pages import PAGE, PageFile, spans
 from ntkexec.errors import ExperimentError
+
+PARTS = 8
+"""Reads of the whole file, at least."""
 
 
 class FeatureStore:
@@ -79,12 +84,7 @@ class FeatureStore:
         Raises:
             ExperimentError: names a node that the file does not have.
         """
-        listed = np.asarray(nodes, np.int64)
-        if listed.size and not (listed.min() >= 0 and listed.max() < self.num_nodes):
-            wrong = listed.min() if listed.min() < 0 else listed.max()
-            raise ExperimentError(
-                f"{shown(self.file.path)} has no row {wrong}, but 0 to {self.num_nodes - 1}"
-            )
+        listed = node_numbers(nodes, self.num_nodes, f"rows of {shown(self.file.path)}")
         return self.offset + listed * self.row_bytes
 
     def rows(
@@ -96,27 +96,18 @@ class FeatureStore:
             nodes: whose rows.
             height: of the result; rows of zeros follow. As many as nodes if none.
         """
-        found = self.blank(len(nodes) if height is None else height)
-        self.fetch(nodes, found, np.arange(len(nodes)))
-        return found
-
-    def fetch(
-        self,
-        nodes: Int64[np.ndarray, " r"],
-        into: Shaped[np.ndarray, "h F"],
-        places: Int64[np.ndarray, " r"],
-    ) -> None:
-        """As `rows`, into rows of an array that there is."""
         starts = self.starts(nodes)
+        found = self.blank(len(nodes) if height is None else height)
         pages = spans(starts, self.row_bytes)
         most = int(pages.max(initial=1))
         scratch = self.memory.array((most * PAGE,), np.uint8, "pages of one row")
         firsts, insides = (starts // PAGE).tolist(), (starts % PAGE).tolist()
-        for first, inside, number, place in zip(
-            firsts, insides, pages.tolist(), places.tolist(), strict=True
+        for i, (first, inside, number) in enumerate(
+            zip(firsts, insides, pages.tolist(), strict=True)
         ):
             self.file.read(first, number, scratch)
-            into[place] = scratch[inside : inside + self.row_bytes].view(self.dtype)
+            found[i] = scratch[inside : inside + self.row_bytes].view(self.dtype)
+        return found
 
     def blank(self, height: int) -> Shaped[np.ndarray, "h F"]:
         """Rows of zeros that count."""
@@ -163,6 +154,20 @@ class FeatureStore:
                 begin = stop
             left = max(0, end - begin)
             whole[ahead - left : ahead] = whole[end - left : end].copy()
+
+    def digest(self) -> str:
+        """Names the rows by what they hold; reads all of them."""
+        found = hashlib.sha256()
+        for _, rows in self.stream(self.parts()):
+            found.update(rows.data)
+        return found.hexdigest()
+
+    def parts(self) -> int:
+        """In how many parts to stream the file: at least eight, more where memory is short.
+
+        A part and what of it is on its way elsewhere are held at once; a quarter leaves room for both.
+        """
+        return max(PARTS, -(-self.num_bytes // max(1, self.memory.limit // 4)))
 
     def close(self) -> None:
         """Closes the file."""

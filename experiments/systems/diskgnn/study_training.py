@@ -2,6 +2,7 @@
 
 import functools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from experiments.systems.diskgnn.fitting import Arm, InMemory, orders
 from experiments.systems.diskgnn.memory import Memory
 from experiments.systems.diskgnn.packing import pack
 from experiments.systems.diskgnn.problems import Problem, planted, power_law
-from experiments.systems.diskgnn.rivals import OnDemand, sample_resident
+from experiments.systems.diskgnn.rivals import OnDemand, breadth_first, sample_resident
 from experiments.systems.diskgnn.sage import BlockSAGE, Sizes, num_different
 from experiments.systems.diskgnn.sampling import SamplePlan, neighbours_of, sample_offline
 from experiments.systems.diskgnn.settings import PLENTY, DiskGnnConfig, graph_and_plan
@@ -76,7 +77,10 @@ def _arm(config: DiskGnnConfig, problem: Problem, sizes: Sizes, device_rows: int
 
 
 def accuracy(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
-    """Test accuracies after the same epochs: batches drawn once, drawn anew, drawn within partitions."""
+    """Test accuracies after the same epochs: batches drawn once, drawn anew, drawn within partitions.
+
+    And the first two once more under stress: fewer neighbours, more epochs, a higher rate.
+    """
     generator = trial.generator
     graph = power_law(generator, nodes=config.nodes, edges=config.degree * config.nodes)
     problem = planted(
@@ -94,10 +98,13 @@ def accuracy(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
         sample_offline, graph, batch=config.batch, fanouts=config.fanouts, generator=generator
     )
 
+    by_search = breadth_first(graph)
+
     def resident() -> SamplePlan:
         return sample_resident(
             graph,
             problem.train,
+            order=by_search,
             parts=config.parts,
             resident=max(1, int(config.share * config.parts)),
             batch=config.batch,
@@ -106,15 +113,26 @@ def accuracy(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
         )[0]
 
     once, tested = draw(problem.train), InMemory(problem.features, draw(problem.test))
-    drawn = {"offline": lambda: once, "fresh": lambda: draw(problem.train), "partition": resident}
+    # Few neighbours, seen often and at a high rate, is where to see the same ones again should cost most;
+    # batches are padded as the others are, so that it is no other program.
+    few = functools.partial(draw, problem.train, fanouts=(config.stressed_fanout,) * 2)
+    few_once, hasty = few(), _arm(config, problem, sizes, 0)
+    hasty.learning_rate = config.stressed_rate
+    drawn: dict[str, tuple[Callable[[], SamplePlan], Arm, int]] = {
+        "offline": (lambda: once, arm, config.epochs),
+        "fresh": (lambda: draw(problem.train), arm, config.epochs),
+        "partition": (resident, arm, config.epochs),
+        "stressed_offline": (lambda: few_once, hasty, config.stressed_epochs),
+        "stressed_fresh": (few, hasty, config.stressed_epochs),
+    }
     found = {}
-    for done, (name, plan_of) in enumerate(drawn.items()):
+    for done, (name, (plan_of, trained, epochs)) in enumerate(drawn.items()):
         trial.report(name, done, len(drawn))
         state = first
-        for _ in range(config.epochs):
+        for _ in range(epochs):
             plan = plan_of()
             order = generator.permutation(len(plan.batches)).tolist()
-            state = arm.trained(state, InMemory(problem.features, plan), order).state
+            state = trained.trained(state, InMemory(problem.features, plan), order).state
         found[name] = arm.accuracy(state, tested)
     return found
 
@@ -147,6 +165,8 @@ def confined(config: DiskGnnConfig, trial: Trial, *, name: str) -> dict[str, flo
             "features": str(folder / "x.npy"),
             "packed": str(folder / "packed"),
             "limit": limit,
+            "nodes": plan.num_nodes,
+            "width": problem.features.shape[1],
             "classes": problem.classes,
             "hidden": config.real_hidden,
             "batch": config.real_batch,

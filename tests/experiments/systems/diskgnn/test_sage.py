@@ -9,6 +9,7 @@ from experiments.systems.diskgnn.fitting import Arm, InMemory
 from experiments.systems.diskgnn.layout import Located
 from experiments.systems.diskgnn.rivals import OnDemand
 from experiments.systems.diskgnn.sage import BlockSAGE, Sizes, num_different, prepare
+from ntkexec.errors import ExperimentError
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(90, 6)).astype(np.float32)
@@ -46,6 +47,26 @@ def test_padded_batches_have_the_logits_of_dense_matrices():
     ready = prepare(PLAN.batches[0], padded, LABELS, SIZES, held, 4)
     assert ready.places.tolist() == [1, 3, 90, 90]
     assert ready.slots.tolist() == [5, 0, 0, 0]
+
+
+def test_labels_batches_and_widths_that_do_not_fit_the_network_are_refused():
+    for labels, words in (
+        (LABELS + 1, "a label is 3; classes are 0 to 2"),
+        (LABELS - 2, "a label is -2"),
+        (LABELS * 1.0, "whole numbers"),
+    ):
+        with pytest.raises(ExperimentError, match=words):
+            Arm(BlockSAGE(3), SIZES, labels, width=6, learning_rate=0.1)
+    for arm, words in (
+        (Arm(BlockSAGE(3), SIZES, LABELS[:9], width=6, learning_rate=0.1), "90 nodes .* 9 labels"),
+        (
+            Arm(BlockSAGE(3), Sizes.most(4, (3, 2), 90), LABELS, width=6, learning_rate=0.1),
+            "is larger than",
+        ),
+        (Arm(BlockSAGE(3), SIZES, LABELS - 1, width=7, learning_rate=0.1), "rows have 6 numbers"),
+    ):
+        with pytest.raises(ExperimentError, match=words):
+            arm.trained(None, InMemory(X, PLAN), [0])
 
 
 @pytest.mark.slow

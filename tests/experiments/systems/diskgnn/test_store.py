@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from experiments.systems.diskgnn import (
     neighbours_of,
     open_graph,
     pack,
+    pages,
     sample_offline,
 )
 from experiments.systems.diskgnn.memory import MemoryBudgetError
-from experiments.systems.diskgnn.pages import PAGE
+from experiments.systems.diskgnn.pages import PAGE, in_memory, kernel_bytes
 from ntkexec.errors import ExperimentError
 
 GENERATOR = np.random.default_rng(0)
@@ -98,6 +100,61 @@ def test_a_file_system_without_direct_reads_is_read_through_the_cache(
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "cached"])
+def test_the_kernel_fetches_the_pages_that_are_counted_and_no_other_and_keeps_none(
+    tmp_path, direct
+):
+    if in_memory(tmp_path) or kernel_bytes() is None:
+        pytest.skip("a disk, and a kernel that tells what it fetches, are needed")
+    x, path = features(3000, 100), tmp_path / "x.npy"
+    np.save(path, x)
+    descriptor = os.open(path, os.O_RDWR)
+    os.fsync(descriptor)
+    nodes = GENERATOR.permutation(3000)[:200]
+    with FeatureStore(path, Memory(PLENTY), direct=direct) as store:
+        if direct and not store.file.direct:
+            pytest.skip("this file system refuses direct reads")
+
+        def off(read):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            before, pages = kernel_bytes(), store.file.pages
+            read()
+            return kernel_bytes() - before - (store.file.pages - pages) * PAGE
+
+        def stream():
+            for _ in store.stream(50):
+                pass
+
+        def together():
+            store.file.take(store.starts(nodes), store.blank(200), np.arange(200))
+
+        for read in (stream, together, lambda: store.rows(np.unique(nodes)[::20])):
+            # The least of a few: a page of code may have to be fetched as well.
+            assert min(abs(off(read)) for _ in range(3)) == 0
+    os.close(descriptor)
+
+
+def test_a_file_system_in_memory_is_not_read_past(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", features())
+    device = (tmp_path / "x.npy").stat().st_dev
+    row = f"25 24 {os.major(device)}:{os.minor(device)} / /somewhere rw,relatime - {{}} none rw\n"
+    (tmp_path / "mounts").write_text(
+        "1 2 0:999 / / rw shared:1 - tmpfs t rw\n" + row.format("tmpfs")
+    )
+    monkeypatch.setattr(pages, "MOUNTS", tmp_path / "mounts")
+    with FeatureStore(tmp_path / "x.npy", Memory(PLENTY)) as store:
+        assert not store.file.direct
+    (tmp_path / "mounts").write_text(row.format("ext4"))
+    assert not in_memory(tmp_path)
+    if os.path.ismount("/dev/shm"):
+        monkeypatch.undo()
+        with tempfile.NamedTemporaryFile(dir="/dev/shm", suffix=".npy") as file:
+            np.save(file, features())
+            file.flush()
+            with FeatureStore(file.name, Memory(PLENTY)) as store:
+                assert not store.file.direct
+
+
 def test_memory_counts_what_is_held_and_refuses_more():
     memory = Memory(3 * PAGE)
     one = memory.array((PAGE,), np.uint8, "one")
@@ -125,7 +182,7 @@ def test_a_store_larger_than_the_memory_is_read_by_rows_and_refused_whole(tmp_pa
             assert (store.rows(np.arange(first, first + 50)) == x[first : first + 50]).all()
         with pytest.raises(MemoryBudgetError, match="allow more"):
             store.rows(np.arange(1000))
-        with pytest.raises(ExperimentError, match=r"no row 1000, but 0 to 999"):
+        with pytest.raises(ExperimentError, match=r"no node 1000, but 0 to 999"):
             store.rows(np.array([3, 1000]))
 
 
