@@ -162,7 +162,7 @@ def _dimension(workers: int, dimension: int | str | None) -> int | None:
         number = operator.index(workers)
         if dimension == "gap" and number >= 1:
             return None
-        size = default_dimension(number) if dimension is None else operator.index(dimension)
+        size = default_dimension(number) if dimension is None else operator.index(dimension)  # type: ignore[arg-type]
     except TypeError:
         raise ExperimentError(f"{given}: both are whole numbers, or the first is gap") from None
     if isinstance(dimension, bool) or not 1 <= size <= number:
