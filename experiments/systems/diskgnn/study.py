@@ -4,8 +4,8 @@ import functools
 
 from experiments.harness.study import Studies
 from experiments.systems.diskgnn.settings import DiskGnnConfig
-from experiments.systems.diskgnn.study_reading import ordering, overlap, reading
-from experiments.systems.diskgnn.study_training import accuracy, confined, training
+from experiments.systems.diskgnn.study_reading import four_policies, ordering, overlap
+from experiments.systems.diskgnn.study_training import accuracy, in_small_memory, training
 
 STUDIES = Studies(
     configs={
@@ -36,13 +36,13 @@ STUDIES = Studies(
         gowalla_train=80,
     ),
     functions={
-        "reading": reading,
+        "reading": four_policies,
         "ordering": ordering,
         "overlap": overlap,
         "training": training,
         "accuracy": accuracy,
-        "citeseer": functools.partial(confined, name="citeseer"),
-        "gowalla": functools.partial(confined, name="gowalla"),
+        "citeseer": functools.partial(in_small_memory, name="citeseer"),
+        "gowalla": functools.partial(in_small_memory, name="gowalla"),
     },
     slow=("training", "accuracy", "citeseer", "gowalla"),
 )

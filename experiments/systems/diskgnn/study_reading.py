@@ -64,7 +64,7 @@ class ReadingResult(TypedDict):
     alone: float
 
 
-def reading(config: DiskGnnConfig, trial: Trial) -> ReadingResult:
+def four_policies(config: DiskGnnConfig, trial: Trial) -> ReadingResult:
     """Every policy reads an epoch; what it gives and what it reads is compared with array and formulas."""
     found = [_read(config, trial, width) for width in (config.width, config.odd_width)]
     first = found[0]

@@ -137,7 +137,7 @@ def accuracy(config: DiskGnnConfig, trial: Trial) -> dict[str, float]:
     return found
 
 
-def confined(config: DiskGnnConfig, trial: Trial, *, name: str) -> dict[str, float]:
+def in_small_memory(config: DiskGnnConfig, trial: Trial, *, name: str) -> dict[str, float]:
     """Memory by which training grows a process, over the bytes of the features: packed, and all in memory."""
     loaded = trial.load(name)
     problem = _of_gowalla(config, trial, loaded) if name == "gowalla" else _of_citations(loaded)
