@@ -32,8 +32,7 @@ GENERATOR = np.random.default_rng(0)
 FEATURES = GENERATOR.normal(size=(34, 5))
 GRAPH = normalised(from_networkx(nx.karate_club_graph(), FEATURES)._replace(edges=None))
 A = dense(GRAPH)
-LABELS = GENERATOR.integers(3, size=34)
-TRAIN = GENERATOR.random(34) < 0.5
+LABELS, TRAIN = GENERATOR.integers(3, size=34), GENERATOR.random(34) < 0.5
 SHARE = TRAIN / TRAIN.sum()
 NETWORK = Network(5, 6, 3, 4)
 PARAMETERS = NETWORK.initial(GENERATOR, float)
