@@ -15,6 +15,7 @@ from ntkexec.errors import NtkexecError
 CACHE_VARIABLE = "NTKEXEC_CACHE"
 SOONER = "--xla_backend_optimization_level=2"
 
+_SEVERAL = re.compile(r"--xla_force_host_platform_device_count=([2-9]|1\d)")
 _START_XLA = "from jaxlib import xla_client; xla_client.make_cpu_client()"
 _COMPLAINT = re.compile(r"^[EF]\d+ .*?(?:parse_flags_from_env|command_line_flags)\S*\] (.*)$", re.M)
 
@@ -76,10 +77,18 @@ def keep_on_disk(folder: Path | None, environment: MutableMapping[str, str]) -> 
         environment: of this process, which JAX reads when it is imported.
 
     Raises:
-        NtkexecError: the folder is a file, or cannot be made.
+        NtkexecError: the folder is a file, or cannot be made; or the CPU is to show several devices.
+            XLA runs the collectives of a program in one order on all of them, but not of a program
+            that comes from the disk: devices then wait for each other for ever.
     """
     if folder is None:
         return
+    flags, devices = environment.get("XLA_FLAGS", ""), environment.get("JAX_NUM_CPU_DEVICES", "")
+    if _SEVERAL.search(flags) or devices not in ("", "1"):
+        raise NtkexecError(
+            f"{CACHE_VARIABLE} keeps no code for several devices of a CPU: taken from the disk, it can "
+            f"wait for ever; unset {CACHE_VARIABLE}, or what asks for several"
+        )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

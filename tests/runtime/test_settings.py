@@ -117,6 +117,31 @@ def test_a_folder_that_is_a_file_is_refused_and_nothing_is_set(tmp_path):
     assert environment == {}
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"},
+        {"XLA_FLAGS": f"{settings.SOONER} --xla_force_host_platform_device_count=16"},
+        {"JAX_NUM_CPU_DEVICES": "4"},
+    ],
+)
+def test_no_code_of_several_devices_of_a_cpu_is_kept(tmp_path, environment):
+    before = dict(environment)
+    with pytest.raises(NtkexecError, match="several devices of a CPU"):
+        settings.keep_on_disk(tmp_path, environment)
+    assert environment == before
+    settings.keep_on_disk(None, environment)
+
+
+def test_code_of_one_device_of_a_cpu_is_kept(restored, tmp_path):
+    environment = {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+        "JAX_NUM_CPU_DEVICES": "1",
+    }
+    settings.keep_on_disk(tmp_path, environment)
+    assert environment["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path)
+
+
 @pytest.mark.slow
 def test_a_second_run_takes_compiled_code_from_disk(tmp_path):
     folder = tmp_path / "cache"
