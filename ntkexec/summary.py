@@ -305,4 +305,7 @@ def _blame(run: Run) -> str:
     checked = run.execution.verification
     if checked is None or not checked.exact or run.execution.collisions:
         return ""
+    done, planned = run.execution.steps, run.instance.num_steps
+    if done != planned:
+        return f"; every step was the program's, and the run ended after {done} of {planned} steps"
     return "; every step was the program's: it is the program, or its states, that differ"

@@ -1,5 +1,6 @@
 """Programs that somebody brings, on a graph: their states, their answer, and what it is compared with."""
 
+import dataclasses
 import operator
 import os
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ntkexec.engines.boolean import program_engine
 from ntkexec.errors import LayoutError, ProgramError, clean, shown
-from ntkexec.executor import execute
+from ntkexec.executor import Execution, execute
 from ntkexec.graphs import Graph, port_slots
 from ntkexec.language import initial_states
 from ntkexec.language.fields import COLOUR, PORT
@@ -73,26 +74,9 @@ def own_instance(
         steps = operator.index(steps)
     except TypeError:
         raise ProgramError(f"steps are a whole number, not {shown(steps)}") from None
-    if until == "halt" and program.halt is None:
-        raise ProgramError(
-            f"{program.name} has no halt flag; it can run until steps or fixed-point"
-        )
     check_fits(program, graph)
     states = states_of(program, graph, initial)
-    alone = execute(
-        program_engine(LearningProblem(program)),
-        program,
-        graph.tuple._replace(nodes=states),
-        num_steps=steps,
-        until=until or "steps",
-        verify=False,
-    )
-    if alone.collisions:
-        raise ProgramError(
-            f"two neighbours of a node write the same message bit, at {alone.collisions} receptions of "
-            f"{program.name} on {clean(graph.label)}, and their sum means nothing: give every node "
-            "message bits of its own, by its colour in a two-hop colouring (Graph.colours)"
-        )
+    alone = _alone(program, graph, states, steps, until or "steps")
     layout, answer = program.layout, None
     paths = _told(layout)
     if reference is not None:
@@ -121,6 +105,60 @@ def own_instance(
         until=until or "steps",
         final=alone.states if answer is None else None,
     )
+
+
+def ended_by(instance: Instance, until: Until | None) -> Instance:
+    """An instance whose run is to end otherwise than it says itself.
+
+    Where the program's own execution judges, that execution has to end so too.
+
+    Args:
+        instance: of any program.
+        until: what ends the run; None for what the instance says.
+
+    Raises:
+        NtkexecError: it is to run until all nodes halt, and has no halt flag.
+    """
+    if until in (None, instance.until) or instance.final is None:
+        return instance
+    assert until is not None
+    alone = _alone(instance.program, instance.graph, instance.initial, instance.num_steps, until)
+    return dataclasses.replace(
+        instance,
+        num_steps=alone.steps,
+        until=until,
+        reference=lambda: instance.decode(alone.states),
+        final=alone.states,
+    )
+
+
+def _alone(
+    program: Program,
+    graph: Graph,
+    states: Bool[np.ndarray, "n k"],
+    steps: int,
+    until: Until,
+) -> Execution:
+    """The program's own execution."""
+    if until == "halt" and program.halt is None:
+        raise ProgramError(
+            f"{program.name} has no halt flag; it can run until steps or fixed-point"
+        )
+    found = execute(
+        program_engine(LearningProblem(program)),
+        program,
+        graph.tuple._replace(nodes=states),
+        num_steps=steps,
+        until=until,
+        verify=False,
+    )
+    if found.collisions:
+        raise ProgramError(
+            f"two neighbours of a node write the same message bit, at {found.collisions} receptions of "
+            f"{program.name} on {clean(graph.label)}, and their sum means nothing: give every node "
+            "message bits of its own, by its colour in a two-hop colouring (Graph.colours)"
+        )
+    return found
 
 
 def check_fits(program: Program, graph: Graph) -> None:

@@ -16,7 +16,7 @@ from ntkexec.program import files
 from ntkexec.program.program import Program
 from ntkexec.programs import registry
 from ntkexec.programs.instance import Instance
-from ntkexec.programs.own import Reference, States, own_instance
+from ntkexec.programs.own import Reference, States, ended_by, own_instance
 from ntkexec.vocabulary import Until
 
 # Any: whatever a function gives is looked at.
@@ -85,7 +85,9 @@ def prepare(
             `Instance`, or a function that gives one of them.
         graph: a graph, a file, or a generator such as `grid:8x8`; an `Instance` brings its own.
         initial, steps, until, reference: of somebody's own program, see `own_instance`. A reference is
-            called with the graph as it is given here, or loaded if that is a file or a generator.
+            called with the graph as it is given here, or loaded if that is a file or a generator. Of
+            these an `Instance` takes until alone, and where its program's own execution judges, that
+            ends so too.
         weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
         weight_scale, directed: how to read the graph, see `ntkexec.graphs.load`; not for a `Graph`.
         inputs: what a shipped algorithm asks, and its `sizes`; or degree, word and slots for a function.
@@ -126,7 +128,7 @@ def prepare(
             raise NtkexecError(
                 f"an instance of {found.program.name} brings its own {what}; give its program instead"
             )
-        return found
+        return ended_by(found, until)
     if loaded is None:
         raise NtkexecError(f"{found.name} needs a graph, such as 'karate', 'grid:8x8' or a file")
     return own_instance(

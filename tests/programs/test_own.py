@@ -175,6 +175,32 @@ def test_tables_are_told_as_text_and_compared_with_what_a_reference_says():
     assert found.by_node()[0] == expected
 
 
+def exchange(**options):
+    """Two bits that are exchanged at every step: after two steps a round has changed nothing."""
+    rows, then = [[1, -1], [-1, 1]], [[0, 1], [1, 0]]
+    program = Program.from_arrays(rows, then, message_start=2, round_length=2)
+    states = [[1, 0], [1, 0]]
+    return prepare(program, nx.path_graph(2), initial=states, steps=5, **options)
+
+
+def test_an_instance_that_is_to_end_otherwise_is_judged_by_an_execution_that_ends_so():
+    found = ntkexec.run(exchange(), engine="kernel", until="fixed-point")
+    assert (found.execution.steps, found.exact) == (2, True)
+    assert found.by_node()[0]["state"] == found.expected["state"][0] == "10"
+    assert ntkexec.run(exchange(), engine="kernel").by_node()[0]["state"] == "01"
+    with pytest.raises(NtkexecError, match="no halt flag"):
+        ntkexec.run(exchange(), engine="kernel", until="halt")
+
+
+def test_a_run_that_ended_early_is_no_fault_of_the_program():
+    answer = {"state": [[0, 1], [0, 1]]}
+    instance = exchange(reference=lambda graph: answer)
+    assert ntkexec.run(instance, engine="kernel").exact
+    found = ntkexec.run(instance, engine="kernel", until="fixed-point")
+    assert not found.exact
+    assert str(found).endswith("every step was the program's, and the run ended after 2 of 5 steps")
+
+
 # Where states come from.
 
 
