@@ -53,7 +53,10 @@ def claim(program: Program, assumed: list[Any], runs: list[Any]) -> str:
         limits.append(f"at most {program.colours} colours")
     graphs = f" with {' and '.join(limits)}" if limits else ""
     kept = f" that keep {len(assumed)} invariant(s)" if assumed else ""
-    return f"EXACT on every graph{graphs}, from all states{kept}: any number of nodes and steps"
+    met = ", as long as no messages meet" if program.split < program.num_bits else ""
+    return (
+        f"EXACT on every graph{graphs}, from all states{kept}: any number of nodes and steps{met}"
+    )
 
 
 def verify(data: Any, folder: Path) -> int:
