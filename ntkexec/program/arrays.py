@@ -75,6 +75,8 @@ def parse_rows(
             f"these templates have {literals:,} conditions and outputs; the limit is "
             f"{max_literals():,} ({LITERALS_VARIABLE} sets another)"
         )
+    if isinstance(labels, str):
+        raise ProgramError(f"labels are a text for each template, not one text, {shown(labels)}")
     told = [""] * len(asked) if labels is None else list(labels)
     if len(told) != len(asked):
         raise ProgramError(f"there are {len(told)} labels for {len(asked)} templates")

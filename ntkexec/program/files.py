@@ -136,6 +136,10 @@ def _of_npz(path: str | os.PathLike[str], place: str) -> dict[str, Any]:
         if name in given:
             given[name] = given[name].item()
     if "labels" in given:
+        if given["labels"].ndim != 1:
+            raise ProgramError(
+                f"labels of {place} are a text for each template, not of shape {given['labels'].shape}"
+            )
         given["labels"] = given["labels"].tolist()
     return given
 

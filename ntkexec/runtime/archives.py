@@ -15,6 +15,8 @@ from ntkexec.errors import NtkexecError, clean, shown
 
 MAX_BYTES = 2**30
 """Of all arrays of a file together, uncompressed."""
+MAX_EMPTY = 2**16
+"""Rows or columns of an array without items, for which there are no bytes in the file."""
 
 _READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -45,16 +47,27 @@ def read_header(
         error: what to raise.
 
     Raises:
-        error: another version, or a shape that is none.
+        error: another version, a shape that is none, or items that take no bytes, of which a file of
+            any size could hold as many as its header says.
         ValueError: no header.
     """
     version = np.lib.format.read_magic(file)
     read = _READ_HEADER.get(version)
     if read is None:
         raise error(f"{place} has .npy version {version}; expected a plain numeric array")
-    shape, _, dtype = read(file)
+    try:
+        shape, _, dtype = read(file)
+    except OSError:
+        raise
+    # Whatever Python's parser, its tokenizer and NumPy make of a header that is none.
+    except Exception as reason:
+        raise ValueError(f"{place} has a header that is none: {clean(str(reason))}") from None
     if min(shape, default=0) < 0:
         raise error(f"{place} has shape {shape}")
+    if not dtype.itemsize:
+        raise error(f"{place} holds {dtype} items, which take no bytes")
+    if 0 in shape and max(shape) > MAX_EMPTY:
+        raise error(f"{place} has shape {shape} and no items")
     return shape, dtype
 
 

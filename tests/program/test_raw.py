@@ -125,6 +125,7 @@ def test_labels_name_rows_and_are_no_part_of_the_program():
         ([[0, 1]], [[1, 0]], {"message_start": 1.5}, "where messages begin, not 1.5"),
         ([[0, 1]], [[1, 0]], {"round_length": 0}, "a round takes at least one step, not 0"),
         ([[0, 1]], [[1, 0]], {"labels": ["a", "b"]}, "there are 2 labels for 1 templates"),
+        ([[0, 1]], [[1, 0]], {"labels": "a"}, "a text for each template, not one text, 'a'"),
         (np.ma.masked_equal([[0, 2]], 2), [[1, 0]], {}, "conditions are masked"),
     ],
 )
