@@ -57,6 +57,7 @@ __all__ = [
 LOG = logging.getLogger("ntkexec")
 
 
+@keywords.renamed(algorithm="program")
 @keywords.shows_fields_of(Certifying, Ensembling, Executing)
 def run(
     program: Source,

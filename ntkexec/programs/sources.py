@@ -17,6 +17,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs import registry
 from ntkexec.programs.instance import Instance
 from ntkexec.programs.own import Reference, States, ended_by, own_instance
+from ntkexec.runtime import keywords
 from ntkexec.vocabulary import Until
 
 # Any: whatever a function gives is looked at.
@@ -65,6 +66,7 @@ def find_program(
     )
 
 
+@keywords.renamed(algorithm="program")
 def prepare(
     program: Source,
     graph: Where | None = None,
