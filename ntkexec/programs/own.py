@@ -21,6 +21,7 @@ from ntkexec.program.fields import INVALID, Bits, Code, Flag, Leaf, Table
 from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
+from ntkexec.programs.given import as_array, column
 from ntkexec.programs.instance import Answer, Instance
 from ntkexec.runtime import archives
 from ntkexec.vocabulary import Until
@@ -54,8 +55,9 @@ def own_instance(
         program: what a node does.
         graph: where.
         initial: states before the first step, nodes in the order of the graph: (n, K) zeros and
-            ones, or values by field as for `Layout.pack`, or a file of either. What the language adds
-            (clock, colour, ports) is filled in.
+            ones, or values by field, each with a row for every node or by its name, or a file of
+            either. What the language adds (clock, colour, ports) is filled in; of the fields that are
+            given any others are zeros.
         steps: how many, or at most how many.
         until: what ends the run; by default all steps are done.
         reference: from the graph, an answer by field, nodes in the order of the graph or by name; it
@@ -74,6 +76,8 @@ def own_instance(
         steps = operator.index(steps)
     except TypeError:
         raise ProgramError(f"steps are a whole number, not {shown(steps)}") from None
+    if reference is not None and not callable(reference):
+        raise ProgramError(f"a reference is a function of the graph, not {shown(reference)}")
     check_fits(program, graph)
     states = states_of(program, graph, initial)
     alone = _alone(program, graph, states, steps, until or "steps")
@@ -198,19 +202,23 @@ def states_of(program: Program, graph: Graph, initial: States | None) -> Bool[np
         place = clean(os.fspath(initial))
         arrays = archives.read_arrays(initial)
         initial = arrays[STATES] if arrays.keys() == {STATES} else arrays
-    if initial is None:
-        if not _is_compiled(layout):
+    if initial is None or (isinstance(initial, Mapping) and not initial):
+        asked = _asked(layout)
+        if asked:
             raise ProgramError(
                 f"{program.name} needs states to start from: initial=..., or --state FILE.npz, zeros and "
-                f"ones of shape ({graph.num_nodes}, {layout.num_bits}) or values of "
-                f"{', '.join(layout.paths)}"
+                f"ones of shape ({graph.num_nodes}, {layout.num_bits}) or values of {', '.join(asked)}"
             )
         initial = {}
     if isinstance(initial, Mapping):
         given = {str(path): value for path, value in initial.items()}
+        for path, value in given.items():
+            shape = layout.shape(path, graph.num_nodes)
+            given[path] = column(path, value, graph.names, shape, place)
         states = initial_states(program, graph.num_nodes, _places(layout, graph) | given)
     else:
-        states = _as_bits(np.asarray(initial), (graph.num_nodes, layout.num_bits), place)
+        bits = as_array(initial, place)
+        states = _as_bits(bits, (graph.num_nodes, layout.num_bits), place)
     for promise in layout.invariants:
         used = np.stack([states[:, list(group)].any(axis=1) for group in promise.groups])
         broken = used.sum(axis=0) > promise.bound
@@ -238,8 +246,20 @@ def _as_bits(given: np.ndarray, shape: tuple[int, int], place: str) -> Bool[np.n
     return given == 1
 
 
-def _is_compiled(layout: Layout) -> bool:
-    return PHASE in layout.leaves or isinstance(layout.leaves.get(COLOUR), Code)
+def _asked(layout: Layout) -> tuple[str, ...]:
+    """What whoever brings the program has to say of the states before the first step.
+
+    Of a program of the language its own fields; clock, colours, ports and messages are filled in.
+    """
+    if PHASE not in layout.leaves and not isinstance(layout.leaves.get(COLOUR), Code):
+        return layout.paths
+    filled = [COLOUR, PHASE, PORT, *(field.name for field in layout.messages)]
+    own = [path for path in layout.paths if path.partition(".")[0] not in filled]
+    return tuple(path for path in own if not _is_turn(path))
+
+
+def _is_turn(path: str) -> bool:
+    return path.startswith(TURN) and path[len(TURN) :].isdecimal()
 
 
 def _places(layout: Layout, graph: Graph) -> dict[str, object]:
@@ -256,7 +276,7 @@ def _places(layout: Layout, graph: Graph) -> dict[str, object]:
 def _told(layout: Layout) -> tuple[str, ...]:
     """What is told of a node: its own fields, without those that the language adds; or else all."""
     own = [path for path in layout.paths if "." not in path and path not in (COLOUR, PHASE)]
-    own = [path for path in own if not (path.startswith(TURN) and path[len(TURN) :].isdecimal())]
+    own = [path for path in own if not _is_turn(path)]
     messages = [field.name for field in layout.messages]
     told = [path for path in own if path not in messages or isinstance(layout.leaves[path], Bits)]
     return tuple(told or layout.paths)
@@ -298,17 +318,14 @@ def _answer_of(layout: Layout, graph: Graph, answer: object) -> dict[str, np.nda
             f"a reference gives an answer by field, such as {{{layout.paths[0]!r}: ...}}, not "
             f"{shown(answer)}"
         )
-    values = {}
-    for path, column in answer.items():
+    values: dict[str, object] = {}
+    for path, value in answer.items():
         if path not in layout.leaves:
             raise ProgramError(
                 f"the reference answers {shown(path)}, but the program has {', '.join(layout.paths)}"
             )
-        if isinstance(column, Mapping):
-            if missing := [name for name in graph.names if name not in column]:
-                raise ProgramError(f"the reference has no {path} for node {shown(missing[0])}")
-            column = [column[name] for name in graph.names]
-        values[path] = column
+        shape = layout.shape(path, graph.num_nodes)
+        values[path] = column(path, value, graph.names, shape, "the reference's answer")
     try:
         states = layout.pack(graph.num_nodes, values)
     except LayoutError as error:

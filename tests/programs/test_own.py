@@ -138,9 +138,10 @@ def test_fields_of_the_language_are_filled_in_and_told_as_values():
     instance = prepare(loud, PATH, initial=noise, steps=9, until="fixed-point")
     assert instance.num_steps == 4  # one round that does something, and one that does not
     assert instance.until == "fixed-point"
-    assert prepare(loud, PATH, initial={"noise": 1}, steps=90, until="halt").num_steps == 2
+    assert prepare(loud, PATH, initial={"noise": np.ones(4)}, steps=90, until="halt").num_steps == 2
     # Nobody is loud, so nobody halts.
-    assert prepare(loud, PATH, steps=9, until="halt").num_steps == 9
+    quiet = {"noise": dict.fromkeys(PATH, 0)}
+    assert prepare(loud, PATH, initial=quiet, steps=9, until="halt").num_steps == 9
 
 
 def test_tables_are_told_as_text_and_compared_with_what_a_reference_says():
@@ -233,12 +234,25 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
         ({"initial": start() * 2}, "the initial states have 2 at node 0, bit 0; 0 or 1 fits"),
         ({"initial": start().astype(str)}, "are zeros and ones, not <U5 values"),
         ({"initial": {"stat": 1}}, "no field 'stat'; the layout has state, inbox"),
+        ({"initial": {}}, "values of state, inbox"),
+        ({"initial": {"state": [1, 0, 0, 0]}}, "takes shape (4, 4), with values for each node, not "),
+        ({"initial": {"state": [1, 0]}}, "'state' takes shape (4, 4), with values for each node, not "),
+        ({"initial": {"state": {"a": [1, 0, 0, 0]}}}, "no state for node 'b' in the initial states"),
+        ({"initial": {"state": [[1, 0], [1]]}}, "values of 'state' of the initial states are no array"),
+        ({"initial": [[1, 0], [1]]}, "the initial states are no array"),
+        ({"initial": np.ma.masked_equal(start(), 1)}, "the initial states are masked"),
+        ({"initial": {"inbox": np.ma.masked_equal(start()[:, 4:], 1)}}, "initial states are masked"),
         ({"initial": "none.npz"}, "there is no file none.npz"),
         ({"until": "halt"}, "tell has no halt flag; it can run until steps or fixed-point"),
         ({"source": "a"}, "takes initial, steps, until, reference and, for a function, degree"),
+        ({"reference": "x"}, "a reference is a function of the graph, not 'x'"),
+        ({"reference": lambda graph: {"state": [[1, 0, 0, 0]]}}, "not (1, 4) as in the reference's answer"),
+        ({"reference": lambda graph: {"state": [1, 0, 0, 0]}}, "not (4,) as in the reference"),
+        ({"reference": lambda graph: {"state": dict.fromkeys("abcd", 1)}}, "not (4,) as in the reference"),
+        ({"reference": lambda graph: {"state": 1}}, "not () as in the reference"),
         ({"reference": lambda graph: [1]}, "a reference gives an answer by field"),
         ({"reference": lambda graph: {"x": 1}}, "answers 'x', but the program has state, inbox"),
-        ({"reference": lambda graph: {"state": {"a": 1}}}, "has no state for node 'b'"),
+        ({"reference": lambda graph: {"state": {"a": 1}}}, "no state for node 'b' in the reference"),
         (
             {"reference": lambda graph: {"state": np.full((4, 4), 7)}},
             "the reference's answer does not fit: value 7 of 'state' at node 0",
@@ -248,6 +262,12 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
 def test_what_is_missing_or_does_not_fit_is_said(options, message):
     with pytest.raises(NtkexecError, match=re.escape(message)):
         run(**options)
+
+
+def test_a_program_of_the_language_is_told_what_its_states_lack():
+    for initial in (None, {}):
+        with pytest.raises(NtkexecError, match=r"loud needs .* values of noise, heard, level"):
+            prepare(loud, PATH, initial=initial, steps=2)
 
 
 def test_a_state_that_breaks_what_the_layout_promises_is_refused():
@@ -266,7 +286,7 @@ def test_a_program_for_other_graphs_is_refused():
         prepare(small, star, steps=1)
     with pytest.raises(NtkexecError, match="loud is for degree 2 at most, but graph has degree 3"):
         prepare(loud(2, 4), star, steps=1)
-    prepare(loud(3, 4), star, steps=1)
+    prepare(loud(3, 4), star, initial={"noise": np.zeros(4)}, steps=1)
 
 
 def test_messages_that_meet_are_refused_before_anything_is_trained():

@@ -87,6 +87,8 @@ def test_a_keyword_is_taken_by_its_former_name():
 
 @pytest.mark.parametrize("function", [ntkexec.run, ntkexec.prepare])
 def test_programs_are_taken_by_their_former_name(function):
-    with pytest.warns(DeprecationWarning, match="algorithm= of .* is called program= now"):
-        with pytest.raises(NtkexecError, match="flooding needs a graph"):
-            function(algorithm="flooding")
+    with (
+        pytest.warns(DeprecationWarning, match="algorithm= of .* is called program= now"),
+        pytest.raises(NtkexecError, match="flooding needs a graph"),
+    ):
+        function(algorithm="flooding")
