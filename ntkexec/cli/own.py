@@ -108,23 +108,36 @@ def own_program(
 def of_the_user(source: str) -> Iterator[None]:
     """Inside runs the user's code, which finds the current folder's modules as under `python`.
 
+    What it prints goes to stderr: on stdout is what the command says, which programs read.
+
     Raises:
         OwnCodeError: it ends in an error that is none of ntkexec's.
     """
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.insert(0, os.getcwd())
     try:
-        yield
-    except NtkexecError:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (NtkexecError, KeyboardInterrupt):
         raise
     except SystemExit as error:
         raise OwnCodeError(f"{clean(source)} ended by itself: exit {error.code}", "") from None
-    except Exception as error:
-        told = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-        raise OwnCodeError(f"{clean(source)} ended in {told}", _trace(error)) from error
+    # A stranger may raise what is no `Exception`; exit status 1 is for wrong answers alone.
+    except BaseException as error:
+        raise OwnCodeError(f"{clean(source)} ended in {_told(error)}", _trace(error)) from error
 
 
-def _trace(error: Exception) -> str:
+def _told(error: BaseException) -> str:
+    """Its type, and the first line of what it says."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ not in ("builtins", "__main__"):
+        name = f"{kind.__module__}.{name}"
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return next((line for line in lines if line.startswith(name)), lines[-1])
+
+
+def _trace(error: BaseException) -> str:
     """Its lines outside of this package and of Python's import."""
     frames = [
         frame

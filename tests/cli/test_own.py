@@ -42,6 +42,33 @@ def lies(graph):
         raise ZeroDivisionError("of mine")
     return dataclasses.replace(ready(graph), reference=reference, final=None)
 
+def speaks(slots=1):
+    print("constructing")
+    return PROGRAM
+
+def chatters(graph):
+    import dataclasses
+    made = ready(graph)
+    def decode(states):
+        print("decoding")
+        return made.decode(states)
+    return dataclasses.replace(made, decode=decode)
+
+def stops(graph):
+    raise BaseException("no ordinary error")
+
+def closes(graph):
+    raise GeneratorExit
+
+def runs_out(graph):
+    raise StopIteration
+
+def interrupted(graph):
+    raise KeyboardInterrupt
+
+def explains(graph):
+    raise ValueError("the reason\\nand more of it")
+
 def malformed(graph):
     return ntkexec.Program.from_arrays([[2]], [[1]], message_start=1)
 """
@@ -187,6 +214,18 @@ def test_what_is_missing_is_said_in_a_line(command, words, message):
             "ntkexec: of_mine:lies ended in ZeroDivisionError: of mine",
         ),
         (
+            "of_mine:stops",
+            ["in stops", "BaseException: no ordinary error"],
+            "ntkexec: of_mine:stops ended in BaseException: no ordinary error",
+        ),
+        ("of_mine:closes", ["in closes"], "ntkexec: of_mine:closes ended in GeneratorExit"),
+        ("of_mine:runs_out", ["in runs_out"], "ntkexec: of_mine:runs_out ended in StopIteration"),
+        (
+            "of_mine:explains",
+            ["in explains", "and more of it"],
+            "ntkexec: of_mine:explains ended in ValueError: the reason",
+        ),
+        (
             "damaged:f",
             ["damaged.py", "SyntaxError"],
             "ntkexec: damaged:f ended in SyntaxError: ",
@@ -210,3 +249,12 @@ def test_the_json_of_a_run_is_the_same_for_a_file_and_a_function(command):
     for data in found:
         del data["seconds"]
     assert found[0] == found[1]
+
+
+def test_what_the_user_s_code_prints_leaves_stdout_to_the_answer(command):
+    status, out, err = command("show", "of_mine:speaks", "--json")
+    assert (status, one_object(out)["report"]["idle"]) == (0, 2)
+    assert err == "constructing\n"
+    status, out, err = command("run", "of_mine:chatters", "path:3", *KERNEL, "--json")
+    assert (status, one_object(out)["exact"]) == (0, True)
+    assert set(err.splitlines()) == {"decoding"}
