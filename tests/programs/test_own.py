@@ -7,43 +7,19 @@ import re
 import networkx as nx
 import numpy as np
 import pytest
+from support.own import LOADED, PATH, flood, start
 
 import ntkexec
-from ntkexec import graphs, report
+from ntkexec import report
 from ntkexec.errors import NtkexecError
 from ntkexec.language import Builder, Flag, any_of
-from ntkexec.program import files
 from ntkexec.program.fields import Bits, OneHot, Table, Word
 from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.programs import prepare
-from ntkexec.programs.own import own_instance
 
-PATH = nx.path_graph(["a", "b", "c", "d"])
-LOADED = graphs.load(PATH)
-# Bits: informed, one for each of 3 colours; messages: one for each of 3 colours.
 KERNEL = {"engine": "kernel", "steps": 8}
-
-
-def flood():
-    """Who is informed tells it in the own slot; a row that repeats and one that writes nothing."""
-    rows, then = [{0: 1}, {0: 1}], [{0}, set()]
-    for slot in range(3):
-        rows += [{1 + slot: 1}, {0: 1, 1 + slot: 1}, {4 + slot: 1}]
-        then += [{1 + slot}, {4 + slot}, {0}]
-    conditions = [[row.get(bit, -1) for bit in range(7)] for row in rows]
-    targets = [[bit in one for bit in range(7)] for one in then]
-    return Program.from_arrays(conditions, targets, message_start=4, name="tell")
-
-
-def start():
-    states = np.zeros((4, 7), bool)
-    states[0, 0] = True
-    states[np.arange(4), 1 + LOADED.colours] = True
-    return states
-
-
 run = functools.partial(ntkexec.run, flood(), PATH, initial=start(), **KERNEL)
 
 
@@ -296,71 +272,3 @@ def test_messages_that_meet_are_refused_before_anything_is_trained():
         prepare(shout, PATH, initial=np.zeros((4, 2)), steps=1)
     alone = prepare(shout, nx.empty_graph(2), initial=np.zeros((2, 2)), steps=1)
     assert alone.num_decisions == 4
-
-
-# Where programs come from.
-
-
-def test_an_instance_brings_all_it_needs():
-    instance = own_instance(flood(), LOADED, initial=start(), steps=8)
-    assert ntkexec.run(instance, engine="kernel").exact
-    assert prepare(instance) is instance
-    for options in ({"steps": 3}, {"initial": start()}):
-        with pytest.raises(NtkexecError, match=f"brings its own {min(options)}"):
-            prepare(instance, **options)
-    with pytest.raises(NtkexecError, match="an instance of tell brings its own graph"):
-        prepare(instance, PATH)
-
-
-def test_a_file_or_a_function_is_as_good_as_the_program(tmp_path, monkeypatch):
-    files.save(flood(), tmp_path / "tell.json")
-    (tmp_path / "brought.py").write_text(
-        "from ntkexec.program import files\n"
-        f"PROGRAM = files.load({str(tmp_path / 'tell.json')!r})\n"
-        "class Inner:\n    program = PROGRAM\n"
-        "def of(graph, degree, word=5, *, slots, **rest):\n"
-        "    assert (graph.num_nodes, degree, word, slots, rest) == (4, 2, 5, 3, {})\n"
-        "    return PROGRAM\n"
-        "def sized(degree, word, slots): return degree, word, slots\n"
-        "def odd(values): ...\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    for source in (
-        tmp_path / "tell.json",
-        str(tmp_path / "tell.json"),
-        "brought:PROGRAM",
-        "brought:Inner.program",
-        "brought:of",
-        lambda graph: flood(),
-    ):
-        found = prepare(source, PATH, initial=start(), steps=8)
-        assert found.program == flood()
-    for source, options, message in (
-        ("brought:sized", {}, "brought:sized asks for word; give --word, or word=..."),
-        ("brought:sized", {"word": 2}, "brought:sized gives 'tuple'; a Program or an Instance is"),
-        ("brought:odd", {}, "has a parameter 'values' without a default; what it can be given is"),
-        ("brought:offf", {}, "module brought has no 'offf'; did you mean 'of'?"),
-        ("nowhere:of", {}, "there is no module 'nowhere', neither here nor installed"),
-        ("brought:", {}, "'brought:' is no program; one's own is a file (.npz or .json) or module"),
-        ("brouht", {}, "a program of one's own is FILE.npz, FILE.json or module:function"),
-    ):
-        with pytest.raises(NtkexecError, match=re.escape(message)):
-            prepare(source, PATH, initial=start(), steps=8, **options)
-    with pytest.raises(NtkexecError, match="brought:of asks for a graph; give one"):
-        prepare("brought:of", initial=start(), steps=8)
-    with pytest.raises(NtkexecError, match="tell needs a graph, such as 'karate'"):
-        prepare("brought:PROGRAM", initial=start(), steps=8)
-
-
-def test_a_module_s_own_errors_are_its_own(tmp_path, monkeypatch):
-    (tmp_path / "lacking.py").write_text("import no_such_module_anywhere\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
-        prepare("lacking:of", PATH)
-
-
-def test_a_shipped_algorithm_starts_by_itself_and_needs_a_graph():
-    with pytest.raises(NtkexecError, match="bfs starts by itself; steps is for programs"):
-        prepare("bfs", PATH, steps=3)
-    with pytest.raises(NtkexecError, match="bfs needs a graph, such as 'karate'"):
-        ntkexec.run("bfs")
