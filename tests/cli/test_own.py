@@ -161,6 +161,20 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
     status, out, err = command("run", "p.npz", *ON_GRAPH, "--ensemble", "trained", "--json")
     assert status == 0, err
     assert one_object(out)["ensemble"]["members"] == 8
+    # A name is no part of a program; another program of the same name is another.
+    files.save(Program.from_arrays(ROWS, THEN, message_start=3, name="keep"), "p.npz")
+    for words in (("certify", "p.npz"), ("run", "p.npz", *ON_GRAPH)):
+        status, out, err = command(*words, "--ensemble", "trained", "--json")
+        assert (status, one_object(out)["exact"]) == (0, True), err
+    status, out, err = command(
+        *("certify", "of_mine:ready", "path:3", "--ensemble", "trained", "--all-states")
+    )
+    assert status == 0, err
+    assert "EXACT on every graph, from all states" in out
+    other = Program.from_arrays(ROWS[:4], THEN[:4], message_start=3, name="other")
+    files.save(other, "other.npz")
+    told = refused(command("certify", "other.npz", "--ensemble", "trained"))
+    assert "learned hold, not other" in told
     files.save(Program.from_arrays(ROWS[:4], THEN[:4], message_start=3, name="hold"), "p.npz")
     told = refused(command("run", "p.npz", *ON_GRAPH, "--ensemble", "trained"))
     assert "its templates have changed since" in told
@@ -187,6 +201,7 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
         (("show", "of_mine:sized"), "of_mine:sized asks for degree; give --degree"),
         (("show", "p.npz", "--arrival-bits", 2), "--arrival-bits is for shipped algorithms"),
         (("show", "bfs", "path:3", "--degree", 2, "--word", 2), "'path:3' is not needed"),
+        (("certify", "p.npz", *ON_GRAPH, "--all-states"), "--all-states goes without --state and"),
         (("certify", "p.npz", "--bound", "graph"), "the bound 'graph' needs a graph"),
         (("certify", "bfs", "--state", "start.npz"), "--state and --steps are for programs of your own"),
         (("complexity", "p.npz", "path:3", "--word", "1..2"), "--word is one number for a program"),
