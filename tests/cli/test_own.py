@@ -1,7 +1,10 @@
 """A program of one's own on the command line: every command, what is missing, and whose error it is."""
 
+import ast
 import json
+import re
 import sys
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -79,7 +82,8 @@ def folder(tmp_path, monkeypatch):
     """A folder with a program, states, a graph and a module, from which the commands are run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
-    monkeypatch.delitem(sys.modules, "of_mine", raising=False)
+    for name in ("of_mine", "mine"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     files.save(Program.from_arrays(ROWS, THEN, message_start=3, name="hold"), "p.npz")
     np.savez("start.npz", states=np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]]))
     nx.write_graphml(nx.path_graph(3), "g.graphml")
@@ -273,3 +277,16 @@ def test_what_the_user_s_code_prints_leaves_stdout_to_the_answer(command):
     status, out, err = command("run", "of_mine:chatters", "path:3", *KERNEL, "--json")
     assert (status, one_object(out)["exact"]) == (0, True)
     assert set(err.splitlines()) == {"decoding"}
+
+
+def test_the_functions_of_the_page_are_a_module_that_runs_on_another_tree(command, folder):
+    page = (Path(__file__).parents[2] / "docs" / "raw-templates.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+    functions = [ast.unparse(node) for node in ast.parse(code).body if isinstance(node, kept)]
+    (folder / "mine.py").write_text("\n\n".join(functions))
+    nx.write_graphml(nx.star_graph(["middle", "a", "b", "c"]), "tree.graphml")
+    for graph in ("tree.graphml", "path:5"):
+        status, out, err = command("run", "mine:colouring", graph, *KERNEL)
+        assert status == 0, err
+        assert out.rstrip().endswith("nodes equal the reference")
