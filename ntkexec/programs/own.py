@@ -201,6 +201,11 @@ def states_of(program: Program, graph: Graph, initial: States | None) -> Bool[np
     if isinstance(initial, str | os.PathLike):
         place = clean(os.fspath(initial))
         arrays = archives.read_arrays(initial)
+        whole = STATES in arrays and STATES not in layout.leaves
+        if whole and (more := [name for name in arrays if name != STATES]):
+            raise ProgramError(
+                f"{place} holds {shown(more[0])} beside {STATES!r}, which is whole states by itself"
+            )
         initial = arrays[STATES] if arrays.keys() == {STATES} else arrays
     if initial is None or (isinstance(initial, Mapping) and not initial):
         asked = _asked(layout)

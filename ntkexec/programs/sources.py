@@ -28,6 +28,8 @@ Where: TypeAlias = Graph | nx.Graph | str | os.PathLike[str]
 """A graph, a file of one, or a generator such as `grid:8x8`."""
 
 SIZES = ("degree", "word", "slots")
+# Any: how a graph is read unless somebody says otherwise.
+_AS_IT_IS: dict[str, Any] = {"weights": None, "weight_scale": 1, "directed": None}
 
 
 def is_shipped(source: Source) -> bool:
@@ -125,6 +127,9 @@ def prepare(
         loaded = _loaded(graph, **reading)
     found = find_program(program, graph=loaded, **given)
     if isinstance(found, Instance):
+        if isinstance(program, Instance):
+            asked += [name for name, value in reading.items() if value != _AS_IT_IS[name]]
+            asked += sorted(given)
         if asked or (graph is not None and found.graph is not loaded):
             what = asked[0] if asked else "graph"
             raise NtkexecError(
@@ -149,7 +154,7 @@ def _loaded(
 ) -> Graph:
     if not isinstance(graph, Graph):
         return load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
-    if weights is not None or weight_scale != 1 or directed is not None:
+    if {"weights": weights, "weight_scale": weight_scale, "directed": directed} != _AS_IT_IS:
         raise NtkexecError(
             "weights, weight_scale and directed say how a graph is loaded; this one is loaded already"
         )
@@ -196,7 +201,14 @@ def _arguments(
     elif known["slots"] is None and known["degree"] is not None:
         known["slots"] = known["degree"] ** 2 + 1
     given = {}
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise NtkexecError(
+            f"{clean(name)} does not say what parameters it has; give a Program, or a function that "
+            f"takes some of graph, {', '.join(SIZES)}"
+        ) from None
+    for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         value = known.get(parameter.name)

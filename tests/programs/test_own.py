@@ -199,6 +199,12 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
     assert found.inputs == {"initial": str(tmp_path / "fields.npz"), "steps": 8}
 
 
+def test_whole_states_stand_alone_in_a_file(tmp_path):
+    np.savez(tmp_path / "more.npz", states=start(), note=1)
+    with pytest.raises(NtkexecError, match="holds 'note' beside 'states', which is whole states"):
+        prepare(flood(), PATH, initial=tmp_path / "more.npz", steps=8)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

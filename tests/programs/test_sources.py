@@ -16,9 +16,18 @@ def test_an_instance_brings_all_it_needs():
     instance = own_instance(flood(), LOADED, initial=start(), steps=8)
     assert ntkexec.run(instance, engine="kernel").exact
     assert prepare(instance) is instance
-    for options in ({"steps": 3}, {"initial": start()}):
+    for options in (
+        {"steps": 3},
+        {"initial": start()},
+        {"weights": "w"},
+        {"directed": False},
+        {"weight_scale": 2},
+        {"degree": 3},
+    ):
         with pytest.raises(NtkexecError, match=f"brings its own {min(options)}"):
             prepare(instance, **options)
+    with pytest.raises(NtkexecError, match="type does not say what parameters it has"):
+        prepare(type, PATH)
     with pytest.raises(NtkexecError, match="an instance of tell brings its own graph"):
         prepare(instance, PATH)
 
