@@ -145,8 +145,7 @@ def _of_npz(path: str | os.PathLike[str], place: str) -> dict[str, Any]:
 
 
 def _of_json(path: str | os.PathLike[str], place: str) -> dict[str, Any]:
-    if not Path(path).is_file():
-        raise NtkexecError(f"there is no file {place}")
+    archives.check_file(path)
     if os.stat(path).st_size > MAX_JSON_BYTES:
         raise NtkexecError(f"{place} has more than {MAX_JSON_BYTES} bytes; save it as .npz")
     try:

@@ -71,6 +71,17 @@ def read_header(
     return shape, dtype
 
 
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raises NtkexecError unless there is a file that holds what is in it: no folder, no pipe."""
+    place = clean(os.fspath(path))
+    if Path(path).is_dir():
+        raise NtkexecError(f"{place} is a folder; a file is needed")
+    if not os.path.lexists(path):
+        raise NtkexecError(f"there is no file {place}")
+    if not Path(path).is_file():
+        raise NtkexecError(f"{place} is no regular file")
+
+
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The arrays of an .npz file, by name, none of them a pickle.
 
@@ -79,8 +90,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """
     place = clean(os.fspath(path))
     try:
-        if not Path(path).is_file():
-            raise NtkexecError(f"there is no file {place}")
+        check_file(path)
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             total = sum(member.file_size for member in members)

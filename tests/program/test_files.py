@@ -242,6 +242,16 @@ def test_a_file_that_is_damaged_or_not_there_is_refused(tmp_path):
             files.load(path)
 
 
+@pytest.mark.parametrize("suffix", files.SUFFIXES)
+def test_what_is_there_and_no_file_is_told_as_what_it_is(suffix, tmp_path):
+    (tmp_path / f"d{suffix}").mkdir()
+    with pytest.raises(NtkexecError, match="is a folder; a file is needed"):
+        files.load(tmp_path / f"d{suffix}")
+    os.mkfifo(tmp_path / f"p{suffix}")
+    with pytest.raises(NtkexecError, match="is no regular file"):
+        files.load(tmp_path / f"p{suffix}")
+
+
 def test_a_file_that_would_unpack_to_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("ntkexec.runtime.archives.MAX_BYTES", 1000)
     np.savez_compressed(tmp_path / "p.npz", conditions=np.zeros((100, 100), np.int8))
