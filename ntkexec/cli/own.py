@@ -65,6 +65,7 @@ def own_program(
     from ntkexec import pipeline
     from ntkexec.program import files
     from ntkexec.programs import Instance
+    from ntkexec.programs.own import check_fits
 
     for name, value in refused.items():
         if value not in (None, [], False):
@@ -88,6 +89,13 @@ def own_program(
         found = pipeline.find_program(called, graph=loaded, degree=degree, word=word, slots=slots)
     given = state is not None or steps is not None
     if not isinstance(found, Instance) and not needed and not given:
+        if loaded is not None and files.is_file_name(called):
+            raise NtkexecError(
+                f"{clean(called)} is the same on every graph: leave {clean(str(graph))} out, or give "
+                "--state and --steps for an execution there, where there are such options"
+            )
+        if loaded is not None:
+            check_fits(found, loaded)
         return Own(found, None)
     instance = pipeline.prepare(
         found,

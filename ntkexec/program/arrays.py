@@ -69,6 +69,11 @@ def parse_rows(
         )
     if not len(asked):
         raise ProgramError("there are no templates: conditions and targets have no rows")
+    if asked.shape[1] > max_literals():
+        raise ProgramError(
+            f"a state has {asked.shape[1]:,} bits; the limit is {max_literals():,} "
+            f"({LITERALS_VARIABLE} sets another)"
+        )
     literals = int((asked != FREE).sum() + written.sum())
     if literals > max_literals():
         raise ProgramError(
