@@ -222,7 +222,8 @@ def width_told(run: Run) -> str:
         return ""
     if finite.covered:
         return finite.verdict()
-    known = run.instance.program.name in ALGORITHM_NAMES
+    # One's own may be called like a shipped one; it has no sizes that it was built with.
+    known = bool(run.instance.sizes) and run.instance.program.name in ALGORITHM_NAMES
     name = run.instance.program.name if known else "PROGRAM"
     return (
         f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from support.own import LOADED, PATH, flood, start
 
 import ntkexec
-from ntkexec import report
+from ntkexec import report, summary
 from ntkexec.errors import NtkexecError
 from ntkexec.language import Builder, Flag, any_of
 from ntkexec.program.fields import Bits, OneHot, Table, Word
@@ -176,6 +177,15 @@ def test_a_run_that_ended_early_is_no_fault_of_the_program():
     found = ntkexec.run(instance, engine="kernel", until="fixed-point")
     assert not found.exact
     assert str(found).endswith("every step was the program's, and the run ended after 2 of 5 steps")
+
+
+@pytest.mark.parametrize(("sizes", "named"), [({"degree": 2}, "bfs"), ({}, "PROGRAM")])
+def test_one_s_own_program_may_be_called_like_a_shipped_one(sizes, named):
+    finite = SimpleNamespace(covered=False, verdict=lambda: "not covered")
+    program = dataclasses.replace(flood(), name="bfs")
+    instance = SimpleNamespace(sizes=sizes, program=program)
+    told = summary.width_told(SimpleNamespace(finite_width=finite, instance=instance))
+    assert f"'ntkexec certify {named} --ensemble DIR'" in told
 
 
 # Where states come from.
