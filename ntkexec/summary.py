@@ -309,4 +309,6 @@ def _blame(run: Run) -> str:
     done, planned = run.execution.steps, run.instance.num_steps
     if done != planned:
         return f"; every step was the program's, and the run ended after {done} of {planned} steps"
+    if run.instance.final is None:
+        return "; every step was the program's: it is the program, its states, or the reference"
     return "; every step was the program's: it is the program, or its states, that differ"
