@@ -57,6 +57,7 @@ __all__ = [
 LOG = logging.getLogger("ntkexec")
 
 
+@keywords.renamed(algorithm="program")
 @keywords.shows_fields_of(Certifying, Ensembling, Executing)
 def run(
     program: Source,
@@ -115,8 +116,12 @@ def run(
         instance = prepare(program, graph, until=executing.until, **loose)
     if ensembling.trained is not None:
         asked = keywords.asked(certifying) | keywords.asked(ensembling)
-        name = str(program) if instance is None else instance.program.name
-        stored = ensemble.find_stored(ensembling.trained, algorithm=name, asked=asked)
+        name, digest = str(program), None
+        if instance is not None:
+            name, digest = instance.program.name, instance.program.digest
+        stored = ensemble.find_stored(
+            ensembling.trained, algorithm=name, digest=digest, asked=asked
+        )
     if instance is None:
         sizes = None if stored is None else stored.manifest.parameters
         instance = prepare(program, graph, sizes=sizes, **loose)

@@ -222,7 +222,8 @@ def width_told(run: Run) -> str:
         return ""
     if finite.covered:
         return finite.verdict()
-    known = run.instance.program.name in ALGORITHM_NAMES
+    # One's own may be called like a shipped one; it has no sizes that it was built with.
+    known = bool(run.instance.sizes) and run.instance.program.name in ALGORITHM_NAMES
     name = run.instance.program.name if known else "PROGRAM"
     return (
         f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "
@@ -305,4 +306,9 @@ def _blame(run: Run) -> str:
     checked = run.execution.verification
     if checked is None or not checked.exact or run.execution.collisions:
         return ""
+    done, planned = run.execution.steps, run.instance.num_steps
+    if done != planned:
+        return f"; every step was the program's, and the run ended after {done} of {planned} steps"
+    if run.instance.final is None:
+        return "; every step was the program's: it is the program, its states, or the reference"
     return "; every step was the program's: it is the program, or its states, that differ"

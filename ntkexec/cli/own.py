@@ -65,6 +65,7 @@ def own_program(
     from ntkexec import pipeline
     from ntkexec.program import files
     from ntkexec.programs import Instance
+    from ntkexec.programs.own import check_fits
 
     for name, value in refused.items():
         if value not in (None, [], False):
@@ -88,6 +89,13 @@ def own_program(
         found = pipeline.find_program(called, graph=loaded, degree=degree, word=word, slots=slots)
     given = state is not None or steps is not None
     if not isinstance(found, Instance) and not needed and not given:
+        if loaded is not None and files.is_file_name(called):
+            raise NtkexecError(
+                f"{clean(called)} is the same on every graph: leave {clean(str(graph))} out, or give "
+                "--state and --steps for an execution there, where there are such options"
+            )
+        if loaded is not None:
+            check_fits(found, loaded)
         return Own(found, None)
     instance = pipeline.prepare(
         found,
@@ -108,23 +116,36 @@ def own_program(
 def of_the_user(source: str) -> Iterator[None]:
     """Inside runs the user's code, which finds the current folder's modules as under `python`.
 
+    What it prints goes to stderr: on stdout is what the command says, which programs read.
+
     Raises:
         OwnCodeError: it ends in an error that is none of ntkexec's.
     """
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.insert(0, os.getcwd())
     try:
-        yield
-    except NtkexecError:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (NtkexecError, KeyboardInterrupt):
         raise
     except SystemExit as error:
         raise OwnCodeError(f"{clean(source)} ended by itself: exit {error.code}", "") from None
-    except Exception as error:
-        told = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-        raise OwnCodeError(f"{clean(source)} ended in {told}", _trace(error)) from error
+    # A stranger may raise what is no `Exception`; exit status 1 is for wrong answers alone.
+    except BaseException as error:
+        raise OwnCodeError(f"{clean(source)} ended in {_told(error)}", _trace(error)) from error
 
 
-def _trace(error: Exception) -> str:
+def _told(error: BaseException) -> str:
+    """Its type, and the first line of what it says."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ not in ("builtins", "__main__"):
+        name = f"{kind.__module__}.{name}"
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return next((line for line in lines if line.startswith(name)), lines[-1])
+
+
+def _trace(error: BaseException) -> str:
     """Its lines outside of this package and of Python's import."""
     frames = [
         frame

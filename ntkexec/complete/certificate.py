@@ -1,7 +1,8 @@
 """The complete certificate of a trained ensemble: all its decisions, checked one by one.
 
 What is proven is that the learned update equals the program's update in every state, so that the
-ensemble executes the program exactly on every graph. That the program computes what its name says
+ensemble executes the program exactly on every graph, as long as no two neighbours of a node write the
+same message bit. That the program computes what its name says
 is another matter: see docs/proofs.md.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from ntkexec.complete.runs import ProgramRun, sets_on
-from ntkexec.complete.scope import scope_of
+from ntkexec.complete.scope import condition_of, scope_of
 from ntkexec.ensemble import Ensemble
 from ntkexec.ensemble.decisions import decisions_of
 from ntkexec.ensemble.thresholds import shared_by
@@ -166,7 +167,8 @@ class CompleteCertificate:
             )
         if self.executions:
             return f"EXACT on {self.scope}: every decision that occurs there is right"
-        return f"EXACT on {self.scope}: any number of nodes and steps"
+        kept = condition_of(self.problem.program.layout)
+        return f"EXACT on {self.scope}: any number of nodes and steps{kept}"
 
 
 def complete(

@@ -29,6 +29,15 @@ def scope_of(layout: Layout, invariants: Sequence[AtMost], executions: Sequence[
     return f"every graph{graphs}, from all states{kept}"
 
 
+def condition_of(layout: Layout) -> str:
+    """What an execution must keep, which no list of decisions can show.
+
+    Two neighbours of a node that write the same message bit are summed, and the sum is no bit. Whether
+    that occurs is a matter of the graph, the states and the templates, not of the networks.
+    """
+    return ", as long as no messages meet" if layout.messages else ""
+
+
 def size(run: ProgramRun) -> str:
     """How large an execution is."""
     return f"nodes: {len(run.initial)}, directed edges: {len(run.senders)}, steps: {run.num_steps}"

@@ -55,20 +55,22 @@ def find_stored(
     directory: str | os.PathLike[str],
     *,
     algorithm: str,
+    digest: str | None = None,
     asked: Mapping[str, Any] | None = None,
 ) -> StoredEnsemble:
     """The ensemble in a folder, if it is what is asked for.
 
     Args:
         directory: the folder that `train` wrote.
-        algorithm: what it must have learned.
+        algorithm: what it must have learned, by name.
+        digest: of the program, where it is known: a name is no part of what a program is.
         asked: what its networks must be, by the names in `DECIDED`; other names are passed over.
 
     Raises:
         EnsembleError: as for `read_manifest`, or it is something else; says what.
     """
     manifest = read_manifest(directory)
-    if manifest.algorithm != algorithm:
+    if manifest.algorithm != algorithm and manifest.program != digest:
         raise EnsembleError(
             f"the ensemble in {directory} learned {manifest.algorithm}, not {algorithm}"
         )
@@ -128,6 +130,8 @@ def load(directory: str | os.PathLike[str], problem: LearningProblem) -> Ensembl
         ("padding", problem.padding),
     ):
         found = getattr(manifest, field)
+        if field == "algorithm" and manifest.program == program.digest:
+            continue
         if found != wanted:
             changed = "; its templates have changed since, or are of other sizes: train it again"
             raise EnsembleError(

@@ -1,13 +1,29 @@
 """What statements speak of: numbers and choices made of bits, each bit a Boolean function."""
 
 import dataclasses
+import operator
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ntkexec.errors import ProgramError
 from ntkexec.language.logic import FALSE, TRUE, Sum, all_of, any_of
 
 MAX_ONE_STEP_BITS = 8
 """Two longer numbers are not compared in one step: it takes about 2^bits products."""
+
+_SUM = (
+    "the sum of two numbers takes phases of its own: idioms.add(p, [target], [(one, other)]); "
+    "only 1 is added by +"
+)
+
+
+# Any: whatever somebody compares with.
+def _whole(value: Any) -> int | None:
+    """A whole number, NumPy's too, or None."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,9 +53,10 @@ class Number(_Bits):
     signed: bool = False
 
     def __eq__(self, other: object) -> Sum:  # type: ignore[override]
-        if not isinstance(other, int):
+        value = _whole(other)
+        if value is None:
             raise ProgramError("a number is compared with a constant; `equal` compares two numbers")
-        wanted = constant(other, len(self), signed=self.signed).bits
+        wanted = constant(value, len(self), signed=self.signed).bits
         return all_of(bit if one is TRUE else ~bit for bit, one in zip(self, wanted, strict=True))
 
     def __ne__(self, other: object) -> Sum:  # type: ignore[override]
@@ -73,18 +90,16 @@ class Number(_Bits):
         return (*self.bits[:-1], ~self.bits[-1]) if self.signed else self.bits
 
     def _rank(self, other: object) -> int:
-        if not isinstance(other, int):
+        value = _whole(other)
+        if value is None:
             raise ProgramError(f"a number is compared with a number, not with {other!r}")
-        constant(other, len(self), signed=self.signed)
-        return other + (1 << len(self) - 1 if self.signed else 0)
+        constant(value, len(self), signed=self.signed)
+        return value + (1 << len(self) - 1 if self.signed else 0)
 
     def __add__(self, one: int) -> "Number":
         """The number plus 1, modulo 2^bits: bit b flips if all lower bits are 1."""
         if isinstance(one, _Bits):
-            raise ProgramError(
-                "the sum of two numbers takes phases of its own: idioms.add(p, [target], [(one, other)]); "
-                "only 1 is added by +"
-            )
+            raise ProgramError(_SUM)
         if one != 1:
             raise ProgramError(f"only 1 can be added in one step, not {one}; see `idioms.add`")
         flipped = []
@@ -93,7 +108,11 @@ class Number(_Bits):
             flipped.append((bit & ~carry) | (~bit & carry))
         return dataclasses.replace(self, bits=tuple(flipped))
 
-    __radd__ = __add__
+    def __radd__(self, one: int) -> "Number":
+        # What Python's `sum` begins with.
+        if isinstance(one, int) and one == 0:
+            raise ProgramError(_SUM)
+        return self + one
 
     def where(self, condition: Sum) -> "Number":
         """The number where a condition holds, and 0 elsewhere."""
@@ -137,14 +156,15 @@ class Choice(_Bits):
         return any_of(self.bits[self._value(other) :])
 
     def _value(self, other: object) -> int:
-        if not isinstance(other, int):
+        value = None if isinstance(other, bool) else _whole(other)
+        if value is None:
             raise ProgramError(
                 f"a choice is compared with one of its values, 0 to {len(self) - 1}, and by == with "
                 f"another choice, not with {other!r:.80}"
             )
-        if not 0 <= other < len(self):
-            raise ProgramError(f"{other} is no choice; 0 to {len(self) - 1} are")
-        return other
+        if not 0 <= value < len(self):
+            raise ProgramError(f"{value} is no choice; 0 to {len(self) - 1} are")
+        return value
 
     def _check_size(self, other: "Choice") -> None:
         if len(self) != len(other):

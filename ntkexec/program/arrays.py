@@ -69,12 +69,19 @@ def parse_rows(
         )
     if not len(asked):
         raise ProgramError("there are no templates: conditions and targets have no rows")
+    if asked.shape[1] > max_literals():
+        raise ProgramError(
+            f"a state has {asked.shape[1]:,} bits; the limit is {max_literals():,} "
+            f"({LITERALS_VARIABLE} sets another)"
+        )
     literals = int((asked != FREE).sum() + written.sum())
     if literals > max_literals():
         raise ProgramError(
             f"these templates have {literals:,} conditions and outputs; the limit is "
             f"{max_literals():,} ({LITERALS_VARIABLE} sets another)"
         )
+    if isinstance(labels, str):
+        raise ProgramError(f"labels are a text for each template, not one text, {shown(labels)}")
     told = [""] * len(asked) if labels is None else list(labels)
     if len(told) != len(asked):
         raise ProgramError(f"there are {len(told)} labels for {len(asked)} templates")

@@ -136,13 +136,16 @@ def _of_npz(path: str | os.PathLike[str], place: str) -> dict[str, Any]:
         if name in given:
             given[name] = given[name].item()
     if "labels" in given:
+        if given["labels"].ndim != 1:
+            raise ProgramError(
+                f"labels of {place} are a text for each template, not of shape {given['labels'].shape}"
+            )
         given["labels"] = given["labels"].tolist()
     return given
 
 
 def _of_json(path: str | os.PathLike[str], place: str) -> dict[str, Any]:
-    if not Path(path).is_file():
-        raise NtkexecError(f"there is no file {place}")
+    archives.check_file(path)
     if os.stat(path).st_size > MAX_JSON_BYTES:
         raise NtkexecError(f"{place} has more than {MAX_JSON_BYTES} bytes; save it as .npz")
     try:

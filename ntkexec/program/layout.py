@@ -159,6 +159,11 @@ class Layout:
                 promised.append(AtMost(table.occupied, tuple(map(tuple, slots.tolist())), reason))
         return Invariants(promised)
 
+    def shape(self, path: str, num_nodes: int) -> tuple[int, ...]:
+        """That of a field's values: (n,), or (n, slots) inside a table; for `Bits` one axis more."""
+        leaf, columns = self._find(path)
+        return (num_nodes, *(columns.shape if isinstance(leaf, Bits) else columns.shape[:-1]))
+
     def pack(self, num_nodes: int, values: Mapping[str, object]) -> Bool[np.ndarray, "n k"]:
         """The states of `num_nodes` nodes.
 
@@ -174,8 +179,9 @@ class Layout:
         states = np.zeros((num_nodes, self.num_bits), bool)
         for path, value in values.items():
             leaf, columns = self._find(path)
-            places = columns.shape if isinstance(leaf, Bits) else columns.shape[:-1]
-            shape = (num_nodes, *places)
+            shape = self.shape(path, num_nodes)
+            if isinstance(value, np.ma.MaskedArray):
+                raise LayoutError(f"values of field {path!r} are masked; fill in what is hidden")
             array = np.asarray(value)
             fractions = array.dtype.kind == "f" and isinstance(leaf, Flag | Bits)
             if array.dtype.kind not in "biu" and not fractions:

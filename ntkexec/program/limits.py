@@ -14,6 +14,9 @@ from ntkexec.errors import ProgramError
 MAX_LITERALS = 2_000_000
 LITERALS_VARIABLE = "NTKEXEC_LITERALS"
 
+MOST_STEPS = 2**31 - 2
+"""What a run can count, and so the longest round."""
+
 # Measured on one core of 2025: 9 to 31 microseconds, by program.
 SECONDS_PER_LITERAL = 20e-6
 

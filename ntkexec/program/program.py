@@ -19,6 +19,7 @@ from ntkexec.errors import ProgramError
 from ntkexec.program.arrays import as_matrices, parse_rows, raw_layout
 from ntkexec.program.invariants import Invariants, kept_by
 from ntkexec.program.layout import Layout
+from ntkexec.program.limits import MOST_STEPS
 from ntkexec.program.templates import Template
 from ntkexec.runtime.tables import as_html
 
@@ -55,6 +56,8 @@ class Program:
             raise ProgramError(f"program {self.name!r} has no templates")
         if self.round_length < 1:
             raise ProgramError(f"a round takes at least one step, not {self.round_length}")
+        if self.round_length > MOST_STEPS:
+            raise ProgramError(f"a round takes at most {MOST_STEPS:,} steps, which can be counted")
         num_bits = self.layout.num_bits
         for index, entry in enumerate(self.templates):
             for bit in (*(bit for bit, _ in entry.condition), *entry.outputs):

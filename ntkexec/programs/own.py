@@ -1,5 +1,6 @@
 """Programs that somebody brings, on a graph: their states, their answer, and what it is compared with."""
 
+import dataclasses
 import operator
 import os
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ntkexec.engines.boolean import program_engine
 from ntkexec.errors import LayoutError, ProgramError, clean, shown
-from ntkexec.executor import execute
+from ntkexec.executor import Execution, execute
 from ntkexec.graphs import Graph, port_slots
 from ntkexec.language import initial_states
 from ntkexec.language.fields import COLOUR, PORT
@@ -20,6 +21,7 @@ from ntkexec.program.fields import INVALID, Bits, Code, Flag, Leaf, Table
 from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
+from ntkexec.programs.given import as_array, column
 from ntkexec.programs.instance import Answer, Instance
 from ntkexec.runtime import archives
 from ntkexec.vocabulary import Until
@@ -53,8 +55,9 @@ def own_instance(
         program: what a node does.
         graph: where.
         initial: states before the first step, nodes in the order of the graph: (n, K) zeros and
-            ones, or values by field as for `Layout.pack`, or a file of either. What the language adds
-            (clock, colour, ports) is filled in.
+            ones, or values by field, each with a row for every node or by its name, or a file of
+            either. What the language adds (clock, colour, ports) is filled in; of the fields that are
+            given any others are zeros.
         steps: how many, or at most how many.
         until: what ends the run; by default all steps are done.
         reference: from the graph, an answer by field, nodes in the order of the graph or by name; it
@@ -73,26 +76,11 @@ def own_instance(
         steps = operator.index(steps)
     except TypeError:
         raise ProgramError(f"steps are a whole number, not {shown(steps)}") from None
-    if until == "halt" and program.halt is None:
-        raise ProgramError(
-            f"{program.name} has no halt flag; it can run until steps or fixed-point"
-        )
+    if reference is not None and not callable(reference):
+        raise ProgramError(f"a reference is a function of the graph, not {shown(reference)}")
     check_fits(program, graph)
     states = states_of(program, graph, initial)
-    alone = execute(
-        program_engine(LearningProblem(program)),
-        program,
-        graph.tuple._replace(nodes=states),
-        num_steps=steps,
-        until=until or "steps",
-        verify=False,
-    )
-    if alone.collisions:
-        raise ProgramError(
-            f"two neighbours of a node write the same message bit, at {alone.collisions} receptions of "
-            f"{program.name} on {clean(graph.label)}, and their sum means nothing: give every node "
-            "message bits of its own, by its colour in a two-hop colouring (Graph.colours)"
-        )
+    alone = _alone(program, graph, states, steps, until or "steps")
     layout, answer = program.layout, None
     paths = _told(layout)
     if reference is not None:
@@ -121,6 +109,60 @@ def own_instance(
         until=until or "steps",
         final=alone.states if answer is None else None,
     )
+
+
+def ended_by(instance: Instance, until: Until | None) -> Instance:
+    """An instance whose run is to end otherwise than it says itself.
+
+    Where the program's own execution judges, that execution has to end so too.
+
+    Args:
+        instance: of any program.
+        until: what ends the run; None for what the instance says.
+
+    Raises:
+        NtkexecError: it is to run until all nodes halt, and has no halt flag.
+    """
+    if until in (None, instance.until) or instance.final is None:
+        return instance
+    assert until is not None
+    alone = _alone(instance.program, instance.graph, instance.initial, instance.num_steps, until)
+    return dataclasses.replace(
+        instance,
+        num_steps=alone.steps,
+        until=until,
+        reference=lambda: instance.decode(alone.states),
+        final=alone.states,
+    )
+
+
+def _alone(
+    program: Program,
+    graph: Graph,
+    states: Bool[np.ndarray, "n k"],
+    steps: int,
+    until: Until,
+) -> Execution:
+    """The program's own execution."""
+    if until == "halt" and program.halt is None:
+        raise ProgramError(
+            f"{program.name} has no halt flag; it can run until steps or fixed-point"
+        )
+    found = execute(
+        program_engine(LearningProblem(program)),
+        program,
+        graph.tuple._replace(nodes=states),
+        num_steps=steps,
+        until=until,
+        verify=False,
+    )
+    if found.collisions:
+        raise ProgramError(
+            f"two neighbours of a node write the same message bit, at {found.collisions} receptions of "
+            f"{program.name} on {clean(graph.label)}, and their sum means nothing: give every node "
+            "message bits of its own, by its colour in a two-hop colouring (Graph.colours)"
+        )
+    return found
 
 
 def check_fits(program: Program, graph: Graph) -> None:
@@ -159,20 +201,29 @@ def states_of(program: Program, graph: Graph, initial: States | None) -> Bool[np
     if isinstance(initial, str | os.PathLike):
         place = clean(os.fspath(initial))
         arrays = archives.read_arrays(initial)
+        whole = STATES in arrays and STATES not in layout.leaves
+        if whole and (more := [name for name in arrays if name != STATES]):
+            raise ProgramError(
+                f"{place} holds {shown(more[0])} beside {STATES!r}, which is whole states by itself"
+            )
         initial = arrays[STATES] if arrays.keys() == {STATES} else arrays
-    if initial is None:
-        if not _is_compiled(layout):
+    if initial is None or (isinstance(initial, Mapping) and not initial):
+        asked = _asked(layout)
+        if asked:
             raise ProgramError(
                 f"{program.name} needs states to start from: initial=..., or --state FILE.npz, zeros and "
-                f"ones of shape ({graph.num_nodes}, {layout.num_bits}) or values of "
-                f"{', '.join(layout.paths)}"
+                f"ones of shape ({graph.num_nodes}, {layout.num_bits}) or values of {', '.join(asked)}"
             )
         initial = {}
     if isinstance(initial, Mapping):
         given = {str(path): value for path, value in initial.items()}
+        for path, value in given.items():
+            shape = layout.shape(path, graph.num_nodes)
+            given[path] = column(path, value, graph.names, shape, place)
         states = initial_states(program, graph.num_nodes, _places(layout, graph) | given)
     else:
-        states = _as_bits(np.asarray(initial), (graph.num_nodes, layout.num_bits), place)
+        bits = as_array(initial, place)
+        states = _as_bits(bits, (graph.num_nodes, layout.num_bits), place)
     for promise in layout.invariants:
         used = np.stack([states[:, list(group)].any(axis=1) for group in promise.groups])
         broken = used.sum(axis=0) > promise.bound
@@ -200,8 +251,20 @@ def _as_bits(given: np.ndarray, shape: tuple[int, int], place: str) -> Bool[np.n
     return given == 1
 
 
-def _is_compiled(layout: Layout) -> bool:
-    return PHASE in layout.leaves or isinstance(layout.leaves.get(COLOUR), Code)
+def _asked(layout: Layout) -> tuple[str, ...]:
+    """What whoever brings the program has to say of the states before the first step.
+
+    Of a program of the language its own fields; clock, colours, ports and messages are filled in.
+    """
+    if PHASE not in layout.leaves and not isinstance(layout.leaves.get(COLOUR), Code):
+        return layout.paths
+    filled = [COLOUR, PHASE, PORT, *(field.name for field in layout.messages)]
+    own = [path for path in layout.paths if path.partition(".")[0] not in filled]
+    return tuple(path for path in own if not _is_turn(path))
+
+
+def _is_turn(path: str) -> bool:
+    return path.startswith(TURN) and path[len(TURN) :].isdecimal()
 
 
 def _places(layout: Layout, graph: Graph) -> dict[str, object]:
@@ -218,7 +281,7 @@ def _places(layout: Layout, graph: Graph) -> dict[str, object]:
 def _told(layout: Layout) -> tuple[str, ...]:
     """What is told of a node: its own fields, without those that the language adds; or else all."""
     own = [path for path in layout.paths if "." not in path and path not in (COLOUR, PHASE)]
-    own = [path for path in own if not (path.startswith(TURN) and path[len(TURN) :].isdecimal())]
+    own = [path for path in own if not _is_turn(path)]
     messages = [field.name for field in layout.messages]
     told = [path for path in own if path not in messages or isinstance(layout.leaves[path], Bits)]
     return tuple(told or layout.paths)
@@ -260,17 +323,14 @@ def _answer_of(layout: Layout, graph: Graph, answer: object) -> dict[str, np.nda
             f"a reference gives an answer by field, such as {{{layout.paths[0]!r}: ...}}, not "
             f"{shown(answer)}"
         )
-    values = {}
-    for path, column in answer.items():
+    values: dict[str, object] = {}
+    for path, value in answer.items():
         if path not in layout.leaves:
             raise ProgramError(
                 f"the reference answers {shown(path)}, but the program has {', '.join(layout.paths)}"
             )
-        if isinstance(column, Mapping):
-            if missing := [name for name in graph.names if name not in column]:
-                raise ProgramError(f"the reference has no {path} for node {shown(missing[0])}")
-            column = [column[name] for name in graph.names]
-        values[path] = column
+        shape = layout.shape(path, graph.num_nodes)
+        values[path] = column(path, value, graph.names, shape, "the reference's answer")
     try:
         states = layout.pack(graph.num_nodes, values)
     except LayoutError as error:

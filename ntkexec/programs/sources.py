@@ -16,7 +16,8 @@ from ntkexec.program import files
 from ntkexec.program.program import Program
 from ntkexec.programs import registry
 from ntkexec.programs.instance import Instance
-from ntkexec.programs.own import Reference, States, own_instance
+from ntkexec.programs.own import Reference, States, ended_by, own_instance
+from ntkexec.runtime import keywords
 from ntkexec.vocabulary import Until
 
 # Any: whatever a function gives is looked at.
@@ -27,6 +28,8 @@ Where: TypeAlias = Graph | nx.Graph | str | os.PathLike[str]
 """A graph, a file of one, or a generator such as `grid:8x8`."""
 
 SIZES = ("degree", "word", "slots")
+# Any: how a graph is read unless somebody says otherwise.
+_AS_IT_IS: dict[str, Any] = {"weights": None, "weight_scale": 1, "directed": None}
 
 
 def is_shipped(source: Source) -> bool:
@@ -65,6 +68,7 @@ def find_program(
     )
 
 
+@keywords.renamed(algorithm="program")
 def prepare(
     program: Source,
     graph: Where | None = None,
@@ -85,7 +89,9 @@ def prepare(
             `Instance`, or a function that gives one of them.
         graph: a graph, a file, or a generator such as `grid:8x8`; an `Instance` brings its own.
         initial, steps, until, reference: of somebody's own program, see `own_instance`. A reference is
-            called with the graph as it is given here, or loaded if that is a file or a generator.
+            called with the graph as it is given here, or loaded if that is a file or a generator. Of
+            these an `Instance` takes until alone, and where its program's own execution judges, that
+            ends so too.
         weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
         weight_scale, directed: how to read the graph, see `ntkexec.graphs.load`; not for a `Graph`.
         inputs: what a shipped algorithm asks, and its `sizes`; or degree, word and slots for a function.
@@ -121,12 +127,15 @@ def prepare(
         loaded = _loaded(graph, **reading)
     found = find_program(program, graph=loaded, **given)
     if isinstance(found, Instance):
+        if isinstance(program, Instance):
+            asked += [name for name, value in reading.items() if value != _AS_IT_IS[name]]
+            asked += sorted(given)
         if asked or (graph is not None and found.graph is not loaded):
             what = asked[0] if asked else "graph"
             raise NtkexecError(
                 f"an instance of {found.program.name} brings its own {what}; give its program instead"
             )
-        return found
+        return ended_by(found, until)
     if loaded is None:
         raise NtkexecError(f"{found.name} needs a graph, such as 'karate', 'grid:8x8' or a file")
     return own_instance(
@@ -145,7 +154,7 @@ def _loaded(
 ) -> Graph:
     if not isinstance(graph, Graph):
         return load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
-    if weights is not None or weight_scale != 1 or directed is not None:
+    if {"weights": weights, "weight_scale": weight_scale, "directed": directed} != _AS_IT_IS:
         raise NtkexecError(
             "weights, weight_scale and directed say how a graph is loaded; this one is loaded already"
         )
@@ -192,7 +201,14 @@ def _arguments(
     elif known["slots"] is None and known["degree"] is not None:
         known["slots"] = known["degree"] ** 2 + 1
     given = {}
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise NtkexecError(
+            f"{clean(name)} does not say what parameters it has; give a Program, or a function that "
+            f"takes some of graph, {', '.join(SIZES)}"
+        ) from None
+    for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         value = known.get(parameter.name)

@@ -15,6 +15,8 @@ from ntkexec.errors import NtkexecError, clean, shown
 
 MAX_BYTES = 2**30
 """Of all arrays of a file together, uncompressed."""
+MAX_EMPTY = 2**16
+"""Rows or columns of an array without items, for which there are no bytes in the file."""
 
 _READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -45,17 +47,39 @@ def read_header(
         error: what to raise.
 
     Raises:
-        error: another version, or a shape that is none.
+        error: another version, a shape that is none, or items that take no bytes, of which a file of
+            any size could hold as many as its header says.
         ValueError: no header.
     """
     version = np.lib.format.read_magic(file)
     read = _READ_HEADER.get(version)
     if read is None:
         raise error(f"{place} has .npy version {version}; expected a plain numeric array")
-    shape, _, dtype = read(file)
+    try:
+        shape, _, dtype = read(file)
+    except OSError:
+        raise
+    # Whatever Python's parser, its tokenizer and NumPy make of a header that is none.
+    except Exception as reason:
+        raise ValueError(f"{place} has a header that is none: {clean(str(reason))}") from None
     if min(shape, default=0) < 0:
         raise error(f"{place} has shape {shape}")
+    if not dtype.itemsize:
+        raise error(f"{place} holds {dtype} items, which take no bytes")
+    if 0 in shape and max(shape) > MAX_EMPTY:
+        raise error(f"{place} has shape {shape} and no items")
     return shape, dtype
+
+
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raises NtkexecError unless there is a file that holds what is in it: no folder, no pipe."""
+    place = clean(os.fspath(path))
+    if Path(path).is_dir():
+        raise NtkexecError(f"{place} is a folder; a file is needed")
+    if not os.path.lexists(path):
+        raise NtkexecError(f"there is no file {place}")
+    if not Path(path).is_file():
+        raise NtkexecError(f"{place} is no regular file")
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -66,8 +90,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """
     place = clean(os.fspath(path))
     try:
-        if not Path(path).is_file():
-            raise NtkexecError(f"there is no file {place}")
+        check_file(path)
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             total = sum(member.file_size for member in members)

@@ -5,7 +5,9 @@ A field, its default and its documentation stand once, in the configuration; use
 """
 
 import dataclasses
+import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,3 +54,26 @@ def shows_fields_of(*configurations: "type[DataclassInstance]") -> Callable[[Fun
         return function
 
     return shown
+
+
+def renamed(**old: str) -> Callable[[Function], Function]:
+    """Lets a function take keywords by their former names, with a DeprecationWarning.
+
+    Args:
+        old: by its former name, the name of a parameter.
+    """
+
+    def taking(function: Function) -> Function:
+        @functools.wraps(function)
+        def call(*arguments: Any, **given: Any) -> Any:
+            for former, name in old.items():
+                if former not in given or name in given:
+                    continue
+                told = f"{former}= of {function.__name__} is called {name}= now"
+                warnings.warn(told, DeprecationWarning, stacklevel=2)
+                given[name] = given.pop(former)
+            return function(*arguments, **given)
+
+        return call  # type: ignore[return-value]
+
+    return taking

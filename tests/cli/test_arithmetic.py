@@ -5,6 +5,8 @@ import json
 import pytest
 from support.commands import KERNEL
 
+from ntkexec.programs.registry import ALGORITHMS
+
 
 def test_a_sum_is_printed_beside_what_it_was_learned_from(command):
     status, out, _ = command("run", "add", 13, 29, "--bits", 8, *KERNEL)
@@ -72,4 +74,15 @@ def test_bad_input_is_one_line_and_status_two(command, argv, message):
     status, out, err = command("run", *argv)
     assert (status, out) == (2, "")
     assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "algorithm", [name for name, one in ALGORITHMS.items() if one.operands is not None]
+)
+@pytest.mark.parametrize("options", [(), ("--bits", 3)], ids=str)
+def test_whoever_gives_no_operands_is_shown_how(command, algorithm, options):
+    status, out, err = command("run", algorithm, *options)
+    assert (status, out) == (2, "")
+    assert f"ntkexec run {algorithm} " in err
     assert err.count("\n") == 1

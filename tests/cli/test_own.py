@@ -1,7 +1,10 @@
 """A program of one's own on the command line: every command, what is missing, and whose error it is."""
 
+import ast
 import json
+import re
 import sys
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -42,6 +45,33 @@ def lies(graph):
         raise ZeroDivisionError("of mine")
     return dataclasses.replace(ready(graph), reference=reference, final=None)
 
+def speaks(slots=1):
+    print("constructing")
+    return PROGRAM
+
+def chatters(graph):
+    import dataclasses
+    made = ready(graph)
+    def decode(states):
+        print("decoding")
+        return made.decode(states)
+    return dataclasses.replace(made, decode=decode)
+
+def stops(graph):
+    raise BaseException("no ordinary error")
+
+def closes(graph):
+    raise GeneratorExit
+
+def runs_out(graph):
+    raise StopIteration
+
+def interrupted(graph):
+    raise KeyboardInterrupt
+
+def explains(graph):
+    raise ValueError("the reason\\nand more of it")
+
 def malformed(graph):
     return ntkexec.Program.from_arrays([[2]], [[1]], message_start=1)
 """
@@ -52,7 +82,8 @@ def folder(tmp_path, monkeypatch):
     """A folder with a program, states, a graph and a module, from which the commands are run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
-    monkeypatch.delitem(sys.modules, "of_mine", raising=False)
+    for name in ("of_mine", "mine"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     files.save(Program.from_arrays(ROWS, THEN, message_start=3, name="hold"), "p.npz")
     np.savez("start.npz", states=np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]]))
     nx.write_graphml(nx.path_graph(3), "g.graphml")
@@ -125,7 +156,8 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
     assert one_object(out)["parameters"] == {}
     status, out, err = command("certify", "p.npz", "--ensemble", "trained", "--out", "proof.json")
     assert status == 0, err
-    assert "EXACT on every graph, from all states" in out
+    # It has no messages that could meet.
+    assert "EXACT on every graph, from all states: any number of nodes and steps\n" in out
     assert recheck(["proof.json", "trained"]) == 0
     status, out, err = command("certify", "p.npz", *ON_GRAPH, "--ensemble", "trained", "--json")
     assert status == 0, err
@@ -133,6 +165,20 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
     status, out, err = command("run", "p.npz", *ON_GRAPH, "--ensemble", "trained", "--json")
     assert status == 0, err
     assert one_object(out)["ensemble"]["members"] == 8
+    # A name is no part of a program; another program of the same name is another.
+    files.save(Program.from_arrays(ROWS, THEN, message_start=3, name="keep"), "p.npz")
+    for words in (("certify", "p.npz"), ("run", "p.npz", *ON_GRAPH)):
+        status, out, err = command(*words, "--ensemble", "trained", "--json")
+        assert (status, one_object(out)["exact"]) == (0, True), err
+    status, out, err = command(
+        *("certify", "of_mine:ready", "path:3", "--ensemble", "trained", "--all-states")
+    )
+    assert status == 0, err
+    assert "EXACT on every graph, from all states" in out
+    other = Program.from_arrays(ROWS[:4], THEN[:4], message_start=3, name="other")
+    files.save(other, "other.npz")
+    told = refused(command("certify", "other.npz", "--ensemble", "trained"))
+    assert "learned hold, not other" in told
     files.save(Program.from_arrays(ROWS[:4], THEN[:4], message_start=3, name="hold"), "p.npz")
     told = refused(command("run", "p.npz", *ON_GRAPH, "--ensemble", "trained"))
     assert "its templates have changed since" in told
@@ -159,6 +205,9 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
         (("show", "of_mine:sized"), "of_mine:sized asks for degree; give --degree"),
         (("show", "p.npz", "--arrival-bits", 2), "--arrival-bits is for shipped algorithms"),
         (("show", "bfs", "path:3", "--degree", 2, "--word", 2), "'path:3' is not needed"),
+        (("certify", "p.npz", "path:3"), "p.npz is the same on every graph: leave path:3 out, or give"),
+        (("show", "p.npz", "path:3"), "p.npz is the same on every graph"),
+        (("certify", "p.npz", *ON_GRAPH, "--all-states"), "--all-states goes without --state and"),
         (("certify", "p.npz", "--bound", "graph"), "the bound 'graph' needs a graph"),
         (("certify", "bfs", "--state", "start.npz"), "--state and --steps are for programs of your own"),
         (("complexity", "p.npz", "path:3", "--word", "1..2"), "--word is one number for a program"),
@@ -186,6 +235,18 @@ def test_what_is_missing_is_said_in_a_line(command, words, message):
             "ntkexec: of_mine:lies ended in ZeroDivisionError: of mine",
         ),
         (
+            "of_mine:stops",
+            ["in stops", "BaseException: no ordinary error"],
+            "ntkexec: of_mine:stops ended in BaseException: no ordinary error",
+        ),
+        ("of_mine:closes", ["in closes"], "ntkexec: of_mine:closes ended in GeneratorExit"),
+        ("of_mine:runs_out", ["in runs_out"], "ntkexec: of_mine:runs_out ended in StopIteration"),
+        (
+            "of_mine:explains",
+            ["in explains", "and more of it"],
+            "ntkexec: of_mine:explains ended in ValueError: the reason",
+        ),
+        (
             "damaged:f",
             ["damaged.py", "SyntaxError"],
             "ntkexec: damaged:f ended in SyntaxError: ",
@@ -209,3 +270,25 @@ def test_the_json_of_a_run_is_the_same_for_a_file_and_a_function(command):
     for data in found:
         del data["seconds"]
     assert found[0] == found[1]
+
+
+def test_what_the_user_s_code_prints_leaves_stdout_to_the_answer(command):
+    status, out, err = command("show", "of_mine:speaks", "--json")
+    assert (status, one_object(out)["report"]["idle"]) == (0, 2)
+    assert err == "constructing\n"
+    status, out, err = command("run", "of_mine:chatters", "path:3", *KERNEL, "--json")
+    assert (status, one_object(out)["exact"]) == (0, True)
+    assert set(err.splitlines()) == {"decoding"}
+
+
+def test_the_functions_of_the_page_are_a_module_that_runs_on_another_tree(command, folder):
+    page = (Path(__file__).parents[2] / "docs" / "raw-templates.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+    functions = [ast.unparse(node) for node in ast.parse(code).body if isinstance(node, kept)]
+    (folder / "mine.py").write_text("\n\n".join(functions))
+    nx.write_graphml(nx.star_graph(["middle", "a", "b", "c"]), "tree.graphml")
+    for graph in ("tree.graphml", "path:5"):
+        status, out, err = command("run", "mine:colouring", graph, *KERNEL)
+        assert status == 0, err
+        assert out.rstrip().endswith("nodes equal the reference")

@@ -230,5 +230,6 @@ def test_a_wrong_answer_gives_status_one(command, monkeypatch):
     status, out, _ = command("run", "flooding", "path:5", *KERNEL)
     assert status == 1
     assert out.splitlines()[-1] == (
-        "NOT EXACT: 1 of 5 nodes differ from the reference, first node 3"
+        "NOT EXACT: 1 of 5 nodes differ from the reference, first node 3; every step was the "
+        "program's: it is the program, its states, or the reference"
     )

@@ -32,7 +32,8 @@ def test_every_decision_is_right_with_room_for_rounding(found):
     assert found.tightest.guaranteed > 0
     assert found.verdict() == (
         "EXACT on every graph with degree at most 2 and at most 4 colours, from all states that keep "
-        f"{len(found.invariants)} invariant(s): any number of nodes and steps"
+        f"{len(found.invariants)} invariant(s): any number of nodes and steps, as long as no "
+        "messages meet"
     )
 
 

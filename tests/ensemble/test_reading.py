@@ -128,7 +128,7 @@ def test_a_manifest_that_was_edited_is_refused(folder, edit):
         (LearningProblem(PROBLEM.program), r"trained for kind joint, but factored is needed"),
         (joint(PROBLEM.program, padding=2), r"trained for padding 0, but 2 is needed"),
         (
-            joint(dataclasses.replace(PROBLEM.program, name="other")),
+            joint(dataclasses.replace(program([[0], [1], [1]]), name="other")),
             r"trained for algorithm example, but other is needed \(its example has size 3\)",
         ),
     ],
@@ -136,6 +136,11 @@ def test_a_manifest_that_was_edited_is_refused(folder, edit):
 )
 def test_an_ensemble_for_another_problem_is_refused(folder, other, message):
     refuses(folder, message, other)
+
+
+def test_a_name_is_no_part_of_what_was_learned(folder):
+    found = load(folder, joint(dataclasses.replace(PROBLEM.program, name="other")))
+    assert found.problem == PROBLEM
 
 
 def signed(data, folder):

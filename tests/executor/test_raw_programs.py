@@ -101,13 +101,21 @@ def test_trained_networks_are_proven_and_the_proof_is_verified(kind, tmp_path, c
         assert {tuple(row) for row in one.matched.tolist()} == sets
     assert found.exact, found.verdict()
     assert found.scope == "every graph, from all states"
+    # Two neighbours may write the bit that is a message: no list of decisions rules that out.
+    assert found.verdict().endswith("nodes and steps, as long as no messages meet")
     data = complete.to_data(found, ensemble.read_manifest(tmp_path / "raw"), tmp_path / "raw")
     complete.write(tmp_path / "proof.json", data)
     assert recheck([str(tmp_path / "proof.json"), str(tmp_path / "raw")]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"VERIFIED: {found.num_decisions:,} decisions")
     assert certificate.problem.program.digest in said
-    # The twin: a proof that leaves the idle rows out is about another program.
+    # The twins: a proof that claims more, and one without the idle rows, about another program.
+    claim = data["claim"]
+    data["claim"] = claim.removesuffix(", as long as no messages meet")
+    complete.write(tmp_path / "proof.json", data)
+    assert recheck([str(tmp_path / "proof.json"), str(tmp_path / "raw")]) == 1
+    assert "not what was shown" in capsys.readouterr().out
+    data["claim"] = claim
     data["program"]["templates"] = [t for t in data["program"]["templates"] if t[1]]
     complete.write(tmp_path / "proof.json", data)
     assert recheck([str(tmp_path / "proof.json"), str(tmp_path / "raw")]) == 1

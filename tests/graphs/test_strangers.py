@@ -89,6 +89,10 @@ def test_an_array_that_is_not_as_large_as_its_header_says_is_refused(tmp_path):
         archive.writestr("a.npy", npy_header((10**4, 10**4)) + bytes(8))
     with pytest.raises(GraphError, match=r"a of .* bytes where its header speaks of"):
         load(tmp_path / "g.npz")
+    with zipfile.ZipFile(tmp_path / "g.npz", "w") as archive:
+        archive.writestr("format.npy", npy_header((10**10,), "|V0"))
+    with pytest.raises(GraphError, match=r"holds \|V0 items, which take no bytes"):
+        load(tmp_path / "g.npz")
 
 
 def test_a_dense_regular_graph_is_drawn_at_once():

@@ -28,6 +28,7 @@ def test_a_choice_is_compared_with_its_values_and_none_is_none_of_them(compare):
     for value, constant in itertools.product(range(-1, SIZE), range(SIZE)):
         expected = compare(value, constant) and (value >= 0 or compare is operator.ne)
         assert compare(ONE, constant).value(state(one=value)) == expected
+        assert compare(ONE, np.int64(constant)).value(state(one=value)) == expected
 
 
 def test_two_choices_are_equal_where_they_have_the_same_value():
@@ -48,6 +49,8 @@ def test_two_choices_are_equal_where_they_have_the_same_value():
             lambda: OTHER > ONE,
             "compared with one of its values, 0 to 3, and by == with another choice",
         ),
+        (lambda: ONE < True, "not with True"),
+        (lambda: ONE == 1.0, "not with 1.0"),
         (lambda: Choice(ONE.bits[:2]) == ONE, "choices of 2 and 4 values are not compared"),
     ],
 )
@@ -72,7 +75,9 @@ def test_a_counter_is_a_condition_while_it_counts():
 def test_sums_and_minima_name_the_idiom():
     p = Builder("p", slots=1, degree=0)
     w, v = p.word("w", 3), p.word("v", 3)
-    for wrong in (lambda: w + v, lambda: sum([w, v], start=1)):
+    assert (w == np.int64(3)).terms == (w == 3).terms
+    assert (w < np.int64(3)).terms == (w < 3).terms
+    for wrong in (lambda: w + v, lambda: sum([w, v], start=1), lambda: sum([w, v])):
         with pytest.raises(ProgramError, match=r"idioms\.add\(p, \[target\], \[\(one, other\)\]\)"):
             wrong()
     assert (1 + w).bits == (w + 1).bits

@@ -162,6 +162,7 @@ def test_a_json_file_that_is_none_is_refused(content, message, tmp_path):
         (ROWS | {"message_start": 1, "name": 3}, "a name is a line of at most 80 characters, not 3"),
         (ROWS | {"message_start": 1, "extra": 3}, "holds 'extra'"),
         (ROWS | {"message_start": 1, "labels": ["a"]}, "there are 1 labels for 2 templates"),
+        (ROWS | {"message_start": 1, "labels": "ab"}, "are a text for each template, not of shape ()"),
         (ROWS | {"message_start": 1, "targets": [[0, 3], [1, 0]]}, "row 0 of targets has 3"),
         (ROWS | {"message_start": 1, "name": np.array(object())}, "holds Python objects"),
     ],
@@ -179,6 +180,27 @@ def header(shape, dtype="|i1"):
     return buffer.getvalue()
 
 
+def raw_header(text):
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+# What a parser of Python's literals ends in is of many types.
+NO_HEADERS = (
+    b"{'descr':",
+    b"((((",
+    b'"""abc',
+    b"{1:2,'descr':3}",
+    b"{}",
+    b"3",
+    b"-" * 9000 + b"1",
+    b"(" * 9000,
+    b"\x00",
+    b"{'descr': 'x', 'fortran_order': False, 'shape': (1,)}",
+    b"{'descr': '|i1', 'fortran_order': False, 'shape': (1e3,)}",
+    b"{'descr': [1], 'fortran_order': False, 'shape': (1,)}",
+)
+
+
 @pytest.mark.parametrize(
     ("member", "message"),
     [
@@ -189,6 +211,10 @@ def header(shape, dtype="|i1"):
         (b"no array", "is no .npz file that can be read"),
         (b"", "is no .npz file that can be read"),
         (header((1,), "|O") + pickle.dumps([1]), "holds Python objects"),
+        (header((10**10,), "|V0"), "holds |V0 items, which take no bytes"),
+        (header((10**10,), "<U0"), "holds <U0 items, which take no bytes"),
+        (header((10**10, 0)), "has shape (10000000000, 0) and no items"),
+        *((raw_header(text), "has a header that is none") for text in NO_HEADERS),
     ],
 )
 def test_a_member_that_lies_about_itself_is_refused_before_it_is_loaded(member, message, tmp_path):
@@ -214,6 +240,16 @@ def test_a_file_that_is_damaged_or_not_there_is_refused(tmp_path):
         path.write_bytes(damaged)
         with contextlib.suppress(NtkexecError):
             files.load(path)
+
+
+@pytest.mark.parametrize("suffix", files.SUFFIXES)
+def test_what_is_there_and_no_file_is_told_as_what_it_is(suffix, tmp_path):
+    (tmp_path / f"d{suffix}").mkdir()
+    with pytest.raises(NtkexecError, match="is a folder; a file is needed"):
+        files.load(tmp_path / f"d{suffix}")
+    os.mkfifo(tmp_path / f"p{suffix}")
+    with pytest.raises(NtkexecError, match="is no regular file"):
+        files.load(tmp_path / f"p{suffix}")
 
 
 def test_a_file_that_would_unpack_to_too_much_is_refused(tmp_path, monkeypatch):

@@ -125,6 +125,9 @@ def test_labels_name_rows_and_are_no_part_of_the_program():
         ([[0, 1]], [[1, 0]], {"message_start": 1.5}, "where messages begin, not 1.5"),
         ([[0, 1]], [[1, 0]], {"round_length": 0}, "a round takes at least one step, not 0"),
         ([[0, 1]], [[1, 0]], {"labels": ["a", "b"]}, "there are 2 labels for 1 templates"),
+        ([[0, 1]], [[1, 0]], {"round_length": 2**31 - 1}, "a round takes at most 2,147,483,646"),
+        ([[0, 1]], [[1, 0]], {"round_length": 10**400}, "a round takes at most 2,147,483,646"),
+        ([[0, 1]], [[1, 0]], {"labels": "a"}, "a text for each template, not one text, 'a'"),
         (np.ma.masked_equal([[0, 2]], 2), [[1, 0]], {}, "conditions are masked"),
     ],
 )
@@ -212,3 +215,10 @@ def test_the_match_sets_are_those_of_all_states_by_both_routes(drawn):
     assert (all_match_sets(program.templates) @ places).tolist() == expected
     read = [dict(entry.condition) for entry in program.templates]
     assert sorted(possible_sets(read, [])) == expected
+
+
+def test_bits_that_nothing_reads_count_too(monkeypatch):
+    monkeypatch.setenv("NTKEXEC_LITERALS", "3")
+    raw([[1, -1, -1]], [[1, 0, 0]])
+    with pytest.raises(ProgramError, match="a state has 4 bits; the limit is 3"):
+        raw([[1, -1, -1, -1]], [[1, 0, 0, 0]])

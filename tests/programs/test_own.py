@@ -3,47 +3,24 @@
 import dataclasses
 import functools
 import re
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
 import pytest
+from support.own import LOADED, PATH, flood, start
 
 import ntkexec
-from ntkexec import graphs, report
+from ntkexec import report, summary
 from ntkexec.errors import NtkexecError
 from ntkexec.language import Builder, Flag, any_of
-from ntkexec.program import files
 from ntkexec.program.fields import Bits, OneHot, Table, Word
 from ntkexec.program.layout import Layout
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.programs import prepare
-from ntkexec.programs.own import own_instance
 
-PATH = nx.path_graph(["a", "b", "c", "d"])
-LOADED = graphs.load(PATH)
-# Bits: informed, one for each of 3 colours; messages: one for each of 3 colours.
 KERNEL = {"engine": "kernel", "steps": 8}
-
-
-def flood():
-    """Who is informed tells it in the own slot; a row that repeats and one that writes nothing."""
-    rows, then = [{0: 1}, {0: 1}], [{0}, set()]
-    for slot in range(3):
-        rows += [{1 + slot: 1}, {0: 1, 1 + slot: 1}, {4 + slot: 1}]
-        then += [{1 + slot}, {4 + slot}, {0}]
-    conditions = [[row.get(bit, -1) for bit in range(7)] for row in rows]
-    targets = [[bit in one for bit in range(7)] for one in then]
-    return Program.from_arrays(conditions, targets, message_start=4, name="tell")
-
-
-def start():
-    states = np.zeros((4, 7), bool)
-    states[0, 0] = True
-    states[np.arange(4), 1 + LOADED.colours] = True
-    return states
-
-
 run = functools.partial(ntkexec.run, flood(), PATH, initial=start(), **KERNEL)
 
 
@@ -112,7 +89,7 @@ def test_a_reference_gets_the_graph_as_it_was_given_and_answers_by_field():
     assert found.expected["state"].tolist() == [f["state"] for f in found.by_node().values()]
     late = run(reference=reference, steps=3)
     assert late.wrong_nodes.tolist() == [2, 3]
-    assert "it is the program, or its states, that differ" in str(late)
+    assert str(late).endswith("it is the program, its states, or the reference")
     instance = prepare(
         *(flood(), LOADED),
         initial=start(),
@@ -138,9 +115,10 @@ def test_fields_of_the_language_are_filled_in_and_told_as_values():
     instance = prepare(loud, PATH, initial=noise, steps=9, until="fixed-point")
     assert instance.num_steps == 4  # one round that does something, and one that does not
     assert instance.until == "fixed-point"
-    assert prepare(loud, PATH, initial={"noise": 1}, steps=90, until="halt").num_steps == 2
+    assert prepare(loud, PATH, initial={"noise": np.ones(4)}, steps=90, until="halt").num_steps == 2
     # Nobody is loud, so nobody halts.
-    assert prepare(loud, PATH, steps=9, until="halt").num_steps == 9
+    quiet = {"noise": dict.fromkeys(PATH, 0)}
+    assert prepare(loud, PATH, initial=quiet, steps=9, until="halt").num_steps == 9
 
 
 def test_tables_are_told_as_text_and_compared_with_what_a_reference_says():
@@ -175,6 +153,41 @@ def test_tables_are_told_as_text_and_compared_with_what_a_reference_says():
     assert found.by_node()[0] == expected
 
 
+def exchange(**options):
+    """Two bits that are exchanged at every step: after two steps a round has changed nothing."""
+    rows, then = [[1, -1], [-1, 1]], [[0, 1], [1, 0]]
+    program = Program.from_arrays(rows, then, message_start=2, round_length=2)
+    states = [[1, 0], [1, 0]]
+    return prepare(program, nx.path_graph(2), initial=states, steps=5, **options)
+
+
+def test_an_instance_that_is_to_end_otherwise_is_judged_by_an_execution_that_ends_so():
+    found = ntkexec.run(exchange(), engine="kernel", until="fixed-point")
+    assert (found.execution.steps, found.exact) == (2, True)
+    assert found.by_node()[0]["state"] == found.expected["state"][0] == "10"
+    assert ntkexec.run(exchange(), engine="kernel").by_node()[0]["state"] == "01"
+    with pytest.raises(NtkexecError, match="no halt flag"):
+        ntkexec.run(exchange(), engine="kernel", until="halt")
+
+
+def test_a_run_that_ended_early_is_no_fault_of_the_program():
+    answer = {"state": [[0, 1], [0, 1]]}
+    instance = exchange(reference=lambda graph: answer)
+    assert ntkexec.run(instance, engine="kernel").exact
+    found = ntkexec.run(instance, engine="kernel", until="fixed-point")
+    assert not found.exact
+    assert str(found).endswith("every step was the program's, and the run ended after 2 of 5 steps")
+
+
+@pytest.mark.parametrize(("sizes", "named"), [({"degree": 2}, "bfs"), ({}, "PROGRAM")])
+def test_one_s_own_program_may_be_called_like_a_shipped_one(sizes, named):
+    finite = SimpleNamespace(covered=False, verdict=lambda: "not covered")
+    program = dataclasses.replace(flood(), name="bfs")
+    instance = SimpleNamespace(sizes=sizes, program=program)
+    told = summary.width_told(SimpleNamespace(finite_width=finite, instance=instance))
+    assert f"'ntkexec certify {named} --ensemble DIR'" in told
+
+
 # Where states come from.
 
 
@@ -196,6 +209,12 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
     assert found.inputs == {"initial": str(tmp_path / "fields.npz"), "steps": 8}
 
 
+def test_whole_states_stand_alone_in_a_file(tmp_path):
+    np.savez(tmp_path / "more.npz", states=start(), note=1)
+    with pytest.raises(NtkexecError, match="holds 'note' beside 'states', which is whole states"):
+        prepare(flood(), PATH, initial=tmp_path / "more.npz", steps=8)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -207,12 +226,25 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
         ({"initial": start() * 2}, "the initial states have 2 at node 0, bit 0; 0 or 1 fits"),
         ({"initial": start().astype(str)}, "are zeros and ones, not <U5 values"),
         ({"initial": {"stat": 1}}, "no field 'stat'; the layout has state, inbox"),
+        ({"initial": {}}, "values of state, inbox"),
+        ({"initial": {"state": [1, 0, 0, 0]}}, "takes shape (4, 4), with values for each node, not "),
+        ({"initial": {"state": [1, 0]}}, "'state' takes shape (4, 4), with values for each node, not "),
+        ({"initial": {"state": {"a": [1, 0, 0, 0]}}}, "no state for node 'b' in the initial states"),
+        ({"initial": {"state": [[1, 0], [1]]}}, "values of 'state' of the initial states are no array"),
+        ({"initial": [[1, 0], [1]]}, "the initial states are no array"),
+        ({"initial": np.ma.masked_equal(start(), 1)}, "the initial states are masked"),
+        ({"initial": {"inbox": np.ma.masked_equal(start()[:, 4:], 1)}}, "initial states are masked"),
         ({"initial": "none.npz"}, "there is no file none.npz"),
         ({"until": "halt"}, "tell has no halt flag; it can run until steps or fixed-point"),
         ({"source": "a"}, "takes initial, steps, until, reference and, for a function, degree"),
+        ({"reference": "x"}, "a reference is a function of the graph, not 'x'"),
+        ({"reference": lambda graph: {"state": [[1, 0, 0, 0]]}}, "not (1, 4) as in the reference's answer"),
+        ({"reference": lambda graph: {"state": [1, 0, 0, 0]}}, "not (4,) as in the reference"),
+        ({"reference": lambda graph: {"state": dict.fromkeys("abcd", 1)}}, "not (4,) as in the reference"),
+        ({"reference": lambda graph: {"state": 1}}, "not () as in the reference"),
         ({"reference": lambda graph: [1]}, "a reference gives an answer by field"),
         ({"reference": lambda graph: {"x": 1}}, "answers 'x', but the program has state, inbox"),
-        ({"reference": lambda graph: {"state": {"a": 1}}}, "has no state for node 'b'"),
+        ({"reference": lambda graph: {"state": {"a": 1}}}, "no state for node 'b' in the reference"),
         (
             {"reference": lambda graph: {"state": np.full((4, 4), 7)}},
             "the reference's answer does not fit: value 7 of 'state' at node 0",
@@ -222,6 +254,12 @@ def test_states_are_an_array_values_or_a_file(tmp_path):
 def test_what_is_missing_or_does_not_fit_is_said(options, message):
     with pytest.raises(NtkexecError, match=re.escape(message)):
         run(**options)
+
+
+def test_a_program_of_the_language_is_told_what_its_states_lack():
+    for initial in (None, {}):
+        with pytest.raises(NtkexecError, match=r"loud needs .* values of noise, heard, level"):
+            prepare(loud, PATH, initial=initial, steps=2)
 
 
 def test_a_state_that_breaks_what_the_layout_promises_is_refused():
@@ -240,7 +278,7 @@ def test_a_program_for_other_graphs_is_refused():
         prepare(small, star, steps=1)
     with pytest.raises(NtkexecError, match="loud is for degree 2 at most, but graph has degree 3"):
         prepare(loud(2, 4), star, steps=1)
-    prepare(loud(3, 4), star, steps=1)
+    prepare(loud(3, 4), star, initial={"noise": np.zeros(4)}, steps=1)
 
 
 def test_messages_that_meet_are_refused_before_anything_is_trained():
@@ -250,71 +288,3 @@ def test_messages_that_meet_are_refused_before_anything_is_trained():
         prepare(shout, PATH, initial=np.zeros((4, 2)), steps=1)
     alone = prepare(shout, nx.empty_graph(2), initial=np.zeros((2, 2)), steps=1)
     assert alone.num_decisions == 4
-
-
-# Where programs come from.
-
-
-def test_an_instance_brings_all_it_needs():
-    instance = own_instance(flood(), LOADED, initial=start(), steps=8)
-    assert ntkexec.run(instance, engine="kernel").exact
-    assert prepare(instance) is instance
-    for options in ({"steps": 3}, {"initial": start()}):
-        with pytest.raises(NtkexecError, match=f"brings its own {min(options)}"):
-            prepare(instance, **options)
-    with pytest.raises(NtkexecError, match="an instance of tell brings its own graph"):
-        prepare(instance, PATH)
-
-
-def test_a_file_or_a_function_is_as_good_as_the_program(tmp_path, monkeypatch):
-    files.save(flood(), tmp_path / "tell.json")
-    (tmp_path / "brought.py").write_text(
-        "from ntkexec.program import files\n"
-        f"PROGRAM = files.load({str(tmp_path / 'tell.json')!r})\n"
-        "class Inner:\n    program = PROGRAM\n"
-        "def of(graph, degree, word=5, *, slots, **rest):\n"
-        "    assert (graph.num_nodes, degree, word, slots, rest) == (4, 2, 5, 3, {})\n"
-        "    return PROGRAM\n"
-        "def sized(degree, word, slots): return degree, word, slots\n"
-        "def odd(values): ...\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    for source in (
-        tmp_path / "tell.json",
-        str(tmp_path / "tell.json"),
-        "brought:PROGRAM",
-        "brought:Inner.program",
-        "brought:of",
-        lambda graph: flood(),
-    ):
-        found = prepare(source, PATH, initial=start(), steps=8)
-        assert found.program == flood()
-    for source, options, message in (
-        ("brought:sized", {}, "brought:sized asks for word; give --word, or word=..."),
-        ("brought:sized", {"word": 2}, "brought:sized gives 'tuple'; a Program or an Instance is"),
-        ("brought:odd", {}, "has a parameter 'values' without a default; what it can be given is"),
-        ("brought:offf", {}, "module brought has no 'offf'; did you mean 'of'?"),
-        ("nowhere:of", {}, "there is no module 'nowhere', neither here nor installed"),
-        ("brought:", {}, "'brought:' is no program; one's own is a file (.npz or .json) or module"),
-        ("brouht", {}, "a program of one's own is FILE.npz, FILE.json or module:function"),
-    ):
-        with pytest.raises(NtkexecError, match=re.escape(message)):
-            prepare(source, PATH, initial=start(), steps=8, **options)
-    with pytest.raises(NtkexecError, match="brought:of asks for a graph; give one"):
-        prepare("brought:of", initial=start(), steps=8)
-    with pytest.raises(NtkexecError, match="tell needs a graph, such as 'karate'"):
-        prepare("brought:PROGRAM", initial=start(), steps=8)
-
-
-def test_a_module_s_own_errors_are_its_own(tmp_path, monkeypatch):
-    (tmp_path / "lacking.py").write_text("import no_such_module_anywhere\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
-        prepare("lacking:of", PATH)
-
-
-def test_a_shipped_algorithm_starts_by_itself_and_needs_a_graph():
-    with pytest.raises(NtkexecError, match="bfs starts by itself; steps is for programs"):
-        prepare("bfs", PATH, steps=3)
-    with pytest.raises(NtkexecError, match="bfs needs a graph, such as 'karate'"):
-        ntkexec.run("bfs")

@@ -22,6 +22,10 @@ def invent_a_match_set(bundle):
     max(bundle.proof["match_sets"], key=len).append("fffff")
 
 
+def drop_a_list_of_match_sets(bundle):
+    bundle.proof["match_sets"].pop()
+
+
 def drop_a_component(bundle):
     bundle.proof["components"].pop()
 
@@ -84,6 +88,7 @@ def leave_the_range(bundle):
     [
         (drop_a_match_set, "1 match sets differ"),
         (invent_a_match_set, "1 match sets differ"),
+        (drop_a_list_of_match_sets, "is not from 0 to"),
         (drop_a_component, "not the program's components"),
         (claim_more_decisions, "decisions, not"),
         (change_a_template, "not the program of this digest"),

@@ -8,6 +8,7 @@ import pytest
 import ntkexec
 from ntkexec.certifying import Certifying
 from ntkexec.ensemble.sizing import Ensembling
+from ntkexec.errors import NtkexecError
 from ntkexec.executor import Executing
 from ntkexec.runtime import keywords
 
@@ -70,3 +71,24 @@ def test_a_keyword_that_nobody_takes_is_refused():
         ntkexec.run("flooding", "path:3", engine="kernel", widht=4)
     with pytest.raises(TypeError, match="widht"):
         ntkexec.certify(ntkexec.Program, num_decisions=1, widht=4)
+
+
+def test_a_keyword_is_taken_by_its_former_name():
+    @keywords.renamed(pot="kettle")
+    def boil(kettle, **rest):
+        return kettle, rest
+
+    with pytest.warns(DeprecationWarning, match="pot= of boil is called kettle= now") as caught:
+        assert boil(pot=1, sugar=2) == (1, {"sugar": 2})
+    assert caught[0].filename == __file__
+    assert boil(3) == boil(kettle=3) == (3, {})
+    assert boil(kettle=3, pot=1) == (3, {"pot": 1})
+
+
+@pytest.mark.parametrize("function", [ntkexec.run, ntkexec.prepare])
+def test_programs_are_taken_by_their_former_name(function):
+    with (
+        pytest.warns(DeprecationWarning, match="algorithm= of .* is called program= now"),
+        pytest.raises(NtkexecError, match="flooding needs a graph"),
+    ):
+        function(algorithm="flooding")

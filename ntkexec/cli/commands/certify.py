@@ -73,6 +73,8 @@ def command(
     else:
         if graph is not None and where is not None:
             raise NtkexecError("GRAPH and --graph are the same; give one of them")
+        if all_states and (state is not None or steps is not None):
+            raise NtkexecError("--all-states goes without --state and --steps, of an execution")
         mine = own.own_program(
             algorithm,
             where if graph is None else graph,

@@ -38,11 +38,14 @@ def certify_networks(
     """
     name = pipeline.find_algorithm(algorithm).name if mine is None else mine.program.name
     manifest = ensemble.read_manifest(folder)
-    if manifest.algorithm != name:
+    digest = None if mine is None else mine.program.digest
+    if manifest.algorithm != name and manifest.program != digest:
         raise EnsembleError(f"the ensemble in {folder} learned {manifest.algorithm}, not {name}")
     instance = None if mine is None else mine.instance
-    if (graph is not None or instance is not None) and all_states:
+    if graph is not None and all_states:
         raise CertificateError("--all-states and --graph exclude each other")
+    if all_states:
+        instance = None
     if out is not None and out.parent.resolve() == folder.resolve():
         raise CertificateError(f"{folder} is for weights; write the certificate beside it")
     if out is not None:

@@ -119,6 +119,17 @@ def bits_of(algorithm: str, sizes: Mapping[str, int] | None, bits: int | None) -
     return sizes["bits"]
 
 
+def first_of(algorithm: str, words: Sequence[str], usage: str) -> tuple[str, Sequence[str]]:
+    """The word of the command line that must be there, and those that follow it.
+
+    Raises:
+        ProgramError: there is none.
+    """
+    if not words:
+        raise ProgramError(f"{algorithm} needs its operands: {usage}")
+    return words[0], words[1:]
+
+
 def whole_numbers(algorithm: str, words: Sequence[str], count: int, usage: str) -> list[int]:
     """Words of the command line as numbers.
 

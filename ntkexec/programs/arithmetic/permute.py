@@ -121,7 +121,7 @@ def prepare(
 
 def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, Any]]:
     """A graph and inputs from the command line: a string of bits, and where each goes."""
-    text, *places = words
+    text, places = one_node.first_of("permute", words, USAGE)
     if not text or set(text) - set("01"):
         raise ProgramError(f"permute takes a string of 0s and 1s, not {text!r}: {USAGE}")
     if bits not in (None, len(text)):

@@ -198,7 +198,7 @@ def _signed_bits(low: int, high: int) -> int:
 
 def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, Any]]:
     """A graph and inputs from the command line: a program, and numbers for its cells."""
-    spec, *changes = words
+    spec, changes = one_node.first_of("sbn", words, USAGE)
     cells = {}
     for change in changes:
         cell, equals, number = change.partition("=")
