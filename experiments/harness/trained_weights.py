@@ -98,8 +98,8 @@ def given_weights(slug: str, study: str, file: Path) -> TrainedWeights:
     if described is None or (described["experiment"], described["study"]) != (slug, study):
         said = "no" if described is None else "another study's"
         raise ExperimentError(
-            f"two folders above {shown(file)} there is {said} config.json, which says what network it is of: "
-            f"name the file where a run of {slug} with --study {study} has kept it"
+            f"{said} config.json lies two folders above {shown(file)} to say what network it is of: name the "
+            f"file where a run of {slug} with --study {study} has kept it"
         )
     words = [f"{name}={json.dumps(value)}" for name, value in described["config"].items()]
     try:
