@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support.gradients import WORKERS, drawn
 
 from experiments.kits.mesh.children import run_with_devices
 from experiments.systems.flag_aggregator.attacks import ATTACKS
@@ -20,8 +21,6 @@ from experiments.systems.flag_aggregator.transforms import aggregate_by, flag_ag
 from ntkexec.errors import ExperimentError
 from ntkexec.runtime.precision import float64
 
-WORKERS = 7
-
 
 @functools.cache
 def weighed(iterations=5, pair_weight=0.0):
@@ -31,24 +30,6 @@ def weighed(iterations=5, pair_weight=0.0):
 @jax.jit
 def updated(rows):
     return flag_aggregate(WORKERS).update({"w": rows}, optax.EmptyState())
-
-
-@jax.jit
-def by_rules(rows):
-    return {name: rule(rows, 1) for name, rule in RULES.items()}
-
-
-@jax.jit
-def by_attacks(rows, faulty):
-    return {name: attack(rows, faulty, jax.random.key(0)) for name, attack in ATTACKS.items()}
-
-
-def drawn(seed=0, workers=WORKERS, length=40):
-    generator = np.random.default_rng(seed)
-    common = generator.normal(size=length)
-    return common + generator.normal(size=(workers, length)) * generator.uniform(
-        0.2, 3, (workers, 1)
-    )
 
 
 def test_the_gram_form_is_the_definition():

@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.gradients import WORKERS, drawn
 
 from experiments.systems.flag_aggregator.attacks import ATTACKS
 from experiments.systems.flag_aggregator.rules import ROBUST, RULES
 from ntkexec.errors import ExperimentError
-
-WORKERS = 7
 
 
 @jax.jit
@@ -20,14 +19,6 @@ def by_rules(rows):
 @jax.jit
 def by_attacks(rows, faulty):
     return {name: attack(rows, faulty, jax.random.key(0)) for name, attack in ATTACKS.items()}
-
-
-def drawn(seed=0, workers=WORKERS, length=40):
-    generator = np.random.default_rng(seed)
-    common = generator.normal(size=length)
-    return common + generator.normal(size=(workers, length)) * generator.uniform(
-        0.2, 3, (workers, 1)
-    )
 
 
 def by_definition(name, x, f):
