@@ -16,7 +16,7 @@ LAYERS = (
     ("engines",),
     ("programs",),
     ("summary", "result", "certifying", "pipeline"),
-    ("check", "report", "recheck", "testing", "complete", "complexity", "plots"),
+    ("check", "report", "recheck", "testing", "complete", "prove", "complexity", "plots"),
     ("cli",),
 )
 # After them: the names that a user meets, and the packages that stand beside the house.

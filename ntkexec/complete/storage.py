@@ -17,6 +17,7 @@ from ntkexec.ensemble import Manifest
 from ntkexec.ensemble.reading import MAX_TEXT, read_regular
 from ntkexec.ensemble.stored import MANIFEST, sha256
 from ntkexec.errors import CertificateError
+from ntkexec.program.program import Program
 from ntkexec.runtime import files
 
 FORMAT = "ntkexec-complete/2"
@@ -60,15 +61,7 @@ def to_data(certificate: CompleteCertificate, manifest: Manifest, folder: Path) 
         "width": config.width,
         "weight_std": config.weight_std,
         "draw": config.draw,
-        "program": {
-            "digest": program.digest,
-            "layout": program.layout.to_json(),
-            "templates": [
-                [[(bit, bool(value)) for bit, value in entry.condition], list(entry.outputs)]
-                for entry in program.templates
-            ],
-            "round_length": program.round_length,
-        },
+        "program": program_data(program),
         "invariants": [
             {"bound": one.bound, "groups": [list(g) for g in one.groups]}
             for one in certificate.invariants
@@ -84,6 +77,19 @@ def to_data(certificate: CompleteCertificate, manifest: Manifest, folder: Path) 
         ],
         "match_sets": [list(rows) for rows in lists],
         "components": components,
+    }
+
+
+def program_data(program: Program) -> dict[str, Any]:
+    """A program as plain data, what `recheck` reads of it."""
+    return {
+        "digest": program.digest,
+        "layout": program.layout.to_json(),
+        "templates": [
+            [[(bit, bool(value)) for bit, value in entry.condition], list(entry.outputs)]
+            for entry in program.templates
+        ],
+        "round_length": program.round_length,
     }
 
 

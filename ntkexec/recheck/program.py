@@ -22,6 +22,7 @@ class Program(NamedTuple):
     promised: (bound, groups of bits as masks): at most so many groups hold a 1.
     split: the first bit that neighbours hear.
     colours: slots of the smallest table of messages, or None.
+    fields: where the layout's fields are, by path: bits, or in a table bits of every slot.
     """
 
     templates: Templates
@@ -30,6 +31,7 @@ class Program(NamedTuple):
     split: int
     colours: int | None
     digest: str
+    fields: dict[str, list[Any]]
 
 
 def parse_program(data: Any) -> Program:
@@ -50,7 +52,8 @@ def parse_program(data: Any) -> Program:
     need(templates, "a program without templates")
     tables = [field["slots"] for field in layout["messages"] if "slots" in field]
     split = promises(layout["computation"])[1]
-    return Program(templates, num_bits, promised, split, min(tables, default=None), digest)
+    fields = columns(layout["computation"] + layout["messages"])
+    return Program(templates, num_bits, promised, split, min(tables, default=None), digest, fields)
 
 
 def promises(fields: list[Any]) -> tuple[set[Any], int]:
@@ -69,6 +72,25 @@ def promises(fields: list[Any]) -> tuple[set[Any], int]:
             found |= {(field["occupied"], tuple((1 << ends[-1]) - 1 << at for at in slots))}
         start += ends[-1] * len(slots)
     return found, start
+
+
+def columns(fields: list[Any]) -> dict[str, list[Any]]:
+    """The bits of every field of a layout, by path."""
+    found: dict[str, list[Any]] = {}
+    start = 0
+    for field in fields:
+        leaves = field.get("fields", [field])
+        widths = [leaf.get("bits") or leaf["size"].bit_length() for leaf in leaves]
+        ends = [0, *itertools.accumulate(widths)]
+        for leaf, low, high in zip(leaves, ends, ends[1:], strict=False):
+            at = [[*range(start + slot * ends[-1] + low, start + slot * ends[-1] + high)]
+                  for slot in range(field.get("slots", 1))]  # fmt: skip
+            table = "fields" in field
+            path = f"{field['name']}.{leaf['name']}" if table else field["name"]
+            need(path not in found, f"two fields {path}")
+            found[path] = at if table else at[0]
+        start += ends[-1] * field.get("slots", 1)
+    return found
 
 
 def within(known: dict[int, bool], assumed: list[Any]) -> bool:
