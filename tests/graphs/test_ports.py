@@ -111,5 +111,16 @@ def test_any_numbering_from_0_is_one_and_no_other():
             graphs.with_ports(path, np.array(wrong))
     with pytest.raises(WRONG_TYPE):
         graphs.with_ports(path, np.array([0.0, 1.0, 0.0, 0.0]))
-    with pytest.raises(GraphError, match="'identifiers' or 'adjacency'"):
+    with pytest.raises(WRONG_TYPE):
         graphs.from_networkx(nx.path_graph(2), port_order="names")
+
+
+def test_a_function_orders_neighbours_as_sort_neighbors_does():
+    graph = shuffled(4)
+    falling = graphs.from_networkx(graph, port_order=lambda near: sorted(near, reverse=True))
+    assert list(falling.names) == list(graph)
+    assert heard(falling) == [sorted(near, reverse=True) for near in walked(graph)]
+    with pytest.raises(GraphError, match="each once, would fit"):
+        graphs.from_networkx(graph, port_order=lambda near: list(near)[1:])
+    with pytest.raises(GraphError, match="each once, would fit"):
+        graphs.from_networkx(graph, port_order=lambda near: [next(near)] * 2 + list(near)[1:])
