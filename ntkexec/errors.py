@@ -94,6 +94,10 @@ class CertificateError(NtkexecError):
     """A program was asked to run under a certificate that does not hold."""
 
 
+class InexactError(NtkexecError):
+    """A learned update decided a bit otherwise than the program, where only an exact answer is given."""
+
+
 class EnsembleError(NtkexecError):
     """An ensemble could not be trained, or a stored one is damaged or belongs to another program."""
 
