@@ -21,6 +21,7 @@ from ntkexec.programs import Instance
 from ntkexec.runtime import keywords, stages
 from ntkexec.runtime.keeping import Kept
 from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.dot_product import TWO_LAYER_RELU, DotProductKernel
 from ntkexec.theory.match_bound import MatchBound, given_bound, state_bound
 from ntkexec.theory.padding import padded
 from ntkexec.theory.union_bound import check_odds
@@ -108,6 +109,7 @@ def certify(
     num_decisions: int | None = None,
     instance: Instance | None = None,
     given_thresholds: np.ndarray | None = None,
+    kernel: DotProductKernel = TWO_LAYER_RELU,
     **fields: Any,
 ) -> Certificate:
     """The certificate of a program.
@@ -118,6 +120,8 @@ def certify(
         num_decisions: how many bits are decided; by default those of the instance, or a million.
         instance: what is executed, for the bound `graph`.
         given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
+        kernel: of the networks. Other ones than the two-layer ReLU network without biases are
+            certified at infinite width alone: no engine runs them.
         fields: single fields of `Certifying`, such as `kind` and `delta`.
 
     Raises:
@@ -139,12 +143,13 @@ def certify(
             convention="bit" if asked.threshold is None else asked.threshold,
             draw=asked.draw,
             given_thresholds=given_thresholds,
+            kernel=kernel,
         )
 
     key = (
         *_shown_of(program),
         *(problem.kind, problem.padding, bound),
-        *(asked.weight_std, asked.threshold, asked.draw),
+        *(asked.weight_std, asked.threshold, asked.draw, kernel),
         None if given_thresholds is None else _digest(given_thresholds),
         *(_execution_of(instance) if bound == "graph" and instance is not None else ()),
     )

@@ -29,6 +29,12 @@ Descent = Literal["auto", "plain", "heavy-ball", "whitened"]
 
 DESCENTS: tuple[Descent, ...] = get_args(Descent)
 
+TrainedLayers = Literal["ntk", "nngp"]
+"""What learns, all layers or the last alone, see `ntkexec.theory.dot_product`."""
+
+Activation = Literal["relu", "erf", "linear"]
+"""Of hidden units, see `ntkexec.theory.dot_product`."""
+
 Convention = Literal["zero", "shared", "bit"]
 """Where thresholds lie, see `ntkexec.theory.thresholds`."""
 

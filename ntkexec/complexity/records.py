@@ -45,15 +45,19 @@ class StudyRecord(TypedDict):
     weight_std: float
     num_inputs: int
     max_matches: int
+    max_writers: int
     num_graphs: int
     num_nodes: int
     num_steps: int
     num_states: int
+    num_decisions: int
     noise_ratio: float | None
     smallest_margin: float
     members: int
     delta: float
     bounds: BoundsRecord
+    own_bounds: Mapping[str, float | None]
+    exact_at: Mapping[str, float]
     first: list[int | None]
     stable: list[int | None]
     certainty: CertaintyRecord
