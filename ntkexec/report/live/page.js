@@ -70,11 +70,16 @@ const page = (() => {
   function draw(moving = 0) {
     const { step } = chosen, states = at.learned.states[step], shown = words.SHOWN[chosen.algorithm];
     const guilty = graph.places.map((_, v) => (step ? at.learned.wrong[step - 1].get(v) || [] : []).map((b) => at.program.names[b]));
+    // What a node did wrong before stays told, in few words.
+    const erred = graph.places.map((_, v) => {
+      const when = at.learned.wrong.slice(0, Math.max(0, step - 1)).findIndex((map) => map.has(v));
+      return when < 0 ? "" : `${at.program.names[at.learned.wrong[when].get(v)[0]]}, step ${when + 1}`;
+    });
     const decisions = step ? at.learned.states[step - 1].map((bits) => at.learned.decisionsOf(bits)) : [];
     const values = states.map((bits) => words.value(chosen.algorithm, at.program, bits));
     const largest = Math.max(1, ...at.own[at.steps].map((bits) => words.value(chosen.algorithm, at.program, bits)));
     board.show({
-      graph, values, guilty, largest, says: shown.says, source: chosen.source, selected: chosen.selected, tool: chosen.tool,
+      graph, values, guilty, erred, largest, says: shown.says, source: chosen.source, selected: chosen.selected, tool: chosen.tool,
       weighted: chosen.algorithm === "bellman-ford",
       parents: states.map((bits, v) => words.parent(at.program, graph, bits, v)),
       astray: states.map((bits, v) => differs(bits, at.own[step][v])),
@@ -104,7 +109,7 @@ const page = (() => {
     if (bits) {
       const [v, [bit]] = [...so[first]][0];
       text = `${words.plural(bits, "wrong bit")}; the first in step ${first + 1}: ${at.program.names[bit]} at node ${v}`;
-      if (step === at.steps) text += wrong ? `; in the end ${wrong} of ${graph.size} nodes are not as they should be` : "; in the end every node is as it should be";
+      if (step === at.steps) text += wrong ? `; in the end ${wrong} of ${graph.size} nodes ${wrong === 1 ? "is not as it" : "are not as they"} should be` : "; in the end every node is as it should be";
       kind = "bad";
     }
     el("verdict").textContent = text; el("verdict").className = kind;
@@ -135,7 +140,7 @@ const page = (() => {
     const hits = at.trials.filter((t) => networks.failed(t, chosen)).length, count = at.trials.length;
     const [low, high] = theory.interval(hits, count), percent = (p) => `${(100 * p).toFixed(p > 0 && p < 0.0995 ? 1 : 0)}\u00a0%`;
     el("measured").textContent = count ? percent(hits / count) : "…";
-    el("measured-note").textContent = count ? `${hits.toLocaleString("en")} of ${words.plural(count, "draw")}: between ${percent(low)} and ${percent(high)}` : "";
+    el("measured-note").textContent = count ? `${hits.toLocaleString("en")} of ${words.plural(count, "draw")}: between ${percent(low)} and ${percent(high)} (95\u00a0%)` : "";
     const bound = at.certificate.sum(chosen.members, chosen.weightStd);
     const union = networks.unionBound(at.certificate.ratio, { ...chosen, numDecisions: at.numDecisions });
     const shown = (p) => (p >= 0.001 ? percent(p) : words.chance(p));

@@ -38,7 +38,7 @@ function pictureOf(svg, on) {
       parts.ring = make("circle", { class: "ring", r: RADIUS + 5 }, group);
       parts.disc = make("circle", { class: "disc", r: RADIUS }, group);
       parts.inside = make("text", { class: "inside", dy: "0.35em" }, group);
-      parts.name = make("text", { class: "name", dy: -RADIUS - 8 }, group);
+      parts.name = make("text", { class: "name", x: RADIUS - 1, y: 4 - RADIUS }, group);
       parts.guilty = make("text", { class: "guilty", dy: RADIUS + 17 }, group);
       return parts;
     });
@@ -92,7 +92,7 @@ function pictureOf(svg, on) {
       group.setAttribute("class", ["vertex", ...Object.keys(classes).filter((c) => classes[c])].join(" "));
       inside.textContent = reached ? value : "";
       name.textContent = v === next.source ? `${v} · start` : v;
-      guilty.textContent = bad.length ? bad[0] + (bad.length > 1 ? ` +${bad.length - 1}` : "") : "";
+      guilty.textContent = bad.length ? bad[0] + (bad.length > 1 ? ` +${bad.length - 1}` : "") : next.erred[v];
       const told = reached ? next.says(value) : "not reached";
       group.setAttribute("aria-label", `node ${v}${v === next.source ? ", start" : ""}, ${told}${bad.length ? `, wrong: ${bad.join(", ")}` : ""}`);
       group.setAttribute("aria-pressed", v === next.selected || v === pending);
