@@ -52,7 +52,8 @@ def _output(output: dict) -> str:
         return f'<div class="output">{"".join(data["text/html"])}</div>'
     if "image/png" in data:
         picture = "".join(data["image/png"]).replace("\n", "")
-        return f'<div class="output"><img alt="what the cell above draws" src="data:image/png;base64,{picture}"></div>'
+        shown = f'<img alt="what the cell above draws" src="data:image/png;base64,{picture}">'
+        return f'<div class="output">{shown}</div>'
     text = "".join(output.get("text") or data.get("text/plain", ""))
     return f'<pre class="output">{html.escape(COLOURS.sub("", text))}</pre>'
 
@@ -73,6 +74,4 @@ def on_files(files: object, config: object) -> object:
 
 def on_page_content(page_html: str, **_: object) -> str:
     """Called by mkdocs with the content of every page: puts outputs in their places."""
-    return re.sub(
-        r'<div id="(output-of-a-notebook-\d+)"></div>', lambda m: _KEPT[m[1]], page_html
-    )
+    return re.sub(r'<div id="(output-of-a-notebook-\d+)"></div>', lambda m: _KEPT[m[1]], page_html)

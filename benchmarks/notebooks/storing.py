@@ -50,7 +50,7 @@ def executed(notebook: Any, folder: pathlib.Path) -> Any:
     """
     resources = {"metadata": {"path": str(folder)}}
     client = nbclient.NotebookClient(
-        notebook, timeout=TIMEOUT, kernel_name="python3", resources=resources
+        notebook, timeout=TIMEOUT, kernel_name="python3", resources=resources, coalesce_streams=True
     )
     client.execute()
     notebook.metadata = nbformat.from_dict(
