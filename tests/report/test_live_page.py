@@ -159,6 +159,14 @@ def test_a_graph_is_changed_by_keys_and_by_pointer_and_saved_for_the_command(vis
     assert nx.utils.graphs_equal(found, nx.Graph([(0, 1), (2, 3), (3, 4), (4, 5), (0, 5)]))
 
 
+def test_a_tap_chooses_a_node_and_tells_of_it(visit):
+    page = visit(400, has_touch=True)
+    page.locator("#next").tap()
+    page.locator('[data-node="3"] .touch').tap()
+    assert "selected" in page.locator('[data-node="3"]').get_attribute("class")
+    assert page.locator("#node").text_content().startswith("Node 3: not reached")
+
+
 def test_what_the_programs_do_not_take_is_refused_in_words(visit):
     page = visit()
     page.locator("#graph-name").select_option("complete:5")
