@@ -109,7 +109,10 @@ def environment_without_it(folder):
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     site = next((folder / "lib").glob("python*/site-packages"))
-    (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    for library in pathlib.Path(sysconfig.get_paths()["purelib"]).iterdir():
+        # Neither the package nor what an editable installation leaves, nor what the environment has.
+        if "ntkexec" not in library.name and not (site / library.name).exists():
+            (site / library.name).symlink_to(library)
     return python
 
 
