@@ -131,7 +131,7 @@ def situated(situation, path, tmp_path):
         return clone / "notebooks", python, clean
     (tmp_path / "empty").mkdir()
     shutil.copy(path, tmp_path / "empty")
-    return tmp_path / "empty", python, clean | {"NTKEXEC_SOURCE": f"git+file://{clone}"}
+    return tmp_path / "empty", python, clean | {"NTKEXEC_SOURCE": f"git+file://localhost{clone}"}
 
 
 @pytest.mark.slow
