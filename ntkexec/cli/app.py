@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ntkexec.cli import beside
-from ntkexec.cli.commands import algorithms, certify, complexity, run, show, train
+from ntkexec.cli.commands import algorithms, certify, complexity, live, run, show, train
 from ntkexec.errors import NtkexecError
 from ntkexec.runtime import settings
 
@@ -77,6 +77,7 @@ for _name, _module in {
     "show": show,
     "train": train,
     "algorithms": algorithms,
+    "live": live,
     "check": None,
     "complexity": complexity,
     "experiment": None,

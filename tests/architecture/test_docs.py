@@ -6,11 +6,10 @@ import re
 import shlex
 
 import pytest
-import typer
 from support import networkx_backend
+from support.commands import parse
 
 from ntkexec.cli import main
-from ntkexec.cli.app import app
 from ntkexec.programs import ALGORITHMS
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
@@ -36,15 +35,6 @@ INLINE = sorted(
 )
 COMMANDS = sorted({line for lines in SHELL.values() for line in lines} | set(INLINE))
 QUICK = ("ntkexec check --list", "ntkexec experiment list")
-
-
-def parse(words):
-    """What the command line does before it does anything: finds the command, reads its options."""
-    command, context = typer.main.get_command(app), None
-    while hasattr(command, "resolve_command"):
-        context = command.make_context("ntkexec", list(words), parent=context)
-        name, command, words = command.resolve_command(context, list(words))
-    return command.make_context(name, list(words), parent=context)
 
 
 # They train networks of some port, and load a language model.
