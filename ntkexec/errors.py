@@ -118,6 +118,9 @@ class SatisfiableError(ProofError):
         super().__init__(message)
         self.model = model
 
+    def __reduce__(self) -> tuple[type, tuple[str, list[bool]]]:
+        return type(self), (str(self), self.model)  # it comes out of other processes
+
 
 class MissingExtraError(NtkexecError):
     """An optional dependency is needed; the message names the extra that brings it."""

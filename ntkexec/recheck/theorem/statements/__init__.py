@@ -1,6 +1,10 @@
 """One module for each statement; this is what the theorems say."""
 
 from ..theorem import Statement
-from . import bfs, flooding
+from . import bellman_ford, bfs, flooding
 
-STATEMENTS: dict[str, Statement] = {"bfs": bfs.theorem, "flooding": flooding.theorem}
+STATEMENTS: dict[str, Statement] = {
+    "bellman-ford": bellman_ford.theorem,
+    "bfs": bfs.theorem,
+    "flooding": flooding.theorem,
+}
