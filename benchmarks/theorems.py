@@ -123,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("programs", nargs="*", metavar="NAME", help="all by default")
     parser.add_argument("--sizes", choices=["small", "all"], default="all")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     known = {asked.program for asked in THEOREMS}
     if unknown := set(options.programs) - known:

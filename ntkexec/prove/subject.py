@@ -92,7 +92,7 @@ def certificate_of(
     return as_written(complete.to_data(found, stored.manifest, folder)), found
 
 
-def export(subject: Subject, folder: Path) -> None:
+def write_for_others(subject: Subject, folder: Path) -> None:
     """Writes every formula in DIMACS, and proofs in DRAT and LRAT, for other people's checkers.
 
     Raises:

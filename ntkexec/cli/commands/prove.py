@@ -84,7 +84,7 @@ def command(
             raise typer.Exit(1) from error
         if dimacs is not None:
             show("writing formulas and proofs", 0, None)
-            subject.export(asked, dimacs)
+            subject.write_for_others(asked, dimacs)
     typer.echo(encoder.dumps(made.to_data()) if json else _text(made, out, ensemble))
 
 
