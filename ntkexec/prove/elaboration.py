@@ -106,7 +106,8 @@ class _Elaboration:
         state = self.state
         if any(abs(literal) > self.num_variables for literal in clause):
             raise NoPropagationError("the proof names a variable that the formula does not have")
-        number = state.new(clause)
+        # What is false by units alone stays so, and the steps need not repeat it.
+        number = state.new(literal for literal in clause if state.value[literal] >= 0)
         self.known.setdefault(frozenset(clause), []).append(number)
         self.events.append((LEARNED, number))
         state.watch_open(number)

@@ -1,11 +1,14 @@
 """Several formulas at once, each in a process."""
 
+import contextlib
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 from ntkexec.errors import ProofError
 from ntkexec.prove.refutation import refute
@@ -35,7 +38,8 @@ def refutations(formulas: Iterable[Formula], jobs: int = 1) -> Iterator[str]:
         yield from map(refute, formulas)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_quietly)
+    started = context.SimpleQueue()
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(started,))
     waiting: deque[Future[str]] = deque()
     try:
         for formula in formulas:
@@ -45,13 +49,19 @@ def refutations(formulas: Iterable[Formula], jobs: int = 1) -> Iterator[str]:
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
-        raise ProofError(
-            "a process that looked for a proof ended; is there too little memory?"
-        ) from error
+        raise ProofError("a process ended before its proof; is there too little memory?") from error
+    except BaseException:
+        # Nobody waits for them any more, and a solver does not listen while it searches.
+        while not started.empty():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(started.get(), signal.SIGTERM)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _end_quietly() -> None:
+def _begin(started: Any) -> None:
+    """Makes a process known to the one that started it."""
     # An interrupt from the keyboard reaches every process; those that work for us just end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    started.put(os.getpid())

@@ -1,10 +1,8 @@
 """Proofs that a formula has no model."""
 
-from typing import Any
-
-from ntkexec.errors import MissingExtraError, SatisfiableError
+from ntkexec.errors import SatisfiableError
 from ntkexec.prove.elaboration import NoPropagationError, elaborate
-from ntkexec.prove.solve import SOLVER
+from ntkexec.prove.solve import SOLVER, solver_of, values_of
 from ntkexec.recheck.theorem.obligation import Formula
 
 # Without steps before and between searches, so that each of its clauses follows by unit propagation.
@@ -30,16 +28,8 @@ def solver_proof(formula: Formula, name: str = SOLVER) -> list[str]:
     Raises:
         SatisfiableError, MissingExtraError: as `refute` does.
     """
-    try:
-        from pysat.solvers import Solver
-    except ImportError as error:
-        raise MissingExtraError(
-            'proving needs python-sat: pip install "ntkexec[prove]" from a checkout\'s path'
-        ) from error
-    solver: Any
-    with Solver(name=name, bootstrap_with=formula.clauses, with_proof=True) as solver:
-        if solver.solve():
-            true = set(solver.get_model())
-            values = [number in true for number in range(1, formula.num_variables + 1)]
-            raise SatisfiableError("the formula has a model", [False, *values])
+    with solver_of(formula, name, with_proof=True) as solver:
+        values = values_of(solver, formula)
+        if values is not None:
+            raise SatisfiableError("the formula has a model", values)
         return list(solver.get_proof())

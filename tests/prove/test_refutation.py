@@ -1,5 +1,6 @@
 """Formulas without a model are refuted, in proofs that are checked; others give their model."""
 
+import multiprocessing
 import pickle
 import random
 
@@ -131,6 +132,14 @@ def test_formulas_are_taken_as_they_are_needed():
     proofs = refutations((taken.append(count) or pigeons(count) for count in (2, 3, 4)), 1)
     next(proofs)
     assert taken == [2]
+
+
+def test_processes_end_when_nobody_waits_for_them_any_more():
+    # Twelve pigeons take longer than anybody would wait.
+    proofs = refutations([pigeons(3), pigeons(12), pigeons(12)], 2)
+    assert next(proofs) == refute(pigeons(3))
+    proofs.close()
+    assert multiprocessing.active_children() == []
 
 
 def test_no_jobs_are_no_way_to_prove():
