@@ -1,6 +1,10 @@
 """One module for each statement; this is what the theorems say."""
 
 from ..theorem import Statement
-from . import bfs
+from . import bfs, depth_first
 
-STATEMENTS: dict[str, Statement] = {"bfs": bfs.theorem}
+STATEMENTS: dict[str, Statement] = {
+    "bfs": bfs.theorem,
+    "dfs": depth_first.theorem,
+    "dfs-forest": depth_first.forest,
+}
