@@ -2,7 +2,8 @@
 
 The induction is over steps, and local: every node of every graph satisfies the hypothesis before step
 0 (`base`); if a node and its in-neighbours satisfy it before a step, the node satisfies it afterwards
-(`choose`, `listen`); and where it holds late enough the decoded answer is right (`final`).
+(`choose`, `listen`); and where it holds late enough the decoded answer is right (`final`). Apart from
+that, a round at one node is that of the specification (`node-round`).
 
 Ghosts: r, the round, and d(x), the distance of a node from the sources, for the node and its
 in-neighbours. Of d nothing is assumed but two facts that hold of distances in any graph, directed or
@@ -10,101 +11,69 @@ not, from any set of sources: d(v) <= d(u) + 1 for each in-neighbour u, and a no
 d(v) = 0 never and, where d(v) is finite, an in-neighbour with d(u) + 1 = d(v).
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...program import Program
 from ..circuit import FALSE, TRUE, Bits, Literal
 from ..obligation import Obligation
-from ..step import Fields, exchange, fields, flat, state_of
+from ..specifications import bfs as specification
+from ..specifications.node import node_round
+from ..step import Fields, fields, flat, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
-from .neighbourhood import Neighbourhood
+from .distances import DISTANCES, Distances
+from .induction import INDUCTION, Claim, advance, satisfied, show
 
-Claim = list[tuple[Literal, str]]
+OBLIGATIONS = ("base", "choose", "listen", "final", "node-round")
 
 
 def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theorem:
     """Distances and parents of breadth-first search."""
     degree, slots, word = (sizes[name] for name in ("degree", "slots", "word"))
 
-    def obligations(step: str) -> Any:
-        return lambda: build(step, program, sizes)
+    def obligation(name: str) -> Any:
+        return lambda: build(name, program, sizes)
 
     return Theorem(
         name="bfs",
         sizes=dict(sizes),
         sentence=(
-            "After 2r + 1 steps, where r is at least the largest finite distance from the sources, every"
-            " node v knows whether it is reachable, its distance d(v), and as its parent the in-neighbour u"
-            " of the smallest identifier with d(u) + 1 = d(v)."
+            f"After 2r + 1 steps, for any r from the largest finite distance from the sources to {2**word},"
+            " every node v knows whether it is reachable, its distance d(v), and as its parent the"
+            " in-neighbour u of the smallest identifier with d(u) + 1 = d(v), if it is reachable and no"
+            " source. At one node, whatever it hears, a round does what the pseudo-code says."
         ),
         scope=(
-            f"graphs of any number of nodes, directed or not, with at most {degree} in-neighbours a node",
+            f"graphs of any number of nodes, directed or not, with at most {degree} in-neighbours of a node,"
+            " itself not counted",
             f"any two-hop colouring with at most {slots} colours",
             f"any set of sources, finite distances up to {2**word - 1}",
         ),
         prose=(
-            "Distances in graphs satisfy d(v) = 0 exactly at sources, d(v) <= d(u) + 1 for in-neighbours"
-            " u of v, with equality for one of them where 0 < d(v) is finite.",
-            "A property that holds of all nodes before step 0, and after a step if it holds of all nodes"
-            " before it, holds of all nodes before every step.",
+            *DISTANCES,
+            *INDUCTION,
             "The first states are as `base` says, and an answer is read from the fields `reached`,"
             " `distance` and `parent`.",
             *COLOURING,
             *SEMANTICS,
         ),
-        obligations={step: obligations(step) for step in ("base", "choose", "listen", "final")},
+        obligations={name: obligation(name) for name in OBLIGATIONS},
     )
 
 
-class World(Neighbourhood):
-    """Ghosts: the round r, and the distances of a node and its in-neighbours.
-
-    Distances below 2^word are finite; all others are one number, above every round.
+class World(Distances):
+    """Ghosts of breadth-first search, and what the fields of its program hold by them.
 
     Args:
         obligation: takes the inputs and the assumptions.
         sizes: of the program.
-        coloured: see `Neighbourhood`.
-        distances: whether to assume of d what holds of distances; without it is a control.
+        controls: see `Distances`.
     """
 
-    def __init__(
-        self,
-        obligation: Obligation,
-        sizes: Mapping[str, int],
-        *,
-        coloured: bool = True,
-        distances: bool = True,
-    ) -> None:
-        super().__init__(obligation, max(1, sizes["degree"]), sizes["slots"], coloured=coloured)
-        c, o = self.circuit, obligation
-        self.word = sizes["word"]
-        width = self.word + 2
-        limit = c.number(1 << self.word, width)
-        self.infinite = c.number(1 << self.word + 1, width)
-        self.round = o.input("round", width)
-        o.assume(c.at_most(self.round, limit), "rounds up to 2^word")
-        self.distance = [o.input(f"distance{x}", width) for x in self.members]
-        for own in self.distance:
-            finite = c.less(own, limit)
-            o.assume(c.any([finite, c.equal(own, self.infinite)]), "finite or infinite")
-        node = self.distance[0]
-        self.source = c.equals(node, 0)
-        if distances:
-            for here, other in zip(self.present, self.distance[1:], strict=True):
-                near = c.at_most(node, c.increment(other))
-                o.assume(c.implies(here, near), "d(v) <= d(u) + 1")
-            far = c.equal(node, self.infinite)
-            o.assume(c.any([self.source, far, *self.above(node)]), "d(v) = d(u) + 1 for some u")
-
-    def above(self, distance: Bits) -> list[Literal]:
-        """By port, whether there is an in-neighbour one level above this distance."""
-        c = self.circuit
-        return [
-            c.all([here, c.equal(c.increment(other), distance)])
-            for here, other in zip(self.present, self.distance[1:], strict=True)
-        ]
+    def __init__(self, obligation: Obligation, sizes: Mapping[str, int], **controls: bool) -> None:
+        degree, slots, word = max(1, sizes["degree"]), sizes["slots"], sizes["word"]
+        super().__init__(obligation, degree, slots, word, **controls)
 
     def common(self, at: Fields, x: int) -> Claim:
         """What holds before every step."""
@@ -159,26 +128,37 @@ def build(
     program: Program,
     sizes: Mapping[str, int],
     *,
-    coloured: bool = True,
-    distances: bool = True,
+    world: Callable[..., World] = World,
+    **controls: bool,
 ) -> Obligation:
-    """One obligation of the induction.
+    """One obligation.
 
     Args:
-        name: `base`, `choose`, `listen` or `final`.
+        name: one of `OBLIGATIONS`.
         program: what the nodes execute.
         sizes: of the program.
-        coloured: see `World`.
-        distances: see `World`.
+        world: the hypothesis; another one is a control.
+        controls: see `Distances`.
     """
+    if name == "node-round":
+        width = max(1, sizes["degree"])
+        begin = functools.partial(
+            specification.first, slots=sizes["slots"], ports=width, word=sizes["word"]
+        )
+        steps = [("choose", specification.choose), ("listen", specification.listen)]
+        return node_round(program, steps, specification.invariant, begin)
     o = Obligation(name)
-    world = World(o, sizes, coloured=coloured, distances=distances)
+    near = world(o, sizes, **controls)
     if name == "base":
-        base(o, world, program)
-    elif name == "final":
-        final(o, world, program)
+        base(o, near, program)
+    elif name == "choose":
+        show(o, near.before_listen(advance(o, near, program, near.before_choose), 0))
+    elif name == "listen":
+        after = advance(o, near, program, near.before_listen)
+        near.round = o.circuit.increment(near.round)
+        show(o, near.before_choose(after, 0))
     else:
-        induction(o, world, program)
+        final(o, near, program)
     return o
 
 
@@ -191,32 +171,13 @@ def base(o: Obligation, world: World, program: Program) -> None:
         "called": [world.source],
         "distance": [TRUE] * world.word,
     }
-    for claim, part in world.before_choose(fields(program, state_of(program, first)), 0):
-        o.conclude(claim, part)
-
-
-def induction(o: Obligation, world: World, program: Program) -> None:
-    """A step of a node and its in-neighbours keeps the hypothesis at the node."""
-    chooses = o.name == "choose"
-    states = [o.input(f"state{x}", program.num_bits) for x in world.members]
-    hypothesis = world.before_choose if chooses else world.before_listen
-    for x, state in enumerate(states):
-        for claim, part in hypothesis(fields(program, state), x):
-            o.assume(o.circuit.implies(world.here(x), claim), f"the hypothesis: {part}")
-    after = fields(program, exchange(o, program, states, world.present))
-    if not chooses:
-        world.round = o.circuit.increment(world.round)
-    for claim, part in (world.before_listen if chooses else world.before_choose)(after, 0):
-        o.conclude(claim, part)
+    show(o, world.before_choose(fields(program, state_of(program, first)), 0))
 
 
 def final(o: Obligation, world: World, program: Program) -> None:
     """Where the hypothesis holds and all finite distances are at most r, the answer is right."""
-    c, node = o.circuit, world.distance[0]
-    at = fields(program, o.input("state0", program.num_bits))
-    for claim, part in world.before_listen(at, 0):
-        o.assume(claim, f"the hypothesis: {part}")
-    finite = -c.equal(node, world.infinite)
+    c, node, finite = o.circuit, world.distance[0], world.finite
+    at = satisfied(o, program, world.before_listen)
     o.assume(c.implies(finite, c.at_most(node, world.round)), "d(v) <= r where it is finite")
     o.conclude(c.iff(at["reached"][0], finite), "reached")
     right = c.equal([*at["distance"], FALSE, FALSE], node)

@@ -1,4 +1,4 @@
-"""Depth-first search: the nodes simulate the textbook's stack machine (`induction`, `world`), and what
+"""Depth-first search: the nodes simulate the textbook's stack machine (`simulation`, `world`), and what
 they need to know of its run holds in every graph (`stack`, `facts`).
 """
 

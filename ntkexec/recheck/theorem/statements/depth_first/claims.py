@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....program import Program
+from ...obligation import Obligation
+from ...specifications import dfs as specification
+from ...specifications.node import node_round
 from ...theorem import COLOURING, SEMANTICS, Theorem
-from . import induction, stack
+from ..induction import INDUCTION
+from . import simulation, stack
 
 RUN = (
     "Round r of the textbook's search takes one tick. Its holder u_r is the top of the stack, at first the"
@@ -19,12 +23,12 @@ RUN = (
     " (`stack-end`) or not (`stack-pop`), or there is no holder (`stack-rest`): after the end, and always"
     " in a component without a source. What holds before round 0 (`stack-base`) and, if before a round,"
     " then before the next, holds before every round; this is what `choose` and `listen` assume of the run.",
-    "The graph is undirected, without loops and with one edge at most between two nodes, and a component has"
-    " at most one source.",
+    "The graph is undirected, without loops and with one edge at most between two nodes, a component has at"
+    " most one source, and the ports of a node are in the order of its neighbours' identifiers. The loader"
+    " checks and arranges this for every graph.",
     "Distances from the source satisfy e(v) = 0 there alone, e(v) <= e(u) + 1 for neighbours u of v, with"
     " equality for one of them at every other node of its component.",
-    "A property that holds of all nodes before step 0, and after a step if it holds of all nodes before it,"
-    " holds of all nodes before every step.",
+    *INDUCTION,
 )
 KNOWN = (
     "After 2r + 1 steps every node v holds what depth-first search, smallest identifier first, has found in"
@@ -33,9 +37,10 @@ KNOWN = (
 )
 OVER = (
     " The flag `done` is set at v after 2r + 1 steps exactly if r >= f + e(v), where f is the round in which"
-    " the source of its component finishes, and e(v) the distance of v from that source. Where it is set, v is"
-    " discovered and finished, the search of its component is over, and no step changes v's answer any more;"
-    " hence it is right to stop when it is set at all nodes."
+    " the source of its component finishes, and e(v) the distance of v from there. Where it is set, v is"
+    " discovered and finished, the search of its component is over, and no step changes v's answer any more:"
+    " a run may stop when it is set at all nodes. At one node, whatever it hears, a round does what the"
+    " pseudo-code says."
 )
 
 
@@ -45,7 +50,11 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
         name="dfs",
         sizes=dict(sizes),
         sentence=f"{KNOWN} discovers the source at 1.{OVER}",
-        scope=(*_scope(sizes), f"components with a source of up to {_nodes(sizes)} nodes"),
+        scope=(
+            *_scope(sizes),
+            "any set of sources, at most one in each component",
+            f"components with a source of up to {_nodes(sizes)} nodes, others of any size",
+        ),
         prose=(
             *RUN,
             "The first states are as `base` says, with the sources as roots, and an answer is read from"
@@ -67,7 +76,11 @@ def forest(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theorem
             f"{KNOWN} discovers the source of a component at 1 plus what its nodes are given as the time"
             f" used before, all of them the same.{OVER}"
         ),
-        scope=(*_scope(sizes), f"graphs of up to {_nodes(sizes)} nodes"),
+        scope=(
+            *_scope(sizes),
+            "the source of a component is its smallest node",
+            f"graphs of up to {_nodes(sizes)} nodes",
+        ),
         prose=(
             *RUN,
             "The textbook searches components in the order of their smallest nodes, which are the sources,"
@@ -93,14 +106,25 @@ def _scope(sizes: Mapping[str, int]) -> tuple[str, ...]:
     return (
         f"undirected graphs with at most {sizes['degree']} neighbours a node",
         f"any two-hop colouring with at most {sizes['slots']} colours",
-        "any set of sources, at most one in each component",
     )
 
 
 def _obligations(program: Program, sizes: Mapping[str, int], clock: int | None) -> dict[str, Any]:
     rounds = {name: functools.partial(stack.build, name, sizes["word"]) for name in stack.ROUNDS}
     steps = {
-        name: functools.partial(induction.build, name, program, sizes, clock=clock)
-        for name in induction.STEPS
+        name: functools.partial(simulation.build, name, program, sizes, clock=clock)
+        for name in simulation.STEPS
     }
-    return rounds | steps
+    return rounds | steps | {"node-round": functools.partial(at_a_node, program, sizes)}
+
+
+def at_a_node(program: Program, sizes: Mapping[str, int]) -> Obligation:
+    """A round at one node is that of the pseudo-code."""
+    begin = functools.partial(
+        specification.first,
+        slots=sizes["slots"],
+        ports=max(1, sizes["degree"]),
+        word=sizes["word"],
+    )
+    steps = [("choose", specification.choose), ("listen", specification.listen)]
+    return node_round(program, steps, specification.invariant, begin)

@@ -9,8 +9,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ...circuit import FALSE, Bits, Circuit, Literal
-
-Claim = list[tuple[Literal, str]]
+from ..induction import Claim
 
 
 class Other(NamedTuple):
@@ -21,14 +20,14 @@ class Other(NamedTuple):
         visited: whether it was the holder in an earlier round.
         previous: whether it was the holder in the round before.
         parent: whether it is the node's parent.
-        number: tells it from others; empty if that is clear without.
+        number: tells it from others; none where all others are different nodes.
     """
 
     near: Literal
     visited: Literal
     previous: Literal
     parent: Literal
-    number: Bits = []  # noqa: RUF012 - nobody changes it
+    number: Bits
 
 
 class Seen(NamedTuple):
@@ -52,8 +51,8 @@ class Seen(NamedTuple):
 
 
 def same(c: Circuit, a: Other, b: Other) -> Literal:
-    """Whether both are one node; neighbours at different ports never are."""
-    return c.equal(a.number, b.number) if a.number else FALSE
+    """Whether both are one node; without numbers they are not."""
+    return c.equal(a.number, b.number) if a.number or b.number else FALSE
 
 
 def always(c: Circuit, at: Seen) -> Claim:

@@ -9,12 +9,13 @@ root at 0, a parent one below its children, the holder on top. That is what make
 the top of the stack when the holder leaves it.
 """
 
-from collections.abc import Mapping
 from itertools import product
+from typing import NamedTuple
 
 from ...circuit import FALSE, TRUE, Bits, Literal
 from ...obligation import Obligation
-from .facts import Claim, Other, Seen, always, somewhere
+from ..induction import Claim, show
+from .facts import Other, Seen, always, somewhere
 
 ROUNDS = {
     "stack-base": "before round 0",
@@ -27,7 +28,7 @@ NAMES = ("u", "w", "p", "x", "y", "z", "q")
 Pair = tuple[str, str]
 
 
-class Search:
+class Search(NamedTuple):
     """The state of the stack machine at the named nodes, before a round.
 
     Args:
@@ -42,21 +43,15 @@ class Search:
         top: the holder's height.
     """
 
-    def __init__(
-        self,
-        machine: "Machine",
-        token: dict[str, Literal],
-        previous: dict[str, Literal],
-        visited: dict[str, Literal],
-        finished: dict[str, Literal],
-        height: dict[str, Bits],
-        parent: dict[Pair, Literal],
-        ended: Literal,
-        top: Bits,
-    ) -> None:
-        self.machine, self.token, self.previous = machine, token, previous
-        self.visited, self.finished, self.height = visited, finished, height
-        self.parent, self.ended, self.top = parent, ended, top
+    machine: "Machine"
+    token: dict[str, Literal]
+    previous: dict[str, Literal]
+    visited: dict[str, Literal]
+    finished: dict[str, Literal]
+    height: dict[str, Bits]
+    parent: dict[Pair, Literal]
+    ended: Literal
+    top: Bits
 
     def on(self, node: str) -> Literal:
         """Whether it is on the stack."""
@@ -179,8 +174,7 @@ class Machine:
             "witnesses": somewhere(c, then.seen("x", witnesses)),
         }
         for part, claims in parts.items():
-            for claim, _ in claims:
-                o.conclude(claim, part)
+            show(o, [(claim, part) for claim, _ in claims])
 
 
 def build(name: str, word: int, *, apart: bool = True) -> Obligation:
@@ -195,24 +189,16 @@ def build(name: str, word: int, *, apart: bool = True) -> Obligation:
     machine = Machine(o, word, apart=apart)
     c, now = machine.circuit, machine.now
     if name == "stack-base":
-        nothing = {a: FALSE for a in NAMES}
-        none = {pair: FALSE for pair in machine.pairs}
-        zero = c.number(0, word)
-        heights = {a: zero for a in NAMES}
-        first = Search(
-            machine, machine.root, nothing, nothing, nothing, heights, none, FALSE, zero
-        )
-        machine.holds(first, ("y",))
+        nothing, zero = dict.fromkeys(NAMES, FALSE), c.number(0, word)
+        heights, none = dict.fromkeys(NAMES, zero), dict.fromkeys(machine.pairs, FALSE)
+        states = (machine.root, nothing, nothing, nothing)
+        machine.holds(Search(machine, *states, heights, none, FALSE, zero), ("y",))
         return o
     machine.holds_before()
     if name == "stack-rest":
         for a in NAMES:
-            o.assume(-now.token[a], "there is no holder")
-        at_rest = Search(
-            machine, now.token, now.token, now.visited, now.finished, now.height, now.parent,
-            now.ended, now.top,
-        )  # fmt: skip
-        machine.holds(at_rest, ("q",))
+            o.assume(-now.token[a], ROUNDS[name])
+        machine.holds(now._replace(previous=now.token), ("q",))
         return o
     machine.holds(moved(machine, name), ("u", "p", "q"))
     return o
@@ -235,7 +221,7 @@ def moved(machine: Machine, name: str) -> Search:
     height, top, token, ended = now.height, now.top, is_w, now.ended
     if pushes:
         untried = c.all([machine.adjacent["u", "w"], -visited["w"]])
-        o.assume(untried, "w is a neighbour that is not discovered")
+        o.assume(untried, ROUNDS[name])
         o.assume(-c.all(top), "the stack is lower than there are nodes")
         top = c.increment(top)
         height = {a: c.select(is_w[a], top, now.height[a]) for a in NAMES}

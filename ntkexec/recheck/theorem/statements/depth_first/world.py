@@ -110,7 +110,8 @@ class World(Neighbourhood):
             )
             for x in self.members
         ]
-        self.then, self.next = [], []
+        self.then: list[Moment] = []
+        self.next: list[list[Literal]] = []
         for x in self.members:
             done = c.all([self.ended[1], c.at_most(near[x], ages[1])])
             self._round(x, done, first=first)
@@ -234,5 +235,6 @@ class World(Neighbourhood):
             now.parent,
             strict=True,
         )
-        others = [Other(*one) for one in near]
+        # Neighbours at different ports are different nodes.
+        others = [Other(*one, []) for one in near]
         return Seen(self.root[x], self.token[x], now.visited, now.finished, self.ended[0], others)

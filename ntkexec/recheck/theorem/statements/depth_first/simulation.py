@@ -1,16 +1,18 @@
 """The nodes simulate the search: what each holds before every step, and that a step keeps it."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from ....program import Program
 from ...circuit import Literal
 from ...obligation import Obligation
-from ...step import Fields, exchange, fields, flat, state_of
-from .facts import Claim
+from ...step import Fields, fields, flat, state_of
+from ..induction import Claim, advance, satisfied, show
 from .world import Moment, World
 
 STEPS = ("base", "choose", "listen", "final")
+ANSWER = ("visited", "finished", "done", "parent", "discovery", "finish")
 
 
 def common(world: World, at: Fields, x: int) -> Claim:
@@ -18,9 +20,9 @@ def common(world: World, at: Fields, x: int) -> Claim:
     c, ports = world.circuit, world.ports[x]
     slots = zip(at["port.slot"], ports.present, ports.colour, strict=True)
     return [
-        (c.equal(at["colour"], world.colour[x]), "colour"),
-        (c.iff(at["root"][0], world.root[x]), "root"),
-        *((c.equal(slot, c.where(here, own)), "ports") for slot, here, own in slots),
+        (c.equal(at["colour"], world.colour[x]), "constants"),
+        (c.iff(at["root"][0], world.root[x]), "constants"),
+        *((c.equal(slot, c.where(here, own)), "constants") for slot, here, own in slots),
     ]
 
 
@@ -31,27 +33,28 @@ def told(
     c = world.circuit
     gone = zip(at["neighbour.gone"], present, visited, strict=True)
     return [
-        (c.iff(at["visited"][0], moment.visited), "visited"),
-        (c.iff(at["finished"][0], moment.finished), "finished"),
-        (c.iff(at["done"][0], moment.done), "done"),
-        (c.implies(moment.done, moment.finished), "over"),
-        (c.equal(at["discovery"], c.where(moment.visited, moment.discovery)), "discovery"),
-        (c.equal(at["finish"], c.select(moment.finished, moment.finish, moment.tick)), "finish"),
+        (c.iff(at["visited"][0], moment.visited), "flags"),
+        (c.iff(at["finished"][0], moment.finished), "flags"),
+        (c.iff(at["done"][0], moment.done), "flags"),
+        (c.implies(moment.done, moment.finished), "flags"),
+        (c.equal(at["discovery"], c.where(moment.visited, moment.discovery)), "times"),
+        (c.equal(at["finish"], c.select(moment.finished, moment.finish, moment.tick)), "times"),
         (c.equal(at["parent"], moment.parent), "parent"),
-        *((c.iff(bit, c.any([-here, seen])), "gone") for (bit,), here, seen in gone),
+        *((c.iff(bit, c.any([-here, seen])), "called") for (bit,), here, seen in gone),
     ]
 
 
 def announced(world: World, at: Fields, who: list[Literal]) -> Claim:
     """Which members have sent `here`, each in the slot of its own colour."""
     c, slots = world.circuit, world.by_slot(who)
-    return [(c.iff(bit, one), "here") for (bit,), one in zip(at["inbox.here"], slots, strict=True)]
+    return [(c.iff(bit, one), "inbox") for (bit,), one in zip(at["inbox.here"], slots, strict=True)]
 
 
 def before_choose(world: World, at: Fields, x: int) -> Claim:
-    """The hypothesis before step 2r, as far as it speaks of the member x alone."""
+    """The hypothesis before step 2r; of a neighbour, as far as it speaks of it alone."""
     previous = (world.token[x], world.near_previous[x])
-    return _before_choose(world, at, x, world.now[x], world.near_visited[x], *previous)
+    out = _before_choose(world, at, x, world.now[x], world.near_visited[x], *previous)
+    return out + (announced(world, at, [now.done for now in world.now]) if x == 0 else [])
 
 
 def after_listen(world: World, at: Fields) -> Claim:
@@ -73,18 +76,18 @@ def _before_choose(
 ) -> Claim:
     c, present = world.circuit, world.ports[x].present
     out = common(world, at, x) + told(world, at, moment, present, visited)
-    out += [(-at["phase"][0], "phase"), (c.iff(at["called"][0], token), "called")]
-    out += [(-bit, "call") for bit in flat(at["inbox.call"])]
+    out += [(-at["phase"][0], "constants"), (c.iff(at["called"][0], token), "called")]
+    out += [(-bit, "inbox") for bit in flat(at["inbox.call"])]
     callers = zip(at["caller"], present, previous, strict=True)
-    return out + [(c.iff(bit, c.all([here, one])), "caller") for bit, here, one in callers]
+    return out + [(c.iff(bit, c.all([here, one])), "called") for bit, here, one in callers]
 
 
 def before_listen(world: World, at: Fields, x: int) -> Claim:
-    """The hypothesis before step 2r + 1, as far as it speaks of the member x alone."""
+    """The hypothesis before step 2r + 1; of a neighbour, as far as it speaks of it alone."""
     c, present = world.circuit, world.ports[x].present
     out = common(world, at, x)
     out += told(world, at, world.then[x], present, world.near_visited[x])
-    out.append((at["phase"][0], "phase"))
+    out.append((at["phase"][0], "constants"))
     if x == 0:
         out += announced(world, at, world.token)
         calls = [
@@ -94,7 +97,7 @@ def before_listen(world: World, at: Fields, x: int) -> Claim:
         ]
         for slot, (bit,) in enumerate(at["inbox.call"], 1):
             who = c.any(c.all([one, c.equals(colour, slot)]) for one, colour in calls)
-            out.append((c.iff(bit, who), "call"))
+            out.append((c.iff(bit, who), "inbox"))
     return out
 
 
@@ -147,29 +150,18 @@ def base(world: World, program: Program, clock: int | None) -> None:
         "finish": world.tick if clock is None else c.number(1, world.word),
         "neighbour.gone": [[-here] for here in world.present],
     }
-    at = fields(program, state_of(program, first))
-    who = [now.done for now in world.now]
-    for claim, part in before_choose(world, at, 0) + announced(world, at, who):
-        o.conclude(claim, part)
+    show(o, before_choose(world, fields(program, state_of(program, first)), 0))
 
 
 def induction(world: World, program: Program) -> None:
     """A step of a node and its neighbours keeps the hypothesis at the node."""
     c, o = world.circuit, world.obligation
-    states = [o.input(f"state{x}", program.num_bits) for x in world.members]
     chooses = o.name == "choose"
-    for x, state in enumerate(states):
-        at = fields(program, state)
-        hypothesis = (before_choose if chooses else before_listen)(world, at, x)
-        if chooses and x == 0:
-            hypothesis += announced(world, at, [now.done for now in world.now])
-        for claim, part in hypothesis:
-            o.assume(c.implies(world.here(x), claim), f"the hypothesis: {part}")
-    before = fields(program, states[0])
-    after = fields(program, exchange(o, program, states, world.present))
-    for claim, part in before_listen(world, after, 0) if chooses else after_listen(world, after):
-        o.conclude(claim, part)
-    for path in ("visited", "finished", "done", "parent", "discovery", "finish"):
+    hypothesis = functools.partial(before_choose if chooses else before_listen, world)
+    after = advance(o, world, program, hypothesis)
+    show(o, before_listen(world, after, 0) if chooses else after_listen(world, after))
+    before = fields(program, o.inputs["state0"])
+    for path in ANSWER:
         stays = c.equal(before[path], after[path])
         o.conclude(c.implies(before["done"][0], stays), "kept")
 
@@ -177,16 +169,14 @@ def induction(world: World, program: Program) -> None:
 def final(world: World, program: Program) -> None:
     """What is read where the hypothesis holds, and what `done` says."""
     c, o, then = world.circuit, world.obligation, world.then[0]
-    at = fields(program, o.input("state0", program.num_bits))
-    for claim, part in before_listen(world, at, 0):
-        o.assume(claim, f"the hypothesis: {part}")
+    at = satisfied(o, program, functools.partial(before_listen, world))
     visited, finished, done = (at[path][0] for path in ("visited", "finished", "done"))
-    o.conclude(c.iff(visited, then.visited), "discovery")
-    o.conclude(c.implies(visited, c.equal(at["discovery"], then.discovery)), "discovery")
-    o.conclude(c.iff(finished, then.finished), "finish")
-    o.conclude(c.implies(finished, c.equal(at["finish"], then.finish)), "finish")
+    o.conclude(c.iff(visited, then.visited), "times")
+    o.conclude(c.implies(visited, c.equal(at["discovery"], then.discovery)), "times")
+    o.conclude(c.iff(finished, then.finished), "times")
+    o.conclude(c.implies(finished, c.equal(at["finish"], then.finish)), "times")
     o.conclude(c.equal(at["parent"], then.parent), "parent")
     o.conclude(c.at_most_one(at["parent"]), "parent")
     o.conclude(c.iff(c.any(at["parent"]), c.all([visited, -world.root[0]])), "parent")
-    o.conclude(c.iff(done, then.done), "done")
-    o.conclude(c.implies(done, c.all([visited, finished, world.ended[1]])), "done")
+    o.conclude(c.iff(done, then.done), "flags")
+    o.conclude(c.implies(done, c.all([visited, finished, world.ended[1]])), "flags")
