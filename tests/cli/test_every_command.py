@@ -38,6 +38,7 @@ LINES = {
     "certify": [SIZES, ("flooding", "--ensemble", "TRAINED")],
     "show": [SIZES],
     "train": [(*SIZES, "--out", "new", "--members", "1", "--width", "64")],
+    "prove": [("bfs", "--degree", "1", "--word", "1")],
     "algorithms": [()],
     "check": [("gram-inverse", "--quick")],
     "complexity": [("flooding", "--graphs", "2", "--nodes", "3..4", "--repeat", "4")],
