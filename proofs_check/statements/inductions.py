@@ -15,6 +15,10 @@ from ntkexec.programs.instance import Instance
 from proofs_check.statements.algorithms import instances
 
 UNREACHABLE = 1 << 20
+# Here only executions are looked at.
+SOURCE = (
+    "docs/proofs.md; proved on the templates for every graph by `ntkexec prove`: docs/theorems.md"
+)
 
 
 def traced(instance: Instance) -> list[dict[str, np.ndarray]]:
@@ -213,7 +217,7 @@ CHECKS = (
         name="induction-flooding",
         claim="before step 2r a node holds message and arrival time exactly if its distance is at most r",
         formula=r"\text{informed}_{2r}(v) \iff d(v) \le r",
-        source="docs/proofs.md",
+        source=SOURCE,
         how="nodes and rounds that contradict the hypothesis, on all small graphs and random ones",
         bound=0,
         bound_from="the claim is exact",
@@ -224,7 +228,7 @@ CHECKS = (
         name="induction-bfs",
         claim="before step 2r a node has its distance and parent exactly if its distance is below r",
         formula=r"\text{reached}_{2r}(v) \iff d(v) < r",
-        source="docs/proofs.md",
+        source=SOURCE,
         how="nodes and rounds that contradict the hypothesis, on all small graphs and random ones",
         bound=0,
         bound_from="the claim is exact",
@@ -235,7 +239,7 @@ CHECKS = (
         name="induction-dfs",
         claim="before step 2r the node on top of the textbook's stack after r + 1 ticks has the token",
         formula=r"\text{called}_{2r}(v) \iff v = u_r, \quad \text{visited}_{2r}(v) \iff d(v) \le r",
-        source="docs/proofs.md",
+        source=SOURCE,
         how="nodes and rounds that contradict the hypothesis, on all small graphs and random ones",
         bound=0,
         bound_from="the claim is exact",
@@ -246,7 +250,7 @@ CHECKS = (
         name="induction-bellman-ford",
         claim="t rounds of all nodes relaxing at once; s steps into a round s - 4 bits are compared",
         formula=r"\delta_{t+1}(v) = \min(\delta_t(v), \min_u \delta_t(u) + w(u, v))",
-        source="docs/proofs.md",
+        source=SOURCE,
         how="nodes and steps that contradict the hypotheses, on all small graphs and random ones",
         bound=0,
         bound_from="the claim is exact",

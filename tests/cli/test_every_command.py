@@ -38,6 +38,7 @@ LINES = {
     "certify": [SIZES, ("flooding", "--ensemble", "TRAINED")],
     "show": [SIZES],
     "train": [(*SIZES, "--out", "new", "--members", "1", "--width", "64")],
+    "prove": [("bfs", "--degree", "1", "--word", "1")],
     "algorithms": [()],
     "live": [("--html", "live.html")],
     "check": [("gram-inverse", "--quick")],

@@ -1,10 +1,13 @@
 """One module for each statement; this is what the theorems say."""
 
 from ..theorem import Statement
-from . import bellman_ford, bfs, flooding
+from . import bellman_ford, bfs, bfs_queue, depth_first, flooding
 
 STATEMENTS: dict[str, Statement] = {
     "bellman-ford": bellman_ford.theorem,
     "bfs": bfs.theorem,
+    "bfs-queue": bfs_queue.theorem,
+    "dfs": depth_first.theorem,
+    "dfs-forest": depth_first.forest,
     "flooding": flooding.theorem,
 }

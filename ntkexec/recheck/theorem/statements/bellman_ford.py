@@ -114,7 +114,7 @@ def build(
     elif name == "final":
         final(o, near, program)
     else:
-        induction(o, near, program, int(name.removeprefix("step-")))
+        one_step(o, near, program, int(name.removeprefix("step-")))
     return o
 
 
@@ -136,7 +136,7 @@ def base(o: Obligation, near: Relaxation, program: Program) -> None:
     show(o, near.before(0, fields(program, state_of(program, first)), 0))
 
 
-def induction(o: Obligation, near: Relaxation, program: Program, step: int) -> None:
+def one_step(o: Obligation, near: Relaxation, program: Program, step: int) -> None:
     """A step of a node and its in-neighbours keeps the hypothesis at the node; the last ends a round."""
     after = advance(o, near, program, lambda at, x: near.before(step, at, x))
     if step < steps_per_round(near.word) - 1:

@@ -3,7 +3,7 @@
 Index 0 is the node, index p + 1 the in-neighbour at port p.
 """
 
-from ..circuit import FALSE, TRUE, Bits, Literal
+from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
 from ..obligation import Obligation
 
 # What is assumed of ports, as a reader has to believe it.
@@ -15,6 +15,29 @@ PORTS = (
 def bits_for(count: int) -> int:
     """Bits that tell so many things apart, at least one."""
     return max(1, (count - 1).bit_length())
+
+
+def order_ports(obligation: Obligation, present: Bits, identifier: list[Bits]) -> None:
+    """Assumes that a node's ports are in the order of identifiers, free ones last."""
+    circuit = obligation.circuit
+    for p in range(1, len(present)):
+        both = circuit.all([present[p], present[p - 1]])
+        ascending = circuit.less(identifier[p - 1], identifier[p])
+        obligation.assume(circuit.implies(both, ascending), "ports by identifier")
+        obligation.assume(circuit.implies(present[p], present[p - 1]), "free ports are last")
+
+
+def smallest(circuit: Circuit, identifier: list[Bits], among: list[Literal]) -> list[Literal]:
+    """For each port, whether it is one of these and none of them has a smaller identifier."""
+    out = []
+    for p, own in enumerate(among):
+        others = [
+            circuit.implies(other, circuit.at_most(identifier[p], identifier[q]))
+            for q, other in enumerate(among)
+            if q != p
+        ]
+        out.append(circuit.all([own, *others]))
+    return out
 
 
 class Neighbourhood:
@@ -63,12 +86,7 @@ class Neighbourhood:
                 same = circuit.equal(self.colour[x], self.colour[y])
                 differ = circuit.iff(same, FALSE if y else self.loop[x - 1])
                 obligation.assume(circuit.implies(both, differ), "two-hop colouring")
-        for p in range(1, degree):
-            before = self.present[p - 1]
-            both = circuit.all([self.present[p], before])
-            ascending = circuit.less(self.identifier[p - 1], self.identifier[p])
-            obligation.assume(circuit.implies(both, ascending), "ports by identifier")
-            obligation.assume(circuit.implies(self.present[p], before), "free ports are last")
+        order_ports(obligation, self.present, self.identifier)
         if loops:
             for loop, here in zip(self.loop, self.present, strict=True):
                 obligation.assume(circuit.implies(loop, here), "a loop comes from the node")
@@ -94,15 +112,7 @@ class Neighbourhood:
 
     def smallest(self, among: list[Literal]) -> list[Literal]:
         """For each port, whether it is one of these and none of them has a smaller identifier."""
-        circuit, out = self.circuit, []
-        for p, own in enumerate(among):
-            others = [
-                circuit.implies(other, circuit.at_most(self.identifier[p], self.identifier[q]))
-                for q, other in enumerate(among)
-                if q != p
-            ]
-            out.append(circuit.all([own, *others]))
-        return out
+        return smallest(self.circuit, self.identifier, among)
 
     def by_slot(self, sends: list[Literal]) -> list[Literal]:
         """For each slot, whether the node or an in-neighbour with that colour sends.

@@ -1,0 +1,87 @@
+"""`ntkexec prove`: what is proved is stored and verified, what is not is said, and exit statuses follow."""
+
+import json
+
+import pytest
+from support.commands import one_object
+
+from ntkexec.cli import main
+from ntkexec.prove import subject
+from ntkexec.recheck.command import main as recheck
+
+SMALL = ("bfs", "--degree", "1", "--word", "1")
+
+
+def test_a_theorem_is_stored_verified_and_told_in_json(tmp_path, capsys):
+    out, others = tmp_path / "theorem", tmp_path / "others"
+    words = ["prove", *SMALL, "--out", str(out), "--dimacs", str(others), "--json"]
+    assert main(words) == 0
+    told = one_object(capsys.readouterr().out)
+    assert told["about"] == "program"
+    assert told["sizes"] == {"degree": 1, "slots": 2, "word": 1}
+    assert recheck([str(out)]) == 0
+    assert told["sentence"] in capsys.readouterr().out
+    page = (out / "index.html").read_text()
+    assert all(entry["formula"] in page for entry in told["obligations"])
+    names = {f"{entry['name']}-{entry['part']}" for entry in told["obligations"]}
+    assert {path.stem for path in others.glob("*.cnf")} == names
+    assert {path.stem for path in others.glob("*.drat")} == names
+
+
+def test_without_a_folder_it_is_proved_all_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["prove", *SMALL]) == 0
+    assert capsys.readouterr().out.startswith("THEOREM about the program, bfs: degree 1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
+    honest = subject.shipped
+
+    def without_a_template(algorithm, **sizes):
+        found = honest(algorithm, **sizes)
+        fewer = type(found.program)(
+            found.program.name, found.program.layout, found.program.templates[1:]
+        )
+        return found._replace(program=fewer)
+
+    monkeypatch.setattr(subject, "shipped", without_a_template)
+    assert main(["prove", *SMALL, "--out", str(tmp_path / "theorem")]) == 1
+    assert "does not follow; it fails where" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["life", "--degree", "2"], "no theorem is stated about life"),
+        (["bsf", "--degree", "2"], "no algorithm 'bsf'"),
+        (["bfs"], "needs --degree and --word"),
+        (["bfs", "--degree", "1", "--word", "1", "--out", "taken"], "letter.txt"),
+        (["bfs", "--degree", "1", "--word", "1", "--arrival-bits", "2"], "no arrival bits"),
+        (["bfs", "--ensemble", "nowhere"], "there is no folder nowhere"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter.txt").write_text("mine")
+    assert main(["prove", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_an_ensemble_brings_its_sizes_and_no_others(tmp_path, capsys):
+    folder = tmp_path / "ensemble"
+    train = ["train", *SMALL, "--members", "2", "--width", "128", "--out", str(folder)]
+    assert main(train) == 0
+    out = tmp_path / "theorem"
+    assert main(["prove", "bfs", "--word", "2", "--ensemble", str(folder)]) == 2
+    assert "has word 1, not 2" in capsys.readouterr().err
+    assert main(["prove", "bfs", "--ensemble", str(folder), "--out", str(folder)]) == 2
+    assert main(["prove", "dfs", "--ensemble", str(folder)]) == 2
+    assert main(["prove", *SMALL, "--ensemble", str(folder), "--out", str(out)]) == 0
+    assert "THEOREM about these networks, bfs" in capsys.readouterr().out
+    assert recheck([str(out), str(folder)]) == 0
+    assert json.loads((out / "theorem.json").read_bytes())["ensemble"] is not None
