@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import NtkexecError
+from ntkexec.executor import Execution
 from ntkexec.executor.deciding import decided
 from ntkexec.executor.protocol import Engine
 from ntkexec.graphs import Graph
@@ -40,8 +41,13 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         positions: of the nodes, by name; by default a layout by networkx.
 
     Raises:
-        NtkexecError: no trace, a node without a position, or too much for one page.
+        NtkexecError: an `Execution` by itself, no trace, a node without a position, or too much for one page.
     """
+    if isinstance(result, Execution):
+        raise NtkexecError(
+            "an Execution holds neither its program nor its networks, which a page shows; "
+            "ntkexec.run(program, graph, initial=..., trace=True) gives a Result with all of them"
+        )
     trace = result.execution.trace
     if trace is None:
         raise NtkexecError("a page needs the states of all steps; run with trace=True")

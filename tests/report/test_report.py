@@ -30,6 +30,11 @@ def traced(algorithm, graph, **options):
     return pipeline.run(algorithm, graph, engine="kernel", trace=True, **options)
 
 
+def test_an_execution_by_itself_is_refused_with_what_would_do():
+    with pytest.raises(NtkexecError, match=r"ntkexec\.run\(program, graph, initial="):
+        report.trace_data(traced("flooding", "path:2").execution)
+
+
 # Without parents, with them, with weights; the others are tried on demand.
 QUICK = ("flooding", "bfs", "bellman-ford")
 
