@@ -16,7 +16,7 @@ ROWS = [
 ]
 ENTRIES = [entry.strip() for row in ROWS for entry in row[0].split(",")]
 # A letter or n0 by itself; no article, no node of an example, no part of a word or a path, no unit.
-SYMBOL = re.compile(r"(?<!\d )(?<![\w.:/<'=-])(n0|[b-zB-HJ-Z])(?![\w.:/'=(-])")
+SYMBOL = re.compile(r"(?<!\d )(?<![\w.:/<'=(-])(n0|[b-zB-HJ-Z])(?![\w.:/'=(-])")
 PAGES = ("index", "explanation", "ensembles", "proofs", "tutorial", "language", "raw-templates")
 
 
