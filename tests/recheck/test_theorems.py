@@ -127,6 +127,13 @@ def test_what_is_changed_is_refused(forged, tmp_path, capsys, change, because):
     assert because in refusal(forged, tmp_path / "theorem", capsys)
 
 
+def test_sizes_of_which_nothing_is_said_are_not_printed(forged, tmp_path, capsys):
+    forged.data["sizes"]["depth"] = 7
+    forged.write(tmp_path / "theorem")
+    assert main([str(tmp_path / "theorem")]) == 0
+    assert "bfs: degree 2, slots 4, word 2\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("change", [say_another_degree, say_another_word, change_a_template])
 def test_so_is_what_was_made_to_fit(forged, tmp_path, change):
     change(forged)

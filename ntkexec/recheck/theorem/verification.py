@@ -51,10 +51,30 @@ def proof_name(name: str, part: str) -> str:
     return f"{name}-{part}.lrat"
 
 
-def theorem_of(data: Any, program: Program) -> Theorem:
+class Sizes(dict[str, int]):
+    """Sizes that remember which of them a statement asked for; of others it says nothing."""
+
+    def __init__(self, sizes: Any) -> None:
+        super().__init__({str(name): whole(size, 0, MOST_SIZE) for name, size in sizes.items()})
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> int:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+    @property
+    def used(self) -> dict[str, int]:
+        """Those that were asked for."""
+        return {name: size for name, size in self.items() if name in self.asked}
+
+
+def theorem_of(data: Any, program: Program, sizes: Sizes) -> Theorem:
     """What the statement that a theorem names says about the program."""
     need(data["statement"] in STATEMENTS, "no such statement")
-    sizes = {str(name): whole(size, 0, MOST_SIZE) for name, size in data["sizes"].items()}
     return STATEMENTS[data["statement"]](program, sizes, data["specification"])
 
 
@@ -75,7 +95,8 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
         not ensemble or about is not None,
         "a theorem about the program alone, not about an ensemble",
     )
-    theorem = theorem_of(data, program)
+    sizes = Sizes(data["sizes"])
+    theorem = theorem_of(data, program, sizes)
     said = {"sentence": theorem.sentence, "scope": [*theorem.scope], "prose": [*theorem.prose]}
     for name, words in said.items():
         need(data[name] == words, f"{name}: not what the statement says")
@@ -104,7 +125,7 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
             lrat.check(formula.clauses, content.decode("ascii"))
             clauses, steps = clauses + len(formula.clauses), steps + content.count(b"\n")
     need(next(entries, None) is None, "more obligations than the statement has")
-    certified = None
+    theorem, certified = theorem._replace(sizes=sizes.used), None
     if ensemble is not None:
         certified = verify_ensemble(folder, about, ensemble, theorem, program)
     return Verified(theorem, program, parts, clauses, steps, about, certified)
