@@ -9,6 +9,7 @@ from ntkexec import complete, ensemble, programs
 from ntkexec.complete.storage import as_written, program_data
 from ntkexec.errors import CertificateError, EnsembleError, ProofError, did_you_mean
 from ntkexec.program.program import Program
+from ntkexec.programs.registry import program_learned
 from ntkexec.prove.export import write_proofs
 from ntkexec.recheck.program import parse_program
 from ntkexec.recheck.theorem.statements import STATEMENTS
@@ -46,6 +47,14 @@ def shipped(algorithm: str, **sizes: int | None) -> Subject:
         ProofError: nothing is stated about it.
         NtkexecError: no such algorithm, or sizes that are not its own.
     """
+    check_stated(algorithm)
+    found = programs.find_algorithm(algorithm)
+    chosen = found.sizes(**sizes)
+    return Subject(found.name, found.program(**chosen), chosen)
+
+
+def check_stated(algorithm: str) -> None:
+    """Raises ProofError if nothing is stated about a shipped algorithm."""
     found = programs.find_algorithm(algorithm)
     if found.name not in STATEMENTS:
         known = ", ".join(STATEMENTS)
@@ -53,23 +62,25 @@ def shipped(algorithm: str, **sizes: int | None) -> Subject:
             f"no theorem is stated about {found.name}; there are {known}"
             f"{did_you_mean(found.name, STATEMENTS)}"
         )
-    chosen = found.sizes(**sizes)
-    return Subject(found.name, found.program(**chosen), chosen)
 
 
-def sizes_stored(folder: Path, algorithm: str, given: Mapping[str, int | None]) -> dict[str, int]:
-    """The sizes of an ensemble, which are those of the theorem about it.
+def learned(folder: Path, algorithm: str, **given: int | None) -> Subject:
+    """What an ensemble learned, of the sizes that are stored with it.
 
     Raises:
+        ProofError: nothing is stated about it.
         EnsembleError: no ensemble, one of something else, or other sizes than those given.
     """
+    check_stated(algorithm)
     stored = ensemble.find_stored(folder, algorithm=algorithm).manifest.parameters
     for name, size in given.items():
-        if size is not None and stored.get(name) != size:
+        # Of flooding the word is its message.
+        own = name if name in stored or name != "word" else "message_bits"
+        if size is not None and stored.get(own) != size:
             raise EnsembleError(
-                f"the ensemble in {folder} has {name} {stored.get(name, 'of no kind')}, not {size}"
+                f"the ensemble in {folder} has {name} {stored.get(own, 'of no kind')}, not {size}"
             )
-    return dict(stored)
+    return Subject(algorithm, program_learned(algorithm, stored), stored)
 
 
 def certificate_of(

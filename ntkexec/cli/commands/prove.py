@@ -63,7 +63,7 @@ def command(
         if ensemble is None:
             asked = subject.shipped(algorithm, **sizes)
         else:
-            asked = subject.shipped(algorithm, **subject.sizes_stored(ensemble, algorithm, sizes))
+            asked = subject.learned(ensemble, algorithm, **sizes)
             certificate, found = subject.certificate_of(
                 ensemble, asked, progress.counted(show, "certifying")
             )
