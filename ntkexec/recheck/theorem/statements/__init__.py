@@ -1,7 +1,7 @@
 """One module for each statement; this is what the theorems say."""
 
 from ..theorem import Statement
-from . import bellman_ford, bfs, bfs_queue, depth_first, flooding
+from . import bellman_ford, bfs, bfs_queue, depth_first, flooding, local
 
 STATEMENTS: dict[str, Statement] = {
     "bellman-ford": bellman_ford.theorem,
@@ -10,4 +10,5 @@ STATEMENTS: dict[str, Statement] = {
     "dfs": depth_first.theorem,
     "dfs-forest": depth_first.forest,
     "flooding": flooding.theorem,
+    "local": local.theorem,
 }
