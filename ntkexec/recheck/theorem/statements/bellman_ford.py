@@ -13,8 +13,7 @@ from typing import Any
 from ...program import Program
 from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
 from ..obligation import Obligation
-from ..specifications.bellman_ford import Outcome, relax
-from ..specifications.pipeline import node_step
+from ..specifications.bellman_ford import Outcome, node_round, relax
 from ..step import fields, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .induction import INDUCTION, advance, satisfied, show
@@ -39,7 +38,7 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
             " and as its parent the in-neighbour u of the smallest identifier that made d_(s-1)(u) + w(u, v)"
             " least in the last round s <= t in which d(v) fell, if there was one. If d falls at no node in"
             " round n, on n nodes, d_n are the least weights of walks from a source and no negative cycle"
-            " can be reached; else one can. At one node, whatever it hears, a step does what the pseudo-code"
+            " can be reached; else one can. At one node, whatever it hears, a round does what the pseudo-code"
             " says."
         ),
         scope=(
@@ -80,7 +79,7 @@ def steps_per_round(word: int) -> int:
 def names(word: int) -> list[str]:
     """The obligations."""
     steps = [f"step-{step}" for step in range(steps_per_round(word))]
-    return ["base", *steps, "minimum", "final", "node-step"]
+    return ["base", *steps, "minimum", "final", "node-round"]
 
 
 def build(
@@ -103,8 +102,8 @@ def build(
         controls: see `Relaxation`.
     """
     o = Obligation(name)
-    if name == "node-step":
-        return node_step(program, sizes)
+    if name == "node-round":
+        return node_round(program, sizes)
     if name == "minimum":
         minimum(o, max(1, sizes["degree"]), sizes["word"], bounded)
         return o

@@ -38,9 +38,9 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
             " one node of a component holds the token, and is either called, or claims, or waits; no two"
             " messages meet; a node holds the token next exactly if it claims, waits or searches again as the"
             " holder, or is the neighbour at the one port that the holder follows; it then has the"
-            " holder's count, and knows whether the holder's branch is alive; and a node takes at most one neighbour,"
-            " a holder that claims, as its parent. Not shown: that the walk of the token visits the nodes in the"
-            " order of the textbook's queue."
+            " holder's count, and knows whether the holder's branch is alive; and a node takes at most one"
+            " neighbour, a holder that claims, as its parent. Not shown: that the walk of the token visits"
+            " the nodes in the order of the textbook's queue."
         ),
         scope=(
             f"undirected graphs of any number of nodes, with at most {degree} neighbours of a node,"
