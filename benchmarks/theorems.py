@@ -52,7 +52,7 @@ def record(asked: Asked, jobs: int) -> dict[str, Any]:
         asked: which.
         jobs: processes.
     """
-    made = making.make(subject.shipped(asked.program, **asked.sizes), None, jobs=jobs)
+    made = making.make(subject.asked_for(asked.program, **asked.sizes), None, jobs=jobs)
     data = made.to_data()
     formulas = "\n".join(entry["formula"] for entry in data["obligations"])
     names = dict.fromkeys(entry["name"] for entry in data["obligations"])

@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 
 from ntkexec import complete, ensemble, programs
 from ntkexec.complete.storage import as_written, program_data
-from ntkexec.errors import CertificateError, EnsembleError, ProofError, did_you_mean
+from ntkexec.errors import CertificateError, EnsembleError, ProofError
 from ntkexec.program.program import Program
 from ntkexec.programs.registry import program_learned
 from ntkexec.prove.export import write_proofs
+from ntkexec.prove.specifications import SHIPPED, specified
 from ntkexec.recheck.program import parse_program
 from ntkexec.recheck.theorem.statements import STATEMENTS
 from ntkexec.recheck.theorem.theorem import Theorem
+
+LOCAL = "local"
+"""The statement that takes an algorithm as data."""
 
 
 class Subject(NamedTuple):
@@ -40,39 +44,35 @@ class Subject(NamedTuple):
         return STATEMENTS[self.statement](program, self.sizes, specification)
 
 
-def shipped(algorithm: str, **sizes: int | None) -> Subject:
-    """A shipped algorithm, for all graphs of its sizes.
+def asked_for(source: str, **sizes: int | None) -> Subject:
+    """A shipped algorithm, or a LOCAL algorithm of one's own, for all graphs of its sizes.
+
+    Args:
+        source: a name, or `module:name` of what `specified` takes.
+        sizes: those that are given.
 
     Raises:
         ProofError: nothing is stated about it.
         NtkexecError: no such algorithm, or sizes that are not its own.
     """
-    check_stated(algorithm)
-    found = programs.find_algorithm(algorithm)
+    if source not in STATEMENTS or source == LOCAL:
+        return _local(source, sizes)
+    found = programs.find_algorithm(source)
     chosen = found.sizes(**sizes)
     return Subject(found.name, found.program(**chosen), chosen)
 
 
-def check_stated(algorithm: str) -> None:
-    """Raises ProofError if nothing is stated about a shipped algorithm."""
-    found = programs.find_algorithm(algorithm)
-    if found.name not in STATEMENTS:
-        known = ", ".join(STATEMENTS)
-        raise ProofError(
-            f"no theorem is stated about {found.name}; there are {known}"
-            f"{did_you_mean(found.name, STATEMENTS)}"
-        )
-
-
-def learned(folder: Path, algorithm: str, **given: int | None) -> Subject:
+def learned(folder: Path, source: str, **given: int | None) -> Subject:
     """What an ensemble learned, of the sizes that are stored with it.
 
     Raises:
         ProofError: nothing is stated about it.
         EnsembleError: no ensemble, one of something else, or other sizes than those given.
     """
-    check_stated(algorithm)
-    stored = ensemble.find_stored(folder, algorithm=algorithm).manifest.parameters
+    if not programs.is_shipped(source):
+        # Only the program says what sizes an ensemble of one's own has; it is compared with it later.
+        return _local(source, given)
+    stored = ensemble.find_stored(folder, algorithm=source).manifest.parameters
     for name, size in given.items():
         # Of flooding the word is its message.
         own = name if name in stored or name != "word" else "message_bits"
@@ -80,7 +80,23 @@ def learned(folder: Path, algorithm: str, **given: int | None) -> Subject:
             raise EnsembleError(
                 f"the ensemble in {folder} has {name} {stored.get(own, 'of no kind')}, not {size}"
             )
-    return Subject(algorithm, program_learned(algorithm, stored), stored)
+    if source not in STATEMENTS:
+        return _local(source, stored)
+    return Subject(source, program_learned(source, stored), stored)
+
+
+def _local(source: str, sizes: Mapping[str, int | None]) -> Subject:
+    given = {name: size for name, size in sizes.items() if size is not None}
+    if programs.is_shipped(source) and source not in SHIPPED:
+        programs.find_algorithm(source)
+        stated = [*(name for name in STATEMENTS if name != LOCAL), *SHIPPED]
+        raise ProofError(
+            f"no theorem is stated about {source}; there are {', '.join(stated)}, and LOCAL algorithms of"
+            " one's own, module:name"
+        )
+    if unknown := given.keys() - {"degree", "slots", "word"}:
+        raise ProofError(f"{source} has no {min(unknown).replace('_', ' ')}")
+    return Subject(*specified(source, **given))
 
 
 def certificate_of(

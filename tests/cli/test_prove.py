@@ -36,7 +36,7 @@ def test_without_a_folder_it_is_proved_all_the_same(tmp_path, monkeypatch, capsy
 
 
 def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
-    honest = subject.shipped
+    honest = subject.asked_for
 
     def without_a_template(algorithm, **sizes):
         found = honest(algorithm, **sizes)
@@ -45,7 +45,7 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
         )
         return found._replace(program=fewer)
 
-    monkeypatch.setattr(subject, "shipped", without_a_template)
+    monkeypatch.setattr(subject, "asked_for", without_a_template)
     assert main(["prove", *SMALL, "--out", str(tmp_path / "theorem")]) == 1
     assert "does not follow; it fails where" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
@@ -54,7 +54,7 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["life", "--degree", "2"], "no theorem is stated about life"),
+        (["sbn", "--word", "2"], "no theorem is stated about sbn"),
         (["bsf", "--degree", "2"], "no algorithm 'bsf'"),
         (["bfs"], "needs --degree and --word"),
         (["bfs", "--degree", "1", "--word", "1", "--out", "taken"], "letter.txt"),
@@ -85,3 +85,35 @@ def test_an_ensemble_brings_its_sizes_and_no_others(tmp_path, capsys):
     assert "THEOREM about these networks, bfs" in capsys.readouterr().out
     assert recheck([str(out), str(folder)]) == 0
     assert json.loads((out / "theorem.json").read_bytes())["ensemble"] is not None
+
+
+OWN = """
+from ntkexec.programs import local
+
+def update(state, *, coin, heard):
+    return state
+
+def silly():
+    raise KeyError("no such key")
+"""
+
+
+def test_an_error_of_ones_own_code_is_shown_as_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
+    assert main(["prove", "mine:silly", "--degree", "2"]) == 2
+    assert "mine:silly ended in KeyError" in capsys.readouterr().err
+    assert main(["prove", "mine:update", "--degree", "2"]) == 2
+
+
+def test_a_local_algorithm_is_proved_from_its_functions(tmp_path, capsys):
+    out = tmp_path / "theorem"
+    assert main(["prove", "bipartite", "--degree", "1", "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "the tables of the specification" in shown
+    assert recheck([str(out)]) == 0
+    data = json.loads((out / "theorem.json").read_bytes())
+    assert data["statement"] == "local"
+    data["specification"] = None
+    (out / "theorem.json").write_text(json.dumps(data))
+    assert recheck([str(out)]) != 0
