@@ -38,10 +38,19 @@ class Asked(NamedTuple):
         return f"ntkexec prove {self.program}{sizes} --out theorem"
 
 
+WITH_WORDS = (
+    *("leader-election", "components", "spanning-tree", "eccentricity", "neighbourhood-size"),
+    *("triangles", "cole-vishkin"),
+)
+WITHOUT = ("bipartite", "greedy-colouring", "independent-set", "rule-110", "life")
 THEOREMS = [
-    Asked(name, dict(sizes))
-    for name in ("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford")
-    for sizes in GRAPHS
+    *(
+        Asked(name, dict(sizes))
+        for name in ("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford")
+        for sizes in GRAPHS
+    ),
+    *(Asked(name, {"degree": 2, "word": 3}) for name in WITH_WORDS),
+    *(Asked(name, {"degree": 2}) for name in WITHOUT),
 ]
 
 

@@ -1,6 +1,7 @@
 """`ntkexec prove`: what is proved is stored and verified, what is not is said, and exit statuses follow."""
 
 import json
+import sys
 
 import pytest
 from support.commands import one_object
@@ -88,22 +89,40 @@ def test_an_ensemble_brings_its_sizes_and_no_others(tmp_path, capsys):
 
 
 OWN = """
-from ntkexec.programs import local
+from ntkexec.programs.local import Fold, Local, Range, Record
 
-def update(state, *, coin, heard):
-    return state
+State = Record("State", far=Range(3))
 
-def silly():
+def hear(state, message):
+    return State(far=min(state.far, message + 1)) if message is not None and message < 2 else state
+
+nearest = Local(
+    name="nearest", state=State, message=Range(3), init=lambda node: State(far=0 if node.input else 2),
+    send=lambda state: state.far, stages=(Fold(hear),), output=lambda state, node: {"far": state.far},
+)
+
+def silly(degree):
     raise KeyError("no such key")
 """
 
 
-def test_an_error_of_ones_own_code_is_shown_as_that(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(OWN)
-    assert main(["prove", "mine:silly", "--degree", "2"]) == 2
-    assert "mine:silly ended in KeyError" in capsys.readouterr().err
-    assert main(["prove", "mine:update", "--degree", "2"]) == 2
+    (tmp_path / "mine_to_prove.py").write_text(OWN)
+    yield "mine_to_prove"
+    sys.modules.pop("mine_to_prove", None)
+
+
+def test_an_algorithm_of_ones_own_gets_the_same_theorem(mine, capsys):
+    assert main(["prove", f"{mine}:nearest", "--degree", "2", "--out", "theorem"]) == 0
+    assert "LOCAL algorithm 'nearest'" in capsys.readouterr().out
+    assert recheck(["theorem"]) == 0
+
+
+def test_an_error_of_ones_own_code_is_shown_as_that(mine, capsys):
+    assert main(["prove", f"{mine}:silly", "--degree", "2"]) == 2
+    assert "silly ended in KeyError" in capsys.readouterr().err
 
 
 def test_a_local_algorithm_is_proved_from_its_functions(tmp_path, capsys):

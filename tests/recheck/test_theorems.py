@@ -106,9 +106,14 @@ def claim_an_ensemble(forged):
     forged.data["ensemble"] = {"certificate": "", "manifest": "", "thresholds": ""}
 
 
+def bring_a_specification(forged):
+    forged.data["specification"] = {"name": "anything"}
+
+
 @pytest.mark.parametrize(
     ("change", "because"),
     [
+        (bring_a_specification, "a specification that nothing speaks of"),
         (drop_an_obligation, "not the obligation"),
         (repeat_an_obligation, "more obligations"),
         (take_the_proof_of_another, "not the obligation"),

@@ -5,6 +5,7 @@ obligations, every formula. The folder brings proofs and witnesses, and has to s
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from ..program import Program, parse_program
 from ..reading import MOST_BYTES, need, parse, read, whole
 from . import lrat
 from .obligation import Obligation
-from .statements import STATEMENTS
+from .statements import OF_DATA, STATEMENTS
 from .theorem import Theorem
 
 FORMAT = "ntkexec-theorem/1"
@@ -35,6 +36,7 @@ class Verified(NamedTuple):
     steps: of all proofs together.
     ensemble: the digests of what executes the program; None for a theorem about the program alone.
     certificate: what was verified of it.
+    specification: the digest of what the statement takes as data; None if it takes nothing.
     """
 
     theorem: Theorem
@@ -44,6 +46,7 @@ class Verified(NamedTuple):
     steps: int
     ensemble: Mapping[str, str] | None
     certificate: certificates.Verified | None
+    specification: str | None
 
 
 def proof_name(name: str, part: str) -> str:
@@ -75,7 +78,9 @@ class Sizes(dict[str, int]):
 def theorem_of(data: Any, program: Program, sizes: Sizes) -> Theorem:
     """What the statement that a theorem names says about the program."""
     need(data["statement"] in STATEMENTS, "no such statement")
-    return STATEMENTS[data["statement"]](program, sizes, data["specification"])
+    given = data["specification"]
+    need(given is None or data["statement"] in OF_DATA, "a specification that nothing speaks of")
+    return STATEMENTS[data["statement"]](program, sizes, given)
 
 
 def verify(folder: Path, ensemble: Path | None) -> Verified:
@@ -128,7 +133,10 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
     theorem, certified = theorem._replace(sizes=sizes.used), None
     if ensemble is not None:
         certified = verify_ensemble(folder, about, ensemble, theorem, program)
-    return Verified(theorem, program, parts, clauses, steps, about, certified)
+    given = data["specification"]
+    text = json.dumps(given, sort_keys=True).encode()
+    digest = None if given is None else hashlib.sha256(text).hexdigest()
+    return Verified(theorem, program, parts, clauses, steps, about, certified, digest)
 
 
 def built(theorem: Theorem) -> Iterator[Obligation]:

@@ -12,3 +12,5 @@ STATEMENTS: dict[str, Statement] = {
     "flooding": flooding.theorem,
     "local": local.theorem,
 }
+# Those that take a specification as data.
+OF_DATA = {"local"}
