@@ -205,6 +205,14 @@ def test_a_theorem_about_the_program_is_none_about_an_ensemble(forged, trained, 
     assert "about the program alone" in reason
 
 
+def test_nor_is_one_about_networks_that_are_exact_on_an_execution_only(
+    proved, cases, tmp_path, capsys
+):
+    forged = forged_theorems.about(proved, cases("joint").bundle.copy(), tmp_path / "ensemble")
+    reason = refusal(forged, tmp_path / "theorem", capsys, str(tmp_path / "ensemble"))
+    assert "for given executions, not for all states" in reason
+
+
 def other_networks(bundle):
     bundle.manifest["config"]["weight_std"] = 2.0
 
