@@ -1,5 +1,6 @@
 """What a theorem is to be about: a program, its sizes, and the statement."""
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ntkexec import complete, ensemble, programs
 from ntkexec.complete.storage import as_written, program_data
-from ntkexec.errors import CertificateError, EnsembleError, ProofError
+from ntkexec.errors import CertificateError, EnsembleError, NtkexecError, ProofError
 from ntkexec.program.program import Program
 from ntkexec.programs.registry import program_learned
 from ntkexec.prove.export import write_proofs
@@ -72,7 +73,11 @@ def learned(folder: Path, source: str, **given: int | None) -> Subject:
     if not programs.is_shipped(source):
         # Only the program says what sizes an ensemble of one's own has; it is compared with it later.
         return _local(source, given)
-    stored = ensemble.find_stored(folder, algorithm=source).manifest.parameters
+    stored, digest = ensemble.read_manifest(folder).parameters, None
+    # Algorithms of two names can be one program.
+    with contextlib.suppress(NtkexecError):
+        digest = program_learned(source, stored).digest
+    ensemble.find_stored(folder, algorithm=source, digest=digest)
     for name, size in given.items():
         # Of flooding the word is its message.
         own = name if name in stored or name != "word" else "message_bits"
