@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from benchmarks import forgeries
 from ntkexec import complete, ensemble, pipeline
 from ntkexec.ensemble import thresholds
-from ntkexec.recheck.verification import main as recheck
+from ntkexec.recheck.command import main as recheck
 from ntkexec.runtime import files
 
 BEGIN, END = "<!-- certified: begin -->\n", "<!-- certified: end -->\n"

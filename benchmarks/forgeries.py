@@ -32,7 +32,7 @@ from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.errors import NtkexecError
 from ntkexec.graphs import message_passing
 from ntkexec.graphs.message_passing import GraphsTuple
-from ntkexec.recheck.verification import main as recheck
+from ntkexec.recheck.command import main as recheck
 from ntkexec.runtime import files
 from ntkexec.theory.certificate import Certificate
 

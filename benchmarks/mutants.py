@@ -45,15 +45,15 @@ def cut_or_extend(rng: np.random.Generator, bundle: Bundle) -> None:
 
 def edit_the_proof(rng: np.random.Generator, bundle: Bundle) -> None:
     """One entry of the proof."""
-    _edit(rng, bundle.proof)
+    edit(rng, bundle.proof)
 
 
 def edit_the_manifest(rng: np.random.Generator, bundle: Bundle) -> None:
     """One entry of the manifest."""
-    _edit(rng, bundle.manifest)
+    edit(rng, bundle.manifest)
 
 
-def _edit(rng: np.random.Generator, data: Any) -> None:
+def edit(rng: np.random.Generator, data: Any) -> None:
     """One entry, of any depth, is dropped, doubled, swapped, renamed, added or made another."""
     while True:
         key = _pick(rng, data)

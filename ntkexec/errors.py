@@ -102,5 +102,25 @@ class ExperimentError(NtkexecError):
     """An experiment does not exist, was configured wrongly, or its stored results are damaged."""
 
 
+class ProofError(NtkexecError):
+    """What was to be proved has no proof, or none was found."""
+
+
+class SatisfiableError(ProofError):
+    """A formula that was to be refuted has a model.
+
+    Args:
+        message: which.
+        model: the value of every variable, by number; index 0 is none.
+    """
+
+    def __init__(self, message: str, model: list[bool]) -> None:
+        super().__init__(message)
+        self.model = model
+
+    def __reduce__(self) -> tuple[type, tuple[str, list[bool]]]:
+        return type(self), (str(self), self.model)  # it comes out of other processes
+
+
 class MissingExtraError(NtkexecError):
     """An optional dependency is needed; the message names the extra that brings it."""

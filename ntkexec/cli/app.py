@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ntkexec.cli import beside
-from ntkexec.cli.commands import algorithms, certify, complexity, run, show, train
+from ntkexec.cli.commands import algorithms, certify, complexity, prove, run, show, train
 from ntkexec.errors import NtkexecError
 from ntkexec.runtime import settings
 
@@ -74,6 +74,7 @@ def _stand_in() -> None:
 for _name, _module in {
     "run": run,
     "certify": certify,
+    "prove": prove,
     "show": show,
     "train": train,
     "algorithms": algorithms,

@@ -93,6 +93,11 @@ def program_data(program: Program) -> dict[str, Any]:
     }
 
 
+def as_written(data: Mapping[str, Any]) -> bytes:
+    """The certificate's data as a file holds them."""
+    return (json.dumps(data, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
 def finite(number: float) -> float | None:
     """What JSON can hold: None for what is no finite number."""
     return number if math.isfinite(number) else None
@@ -104,9 +109,8 @@ def write(path: Path, data: Mapping[str, Any]) -> None:
     Raises:
         CertificateError: the file cannot be written.
     """
-    content = (json.dumps(data, sort_keys=True, allow_nan=False) + "\n").encode()
     try:
-        files.write(path, content)
+        files.write(path, as_written(data))
     except OSError as error:
         raise CertificateError(f"cannot write {path}: {error.strerror}") from error
 

@@ -2,14 +2,12 @@
 
 import hashlib
 import math
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import __doc__ as usage
-from .decisions import check_decisions
+from .decisions import FORMATS, check_decisions
 from .program import (
     Program,
     check_preserved,
@@ -20,10 +18,8 @@ from .program import (
 )
 from .reading import (
     MOST_BYTES,
-    Rejected,
     check_chunks,
     need,
-    parse,
     read,
     read_manifest,
     read_thresholds,
@@ -35,6 +31,7 @@ FIELDS = (
     "algorithm claim components convention decisions draw ensemble exact executions format invariants"
     " kind match_sets members padding parameters program weight_std width"
 )
+LISTING = "bits match_sets num_inputs smallest_margin templates"
 
 
 def claim(program: Program, assumed: list[Any], runs: list[Any]) -> str:
@@ -47,11 +44,11 @@ def claim(program: Program, assumed: list[Any], runs: list[Any]) -> str:
     if runs:
         where = "an execution" if len(runs) == 1 else f"{len(runs)} executions"
         return f"EXACT on {where} ({'; '.join(sizes)}): every decision that occurs there is right"
-    heard = [bound - 1 for bound, groups in assumed if min(groups) >= 1 << program.split]
-    limits = [f"degree at most {min(heard)}"] if heard else []
-    if program.colours is not None:
-        limits.append(f"at most {program.colours} colours")
-    graphs = f" with {' and '.join(limits)}" if limits else ""
+    degree, colours = limits(program, assumed)
+    parts = [] if degree is None else [f"degree at most {degree}"]
+    if colours is not None:
+        parts.append(f"at most {colours} colours")
+    graphs = f" with {' and '.join(parts)}" if parts else ""
     kept = f" that keep {len(assumed)} invariant(s)" if assumed else ""
     met = ", as long as no messages meet" if program.split < program.num_bits else ""
     return (
@@ -59,8 +56,33 @@ def claim(program: Program, assumed: list[Any], runs: list[Any]) -> str:
     )
 
 
-def verify(data: Any, folder: Path) -> int:
-    """Raises Rejected unless the certificate is right; the number of decisions that were verified."""
+class Verified(NamedTuple):
+    """What was verified of a certificate.
+
+    claim: in words.
+    program: whose decisions they are.
+    decisions: how many.
+    formats: in which of `decisions.FORMATS` no evaluation decides otherwise.
+    limits: most neighbours and colours of graphs that it is about; None where it sets no limit.
+    executions: how many it is about; none for all states.
+    """
+
+    claim: str
+    program: Program
+    decisions: int
+    formats: list[str]
+    limits: tuple[int | None, int | None]
+    executions: int
+
+
+def limits(program: Program, assumed: list[Any]) -> tuple[int | None, int | None]:
+    """Most neighbours, by what is assumed of messages, and most colours, by the slots for them."""
+    heard = [bound - 1 for bound, groups in assumed if min(groups) >= 1 << program.split]
+    return min(heard, default=None), program.colours
+
+
+def verify(data: Any, folder: Path) -> Verified:
+    """Raises Rejected unless the certificate is right."""
     need(sorted(data) == FIELDS.split(), "the certificate has other fields")
     need(data["format"] == "ntkexec-complete/2", "no certificate of format 2")
     need(data["exact"] is True, "no certificate of exactness")
@@ -101,7 +123,7 @@ def verify(data: Any, folder: Path) -> int:
         bool((table[unlearned] >= 0).all()), "a bit that no network learns, always 0, is read as 1"
     )
 
-    met, decided = occurring_sets(data["executions"], program), 0
+    met, decided, formats = occurring_sets(data["executions"], program), 0, set(FORMATS)
     for stack, n0 in enumerate(sorted(set(sizes))):
         here = [index for index, size in enumerate(sizes) if size == n0]
         outputs = max(len(problems[index][1]) for index in here)
@@ -121,38 +143,15 @@ def verify(data: Any, folder: Path) -> int:
                 name: array[:, place, ..., : len(bits)] if "output" in name else array[:, place]
                 for name, array in nets.items()
             }
-            margin = check_decisions(table[bits], matched, writes, mine, config["weight_std"])
+            margin, own_formats = check_decisions(
+                table[bits], matched, writes, mine, config["weight_std"]
+            )
+            formats &= own_formats
             same = math.isclose(listing["smallest_margin"] or math.inf, margin, rel_tol=1e-6)
             need(listing["num_inputs"] == n0 and same, f"component {index}: not its n0 or margin")
             decided += len(sets) * len(bits)
     need(decided == data["decisions"], f"{decided} decisions, not {data['decisions']}")
-    need(data["claim"] == claim(program, assumed, data["executions"]), "not what was shown")
-    return decided
-
-
-LISTING = "bits match_sets num_inputs smallest_margin templates"
-
-
-def main(arguments: list[str]) -> int:
-    """Exit status 0 if the certificate is right, 1 if not, 2 if it cannot be read."""
-    if len(arguments) != 2:
-        print(usage, file=sys.stderr)
-        return 2
-    try:
-        data = parse(read(Path(arguments[0]).resolve(), 16 * MOST_BYTES))
-        decided = verify(data, Path(arguments[1]))
-    except Rejected as reason:
-        print(f"REJECTED: {shown(reason)}")
-        return 1
-    # Whatever goes wrong here, nothing was verified.
-    except Exception as error:
-        print(f"recheck: {type(error).__name__}: {shown(error)}", file=sys.stderr)
-        return 2
-    print(f"VERIFIED: {decided:,} decisions; {data['claim']}")
-    print(f"program {data['program']['digest']}, ensemble {data['ensemble']}")
-    return 0
-
-
-def shown(error: BaseException) -> str:
-    """Its words, which may be a stranger's: in one line, and not too many."""
-    return ascii(str(error)[:300])[1:-1]
+    words, runs = claim(program, assumed, data["executions"]), len(data["executions"])
+    need(data["claim"] == words, "not what was shown")
+    kept = [name for name in FORMATS if name in formats]
+    return Verified(words, program, decided, kept, limits(program, assumed), runs)

@@ -13,6 +13,11 @@ from ntkexec.runtime import files
 _FILES = pathlib.Path(__file__).parent
 
 
+def style() -> str:
+    """The style sheet that pages share."""
+    return (_FILES / "viewer.css").read_text(encoding="utf-8")
+
+
 def to_html(data: dict[str, Any]) -> str:
     """The page that shows `trace_data`.
 
@@ -29,7 +34,7 @@ def to_html(data: dict[str, Any]) -> str:
     text = text.replace("<", "\\u003c")
     page = (_FILES / "viewer.html").read_text(encoding="utf-8")
     for mark, content in (
-        ("/*STYLE*/", (_FILES / "viewer.css").read_text(encoding="utf-8")),
+        ("/*STYLE*/", style()),
         ("/*RUN*/", (_FILES / "run.js").read_text(encoding="utf-8")),
         ("/*VIEWER*/", (_FILES / "viewer.js").read_text(encoding="utf-8")),
         ("/*DATA*/", text),

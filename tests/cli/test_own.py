@@ -13,7 +13,7 @@ from support.commands import KERNEL, one_object, refused
 
 from ntkexec.program import files
 from ntkexec.program.program import Program
-from ntkexec.recheck.verification import main as recheck
+from ntkexec.recheck.command import main as recheck
 
 ROWS = [[1, -1, -1], [0, -1, 1], [-1, 1, -1], [1, -1, -1], [-1, -1, 1]]
 THEN = [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ntkexec.cli import main
-from ntkexec.recheck.verification import main as recheck
+from ntkexec.recheck.command import main as recheck
 
 
 def test_the_command_certifies_and_stores(stored, tmp_path, capsys):

@@ -17,7 +17,7 @@ from ntkexec.executor.deciding import decided
 from ntkexec.graphs import message_passing
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
-from ntkexec.recheck.verification import main as recheck
+from ntkexec.recheck.command import main as recheck
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.match_bound import state_bound
 from ntkexec.vocabulary import KINDS

@@ -11,10 +11,11 @@ from benchmarks.forgeries import judge
 from ntkexec import complete, ensemble, pipeline
 from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.errors import CertificateError
-from ntkexec.recheck import decisions, verification
+from ntkexec.recheck import command, decisions, verification
+from ntkexec.recheck.command import main
 from ntkexec.recheck.program import parse_program
 from ntkexec.recheck.reading import Rejected
-from ntkexec.recheck.verification import main, verify
+from ntkexec.recheck.verification import verify
 
 
 def a_threshold_above_the_mean(bundle):
@@ -70,7 +71,7 @@ def test_what_ran_wrong_and_was_verified_is_refused_with_all_digests_right(
     assert because in reason(bundle, folder)
     assert judge(case, bundle, folder) == "refused"
     # Without this line of the checker it would be verified, and run wrong or be refused by the run.
-    monkeypatch.setattr(verification, "main", lambda *_: 0)
+    monkeypatch.setattr(command, "main", lambda *_: 0)
     monkeypatch.setattr("benchmarks.forgeries.recheck", lambda *_: 0)
     assert judge(case, bundle, folder) == ("wrong" if runs else "run refused")
 
@@ -141,7 +142,9 @@ def test_a_proof_of_one_state_of_one_node_is_not_printed_as_one_of_all_graphs(bu
         "there is right"
     )
     path = bundle.write(folder)
-    assert verify(json.loads(path.read_bytes()), folder) == len(bundle.proof["components"])
+    assert verify(json.loads(path.read_bytes()), folder).decisions == len(
+        bundle.proof["components"]
+    )
 
 
 def margins(bundle, folder):
@@ -149,8 +152,8 @@ def margins(bundle, folder):
     found = []
 
     def spy(*arguments):
-        found.append(decisions.check_decisions(*arguments))
-        return found[-1]
+        found.append(decisions.check_decisions(*arguments)[0])
+        return found[-1], set(decisions.FORMATS)
 
     patch = pytest.MonkeyPatch()
     with patch.context() as patched:

@@ -24,6 +24,7 @@ from ..step import Fields, fields, flat, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .distances import DISTANCES, Distances
 from .induction import INDUCTION, Claim, advance, satisfied, show
+from .neighbourhood import PORTS
 
 OBLIGATIONS = ("base", "choose", "listen", "final", "node-round")
 
@@ -52,6 +53,7 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
         ),
         prose=(
             *DISTANCES,
+            *PORTS,
             *INDUCTION,
             "The first states are as `base` says, and an answer is read from the fields `reached`,"
             " `distance` and `parent`.",

@@ -20,13 +20,7 @@ INDUCTION = (
 )
 
 
-def advance(
-    o: Obligation,
-    near: Neighbourhood,
-    program: Program,
-    hypothesis: Hypothesis,
-    heard: list[Literal] | None = None,
-) -> Fields:
+def advance(o: Obligation, near: Neighbourhood, program: Program, hypothesis: Hypothesis) -> Fields:
     """The fields of a node after a step from states that satisfy the hypothesis.
 
     Adds the inputs `state0` (the node's) and so on, the hypothesis of each as assumptions, and the part
@@ -37,13 +31,12 @@ def advance(
         near: the node and its in-neighbours.
         program: what all of them execute.
         hypothesis: before the step.
-        heard: by port, whether the in-neighbour there exists and is another node; by default present.
     """
     states = [o.input(f"state{x}", program.num_bits) for x in near.members]
     for x, state in enumerate(states):
         for claim, part in hypothesis(fields(program, state), x):
             o.assume(o.circuit.implies(near.here(x), claim), f"the hypothesis: {part}")
-    return fields(program, exchange(o, program, states, near.present if heard is None else heard))
+    return fields(program, exchange(o, program, states, near.others))
 
 
 def satisfied(o: Obligation, program: Program, hypothesis: Hypothesis) -> Fields:

@@ -3,8 +3,13 @@
 Index 0 is the node, index p + 1 the in-neighbour at port p.
 """
 
-from ..circuit import TRUE, Bits, Circuit, Literal
+from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
 from ..obligation import Obligation
+
+# What is assumed of ports, as a reader has to believe it.
+PORTS = (
+    "The ports of a node are its in-neighbours in the order of their identifiers, and free ports are last.",
+)
 
 
 def bits_for(count: int) -> int:
@@ -43,21 +48,30 @@ class Neighbourhood:
         degree: D, most in-neighbours.
         slots: most colours.
         coloured: whether to assume a two-hop colouring; without it is a control, which must fail.
+        loops: whether one of its in-neighbours may be the node itself.
 
     Attributes:
+        loop: by port, whether the in-neighbour there is the node itself.
         present: whether there is an in-neighbour at each port.
         colour: of the node and its in-neighbours, from 1 to `slots`.
         identifier: of the in-neighbours, by port, as their rank among them.
     """
 
     def __init__(
-        self, obligation: Obligation, degree: int, slots: int, *, coloured: bool = True
+        self,
+        obligation: Obligation,
+        degree: int,
+        slots: int,
+        *,
+        coloured: bool = True,
+        loops: bool = False,
     ) -> None:
         circuit = obligation.circuit
         self.obligation, self.circuit = obligation, circuit
         self.degree, self.slots = degree, slots
         self.members = range(degree + 1)
         self.present = obligation.input("present", degree)
+        self.loop = obligation.input("loop", degree) if loops else [FALSE] * degree
         width = slots.bit_length()
         self.colour = [obligation.input(f"colour{x}", width) for x in self.members]
         ranks = bits_for(degree)
@@ -69,13 +83,24 @@ class Neighbourhood:
         for x in self.members:
             for y in range(x if coloured else 0):
                 both = circuit.all([self.here(x), self.here(y)])
-                differ = -circuit.equal(self.colour[x], self.colour[y])
+                same = circuit.equal(self.colour[x], self.colour[y])
+                differ = circuit.iff(same, FALSE if y else self.loop[x - 1])
                 obligation.assume(circuit.implies(both, differ), "two-hop colouring")
         order_ports(obligation, self.present, self.identifier)
+        if loops:
+            for loop, here in zip(self.loop, self.present, strict=True):
+                obligation.assume(circuit.implies(loop, here), "a loop comes from the node")
+            obligation.assume(circuit.at_most_one(self.loop), "one loop")
 
     def here(self, x: int) -> Literal:
         """Whether there is such a node."""
         return TRUE if x == 0 else self.present[x - 1]
+
+    @property
+    def others(self) -> list[Literal]:
+        """By port, whether there is an in-neighbour other than the node."""
+        pairs = zip(self.present, self.loop, strict=True)
+        return [self.circuit.all([here, -loop]) for here, loop in pairs]
 
     def port_slots(self) -> list[Bits]:
         """The field `port.slot` of the node: the colour of each in-neighbour, 0 at a free port."""
