@@ -25,7 +25,9 @@ RUN = (
     " in a component without a source. What holds before round 0 (`stack-base`) and, if before a round,"
     " then before the next, holds before every round; this is what `choose` and `listen` assume of the run.",
     "The graph is undirected, without loops and with one edge at most between two nodes, and a component has"
-    " at most one source. The loader checks this for every graph, or leaves loops out.",
+    " at most one source. The loader checks this for every graph, or leaves loops out. A component with a"
+    " source has fewer than 2^word nodes, so distances in it and heights on the stack, which are below the"
+    " number of nodes, are words.",
     "Distances from the source satisfy e(v) = 0 there alone, e(v) <= e(u) + 1 for neighbours u of v, with"
     " equality for one of them at every other node of its component.",
     *PORTS,
