@@ -51,6 +51,8 @@ THEOREMS = [
     ),
     *(Asked(name, {"degree": 2, "word": 3}) for name in WITH_WORDS),
     *(Asked(name, {"degree": 2}) for name in WITHOUT),
+    *(Asked(name, {"word": word}) for name in ("permute", "add", "multiply") for word in (4, 8)),
+    Asked("sbn", {"word": 3}),
 ]
 
 

@@ -55,7 +55,7 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sbn", "--word", "2"], "no theorem is stated about sbn"),
+        (["bfs", "--degree", "1", "--word", "1", "--slots", "0"], "slots"),
         (["bsf", "--degree", "2"], "no algorithm 'bsf'"),
         (["bfs"], "needs --degree and --word"),
         (["bfs", "--degree", "1", "--word", "1", "--out", "taken"], "letter.txt"),

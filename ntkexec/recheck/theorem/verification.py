@@ -22,7 +22,7 @@ FORMAT = "ntkexec-theorem/1"
 THEOREM, CERTIFICATE, PROOFS = "theorem.json", "certificate.json", "proofs"
 FIELDS = "ensemble format obligations program prose scope sentence sizes specification statement witnesses"
 EXAMPLE = Path(__file__).parent / "example"
-MOST_SIZE = 1 << 12
+MOST_SIZE, MOST_PERMUTATIONS = 1 << 12, 1 << 64
 APART = "messages-apart"
 
 
@@ -58,7 +58,10 @@ class Sizes(dict[str, int]):
     """Sizes that remember which of them a statement asked for; of others it says nothing."""
 
     def __init__(self, sizes: Any) -> None:
-        super().__init__({str(name): whole(size, 0, MOST_SIZE) for name, size in sizes.items()})
+        most = {"permutation": MOST_PERMUTATIONS}
+        super().__init__(
+            {name: whole(size, 0, most.get(name, MOST_SIZE)) for name, size in sizes.items()}
+        )
         self.asked: set[str] = set()
 
     def __getitem__(self, name: str) -> int:
