@@ -4,13 +4,13 @@ import random
 
 import networkx as nx
 import pytest
+from support.depth_first import near, on_the_stack, run_of
+from support.theorems import as_rechecked
+from support.witnesses import trace
 
 from ntkexec import graphs
 from ntkexec.programs.graph import dfs
 from ntkexec.recheck.theorem.statements.depth_first import simulation, stack
-from tests.support.depth_first import near, on_the_stack, run_of
-from tests.support.theorems import as_rechecked
-from tests.support.witnesses import trace
 
 SIZES = {"degree": 3, "slots": 7, "word": 5}
 # Two components, one of them a triangle with a tail and a node of degree 3, and a node alone.
