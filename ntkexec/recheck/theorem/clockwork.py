@@ -22,7 +22,7 @@ def first_clock(program: Program) -> Fields:
 def controls_of(program: Program, num_steps: int) -> list[Known]:
     """Before each step of a round, and after the last, the bits that the clock alone decides.
 
-    Nothing here is trusted: what is found is shown again by every obligation.
+    Nothing here is trusted: statements assume what is found only where they show it too.
     """
     first = state_of(program, first_clock(program))
     start = {bit: TRUE for bit, value in enumerate(first) if value == TRUE}

@@ -189,7 +189,25 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
         data["name"], state, message, send, data["addressed"], stages, data["fields"], parts
     )
     check_order(found, degree)
+    kinds = [part.kind for part in parts]
+    check_fields(found.fields, sent=addresses, composed=addresses * ("compose" in kinds),
+                 heard=degree * ("listen" in kinds))  # fmt: skip
     return found
+
+
+def check_fields(fields: Any, **counts: int) -> None:
+    """The paths of fields are lists, of the state one and of the others so many.
+
+    Raises:
+        Rejected: they are not.
+    """
+    named = isinstance(fields, dict) and sorted(fields) == sorted(["state", *counts])
+    need(named, f"fields are those of state, {', '.join(counts)}")
+    for name, count in counts.items():
+        need(isinstance(fields[name], list), f"{name} is no list")
+        need(len(fields[name]) == count, f"{len(fields[name])} lists of {name}, not {count}")
+    for paths in [fields["state"], *(own for name in counts for own in fields[name])]:
+        need(isinstance(paths, list) and all(type(path) is str for path in paths), "no paths")
 
 
 def check_order(algorithm: Algorithm, degree: int) -> None:

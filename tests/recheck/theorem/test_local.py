@@ -13,7 +13,6 @@ from ntkexec.programs.local import Bool, Fold, Local, Optional, Range, Record, S
 from ntkexec.prove.solve import model_of
 from ntkexec.prove.specifications import SHIPPED, specified
 from ntkexec.recheck.reading import Rejected
-from ntkexec.recheck.theorem.clockwork import controls_of
 from ntkexec.recheck.theorem.statements import local as statement
 from ntkexec.recheck.theorem.tables import parse_algorithm
 
@@ -120,7 +119,7 @@ def test_without_a_colouring_messages_meet():
     given = specified(example(), degree=2, slots=3)
     program = as_rechecked(given.program)
     algorithm = parse_algorithm(given.specification, 2)
-    controls = controls_of(program, given.program.round_length)
+    controls = statement.controls_for(program, algorithm)
     send = statement.build(0, program, given.sizes, algorithm, controls, coloured=False)
     assert "messages-apart" in failing(send)
 
@@ -194,7 +193,8 @@ def test_a_specification_is_plain_data_and_for_one_degree():
     given = specified("bipartite", degree=2)
     again = json.loads(json.dumps(given.specification))
     assert again == given.specification
-    for change in ({"parts": again["parts"][1:]}, {"send": []}, {"state": {"words": 3}}):
+    heard = {"fields": again["fields"] | {"heard": []}}
+    for change in (heard, {"parts": again["parts"][1:]}, {"send": []}, {"state": {"words": 3}}):
         with pytest.raises(Rejected):
             parse_algorithm(again | change, 2)
     with pytest.raises(Rejected, match="2 tables of a fold"):

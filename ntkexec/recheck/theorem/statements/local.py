@@ -38,7 +38,7 @@ def theorem(program: Program, sizes: Mapping[str, int], specification: Any = Non
     """
     degree, slots = max(1, sizes["degree"]), sizes["slots"]
     algorithm = parse_algorithm(specification, degree)
-    controls = controls_of(program, sum(part.num_steps for part in algorithm.parts))
+    controls = controls_for(program, algorithm)
 
     def obligation(position: int) -> Any:
         return lambda: build(position, program, sizes, algorithm, controls)
@@ -78,6 +78,13 @@ def theorem(program: Program, sizes: Mapping[str, int], specification: Any = Non
         ),
         obligations={name: obligation(position) for position, name in enumerate(names, -1)},
     )
+
+
+def controls_for(program: Program, algorithm: Algorithm) -> list[Known]:
+    """What the clock alone decides before each step, but for the states, of which the tables speak."""
+    own = [bit for path in algorithm.fields["state"] for bit in program.fields.get(path, [])]
+    found = controls_of(program, sum(part.num_steps for part in algorithm.parts))
+    return [{bit: one for bit, one in each.items() if bit not in own} for each in found]
 
 
 MUTUAL = (
@@ -265,7 +272,7 @@ def build(
         program: what the nodes execute.
         sizes: of the program.
         algorithm: what it is to carry out.
-        controls: what `controls_of` finds.
+        controls: see `controls_for`.
         coloured: see `Neighbourhood`; without it is a control.
     """
     parts = algorithm.parts
@@ -286,9 +293,11 @@ def build(
     for offset in range(part.num_steps):
         states = [own]
         for x in world.members[1:]:
-            held = world.held(position if offset == 0 else position + 1, x)
+            held = world.held(position, x) if offset == 0 else {}
             states.append(before(world, held, controls[at + offset], f"other{x}-{offset}"))
         own = exchange(o, program, states, world.present)
+        if offset + 1 < part.num_steps:
+            conclude_clock(world, own, controls[at + offset + 1])
     if sending:
         o.conclude(world.total[0], "table")
     if part.stage is not None:
@@ -310,8 +319,13 @@ def before(world: World, held: Known, control: Known, rest: str) -> Bits:
 def conclude(world: World, state: Bits, position: int, control: Known) -> None:
     """A state is as it is to be before a part."""
     o, c = world.obligation, world.circuit
-    held = world.held(position, 0)
     value = placed(world.program, world.spread(world.algorithm.fields["state"], world.value[0]))
-    for bit, one in (control | held).items():
-        part = "state" if bit in value else "held" if bit in held else "clock"
-        o.conclude(c.iff(state[bit], one), part)
+    for bit, one in world.held(position, 0).items():
+        o.conclude(c.iff(state[bit], one), "state" if bit in value else "held")
+    conclude_clock(world, state, control)
+
+
+def conclude_clock(world: World, state: Bits, control: Known) -> None:
+    """A state has the bits that the clock decides, which its in-neighbours rely on."""
+    for bit, one in control.items():
+        world.obligation.conclude(world.circuit.iff(state[bit], one), "clock")
