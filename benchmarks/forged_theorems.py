@@ -72,7 +72,7 @@ def instances() -> list[Instance]:
 
 def make_case(folder: pathlib.Path) -> Case:
     """Proves the theorem about the program."""
-    making.make(subject.shipped("bfs", **SIZES), folder)
+    making.make(subject.asked_for("bfs", **SIZES), folder)
     return Case(read_forgery(folder), instances())
 
 

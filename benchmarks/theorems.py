@@ -38,10 +38,21 @@ class Asked(NamedTuple):
         return f"ntkexec prove {self.program}{sizes} --out theorem"
 
 
+WITH_WORDS = (
+    *("leader-election", "components", "spanning-tree", "eccentricity", "neighbourhood-size"),
+    *("triangles", "cole-vishkin"),
+)
+WITHOUT = ("bipartite", "greedy-colouring", "independent-set", "rule-110", "life")
 THEOREMS = [
-    Asked(name, dict(sizes))
-    for name in ("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford")
-    for sizes in GRAPHS
+    *(
+        Asked(name, dict(sizes))
+        for name in ("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford")
+        for sizes in GRAPHS
+    ),
+    *(Asked(name, {"degree": 2, "word": 3}) for name in WITH_WORDS),
+    *(Asked(name, {"degree": 2}) for name in WITHOUT),
+    *(Asked(name, {"word": word}) for name in ("permute", "add", "multiply") for word in (4, 8)),
+    Asked("sbn", {"word": 3}),
 ]
 
 
@@ -52,7 +63,7 @@ def record(asked: Asked, jobs: int) -> dict[str, Any]:
         asked: which.
         jobs: processes.
     """
-    made = making.make(subject.shipped(asked.program, **asked.sizes), None, jobs=jobs)
+    made = making.make(subject.asked_for(asked.program, **asked.sizes), None, jobs=jobs)
     data = made.to_data()
     formulas = "\n".join(entry["formula"] for entry in data["obligations"])
     names = dict.fromkeys(entry["name"] for entry in data["obligations"])

@@ -50,7 +50,7 @@ def test_it_works_alone_and_imports_nothing_of_ours(bundle, folder, tmp_path):
                 assert top in ("numpy", "safetensors") or top in sys.stdlib_module_names
 
 
-@pytest.mark.parametrize(("part", "most"), [(".", 550), ("theorem", 450)])
+@pytest.mark.parametrize(("part", "most"), [(".", 550), ("theorem", 650)])
 def test_it_is_short_enough_to_be_read(part, most):
     """Lines of code: blank lines, comments and docstrings aside; and what theorems say."""
     assert sum(map(lines_of_code, (CHECKER / part).glob("*.py"))) < most

@@ -106,9 +106,14 @@ def claim_an_ensemble(forged):
     forged.data["ensemble"] = {"certificate": "", "manifest": "", "thresholds": ""}
 
 
+def bring_a_specification(forged):
+    forged.data["specification"] = {"name": "anything"}
+
+
 @pytest.mark.parametrize(
     ("change", "because"),
     [
+        (bring_a_specification, "a specification that nothing speaks of"),
         (drop_an_obligation, "not the obligation"),
         (repeat_an_obligation, "more obligations"),
         (take_the_proof_of_another, "not the obligation"),
@@ -125,6 +130,13 @@ def claim_an_ensemble(forged):
 def test_what_is_changed_is_refused(forged, tmp_path, capsys, change, because):
     change(forged)
     assert because in refusal(forged, tmp_path / "theorem", capsys)
+
+
+def test_sizes_of_which_nothing_is_said_are_not_printed(forged, tmp_path, capsys):
+    forged.data["sizes"]["depth"] = 7
+    forged.write(tmp_path / "theorem")
+    assert main([str(tmp_path / "theorem")]) == 0
+    assert "bfs: degree 2, slots 4, word 2\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("change", [say_another_degree, say_another_word, change_a_template])
@@ -191,6 +203,14 @@ def test_a_theorem_about_the_program_is_none_about_an_ensemble(forged, trained, 
     trained.bundle.copy().write(tmp_path / "ensemble")
     reason = refusal(forged, tmp_path / "theorem", capsys, str(tmp_path / "ensemble"))
     assert "about the program alone" in reason
+
+
+def test_nor_is_one_about_networks_that_are_exact_on_an_execution_only(
+    proved, cases, tmp_path, capsys
+):
+    forged = forged_theorems.about(proved, cases("joint").bundle.copy(), tmp_path / "ensemble")
+    reason = refusal(forged, tmp_path / "theorem", capsys, str(tmp_path / "ensemble"))
+    assert "for given executions, not for all states" in reason
 
 
 def other_networks(bundle):

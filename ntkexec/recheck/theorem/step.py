@@ -53,9 +53,10 @@ def step(circuit: Circuit, program: Program, state: Bits) -> Bits:
     writers: list[Bits] = [[] for _ in range(program.num_bits)]
     for condition, written in program.templates:
         match = circuit.all(state[b] if value else -state[b] for b, value in condition.items())
-        for bit in range(program.num_bits):
-            if written >> bit & 1:
-                writers[bit].append(match)
+        while written:
+            lowest = written & -written
+            writers[lowest.bit_length() - 1].append(match)
+            written ^= lowest
     return [circuit.any(own) for own in writers]
 
 

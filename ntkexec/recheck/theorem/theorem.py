@@ -40,3 +40,8 @@ COLOURING = (
     "The colours are a two-hop colouring: within a node and its in-neighbours they differ. The loader"
     " checks this for every graph.",
 )
+# Holds for programs of one node.
+ALONE = (
+    "The executor computes what `step` says: every bit is the learned decision for the templates that"
+    " match. A node without neighbours hears nobody.",
+)

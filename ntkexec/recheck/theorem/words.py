@@ -36,6 +36,8 @@ def shown_by(found: Verified) -> list[str]:
         f" ({', '.join(found.parts)}), {found.clauses:,} clauses, {found.steps:,} steps; the assumptions of"
         " each obligation have an instance"
     ]
+    if found.specification is not None:
+        out.append(f"the specification that the sentence speaks of: {found.specification}")
     if any(APART in parts for parts in found.parts.values()):
         out.append("no messages meet: proved, as a part of these obligations")
     if found.certificate is not None and found.ensemble is not None:
