@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ntkexec.cli import beside
-from ntkexec.cli.commands import algorithms, certify, complexity, run, show, train
+from ntkexec.cli.commands import algorithms, certify, complexity, paper, run, show, train
 from ntkexec.errors import NtkexecError
 from ntkexec.runtime import settings
 
@@ -79,6 +79,7 @@ for _name, _module in {
     "algorithms": algorithms,
     "check": None,
     "complexity": complexity,
+    "paper": paper,
     "experiment": None,
 }.items():
     if _module is None:

@@ -13,7 +13,7 @@ import pytest
 from ntkexec.complexity import OwnBound, random_executions, sweep, variants
 from ntkexec.complexity.sweeps import MAX_STUDIES, check_number
 from ntkexec.complexity.tables import as_csv, as_latex
-from ntkexec.errors import CertificateError, MissingExtraError
+from ntkexec.errors import CertificateError, MissingExtraError, NtkexecError
 from ntkexec.plots import certainty as certainty_plot
 from ntkexec.plots import complexity as plots
 
@@ -132,6 +132,17 @@ def test_a_bound_is_given_what_it_has_parameters_for(found):
     assert OwnBound("own", lambda n0, scale=2.0: n0 * scale).of(study) == 2 * study.num_inputs
     assert OwnBound("own", lambda **all: all["w"]).of(study) == study.max_writers
     assert OwnBound("own", lambda: math.inf).of(study) is None
+
+
+def test_sizes_that_the_graphs_do_not_fit_are_told_beside_the_others():
+    graphs = {"num_graphs": 1, "nodes": (6, 6), "seed": 0}
+    networks = {"of": variants(["factored"], [0], ["gaussian"], [1.0], [1]), "repeat": 1}
+    found = sweep(random_executions("bfs", [2], [1, 3], **graphs), **networks)
+    (study,), (refused,) = found.studies, found.refused
+    assert (study.sizes["word"], refused.sizes) == (3, "degree 2 word 1")
+    assert "needs" in refused.reason
+    with pytest.raises(NtkexecError, match="word"):
+        sweep(random_executions("bfs", [2], [1], **graphs), **networks)
 
 
 def test_absurd_products_are_refused_before_anything_is_made():
