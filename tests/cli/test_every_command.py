@@ -39,6 +39,7 @@ LINES = {
     "show": [SIZES],
     "train": [(*SIZES, "--out", "new", "--members", "1", "--width", "64")],
     "algorithms": [()],
+    "paper": [(), ("--bibtex",)],
     "check": [("gram-inverse", "--quick")],
     "complexity": [("flooding", "--graphs", "2", "--nodes", "3..4", "--repeat", "4")],
     "experiment list": [()],
