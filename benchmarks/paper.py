@@ -23,8 +23,8 @@ PAGE = pathlib.Path(__file__).parents[1] / "docs" / "paper.md"
 INTRODUCTION = """# The papers, line by line
 
 Written by `python -m benchmarks.paper`; `ntkexec paper` prints the same, `ntkexec paper --json` as data.
-Each line is a result of a paper, in words of ours, with what checks it here, the verdict of the last stored
-run, and published numbers beside ours. What a verdict means is in [what is proven](proofs.md).
+Each line is a result of a paper, in words of ours, with what checks it here, published numbers beside ours,
+and whether our checks held when they were last stored. What a verdict means is in [what is proven](proofs.md).
 
 **The predecessors' numbers belong to another regime.** The released networks of arXiv:2502.16763 have the
 standard parametrisation and one learning rate for all layers, so that the last layer carries 99.8 % of the
@@ -89,7 +89,7 @@ def page() -> str:
         ]
         parts += [f"[code]({one.code}).", "", f"*Read:* {one.read}.", ""]
         parts += [f"*Not read:* {one.unread}.", ""]
-        parts += ["| | what | published | ours | verdict | run |", "|" + " --- |" * 6]
+        parts += ["| | what | published | ours | our checks | run |", "|" + " --- |" * 6]
         for result in paper.results():
             if result.paper != one.name:
                 continue

@@ -76,7 +76,10 @@ class Result:
         return checked + ([self.command] if self.command else [])
 
     def verdict(self, run: Mapping[str, Any]) -> str:
-        """The verdicts of a stored run, in words: all alike, or each by name."""
+        """The verdicts of a stored run, in words: all alike, or each by name.
+
+        They are about the statements of ours, which may contradict what a paper says.
+        """
         if not self.checks:
             return "by another command"
         found = {
@@ -150,7 +153,7 @@ def as_lines(found: Sequence[Result]) -> list[str]:
                 lines.append(f"    published  {one.published}")
             if one.ours:
                 lines.append(f"    ours       {one.ours}")
-            lines.append(f"    verdict    {one.verdict(run)}")
+            lines.append(f"    checks     {one.verdict(run)}")
             lines += [f"    run        {command}" for command in one.commands]
         lines.append("")
     lines.append(told(run))
@@ -165,6 +168,7 @@ def told(run: Mapping[str, Any]) -> str:
         for word in dict.fromkeys(verdicts)
     )
     return (
-        f"Verdicts are those of the last stored run, ntkexec {run['version']}, scale {run['scale']}: of "
-        f"{len(verdicts)} statements {counts}. `ntkexec check` carries them out anew."
+        f"Checks have the verdicts of the last stored run: ntkexec {run['version']}, scale "
+        f"{run['scale']}; of {len(verdicts)} statements {counts}. `ntkexec check` carries them out anew. "
+        "They judge our statements; where a paper says otherwise, its line tells."
     )

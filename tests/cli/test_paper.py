@@ -53,7 +53,7 @@ def test_the_command_prints_lines_data_and_entries_without_jax(capsys):
     out = capsys.readouterr().out
     assert "not read:" in out
     assert "69, 103, 117, 157, 175" in out
-    assert "Verdicts are those of the last stored run" in out
+    assert "verdicts of the last stored run" in out
     assert main(["paper", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert len(data["results"]) == len(paper.results())
