@@ -24,7 +24,7 @@ INTRODUCTION = """# The papers, line by line
 
 Written by `python -m benchmarks.paper`; `ntkexec paper` prints the same, `ntkexec paper --json` as data.
 Each line is a result of a paper, in words of ours, with what checks it here, published numbers beside ours,
-and whether our checks held when they were last stored. What a verdict means is in [what is proven](proofs.md).
+and whether our checks held when last stored. What a verdict means is in [what is proven](proofs.md).
 
 **The predecessors' numbers belong to another regime.** The released networks of arXiv:2502.16763 have the
 standard parametrisation and one learning rate for all layers, so that the last layer carries 99.8 % of the
