@@ -69,9 +69,15 @@ def test_bounds_of_ones_own_stand_in_tables_and_figures(found):
         plots.panels(records),
         certainty_plot.plot(records[0]),
     ):
-        labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+        labels = [text.get_text() for legend in legends for text in legend.get_texts()]
         assert any(label.startswith("mine") for label in labels), labels
     panels = plots.panels(records)
+    by_word, by_std = (
+        [t.get_text() for t in axes.get_legend().get_texts()] for axes in panels.axes
+    )
+    assert by_std[0] == "thresholds bit, word 1"
+    assert all("weight_std" in label for label in by_word)
     assert [axes.get_xlabel() for axes in panels.axes] == [
         plots.SIZES["word"],
         plots.SIZES["weight_std"],
