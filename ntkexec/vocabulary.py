@@ -49,6 +49,11 @@ Ties = Literal["clrs", "fifo"]
 SelfLoops = Literal["refuse", "drop"]
 """What becomes of edges from a node to itself, see `ntkexec.graphs.load`."""
 
+PortOrder = Literal["identifiers", "adjacency"]
+"""In which order a node's ports list its neighbours, see `ntkexec.graphs.from_networkx`."""
+
+PORT_ORDERS: tuple[PortOrder, ...] = get_args(PortOrder)
+
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do, rising; the claim and its bound stay the same."""
 

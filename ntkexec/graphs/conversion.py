@@ -15,7 +15,9 @@ from ntkexec.graphs.colouring.greedy import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph, Loops
 from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.graphs.nodes import ordered_nodes
+from ntkexec.graphs.ports import with_ports
 from ntkexec.graphs.weights import check_scale, unread_weights, weights_of
+from ntkexec.vocabulary import PORT_ORDERS, PortOrder
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -30,6 +32,7 @@ def from_networkx(
     label: str = "graph",
     self_loops: str = "refuse",
     weight_scale: int = 1,
+    port_order: PortOrder = "identifiers",
 ) -> Graph:
     """A networkx graph, checked and coloured, ready to run programs on.
 
@@ -50,6 +53,9 @@ def from_networkx(
             graph remembers it as one of its `loops`.
         weight_scale: what weights are multiplied by to be whole: 10 for weights with one decimal. A
             float means its shortest decimal, 0.1 a tenth. Distances come out multiplied too.
+        port_order: "identifiers" as above; "adjacency" as networkx walks: identifiers follow the order
+            of insertion whatever the names, and a node's ports the order in which networkx lists its
+            neighbours, in a directed graph its predecessors. See `Graph.ports`.
 
     Raises:
         GraphError: `graph` is not a networkx graph or has no nodes; a node has an edge to itself
@@ -60,8 +66,12 @@ def from_networkx(
         raise GraphError(f"{shown(label)} must be a networkx graph, not {type(graph).__name__}")
     if len(graph) == 0:
         raise GraphError(f"graph {shown(label)} has no nodes; it needs at least one")
+    if port_order not in PORT_ORDERS:
+        raise GraphError(
+            f"port_order is {shown(port_order)}; it must be {' or '.join(map(repr, PORT_ORDERS))}"
+        )
     scale = check_scale(weight_scale)
-    names = ordered_nodes(graph)
+    names = list(graph) if port_order == "adjacency" else ordered_nodes(graph)
     senders, receivers = _endpoints(graph, names)
     is_dropped = senders == receivers if self_loops == "drop" else None
     weights = None if weight is None else weights_of(graph, weight, label, scale, is_dropped)
@@ -76,6 +86,8 @@ def from_networkx(
         label=label,
         self_loops=self_loops,
     )
+    if port_order == "adjacency":
+        converted = with_ports(converted, _adjacency_ports(graph, names))
     if weight is not None:
         return converted
     return dataclasses.replace(converted, unread_weights=unread_weights(graph))
@@ -271,6 +283,21 @@ def _endpoints(
     flat = itertools.chain.from_iterable(graph.edges())
     ends = np.fromiter(map(index.__getitem__, flat), np.int64)
     return ends[::2], ends[1::2]
+
+
+def _adjacency_ports(graph: nx.Graph, names: Sequence[Hashable]) -> Int64[np.ndarray, "a"]:
+    """For each directed edge, sorted by receiver and sender, its place in networkx's adjacency.
+
+    An edge from a node to itself has none.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    heard = graph.pred if graph.is_directed() else graph.adj
+    ports: list[int] = []
+    for i, name in enumerate(names):
+        others = [index[other] for other in heard[name] if index[other] != i]
+        # Edges come by their senders' identifiers: the smallest one's is the place of the smallest.
+        ports += sorted(range(len(others)), key=others.__getitem__)
+    return np.array(ports, np.int64)
 
 
 def _loops(nodes: Int64[np.ndarray, "l"], weights: Int32[np.ndarray, "l"] | None) -> Loops:
