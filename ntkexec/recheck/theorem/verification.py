@@ -23,7 +23,8 @@ THEOREM, CERTIFICATE, PROOFS = "theorem.json", "certificate.json", "proofs"
 FIELDS = "ensemble format obligations program prose scope sentence sizes specification statement witnesses"
 EXAMPLE = Path(__file__).parent / "example"
 MOST_SIZE, MOST_PERMUTATIONS = 1 << 12, 1 << 64
-APART = "messages-apart"
+# Parts that are of interest by themselves.
+APART, PROMISES = "messages-apart", "promises"
 
 
 class Verified(NamedTuple):

@@ -17,7 +17,7 @@ from ...reading import need
 from ..circuit import TRUE, Bits, Literal
 from ..clockwork import Known, controls_of, first_clock, placed
 from ..obligation import Obligation
-from ..step import Fields, exchange, state_of
+from ..step import Fields, exchange, first_state, state_of
 from ..tables import Algorithm, Part, Stage, is_value, parse_algorithm, width
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .neighbourhood import Neighbourhood
@@ -282,7 +282,7 @@ def build(
         first = state_of(program, first_clock(program))
         for bit, one in world.held(0, 0).items():
             first[bit] = one
-        conclude(world, first, 0, controls[0])
+        conclude(world, first_state(o, program, first), 0, controls[0])
         return o
     part = parts[position]
     o = Obligation(name_of(algorithm, part))
