@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from ntkexec import ensemble, pipeline
-from ntkexec.cli.commands.complexity import random_executions, run_studies
-from ntkexec.complexity import collect, random_instances, trends
+from ntkexec.complexity import collect, random_executions, random_instances, sweep, variants
 from ntkexec.complexity.bounds import bounds_of
 from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.margins import margins_of
@@ -77,8 +76,8 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         "paddings": [0],
         "kinds": ["joint"],
         "thresholds": ["shared"],
-        "weight_std": 1.0,
-        "draw": "gaussian",
+        "weight_stds": [1.0],
+        "draws": ["gaussian"],
     }
     given = defaults | options
     executions = random_executions(
@@ -90,14 +89,17 @@ def studies(algorithm: str, *, repeat: int = REPEAT, **options: Any) -> dict[str
         weights=setting.weights,
         seed=0,
     )
-    found, _ = run_studies(executions, **given, seed=0, repeat=repeat)
+    networks = {
+        name: given.pop(name) for name in ("kinds", "paddings", "draws", "weight_stds", "widths")
+    }
+    found = sweep(executions, of=variants(**networks), **given, seed=0, repeat=repeat)
     left_out = ("certainty", "first", "stable")
     records = [
         {k: v for k, v in one.to_data().items() if k not in left_out}
         | {"without": sum(n is None for n in one.stable)}
-        for one in found
+        for one in found.studies
     ]
-    return {"studies": records, "trends": [one.to_data() for one in trends(found)]}
+    return {"studies": records, "trends": [one.to_data() for one in found.trends]}
 
 
 def trained(algorithm: str) -> dict[str, Any]:
@@ -220,7 +222,7 @@ PANELS: dict[str, Callable[[str], dict[str, Any]]] = {
         name,
         widths=[512, 1024, 2048, 4096],
         paddings=[128],
-        draw="trained",
+        draws=["trained"],
         repeat=20,
         members=MEMBERS,
     ),

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from ntkexec.program.templates import Template, template
     from ntkexec.result import Result
     from ntkexec.theory.certificate import Certificate
+    from ntkexec.theory.dot_product import DotProductKernel
 
 # Loaded on first use, so that `ntkexec --help` does not pay for JAX.
 _HOMES = {
     "Certificate": "theory.certificate",
+    "DotProductKernel": "theory.dot_product",
     "Ensemble": "ensemble",
     "EnsembleConfig": "ensemble",
     "Flag": "program.fields",
@@ -46,6 +48,7 @@ _HOMES = {
 
 __all__ = [
     "Certificate",
+    "DotProductKernel",
     "Ensemble",
     "EnsembleConfig",
     "Flag",

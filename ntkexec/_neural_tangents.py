@@ -98,8 +98,7 @@ def load() -> Any:
             if error.name != _NAME:
                 raise
             raise MissingExtraError(
-                "the oracle needs neural-tangents, which is not installed: "
-                "pip install 'ntkexec[oracle]'"
+                "the oracle needs neural-tangents, which is not installed: install ntkexec[oracle]"
             ) from None
     vars(package).pop("experimental", None)
     return package

@@ -1,6 +1,13 @@
-"""Certificates for programs, for instances and for stored ensembles."""
+"""Certificates for programs, for instances and for stored ensembles.
+
+They are kept in the process by the program's digest and whatever else they depend on, and so are the
+bounds on matches, whose integer programmes take most of the time: a second run certifies nothing anew.
+"""
 
 import dataclasses
+import functools
+import hashlib
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -12,7 +19,9 @@ from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.programs import Instance
 from ntkexec.runtime import keywords, stages
+from ntkexec.runtime.keeping import Kept
 from ntkexec.theory.certificate import Certificate
+from ntkexec.theory.dot_product import TWO_LAYER_RELU, DotProductKernel
 from ntkexec.theory.match_bound import MatchBound, given_bound, state_bound
 from ntkexec.theory.padding import padded
 from ntkexec.theory.union_bound import check_odds
@@ -20,6 +29,12 @@ from ntkexec.vocabulary import CONVENTIONS, Convention, Draw, Kind, Padding
 
 DECISIONS = 1_000_000
 """Bits decided in runs of which nothing is known yet."""
+
+MOST_KEPT = 64
+"""Certificates, and bounds, that are kept."""
+
+BOUNDS: Kept[MatchBound] = Kept(MOST_KEPT)
+CERTIFICATES: Kept[Certificate] = Kept(MOST_KEPT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +81,23 @@ def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | N
     """
     if isinstance(bound, int):
         return given_bound(problem, bound)
+    of_problem = (problem.program.digest, problem.kind, problem.padding)
     if bound == "states":
-        return state_bound(problem)
+        return BOUNDS.get(of_problem, functools.partial(state_bound, problem))
     if bound != "graph":
         raise CertificateError(f"the bound on matches is states, graph or a number, not {bound!r}")
     if instance is None:
         raise CertificateError("the bound 'graph' needs a graph; use 'states' or a number")
-    graphs, label = instance.graphs, instance.graph.label
-    return measured_bound(problem, graphs, num_steps=instance.num_steps, label=label)
+    return BOUNDS.get(
+        (*of_problem, *_execution_of(instance)),
+        functools.partial(
+            measured_bound,
+            problem,
+            instance.graphs,
+            num_steps=instance.num_steps,
+            label=instance.graph.label,
+        ),
+    )
 
 
 @keywords.shows_fields_of(Certifying)
@@ -85,6 +109,7 @@ def certify(
     num_decisions: int | None = None,
     instance: Instance | None = None,
     given_thresholds: np.ndarray | None = None,
+    kernel: DotProductKernel = TWO_LAYER_RELU,
     **fields: Any,
 ) -> Certificate:
     """The certificate of a program.
@@ -95,6 +120,8 @@ def certify(
         num_decisions: how many bits are decided; by default those of the instance, or a million.
         instance: what is executed, for the bound `graph`.
         given_thresholds: those of a stored ensemble, by bit and number of matches, instead.
+        kernel: of the networks. Other ones than the two-layer ReLU network without biases are
+            certified at infinite width alone: no engine runs them.
         fields: single fields of `Certifying`, such as `kind` and `delta`.
 
     Raises:
@@ -107,20 +134,57 @@ def certify(
     joint_run = asked.kind == "joint" and instance is not None
     bound = ("graph" if joint_run else "states") if asked.bound is None else asked.bound
     problem = LearningProblem(program, asked.kind, 0 if asked.padding == "auto" else asked.padding)
-    certificate = Certificate(
-        problem,
-        bound_for(problem, bound, instance),
-        weight_std=1.0 if asked.weight_std is None else asked.weight_std,
-        convention="bit" if asked.threshold is None else asked.threshold,
-        draw=asked.draw,
-        given_thresholds=given_thresholds,
+
+    def bare() -> Certificate:
+        return Certificate(
+            problem,
+            bound_for(problem, bound, instance),
+            weight_std=1.0 if asked.weight_std is None else asked.weight_std,
+            convention="bit" if asked.threshold is None else asked.threshold,
+            draw=asked.draw,
+            given_thresholds=given_thresholds,
+            kernel=kernel,
+        )
+
+    key = (
+        *_shown_of(program),
+        *(problem.kind, problem.padding, bound),
+        *(asked.weight_std, asked.threshold, asked.draw, kernel),
+        None if given_thresholds is None else _digest(given_thresholds),
+        *(_execution_of(instance) if bound == "graph" and instance is not None else ()),
     )
+    certificate = CERTIFICATES.get(key, bare)
     without = certificate.certified and (
         asked.kind == "factored" or certificate.convention == "bit"
     )
     if asked.padding == "auto" and not without:
-        return padded(certificate, delta=asked.delta, num_decisions=num_decisions)
+        # Only the choice of the padding asks how many decisions there are.
+        return CERTIFICATES.get(
+            (*key, asked.delta, num_decisions),
+            functools.partial(padded, certificate, delta=asked.delta, num_decisions=num_decisions),
+        )
     return certificate
+
+
+def _shown_of(program: Program) -> tuple[Hashable, ...]:
+    """What a certificate depends on, and what it shows, of a program: names are not in its digest."""
+    return program.digest, program.name, program.halt, tuple(t.label for t in program.templates)
+
+
+def _execution_of(instance: Instance) -> tuple[Hashable, ...]:
+    """What a bound that is measured on an instance depends on, and what it calls it."""
+    graphs = instance.graphs
+    arrays = (graphs.nodes, graphs.senders, graphs.receivers, graphs.n_node)
+    return _digest(*arrays), instance.num_steps, instance.graph.label
+
+
+def _digest(*arrays: Any) -> str:  # Any: whatever is an array
+    """SHA-256 of shapes, types and numbers."""
+    found = hashlib.sha256()
+    for array in map(np.ascontiguousarray, arrays):
+        found.update(f"{array.dtype} {array.shape};".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def certify_instance(

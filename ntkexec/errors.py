@@ -4,6 +4,7 @@ Each message gives the value, the rule and the place.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -94,6 +95,10 @@ class CertificateError(NtkexecError):
     """A program was asked to run under a certificate that does not hold."""
 
 
+class InexactError(NtkexecError):
+    """A learned update decided a bit otherwise than the program, where only an exact answer is given."""
+
+
 class EnsembleError(NtkexecError):
     """An ensemble could not be trained, or a stored one is damaged or belongs to another program."""
 
@@ -123,4 +128,14 @@ class SatisfiableError(ProofError):
 
 
 class MissingExtraError(NtkexecError):
-    """An optional dependency is needed; the message names the extra that brings it."""
+    """An optional dependency is needed; the message names the extra that brings it.
+
+    Args:
+        message: names it as `ntkexec[plots]`. How it is installed is added here: ntkexec is on no package
+            index, where that name may be anybody's.
+    """
+
+    def __init__(self, message: str) -> None:
+        named = re.findall(r"\bntkexec\[([\w-]+)\]", message)
+        how = "".join(f" (in a checkout: pip install -e '.[{extra}]')" for extra in named)
+        super().__init__(message + how)

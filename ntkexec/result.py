@@ -247,6 +247,7 @@ def certificate_data(
         "certified": certificate.certified,
         "verdict": certificate.verdict(),
         "speaks_of": "infinite width",
+        "kernel": certificate.kernel.told,
         "kind": certificate.problem.kind,
         "draw": certificate.draw,
         "basis": certificate.bound.basis,

@@ -29,6 +29,12 @@ Descent = Literal["auto", "plain", "heavy-ball", "whitened"]
 
 DESCENTS: tuple[Descent, ...] = get_args(Descent)
 
+TrainedLayers = Literal["ntk", "nngp"]
+"""What learns, all layers or the last alone, see `ntkexec.theory.dot_product`."""
+
+Activation = Literal["relu", "erf", "linear"]
+"""Of hidden units, see `ntkexec.theory.dot_product`."""
+
 Convention = Literal["zero", "shared", "bit"]
 """Where thresholds lie, see `ntkexec.theory.thresholds`."""
 
@@ -42,6 +48,11 @@ Ties = Literal["clrs", "fifo"]
 
 SelfLoops = Literal["refuse", "drop"]
 """What becomes of edges from a node to itself, see `ntkexec.graphs.load`."""
+
+PortOrder = Literal["identifiers", "adjacency"]
+"""In which order a node's ports list its neighbours, see `ntkexec.graphs.from_networkx`."""
+
+PORT_ORDERS: tuple[PortOrder, ...] = get_args(PortOrder)
 
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do, rising; the claim and its bound stay the same."""

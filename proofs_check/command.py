@@ -19,9 +19,23 @@ def check(
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help="Checks, or modules of checks; all by default."),
     ] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Check the statements of your own file, or of a module; repeat for several.",
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Smaller measurements.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Larger measurements.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Name the checks and stop.")] = False,
+    broken: Annotated[
+        bool,
+        typer.Option(
+            "--broken", help="Carry out the counter-cases, of which each must fail, instead."
+        ),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -37,26 +51,34 @@ def check(
 
     Exit status: 0 if no statement fails, 1 if one does, 2 for bad input. One that is undecided (its
     interval contains the bound) neither holds nor fails; it is counted by itself and does not
-    change the status, nor does one that is not measured.
+    change the status, nor does one that is not measured. With --broken: 0 if every counter-case
+    fails, as it must, else 1.
     """
     from ntkexec.cli import progress
     from ntkexec.errors import NtkexecError
     from ntkexec.plots import style
-    from proofs_check import page, registry
+    from proofs_check import own, page, registry
 
     if quick and full:
         raise NtkexecError("--quick and --full exclude each other")
     scale: Scale = "quick" if quick else "full" if full else "standard"
+    if of:
+        found = own.from_modules(of)
+        selected = registry.named(names or (), own.by_name(found), found)
+    else:
+        selected = registry.select(names or ())
     if listed:
-        for known in registry.select(names or ()):
+        for known in selected:
             print(f"{known.name:<24} {known.claim}")
         return
-    selected = registry.select(names or ())
+    if broken:
+        selected = own.counter_cases(selected)
     # Before the work, so that a missing extra or folder is known at once.
     if html is not None:
         page.check_target(html)
     if plot is not None:
-        _check_drawn(selected, [known.name for known in registry.select(()) if known.plot])
+        others = selected if of else registry.select(())
+        _check_drawn(selected, [known.name for known in others if known.plot])
         style.check_target(plot)
     outcomes: list[Outcome] = []
     with progress.bar() as show:
@@ -70,12 +92,17 @@ def check(
         page.write(html, outcomes, scale)
     if plot is not None:
         _draw(outcomes[0], plot)
-    data = _summary(outcomes, scale)
+    data = _summary(outcomes, scale) | {"broken": broken}
     if json:
         print(_as_json(data | {"checks": [outcome.to_data() for outcome in outcomes]}))
     else:
         _print_table(outcomes)
-    raise typer.Exit(1 if data["fails"] else 0)
+    wrong = len(outcomes) - data["fails"] if broken else data["fails"]
+    if broken and not json:
+        print(
+            "Counter-cases: each must fail" + (f", and {wrong} did not" if wrong else ", and did")
+        )
+    raise typer.Exit(1 if wrong else 0)
 
 
 def _check_drawn(selected: "Sequence[Check]", drawn: list[str]) -> None:

@@ -44,7 +44,7 @@ def check_target(path: Path) -> None:
     for needed in ("latex2mathml", "matplotlib"):
         if importlib.util.find_spec(needed) is None:
             raise MissingExtraError(
-                f"the page needs {needed}, which is not installed: pip install 'ntkexec[proofs]'"
+                f"the page needs {needed}, which is not installed: install ntkexec[proofs]"
             )
     files.check_target(path)
 

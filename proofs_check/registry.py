@@ -1,4 +1,7 @@
-"""Every statement of the theory, found where it stands: a module with `CHECK` or `CHECKS`."""
+"""Every statement of the theory, found where it stands: a module with `CHECK` or `CHECKS`.
+
+Beside them stand those that installed packages bring, and `named` chooses among them or among others.
+"""
 
 import functools
 import importlib
@@ -7,15 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ntkexec.check import Check, Outcome, Scale, carry_out
 from ntkexec.errors import NtkexecError, did_you_mean
-from proofs_check import statements
+from proofs_check import own, statements
 
 
 @functools.cache
 def modules() -> Mapping[str, tuple[Check[Scale], ...]]:
-    """The statements of every module, by the module's name, in alphabetical order.
+    """The statements of every module, by the module's name, in alphabetical order; then installed ones.
 
     Raises:
-        NtkexecError: two statements share a name.
+        NtkexecError: two statements share a name, or an installed package's cannot be loaded.
     """
     found: dict[str, tuple[Check[Scale], ...]] = {}
     owner: dict[str, str] = {}
@@ -31,6 +34,15 @@ def modules() -> Mapping[str, tuple[Check[Scale], ...]]:
                 )
         if stated:
             found[entry.name.replace("_", "-")] = stated
+    for name, brought in own.installed().items():
+        if name in found:
+            raise NtkexecError(f"an installed package calls its checks {name!r}, as one of ours is")
+        for check in brought:
+            if owner.setdefault(check.name, name) != name:
+                raise NtkexecError(
+                    f"{name} and {owner[check.name]} both have a check {check.name!r}"
+                )
+        found[name] = brought
     return found
 
 
@@ -48,7 +60,24 @@ def select(names: Iterable[str]) -> tuple[Check[Scale], ...]:
     Raises:
         NtkexecError: an unknown name; suggests the nearest.
     """
-    known, groups = checks(), modules()
+    return named(names, checks(), modules())
+
+
+def named(
+    names: Iterable[str],
+    known: Mapping[str, Check[Scale]],
+    groups: Mapping[str, tuple[Check[Scale], ...]],
+) -> tuple[Check[Scale], ...]:
+    """Those of known statements that names choose; see `select`.
+
+    Args:
+        names: of statements, or of groups; none for all.
+        known: statements by name.
+        groups: several of them by one name.
+
+    Raises:
+        NtkexecError: an unknown name; suggests the nearest.
+    """
     chosen: dict[str, Check[Scale]] = {}
     for name in names:
         if name not in known and name not in groups:

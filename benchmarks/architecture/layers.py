@@ -17,7 +17,7 @@ LAYERS = (
     ("programs",),
     ("summary", "result", "certifying", "pipeline"),
     ("check", "report", "recheck", "testing", "complete", "prove", "complexity", "plots"),
-    ("cli",),
+    ("networkx_backend", "cli"),
 )
 # After them: the names that a user meets, and the packages that stand beside the house.
 PACKAGES = ("ntkexec", "proofs_check", "experiments", "benchmarks")

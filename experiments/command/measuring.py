@@ -81,7 +81,9 @@ def run(
     failures: dict[str, str] = {}
     if jobs > 1 and len(chosen) > 1:
         given = _as_options(scale, seeds, first_seed, change, study, out, data)
-        failures = _measure_side_by_side(chosen, given, jobs)
+        # The longest first, so that at the end no process works alone for long.
+        longest = sorted(wanted, key=lambda one: -one.about.cpu_seconds)
+        failures = _measure_side_by_side([one.slug for one in longest], given, jobs)
     reports = []
     with _progress() as tell:
         for experiment, config in zip(wanted, configs, strict=True):

@@ -40,7 +40,7 @@ def check_target(path: Path) -> None:
         ExperimentError: the path is a folder, or lies where nothing can be written.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("the page needs matplotlib: pip install 'ntkexec[experiments]'")
+        raise MissingExtraError("the page needs matplotlib: install ntkexec[experiments]")
     check_writable(path, "the page")
 
 

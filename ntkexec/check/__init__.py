@@ -13,6 +13,7 @@ from ntkexec.check.claims import (
     counts,
     in_words,
 )
+from ntkexec.check.stating import stated_in, statement
 from ntkexec.vocabulary import Scale
 
 __all__ = [
@@ -28,4 +29,6 @@ __all__ = [
     "carry_out",
     "counts",
     "in_words",
+    "stated_in",
+    "statement",
 ]

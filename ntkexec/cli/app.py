@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperGroup
 
 from ntkexec.cli import beside
-from ntkexec.cli.commands import algorithms, certify, complexity, prove, run, show, train
+from ntkexec.cli.commands import (
+    algorithms,
+    certify,
+    complexity,
+    live,
+    paper,
+    prove,
+    run,
+    show,
+    train,
+)
 from ntkexec.errors import NtkexecError
 from ntkexec.runtime import settings
 
@@ -78,8 +88,10 @@ for _name, _module in {
     "show": show,
     "train": train,
     "algorithms": algorithms,
+    "live": live,
     "check": None,
     "complexity": complexity,
+    "paper": paper,
     "experiment": None,
 }.items():
     if _module is None:

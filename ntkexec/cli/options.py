@@ -121,6 +121,28 @@ WeightStd = Annotated[
     float, typer.Option(help="Standard deviation of the weights at initialisation.")
 ]
 
+# Kernels of other networks, which are certified and not run.
+Depth = Annotated[
+    int, typer.Option(help="Hidden layers. Networks that run have one; others are only certified.")
+]
+TrainedLayers = Annotated[
+    vocabulary.TrainedLayers,
+    typer.Option(
+        "--kernel", help="What learns: all layers (ntk), or, in the limit alone, the last (nngp)."
+    ),
+]
+Activation = Annotated[
+    vocabulary.Activation,
+    typer.Option(help="Of hidden units. Networks that run have relu; others are only certified."),
+]
+BiasStd = Annotated[
+    float,
+    typer.Option(
+        help="Standard deviation of biases, where an input of norm 1 gives the first layer a standard "
+        "deviation of 1. Networks that run have none; others are only certified."
+    ),
+]
+
 # Certificates.
 Threshold = Annotated[
     vocabulary.Convention,

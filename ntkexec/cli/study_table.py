@@ -1,23 +1,16 @@
 """Studies of how many networks it takes, as a table for a terminal."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ntkexec.complexity import Study, Trend
+    from ntkexec.complexity import Sweep
 
 
-class Refused(NamedTuple):
-    """A convention for the thresholds with which no number of networks is exact, and why."""
-
-    kind: str
-    sizes: str
-    threshold: str
-    reason: str
-
-
-def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Refused] = ()) -> str:
+def as_text(found: "Sweep") -> str:
     """Studies as a table, and what they show."""
+    studies, fitted, refused = found.studies, found.trends, found.refused
+    own = list({name: None for one in studies for name in one.own_bounds})
+    asked = sorted({n for one in studies for n in one.shares_exact()})
     header: tuple[str, ...] = (
         "kind, draw, thresholds, sizes",
         "n0",
@@ -33,18 +26,23 @@ def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Ref
         "numerical",
         "theory",
         "published",
+        *own,
+        *(f"exact at {n}" for n in asked),
         "seconds",
     )
     rows = [header]
+    several_scales = len({one.weight_std for one in studies}) > 1
     for one in studies:
         low, high = one.median_interval
         sizes = " ".join(f"{name} {value}" for name, value in one.sizes.items())
         width = "" if one.width is None else f" width {one.width}"
+        scale = f"weight_std {one.weight_std:g}" if several_scales else ""
+        shares = one.shares_exact()
         shown = ("union", "certificate", "numerical", "theory", "published")
         bounds = [getattr(one.bounds, name) for name in shown]
         rows.append(
             (
-                ", ".join(filter(None, (one.kind, one.draw + width, one.threshold, sizes))),
+                ", ".join(filter(None, (one.kind, one.draw + width, one.threshold, scale, sizes))),
                 f"{one.num_inputs}",
                 f"{one.max_matches}",
                 f"{one.num_states}",
@@ -54,6 +52,8 @@ def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Ref
                 f"{one.median:g} ({low:g} to {high:g})",
                 f"{one.quantile(0.99):g}",
                 *("-" if bound is None else f"{bound}" for bound in bounds),
+                *(_number(one.own_bounds.get(name)) for name in own),
+                *(f"{shares[n]:.0%}" if n in shares else "-" for n in asked),
                 f"{one.seconds:.1f}",
             )
         )
@@ -65,6 +65,11 @@ def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Ref
         f"is exact (95 % interval), and its 99 % quantile. Bounds at δ = {first.delta:g}, for the same D "
         "decisions: theory = 8 n0 log(D/δ), numerical puts",
         "σ²/μ² for n0. published = 8 n0 log(2 n0 T I) for all I = 2^n0 inputs, without δ.",
+        *(
+            ["exact at n: share of the repetitions in which the first n networks were exact."]
+            if asked
+            else []
+        ),
         "",
         *(
             "  ".join(
@@ -91,3 +96,7 @@ def as_text(studies: "list[Study]", fitted: "list[Trend]", refused: Sequence[Ref
             + ", ".join(f"{value:g}" for value in trend.values)
         )
     return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}" if value >= 10 else f"{value:.3g}"

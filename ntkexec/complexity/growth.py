@@ -15,6 +15,7 @@ SIZES: Mapping[str, Callable[[Study], float | None]] = {
     "degree": lambda s: s.sizes.get("degree"),
     "word": lambda s: s.sizes.get("word", s.sizes.get("message_bits")),
     "width": lambda s: s.width,
+    "weight_std": lambda s: s.weight_std,
 }
 
 FEWEST_SIZES = 3
@@ -25,7 +26,7 @@ class Trend:
     """A power law: N grows like size^exponent, fitted to all repetitions of all studies.
 
     Args:
-        size: n0, m, degree, word or width.
+        size: n0, m, degree, word, width or weight_std.
         values: the sizes that were studied.
         exponent: of the stable N.
         interval: its 95 % confidence interval, from the regression's residuals.

@@ -45,10 +45,12 @@ class StudyRecord(TypedDict):
     weight_std: float
     num_inputs: int
     max_matches: int
+    max_writers: int
     num_graphs: int
     num_nodes: int
     num_steps: int
     num_states: int
+    num_decisions: int
     noise_ratio: float | None
     smallest_margin: float
     members: int
@@ -58,6 +60,8 @@ class StudyRecord(TypedDict):
     stable: list[int | None]
     certainty: CertaintyRecord
     seconds: float
+    own_bounds: Mapping[str, float | None]
+    exact_at: Mapping[str, float]
     median: float | None
     quantile_99: float | None
     median_interval: list[float | None]

@@ -3,11 +3,13 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
+from ntkexec.complexity import tables
 from ntkexec.complexity.bounds import Bounds, bounds_of
 from ntkexec.complexity.cases import Cases
 from ntkexec.complexity.margins import Margins, margins_of
@@ -17,6 +19,9 @@ from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
 from ntkexec.runtime.tables import as_html
 from ntkexec.vocabulary import Convention
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 # More than the union bound, so that next to no repetition ends without an answer.
 HEADROOM = 1.5
@@ -37,8 +42,10 @@ class Study:
         weight_std: standard deviation of the networks' weights at initialisation.
         num_inputs: n0 of the largest component, padding included.
         max_matches: the largest m that occurs.
+        max_writers: the most templates that write one bit.
         num_graphs, num_nodes, num_steps: the executions; nodes of all graphs, most steps.
         num_states: distinct match sets.
+        num_decisions: bits that are decided, in all executions.
         noise_ratio: largest sigma^2 / mu^2 of a decision.
         smallest_margin: smallest distance of a mean to its threshold.
         members: the largest N that was tried.
@@ -49,6 +56,8 @@ class Study:
         stable: by repetition, the smallest N from which on the first N, N + 1, ... `members` are.
         certainty: probability of exactness by N.
         seconds: time for drawing and evaluating all networks.
+        own_bounds: somebody's own bounds by name, None where one says nothing.
+        numbers: N of which it was asked how often they are exact.
     """
 
     algorithm: str
@@ -60,10 +69,12 @@ class Study:
     weight_std: float
     num_inputs: int
     max_matches: int
+    max_writers: int
     num_graphs: int
     num_nodes: int
     num_steps: int
     num_states: int
+    num_decisions: int
     noise_ratio: float
     smallest_margin: float
     members: int
@@ -73,6 +84,8 @@ class Study:
     stable: tuple[int | None, ...]
     certainty: Certainty
     seconds: float
+    own_bounds: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+    numbers: tuple[int, ...] = ()
 
     @property
     def median(self) -> float:
@@ -88,6 +101,24 @@ class Study:
         """Quantile of the stable N over repetitions."""
         return float(np.quantile(as_floats(self.stable), q, method="inverted_cdf"))
 
+    def shares_exact(self) -> dict[int, float]:
+        """By N that was asked for, the share of repetitions in which the first N networks are exact.
+
+        Of an N that was not tried (see `Certainty.members`) the next smaller one that was stands.
+        """
+        tried = np.array(self.certainty.members)
+        at = (int(tried[np.searchsorted(tried, n, side="right") - 1]) for n in self.numbers)
+        shares = dict(zip(self.certainty.members, self.certainty.measured, strict=True))
+        return {n: shares[n] for n in at}
+
+    def to_frame(self) -> "DataFrame":
+        """The study as a row of a table of pandas; `Sweep.to_frame` has one for each study.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return tables.as_frame([tables.row(self.to_data())])
+
     def to_data(self) -> StudyRecord:
         """The study as plain data, for JSON; numbers that are not finite are None."""
         return StudyRecord(
@@ -100,10 +131,12 @@ class Study:
             weight_std=self.weight_std,
             num_inputs=self.num_inputs,
             max_matches=self.max_matches,
+            max_writers=self.max_writers,
             num_graphs=self.num_graphs,
             num_nodes=self.num_nodes,
             num_steps=self.num_steps,
             num_states=self.num_states,
+            num_decisions=self.num_decisions,
             noise_ratio=_finite(self.noise_ratio),
             smallest_margin=self.smallest_margin,
             members=self.members,
@@ -113,6 +146,8 @@ class Study:
             stable=list(self.stable),
             certainty=self.certainty.to_data(),
             seconds=self.seconds,
+            own_bounds=dict(self.own_bounds),
+            exact_at={str(n): share for n, share in self.shares_exact().items()},
             median=_finite(self.median),
             quantile_99=_finite(self.quantile(0.99)),
             median_interval=[_finite(bound) for bound in self.median_interval],
@@ -137,6 +172,10 @@ class Study:
             **{
                 f"N by {name}": "none is enough" if bound is None else f"{bound:,}"
                 for name, bound in dataclasses.asdict(self.bounds).items()
+            },
+            **{
+                f"N by {name}": "nothing is said" if bound is None else f"{bound:,.0f}"
+                for name, bound in self.own_bounds.items()
             },
         }
         return as_html(rows.items(), title=f"Study of {self.algorithm}")
@@ -197,6 +236,7 @@ def study(
     convention: Convention = "bit",
     delta: float = 1e-3,
     members: int | None = None,
+    numbers: Sequence[int] = (),
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Study:
     """Measures the ensemble complexity of a program on given executions.
@@ -208,7 +248,8 @@ def study(
         repeat: repetitions, each with networks of its own.
         convention: of the thresholds, see `ntkexec.theory.thresholds`.
         delta: probability of an error that the union bounds allow.
-        members: the largest N to try; by default `members_needed`.
+        members: the largest N to try; by default `members_needed`, or the largest of `numbers`.
+        numbers: N of which to tell how often they are exact.
         report: called with how much of the work is done, and all.
 
     Raises:
@@ -216,7 +257,7 @@ def study(
         EnsembleError: see `exact_prefixes`.
     """
     found = margins_of(cases, convention, weight_std=config.weight_std, draw=config.draw)
-    largest = members_needed(found, delta) if members is None else members
+    largest = members or max(numbers, default=0) or members_needed(found, delta)
     start = time.perf_counter()
     prefixes = exact_prefixes(
         found, dataclasses.replace(config, members=largest), repeat, report=report
@@ -233,10 +274,12 @@ def study(
         weight_std=config.weight_std,
         num_inputs=int(cases.problem.num_inputs.max()),
         max_matches=max(int(c.count.max(initial=0)) for c in cases.components),
+        max_writers=int(cases.problem.program.num_writers.max()),
         num_graphs=cases.num_graphs,
         num_nodes=cases.num_nodes,
         num_steps=cases.num_steps,
         num_states=cases.num_states,
+        num_decisions=cases.num_decisions,
         noise_ratio=found.noise_ratio,
         smallest_margin=min(
             float(p.margins[p.random].min()) for p in found.components if p.random.any()
@@ -250,4 +293,5 @@ def study(
         stable=stable,
         certainty=certainty(found, prefixes, seed=config.seed),
         seconds=seconds,
+        numbers=tuple(sorted(set(numbers))),
     )

@@ -68,9 +68,10 @@ class EngineSpec:
 
         Raises:
             CertificateError: packed execution relies on decisions that the certificate does not vouch
-                for.
+                for, or the certificate is for networks that are not run.
             EnsembleError: trained networks are needed and missing, or do not suit.
         """
+        certificate.kernel.require_run("every engine")
         if not self.trained:
             return self.build(certificate)
         if networks is None:

@@ -12,7 +12,7 @@ from ntkexec.graphs.generators.named import parse
 from ntkexec.graphs.graph import Graph, batch
 from ntkexec.graphs.io.formats import read
 from ntkexec.graphs.loading import load
-from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.graphs.ports import in_neighbours, port_slots, with_ports
 
 __all__ = [
     "Graph",
@@ -30,4 +30,5 @@ __all__ = [
     "random_regular",
     "read",
     "two_hop_colouring",
+    "with_ports",
 ]

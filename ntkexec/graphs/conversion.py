@@ -11,11 +11,14 @@ import numpy as np
 from jaxtyping import Int, Int32, Int64
 
 from ntkexec.errors import GraphError, shown
+from ntkexec.graphs.adjacency import NeighbourOrder, adjacency_ports, check_port_order
 from ntkexec.graphs.colouring.greedy import check_colours, colour_edges
 from ntkexec.graphs.graph import Graph, Loops
 from ntkexec.graphs.message_passing import graphs_tuple
 from ntkexec.graphs.nodes import ordered_nodes
+from ntkexec.graphs.ports import with_ports
 from ntkexec.graphs.weights import check_scale, unread_weights, weights_of
+from ntkexec.vocabulary import PortOrder
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -30,6 +33,7 @@ def from_networkx(
     label: str = "graph",
     self_loops: str = "refuse",
     weight_scale: int = 1,
+    port_order: PortOrder | NeighbourOrder = "identifiers",
 ) -> Graph:
     """A networkx graph, checked and coloured, ready to run programs on.
 
@@ -50,6 +54,10 @@ def from_networkx(
             graph remembers it as one of its `loops`.
         weight_scale: what weights are multiplied by to be whole: 10 for weights with one decimal. A
             float means its shortest decimal, 0.1 a tenth. Distances come out multiplied too.
+        port_order: "identifiers" as above; "adjacency" as networkx walks: identifiers follow the order
+            of insertion whatever the names, and a node's ports the order in which networkx lists its
+            neighbours, in a directed graph its predecessors. Or a function that puts the names of a
+            node's neighbours in another order, as networkx's `sort_neighbors`. See `Graph.ports`.
 
     Raises:
         GraphError: `graph` is not a networkx graph or has no nodes; a node has an edge to itself
@@ -60,8 +68,9 @@ def from_networkx(
         raise GraphError(f"{shown(label)} must be a networkx graph, not {type(graph).__name__}")
     if len(graph) == 0:
         raise GraphError(f"graph {shown(label)} has no nodes; it needs at least one")
+    check_port_order(port_order)
     scale = check_scale(weight_scale)
-    names = ordered_nodes(graph)
+    names = ordered_nodes(graph) if port_order == "identifiers" else list(graph)
     senders, receivers = _endpoints(graph, names)
     is_dropped = senders == receivers if self_loops == "drop" else None
     weights = None if weight is None else weights_of(graph, weight, label, scale, is_dropped)
@@ -76,6 +85,9 @@ def from_networkx(
         label=label,
         self_loops=self_loops,
     )
+    if port_order != "identifiers":
+        order = port_order if callable(port_order) else None
+        converted = with_ports(converted, adjacency_ports(graph, order, label))
     if weight is not None:
         return converted
     return dataclasses.replace(converted, unread_weights=unread_weights(graph))

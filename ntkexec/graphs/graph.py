@@ -56,6 +56,9 @@ class Graph:
         loops: the edges from nodes to themselves that were dropped, or None if there were none.
         unread_weights: an attribute with numbers other than 1 that every edge has in a graph which was
             loaded without weights; None where there is none.
+        ports: the port of its receiver at which each directed edge of `tuple` arrives, from 0 at every
+            node, shape (e,); None where ports follow the neighbours' identifiers. See
+            `ports.with_ports`.
     """
 
     tuple: GraphsTuple
@@ -67,6 +70,7 @@ class Graph:
     label: str
     loops: Loops | None = None
     unread_weights: str | None = None
+    ports: Int32[np.ndarray, "e"] | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -100,6 +104,19 @@ class Graph:
         """Whether edges carry weights."""
         return self.tuple.edges is not None
 
+    @property
+    def edge_ports(self) -> Int32[np.ndarray, "e"]:
+        """The port of its receiver at which each directed edge of `tuple` arrives.
+
+        The one place that says in which order a node's ports list its neighbours.
+        """
+        if self.ports is not None:
+            return self.ports
+        # Edges are sorted by receiver and then by sender, so the place in its block is the port.
+        receivers = np.asarray(self.tuple.receivers)
+        starts = np.searchsorted(receivers, np.arange(self.num_nodes))
+        return (np.arange(len(receivers)) - starts[receivers]).astype(np.int32)
+
     def node_ranges(self) -> list[slice]:
         """For each graph of the batch, where its nodes lie."""
         ends = np.cumsum(self.tuple.n_node).tolist()
@@ -120,6 +137,8 @@ class Graph:
 
     def to_networkx(self) -> nx.Graph:
         """A single graph in networkx, nodes in the order of identifiers, weights as "weight".
+
+        The order of `ports` stays behind.
 
         Raises:
             GraphError: this is a batch.
@@ -198,6 +217,9 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         label=" + ".join(graph.label for graph in graphs[:3]) + more,
         loops=_all_loops(graphs),
         unread_weights=next((g.unread_weights for g in graphs if g.unread_weights), None),
+        ports=None
+        if all(graph.ports is None for graph in graphs)
+        else np.concatenate([graph.edge_ports for graph in graphs]),
     )
 
 

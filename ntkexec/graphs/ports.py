@@ -1,29 +1,87 @@
-"""Ports: a node's neighbours in the order of their identifiers."""
+"""Ports: the order in which a node lists its neighbours, that of their identifiers or another one."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Int
 
+from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.graph import Graph
+
+Order = Callable[[int, Iterable[int]], list[int]]
+"""`order(node, others)`: some of a node's neighbours in the order of its ports."""
 
 
 def in_neighbours(graph: Graph, degree: int) -> Int[np.ndarray, "n d"]:
     """The nodes that each node hears, by port, as indices into the batch; -1 where a port is free.
 
-    Ports follow the neighbours' identifiers, smallest first.
-
     Args:
         graph: one graph or a batch.
         degree: number of ports, at least the largest in-degree.
     """
-    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
-    # Edges are sorted by receiver and then by sender, so the place in its block is the port.
-    starts = np.searchsorted(receivers, np.arange(graph.num_nodes))
-    ports = np.full((graph.num_nodes, degree), -1)
-    ports[receivers, np.arange(len(receivers)) - starts[receivers]] = senders
-    return ports
+    neighbours = np.full((graph.num_nodes, degree), -1)
+    neighbours[np.asarray(graph.tuple.receivers), graph.edge_ports] = graph.tuple.senders
+    return neighbours
 
 
 def port_slots(graph: Graph, degree: int) -> Int[np.ndarray, "n d"]:
     """The slot (colour) of the neighbour at each port; -1 where a port is free."""
     neighbours = in_neighbours(graph, degree)
     return np.where(neighbours < 0, -1, graph.colours[neighbours])
+
+
+def with_ports(graph: Graph, ports: Int[np.ndarray, "e"]) -> Graph:
+    """The same graph, whose nodes list their neighbours in another order.
+
+    Args:
+        graph: one graph or a batch.
+        ports: for each directed edge of `graph.tuple`, the port of its receiver at which it arrives.
+            The ports of a node that hears d others are 0 to d - 1, each once.
+
+    Raises:
+        GraphError: another number of ports than of edges, or a node with a port twice or left out.
+
+    Example:
+        >>> from ntkexec.graphs import load
+        >>> path = load("path:3")
+        >>> path.edge_ports.tolist(), in_neighbours(path, 2).tolist()
+        ([0, 0, 1, 0], [[1, -1], [0, 2], [1, -1]])
+        >>> in_neighbours(with_ports(path, np.array([0, 1, 0, 0])), 2).tolist()
+        [[1, -1], [2, 0], [1, -1]]
+    """
+    found = np.asarray(ports)
+    receivers = np.asarray(graph.tuple.receivers)
+    if found.shape != receivers.shape or not np.issubdtype(found.dtype, np.integer):
+        raise GraphError(
+            f"graph {shown(graph.label)} takes {len(receivers)} ports, whole numbers, one for each "
+            f"directed edge; got {found.dtype} of shape {found.shape}"
+        )
+    in_order = found[np.lexsort((found, receivers))]
+    wrong = np.flatnonzero(in_order != dataclasses.replace(graph, ports=None).edge_ports)
+    if len(wrong):
+        node = int(receivers[wrong[0]])
+        own = found[receivers == node]
+        raise GraphError(
+            f"node {shown(graph.names[node])} of graph {shown(graph.label)} has the ports "
+            f"{own.tolist()}; 0 to {len(own) - 1}, each once, would fit"
+        )
+    return dataclasses.replace(graph, ports=found.astype(np.int32))
+
+
+def by_identifiers(graph: Graph) -> Graph:
+    """The same graph with ports in the order of the neighbours' identifiers."""
+    return graph if graph.ports is None else dataclasses.replace(graph, ports=None)
+
+
+def port_order(graph: Graph) -> Order:
+    """How the nodes of a graph order their neighbours, for references that know nothing of arrays.
+
+    A sender without a port, such as a node that hears itself, comes last.
+    """
+    if graph.ports is None:
+        return lambda node, others: sorted(others)
+    ends = (np.asarray(graph.tuple.receivers).tolist(), np.asarray(graph.tuple.senders).tolist())
+    port_of = dict(zip(zip(*ends, strict=True), graph.ports.tolist(), strict=True))
+    last = len(port_of)
+    return lambda node, others: sorted(others, key=lambda other: port_of.get((node, other), last))

@@ -54,6 +54,14 @@ def plot(record: "StudyRecord") -> "Figure":
             axes.axvline(
                 bound, color=GREY, linestyle=line, linewidth=1, label=f"{name} N = {bound}"
             )
+    for index, (own, bound_of_own) in enumerate(record["own_bounds"].items()):
+        if bound_of_own is not None:
+            axes.axvline(
+                bound_of_own,
+                color=COLOURS[3 + index % 3],
+                linewidth=1.5,
+                label=f"{own} N = {bound_of_own:g}",
+            )
     axes.set_xscale("log")
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("networks N (per learning problem)")

@@ -26,6 +26,7 @@ SIZES = {
     "degree": "degree D",
     "word": "bits of a word",
     "width": "width h",
+    "weight_std": "standard deviation of the weights",
 }
 
 
@@ -42,6 +43,7 @@ def size_of(record: "StudyRecord", size: str) -> float:
         "degree": sizes.get("degree"),
         "word": sizes.get("word", sizes.get("message_bits")),
         "width": record["width"],
+        "weight_std": record["weight_std"],
     }
     return float(values[size] or np.nan)
 
@@ -56,21 +58,113 @@ def plot(records: "Sequence[StudyRecord]", size: str = "n0") -> "Figure":
     """
     figure = new_figure(9.5, 5.2)
     axes = figure.subplots()
-    groups: dict[tuple[str, str, str], list[StudyRecord]] = {}
+    _draw(axes, records, size)
+    figure.suptitle(_title(records[0]), fontsize=11)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return figure
+
+
+def varying(records: "Sequence[StudyRecord]") -> list[str]:
+    """The sizes of which the studies have several values: n0 and m only if nothing else varies."""
+    several = [
+        name
+        for name in SIZES
+        if len({x for x in (size_of(one, name) for one in records) if not np.isnan(x)}) > 1
+    ]
+    chosen = [name for name in several if name not in ("n0", "m")]
+    return chosen or several[:1] or ["n0"]
+
+
+def panels(records: "Sequence[StudyRecord]") -> "Figure":
+    """A panel for each size that varies: the smallest number of networks against it.
+
+    Where several sizes vary, a panel has a line for each combination of the others.
+
+    Args:
+        records: studies as plain data.
+    """
+    sizes = varying(records)
+    figure = new_figure(max(7.0, 4.6 * len(sizes)), 6.4)
+    row = figure.subplots(1, len(sizes), squeeze=False)[0]
+    for axes, size in zip(row, sizes, strict=True):
+        groups = _draw(axes, records, size, others=[name for name in sizes if name != size])
+        apart = [[part for part in key if not _in_all(part, groups)] for key in groups]
+        for (name, colour), parts in zip(groups.items(), apart, strict=True):
+            axes.plot([], [], "o-", color=colour, label=", ".join(parts or name))
+        # What was drawn has labels that say everything; here colours are told apart, lines below.
+        handles = axes.get_lines()[-len(groups) :]
+        axes.legend(handles=handles, fontsize=8, loc="upper left", framealpha=0.7)
+    figure.legend(handles=_lines(records), fontsize=8, loc="outside lower center", ncols=2)
+    figure.suptitle(_title(records[0]), fontsize=11)
+    return figure
+
+
+def _in_all(part: str, groups: "Mapping[tuple[str, ...], str]") -> bool:
+    return all(part in key for key in groups)
+
+
+def _lines(records: "Sequence[StudyRecord]") -> list[Any]:
+    """What each kind of line stands for, in black."""
+    from matplotlib.lines import Line2D
+
+    own = list({name: None for record in records for name in record["own_bounds"]})
+    delta = records[0]["delta"]
+    return [
+        Line2D([], [], color="black", marker="o", label="measured (median, 95 % interval)"),
+        *(
+            Line2D([], [], color="black", linestyle=line, label=label.format(delta=delta))
+            for label, line in BOUNDS.values()
+        ),
+        *(
+            Line2D([], [], color="black", marker="d", linestyle=_own_line(index), label=name)
+            for index, name in enumerate(own)
+        ),
+    ]
+
+
+def _title(first: "StudyRecord") -> str:
+    return (
+        f"{first['algorithm']}: smallest N that executes {first['num_graphs']:,} graphs exactly, "
+        f"{len(first['stable'])} repetitions"
+    )
+
+
+def _draw(
+    axes: "Axes", records: "Sequence[StudyRecord]", size: str, others: "Sequence[str]" = ()
+) -> "dict[tuple[str, ...], str]":
+    """Measured numbers and bounds against a size, each group of networks in its colour.
+
+    Args:
+        axes: where.
+        records: studies as plain data.
+        size: along the axis.
+        others: sizes that vary too, by which groups are told apart.
+
+    Returns:
+        By group, its colour.
+    """
+    colours: dict[tuple[str, ...], str] = {}
+    groups: dict[tuple[str, ...], list[StudyRecord]] = {}
     for record in records:
-        key = (record["kind"], record["draw"], f"thresholds {record['threshold']}")
+        rest = (f"{name} {size_of(record, name):g}" for name in others)
+        key = (record["kind"], record["draw"], f"thresholds {record['threshold']}", *rest)
         groups.setdefault(key, []).append(record)
     kinds: list[str] = []
     for index, (name, group) in enumerate(groups.items()):
         group = sorted(group, key=lambda record: size_of(record, size))
-        colour = COLOURS[index % len(COLOURS)]
+        colour = colours[name] = COLOURS[index % len(COLOURS)]
         _group(axes, group, size, colour, ", ".join(name))
         own = [bound for bound in BOUNDS if bound not in OF_SIZE]
         several = len(groups) > 1
         _bounds(axes, group, size, own, colour if several else GREY, ", ".join(name) * several)
-        if name[0] not in kinds:
-            kinds.append(name[0])
-            _bounds(axes, group, size, OF_SIZE, GREY, name[0] * (len({k for k, *_ in groups}) > 1))
+        _own_bounds(axes, group, size, colour if several else GREY, ", ".join(name) * several)
+        # Of the kind alone, unless another size is told apart by lines of its own.
+        same = ", ".join((name[0], *name[3:]))
+        if same not in kinds:
+            kinds.append(same)
+            unlike = {(key[0], *key[3:]) for key in groups}
+            grey = colour if others else GREY
+            _bounds(axes, group, size, OF_SIZE, grey, same * (len(unlike) > 1))
     axes.set_yscale("log")
     ticks = sorted({size_of(record, size) for record in records})
     if len(ticks) > 1 and ticks[-1] / ticks[0] > 4:
@@ -80,15 +174,8 @@ def plot(records: "Sequence[StudyRecord]", size: str = "n0") -> "Figure":
         axes.set_xticks([], minor=True)
     axes.set_xlabel(SIZES[size])
     axes.set_ylabel("networks N (per learning problem)")
-    first = records[0]
-    figure.suptitle(
-        f"{first['algorithm']}: smallest N that executes {first['num_graphs']:,} graphs exactly, "
-        f"{len(first['stable'])} repetitions",
-        fontsize=11,
-    )
     axes.grid(axis="y", which="major", alpha=0.3)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    return figure
+    return colours
 
 
 def _group(axes: "Axes", group: "Sequence[StudyRecord]", size: str, colour: str, name: str) -> None:
@@ -139,4 +226,31 @@ def _bounds(
             color=colour,
             linewidth=1.2,
             label=label.format(delta=group[0]["delta"]) + (f" ({of})" if of else ""),
+        )
+
+
+OWN_LINES = ((0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)))
+
+
+def _own_line(index: int) -> Any:
+    return OWN_LINES[index % len(OWN_LINES)]
+
+
+def _own_bounds(
+    axes: "Axes", group: "Sequence[StudyRecord]", size: str, colour: str, of: str
+) -> None:
+    """Somebody's own bounds, by their names, where they say something."""
+    x = np.array([size_of(record, size) for record in group])
+    names = list({name: None for record in group for name in record["own_bounds"]})
+    for index, name in enumerate(names):
+        values = [record["own_bounds"].get(name) for record in group]
+        axes.plot(
+            x,
+            np.array([np.nan if value is None else value for value in values], float),
+            linestyle=_own_line(index),
+            marker="d",
+            markersize=5,
+            color=colour,
+            linewidth=1.8,
+            label=name + (f" ({of})" if of else ""),
         )

@@ -26,7 +26,7 @@ def new_figure(width: float, height: float) -> "Figure":
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "plots need matplotlib, which is not installed: pip install 'ntkexec[plots]'"
+            "plots need matplotlib, which is not installed: install ntkexec[plots]"
         ) from None
     return Figure(figsize=(width, height), layout="constrained")
 

@@ -13,10 +13,8 @@ from ntkexec.errors import NtkexecError
 from ntkexec.executor.deciding import decided
 from ntkexec.executor.protocol import Engine
 from ntkexec.graphs import Graph
-from ntkexec.program.fields import Table
-from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program
+from ntkexec.report.listings import listing
 from ntkexec.result import Result
 from ntkexec.summary import verdict
 
@@ -61,8 +59,7 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         "verdict": verdict(result),
         "certificate": str(result.certificate),
         "graph": _graph(instance.graph, positions),
-        "layout": _layout(instance.program.layout, instance.shown_where),
-        "program": _program(instance.program),
+        **listing(instance.program, shown_where=instance.shown_where),
         "problems": _problems(result.update, problem, trace),
         "thresholds": np.round(np.asarray(result.update.thresholds, float), 6).tolist(),
         "trace": {
@@ -116,48 +113,6 @@ def _given(graph: Graph, positions: Positions) -> np.ndarray:
     if missing := [name for name in graph.names if name not in positions]:
         raise NtkexecError(f"node {missing[0]!r} has no position")
     return np.array([positions[name] for name in graph.names], float)
-
-
-def _layout(layout: Layout, shown_where: Mapping[str, str]) -> dict[str, Any]:
-    fields = []
-    for room, found in (("state", layout.computation), ("message", layout.messages)):
-        for field in found:
-            leaves = field.fields if isinstance(field, Table) else (field,)
-            for leaf in leaves:
-                table = isinstance(field, Table)
-                path = f"{field.name}.{leaf.name}" if table else field.name
-                slots = range(field.slots) if isinstance(field, Table) else (None,)
-                fields.append(
-                    {
-                        "path": path,
-                        "room": room,
-                        "kind": leaf.kind,
-                        "signed": bool(getattr(leaf, "signed", False)),
-                        "size": getattr(leaf, "size", None),
-                        "table": table,
-                        "shown_where": shown_where.get(path),
-                        "columns": [list(layout.bits(path, slot=slot)) for slot in slots],
-                    }
-                )
-    return {
-        "fields": fields,
-        "bit_names": list(layout.bit_names),
-        "num_computation_bits": layout.num_computation_bits,
-    }
-
-
-def _program(program: Program) -> dict[str, Any]:
-    return {
-        "round_length": program.round_length,
-        "templates": [
-            {
-                "when": [[bit, int(value)] for bit, value in entry.condition],
-                "then": list(entry.outputs),
-                "text": program.describe(index),
-            }
-            for index, entry in enumerate(program.templates)
-        ],
-    }
 
 
 def _problems(

@@ -63,6 +63,10 @@ class AtWidth:
     @functools.cached_property
     def not_covered(self) -> str:
         """Why nothing is known of the bias of these networks; empty where it is bounded."""
+        if not self.certificate.kernel.runs:
+            return (
+                f"the fit is over two-layer ReLU networks, not the {self.certificate.kernel.told}"
+            )
         if self.certificate.draw != "trained":
             return f"the fit is over trained networks, not {self.certificate.draw} ones"
         if self.tolerance > TOLERANCE:

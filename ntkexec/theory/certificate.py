@@ -18,6 +18,7 @@ from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory import predictor
+from ntkexec.theory.dot_product import TWO_LAYER_RELU, DotProductKernel
 from ntkexec.theory.match_bound import MatchBound
 from ntkexec.theory.padding import padding_needed
 from ntkexec.theory.thresholds import BitMeans, bit_means, check_convention, threshold_table
@@ -27,43 +28,15 @@ from ntkexec.theory.union_bound import (
     largest_ratio,
     networks_needed,
 )
+from ntkexec.theory.weakest import WeakestDecision
 from ntkexec.vocabulary import CONVENTIONS, Convention, Draw
-
-
-@dataclasses.dataclass(frozen=True)
-class WeakestDecision:
-    """The decision that comes closest to its threshold: where the certificate is tight, or fails.
-
-    Args:
-        component: which learning problem.
-        bit: which bit.
-        bit_name: its name.
-        expected: whether the bit must be 1.
-        num_matches: m.
-        num_writers: w.
-        num_matched_writers: a.
-        mean: at infinite width.
-        threshold: which it must exceed, or not.
-        margin: distance to the threshold, negative on its wrong side.
-    """
-
-    component: int
-    bit: int
-    bit_name: str
-    expected: bool
-    num_matches: int
-    num_writers: int
-    num_matched_writers: int
-    mean: float
-    threshold: float
-    margin: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """Exactness of a learning problem in the infinite-width limit, under a bound on the matches.
 
-    It speaks of one kind of network: without biases, with this `weight_std` and draw.
+    It speaks of one kind of network: with this kernel, `weight_std` and draw.
 
     Args:
         problem: the program, divided among networks.
@@ -72,6 +45,8 @@ class Certificate:
         convention: where the thresholds lie, see `ntkexec.theory.thresholds`.
         draw: how the networks are drawn; `antisymmetric` ones have no spread in the limit.
         given_thresholds: those of a stored ensemble, by bit and m, instead of the convention's.
+        kernel: of the networks; other ones than the two-layer ReLU network without biases are
+            certified in the limit, and not run.
 
     Raises:
         CertificateError: an unknown convention, a weight_std that is not positive, or thresholds
@@ -84,6 +59,7 @@ class Certificate:
     convention: Convention = "bit"
     draw: Draw = "trained"
     given_thresholds: Float64[np.ndarray, "k m"] | None = None
+    kernel: DotProductKernel = TWO_LAYER_RELU
 
     def __post_init__(self) -> None:
         check_convention(self.convention)
@@ -98,19 +74,19 @@ class Certificate:
 
     @functools.cached_property
     def _means(self) -> BitMeans:
-        return bit_means(self.problem, self.bound)
+        return bit_means(self.problem, self.bound, self.kernel)
 
     @functools.cached_property
     def thresholds(self) -> Float64[np.ndarray, "k m"]:
         """The threshold by bit and number of matches m, float32 numbers: those that run."""
         if self.given_thresholds is not None:
             return np.asarray(self.given_thresholds, np.float32).astype(np.float64)
-        return threshold_table(self.problem, self.bound, self.convention)
+        return threshold_table(self.problem, self.bound, self.convention, self.kernel)
 
     @functools.cached_property
     def convention_in_use(self) -> str:
         """The convention's name, or `stored` where the given thresholds are not the convention's."""
-        own = threshold_table(self.problem, self.bound, self.convention)
+        own = threshold_table(self.problem, self.bound, self.convention, self.kernel)
         return self.convention if np.array_equal(own, self.thresholds) else "stored"
 
     @functools.cached_property
@@ -122,12 +98,16 @@ class Certificate:
     def zero_margins(self) -> Float64[np.ndarray, "k m"]:
         """How far the mean of a 0 lies below the threshold; infinite where there is none.
 
-        Without a match the output is 0 whatever the weights, and so is that of a bit that no network
-        learns. No margin describes that, unless a given threshold lies below 0.
+        Without a match the output of a network without biases is 0 whatever the weights, and so is
+        that of a bit that no network learns. No margin describes that, unless a given threshold lies
+        below 0.
         """
         margins = np.where(self._means.can_be_zero, self.thresholds - self._means.zero, np.inf)
         still = np.where(self.thresholds >= 0, np.inf, self.thresholds)
-        margins[:, 0] = still[:, 0]
+        if self.kernel.has_biases:
+            margins[:, 0] = self.thresholds[:, 0] - self._means.zero[:, 0]
+        else:
+            margins[:, 0] = still[:, 0]
         return np.where((self.problem.component_of_bit < 0)[:, None], still, margins)
 
     @functools.cached_property
@@ -138,7 +118,10 @@ class Certificate:
         owner = self.problem.component_of_bit
         m = np.arange(self.problem.max_matches + 1)
         variance = predictor.variance(
-            m[None, :], self.problem.num_inputs[owner][:, None], weight_std=self.weight_std
+            m[None, :],
+            self.problem.num_inputs[owner][:, None],
+            weight_std=self.weight_std,
+            kernel=self.kernel,
         )
         return np.where((owner >= 0)[:, None], variance, 0.0)
 
@@ -191,7 +174,7 @@ class Certificate:
     def capacity(self) -> float:
         """C(m, n0) of the component and m of the weakest decision (`predictor.capacity`)."""
         num_inputs = self.problem.num_inputs[self.weakest.component]
-        return float(predictor.capacity(self.weakest.num_matches, num_inputs))
+        return float(predictor.capacity(self.weakest.num_matches, num_inputs, kernel=self.kernel))
 
     @property
     def threshold(self) -> float:
@@ -235,6 +218,7 @@ class Certificate:
             bias_std: likewise; certificates are for networks without biases.
             draw: how they were drawn.
         """
+        self.kernel.require_run("what is trained and run")
         if bias_std:
             raise EnsembleError(
                 f"certificates are for networks without biases, but these have bias_std {bias_std:g}"
@@ -308,9 +292,11 @@ class Certificate:
     def __repr__(self) -> str:
         problem = self.problem
         told = "certified at infinite width" if self.certified else "not certified"
+        other = "" if self.kernel.runs else f", {self.kernel.told}"
         return (
             f"Certificate({problem.program.name}, {problem.kind}, padding {problem.padding}, "
-            f"thresholds by {self.convention_in_use}: {told}, smallest margin {self.smallest_margin:.4f})"
+            f"thresholds by {self.convention_in_use}{other}: {told}, "
+            f"smallest margin {self.smallest_margin:.4f})"
         )
 
     def rows(self) -> list[tuple[str, str]]:
@@ -319,6 +305,7 @@ class Certificate:
         return [
             ("program", repr(problem.program)),
             ("networks", f"{problem.kind}: {len(problem.components)} learning problems"),
+            *([] if self.kernel.runs else [("kernel", f"{self.kernel.told}; in the limit alone")]),
             ("matches m", f"at most {self.max_matches}; {self.bound.basis}"),
             (
                 "tightest bit",

@@ -29,7 +29,10 @@ def interference_curves(certificate: Certificate) -> dict[str, Any]:
         largest[n0] = max(m, largest.get(n0, 0))
     return {
         "curves": {
-            str(n0): [float(predictor.capacity(m, n0)) for m in range(2, most + 1)]
+            str(n0): [
+                float(predictor.capacity(m, n0, kernel=certificate.kernel))
+                for m in range(2, most + 1)
+            ]
             for n0, most in largest.items()
         },
         "bits": [{"n0": n0, "m": m, "interference": y} for n0, m, y in sorted(points)],

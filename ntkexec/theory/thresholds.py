@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float64
 from ntkexec.errors import CertificateError
 from ntkexec.program.problem import LearningProblem, structural_counts
 from ntkexec.theory import predictor
+from ntkexec.theory.dot_product import TWO_LAYER_RELU, DotProductKernel
 from ntkexec.theory.match_bound import NEVER, MatchBound
 from ntkexec.vocabulary import CONVENTIONS, Convention
 
@@ -54,15 +55,19 @@ class BitMeans:
     can_be_zero: Bool[np.ndarray, "k m"]
 
 
-def bit_means(problem: LearningProblem, bound: MatchBound) -> BitMeans:
-    """The means of all bits under a bound on the matches.
+def bit_means(
+    problem: LearningProblem, bound: MatchBound, kernel: DotProductKernel = TWO_LAYER_RELU
+) -> BitMeans:
+    """The means of all bits under a bound on the matches, by networks of a kernel.
 
     A bit that nothing writes and no network learns (factored) can be neither 0 nor 1 by a network:
     it is 0 without one.
     """
     owner, writers = problem.component_of_bit, problem.program.num_writers[:, None]
     m = np.arange(problem.max_matches + 1)
-    alpha, beta = predictor.coefficients(m[None, :], problem.num_inputs[owner][:, None])
+    alpha, beta = predictor.coefficients(
+        m[None, :], problem.num_inputs[owner][:, None], kernel=kernel
+    )
     gap, zero = alpha - beta, writers * beta
     possible = bound.min_matched_writers != NEVER
     one = np.where(possible, zero + bound.min_matched_writers * gap, np.inf)
@@ -71,7 +76,10 @@ def bit_means(problem: LearningProblem, bound: MatchBound) -> BitMeans:
 
 
 def threshold_table(
-    problem: LearningProblem, bound: MatchBound, convention: Convention
+    problem: LearningProblem,
+    bound: MatchBound,
+    convention: Convention,
+    kernel: DotProductKernel = TWO_LAYER_RELU,
 ) -> Float64[np.ndarray, "k m"]:
     """Thresholds by bit and number of matches, each a float32 number: those with which engines run.
 
@@ -79,31 +87,37 @@ def threshold_table(
         problem: the learning problem; `zero` and `bit` depend on nothing else.
         bound: for `shared`, which ones can occur.
         convention: see above.
+        kernel: of the networks.
 
     Raises:
         CertificateError: an unknown convention.
     """
     check_convention(convention)
-    means = bit_means(problem, bound)
+    means = bit_means(problem, bound, kernel)
     if convention == "zero":
         exact = np.zeros_like(means.zero)
     elif convention == "shared":
-        exact = _shared(problem, means)
+        exact = _shared(problem, means, kernel)
     else:
         fewest, can_be_zero = structural_counts(problem)
         middle = means.zero + np.maximum(fewest, 1) * means.gap / 2
         exact = np.where(can_be_zero, middle, np.minimum(middle, 0))
-    exact[:, 0] = WITHOUT_MATCH
+    # With biases the output without a match is not 0; the threshold lies as far above its mean.
+    exact[:, 0] = means.zero[:, 0] + WITHOUT_MATCH
     # A bit that no network learns has the output 0.
     exact[problem.component_of_bit < 0] = WITHOUT_MATCH
     return exact.astype(np.float32).astype(np.float64)
 
 
-def _shared(problem: LearningProblem, means: BitMeans) -> Float64[np.ndarray, "k m"]:
+def _shared(
+    problem: LearningProblem, means: BitMeans, kernel: DotProductKernel
+) -> Float64[np.ndarray, "k m"]:
     """Half the smallest mean of a 1 of the component, never below 0; of a sole writer without one."""
     owner = problem.component_of_bit
     smallest = np.full((len(problem.components) + 1, problem.max_matches + 1), np.inf)
     np.minimum.at(smallest, owner[owner >= 0], means.one[owner >= 0])
     m = np.arange(problem.max_matches + 1)
-    sole, _ = predictor.coefficients(m[None, :], np.append(problem.num_inputs, 1)[:, None])
+    sole, _ = predictor.coefficients(
+        m[None, :], np.append(problem.num_inputs, 1)[:, None], kernel=kernel
+    )
     return np.maximum(np.where(np.isinf(smallest), sole, smallest) / 2, 0.0)[owner]

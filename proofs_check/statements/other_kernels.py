@@ -5,10 +5,9 @@ c, off it. So alpha, beta and the interference criterion follow from c, lambda =
 f_m = k(1/sqrt m) as they do for the two-layer ReLU network.
 """
 
-import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,81 +16,39 @@ import numpy as np
 from ntkexec import _neural_tangents
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.runtime.precision import float64
-from ntkexec.theory import kernel
+from ntkexec.theory.dot_product import DotProductKernel, writers_below
 from proofs_check.fixtures import plots
 
 SIZES = ((4, 20), (13, 44), (15, 100), (27, 206))
 """(m, n0) of joint programs: small, flooding at D = 2, BFS at D = 3, Bellman-Ford at D = 3."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """A fully connected network at infinite width, inputs of unit norm.
-
-    Args:
-        depth: hidden layers.
-        which: `ntk`, or `nngp` where the last layer alone learns.
-        activation: relu, erf or linear.
-        bias: variance of all biases.
-    """
-
-    depth: int = 1
-    which: str = "ntk"
-    activation: str = "relu"
-    bias: float = 0.0
-
-
-NETWORKS: Mapping[str, Network] = {
-    "ReLU NTK": Network(),
-    "ReLU NNGP": Network(which="nngp"),
-    "ReLU NTK, depth 3": Network(depth=3),
-    "ReLU NTK, depth 5": Network(depth=5),
-    "ReLU NTK, biases": Network(bias=1.0),
-    "erf NTK": Network(activation="erf"),
-    "linear NTK": Network(activation="linear"),
+NETWORKS: Mapping[str, DotProductKernel] = {
+    "ReLU NTK": DotProductKernel(),
+    "ReLU NNGP": DotProductKernel(trained="nngp"),
+    "ReLU NTK, depth 3": DotProductKernel(depth=3),
+    "ReLU NTK, depth 5": DotProductKernel(depth=5),
+    "ReLU NTK, biases": DotProductKernel(bias_std=1.0),
+    "erf NTK": DotProductKernel(activation="erf"),
+    "linear NTK": DotProductKernel(activation="linear"),
 }
-
-
-def closed_form(network: Network, cosine: float) -> float:
-    """The kernel at a cosine, by the recursion over layers.
-
-    The first layer keeps the variance of its input, 1 plus that of the bias; weights of ReLU layers
-    have the variance 2, of others 1.
-
-    Source: Jacot et al., arXiv:1806.07572; erf: Williams, NeurIPS 1996.
-    """
-    covariance, variance = cosine + network.bias, 1 + network.bias
-    tangent = covariance
-    for _ in range(network.depth):
-        u = np.array(max(-1.0, min(1.0, covariance / variance)))
-        if network.activation == "relu":
-            passed, slope = variance * kernel.arccosine_1(u), kernel.arccosine_0(u)
-            kept = variance
-        elif network.activation == "erf":
-            scale = 1 + 2 * variance
-            passed = 2 / math.pi * math.asin(2 * covariance / scale)
-            slope = 4 / math.pi / math.sqrt(scale**2 - 4 * covariance**2)
-            kept = 2 / math.pi * math.asin(2 * variance / scale)
-        else:
-            passed, slope, kept = covariance, 1.0, variance
-        covariance, variance = float(passed) + network.bias, float(kept) + network.bias
-        tangent = covariance + tangent * float(slope)
-    return covariance if network.which == "nngp" else tangent
 
 
 COSINES = (1.0, 0.0, *(m**-0.5 for m, _ in SIZES))
 
 
 @functools.cache
-def by_library(network: Network) -> Mapping[float, float]:
+def by_library(network: DotProductKernel) -> Mapping[float, float]:
     """The same kernel at all cosines that occur, between unit vectors, by neural-tangents.
+
+    Its NNGP kernel is scaled to 1/2 at the cosine 1, and the NTK with it.
 
     Raises:
         MissingExtraError: neural-tangents is not installed.
     """
     stax = _neural_tangents.load().stax
     layer = {"relu": lambda: stax.Relu(do_stabilize=True), "erf": stax.Erf}.get(network.activation)
-    deviation, bias = 2**0.5 if network.activation == "relu" else 1.0, network.bias**0.5
+    deviation, bias = 2**0.5 if network.activation == "relu" else 1.0, network.bias_std
     vectors = np.array([[u, (1 - u**2) ** 0.5] for u in COSINES])
     # The factor 1/n0 of the first layer is taken out.
     layers = [stax.Dense(1, W_std=vectors.shape[1] ** 0.5, b_std=bias)]
@@ -100,27 +57,16 @@ def by_library(network: Network) -> Mapping[float, float]:
         layers += [stax.Dense(1, W_std=deviation, b_std=bias)]
     *_, of = stax.serial(*layers)
     with float64():
-        found = np.asarray(of(jnp.asarray(vectors), jnp.asarray(vectors), network.which))
-    return dict(zip(COSINES, found[0].tolist(), strict=True))
-
-
-def writers_below(of: Callable[[float], float], num_matches: int, num_templates: int) -> float:
-    """The number of writers below which a bit is right, one of them matched, threshold 0.
-
-    w (m - lambda/Delta_m) < n0 + lambda/c; infinite where nothing interferes.
-    """
-    c, f = of(0.0), of(num_matches**-0.5)
-    gap, excess = of(1.0) - c, f - c
-    pull = num_matches - gap / excess
-    if c <= 1e-12 or pull <= 0:
-        return math.inf
-    return (num_templates + gap / c) / pull
+        both = of(jnp.asarray(vectors), jnp.asarray(vectors), ("nngp", "ntk"))
+    found = np.asarray(both.ntk if network.trained == "ntk" else both.nngp)
+    scale = 0.5 / float(both.nngp[0, 0])
+    return dict(zip(COSINES, (scale * found[0]).tolist(), strict=True))
 
 
 def measure_values(_: Scale, factor: float = 1.0) -> Measurement:
     """Largest deviation of the recursion from neural-tangents, at all cosines that occur."""
     found = [
-        abs(factor * closed_form(network, cosine) - value)
+        abs(factor * float(network.learned(np.float64(cosine))) - value)
         for network in NETWORKS.values()
         for cosine, value in by_library(network).items()
     ]
@@ -148,7 +94,7 @@ def measure_table(_: Scale, shift: float = 0.0) -> Measurement:
             means = weights[0] + np.cumsum(np.r_[0.0, weights[m:][::-1]])
             wrong = np.flatnonzero(means <= 1e-9)
             found = int(wrong[0]) + 1 if len(wrong) else math.inf
-            limit = writers_below(functools.partial(closed_form, network), m, n0)
+            limit = writers_below(network, m, n0)
             row.append(limit if math.isfinite(limit) else None)
             claimed = math.ceil(limit + shift) if math.isfinite(limit) else math.inf
             against += found != (claimed if claimed <= n0 - m + 1 else math.inf)

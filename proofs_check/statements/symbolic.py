@@ -22,9 +22,7 @@ def sympy() -> ModuleType:
     try:
         import sympy
     except ModuleNotFoundError:
-        raise MissingExtraError(
-            "computer algebra needs sympy: pip install 'ntkexec[proofs]'"
-        ) from None
+        raise MissingExtraError("computer algebra needs sympy: install ntkexec[proofs]") from None
     return sympy
 
 

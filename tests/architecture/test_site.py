@@ -1,6 +1,7 @@
 """The built site is whole: formulas are drawn, and nothing is asked of the network."""
 
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -61,6 +62,23 @@ def test_no_page_loads_anything_from_elsewhere(site):
         # An address may say where a page is ("canonical"); nothing else names another host.
         assert not EXTERNAL.search(text), f"{page}: {EXTERNAL.search(text)[0]}"
         assert 'class="arithmatex"' not in text
+
+
+def test_every_notebook_is_a_page_with_all_that_its_cells_put_out(site):
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        outputs = [
+            output
+            for cell in json.loads(path.read_text())["cells"]
+            for output in cell.get("outputs", ())
+        ]
+        page = (site / "notebooks" / path.stem / "index.html").read_text()
+        shown = re.findall(r'<(?:div|pre) class="output">', page)
+        assert len(shown) == len(outputs) > 0
+        assert "output-of-a-notebook" not in page
+        frames = sum("<iframe" in "".join(o.get("data", {}).get("text/html", "")) for o in outputs)
+        assert page.count("<iframe ") >= frames
+    live = (site / "live.html").read_text()
+    assert live == (ROOT / "docs" / "live.html").read_text()
 
 
 def test_formulas_are_drawn_without_a_network(site):

@@ -60,3 +60,27 @@ def test_other_options_change_the_certificate(command):
     assert other["certificate"]["decisions"] == 10
     assert other["certificate"]["max_matches"] == 2 < plain["certificate"]["max_matches"]
     assert other["program"]["templates"] < plain["program"]["templates"]
+
+
+def test_other_kernels_are_certified_in_the_limit_alone(command, tmp_path):
+    joint = (*CERTIFY, "--ensemble-kind", "joint")
+    plain = one_object(command(*joint, "--json")[1])
+    assert plain["certificate"]["kernel"] == "ReLU NTK"
+    assert plain["finite_width"] is not None
+    for options, told in (
+        (("--depth", 3), "ReLU NTK, 3 hidden layers"),
+        (("--kernel", "nngp"), "ReLU NNGP (the last layer learns)"),
+        (("--activation", "erf"), "erf NTK"),
+        (("--bias-std", 1), "ReLU NTK, biases of standard deviation 1"),
+    ):
+        status, out, _ = command(*joint, *options, "--json")
+        data = one_object(out)
+        assert (status, data["certificate"]["kernel"], data["finite_width"]) == (0, told, None)
+        assert data["certificate"]["threshold"] != plain["certificate"]["threshold"]
+    status, out, _ = command(*joint, "--depth", 3)
+    assert "in the limit alone" in out
+    assert "at width" not in out
+    status, _, err = command(*joint, "--depth", 0)
+    assert (status, "got depth 0" in err) == (2, True)
+    status, _, err = command("certify", "flooding", "--ensemble", tmp_path, "--activation", "erf")
+    assert (status, "can be certified at infinite width, and not run" in err) == (2, True)

@@ -91,3 +91,41 @@ def test_gaussian_draws_and_the_descent_are_chosen_on_the_command_line(capsys):
     assert main(["run", "flooding", "path:4", "--descent", "whitened", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["ensemble"]
     assert 0 < found["gradient_steps"] <= 2 * found["predicted_steps"]
+
+
+def test_sweeps_write_tables_and_panels_with_a_bound_of_ones_own(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_bounds.py").write_text(
+        "import math\n\ndef mine(n0, m, decisions, delta):\n"
+        "    return 8 * m / n0 * math.log(decisions / delta)\n\ndef fails(n0):\n    return 1 / 0\n"
+    )
+    sizes = ["--degree", "2", "--word", "1..2", "--weight-std", "0.5,1", "--members", "1,2"]
+    files = ["--panels", "--csv", "s.csv", "--latex", "s.tex"]
+    few = ["--graphs", "2", "--nodes", "3..4", "--repeat", "2"]
+    command = ["complexity", "flooding", *sizes, *few]
+    assert main([*command, *files, "--bound", "my_bounds.py:mine"]) == 0
+    out, _ = capsys.readouterr()
+    assert "weight_std 0.5" in out
+    assert all(head in out for head in ("mine", "exact at 1", "exact at 2"))
+    assert (tmp_path / "complexity.png").read_bytes().startswith(b"\x89PNG")
+    header, *rows = (tmp_path / "s.csv").read_text().splitlines()
+    assert len(rows) == 4
+    assert header.startswith("algorithm,degree,word,kind,draw")
+    assert r"\toprule" in (tmp_path / "s.tex").read_text()
+    for bound, message in (
+        ("my_bounds.py:nine", "my_bounds.py has no 'nine'; did you mean 'mine'"),
+        ("my_bounds.py", "is not of the form FILE.py:function or module:function"),
+        ("none.py:mine", "there is no file none.py"),
+        ("my_bounds.py:fails", "my_bounds.py:fails ended in ZeroDivisionError"),
+        ("my_bounds.py:math", "is no function"),
+    ):
+        assert main([*command, "--bound", bound]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_absurd_sweeps_are_refused_at_once(capsys):
+    assert main(["complexity", "flooding", "--degree", "2..40", "--word", "1..40"]) == 2
+    assert "1,560 studies; 256 fit into one sweep" in capsys.readouterr().err
+    for wrong in ("0", "-1", "a", "1,,2", "inf"):
+        assert main(["complexity", "flooding", f"--weight-std={wrong}"]) == 2
+        assert "--weight-std is a positive number" in capsys.readouterr().err

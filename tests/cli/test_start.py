@@ -98,7 +98,7 @@ def test_completion_knows_every_algorithm():
 @pytest.mark.parametrize(
     "words",
     [
-        *("run", "certify", "show", "train", "algorithms", "check", "complexity"),
+        *("run", "certify", "show", "train", "algorithms", "live", "check", "complexity"),
         *("experiment", "experiment run", "experiment list", "experiment data", ""),
     ],
 )

@@ -94,7 +94,7 @@ def test_a_package_that_was_imported_already_is_taken_as_it_is(monkeypatch, load
 
 def test_without_neural_tangents_the_error_names_the_extra(monkeypatch, load_anew):
     monkeypatch.setitem(sys.modules, "neural_tangents", None)  # blocks the import
-    message = r"pip install 'ntkexec\[oracle\]'"
+    message = r"ntkexec\[oracle\] \(in a checkout: pip install -e '\.\[oracle\]'\)"
     with pytest.raises(MissingExtraError, match=message):
         neural_tangents.kernels(jnp.eye(2), jnp.eye(2))
     with pytest.raises(MissingExtraError, match=message):

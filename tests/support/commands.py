@@ -6,10 +6,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import typer
+
 import ntkexec
+from ntkexec.cli.app import app
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(ntkexec.__file__).parent.parent)}
 KERNEL = ("--engine", "kernel")
+
+
+def parse(words):
+    """What the command line does before it does anything: finds the command, reads its options."""
+    command, context = typer.main.get_command(app), None
+    while hasattr(command, "resolve_command"):
+        context = command.make_context("ntkexec", list(words), parent=context)
+        name, command, words = command.resolve_command(context, list(words))
+    return command.make_context(name, list(words), parent=context)
+
+
 # What the object of a run holds, and parts of it.
 KEYS = {
     "algorithm": (),

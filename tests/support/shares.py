@@ -64,6 +64,7 @@ SHARES = {
     "language": 30,
     "language/idioms": 10,
     "plots": 10,
+    "networkx_backend": 20,
     "program": 50,
     "programs": 15,
     "programs/arithmetic": 25,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ntkexec.engines import neural_tangents
 from ntkexec.runtime import precision
 from ntkexec.theory import kernel, predictor
+from ntkexec.theory.dot_product import DotProductKernel
 
 # Two float64 routes.
 FLOAT64 = 1e-12
@@ -91,12 +92,14 @@ def test_every_template_contributes_as_in_the_dense_solve(num_templates):
 
 
 def test_a_wrong_constant_is_noticed(monkeypatch):
-    monkeypatch.setattr(predictor, "NTK_ORTHOGONAL", kernel.NTK_ORTHOGONAL * (1 + 1e-9))
+    wrong = property(lambda _: kernel.NTK_ORTHOGONAL * (1 + 1e-9))
+    monkeypatch.setattr(DotProductKernel, "orthogonal", wrong)
     assert largest_error(21) > FLOAT64
 
 
 def test_a_wrong_kernel_before_training_is_noticed(monkeypatch):
-    monkeypatch.setattr(predictor, "nngp", lambda cosine: kernel.nngp(cosine) * (1 + 1e-9))
+    wrong = lambda _, cosine: kernel.nngp(cosine) * (1 + 1e-9)  # noqa: E731
+    monkeypatch.setattr(DotProductKernel, "prior", wrong)
     assert largest_error(21) > FLOAT64
 
 

@@ -100,9 +100,7 @@ def nsga2(
         from pymoo.operators.mutation.bitflip import BitflipMutation
         from pymoo.optimize import minimize
     except ImportError as error:
-        raise MissingExtraError(
-            "NSGA-II needs pymoo: pip install 'ntkexec[experiments]'"
-        ) from error
+        raise MissingExtraError("NSGA-II needs pymoo: install ntkexec[experiments]") from error
     edges = fusable_edges(cost)
     best = _Best(cost, split)
     known: dict[bytes, tuple[Plan, int]] = {}

@@ -47,6 +47,10 @@ def command(
     draw: options.Draw = "trained",
     width: options.Width = None,
     descent: options.Descent = "auto",
+    depth: options.Depth = 1,
+    trained: options.TrainedLayers = "ntk",
+    activation: options.Activation = "relu",
+    bias_std: options.BiasStd = 0.0,
     bound: options.Bound = None,
     padding: options.Padding = "0",
     delta: options.Delta = 0.001,
@@ -63,7 +67,9 @@ def command(
     Exit status: 0 if certified, 1 if not, 2 for bad input.
     """
     from ntkexec import pipeline
+    from ntkexec.theory.dot_product import DotProductKernel
 
+    kernel = DotProductKernel(depth, trained, activation, bias_std)
     shipped, mine = pipeline.is_shipped(algorithm), None
     own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
     if shipped:
@@ -89,6 +95,7 @@ def command(
     if ensemble is not None:
         from ntkexec.cli.commands import certify_ensemble
 
+        kernel.require_run("a trained ensemble")
         fixed = (arrival_bits, bound, *(own_sizes.values() if shipped else ()))
         if any(value is not None for value in fixed):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
@@ -133,8 +140,9 @@ def command(
             padding=padded_with,
             delta=delta,
             num_decisions=decisions,
+            kernel=kernel,
         )
-        limit = draw == "gaussian"
+        limit = draw == "gaussian" or not kernel.runs
         finite = None if limit else pipeline.at_width(certificate, width, descent)
     if plot is not None:
         style.save(certificate_plot.plot(interference_curves(certificate)), plot)

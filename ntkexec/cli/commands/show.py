@@ -25,6 +25,7 @@ def command(
     from ntkexec.cli import progress, text
     from ntkexec.program.problem import LearningProblem
     from ntkexec.programs.sizes import sizes_of
+    from ntkexec.report.listings import listing
     from ntkexec.runtime import stages
 
     own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
@@ -59,4 +60,5 @@ def command(
     }
     if templates:
         data["templates"] = [program.describe(i) for i in range(program.num_templates)]
+        data["listing"] = listing(program)
     print(encoder.dumps(data))

@@ -25,7 +25,7 @@ from jaxtyping import Bool, Int
 from ntkexec.errors import clean
 from ntkexec.graphs import Graph
 from ntkexec.graphs.message_passing import graphs_tuple
-from ntkexec.graphs.ports import in_neighbours, port_slots
+from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Choice, Flag, Sum, Word, any_of, either, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
@@ -219,18 +219,25 @@ def with_negative_loops(graph: Graph) -> Graph:
     if graph.loops is None or not len(graph.loops.negative.nodes):
         return graph
     loops = graph.loops.negative
+    others = np.bincount(graph.tuple.receivers, minlength=graph.num_nodes)
+    # By identifier, as they are numbered anew; in another order a node hears itself last.
+    ports = None if graph.ports is None else np.append(graph.ports, others[loops.nodes])
     arcs = graphs_tuple(
         np.append(graph.tuple.senders, loops.nodes),
         np.append(graph.tuple.receivers, loops.nodes),
         graph.num_nodes,
-        edges=np.append(_weights(graph), np.asarray(loops.weights)).astype(np.int32),
+        edges={
+            "weight": np.append(_weights(graph), np.asarray(loops.weights)).astype(np.int32),
+            "port": ports,
+        },
     )
     heard = int(np.bincount(arcs.receivers, minlength=graph.num_nodes).max())
     owner = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)[arcs.receivers]
     num_arcs = np.bincount(owner, minlength=graph.num_graphs).astype(np.int32)
     return dataclasses.replace(
         graph,
-        tuple=arcs._replace(n_node=graph.tuple.n_node, n_edge=num_arcs),
+        tuple=arcs._replace(edges=arcs.edges["weight"], n_node=graph.tuple.n_node, n_edge=num_arcs),
+        ports=None if ports is None else arcs.edges["port"].astype(np.int32),
         degree=max(graph.degree, heard),
     )
 
@@ -294,12 +301,12 @@ def expected(graph: Graph, sources: Sequence[int]) -> Answer:
         ends, weights = graph.loops.nodes.tolist(), graph.loops.weights
         lengths = np.ones(len(ends), int) if weights is None else weights
         arcs.add_weighted_edges_from(zip(ends, ends, lengths.tolist(), strict=True))
-    starts = set(sources)
+    starts, order = set(sources), port_order(graph)
     by_node: dict[Hashable, dict[str, Hashable]] = {}
     for part in graph.node_ranges():
         nodes = range(part.start, part.stop)
         own = [node for node in nodes if node in starts]
-        by_node |= reference.expected(arcs.subgraph(nodes), own)
+        by_node |= reference.expected(arcs.subgraph(nodes), own, order=order)
     return inputs.as_columns(by_node)
 
 
@@ -311,9 +318,8 @@ def _weights(graph: Graph) -> Int[np.ndarray, "e"]:
 
 def _by_port(graph: Graph, num_ports: int) -> Int[np.ndarray, "n d"]:
     """The weight of the edge from the neighbour at each port; 0 where a port is free."""
-    # Both the ports and the edges of a node follow the neighbours' identifiers.
     weights = np.zeros((graph.num_nodes, num_ports), int)
-    weights[in_neighbours(graph, num_ports) >= 0] = _weights(graph)
+    weights[np.asarray(graph.tuple.receivers), graph.edge_ports] = _weights(graph)
     return weights
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import port_slots
+from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
@@ -107,7 +107,9 @@ def instance(
         num_steps=num_steps(rounds),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, bfs, graph),
-        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(
+            reference.expected(inputs.index_graph(graph), sources, order=port_order(graph))
+        ),
         formats={"parent": lambda node: graph.names[node]},
         colour_by="distance",
         shown_where={"distance": "reached"},

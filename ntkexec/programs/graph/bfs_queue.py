@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import port_slots
+from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import (
     Builder,
     Choice,
@@ -184,7 +184,9 @@ def instance(
         num_steps=max(map(max_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, search, graph),
-        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(
+            reference.expected(inputs.index_graph(graph), sources, order=port_order(graph))
+        ),
         formats={"parent": lambda node: graph.names[node]},
         colour_by="distance",
         shown_where={"distance": "reached", "order": "visited"},

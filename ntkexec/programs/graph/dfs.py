@@ -23,7 +23,7 @@ from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import port_slots
+from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
@@ -154,7 +154,9 @@ def instance(
         num_steps=max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, dfs, graph),
-        reference=lambda: inputs.as_columns(reference.expected(inputs.index_graph(graph), sources)),
+        reference=lambda: inputs.as_columns(
+            reference.expected(inputs.index_graph(graph), sources, order=port_order(graph))
+        ),
         formats={"parent": lambda node: graph.names[node]},
         colour_by="finished",
         shown_where={"discovery": "visited", "finish": "finished"},
@@ -209,10 +211,11 @@ def forest_instance(graph: Graph, *, sizes: Mapping[str, int] | None = None) -> 
 
 
 def _forest_reference(graph: Graph) -> Answer:
-    edges = inputs.index_graph(graph)
+    edges, order = inputs.index_graph(graph), port_order(graph)
     by_node: dict[Hashable, dict[str, Hashable]] = {}
     for part in graph.node_ranges():
-        by_node |= reference.expected_forest(edges.subgraph(range(part.start, part.stop)))
+        own = edges.subgraph(range(part.start, part.stop))
+        by_node |= reference.expected_forest(own, order=order)
     return inputs.as_columns(by_node)
 
 

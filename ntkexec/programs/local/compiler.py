@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool as BoolArray
 
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import port_slots
+from ntkexec.graphs.ports import by_identifiers, port_slots
 from ntkexec.language import initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
@@ -50,7 +50,7 @@ class Compiled:
         num_ports = max(1, self.degree)
         values: dict[str, object] = {"colour": graph.colours}
         if "port.slot" in self.program.layout.paths:
-            values["port.slot"] = port_slots(graph, num_ports)
+            values["port.slot"] = port_slots(by_identifiers(graph), num_ports)
         if self.algorithm.addressed:
             values[f"{REVERSE}.port"] = reverse_ports(graph, num_ports)
         states = initial_states(self.program, graph.num_nodes, values)

@@ -1,4 +1,8 @@
-"""LOCAL algorithms carried out directly, function by function: what compiled programs must equal."""
+"""LOCAL algorithms carried out directly, function by function: what compiled programs must equal.
+
+Their ports follow the neighbours' identifiers on every graph, whatever its own ports: a node may
+rely on that its neighbours' identifiers increase.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +11,7 @@ import numpy as np
 
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
-from ntkexec.graphs.ports import in_neighbours
+from ntkexec.graphs.ports import by_identifiers, in_neighbours
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Stage, Update
 
 
@@ -23,7 +27,7 @@ def nodes_of(graph: Graph, inputs: Sequence[Any] | None = None) -> list[Node]:
     """
     if inputs is not None and len(inputs) != graph.num_nodes:
         raise ProgramError(f"{len(inputs)} inputs for {graph.num_nodes} nodes")
-    ports = in_neighbours(graph, max(1, graph.degree))
+    ports = in_neighbours(by_identifiers(graph), max(1, graph.degree))
     nodes = []
     for part in graph.node_ranges():
         for index in range(part.start, part.stop):
@@ -51,7 +55,7 @@ def simulate(
     """
     nodes = nodes_of(graph, inputs)
     num_ports = max(1, graph.degree)
-    ports = in_neighbours(graph, num_ports)
+    ports = in_neighbours(by_identifiers(graph), num_ports)
     reverse = reverse_ports(graph, num_ports) if algorithm.addressed else None
     states = [algorithm.start(node) for node in nodes]
     for _ in range(rounds):
@@ -92,7 +96,7 @@ def reverse_ports(graph: Graph, num_ports: int) -> np.ndarray:
     """
     if graph.directed:
         raise ProgramError(f"graph {graph.label!r} is directed; addressed messages need both ways")
-    ports = in_neighbours(graph, num_ports)
+    ports = in_neighbours(by_identifiers(graph), num_ports)
     found = np.full(ports.shape, -1)
     for node, port in np.argwhere(ports >= 0):
         found[node, port] = np.flatnonzero(ports[ports[node, port]] == node)[0]

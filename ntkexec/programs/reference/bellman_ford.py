@@ -4,16 +4,20 @@ from collections.abc import Hashable, Iterable
 
 import networkx as nx
 
-from ntkexec.programs.reference import NONE
+from ntkexec.programs.reference import NONE, Order, by_identifier
 
 
 def expected(
-    graph: nx.Graph, sources: Iterable[Hashable], *, weight: str = "weight"
+    graph: nx.Graph,
+    sources: Iterable[Hashable],
+    *,
+    weight: str = "weight",
+    order: Order = by_identifier,
 ) -> dict[Hashable, dict[str, Hashable]]:
     """Distance from the nearest source by weight, and parent.
 
-    In a round every node looks at all neighbours (predecessors), smallest first, and at the
-    distances that they had when the round began; a sum that is smaller than the best so far gives
+    In a round every node looks at all neighbours (predecessors), in `order`, and at the distances
+    that they had when the round began; a sum that is smaller than the best so far gives
     the new distance and the new parent. This is the order of the CLRS benchmark. After as many
     rounds as there are nodes but one, only a negative cycle lets a distance fall.
 
@@ -21,6 +25,7 @@ def expected(
         graph: directed or not; identifiers are the nodes themselves and must be comparable.
         sources: where distances start from.
         weight: edge attribute; edges without it weigh 1.
+        order: of a node's neighbours; by default smallest first.
 
     Returns:
         For every node `distance` (`NONE` if it is not reached), `parent` (-1 if it has none) and
@@ -28,7 +33,7 @@ def expected(
         has a distance or a parent then.
     """
     into = graph.predecessors if graph.is_directed() else graph.neighbors
-    arcs = {v: [(u, graph.edges[u, v].get(weight, 1)) for u in sorted(into(v))] for v in graph}
+    arcs = {v: [(u, graph.edges[u, v].get(weight, 1)) for u in order(v, into(v))] for v in graph}
     distance: dict[Hashable, int] = dict.fromkeys(sources, 0)
     parent: dict[Hashable, Hashable] = {}
     for _ in graph:

@@ -5,14 +5,19 @@ from collections.abc import Hashable, Iterable
 
 import networkx as nx
 
+from ntkexec.programs.reference import Order, by_identifier
 
-def expected(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dict[str, Hashable]]:
+
+def expected(
+    graph: nx.Graph, sources: Iterable[Hashable], *, order: Order = by_identifier
+) -> dict[Hashable, dict[str, Hashable]]:
     """Distance, parent and place in the order of visits, each source with a queue of its own.
 
     Args:
         graph: directed or not; identifiers are the nodes themselves and must be comparable. A node
-            puts its neighbours (successors) into the queue smallest first.
+            puts its neighbours (successors) into the queue in `order`.
         sources: where the searches start, no two of which meet.
+        order: of a node's neighbours; by default the smallest comes first.
 
     Returns:
         For every node `distance`, `parent` (the node that put it into the queue) and `order`, 0 at
@@ -28,7 +33,7 @@ def expected(graph: nx.Graph, sources: Iterable[Hashable]) -> dict[Hashable, dic
             node = queue.popleft()
             answer[node] |= {"distance": distance[node], "order": visits}
             visits += 1
-            for child in sorted(graph[node]):
+            for child in order(node, graph[node]):
                 if child not in distance:
                     distance[child] = distance[node] + 1
                     answer[child]["parent"] = node

@@ -47,8 +47,9 @@ def check(clauses: Iterable[Iterable[Literal]], text: str) -> None:
         false = set(clause)
         for hint in hints[:-1]:
             left = known[hint] - false
-            need(len(left) == 1, f"step {number}: all but one literal of {hint} are not false")
+            if len(left) != 1:
+                raise Rejected(f"step {number}: hint {hint} leaves {len(left)} literals, not one")
             false.add(-next(iter(left)))
-        need(known[hints[-1]] <= false, f"step {number}: a literal of {hints[-1]} is not false")
+        need(known[hints[-1]] <= false, f"step {number}: its last hint is not false")
         known.append(frozenset(clause))
     need(not known[-1], "the last step is not the clause without literals")

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from experiments.harness import jobs
+from experiments.harness import jobs, registry
+from ntkexec.cli import main
 
 SCRIPT = """
 import os, signal, sys, time
@@ -105,3 +106,21 @@ def test_an_interrupted_run_leaves_no_process_and_says_nothing_more(interpreter,
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
     assert not any(line.startswith(("good", "slow: ", "stubborn: ")) for line in lines)
+
+
+def test_the_longest_are_measured_first(monkeypatch, tmp_path):
+    orders = []
+
+    def measured(slugs, options, **others):
+        orders.append(list(slugs))
+        return dict.fromkeys(slugs, "not here")
+
+    monkeypatch.setattr(jobs, "measure_side_by_side", measured)
+    names = list(registry.slugs())
+    arguments = ["experiment", "run", "all", "--jobs", "2", "--out", str(tmp_path)]
+    assert main(arguments) == 2
+    (order,) = orders
+    assert sorted(order) == sorted(names)
+    times = [registry.find(slug).about.cpu_seconds for slug in order]
+    assert times == sorted(times, reverse=True)
+    assert order != names

@@ -1,0 +1,124 @@
+"""Distances in hops, and what follows from them."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
+
+import networkx as nx
+
+from ntkexec.networkx_backend import weighted
+from ntkexec.networkx_backend.calls import Answer, Call
+from ntkexec.programs.graph import bfs
+
+
+def levels(
+    call: Call, sources: Iterable[Hashable], *, reverse: bool = False, cutoff: Any = None
+) -> Answer:
+    """The distance of every node that is reached, nearest first.
+
+    Args:
+        call: where.
+        sources: nodes of the graph.
+        reverse: against the directions.
+        cutoff: as networkx has it: no level is opened from one at this distance or beyond.
+    """
+    graph = call.converted(reverse=reverse)
+    result = call.run(bfs.instance(graph, sources=call.indices(sources)))
+    distance = call.column(result, "distance")
+    nearest = sorted((d, i) for i, d in enumerate(distance) if d >= 0)
+    return Answer(
+        ((graph.names[i], d) for d, i in nearest if cutoff is None or d == 0 or d - 1 < cutoff),
+        result,
+    )
+
+
+def single_source_shortest_path_length(call: Call, source: Hashable, cutoff: Any) -> Answer:
+    """As networkx's function of this name, like all that follow."""
+    if source not in call.graph:
+        raise nx.NodeNotFound(f"Source {source} is not in G")
+    return levels(call, [source], cutoff=cutoff)
+
+
+def single_target_shortest_path_length(call: Call, target: Hashable, cutoff: Any) -> Answer:
+    if target not in call.graph:
+        raise nx.NodeNotFound(f"Target {target} is not in G")
+    return levels(call, [target], reverse=True, cutoff=cutoff)
+
+
+def all_pairs_shortest_path_length(call: Call, cutoff: Any) -> Iterator[tuple[Hashable, Answer]]:
+    return iter([(node, levels(call, [node], cutoff=cutoff)) for node in call.nodes])
+
+
+def has_path(call: Call, source: Hashable, target: Hashable) -> bool:
+    for end, what in ((source, "Source"), (target, "Target")):
+        if end not in call.graph:
+            raise nx.NodeNotFound(f"{what} {end} is not in G")
+    return target in levels(call, [source])
+
+
+def shortest_path_length(call: Call, source: Any, target: Any, weight: Any, method: str) -> Any:
+    if method not in ("dijkstra", "bellman-ford"):
+        raise ValueError(f"method not supported: {method}")
+    for end, what in ((source, "Source"), (target, "Target")):
+        if end is not None and end not in call.graph:
+            raise nx.NodeNotFound(f"{what} {end} is not in G")
+
+    def from_one(node: Hashable, *, reverse: bool = False) -> Answer:
+        if weight is None:
+            return levels(call, [node], reverse=reverse)
+        return weighted.lengths(call, [node], weight, reverse=reverse)
+
+    if source is None and target is None:
+        return iter([(node, from_one(node)) for node in call.nodes])
+    if source is None:
+        return from_one(target, reverse=True)
+    distance = from_one(source)
+    if target is None:
+        return distance
+    if target not in distance:
+        raise nx.NetworkXNoPath(f"No path between {source} and {target}.")
+    return distance[target]
+
+
+def bfs_layers(call: Call, sources: Any) -> Iterator[list[Hashable]]:
+    starts = [sources] if sources in call.graph else list(dict.fromkeys(sources))
+    for start in starts:
+        _check_node(call, start)
+    if not starts:
+        return iter(())
+    by_level: dict[int, list[Hashable]] = {}
+    for node, distance in levels(call, starts).items():
+        by_level.setdefault(distance, []).append(node)
+    return iter(by_level.values())
+
+
+def descendants_at_distance(call: Call, source: Hashable, distance: int) -> set[Hashable]:
+    _check_node(call, source)
+    return {node for node, d in levels(call, [source]).items() if d == distance}
+
+
+def descendants(call: Call, source: Hashable) -> set[Hashable]:
+    _check_node(call, source)
+    return set(levels(call, [source])) - {source}
+
+
+def ancestors(call: Call, source: Hashable) -> set[Hashable]:
+    _check_node(call, source)
+    return set(levels(call, [source], reverse=True)) - {source}
+
+
+def eccentricity(call: Call, v: Any, sp: Any, weight: Any) -> Any:
+    def of(node: Hashable) -> int:
+        distance = levels(call, [node])
+        if len(distance) != len(call.graph):
+            kind = "digraph is not strongly" if call.graph.is_directed() else "graph is not"
+            raise nx.NetworkXError(f"Found infinite path length because the {kind} connected")
+        return max(distance.values())
+
+    if v is not None and v in call.graph:
+        return of(v)
+    return {node: of(node) for node in call.graph.nbunch_iter(v)}
+
+
+def _check_node(call: Call, node: Hashable) -> None:
+    if node not in call.graph:
+        raise nx.NetworkXError(f"The node {node} is not in the graph.")
