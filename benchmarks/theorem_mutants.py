@@ -77,10 +77,9 @@ def change_a_template(rng: np.random.Generator, forged: Forgery) -> None:
 
 def drop_from_a_template(rng: np.random.Generator, forged: Forgery) -> None:
     """One condition or one output less."""
-    templates = forged.program["templates"]
-    part = templates[int(rng.integers(len(templates)))][int(rng.integers(2))]
-    if len(part) > 1:
-        del part[int(rng.integers(len(part)))]
+    parts = [part for template in forged.program["templates"] for part in template if len(part) > 1]
+    part = parts[int(rng.integers(len(parts)))]
+    del part[int(rng.integers(len(part)))]
 
 
 def change_the_obligations(rng: np.random.Generator, forged: Forgery) -> None:
@@ -158,7 +157,7 @@ def change_the_words(rng: np.random.Generator, forged: Forgery) -> None:
     field = str(rng.choice(["sentence", "scope", "prose"]))
     words = forged.data[field]
     if isinstance(words, str):
-        forged.data[field] = words.replace("at least", "at most")
+        forged.data[field] = words.replace("every", "some")
     else:
         words.pop(int(rng.integers(len(words))))
 

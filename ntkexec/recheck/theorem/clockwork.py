@@ -3,7 +3,7 @@
 from ..program import Program
 from ..reading import need
 from .circuit import FALSE, TRUE, Circuit, Literal
-from .step import Fields, flat, state_of, step
+from .step import Fields, after_step, flat, state_of
 
 PHASE, TURN = "phase", "turn"
 Known = dict[int, Literal]
@@ -33,7 +33,7 @@ def controls_of(program: Program, num_steps: int) -> list[Known]:
         for _ in range(num_steps):
             circuit = Circuit()
             state = [found[-1].get(bit) or circuit.variable() for bit in range(program.num_bits)]
-            after = step(circuit, program, state)
+            after = after_step(circuit, program, state)
             constant = {bit: one for bit, one in enumerate(after) if abs(one) == TRUE}
             # What is heard comes from all: only that nobody writes a bit is the same for all.
             found.append({b: v for b, v in constant.items() if b < program.split or v == FALSE})

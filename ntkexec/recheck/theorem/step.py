@@ -45,7 +45,7 @@ def flat(bits: Any) -> Bits:
     return [one for row in bits for one in (row if isinstance(row, list) else [row])]
 
 
-def step(circuit: Circuit, program: Program, state: Bits) -> Bits:
+def after_step(circuit: Circuit, program: Program, state: Bits) -> Bits:
     """The next computation bits, and the message bits as they are sent.
 
     A template matches if its condition holds; a bit is 1 if some template that matches writes it.
@@ -75,7 +75,7 @@ def exchange(
         present: whether each in-neighbour exists.
     """
     circuit, split = obligation.circuit, program.split
-    after = [step(circuit, program, state) for state in states]
+    after = [after_step(circuit, program, state) for state in states]
     own = after[0]
     sent = [own[split:]]
     for here, out in zip(present, after[1:], strict=True):

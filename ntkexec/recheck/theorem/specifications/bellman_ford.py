@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...program import Program
 from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
 from ..obligation import Obligation
-from ..step import Fields, fields, flat, step
+from ..step import Fields, after_step, fields, flat
 from .node import at_slot, chosen
 
 
@@ -97,7 +97,7 @@ def node_round(program: Program, sizes: Mapping[str, int]) -> Obligation:
     at, now = fields(program, state), state
     heard = [o.input(f"heard{slot}", word + 1) for slot in range(sizes["slots"])]
     for number in range(len(at["phase"])):
-        now = step(c, program, now)
+        now = after_step(c, program, now)
         if 1 <= number <= word + 1:
             arrives = [bits[number - 1] for bits in heard]
             pairs = zip(now[split:], arrives, strict=True)

@@ -9,7 +9,7 @@ from typing import Any
 from ...program import Program
 from ..circuit import FALSE
 from ..obligation import Obligation
-from ..step import fields, state_of, step
+from ..step import after_step, fields, state_of
 from ..theorem import ALONE, Theorem
 
 
@@ -37,6 +37,6 @@ def build(program: Program, sizes: Mapping[str, int]) -> Obligation:
     a, b = ([*o.input(name, bits), FALSE] for name in "ab")
     state = state_of(program, {"x": a, "y": b})
     for _ in range(bits + 1):
-        state = step(c, program, state)
+        state = after_step(c, program, state)
     o.conclude(c.equal(fields(program, state)["x"], c.add(a, b)), "sum")
     return o

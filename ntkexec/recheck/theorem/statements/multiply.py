@@ -13,7 +13,7 @@ from typing import Any
 from ...program import Program
 from ..circuit import FALSE, Bits, Circuit, Literal
 from ..obligation import Obligation
-from ..step import Fields, fields, state_of, step
+from ..step import Fields, after_step, fields, state_of
 from ..theorem import ALONE, Theorem
 
 Claim = list[tuple[Literal, str]]
@@ -102,6 +102,8 @@ def build(name: str, program: Program, sizes: Mapping[str, int], *, late: int = 
         product = rows(c, a, b, bits)
         o.conclude(c.equal(padded(fields(program, state)["low"], len(product)), product), "product")
         return o
-    for claim, part in held(c, fields(program, step(c, program, state)), a, b, t + 1, late=late):
+    for claim, part in held(
+        c, fields(program, after_step(c, program, state)), a, b, t + 1, late=late
+    ):
         o.conclude(claim, part)
     return o

@@ -12,7 +12,7 @@ from ...program import Program
 from ..circuit import TRUE, Bits, Circuit, Literal
 from ..clockwork import Known, controls_of, first_clock, placed
 from ..obligation import Obligation
-from ..step import Fields, state_of, step
+from ..step import Fields, after_step, state_of
 from ..theorem import ALONE, Theorem
 
 
@@ -145,7 +145,7 @@ def build(
         known |= dict(zip(free, o.input("other", len(free)), strict=True))
         state = [known[bit] for bit in range(program.num_bits)]
         for _ in range(sizes["word"] + 4):
-            state = step(o.circuit, program, state)
+            state = after_step(o.circuit, program, state)
         machine.cycle(wrong=wrong)
     conclude(o, program, machine, state, control)
     return o
