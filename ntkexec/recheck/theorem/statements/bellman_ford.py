@@ -38,8 +38,8 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
             " and as its parent the in-neighbour u of the smallest identifier that made d_(s-1)(u) + w(u, v)"
             " least in the last round s <= t in which d(v) fell, if there was one. If d falls at no node in"
             " round n, on n nodes, d_n are the least weights of walks from a source and no negative cycle"
-            " can be reached; else one can. At one node, whatever it hears, a round does what the pseudo-code"
-            " says."
+            " can be reached; else one can. At one node, whatever numbers it hears, a round does what the"
+            " pseudo-code says."
         ),
         scope=(
             f"graphs of any number of nodes, directed or not, with at most {degree} in-neighbours of a node;"
