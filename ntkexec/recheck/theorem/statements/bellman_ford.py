@@ -150,10 +150,10 @@ def final(o: Obligation, near: Relaxation, program: Program) -> None:
     """Between rounds, fields that are read hold what the ghosts say."""
     c = o.circuit
     at = satisfied(o, program, lambda at, x: near.before(0, at, x))
-    o.conclude(c.iff(at["reached"][0], near.reached[0]), "answer")
+    o.conclude(c.equal(at["reached"], near.reached[:1]), "answer")
     o.conclude(c.equal(at["distance"], near.distance[0]), "answer")
     o.conclude(c.equal(at["parent"], near.parent), "answer")
-    o.conclude(c.iff(at["improved"][0], near.improved), "answer")
+    o.conclude(c.equal(at["improved"], [near.improved]), "answer")
 
 
 def minimum(o: Obligation, degree: int, word: int, bounded: bool = True) -> None:
