@@ -200,7 +200,8 @@ def seal(forged: Forgery, *, prove: bool) -> None:
     own = {key: data["program"][key] for key in ("layout", "templates", "round_length")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
     data["program"]["digest"] = digest
-    theorem = theorem_of(data, parse_program(data["program"]), Sizes(data["sizes"]))
+    program = parse_program(data["program"])
+    theorem = theorem_of(data, program, Sizes(data["sizes"], program.num_bits))
     data |= {"sentence": theorem.sentence, "scope": [*theorem.scope], "prose": [*theorem.prose]}
     stated = {(entry["name"], entry["part"]): entry["formula"] for entry in data["obligations"]}
     entries = []

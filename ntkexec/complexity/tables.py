@@ -89,6 +89,7 @@ def as_frame(rows: Sequence[dict[str, Cell]]) -> "DataFrame":
 # What a paper's table has, and how it is headed; bounds of one's own follow.
 LATEX = {
     "kind": "networks",
+    "draw": "draw",
     "threshold": "thresholds",
     "degree": "$D$",
     "word": r"$\ell$",
@@ -104,6 +105,7 @@ LATEX = {
     "certificate": "certificate",
     "published": "published",
 }
+NAMED = ("kind", "draw", "threshold")
 _ESCAPES = str.maketrans(
     {c: "\\" + c for c in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -127,11 +129,11 @@ def as_latex(records: Sequence[StudyRecord]) -> str:
     first = records[0]
     heads = [LATEX.get(name) or name.translate(_ESCAPES) for name in shown]
     lines = [
-        f"% {first['algorithm']}: {first['num_graphs']:,} graphs, {len(first['stable'])} repetitions, "
+        # What says the same in all rows has no column.
+        "% " + ", ".join([first["algorithm"], *(str(rows[0][n]) for n in NAMED if n not in shown)]),
+        f"% {first['num_graphs']:,} graphs, {len(first['stable'])} repetitions, "
         f"bounds at delta = {first['delta']:g} (published: without)",
-        r"\begin{tabular}{"
-        + "".join("l" if n in ("kind", "threshold") else "r" for n in shown)
-        + "}",
+        r"\begin{tabular}{" + "".join("l" if n in NAMED else "r" for n in shown) + "}",
         r"\toprule",
         " & ".join(heads) + r" \\",
         r"\midrule",

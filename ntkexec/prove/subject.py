@@ -13,7 +13,9 @@ from ntkexec.program.program import Program
 from ntkexec.programs.registry import program_learned
 from ntkexec.prove.export import write_proofs
 from ntkexec.prove.specifications import SHIPPED, specified
+from ntkexec.prove.tables import tables_of
 from ntkexec.recheck.program import parse_program
+from ntkexec.recheck.reading import Rejected
 from ntkexec.recheck.theorem.statements import STATEMENTS
 from ntkexec.recheck.theorem.theorem import Theorem
 
@@ -38,11 +40,20 @@ class Subject(NamedTuple):
 
     @property
     def theorem(self) -> Theorem:
-        """What the statement says about the program."""
+        """What the statement says about the program.
+
+        Raises:
+            ProofError: nothing, since it does not fit.
+        """
         # As it is read back from a file: no tuple, and no key that is no text.
         program = parse_program(json.loads(json.dumps(program_data(self.program))))
         specification = json.loads(json.dumps(self.specification))
-        return STATEMENTS[self.statement](program, self.sizes, specification)
+        try:
+            return STATEMENTS[self.statement](program, self.sizes, specification)
+        except Rejected as reason:
+            raise ProofError(
+                f"{self.statement} says nothing about this program: {reason}"
+            ) from reason
 
 
 def asked_for(source: str, **sizes: int | None) -> Subject:
@@ -85,6 +96,9 @@ def learned(folder: Path, source: str, **given: int | None) -> Subject:
             raise EnsembleError(
                 f"the ensemble in {folder} has {name} {stored.get(own, 'of no kind')}, not {size}"
             )
+    if source in SHIPPED:
+        compiled = SHIPPED[source].compiled(**stored)
+        return Subject(LOCAL, compiled.program, stored, tables_of(compiled))
     if source not in STATEMENTS:
         return _local(source, stored)
     return Subject(source, program_learned(source, stored), stored)

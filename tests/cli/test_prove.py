@@ -136,3 +136,15 @@ def test_a_local_algorithm_is_proved_from_its_functions(tmp_path, capsys):
     data["specification"] = None
     (out / "theorem.json").write_text(json.dumps(data))
     assert recheck([str(out)]) != 0
+
+
+@pytest.mark.slow
+def test_an_ensemble_of_a_local_algorithm_is_proved_and_one_program_has_two_names(tmp_path):
+    for algorithm, other in (("bipartite", None), ("dfs", "dfs-forest")):
+        folder, out = tmp_path / algorithm, tmp_path / f"theorem-{algorithm}"
+        sizes = ["--degree", "1"] if other is None else ["--degree", "1", "--word", "3"]
+        train = ["train", algorithm, *sizes, "--members", "4", "--width", "256"]
+        assert main([*train, "--out", str(folder)]) == 0
+        words = ["prove", other or algorithm, "--ensemble", str(folder), "--out", str(out)]
+        assert main(words) == 0
+        assert recheck([str(out), str(folder)]) == 0

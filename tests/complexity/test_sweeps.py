@@ -13,7 +13,7 @@ import pytest
 from ntkexec.complexity import OwnBound, random_executions, sweep, variants
 from ntkexec.complexity.sweeps import MAX_STUDIES, check_number
 from ntkexec.complexity.tables import as_csv, as_latex
-from ntkexec.errors import CertificateError, MissingExtraError
+from ntkexec.errors import CertificateError, MissingExtraError, NtkexecError
 from ntkexec.plots import certainty as certainty_plot
 from ntkexec.plots import complexity as plots
 
@@ -69,9 +69,15 @@ def test_bounds_of_ones_own_stand_in_tables_and_figures(found):
         plots.panels(records),
         certainty_plot.plot(records[0]),
     ):
-        labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+        labels = [text.get_text() for legend in legends for text in legend.get_texts()]
         assert any(label.startswith("mine") for label in labels), labels
     panels = plots.panels(records)
+    by_word, by_std = (
+        [t.get_text() for t in axes.get_legend().get_texts()] for axes in panels.axes
+    )
+    assert by_std[0] == "thresholds bit, word 1"
+    assert all("weight_std" in label for label in by_word)
     assert [axes.get_xlabel() for axes in panels.axes] == [
         plots.SIZES["word"],
         plots.SIZES["weight_std"],
@@ -132,6 +138,17 @@ def test_a_bound_is_given_what_it_has_parameters_for(found):
     assert OwnBound("own", lambda n0, scale=2.0: n0 * scale).of(study) == 2 * study.num_inputs
     assert OwnBound("own", lambda **all: all["w"]).of(study) == study.max_writers
     assert OwnBound("own", lambda: math.inf).of(study) is None
+
+
+def test_sizes_that_the_graphs_do_not_fit_are_told_beside_the_others():
+    graphs = {"num_graphs": 1, "nodes": (6, 6), "seed": 0}
+    networks = {"of": variants(["factored"], [0], ["gaussian"], [1.0], [1]), "repeat": 1}
+    found = sweep(random_executions("bfs", [2], [1, 3], **graphs), **networks)
+    (study,), (refused,) = found.studies, found.refused
+    assert (study.sizes["word"], refused.sizes) == (3, "degree 2 word 1")
+    assert "needs" in refused.reason
+    with pytest.raises(NtkexecError, match="word"):
+        sweep(random_executions("bfs", [2], [1], **graphs), **networks)
 
 
 def test_absurd_products_are_refused_before_anything_is_made():

@@ -90,6 +90,10 @@ def say_another_word(forged):
     forged.data["sizes"]["word"] = 3
 
 
+def say_a_degree_that_takes_all_memory(forged):
+    forged.data["sizes"]["degree"] = 1 << 30
+
+
 def break_a_witness(forged):
     forged.data["witnesses"]["choose"]["state0"] ^= 1
 
@@ -121,6 +125,7 @@ def bring_a_specification(forged):
         (hide_an_assumption, "prose: not what the statement says"),
         (say_another_degree, "scope: not what"),
         (say_another_word, "sentence: not what"),
+        (say_a_degree_that_takes_all_memory, "is not from 0 to"),
         (break_a_witness, "no instance of its assumptions: the hypothesis"),
         (forget_a_witness, "not the obligations' witnesses"),
         (change_a_template, "not the program of this digest"),

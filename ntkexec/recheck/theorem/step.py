@@ -1,5 +1,6 @@
 """One step of a program as a circuit, and what its neighbourhood makes of it."""
 
+import itertools
 from typing import Any
 
 from ..program import Program
@@ -37,6 +38,23 @@ def state_of(program: Program, values: Fields) -> Bits:
         if path not in program.fields:
             raise ValueError(f"the program has no field {path!r}")
         put(program.fields[path], bits)
+    return state
+
+
+def first_state(obligation: Obligation, program: Program, state: Bits) -> Bits:
+    """The state, which is shown to be as the layout promises, as the part `promises`.
+
+    Steps keep what a layout promises; that networks decide right is only looked at where it holds.
+    """
+    circuit = obligation.circuit
+    for bound, groups in sorted(program.promised):
+        used = [
+            circuit.any(bit for place, bit in enumerate(state) if group >> place & 1)
+            for group in groups
+        ]
+        some = itertools.combinations([one for one in used if one != FALSE], bound + 1)
+        kept = circuit.all(-circuit.all(too_many) for too_many in some)
+        obligation.conclude(kept, "promises")
     return state
 
 

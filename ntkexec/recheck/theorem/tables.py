@@ -166,6 +166,8 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
     )
     check_name(data["name"])
     need(type(data["addressed"]) is bool, "no flag")
+    lists = [data[name] for name in ("parts", "send", "stages")]
+    need(all(isinstance(one, list) for one in lists), "parts, send or stages is no list")
     state, message = data["state"], {"optional": data["message"]}
     reads = width(state)
     need(0 < reads <= MOST_BITS and width(message) <= MOST_BITS, f"{reads} bits of a state")
@@ -173,7 +175,10 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
     need(len(data["send"]) == addresses, f"{len(data['send'])} messages for {addresses} addresses")
 
     def table(entry: Any, num_inputs: int, result: Any) -> Table:
-        need(sorted(entry) == ["compared", "function", "tree", "values"], "no table")
+        need(
+            isinstance(entry, dict) and sorted(entry) == ["compared", "function", "tree", "values"],
+            "no table",
+        )
         check_name(entry["function"])
         whole(entry["compared"], 0, whole(entry["values"], 0, 1 << 4096))
         return Table(entry["function"], num_inputs, width(result), entry["tree"])
@@ -181,7 +186,7 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
     send = [table(entry, reads, message) for entry in data["send"]]
     stages = []
     for stage in data["stages"]:
-        need(sorted(stage) == ["kind", "tables"], "no stage")
+        need(isinstance(stage, dict) and sorted(stage) == ["kind", "tables"], "no stage")
         heard = {"update": degree, "fold": 1, "step": 0}
         need(stage["kind"] in heard, f"no stage of the kind {stage['kind']!r}")
         count = degree if stage["kind"] == "fold" else 1

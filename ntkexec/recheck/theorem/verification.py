@@ -22,8 +22,9 @@ FORMAT = "ntkexec-theorem/1"
 THEOREM, CERTIFICATE, PROOFS = "theorem.json", "certificate.json", "proofs"
 FIELDS = "ensemble format obligations program prose scope sentence sizes specification statement witnesses"
 EXAMPLE = Path(__file__).parent / "example"
-MOST_SIZE, MOST_PERMUTATIONS = 1 << 12, 1 << 64
-APART = "messages-apart"
+MOST_PERMUTATIONS = 1 << 64
+# Parts that are of interest by themselves.
+APART, PROMISES = "messages-apart", "promises"
 
 
 class Verified(NamedTuple):
@@ -55,12 +56,17 @@ def proof_name(name: str, part: str) -> str:
 
 
 class Sizes(dict[str, int]):
-    """Sizes that remember which of them a statement asked for; of others it says nothing."""
+    """Sizes that remember which of them a statement asked for; of others it says nothing.
 
-    def __init__(self, sizes: Any) -> None:
-        most = {"permutation": MOST_PERMUTATIONS}
+    Args:
+        sizes: by name.
+        most: the bits of the program, which has at least one for each thing that a size counts.
+    """
+
+    def __init__(self, sizes: Any, most: int) -> None:
+        limits = {"permutation": MOST_PERMUTATIONS}
         super().__init__(
-            {name: whole(size, 0, most.get(name, MOST_SIZE)) for name, size in sizes.items()}
+            {name: whole(size, 0, limits.get(name, most)) for name, size in sizes.items()}
         )
         self.asked: set[str] = set()
 
@@ -103,7 +109,7 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
         not ensemble or about is not None,
         "a theorem about the program alone, not about an ensemble",
     )
-    sizes = Sizes(data["sizes"])
+    sizes = Sizes(data["sizes"], program.num_bits)
     theorem = theorem_of(data, program, sizes)
     said = {"sentence": theorem.sentence, "scope": [*theorem.scope], "prose": [*theorem.prose]}
     for name, words in said.items():

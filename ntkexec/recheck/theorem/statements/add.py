@@ -9,7 +9,7 @@ from typing import Any
 from ...program import Program
 from ..circuit import FALSE
 from ..obligation import Obligation
-from ..step import after_step, fields, state_of
+from ..step import after_step, fields, first_state, state_of
 from ..theorem import ALONE, Theorem
 
 
@@ -35,7 +35,7 @@ def build(program: Program, sizes: Mapping[str, int]) -> Obligation:
     o = Obligation("sum")
     c, bits = o.circuit, sizes["bits"]
     a, b = ([*o.input(name, bits), FALSE] for name in "ab")
-    state = state_of(program, {"x": a, "y": b})
+    state = first_state(o, program, state_of(program, {"x": a, "y": b}))
     for _ in range(bits + 1):
         state = after_step(c, program, state)
     o.conclude(c.equal(fields(program, state)["x"], c.add(a, b)), "sum")

@@ -14,7 +14,7 @@ from ...program import Program
 from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
 from ..obligation import Obligation
 from ..specifications.bellman_ford import Outcome, node_round, relax
-from ..step import fields, state_of
+from ..step import fields, first_state, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .induction import INDUCTION, advance, satisfied, show
 from .neighbourhood import PORTS
@@ -132,7 +132,8 @@ def base(o: Obligation, near: Relaxation, program: Program) -> None:
         "distance": near.distance[0],
         "phase": phases,
     }
-    show(o, near.before(0, fields(program, state_of(program, first)), 0))
+    begin = first_state(o, program, state_of(program, first))
+    show(o, near.before(0, fields(program, begin), 0))
 
 
 def one_step(o: Obligation, near: Relaxation, program: Program, step: int) -> None:

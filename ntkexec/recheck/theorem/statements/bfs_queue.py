@@ -15,7 +15,7 @@ from ..circuit import FALSE, TRUE, Bits, Literal
 from ..obligation import Obligation
 from ..specifications import bfs_queue as specification
 from ..specifications.node import node_round
-from ..step import Fields, fields, flat, state_of
+from ..step import Fields, fields, first_state, flat, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .induction import INDUCTION, Claim, advance, show
 from .neighbourhood import PORTS, Neighbourhood
@@ -276,7 +276,8 @@ def base(o: Obligation, near: World, program: Program) -> None:
         "done": o.input("elsewhere", 1),
         **{name: near.token[:1] for name in ("root", "reached", "called")},
     }
-    show(o, near.before_choose(fields(program, state_of(program, first)), 0))
+    begin = first_state(o, program, state_of(program, first))
+    show(o, near.before_choose(fields(program, begin), 0))
 
 
 def choose(o: Obligation, near: World, program: Program) -> None:

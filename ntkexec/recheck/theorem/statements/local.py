@@ -17,7 +17,7 @@ from ...reading import need
 from ..circuit import TRUE, Bits, Literal
 from ..clockwork import Known, controls_of, first_clock, placed
 from ..obligation import Obligation
-from ..step import Fields, exchange, state_of
+from ..step import Fields, exchange, first_state, state_of
 from ..tables import Algorithm, Part, Stage, is_value, parse_algorithm, width
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .neighbourhood import Neighbourhood
@@ -283,7 +283,7 @@ def build(
         first = state_of(program, first_clock(program))
         for bit, one in world.held(0, 0).items():
             first[bit] = one
-        conclude(world, first, 0, controls[0])
+        conclude(world, first_state(o, program, first), 0, controls[0])
         return o
     part = parts[position]
     o = Obligation(name_of(algorithm, part))
@@ -305,7 +305,9 @@ def build(
         o.conclude(world.advance(algorithm.stages[part.stage], part.port), "table")
     ends = position + 1 == len(parts)
     end = 0 if ends else at + part.num_steps
-    conclude(world, own, 0 if ends else position + 1, controls[end])
+    # What takes several steps is hard to prove: one field at a time.
+    split = part.num_steps > 1
+    conclude(world, own, 0 if ends else position + 1, controls[end], split=split)
     return o
 
 
@@ -317,12 +319,17 @@ def before(world: World, held: Known, control: Known, rest: str) -> Bits:
     return [known[bit] if bit in known else other[bit] for bit in range(world.program.num_bits)]
 
 
-def conclude(world: World, state: Bits, position: int, control: Known) -> None:
-    """A state is as it is to be before a part."""
+def conclude(
+    world: World, state: Bits, position: int, control: Known, *, split: bool = False
+) -> None:
+    """A state is as it is to be before a part; `split` makes every field a part of its own."""
     o, c = world.obligation, world.circuit
-    value = placed(world.program, world.spread(world.algorithm.fields["state"], world.value[0]))
-    for bit, one in world.held(position, 0).items():
-        o.conclude(c.iff(state[bit], one), "state" if bit in value else "held")
+    held, paths = world.held(position, 0), world.algorithm.fields["state"]
+    for path in paths:
+        for bit in world.program.fields[path]:
+            o.conclude(c.iff(state[bit], held.pop(bit)), path if split else "state")
+    for bit, one in held.items():
+        o.conclude(c.iff(state[bit], one), "held")
     conclude_clock(world, state, control)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...program import Program
 from ..circuit import FALSE, Bits, Circuit, Literal
 from ..obligation import Obligation
-from ..step import Fields, after_step, fields, state_of
+from ..step import Fields, after_step, fields, first_state, state_of
 from ..theorem import ALONE, Theorem
 
 Claim = list[tuple[Literal, str]]
@@ -90,7 +90,8 @@ def build(name: str, program: Program, sizes: Mapping[str, int], *, late: int = 
     c, bits = o.circuit, sizes["bits"]
     a, b = o.input("a", bits), o.input("b", bits)
     if name == "base":
-        first = state_of(program, {"a": padded(a, 2 * bits - 1), "b": b})
+        begin = state_of(program, {"a": padded(a, 2 * bits - 1), "b": b})
+        first = first_state(o, program, begin)
         for claim, part in held(c, fields(program, first), a, b, 0, late=late):
             o.conclude(claim, part)
         return o

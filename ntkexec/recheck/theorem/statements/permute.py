@@ -6,7 +6,7 @@ from typing import Any
 from ...program import Program
 from ...reading import need
 from ..obligation import Obligation
-from ..step import after_step, fields, state_of
+from ..step import after_step, fields, first_state, state_of
 from ..theorem import ALONE, Theorem
 
 
@@ -48,7 +48,7 @@ def build(program: Program, sizes: Mapping[str, int]) -> Obligation:
     """The step."""
     o = Obligation("move")
     given = o.input("string", sizes["bits"])
-    state = state_of(program, {"bits": given})
+    state = first_state(o, program, state_of(program, {"bits": given}))
     after = fields(program, after_step(o.circuit, program, state))["bits"]
     for bit, place in zip(given, places_of(sizes["permutation"], sizes["bits"]), strict=True):
         o.conclude(o.circuit.iff(after[place], bit), "move")

@@ -12,7 +12,7 @@ from ...program import Program
 from ..circuit import TRUE, Bits, Circuit, Literal
 from ..clockwork import Known, controls_of, first_clock, placed
 from ..obligation import Obligation
-from ..step import Fields, after_step, state_of
+from ..step import Fields, after_step, first_state, state_of
 from ..theorem import ALONE, Theorem
 
 
@@ -138,7 +138,8 @@ def build(
     machine = Machine(o, sizes)
     held = placed(program, machine.fields())
     if name == "base":
-        state = state_of(program, first_clock(program) | machine.fields())
+        first = state_of(program, first_clock(program) | machine.fields())
+        state = first_state(o, program, first)
     else:
         known = control | held
         free = [bit for bit in range(program.num_bits) if bit not in known]
