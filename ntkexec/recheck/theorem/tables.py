@@ -9,12 +9,17 @@ A table is a tree of decisions: `[bit, low, high]` reads an input bit and goes o
 copied; `null` is where no value leads to. So no input has two results.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from ..reading import need, whole
 from .circuit import FALSE, TRUE, Bits, Circuit, Literal
 
 MOST_BITS, MOST_NODES = 1 << 12, 1 << 17
+# Names are printed: nothing in them may look like what was verified.
+NAME, PATH = re.compile(r"[A-Za-z0-9_ -]{1,80}"), re.compile(r"[A-Za-z0-9_.]{1,80}")
+# Fields that hold what a node is given.
+GIVEN = ("colour", "port.slot", "reverse.port")
 
 
 def width(kind: Any) -> int:
@@ -159,7 +164,8 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
     need(
         isinstance(data, dict) and sorted(data) == names, f"a specification has {', '.join(names)}"
     )
-    need(type(data["name"]) is str and type(data["addressed"]) is bool, "no name, or no flag")
+    check_name(data["name"])
+    need(type(data["addressed"]) is bool, "no flag")
     lists = [data[name] for name in ("parts", "send", "stages")]
     need(all(isinstance(one, list) for one in lists), "parts, send or stages is no list")
     state, message = data["state"], {"optional": data["message"]}
@@ -173,7 +179,8 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
             isinstance(entry, dict) and sorted(entry) == ["compared", "function", "tree", "values"],
             "no table",
         )
-        need(type(entry["function"]) is str, "a table without a name")
+        check_name(entry["function"])
+        whole(entry["compared"], 0, whole(entry["values"], 0, 1 << 4096))
         return Table(entry["function"], num_inputs, width(result), entry["tree"])
 
     send = [table(entry, reads, message) for entry in data["send"]]
@@ -200,8 +207,17 @@ def parse_algorithm(data: Any, degree: int) -> Algorithm:
     return found
 
 
+def check_name(name: Any) -> None:
+    """It is short, and of letters, digits, spaces, dashes and underscores.
+
+    Raises:
+        Rejected: it is not.
+    """
+    need(type(name) is str and NAME.fullmatch(name), f"{name!r} is no name")
+
+
 def check_fields(fields: Any, **counts: int) -> None:
-    """The paths of fields are lists, of the state one and of the others so many.
+    """The paths of fields are lists, of the state one and of the others so many, of different fields.
 
     Raises:
         Rejected: they are not.
@@ -211,8 +227,13 @@ def check_fields(fields: Any, **counts: int) -> None:
     for name, count in counts.items():
         need(isinstance(fields[name], list), f"{name} is no list")
         need(len(fields[name]) == count, f"{len(fields[name])} lists of {name}, not {count}")
+    found: list[str] = []
     for paths in [fields["state"], *(own for name in counts for own in fields[name])]:
         need(isinstance(paths, list) and all(type(path) is str for path in paths), "no paths")
+        found += paths
+    # Of two claims about one field only one would be shown.
+    need(len({*found, *GIVEN}) == len(found) + len(GIVEN), "a field holds two things")
+    need(all(PATH.fullmatch(path) for path in found), "a path that is no name")
 
 
 def check_order(algorithm: Algorithm, degree: int) -> None:
@@ -221,17 +242,13 @@ def check_order(algorithm: Algorithm, degree: int) -> None:
     Raises:
         Rejected: they are not; a program of another shape has no theorem here.
     """
-    wanted: list[tuple[str, int | None, int | None]] = [("send", None, None)]
+    order = [part[:3] for part in algorithm.parts]
+    compose, listen = (("compose", None, None), ("listen", None, None))
+    wanted: list[tuple[str, int | None, int | None]]
+    wanted = [*[compose] * (compose in order), ("send", None, None), *[listen] * (listen in order)]
     for number, stage in enumerate(algorithm.stages):
         ports = range(degree) if stage.kind == "fold" else [None]
         wanted += [("stage", number, port) for port in ports]
-    order = [part[:3] for part in algorithm.parts]
-    own = [part for part in order if part[0] not in ("compose", "listen")]
-    need(own == wanted, "the steps of a round are not those of send and the stages in order")
-    if ("compose", None, None) in order:
-        need(order.index(("compose", None, None)) == 0, "messages are composed after they are sent")
-    if ("listen", None, None) in order:
-        need(order.index(("listen", None, None)) == order.index(wanted[0]) + 1, "heard too late")
-    need(len(order) == len(set(order)), "a part of a round stands twice")
+    need(order == wanted, "the steps of a round are not those of send and the stages in order")
     one = [part for part in algorithm.parts if part.kind != "stage"]
     need(all(part.num_steps == 1 for part in one), "a message takes one step")

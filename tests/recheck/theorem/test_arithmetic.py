@@ -140,3 +140,11 @@ def test_the_specified_machine_is_the_reference():
         place = run.place + start if run.cycles else start
         assert number(machine.counter) == 1 << place
         assert [number(cell) for cell in machine.memory] == [v % (1 << word) for v in run.memory]
+
+
+def test_a_product_has_no_bits_of_which_nothing_is_said():
+    program = as_rechecked(multiply.program(bits=2))
+    longer = program.fields | {"low": [*program.fields["low"], *range(3)]}
+    theorem = of_products.theorem(program._replace(fields=longer), {"bits": 2})
+    with pytest.raises(ValueError, match="`low` has"):
+        theorem.obligations["final"]()

@@ -38,8 +38,8 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
             " and as its parent the in-neighbour u of the smallest identifier that made d_(s-1)(u) + w(u, v)"
             " least in the last round s <= t in which d(v) fell, if there was one. If d falls at no node in"
             " round n, on n nodes, d_n are the least weights of walks from a source and no negative cycle"
-            " can be reached; else one can. At one node, whatever it hears, a round does what the pseudo-code"
-            " says."
+            " can be reached; else one can. At one node, whatever numbers it hears, a round does what the"
+            " pseudo-code says."
         ),
         scope=(
             f"graphs of any number of nodes, directed or not, with at most {degree} in-neighbours of a node;"
@@ -151,10 +151,10 @@ def final(o: Obligation, near: Relaxation, program: Program) -> None:
     """Between rounds, fields that are read hold what the ghosts say."""
     c = o.circuit
     at = satisfied(o, program, lambda at, x: near.before(0, at, x))
-    o.conclude(c.iff(at["reached"][0], near.reached[0]), "answer")
+    o.conclude(c.equal(at["reached"], near.reached[:1]), "answer")
     o.conclude(c.equal(at["distance"], near.distance[0]), "answer")
     o.conclude(c.equal(at["parent"], near.parent), "answer")
-    o.conclude(c.iff(at["improved"][0], near.improved), "answer")
+    o.conclude(c.equal(at["improved"], [near.improved]), "answer")
 
 
 def minimum(o: Obligation, degree: int, word: int, bounded: bool = True) -> None:

@@ -72,6 +72,7 @@ def theorem(program: Program, sizes: Mapping[str, int], specification: Any = Non
             " before it, holds of all nodes before every step.",
             "The first states are as `base` says, with the state that `init` gives a node; an answer is"
             f" what `output` makes of the state in the fields {where} after the last round.",
+            "Every in-neighbour of a node is at one port of it, and free ports are last.",
             *([MUTUAL] if algorithm.addressed else []),
             *COLOURING,
             *SEMANTICS,

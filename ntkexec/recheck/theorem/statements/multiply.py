@@ -100,8 +100,10 @@ def build(name: str, program: Program, sizes: Mapping[str, int], *, late: int = 
     for claim, part in held(c, fields(program, state), a, b, t, late=late):
         o.assume(claim, f"the hypothesis: {part}")
     if name == "final":
-        product = rows(c, a, b, bits)
-        o.conclude(c.equal(padded(fields(program, state)["low"], len(product)), product), "product")
+        product, low = rows(c, a, b, bits), fields(program, state)["low"]
+        if len(low) > len(product):
+            raise ValueError(f"`low` has {len(low)} bits, of {len(product)} that are spoken of")
+        o.conclude(c.equal(padded(low, len(product)), product), "product")
         return o
     for claim, part in held(
         c, fields(program, after_step(c, program, state)), a, b, t + 1, late=late

@@ -19,7 +19,8 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
         sentence=f"After one step bit i has moved to place p(i), where p(0), p(1), ... are {places}.",
         scope=(f"all strings of {sizes['bits']} bits", "one node"),
         prose=(
-            "The first state has the string in the field `bits`, which is also where it is read.",
+            "The first state has the string in the field `bits`, which is also where it is read, and 0 in"
+            " all other bits.",
             *ALONE,
         ),
         obligations={"move": lambda: build(program, sizes)},
