@@ -40,7 +40,8 @@ from ntkexec.runtime import files
 SIZES = forgeries.SIZES
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "theorems.md"
 MARKS = "<!-- forged: begin -->\n", "<!-- forged: end -->\n"
-OUTCOMES = ("refused", "right", "wrong", "traceback")
+# What became of a mutant: the same again once it was sealed, or ...; the last two must not be.
+OUTCOMES = ("unchanged", "refused", "run refused", "right", "wrong", "traceback")
 WEIGHTS = (
     "numbers in tensors",
     "thresholds",
@@ -72,7 +73,7 @@ def instances() -> list[Instance]:
 
 def make_case(folder: pathlib.Path) -> Case:
     """Proves the theorem about the program."""
-    making.make(subject.shipped("bfs", **SIZES), folder)
+    making.make(subject.asked_for("bfs", **SIZES), folder)
     return Case(read_forgery(folder), instances())
 
 
@@ -120,6 +121,8 @@ def verified(
 
 def judge(case: Case, forged: Forgery, folder: pathlib.Path) -> str:
     """What becomes of a mutant about the program, one of `OUTCOMES`."""
+    if (forged.data, forged.proofs) == (case.forgery.data, case.forgery.proofs):
+        return "unchanged"
     found = verified(forged, folder)
     if found is None:
         return "traceback"
@@ -139,8 +142,9 @@ def judge_ensemble(
         return "traceback"
     if not found:
         return "refused"
+    # The ensemble's own checker verifies it, too, since the theorem's has.
     outcome = forgeries.judge(trained, bundle, folder / "ensemble")
-    return "right" if outcome in ("right", "run refused") else "wrong"
+    return outcome if outcome in ("right", "run refused") else "wrong"
 
 
 def runs_right(program: Program, given: Sequence[Instance]) -> bool:
@@ -203,8 +207,9 @@ def campaign_on_ensembles(
 def table(found: Counter[tuple[str, str, str]]) -> str:
     """The outcomes by what was changed, in Markdown."""
     lines = [
-        "| what was changed | mutants | refused | verified, and so | verified, and not so | tracebacks |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| what was changed | mutants | undone by sealing | refused | verified, run refused | verified, "
+        "and so | verified, and not so | tracebacks |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in (*dict.fromkeys(name for name, _, _ in found), "all"):
         row = [

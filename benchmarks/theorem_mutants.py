@@ -18,6 +18,7 @@ from ntkexec.recheck.theorem.verification import (
     CERTIFICATE,
     PROOFS,
     THEOREM,
+    Sizes,
     built,
     proof_name,
     theorem_of,
@@ -76,10 +77,9 @@ def change_a_template(rng: np.random.Generator, forged: Forgery) -> None:
 
 def drop_from_a_template(rng: np.random.Generator, forged: Forgery) -> None:
     """One condition or one output less."""
-    templates = forged.program["templates"]
-    part = templates[int(rng.integers(len(templates)))][int(rng.integers(2))]
-    if len(part) > 1:
-        del part[int(rng.integers(len(part)))]
+    parts = [part for template in forged.program["templates"] for part in template if len(part) > 1]
+    part = parts[int(rng.integers(len(parts)))]
+    del part[int(rng.integers(len(part)))]
 
 
 def change_the_obligations(rng: np.random.Generator, forged: Forgery) -> None:
@@ -157,7 +157,7 @@ def change_the_words(rng: np.random.Generator, forged: Forgery) -> None:
     field = str(rng.choice(["sentence", "scope", "prose"]))
     words = forged.data[field]
     if isinstance(words, str):
-        forged.data[field] = words.replace("at least", "at most")
+        forged.data[field] = words.replace("every", "some")
     else:
         words.pop(int(rng.integers(len(words))))
 
@@ -200,7 +200,8 @@ def seal(forged: Forgery, *, prove: bool) -> None:
     own = {key: data["program"][key] for key in ("layout", "templates", "round_length")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
     data["program"]["digest"] = digest
-    theorem = theorem_of(data, parse_program(data["program"]))
+    program = parse_program(data["program"])
+    theorem = theorem_of(data, program, Sizes(data["sizes"], program.num_bits))
     data |= {"sentence": theorem.sentence, "scope": [*theorem.scope], "prose": [*theorem.prose]}
     stated = {(entry["name"], entry["part"]): entry["formula"] for entry in data["obligations"]}
     entries = []

@@ -132,8 +132,10 @@ class Outcome:
             "claim": check.claim,
             "source": check.source,
             "how": check.how,
-            "value": None if math.isnan(found.value) else found.value,
-            "interval": None if found.interval is None else list(found.interval),
+            "value": _finite(found.value),
+            "interval": None
+            if found.interval is None
+            else [_finite(end) for end in found.interval],
             "relation": check.relation,
             "bound": check.bound,
             "bound_from": check.bound_from,
@@ -141,6 +143,11 @@ class Outcome:
             "details": dict(found.details),
             "seconds": self.seconds,
         }
+
+
+def _finite(number: float) -> float | None:
+    """A number that JSON has, or None for nan and infinities, which it has not."""
+    return float(number) if math.isfinite(number) else None
 
 
 def counts(outcomes: Iterable[Outcome]) -> dict[Verdict, int]:

@@ -14,6 +14,7 @@ from ntkexec.cli.commands import (
     certify,
     complexity,
     live,
+    paper,
     prove,
     run,
     show,
@@ -91,6 +92,7 @@ for _name, _module in {
     "live": live,
     "check": None,
     "complexity": complexity,
+    "paper": paper,
     "experiment": None,
 }.items():
     if _module is None:

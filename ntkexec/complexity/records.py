@@ -56,12 +56,12 @@ class StudyRecord(TypedDict):
     members: int
     delta: float
     bounds: BoundsRecord
-    own_bounds: Mapping[str, float | None]
-    exact_at: Mapping[str, float]
     first: list[int | None]
     stable: list[int | None]
     certainty: CertaintyRecord
     seconds: float
+    own_bounds: Mapping[str, float | None]
+    exact_at: Mapping[str, float]
     median: float | None
     quantile_99: float | None
     median_interval: list[float | None]

@@ -14,7 +14,7 @@ from ntkexec.complexity.own_bounds import OwnBound, with_own_bounds
 from ntkexec.complexity.samples import random_instances
 from ntkexec.complexity.studies import Study, study
 from ntkexec.ensemble import EnsembleConfig
-from ntkexec.errors import CertificateError
+from ntkexec.errors import CertificateError, GraphError, LayoutError, NtkexecError, ProgramError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.programs.instance import Instance
 from ntkexec.vocabulary import CONVENTIONS
@@ -29,8 +29,25 @@ Executions = Callable[[], list[Instance]]
 """Makes the executions of one program, when they are needed."""
 
 
+@dataclasses.dataclass(frozen=True)
+class RandomExecutions:
+    """Those of an algorithm of these sizes on random graphs, see `random_instances`."""
+
+    algorithm: str
+    degree: int
+    word: int | None
+    # Any: the settings of `random_instances`.
+    settings: Mapping[str, Any]
+
+    def __call__(self) -> list[Instance]:
+        return random_instances(self.algorithm, degree=self.degree, word=self.word, **self.settings)
+
+    def __str__(self) -> str:
+        return f"degree {self.degree}" + ("" if self.word is None else f" word {self.word}")
+
+
 class Refused(NamedTuple):
-    """A convention for the thresholds with which no number of networks is exact, and why."""
+    """What has no answer, and why: thresholds with which no number of networks is exact, or a size."""
 
     kind: str
     sizes: str
@@ -131,7 +148,7 @@ def random_executions(
 ) -> list[Executions]:
     """By size of the program, what makes its executions on random graphs."""
     return [
-        functools.partial(random_instances, algorithm, degree=degree, word=word, **settings)
+        RandomExecutions(algorithm, degree, word, settings)
         for degree, word in itertools.product(degrees, words)
     ]
 
@@ -154,7 +171,7 @@ def sweep(
     """One study for every program with its executions, every variant and every convention.
 
     Of several conventions for the thresholds one that no number of networks makes exact is told
-    beside the others' studies.
+    beside the others' studies, and so is one of several sizes that the graphs do not fit.
 
     Args:
         executions: see `random_executions`.
@@ -167,6 +184,7 @@ def sweep(
 
     Raises:
         CertificateError: too many studies, or the only convention has no answer.
+        NtkexecError: the graphs do not fit the only size, or any.
         EnsembleError: networks that there are not.
     """
     total = check_number(
@@ -178,9 +196,16 @@ def sweep(
     )
     studies: list[Study] = []
     refused: list[Refused] = []
+    misfit: NtkexecError | None = None
     number = 0
     for made in executions:
-        instances = made()
+        try:
+            instances = made()
+        except (GraphError, LayoutError, ProgramError) as error:
+            number += len(of) * len(thresholds)
+            misfit = error
+            refused.append(Refused("no networks", str(made), "no thresholds", str(error)))
+            continue
         for (kind, padding), networks in _by_problem(of):
             # The library checks the words of kind, draw and threshold.
             problem = LearningProblem(instances[0].program, kind, padding)  # type: ignore[arg-type]
@@ -215,6 +240,8 @@ def sweep(
                     refused.append(Refused(kind, told, threshold, str(error)))
                 else:
                     studies.append(with_own_bounds(found, own))
+    if misfit is not None and not studies:
+        raise misfit
     return Sweep(tuple(studies), tuple(refused))
 
 

@@ -2,11 +2,12 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ntkexec.complexity.records import BoundName, StudyRecord
-from ntkexec.errors import MissingExtraError
+from ntkexec.errors import MissingExtraError, clean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,6 +21,19 @@ BOUNDS: tuple[BoundName, ...] = (
     "theory",
     "published",
 )
+COLUMNS = (
+    *("algorithm", "degree", "word", "kind", "draw", "width", "weight_std", "threshold"),
+    *("n0", "m", "w", "steps", "graphs", "states", "decisions", "noise_ratio", "margin"),
+    *("repetitions", "median", "median_low", "median_high", "quantile_99", "delta", *BOUNDS),
+)
+"""Of every row; bounds of one's own have columns of their own names, and shares of exact runs too."""
+
+EXACT_AT = "exact_at_"
+
+
+def is_column(name: str) -> bool:
+    """Whether a column is called so, or may be, whatever bounds of one's own there are."""
+    return name in COLUMNS or name.startswith(EXACT_AT)
 
 
 def row(record: StudyRecord) -> dict[str, Cell]:
@@ -52,7 +66,7 @@ def row(record: StudyRecord) -> dict[str, Cell]:
         "delta": record["delta"],
         **{name: record["bounds"][name] for name in BOUNDS},
         **record["own_bounds"],
-        **{f"exact_at_{n}": share for n, share in record["exact_at"].items()},
+        **{f"{EXACT_AT}{n}": share for n, share in record["exact_at"].items()},
     }
 
 
@@ -89,6 +103,7 @@ def as_frame(rows: Sequence[dict[str, Cell]]) -> "DataFrame":
 # What a paper's table has, and how it is headed; bounds of one's own follow.
 LATEX = {
     "kind": "networks",
+    "draw": "draw",
     "threshold": "thresholds",
     "degree": "$D$",
     "word": r"$\ell$",
@@ -104,6 +119,10 @@ LATEX = {
     "certificate": "certificate",
     "published": "published",
 }
+LONGEST = 10**15
+"""Whole numbers from here on are written as a power of 10, like others."""
+
+NAMED = ("kind", "draw", "threshold")
 _ESCAPES = str.maketrans(
     {c: "\\" + c for c in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -125,13 +144,14 @@ def as_latex(records: Sequence[StudyRecord]) -> str:
         if name in always or len({one.get(name) for one in rows}) > 1
     ]
     first = records[0]
+    told = [first["algorithm"], *(str(rows[0][n]) for n in NAMED if n not in shown)]
     heads = [LATEX.get(name) or name.translate(_ESCAPES) for name in shown]
     lines = [
-        f"% {first['algorithm']}: {first['num_graphs']:,} graphs, {len(first['stable'])} repetitions, "
+        # What says the same in all rows has no column.
+        "% " + ", ".join(map(clean, told)),
+        f"% {first['num_graphs']:,} graphs, {len(first['stable'])} repetitions, "
         f"bounds at delta = {first['delta']:g} (published: without)",
-        r"\begin{tabular}{"
-        + "".join("l" if n in ("kind", "threshold") else "r" for n in shown)
-        + "}",
+        r"\begin{tabular}{" + "".join("l" if n in NAMED else "r" for n in shown) + "}",
         r"\toprule",
         " & ".join(heads) + r" \\",
         r"\midrule",
@@ -147,7 +167,9 @@ def _latex(value: Cell) -> str:
         return "--"
     if isinstance(value, str):
         return value.translate(_ESCAPES)
-    if isinstance(value, int) or float(value).is_integer():
+    if not math.isfinite(value):
+        return "--"
+    if abs(value) < LONGEST and float(value).is_integer():
         return f"{int(value):,}".replace(",", r"\,")
     return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else _power(value)
 

@@ -15,6 +15,7 @@ All nodes go through the phases together; the last is followed by the first.
 """
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -75,6 +76,14 @@ class Builder(Fields):
             yield
         finally:
             self._phase = None
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the phases so far; those of a repeated block count once for each pass."""
+        return sum(
+            math.prod(loop.times for loop in self._loops if loop.first <= phase <= loop.last)
+            for phase in range(len(self._phases))
+        )
 
     @contextlib.contextmanager
     def always(self) -> Iterator[None]:

@@ -84,13 +84,42 @@ def panels(records: "Sequence[StudyRecord]") -> "Figure":
         records: studies as plain data.
     """
     sizes = varying(records)
-    figure = new_figure(max(6.5, 4.6 * len(sizes)), 5.8)
+    figure = new_figure(max(7.0, 4.6 * len(sizes)), 6.4)
     row = figure.subplots(1, len(sizes), squeeze=False)[0]
     for axes, size in zip(row, sizes, strict=True):
-        _draw(axes, records, size, others=[name for name in sizes if name != size])
-        axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+        groups = _draw(axes, records, size, others=[name for name in sizes if name != size])
+        apart = [[part for part in key if not _in_all(part, groups)] for key in groups]
+        for (name, colour), parts in zip(groups.items(), apart, strict=True):
+            axes.plot([], [], "o-", color=colour, label=", ".join(parts or name))
+        # What was drawn has labels that say everything; here colours are told apart, lines below.
+        handles = axes.get_lines()[-len(groups) :]
+        axes.legend(handles=handles, fontsize=8, loc="upper left", framealpha=0.7)
+    figure.legend(handles=_lines(records), fontsize=8, loc="outside lower center", ncols=2)
     figure.suptitle(_title(records[0]), fontsize=11)
     return figure
+
+
+def _in_all(part: str, groups: "Mapping[tuple[str, ...], str]") -> bool:
+    return all(part in key for key in groups)
+
+
+def _lines(records: "Sequence[StudyRecord]") -> list[Any]:
+    """What each kind of line stands for, in black."""
+    from matplotlib.lines import Line2D
+
+    own = list({name: None for record in records for name in record["own_bounds"]})
+    delta = records[0]["delta"]
+    return [
+        Line2D([], [], color="black", marker="o", label="measured (median, 95 % interval)"),
+        *(
+            Line2D([], [], color="black", linestyle=line, label=label.format(delta=delta))
+            for label, line in BOUNDS.values()
+        ),
+        *(
+            Line2D([], [], color="black", marker="d", linestyle=_own_line(index), label=name)
+            for index, name in enumerate(own)
+        ),
+    ]
 
 
 def _title(first: "StudyRecord") -> str:
@@ -102,8 +131,19 @@ def _title(first: "StudyRecord") -> str:
 
 def _draw(
     axes: "Axes", records: "Sequence[StudyRecord]", size: str, others: "Sequence[str]" = ()
-) -> None:
-    """Measured numbers and bounds against a size, each group of networks in its colour."""
+) -> "dict[tuple[str, ...], str]":
+    """Measured numbers and bounds against a size, each group of networks in its colour.
+
+    Args:
+        axes: where.
+        records: studies as plain data.
+        size: along the axis.
+        others: sizes that vary too, by which groups are told apart.
+
+    Returns:
+        By group, its colour.
+    """
+    colours: dict[tuple[str, ...], str] = {}
     groups: dict[tuple[str, ...], list[StudyRecord]] = {}
     for record in records:
         rest = (f"{name} {size_of(record, name):g}" for name in others)
@@ -112,7 +152,7 @@ def _draw(
     kinds: list[str] = []
     for index, (name, group) in enumerate(groups.items()):
         group = sorted(group, key=lambda record: size_of(record, size))
-        colour = COLOURS[index % len(COLOURS)]
+        colour = colours[name] = COLOURS[index % len(COLOURS)]
         _group(axes, group, size, colour, ", ".join(name))
         own = [bound for bound in BOUNDS if bound not in OF_SIZE]
         several = len(groups) > 1
@@ -123,7 +163,8 @@ def _draw(
         if same not in kinds:
             kinds.append(same)
             unlike = {(key[0], *key[3:]) for key in groups}
-            _bounds(axes, group, size, OF_SIZE, GREY, same * (len(unlike) > 1))
+            grey = colour if others else GREY
+            _bounds(axes, group, size, OF_SIZE, grey, same * (len(unlike) > 1))
     axes.set_yscale("log")
     ticks = sorted({size_of(record, size) for record in records})
     if len(ticks) > 1 and ticks[-1] / ticks[0] > 4:
@@ -134,6 +175,7 @@ def _draw(
     axes.set_xlabel(SIZES[size])
     axes.set_ylabel("networks N (per learning problem)")
     axes.grid(axis="y", which="major", alpha=0.3)
+    return colours
 
 
 def _group(axes: "Axes", group: "Sequence[StudyRecord]", size: str, colour: str, name: str) -> None:
@@ -190,6 +232,10 @@ def _bounds(
 OWN_LINES = ((0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)))
 
 
+def _own_line(index: int) -> Any:
+    return OWN_LINES[index % len(OWN_LINES)]
+
+
 def _own_bounds(
     axes: "Axes", group: "Sequence[StudyRecord]", size: str, colour: str, of: str
 ) -> None:
@@ -201,7 +247,7 @@ def _own_bounds(
         axes.plot(
             x,
             np.array([np.nan if value is None else value for value in values], float),
-            linestyle=OWN_LINES[index % len(OWN_LINES)],
+            linestyle=_own_line(index),
             marker="d",
             markersize=5,
             color=colour,

@@ -6,8 +6,9 @@ from typing import Any
 
 import networkx as nx
 
-from ntkexec.errors import NtkexecError, did_you_mean
+from ntkexec.errors import EnsembleError, NtkexecError, did_you_mean
 from ntkexec.graphs import Graph, load
+from ntkexec.program.program import Program
 from ntkexec.programs import arithmetic
 from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
 from ntkexec.programs.instance import Algorithm, Instance
@@ -42,6 +43,24 @@ def find_algorithm(name: str) -> Algorithm:
             "own is FILE.npz, FILE.json or module:function"
         )
     return ALGORITHMS[name]
+
+
+def program_learned(algorithm: str, sizes: Mapping[str, int]) -> Program:
+    """The program that a stored ensemble says it learned.
+
+    Args:
+        algorithm: its name.
+        sizes: of the program, by name.
+
+    Raises:
+        EnsembleError: the algorithm has other sizes.
+        NtkexecError: no such algorithm, or a size out of range.
+    """
+    try:
+        return find_algorithm(algorithm).program(**sizes)
+    except TypeError:
+        names = ", ".join(sizes) or "none"
+        raise EnsembleError(f"{algorithm} does not have the sizes {names:.80}") from None
 
 
 def prepare(

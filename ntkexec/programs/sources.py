@@ -53,19 +53,34 @@ def find_program(
     Raises:
         NtkexecError: there is no such file, module or name in it, or it gives something else.
     """
-    found: object = source
     if isinstance(source, os.PathLike) or (isinstance(source, str) and files.is_file_name(source)):
         return files.load(source)
+    found = find_object(source, graph=graph, **sizes)
+    if isinstance(found, Program | Instance):
+        return found
+    name = source if isinstance(source, str) else getattr(source, "__name__", "the program")
+    raise NtkexecError(
+        f"{clean(name)} gives {shown(type(found).__name__)}; a Program or an Instance is needed"
+    )
+
+
+def find_object(source: object, *, graph: Graph | None = None, **sizes: int | None) -> object:
+    """What `module:function` gives, or the object itself: called if it is a function.
+
+    Args:
+        source: `module:function`, or the object.
+        graph, sizes: see `find_program`.
+
+    Raises:
+        NtkexecError: there is no such module or name in it, or a function asks for something else.
+    """
     name = getattr(source, "__name__", "the program")
+    found = source
     if isinstance(source, str):
         found, name = _named(source), source
     if not isinstance(found, Program | Instance) and callable(found):
         found = found(**_arguments(name, found, graph, sizes))
-    if isinstance(found, Program | Instance):
-        return found
-    raise NtkexecError(
-        f"{clean(name)} gives {shown(type(found).__name__)}; a Program or an Instance is needed"
-    )
+    return found
 
 
 @keywords.renamed(algorithm="program")

@@ -1,4 +1,4 @@
 """Finds proofs for the obligations of theorems; `ntkexec.recheck` checks them and trusts nothing here.
 
-Needs python-sat, the extra `prove`.
+Needs python-sat: `pip install -e '.[prove]'` in a checkout.
 """

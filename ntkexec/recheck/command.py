@@ -23,6 +23,8 @@ def main(arguments: list[str]) -> int:
         else:
             print(usage, file=sys.stderr)
             return 2
+        # Whoever closes the pipe has not read it.
+        print("\n".join(lines), flush=True)
     except Rejected as reason:
         print(f"REJECTED: {shown(reason)}")
         return 1
@@ -30,7 +32,6 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         print(f"recheck: {type(error).__name__}: {shown(error)}", file=sys.stderr)
         return 2
-    print("\n".join(lines))
     return 0
 
 

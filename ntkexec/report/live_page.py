@@ -11,7 +11,7 @@ import pathlib
 from typing import Any
 
 from ntkexec.programs import find_algorithm
-from ntkexec.report.listing import listing
+from ntkexec.report.listings import listing
 from ntkexec.runtime import files
 
 SIZES: dict[str, dict[str, int]] = {

@@ -15,7 +15,7 @@ from ntkexec.executor.deciding import decided
 from ntkexec.executor.protocol import Engine
 from ntkexec.graphs import Graph
 from ntkexec.program.problem import LearningProblem
-from ntkexec.report.listing import listing, phase_names
+from ntkexec.report.listings import listing, phase_names
 from ntkexec.result import Result
 from ntkexec.summary import verdict
 

@@ -238,7 +238,8 @@ CHECKS = (
         name="local-rounds",
         claim="T rounds of a LOCAL algorithm of bounded degree are T r steps of a certified program",
         formula=r"r \le 3 + 1, \quad \text{or, one port after another,} \quad r \le 3 + D",
-        source="theory of LOCAL compilation; r is compose, send, listen, and the update",
+        source="theory of LOCAL compilation; r is compose, send, listen, and the update; of one algorithm, "
+        "on every graph, `ntkexec prove` shows it: docs/theorems.md",
         how="wrong states after each round, random algorithms (D = 3), all graphs up to 4, 5 or 6 "
         "nodes and random ones, by the kernel engine; programs with no certificate or a larger r count",
         bound=0,

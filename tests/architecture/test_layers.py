@@ -217,8 +217,12 @@ def too_long(root, folders):
     }
 
 
+# `ntkexec live` puts it together, from files that are counted themselves.
+GENERATED = {"docs/live.html"}
+
+
 def test_no_file_is_too_long():
-    assert too_long(ROOT, (*PACKAGES, "tests", "docs")) == set()
+    assert too_long(ROOT, (*PACKAGES, "tests", "docs")) == GENERATED
 
 
 def test_a_file_that_is_too_long_is_found(tmp_path):

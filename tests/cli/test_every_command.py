@@ -41,6 +41,7 @@ LINES = {
     "prove": [("bfs", "--degree", "1", "--word", "1")],
     "algorithms": [()],
     "live": [("--html", "live.html")],
+    "paper": [(), ("--bibtex",)],
     "check": [("gram-inverse", "--quick")],
     "complexity": [("flooding", "--graphs", "2", "--nodes", "3..4", "--repeat", "4")],
     "experiment list": [()],

@@ -1,6 +1,7 @@
 """`ntkexec prove`: what is proved is stored and verified, what is not is said, and exit statuses follow."""
 
 import json
+import sys
 
 import pytest
 from support.commands import one_object
@@ -36,7 +37,7 @@ def test_without_a_folder_it_is_proved_all_the_same(tmp_path, monkeypatch, capsy
 
 
 def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
-    honest = subject.shipped
+    honest = subject.asked_for
 
     def without_a_template(algorithm, **sizes):
         found = honest(algorithm, **sizes)
@@ -45,7 +46,7 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
         )
         return found._replace(program=fewer)
 
-    monkeypatch.setattr(subject, "shipped", without_a_template)
+    monkeypatch.setattr(subject, "asked_for", without_a_template)
     assert main(["prove", *SMALL, "--out", str(tmp_path / "theorem")]) == 1
     assert "does not follow; it fails where" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
@@ -54,7 +55,7 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["life", "--degree", "2"], "no theorem is stated about life"),
+        (["bfs", "--degree", "1", "--word", "1", "--slots", "0"], "slots"),
         (["bsf", "--degree", "2"], "no algorithm 'bsf'"),
         (["bfs"], "needs --degree and --word"),
         (["bfs", "--degree", "1", "--word", "1", "--out", "taken"], "letter.txt"),
@@ -85,3 +86,65 @@ def test_an_ensemble_brings_its_sizes_and_no_others(tmp_path, capsys):
     assert "THEOREM about these networks, bfs" in capsys.readouterr().out
     assert recheck([str(out), str(folder)]) == 0
     assert json.loads((out / "theorem.json").read_bytes())["ensemble"] is not None
+
+
+OWN = """
+from ntkexec.programs.local import Fold, Local, Range, Record
+
+State = Record("State", far=Range(3))
+
+def hear(state, message):
+    return State(far=min(state.far, message + 1)) if message is not None and message < 2 else state
+
+nearest = Local(
+    name="nearest", state=State, message=Range(3), init=lambda node: State(far=0 if node.input else 2),
+    send=lambda state: state.far, stages=(Fold(hear),), output=lambda state, node: {"far": state.far},
+)
+
+def silly(degree):
+    raise KeyError("no such key")
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine_to_prove.py").write_text(OWN)
+    yield "mine_to_prove"
+    sys.modules.pop("mine_to_prove", None)
+
+
+def test_an_algorithm_of_ones_own_gets_the_same_theorem(mine, capsys):
+    assert main(["prove", f"{mine}:nearest", "--degree", "2", "--out", "theorem"]) == 0
+    assert "LOCAL algorithm 'nearest'" in capsys.readouterr().out
+    assert recheck(["theorem"]) == 0
+
+
+def test_an_error_of_ones_own_code_is_shown_as_that(mine, capsys):
+    assert main(["prove", f"{mine}:silly", "--degree", "2"]) == 2
+    assert "silly ended in KeyError" in capsys.readouterr().err
+
+
+def test_a_local_algorithm_is_proved_from_its_functions(tmp_path, capsys):
+    out = tmp_path / "theorem"
+    assert main(["prove", "bipartite", "--degree", "1", "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "the tables of the specification" in shown
+    assert recheck([str(out)]) == 0
+    data = json.loads((out / "theorem.json").read_bytes())
+    assert data["statement"] == "local"
+    data["specification"] = None
+    (out / "theorem.json").write_text(json.dumps(data))
+    assert recheck([str(out)]) != 0
+
+
+@pytest.mark.slow
+def test_an_ensemble_of_a_local_algorithm_is_proved_and_one_program_has_two_names(tmp_path):
+    for algorithm, other in (("bipartite", None), ("dfs", "dfs-forest")):
+        folder, out = tmp_path / algorithm, tmp_path / f"theorem-{algorithm}"
+        sizes = ["--degree", "1"] if other is None else ["--degree", "1", "--word", "3"]
+        train = ["train", algorithm, *sizes, "--members", "4", "--width", "256"]
+        assert main([*train, "--out", str(folder)]) == 0
+        words = ["prove", other or algorithm, "--ensemble", str(folder), "--out", str(out)]
+        assert main(words) == 0
+        assert recheck([str(out), str(folder)]) == 0

@@ -196,9 +196,11 @@ def test_a_study_says_what_was_measured_and_the_bounds_hold():
     assert data["bounds"]["lower"] <= found.bounds.union
     assert data["stable"] == list(found.stable)
     assert len(data["certainty"]["measured"]) == len(data["certainty"]["members"])
-    # Fields in their order, the sizes under the name of all records, and what follows from them.
+    # Fields in their order, the sizes under the name of all records, of numbers how often they are exact,
+    # and what follows from them.
     names = [field.name for field in dataclasses.fields(found)]
     names[names.index("sizes")] = "parameters"
+    names[names.index("numbers")] = "exact_at"
     assert list(data) == [*names, "median", "quantile_99", "median_interval"]
     for name in ("bounds", "certainty"):
         fields = dataclasses.asdict(getattr(found, name))

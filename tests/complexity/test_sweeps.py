@@ -12,8 +12,8 @@ import pytest
 
 from ntkexec.complexity import OwnBound, random_executions, sweep, variants
 from ntkexec.complexity.sweeps import MAX_STUDIES, check_number
-from ntkexec.complexity.tables import as_csv, as_latex
-from ntkexec.errors import CertificateError, MissingExtraError
+from ntkexec.complexity.tables import COLUMNS, as_csv, as_latex, is_column
+from ntkexec.errors import CertificateError, MissingExtraError, NtkexecError
 from ntkexec.plots import certainty as certainty_plot
 from ntkexec.plots import complexity as plots
 
@@ -69,9 +69,15 @@ def test_bounds_of_ones_own_stand_in_tables_and_figures(found):
         plots.panels(records),
         certainty_plot.plot(records[0]),
     ):
-        labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+        labels = [text.get_text() for legend in legends for text in legend.get_texts()]
         assert any(label.startswith("mine") for label in labels), labels
     panels = plots.panels(records)
+    by_word, by_std = (
+        [t.get_text() for t in axes.get_legend().get_texts()] for axes in panels.axes
+    )
+    assert by_std[0] == "thresholds bit, word 1"
+    assert all("weight_std" in label for label in by_word)
     assert [axes.get_xlabel() for axes in panels.axes] == [
         plots.SIZES["word"],
         plots.SIZES["weight_std"],
@@ -127,11 +133,42 @@ def test_a_bound_that_is_none_is_refused(found, function, message):
         OwnBound("own", function).of(found.studies[0])
 
 
+@pytest.mark.parametrize("name", ["median", "n0", "union", "exact_at_5"])
+def test_a_bound_does_not_take_the_column_of_something_else(name):
+    with pytest.raises(CertificateError, match=f"cannot be called {name!r}"):
+        OwnBound(name, small_only)
+
+
+def test_every_row_has_the_columns_that_are_taken(found):
+    (row,) = {tuple(row) for row in found.rows()}
+    assert [name for name in row if is_column(name) and "exact" not in name] == list(COLUMNS)
+
+
+def test_latex_stays_whole_whatever_it_is_given(found):
+    record = found.studies[0].to_data()
+    record |= {"algorithm": "one\n\\input{x}", "own_bounds": {r"a\b&c_%~^": 1e300, "nan": math.nan}}
+    latex = as_latex([record])
+    assert latex.splitlines()[0].startswith(r"% one\n\input{x}")
+    assert r"a\textbackslash{}b\&c\_\%\textasciitilde{}\textasciicircum{}" in latex
+    assert r"$1.00 \cdot 10^{300}$ & --" in latex
+
+
 def test_a_bound_is_given_what_it_has_parameters_for(found):
     study = found.studies[0]
     assert OwnBound("own", lambda n0, scale=2.0: n0 * scale).of(study) == 2 * study.num_inputs
     assert OwnBound("own", lambda **all: all["w"]).of(study) == study.max_writers
     assert OwnBound("own", lambda: math.inf).of(study) is None
+
+
+def test_sizes_that_the_graphs_do_not_fit_are_told_beside_the_others():
+    graphs = {"num_graphs": 1, "nodes": (6, 6), "seed": 0}
+    networks = {"of": variants(["factored"], [0], ["gaussian"], [1.0], [1]), "repeat": 1}
+    found = sweep(random_executions("bfs", [2], [1, 3], **graphs), **networks)
+    (study,), (refused,) = found.studies, found.refused
+    assert (study.sizes["word"], refused.sizes) == (3, "degree 2 word 1")
+    assert "needs" in refused.reason
+    with pytest.raises(NtkexecError, match="word"):
+        sweep(random_executions("bfs", [2], [1], **graphs), **networks)
 
 
 def test_absurd_products_are_refused_before_anything_is_made():

@@ -30,13 +30,13 @@ REASONS = (
     "weights that are not integers",
     "weights that are floats",
     "weights beyond 32 bits",
+    "sort_neighbors that leaves neighbours out, or adds some",
     "weights that depend on the direction of an undirected edge",
     "a weight function that hides edges",
     "Dijkstra's algorithm with negative weights",
     r"degree \d+, with which the program would be large; max_degree is \d+",
     r".* may take [\d,]+ steps on this graph; max_steps is [\d,]+",
     "a cycle of length 0 through the source.*",
-    r"no program computes \w+",
 )
 HERE = pathlib.Path(__file__).parents[2]
 
@@ -84,11 +84,10 @@ def test_each_of_networkx_own_tests_passes_or_is_declined_by_name(tmp_path):
     assert int(re.search(r"(\d+) passed", shown)[1]) >= sum(MODULES.values())
     assert "failed" not in shown
     run = counts.pop("run")
-    assert run >= 650
+    assert run >= 690
     for reason in counts:
         assert any(re.fullmatch(known, reason) for known in REASONS), reason
-    covered = {k: v for k, v in counts.items() if not k.startswith("no program")}
-    assert sum(covered.values()) <= 60
+    assert run > 6 * sum(counts.values())
 
 
 @pytest.mark.slow

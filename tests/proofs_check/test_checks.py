@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 import re
 
 import numpy as np
@@ -20,6 +21,8 @@ from proofs_check.fixtures import (
     trained_networks,
 )
 from proofs_check.statements import permutations
+
+PAPER = pathlib.Path(__file__).parents[2] / "ntkexec" / "cli" / "paper.toml"
 
 # Measurements that take more than about two seconds even at the scale `quick`; of each family of
 # statements something faster is in the default suite, here or in the tests of the library.
@@ -309,6 +312,9 @@ def test_expected_sizes_for_permutations():
     }
     assert sizes["nngp"] == [58, 89, 121, 155, 190]
     assert sizes["ntk"] == [333, 454, 579, 708, 840]
+    # The page about the papers quotes them.
+    quoted = PAPER.read_text()
+    assert all(", ".join(map(str, own)) in quoted for own in sizes.values())
 
 
 @pytest.mark.parametrize("regime", permutations.REGIMES)

@@ -27,7 +27,7 @@ def test_it_works_alone_and_imports_nothing_of_ours(bundle, folder, tmp_path):
     script = (
         "import sys; sys.modules['ntkexec'] = sys.modules['jax'] = None;"
         f"sys.path.insert(0, {str(tmp_path)!r}); from checker.command import main;"
-        "sys.exit(main(sys.argv[1:]))"
+        "sys.exit(main(sys.argv[1:]) or main(['example']))"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, str(path), str(folder)],
@@ -37,6 +37,7 @@ def test_it_works_alone_and_imports_nothing_of_ours(bundle, folder, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("VERIFIED")
+    assert "\nTHEOREM about the program, bfs" in run.stdout
     for module in CHECKER.rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Import):
@@ -50,7 +51,7 @@ def test_it_works_alone_and_imports_nothing_of_ours(bundle, folder, tmp_path):
                 assert top in ("numpy", "safetensors") or top in sys.stdlib_module_names
 
 
-@pytest.mark.parametrize(("part", "most"), [(".", 550), ("theorem", 450)])
+@pytest.mark.parametrize(("part", "most"), [(".", 550), ("theorem", 650)])
 def test_it_is_short_enough_to_be_read(part, most):
     """Lines of code: blank lines, comments and docstrings aside; and what theorems say."""
     assert sum(map(lines_of_code, (CHECKER / part).glob("*.py"))) < most

@@ -90,6 +90,10 @@ def say_another_word(forged):
     forged.data["sizes"]["word"] = 3
 
 
+def say_a_degree_that_takes_all_memory(forged):
+    forged.data["sizes"]["degree"] = 1 << 30
+
+
 def break_a_witness(forged):
     forged.data["witnesses"]["choose"]["state0"] ^= 1
 
@@ -106,9 +110,14 @@ def claim_an_ensemble(forged):
     forged.data["ensemble"] = {"certificate": "", "manifest": "", "thresholds": ""}
 
 
+def bring_a_specification(forged):
+    forged.data["specification"] = {"name": "anything"}
+
+
 @pytest.mark.parametrize(
     ("change", "because"),
     [
+        (bring_a_specification, "a specification that nothing speaks of"),
         (drop_an_obligation, "not the obligation"),
         (repeat_an_obligation, "more obligations"),
         (take_the_proof_of_another, "not the obligation"),
@@ -116,6 +125,7 @@ def claim_an_ensemble(forged):
         (hide_an_assumption, "prose: not what the statement says"),
         (say_another_degree, "scope: not what"),
         (say_another_word, "sentence: not what"),
+        (say_a_degree_that_takes_all_memory, "is not from 0 to"),
         (break_a_witness, "no instance of its assumptions: the hypothesis"),
         (forget_a_witness, "not the obligations' witnesses"),
         (change_a_template, "not the program of this digest"),
@@ -125,6 +135,13 @@ def claim_an_ensemble(forged):
 def test_what_is_changed_is_refused(forged, tmp_path, capsys, change, because):
     change(forged)
     assert because in refusal(forged, tmp_path / "theorem", capsys)
+
+
+def test_sizes_of_which_nothing_is_said_are_not_printed(forged, tmp_path, capsys):
+    forged.data["sizes"]["depth"] = 7
+    forged.write(tmp_path / "theorem")
+    assert main([str(tmp_path / "theorem")]) == 0
+    assert "bfs: degree 2, slots 4, word 2\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("change", [say_another_degree, say_another_word, change_a_template])
@@ -154,13 +171,13 @@ def test_a_checker_that_looks_at_no_proof_would_let_wrong_ones_through(
 
 def test_no_mutant_is_verified_and_wrong(proved, tmp_path):
     found = forged_theorems.campaign(proved, 1, range(18), tmp_path / "work")
-    assert {outcome for _, _, outcome in found} <= {"refused", "right"}, found
+    assert {outcome for _, _, outcome in found} <= {"unchanged", "refused", "right"}, found
 
 
 @pytest.mark.slow
 def test_no_mutant_of_hundreds_is_verified_and_wrong(proved, tmp_path):
     found = forged_theorems.campaign(proved, 2, range(540), tmp_path / "work")
-    assert {outcome for _, _, outcome in found} == {"refused", "right"}, found
+    assert {outcome for _, _, outcome in found} == {"unchanged", "refused", "right"}, found
 
 
 # About an ensemble.
@@ -193,6 +210,14 @@ def test_a_theorem_about_the_program_is_none_about_an_ensemble(forged, trained, 
     assert "about the program alone" in reason
 
 
+def test_nor_is_one_about_networks_that_are_exact_on_an_execution_only(
+    proved, cases, tmp_path, capsys
+):
+    forged = forged_theorems.about(proved, cases("joint").bundle.copy(), tmp_path / "ensemble")
+    reason = refusal(forged, tmp_path / "theorem", capsys, str(tmp_path / "ensemble"))
+    assert "for given executions, not for all states" in reason
+
+
 def other_networks(bundle):
     bundle.manifest["config"]["weight_std"] = 2.0
 
@@ -216,7 +241,7 @@ def test_nor_is_one_about_networks_that_differ(proved, trained, tmp_path, capsys
 @pytest.mark.slow
 def test_no_mutant_of_an_ensemble_is_verified_and_runs_wrong(proved, trained, tmp_path):
     found = forged_theorems.campaign_on_ensembles(proved, trained, 1, range(220), tmp_path)
-    assert {outcome for _, _, outcome in found} <= {"refused", "right"}, found
+    assert {outcome for _, _, outcome in found} <= {"refused", "run refused", "right"}, found
 
 
 # Folders.

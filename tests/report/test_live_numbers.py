@@ -136,8 +136,16 @@ MEANS = """argument => {
 }"""
 
 
-@pytest.mark.parametrize(("kind", "threshold", "padding"), SETTINGS)
-@pytest.mark.parametrize(("algorithm", "graph"), CASES)
+# Each setting and each algorithm once; all of one with all of the other on demand.
+QUICK = {(0, 1), (1, 0), (2, 2), (3, 0), (4, 3)}
+COMBINED = [
+    pytest.param(*case, *setting, marks=() if (i, j) in QUICK else pytest.mark.slow)
+    for i, setting in enumerate(SETTINGS)
+    for j, case in enumerate(CASES)
+]
+
+
+@pytest.mark.parametrize(("algorithm", "graph", "kind", "threshold", "padding"), COMBINED)
 def test_means_thresholds_and_bounds_are_those_of_the_library(
     call, algorithm, graph, kind, threshold, padding
 ):

@@ -178,7 +178,9 @@ def test_what_the_programs_do_not_take_is_refused_in_words(visit):
     assert "Node 0 has 4 neighbours" in page.locator("#node").text_content()
 
 
-@pytest.mark.parametrize("width", [400, 800, 1600])
+@pytest.mark.parametrize(
+    "width", [400, *(pytest.param(width, marks=pytest.mark.slow) for width in (800, 1600))]
+)
 def test_nothing_overflows_at_any_width_and_every_control_has_a_name(visit, width):
     page = visit(width, color_scheme="dark", has_touch=width == 400)
     for algorithm in live_page.SIZES:

@@ -1,15 +1,13 @@
 """Real executions of depth-first search as witnesses of the obligations of its theorem.
 
-What the run is comes from networkx, and states from templates that are evaluated one by one.
+What the run is comes from networkx.
 """
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import networkx as nx
 
-from ntkexec.recheck.program import Program, mask
 from ntkexec.recheck.theorem.statements.depth_first.stack import NAMES
 
 
@@ -72,23 +70,6 @@ def run_of(graph: nx.Graph, sources: Sequence[int], *, forest: bool = False) -> 
         clock += len(held) + 1
         of |= dict.fromkeys(held, source)
     return Run(graph, holders, clocks, of)
-
-
-def trace(program: Program, graph: nx.Graph, states: list[int], steps: int) -> Iterator[list[int]]:
-    """The states before every step, as numbers."""
-    templates = [(mask(when), mask(b for b, v in when.items() if v), out)
-                 for when, out in program.templates]  # fmt: skip
-    for _ in range(steps):
-        yield states
-        after = []
-        for state in states:
-            bits = 0
-            for read, ones, out in templates:
-                bits |= out if state & read == ones else 0
-            after.append(bits)
-        states = list(after)
-        for u, v in itertools.chain(graph.edges, ((v, u) for u, v in graph.edges)):
-            states[v] |= after[u] >> program.split << program.split
 
 
 def near(

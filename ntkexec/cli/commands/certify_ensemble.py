@@ -10,7 +10,7 @@ from ntkexec.cli.own import Own
 from ntkexec.complete.storage import finite
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
-from ntkexec.program.program import Program
+from ntkexec.programs.registry import program_learned
 from ntkexec.runtime import files
 from ntkexec.runtime.tables import as_text
 
@@ -57,7 +57,7 @@ def certify_networks(
             instance = pipeline.prepare(algorithm, graph, sizes=manifest.parameters, **inputs)
             program = instance.program
         else:
-            program = _program(manifest)
+            program = program_learned(manifest.algorithm, manifest.parameters)
         networks = ensemble.load(folder, LearningProblem(program, manifest.kind, manifest.padding))
         certificate = complete.complete(
             networks,
@@ -74,15 +74,6 @@ def certify_networks(
         else _text(certificate, data, folder, out)
     )
     return certificate.exact
-
-
-def _program(manifest: ensemble.Manifest) -> Program:
-    """The program that a stored ensemble says it learned."""
-    try:
-        return pipeline.find_algorithm(manifest.algorithm).program(**manifest.parameters)
-    except TypeError:
-        names = ", ".join(manifest.parameters) or "none"
-        raise EnsembleError(f"{manifest.algorithm} does not have the sizes {names:.80}") from None
 
 
 def _summary(certificate: complete.CompleteCertificate, data: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """`ntkexec prove`: a theorem about a program on all graphs, or about an ensemble that executes it."""
 
+import contextlib
 import json as encoder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ntkexec.cli import options
+from ntkexec.cli import options, own
 
 if TYPE_CHECKING:
     from ntkexec.prove.making import Made
@@ -16,7 +17,11 @@ EXAMPLE = "ntkexec prove bfs --degree 2 --word 3 --out theorem"
 
 def command(
     algorithm: Annotated[
-        str, typer.Argument(metavar="PROGRAM", help="bfs, dfs, flooding, bellman-ford, ...")
+        str,
+        typer.Argument(
+            metavar="PROGRAM",
+            help="bfs, dfs, flooding, bellman-ford, a LOCAL algorithm, ...; or your own: module:name.",
+        ),
     ],
     degree: options.Degree = None,
     word: options.Word = None,
@@ -60,10 +65,14 @@ def command(
     sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
     certificate = None
     with progress.bar() as show:
-        if ensemble is None:
-            asked = subject.shipped(algorithm, **sizes)
-        else:
-            asked = subject.shipped(algorithm, **subject.sizes_stored(ensemble, algorithm, sizes))
+        mine = own.of_the_user(algorithm) if ":" in algorithm else contextlib.nullcontext()
+        with mine:
+            asked = (
+                subject.asked_for(algorithm, **sizes)
+                if ensemble is None
+                else subject.learned(ensemble, algorithm, **sizes)
+            )
+        if ensemble is not None:
             certificate, found = subject.certificate_of(
                 ensemble, asked, progress.counted(show, "certifying")
             )

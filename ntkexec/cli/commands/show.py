@@ -25,7 +25,7 @@ def command(
     from ntkexec.cli import progress, text
     from ntkexec.program.problem import LearningProblem
     from ntkexec.programs.sizes import sizes_of
-    from ntkexec.report.listing import listing
+    from ntkexec.report.listings import listing
     from ntkexec.runtime import stages
 
     own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}

@@ -16,7 +16,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs.local.algorithm import Fold, Local, Node, Update
 from ntkexec.programs.local.registers import words_of
 from ntkexec.programs.local.simulation import reverse_ports
-from ntkexec.programs.local.synchroniser import REVERSE, STATE, Synchroniser, TableSize
+from ntkexec.programs.local.synchroniser import REVERSE, STATE, Part, Synchroniser, TableSize
 from ntkexec.programs.local.types import Optional
 
 
@@ -30,6 +30,7 @@ class Compiled:
         slots: colours.
         program: its templates; a round is `program.round_length` steps.
         tables: the functions that were tabulated, in the order of the round.
+        parts: what the steps of a round do, in order.
     """
 
     algorithm: Local
@@ -37,6 +38,7 @@ class Compiled:
     slots: int
     program: Program
     tables: tuple[TableSize, ...]
+    parts: tuple[Part, ...]
 
     @property
     def steps_per_round(self) -> int:
@@ -107,4 +109,5 @@ def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
         writer.heard()
     for number, stage in enumerate(algorithm.stages):
         writer.stage(stage, number)
-    return Compiled(algorithm, degree, slots, writer.builder.compile(), tuple(writer.tables))
+    program, tables = writer.builder.compile(), tuple(writer.tables)
+    return Compiled(algorithm, degree, slots, program, tables, writer.parts)

@@ -23,6 +23,11 @@ from ntkexec.programs.local.views import (
 
 MAX_CASES = 1 << 16
 
+
+class TooManyCasesError(ProgramError):
+    """A function tells more inputs apart than a table may have."""
+
+
 Cube = Mapping[int, bool]
 """Required values by input bit."""
 
@@ -93,8 +98,8 @@ def explore(
         max_cases: calls after which to give up.
 
     Raises:
-        ProgramError: a case in which the function raises, or returns what is not of the type;
-            too many cases.
+        ProgramError: a case in which the function raises, or returns what is not of the type.
+        TooManyCasesError: see `max_cases`.
     """
     starts, start = [], 0
     for kind in arguments.values():
@@ -123,7 +128,7 @@ def explore(
         else:
             cases.append(Case(_cube(known), tuple(outputs)))
         if len(cases) + len(open_) > max_cases:
-            raise ProgramError(
+            raise TooManyCasesError(
                 f"{name} has more than {max_cases:,} cases; fold the messages one by one, read less "
                 "of the state, or give a body in the instruction language"
             )

@@ -9,7 +9,7 @@ listen      what the neighbours wrote is sorted by port
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ntkexec.errors import ProgramError
 from ntkexec.language import Builder, Number, Slots, Sum, either
@@ -42,6 +42,22 @@ class TableSize:
     cases: int
     bits_read: int
     products: int
+
+
+class Part(NamedTuple):
+    """Steps of a round that do one thing.
+
+    Args:
+        kind: `compose`, `send`, `listen` or `stage`.
+        stage: which stage, from 0; None for the others.
+        port: which port, of a `Fold`.
+        num_steps: one; of a body as many as it takes.
+    """
+
+    kind: str
+    stage: int | None
+    port: int | None
+    num_steps: int
 
 
 class Received:
@@ -86,6 +102,21 @@ class Synchroniser:
             self.reverse = self.builder.table(REVERSE, self.num_ports, Code("port", self.num_ports))
         self._heard: list[tuple[Sum, ...]] | None = None
         self._in_flight = False
+        self._marks: list[tuple[str, int | None, int | None, int]] = []
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the steps of the round do, in order."""
+        ends = [*(start for *_, start in self._marks[1:]), self.builder.num_steps]
+        return tuple(
+            Part(kind, stage, port, end - start)
+            for (kind, stage, port, start), end in zip(self._marks, ends, strict=True)
+            if end > start
+        )
+
+    def _mark(self, kind: str, stage: int | None = None, port: int | None = None) -> None:
+        """Says what the following steps do."""
+        self._marks.append((kind, stage, port, self.builder.num_steps))
 
     def table(
         self,
@@ -125,11 +156,13 @@ class Synchroniser:
                 declare(p, self.message, f"{OUT}{port}", temporary=True)
                 for port in range(len(composed))
             ]
+            self._mark("compose")
             with p.phase("compose"):
                 for register, bits in zip(registers, composed, strict=True):
                     for target, bit in zip(register, bits, strict=True):
                         p.assign(target, bit)
             composed = list(registers)
+        self._mark("send")
         with p.phase("send"):
             for leaves, bits in zip(self.sent, composed, strict=True):
                 start = 0
@@ -151,11 +184,16 @@ class Synchroniser:
                 declare(p, self.message, f"{HEARD}{port}", temporary=brief)
                 for port in range(self.num_ports)
             ]
+            # In a body, after which its own steps follow.
+            stage = self._marks[-1][1]
+            self._mark("listen")
             with p.phase("listen"):
                 for port, register in enumerate(self._heard):
                     arrived = self._arrived(port)
                     for target, bit in zip(register, arrived, strict=True):
                         p.assign(target, bit)
+            if stage is not None:
+                self._mark("stage", stage)
             self._in_flight = False
         return self._heard
 
@@ -209,8 +247,10 @@ class Synchroniser:
                     kind,
                     f"{label} at port {port}",
                 )
+                self._mark("stage", number, port)
                 self._assign(f"{label} at port {port}", found)
         elif stage.body is not None:
+            self._mark("stage", number)
             if isinstance(stage, Update):
                 stage.body(p, structure(kind, self.state), Received(self))
             else:
@@ -222,9 +262,12 @@ class Synchroniser:
                 [bit for bits in heard for bit in bits],
             )
             found = self.table(stage.function, state | {"received": received}, kind, label)
+            self._mark("stage", number)
             self._assign(label, found)
         else:
-            self._assign(label, self.table(stage.function, state, kind, label))
+            found = self.table(stage.function, state, kind, label)
+            self._mark("stage", number)
+            self._assign(label, found)
         self._in_flight = False
 
     def _assign(self, phase: str, values: Sequence[Sum]) -> None:

@@ -189,6 +189,9 @@ class SetView(View):
 
     __ror__, __rand__ = __or__, __and__
 
+    def union(self, *others: Any) -> Any:
+        return self._with({element: True for other in others for element in other})
+
     def _with(self, changes: dict[int, bool]) -> "SetView":
         return SetView(self._reader, self._place, self._kind, self._changed | changes)
 

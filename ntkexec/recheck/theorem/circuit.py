@@ -9,9 +9,13 @@ calculus (1968): a gate is a new variable and the clauses that define it, in bot
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..reading import need
+
 Literal = int
 Bits = list[Literal]
 TRUE, FALSE = 1, -1
+# Many times what the largest theorems take, and still in memory.
+MOST_VARIABLES = 1 << 22
 
 
 class Gate(NamedTuple):
@@ -47,7 +51,12 @@ class Circuit:
         self._known: dict[Gate, Literal] = {}
 
     def variable(self) -> Literal:
-        """A free variable."""
+        """A free variable.
+
+        Raises:
+            Rejected: there are too many; sizes are not to be trusted.
+        """
+        need(self.num_variables < MOST_VARIABLES, f"more than {MOST_VARIABLES:,} gates")
         self.num_variables += 1
         return self.num_variables
 

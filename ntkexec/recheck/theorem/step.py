@@ -1,5 +1,6 @@
 """One step of a program as a circuit, and what its neighbourhood makes of it."""
 
+import itertools
 from typing import Any
 
 from ..program import Program
@@ -40,12 +41,29 @@ def state_of(program: Program, values: Fields) -> Bits:
     return state
 
 
+def first_state(obligation: Obligation, program: Program, state: Bits) -> Bits:
+    """The state, which is shown to be as the layout promises, as the part `promises`.
+
+    Steps keep what a layout promises; that networks decide right is only looked at where it holds.
+    """
+    circuit = obligation.circuit
+    for bound, groups in sorted(program.promised):
+        used = [
+            circuit.any(bit for place, bit in enumerate(state) if group >> place & 1)
+            for group in groups
+        ]
+        some = itertools.combinations([one for one in used if one != FALSE], bound + 1)
+        kept = circuit.all(-circuit.all(too_many) for too_many in some)
+        obligation.conclude(kept, "promises")
+    return state
+
+
 def flat(bits: Any) -> Bits:
     """The bits of a field, those of a table's slots one after the other."""
     return [one for row in bits for one in (row if isinstance(row, list) else [row])]
 
 
-def step(circuit: Circuit, program: Program, state: Bits) -> Bits:
+def after_step(circuit: Circuit, program: Program, state: Bits) -> Bits:
     """The next computation bits, and the message bits as they are sent.
 
     A template matches if its condition holds; a bit is 1 if some template that matches writes it.
@@ -53,9 +71,10 @@ def step(circuit: Circuit, program: Program, state: Bits) -> Bits:
     writers: list[Bits] = [[] for _ in range(program.num_bits)]
     for condition, written in program.templates:
         match = circuit.all(state[b] if value else -state[b] for b, value in condition.items())
-        for bit in range(program.num_bits):
-            if written >> bit & 1:
-                writers[bit].append(match)
+        while written:
+            lowest = written & -written
+            writers[lowest.bit_length() - 1].append(match)
+            written ^= lowest
     return [circuit.any(own) for own in writers]
 
 
@@ -74,7 +93,7 @@ def exchange(
         present: whether each in-neighbour exists.
     """
     circuit, split = obligation.circuit, program.split
-    after = [step(circuit, program, state) for state in states]
+    after = [after_step(circuit, program, state) for state in states]
     own = after[0]
     sent = [own[split:]]
     for here, out in zip(present, after[1:], strict=True):

@@ -32,11 +32,16 @@ Statement = Callable[[Program, Mapping[str, int], Any], Theorem]
 
 # Holds for every statement about message passing.
 SEMANTICS = (
-    "The executor computes what `step` says: every bit is the learned decision for the templates that"
+    "The executor computes what `after_step` says: every bit is the learned decision for the templates that"
     " match, and message bits are summed over a node and its in-neighbours; where no two of them set a"
     " bit, the sum is their union.",
 )
 COLOURING = (
     "The colours are a two-hop colouring: within a node and its in-neighbours they differ. The loader"
     " checks this for every graph.",
+)
+# Holds for programs of one node.
+ALONE = (
+    "The executor computes what `after_step` says: every bit is the learned decision for the templates that"
+    " match. A node without neighbours hears nobody.",
 )

@@ -5,6 +5,7 @@ obligations, every formula. The folder brings proofs and witnesses, and has to s
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,15 +15,16 @@ from ..program import Program, parse_program
 from ..reading import MOST_BYTES, need, parse, read, whole
 from . import lrat
 from .obligation import Obligation
-from .statements import STATEMENTS
+from .statements import OF_DATA, STATEMENTS
 from .theorem import Theorem
 
 FORMAT = "ntkexec-theorem/1"
 THEOREM, CERTIFICATE, PROOFS = "theorem.json", "certificate.json", "proofs"
 FIELDS = "ensemble format obligations program prose scope sentence sizes specification statement witnesses"
 EXAMPLE = Path(__file__).parent / "example"
-MOST_SIZE = 1 << 12
-APART = "messages-apart"
+MOST_PERMUTATIONS = 1 << 64
+# Parts that are of interest by themselves.
+APART, PROMISES = "messages-apart", "promises"
 
 
 class Verified(NamedTuple):
@@ -35,6 +37,7 @@ class Verified(NamedTuple):
     steps: of all proofs together.
     ensemble: the digests of what executes the program; None for a theorem about the program alone.
     certificate: what was verified of it.
+    specification: the digest of what the statement takes as data; None if it takes nothing.
     """
 
     theorem: Theorem
@@ -44,6 +47,7 @@ class Verified(NamedTuple):
     steps: int
     ensemble: Mapping[str, str] | None
     certificate: certificates.Verified | None
+    specification: str | None
 
 
 def proof_name(name: str, part: str) -> str:
@@ -51,11 +55,41 @@ def proof_name(name: str, part: str) -> str:
     return f"{name}-{part}.lrat"
 
 
-def theorem_of(data: Any, program: Program) -> Theorem:
+class Sizes(dict[str, int]):
+    """Sizes that remember which of them a statement asked for; of others it says nothing.
+
+    Args:
+        sizes: by name.
+        most: the bits of the program, which has at least one for each thing that a size counts.
+    """
+
+    def __init__(self, sizes: Any, most: int) -> None:
+        limits = {"permutation": MOST_PERMUTATIONS}
+        super().__init__(
+            {name: whole(size, 0, limits.get(name, most)) for name, size in sizes.items()}
+        )
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> int:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+    @property
+    def used(self) -> dict[str, int]:
+        """Those that were asked for."""
+        return {name: size for name, size in self.items() if name in self.asked}
+
+
+def theorem_of(data: Any, program: Program, sizes: Sizes) -> Theorem:
     """What the statement that a theorem names says about the program."""
     need(data["statement"] in STATEMENTS, "no such statement")
-    sizes = {str(name): whole(size, 0, MOST_SIZE) for name, size in data["sizes"].items()}
-    return STATEMENTS[data["statement"]](program, sizes, data["specification"])
+    given = data["specification"]
+    need(given is None or data["statement"] in OF_DATA, "a specification that nothing speaks of")
+    return STATEMENTS[data["statement"]](program, sizes, given)
 
 
 def verify(folder: Path, ensemble: Path | None) -> Verified:
@@ -75,7 +109,8 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
         not ensemble or about is not None,
         "a theorem about the program alone, not about an ensemble",
     )
-    theorem = theorem_of(data, program)
+    sizes = Sizes(data["sizes"], program.num_bits)
+    theorem = theorem_of(data, program, sizes)
     said = {"sentence": theorem.sentence, "scope": [*theorem.scope], "prose": [*theorem.prose]}
     for name, words in said.items():
         need(data[name] == words, f"{name}: not what the statement says")
@@ -104,10 +139,13 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
             lrat.check(formula.clauses, content.decode("ascii"))
             clauses, steps = clauses + len(formula.clauses), steps + content.count(b"\n")
     need(next(entries, None) is None, "more obligations than the statement has")
-    certified = None
+    theorem, certified = theorem._replace(sizes=sizes.used), None
     if ensemble is not None:
         certified = verify_ensemble(folder, about, ensemble, theorem, program)
-    return Verified(theorem, program, parts, clauses, steps, about, certified)
+    given = data["specification"]
+    text = json.dumps(given, sort_keys=True).encode()
+    digest = None if given is None else hashlib.sha256(text).hexdigest()
+    return Verified(theorem, program, parts, clauses, steps, about, certified, digest)
 
 
 def built(theorem: Theorem) -> Iterator[Obligation]:

@@ -1,9 +1,9 @@
 """What was verified of a theorem, in words that follow from it, and all that stays in prose."""
 
-from .verification import APART, Verified
+from .verification import APART, PROMISES, Verified
 
 CHECKER = "This checker, Python, NumPy and the machine do what is written."
-BEFORE = "The first states keep what the program's layout promises; whoever makes them checks it."
+BEFORE = "The first states are as the program's layout promises; whoever makes them checks it."
 MACHINE = (
     "The engine evaluates the stored networks in one of the formats named: every operation is off by at most"
     " the unit roundoff of its format, in whatever order sums are taken, and sums of zeros are 0."
@@ -18,7 +18,8 @@ def prose(found: Verified) -> list[str]:
     if messages and not any(APART in parts for parts in found.parts.values()):
         out.append(MEETING)
     if found.certificate is not None:
-        out += [BEFORE, MACHINE]
+        promised = any(PROMISES in parts for parts in found.parts.values())
+        out += [MACHINE] if promised or not found.program.promised else [BEFORE, MACHINE]
     return [*out, CHECKER]
 
 
@@ -36,8 +37,14 @@ def shown_by(found: Verified) -> list[str]:
         f" ({', '.join(found.parts)}), {found.clauses:,} clauses, {found.steps:,} steps; the assumptions of"
         " each obligation have an instance"
     ]
+    if found.specification is not None:
+        out.append(f"the specification that the sentence speaks of: {found.specification}")
     if any(APART in parts for parts in found.parts.values()):
         out.append("no messages meet: proved, as a part of these obligations")
+    if any(PROMISES in parts for parts in found.parts.values()):
+        out.append(
+            "the first states are as the layout promises: proved, as a part of these obligations"
+        )
     if found.certificate is not None and found.ensemble is not None:
         out.append(
             f"the ensemble {found.ensemble['manifest']} with the thresholds"

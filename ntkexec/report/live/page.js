@@ -6,7 +6,7 @@ const page = (() => {
   const MEMBERS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256];
   const SPREADS = [0.5, 0.7, 1, 1.4, 2, 3, 4], PADDINGS = [0, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
   const TOOLS = { select: "Look", start: "Start here", add: "Add node", connect: "Connect", remove: "Remove" };
-  const TRIALS = 2000, SLICE = 18, OWN = "your own";
+  const TRIALS = 2000, SLICE = 18, LONGEST = 12000, OWN = "your own";
   const chosen = { algorithm: "bfs", kind: "joint", padding: 0, threshold: "bit", members: 1, weightStd: 1, seed: 7,
     source: 0, step: 0, selected: null, tool: "select" };
   let graph = graphs.named("petersen"), timer = null, sampling = null;
@@ -50,14 +50,15 @@ const page = (() => {
     if (from <= LEVEL.threshold) sample();
   }
 
-  // Draws go on in slices, so that the page stays quick.
+  // Draws go on in slices, so that the page stays quick, and end when there are many or they took long.
   function sample() {
     clearTimeout(sampling);
-    let drawn = 0;
+    let drawn = 0, spent = 0;
     const slice = () => {
       const now = performance.now();
       while (at.trials.length < TRIALS && performance.now() < now + SLICE) at.trials.push(at.trial());
-      const over = at.trials.length === TRIALS;
+      spent += performance.now() - now;
+      const over = at.trials.length === TRIALS || spent > LONGEST;
       if (over || now > drawn + 250) { drawn = now; drawFrequency(); }
       sampling = over ? null : setTimeout(slice, 12);
     };

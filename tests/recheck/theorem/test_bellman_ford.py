@@ -23,7 +23,7 @@ STEPS = [f"step-{step}" for step in range(9)]
 def test_every_obligation_is_proved_and_none_is_vacuous():
     assert statement.steps_per_round(3) == bellman_ford.steps_per_round(word=3)
     theorem = theorem_of("bellman-ford", bellman_ford.program(**SIZES), SIZES)
-    assert list(theorem.obligations) == ["base", *STEPS, "minimum", "final", "node-step"]
+    assert list(theorem.obligations) == ["base", *STEPS, "minimum", "final", "node-round"]
     for build in theorem.obligations.values():
         obligation = build()
         assert not vacuous(obligation)
@@ -56,7 +56,7 @@ def test_the_last_of_equal_sums_is_not_the_parents(monkeypatch):
 def _each_is_refuted(every):
     for program in dropped(PROGRAM, every):
         assert refuted(statement.build, STEPS[::-1], program, SIZES)
-        assert refuted(statement.build, ["node-step"], program, SIZES)
+        assert refuted(statement.build, ["node-round"], program, SIZES)
 
 
 def test_a_program_without_one_of_its_templates_is_refuted_by_both_routes():

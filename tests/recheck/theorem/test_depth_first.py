@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from support.theorems import Possible, as_rechecked, dropped, failing, refuted, vacuous
 
 from ntkexec.programs.graph import dfs
 from ntkexec.recheck.theorem.obligation import Obligation
 from ntkexec.recheck.theorem.statements import STATEMENTS
 from ntkexec.recheck.theorem.statements.depth_first import claims, simulation, stack
-from tests.support.theorems import as_rechecked, dropped, failing, refuted, vacuous
 
 SIZES = {"degree": 2, "slots": 5, "word": 3}
 PROGRAM = as_rechecked(dfs.program(**SIZES))
@@ -38,6 +38,19 @@ def test_a_forest_differs_in_its_clock_alone() -> None:
     for name in ("choose", "listen", "final"):
         formulas = (own.obligations[name]().formula("times") for own in (single, forest))
         assert len({formula.sha256 for formula in formulas}) == 1
+
+
+@pytest.mark.parametrize("name", ["choose", "listen"])
+def test_assumptions_allow_every_tick_and_every_distance_at_every_age(name: str) -> None:
+    possible = Possible(simulation.build(name, PROGRAM, SIZES))
+    for tick in range(8):
+        for holder in range(8):
+            if holder.bit_count() < 2:
+                assert possible(ended=0, tick=tick, token=holder)
+        for distance in range(8):
+            assert possible(ended=1, age=tick, distance0=distance)
+    assert not possible(ended=1, token=1)
+    assert not possible(token=3, present=1)
 
 
 @pytest.mark.slow

@@ -3,14 +3,14 @@
 import random
 
 import networkx as nx
-import numpy as np
 import pytest
+from support.depth_first import near, on_the_stack, run_of
+from support.theorems import as_rechecked
+from support.witnesses import trace
 
 from ntkexec import graphs
 from ntkexec.programs.graph import dfs
 from ntkexec.recheck.theorem.statements.depth_first import simulation, stack
-from tests.support.depth_first import near, on_the_stack, run_of, trace
-from tests.support.theorems import as_rechecked
 
 SIZES = {"degree": 3, "slots": 7, "word": 5}
 # Two components, one of them a triangle with a tail and a node of degree 3, and a node alone.
@@ -30,9 +30,8 @@ def executed(request):
         if forest
         else dfs.instance(graph, sources=sources, sizes=SIZES)
     )
-    states = [sum(1 << int(bit) for bit in np.flatnonzero(own)) for own in instance.initial]
     run = run_of(GRAPH, sorted(sources) if forest else sources, forest=forest)
-    before = list(trace(PROGRAM, GRAPH, states, instance.num_steps + 4))
+    before = trace(instance, instance.num_steps + 4)
     return instance.graph.colours + 1, run, before
 
 

@@ -1,6 +1,7 @@
 """Real executions satisfy the hypotheses of the theorems, with the ghosts that networkx finds."""
 
 import networkx as nx
+import numpy as np
 import pytest
 
 from ntkexec import graphs
@@ -27,10 +28,9 @@ def _searches(graph):
     yield instance, statements.flooding, ("send", "receive")
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_states_of_searches_satisfy_the_hypothesis_of_their_round_and_not_of_the_next(name):
-    graph = graphs.from_networkx(GRAPHS[name])
-    lengths = nx.single_source_shortest_path_length(GRAPHS[name], 1)
+def _check_searches(networkx_graph):
+    graph = graphs.from_networkx(networkx_graph)
+    lengths = nx.single_source_shortest_path_length(networkx_graph, 1)
     distance = [lengths.get(node, INFINITE) for node in range(graph.num_nodes)]
     for instance, statement, steps in _searches(graph):
         program = as_rechecked(instance.program)
@@ -49,21 +49,38 @@ def test_states_of_searches_satisfy_the_hypothesis_of_their_round_and_not_of_the
         assert any(late)
 
 
+def _random(seed):
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(4, 9))
+    return graphs.generators.samplers.random_bounded(size, 3, rng, connected=bool(seed % 2)), rng
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_states_of_searches_satisfy_the_hypothesis_of_their_round_and_not_of_the_next(name):
+    _check_searches(GRAPHS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_states_of_searches_on_random_graphs_satisfy_the_hypothesis(seed):
+    _check_searches(_random(seed)[0])
+
+
 WEIGHTED = {
-    "falls twice": [(0, 1, 5), (0, 2, 1), (2, 1, 2), (1, 3, -2), (3, 4, 4), (2, 4, 6)],
-    "negative cycle": [(0, 1, 1), (1, 2, -3), (2, 1, 1), (3, 1, 1), (2, 3, 0)],
-    "negative loop": [(0, 1, 2), (1, 1, -1), (1, 2, 1)],
+    "falls twice": {(0, 1): 5, (0, 2): 1, (2, 1): 2, (1, 3): -2, (3, 4): 4, (2, 4): 6},
+    "negative cycle": {(0, 1): 1, (1, 2): -3, (2, 1): 1, (3, 1): 1, (2, 3): 0},
+    "negative loop": {(0, 1): 2, (1, 1): -1, (1, 2): 1},
 }
 
 
-def _rounds(arcs, num_nodes, rounds):
+def _rounds(weights, num_nodes, rounds):
     """By round before which they hold: distances and parents, as the textbook's loops find them."""
     distance, parent, fell = {0: 0}, {}, set()
     for _ in range(rounds + 1):
         yield distance, parent, fell
         new, above = dict(distance), dict(parent)
         for v in range(num_nodes):
-            for u, end, weight in sorted(arcs):
+            for (u, end), weight in sorted(weights.items()):
                 if end == v and u in distance:
                     total = distance[u] + weight
                     if v not in new or total < new[v]:
@@ -72,10 +89,10 @@ def _rounds(arcs, num_nodes, rounds):
         distance, parent = new, above
 
 
-@pytest.mark.parametrize("name", WEIGHTED)
-def test_states_of_bellman_ford_satisfy_the_hypothesis_of_their_step(name):
+def _check_bellman_ford(weights):
     arcs = nx.DiGraph()
-    arcs.add_weighted_edges_from(WEIGHTED[name])
+    arcs.add_nodes_from(range(1 + max(max(pair) for pair in weights)))
+    arcs.add_weighted_edges_from((u, v, weight) for (u, v), weight in weights.items())
     graph = graphs.from_networkx(arcs, weight="weight", self_loops="drop")
     heard = bellman_ford.with_negative_loops(graph)
     word, rounds = 5, bellman_ford.num_rounds(graph)
@@ -87,8 +104,7 @@ def test_states_of_bellman_ford_satisfy_the_hypothesis_of_their_step(name):
     obligations = [
         statements.bellman_ford.build(f"step-{step}", program, sizes) for step in range(steps)
     ]
-    weights = {(u, v): weight for u, v, weight in WEIGHTED[name]}
-    known = list(_rounds(WEIGHTED[name], graph.num_nodes, rounds))
+    known = list(_rounds(weights, graph.num_nodes, rounds))
     for time in range(0, rounds * steps, 1 + steps // 4):
         distance, parent, fell = known[time // steps]
         stored = [distance.get(v, low) - low for v in range(graph.num_nodes)]
@@ -104,3 +120,17 @@ def test_states_of_bellman_ford_satisfy_the_hypothesis_of_their_step(name):
             assert obligations[time % steps].failing(witness) == []
             late += obligations[(time + 1) % steps].failing(witness)
         assert late
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_states_of_bellman_ford_satisfy_the_hypothesis_of_their_step(name):
+    _check_bellman_ford(WEIGHTED[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_states_of_bellman_ford_on_random_graphs_satisfy_the_hypothesis(seed):
+    graph, rng = _random(seed)
+    # Both ways, with weights that make negative cycles in some of them.
+    both = sorted(graph.to_directed().edges)
+    _check_bellman_ford({pair: int(rng.integers(-1, 4)) for pair in both})

@@ -7,10 +7,14 @@ for each port, in order, if the in-neighbour there is reached:
         reached, improved := true
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ...program import Program
 from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
+from ..obligation import Obligation
+from ..step import Fields, after_step, fields, flat
+from .node import at_slot, chosen
 
 
 class Outcome(NamedTuple):
@@ -47,3 +51,66 @@ def relax(
         best, parent = c.select(better, total, best), c.select(better, this, parent)
         reached, improved = c.any([reached, better]), c.any([improved, better])
     return Outcome(reached, best, parent, improved)
+
+
+def _silent(at: Fields) -> list[Literal]:
+    """The invariant: the round begins, and nothing is under way."""
+    stages = ("heard", "weight", "carry", "sum", "live", "lost")
+    empty = [at["own"], *(flat(at[f"lane.{stage}"]) for stage in stages), flat(at["inbox.bit"])]
+    first, *others = at["phase"]
+    return [first, *(-bit for bits in [others, *empty] for bit in bits)]
+
+
+def _numbers(c: Circuit, at: Fields, heard: list[Bits], word: int) -> list[tuple[Literal, Bits]]:
+    """By port, whether what comes there is a number, and which; a node hears itself as well."""
+    bits = [*at["distance"], at["reached"][0]]
+    own = zip(*(at_slot(c, at["colour"], bit, len(heard)) for bit in bits), strict=True)
+    words = [
+        [c.any(pair) for pair in zip(*both, strict=True)] for both in zip(own, heard, strict=True)
+    ]
+    ports = [
+        [chosen(c, slot, [one[place] for one in words]) for place in range(word + 1)]
+        for slot in at["port.slot"]
+    ]
+    return [(number[word], number[:word]) for number in ports]
+
+
+def node_round(program: Program, sizes: Mapping[str, int]) -> Obligation:
+    """A round of a node is that of the specification, from any state in which nothing is under way.
+
+    In the steps in which nodes send a number, bit by bit and then that it is one, any bits at all arrive
+    in all slots, besides the node's own; in other steps nodes are silent.
+
+    Args:
+        program: what the node executes.
+        sizes: of the program.
+    """
+    o, word = Obligation("node-round"), sizes["word"]
+    c, split = o.circuit, program.split
+    state = o.input("state0", program.num_bits)
+    silent = _silent(fields(program, state))
+    for literal in silent:
+        o.assume(literal, "the invariant")
+    # It is put in too, so that most templates are seen not to match.
+    known = {abs(one): TRUE if one > 0 else FALSE for one in silent}
+    state = [known.get(bit, bit) for bit in state]
+    at, now = fields(program, state), state
+    heard = [o.input(f"heard{slot}", word + 1) for slot in range(sizes["slots"])]
+    for number in range(len(at["phase"])):
+        now = after_step(c, program, now)
+        if 1 <= number <= word + 1:
+            arrives = [bits[number - 1] for bits in heard]
+            pairs = zip(now[split:], arrives, strict=True)
+            now = now[:split] + [c.any(pair) for pair in pairs]
+    node = Outcome(at["reached"][0], at["distance"], at["parent"], FALSE)
+    new = relax(c, node, _numbers(c, at, heard, word), at["edge.weight"])
+    after = fields(program, now)
+    o.conclude(c.iff(after["reached"][0], new.reached), "reached")
+    o.conclude(c.equal(after["distance"], new.distance), "distance")
+    o.conclude(c.equal(after["parent"], new.parent), "parent")
+    o.conclude(c.iff(after["improved"][0], new.improved), "improved")
+    for path in ("colour", "port.slot", "edge.weight"):
+        o.conclude(c.equal(flat(after[path]), flat(at[path])), "kept")
+    for literal in _silent(after):
+        o.conclude(literal, "kept")
+    return o

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from ...program import Program
 from ..circuit import FALSE, Circuit, Literal
 from ..obligation import Obligation
-from ..step import Fields, fields, flat, state_of, step
+from ..step import Fields, after_step, fields, flat, state_of
 
 # The fields that a step changes, as the pseudo-code has them.
 Specification = Callable[[Circuit, Fields], Fields]
@@ -36,7 +36,7 @@ def node_round(
     for literal in invariant(circuit, fields(program, state)):
         o.assume(literal, "the invariant")
     for number, (name, specification) in enumerate(steps):
-        after = step(circuit, program, state)
+        after = after_step(circuit, program, state)
         expected = fields(program, state[:split] + [FALSE] * (len(state) - split))
         expected |= specification(circuit, fields(program, state))
         for path, bits in fields(program, after).items():

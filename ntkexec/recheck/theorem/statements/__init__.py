@@ -1,13 +1,31 @@
 """One module for each statement; this is what the theorems say."""
 
 from ..theorem import Statement
-from . import bellman_ford, bfs, bfs_queue, depth_first, flooding
+from . import (
+    add,
+    bellman_ford,
+    bfs,
+    depth_first,
+    flooding,
+    local,
+    multiply,
+    permute,
+    queue_order,
+    sbn,
+)
 
 STATEMENTS: dict[str, Statement] = {
+    "add": add.theorem,
     "bellman-ford": bellman_ford.theorem,
     "bfs": bfs.theorem,
-    "bfs-queue": bfs_queue.theorem,
+    "bfs-queue": queue_order.theorem,
     "dfs": depth_first.theorem,
     "dfs-forest": depth_first.forest,
     "flooding": flooding.theorem,
+    "local": local.theorem,
+    "multiply": multiply.theorem,
+    "permute": permute.theorem,
+    "sbn": sbn.theorem,
 }
+# Those that take a specification as data.
+OF_DATA = {"local"}

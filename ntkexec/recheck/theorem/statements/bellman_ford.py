@@ -13,9 +13,8 @@ from typing import Any
 from ...program import Program
 from ..circuit import FALSE, TRUE, Bits, Circuit, Literal
 from ..obligation import Obligation
-from ..specifications.bellman_ford import Outcome, relax
-from ..specifications.pipeline import node_step
-from ..step import fields, state_of
+from ..specifications.bellman_ford import Outcome, node_round, relax
+from ..step import fields, first_state, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .induction import INDUCTION, advance, satisfied, show
 from .neighbourhood import PORTS
@@ -39,8 +38,8 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
             " and as its parent the in-neighbour u of the smallest identifier that made d_(s-1)(u) + w(u, v)"
             " least in the last round s <= t in which d(v) fell, if there was one. If d falls at no node in"
             " round n, on n nodes, d_n are the least weights of walks from a source and no negative cycle"
-            " can be reached; else one can. At one node, whatever it hears, a step does what the pseudo-code"
-            " says."
+            " can be reached; else one can. At one node, whatever numbers it hears, a round does what the"
+            " pseudo-code says."
         ),
         scope=(
             f"graphs of any number of nodes, directed or not, with at most {degree} in-neighbours of a node;"
@@ -80,7 +79,7 @@ def steps_per_round(word: int) -> int:
 def names(word: int) -> list[str]:
     """The obligations."""
     steps = [f"step-{step}" for step in range(steps_per_round(word))]
-    return ["base", *steps, "minimum", "final", "node-step"]
+    return ["base", *steps, "minimum", "final", "node-round"]
 
 
 def build(
@@ -103,8 +102,8 @@ def build(
         controls: see `Relaxation`.
     """
     o = Obligation(name)
-    if name == "node-step":
-        return node_step(program, sizes)
+    if name == "node-round":
+        return node_round(program, sizes)
     if name == "minimum":
         minimum(o, max(1, sizes["degree"]), sizes["word"], bounded)
         return o
@@ -133,7 +132,8 @@ def base(o: Obligation, near: Relaxation, program: Program) -> None:
         "distance": near.distance[0],
         "phase": phases,
     }
-    show(o, near.before(0, fields(program, state_of(program, first)), 0))
+    begin = first_state(o, program, state_of(program, first))
+    show(o, near.before(0, fields(program, begin), 0))
 
 
 def one_step(o: Obligation, near: Relaxation, program: Program, step: int) -> None:
@@ -151,10 +151,10 @@ def final(o: Obligation, near: Relaxation, program: Program) -> None:
     """Between rounds, fields that are read hold what the ghosts say."""
     c = o.circuit
     at = satisfied(o, program, lambda at, x: near.before(0, at, x))
-    o.conclude(c.iff(at["reached"][0], near.reached[0]), "answer")
+    o.conclude(c.equal(at["reached"], near.reached[:1]), "answer")
     o.conclude(c.equal(at["distance"], near.distance[0]), "answer")
     o.conclude(c.equal(at["parent"], near.parent), "answer")
-    o.conclude(c.iff(at["improved"][0], near.improved), "answer")
+    o.conclude(c.equal(at["improved"], [near.improved]), "answer")
 
 
 def minimum(o: Obligation, degree: int, word: int, bounded: bool = True) -> None:

@@ -20,7 +20,7 @@ from ..circuit import FALSE, TRUE, Bits, Literal
 from ..obligation import Obligation
 from ..specifications import bfs as specification
 from ..specifications.node import node_round
-from ..step import Fields, fields, flat, state_of
+from ..step import Fields, fields, first_state, flat, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .distances import DISTANCES, Distances
 from .induction import INDUCTION, Claim, advance, satisfied, show
@@ -173,7 +173,8 @@ def base(o: Obligation, world: World, program: Program) -> None:
         "called": [world.source],
         "distance": [TRUE] * world.word,
     }
-    show(o, world.before_choose(fields(program, state_of(program, first)), 0))
+    begin = first_state(o, program, state_of(program, first))
+    show(o, world.before_choose(fields(program, begin), 0))
 
 
 def final(o: Obligation, world: World, program: Program) -> None:

@@ -13,7 +13,7 @@ from ..circuit import FALSE, Bits, Literal
 from ..obligation import Obligation
 from ..specifications import flooding as specification
 from ..specifications.node import node_round
-from ..step import Fields, fields, flat, state_of
+from ..step import Fields, fields, first_state, flat, state_of
 from ..theorem import COLOURING, SEMANTICS, Theorem
 from .distances import DISTANCES, Distances
 from .induction import INDUCTION, Claim, advance, satisfied, show
@@ -153,7 +153,8 @@ def base(o: Obligation, world: World, program: Program) -> None:
         "informed": [world.source],
         "message": o.circuit.where(world.source, world.message),
     }
-    show(o, world.before_send(fields(program, state_of(program, first)), 0))
+    begin = first_state(o, program, state_of(program, first))
+    show(o, world.before_send(fields(program, begin), 0))
 
 
 def final(o: Obligation, world: World, program: Program) -> None:

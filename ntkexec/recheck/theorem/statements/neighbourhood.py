@@ -8,7 +8,8 @@ from ..obligation import Obligation
 
 # What is assumed of ports, as a reader has to believe it.
 PORTS = (
-    "The ports of a node are its in-neighbours in the order of their identifiers, and free ports are last.",
+    "The ports of a node are its in-neighbours in the order of their identifiers, and free ports are last."
+    " If a graph gives its ports another order, the smallest identifier is that of the first port.",
 )
 
 

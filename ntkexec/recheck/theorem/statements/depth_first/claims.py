@@ -10,6 +10,7 @@ from ...specifications import dfs as specification
 from ...specifications.node import node_round
 from ...theorem import COLOURING, SEMANTICS, Theorem
 from ..induction import INDUCTION
+from ..neighbourhood import PORTS
 from . import simulation, stack
 
 RUN = (
@@ -23,11 +24,13 @@ RUN = (
     " (`stack-end`) or not (`stack-pop`), or there is no holder (`stack-rest`): after the end, and always"
     " in a component without a source. What holds before round 0 (`stack-base`) and, if before a round,"
     " then before the next, holds before every round; this is what `choose` and `listen` assume of the run.",
-    "The graph is undirected, without loops and with one edge at most between two nodes, a component has at"
-    " most one source, and the ports of a node are in the order of its neighbours' identifiers. The loader"
-    " checks and arranges this for every graph.",
+    "The graph is undirected, without loops and with one edge at most between two nodes, and a component has"
+    " at most one source. The loader checks this for every graph, or leaves loops out. A component with a"
+    " source has fewer than 2^word nodes, so distances in it and heights on the stack, which are below the"
+    " number of nodes, are words.",
     "Distances from the source satisfy e(v) = 0 there alone, e(v) <= e(u) + 1 for neighbours u of v, with"
     " equality for one of them at every other node of its component.",
+    *PORTS,
     *INDUCTION,
 )
 KNOWN = (

@@ -7,7 +7,7 @@ from typing import Any
 from ....program import Program
 from ...circuit import Literal
 from ...obligation import Obligation
-from ...step import Fields, fields, flat, state_of
+from ...step import Fields, fields, first_state, flat, state_of
 from ..induction import Claim, advance, satisfied, show
 from .world import Moment, World
 
@@ -150,7 +150,8 @@ def base(world: World, program: Program, clock: int | None) -> None:
         "finish": world.tick if clock is None else c.number(1, world.word),
         "neighbour.gone": [[-here] for here in world.present],
     }
-    show(o, before_choose(world, fields(program, state_of(program, first)), 0))
+    begin = first_state(o, program, state_of(program, first))
+    show(o, before_choose(world, fields(program, begin), 0))
 
 
 def induction(world: World, program: Program) -> None:
