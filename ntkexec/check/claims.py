@@ -21,6 +21,13 @@ COLOURS: Mapping[Verdict, str] = {
     "not measured": "#5f6368",
 }
 """Green, red, amber and grey, on pages and terminals; dark enough to be read on white."""
+ON_DARK: Mapping[Verdict, str] = {
+    "holds": "#56c98a",
+    "fails": "#ff7b87",
+    "undecided": "#e3a73b",
+    "not measured": "#9da7b3",
+}
+"""The same on a dark page."""
 Relation = Literal["at most", "at least"]
 
 Subject = TypeVar("Subject", contravariant=True)
