@@ -6,8 +6,9 @@ their turn, up. At a node of level k, which is then at place c, it claims, waits
 At the source a tour that is over is followed by that for level k + 1, or by the end if there is none.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...circuit import Bits, Literal
 from ...obligation import Obligation
@@ -20,13 +21,15 @@ MODES = ("walks", "visits", "claims", "waits", "ended")
 TURNS = ("visits", "claims", "waits")
 
 
-class Moment(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Moment:
     """The walk before a round, or after it.
 
     Args:
         tour: k.
         count: c.
         mode: of `MODES`, by name.
+        age: rounds since the first of mode `ended`; the largest number stands for all that are larger.
         upto: nodes on level k and above.
         more: whether level k + 1 has nodes.
         token: by member, whether it is y; after the round, of neighbours only while y claims or waits.
@@ -40,6 +43,7 @@ class Moment(NamedTuple):
     tour: Bits
     count: Bits
     mode: Mapping[str, Literal]
+    age: Bits
     upto: Bits
     more: Literal
     token: list[Literal]
@@ -76,9 +80,21 @@ class Walk(Tree):
         o, word = obligation, sizes["word"]
         mode = dict(zip(MODES, o.input("mode", len(MODES)), strict=True))
         opened, count = o.input("open", len(self.members)), o.input("count", word)
+        age = o.input("age", word)
         self.over = o.input("over", 1)[0]
-        levels, places = (self.upto, self.more), (self.low, self.high, self.deeper)
-        self.now = Moment(self.tour, count, mode, *levels, self.token, opened, *places)
+        levels = (self.upto, self.more)
+        self.now = Moment(
+            self.tour,
+            count,
+            mode,
+            age,
+            *levels,
+            self.token,
+            opened,
+            self.low,
+            self.high,
+            self.deeper,
+        )
         self.then = self._round()
         if begins:
             self.suppose(self._first())
@@ -124,6 +140,10 @@ class Walk(Tree):
         """Whether the walk ends with the round."""
         return self.circuit.all([self.over, -self.more])
 
+    def told(self, at: Moment, x: int) -> Literal:
+        """Whether the end has come to a member, one hop a round from the source."""
+        return self.circuit.all([at.mode["ended"], self.circuit.at_most(self.level[x], at.age)])
+
     def next_ones(self) -> list[Literal]:
         """All that may become of the walk if it is at the node."""
         c, ports = self.circuit, range(self.degree)
@@ -160,6 +180,7 @@ class Walk(Tree):
             c.select(turn, c.increment(now.tour), now.tour),
             c.select(mode["waits"], c.increment(now.count), now.count),
             modes,
+            c.where(mode["ended"], c.select(c.all(now.age), now.age, c.increment(now.age))),
             c.select(turn, o.input("next-upto", word), now.upto),
             c.choose(turn, o.input("next-more", 1)[0], now.more),
             token,
