@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from ntkexec.errors import ProgramError, clean, shown
+from ntkexec.program import files
 from ntkexec.program.program import Program
 from ntkexec.programs import sources
 from ntkexec.programs.local.algorithm import Local
@@ -49,13 +50,18 @@ def specified(
         word: for those that have one.
 
     Raises:
-        ProgramError: no LOCAL algorithm, sizes that it lacks, or tables that are too large.
+        ProgramError: raw templates, no LOCAL algorithm, sizes that it lacks, or tables that are too large.
         NtkexecError: no such module, or name in it.
     """
     if isinstance(source, str) and source in SHIPPED:
         sizes = find_algorithm(source).sizes(degree=degree, slots=slots, word=word)
         compiled = SHIPPED[source].compiled(**sizes)
         return Specified("local", compiled.program, sizes, tables_of(compiled))
+    if isinstance(source, str) and files.is_file_name(source):
+        raise ProgramError(
+            f"{clean(source)}: raw templates do not say what they are to compute, so nothing is there to "
+            "prove; a LOCAL algorithm of one's own, module:name, does"
+        )
     found = sources.find_object(source, degree=degree, slots=slots, word=word)
     name = source if isinstance(source, str) else "the object"
     if isinstance(found, Compiled):

@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from support.commands import one_object
+from support.commands import one_object, refused
 
 from ntkexec.cli import main
 from ntkexec.prove import subject
@@ -148,3 +148,8 @@ def test_an_ensemble_of_a_local_algorithm_is_proved_and_one_program_has_two_name
         words = ["prove", other or algorithm, "--ensemble", str(folder), "--out", str(out)]
         assert main(words) == 0
         assert recheck([str(out), str(folder)]) == 0
+
+
+def test_raw_templates_have_nothing_to_prove(command):
+    said = refused(command("prove", "mine.npz", "--degree", 2))
+    assert "raw templates do not say what they are to compute" in said
