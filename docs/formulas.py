@@ -4,9 +4,13 @@ No script and no font has to be loaded, so that the site is whole without a netw
 """
 
 import html
+import pathlib
 import re
+import shutil
+from collections.abc import Mapping
+from typing import Any, Literal
 
-import latex2mathml.converter
+from ntkexec.check import rendering
 
 # What pymdownx.arithmatex leaves, in its generic form.
 FORMULA = re.compile(
@@ -22,9 +26,9 @@ def as_mathml(page: str) -> str:
     """
 
     def converted(found: re.Match[str]) -> str:
-        display = "block" if found["end"] == "]" else "inline"
+        display: Literal["block", "inline"] = "block" if found["end"] == "]" else "inline"
         latex = html.unescape(found["latex"]).strip()
-        return str(latex2mathml.converter.convert(latex, display=display))
+        return rendering.mathml(latex, display=display)
 
     return FORMULA.sub(converted, page)
 
@@ -32,3 +36,10 @@ def as_mathml(page: str) -> str:
 def on_page_content(page_html: str, **_: object) -> str:
     """Called by mkdocs with the content of every page."""
     return as_mathml(page_html)
+
+
+# Any: mkdocs' own settings.
+def on_post_build(config: Mapping[str, Any], **_: object) -> None:
+    """Called by mkdocs when the site is built: puts the font where its style sheet looks for it."""
+    # Pages that commands write carry the same font.
+    shutil.copytree(rendering.FONTS, pathlib.Path(config["site_dir"]) / "fonts", dirs_exist_ok=True)

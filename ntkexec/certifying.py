@@ -19,7 +19,7 @@ from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.programs import Instance
 from ntkexec.runtime import keywords, stages
-from ntkexec.runtime.keeping import Kept
+from ntkexec.runtime.keeping import Kept, read_only
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.dot_product import TWO_LAYER_RELU, DotProductKernel
 from ntkexec.theory.match_bound import MatchBound, given_bound, state_bound
@@ -134,6 +134,9 @@ def certify(
     joint_run = asked.kind == "joint" and instance is not None
     bound = ("graph" if joint_run else "states") if asked.bound is None else asked.bound
     problem = LearningProblem(program, asked.kind, 0 if asked.padding == "auto" else asked.padding)
+    if given_thresholds is not None:
+        # A copy: the caller may go on writing into the array, and the certificate is kept.
+        given_thresholds = read_only(np.array(given_thresholds))
 
     def bare() -> Certificate:
         return Certificate(

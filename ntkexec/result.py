@@ -149,6 +149,7 @@ class Result:
                 num_decisions=self.instance.num_decisions,
                 void=self.void,
             ),
+            "own_program": self.instance.is_own,
             "inputs": {name: _plain(value) for name, value in self.instance.inputs.items()},
             "graph": {
                 "name": graph.label,

@@ -12,7 +12,6 @@ from ntkexec.programs.instance import Instance
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
-from ntkexec.vocabulary import ALGORITHM_NAMES
 
 SHOWN_NODES = 40
 SHOWN_IN_NOTEBOOKS = 12
@@ -61,7 +60,7 @@ def text(run: Run) -> str:
     missing = run.instance.graph.num_nodes - SHOWN_NODES
     if missing > 0:
         lines.append(f"... and {missing} more nodes (all of them with --json)")
-    return "\n".join([as_text(rows(run)), "", *lines, "", verdict(run)])
+    return "\n".join([as_text(rows(run)), "", *lines, "", *equation(run), verdict(run)])
 
 
 def page(run: Run) -> str:
@@ -222,9 +221,7 @@ def width_told(run: Run) -> str:
         return ""
     if finite.covered:
         return finite.verdict()
-    # One's own may be called like a shipped one; it has no sizes that it was built with.
-    known = bool(run.instance.sizes) and run.instance.program.name in ALGORITHM_NAMES
-    name = run.instance.program.name if known else "PROGRAM"
+    name = "PROGRAM" if run.instance.is_own else run.instance.program.name
     return (
         f"{finite.verdict()}; 'ntkexec certify {name} --ensemble DIR' judges stored networks "
         "themselves, decision by decision"
@@ -284,6 +281,16 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "-" if value is None else clean(str(value), limit=80)
+
+
+def equation(run: Run) -> list[str]:
+    """What was computed, such as 13 + 29 = 42, where the answer is one value; and whether it is that."""
+    if run.instance.equation is None:
+        return []
+    field, words = run.instance.equation
+    (values,) = run.by_node().values()
+    wrong = "" if run.exact else ", which is wrong"
+    return [f"{words} = {_shown(values[field])}{wrong}"]
 
 
 def verdict(run: Run) -> str:

@@ -59,28 +59,30 @@ Scale = Literal["quick", "standard", "full"]
 
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
-ALGORITHM_NAMES = (
-    "flooding",
-    "bfs",
-    "bfs-queue",
-    "dfs",
-    "dfs-forest",
-    "bellman-ford",
-    "leader-election",
-    "components",
-    "spanning-tree",
-    "bipartite",
-    "eccentricity",
-    "neighbourhood-size",
-    "triangles",
-    "greedy-colouring",
-    "independent-set",
-    "cole-vishkin",
-    "rule-110",
-    "life",
-    "permute",
-    "add",
-    "multiply",
-    "sbn",
-)
-"""Those of `ntkexec.programs.ALGORITHMS`, in their order."""
+SUMMARIES: dict[str, str] = {
+    "flooding": "every node learns the sources' message",
+    "bfs": "distance and parent of every node in breadth-first search",
+    "bfs-queue": "distance, parent and order of visits of every node in breadth-first search with a queue",
+    "dfs": "parent, discovery and finish time of every node in depth-first search",
+    "dfs-forest": "depth-first search of all components, one after the other by their smallest nodes",
+    "bellman-ford": "distance and parent of every node in a graph with weights, negative ones too",
+    "leader-election": "every node learns the smallest node of its component",
+    "components": "connected components, each called by its smallest node",
+    "spanning-tree": "breadth-first tree of every component from its smallest node",
+    "bipartite": "whether a component has no odd cycle, and the sides",
+    "eccentricity": "distance to the farthest node of the component",
+    "neighbourhood-size": "nodes within as many hops as there are rounds, 2 by default",
+    "triangles": "whether a node lies on a triangle",
+    "greedy-colouring": "colouring with D + 1 colours, first fit in the order of identifiers",
+    "independent-set": "maximal independent set, nodes joining in the order of identifiers",
+    "cole-vishkin": "3-colouring of rooted trees and rings in O(log* n) rounds",
+    "rule-110": "Wolfram's elementary cellular automaton on a path or a ring, for so many rounds",
+    "life": "Conway's Life on any graph, for so many rounds",
+    "permute": "a permutation of bits, on one node",
+    "add": "sum of two binary numbers, on one node",
+    "multiply": "product of two binary numbers, on one node",
+    "sbn": "a machine that subtracts and branches if negative, on one node",
+}
+"""What each of `ntkexec.programs.ALGORITHMS` does, in one line and in their order."""
+
+ALGORITHM_NAMES = tuple(SUMMARIES)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ntkexec.check import Outcome, in_words, rendering
 from ntkexec.errors import MissingExtraError, NtkexecError
+from ntkexec.report.page import palette
 from ntkexec.runtime import files
 from ntkexec.vocabulary import Scale
 
@@ -17,13 +18,16 @@ PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ntkexec: statements of the theory</title>
 <meta name="viewport" content="width=device-width">
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-section { border-top: 1px solid #ccc; padding: .5rem 0 1rem; }
+$palette
+$formulas
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: var(--ink); background: var(--paper); } a { color: var(--blue); }
+section { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
 h2 { font-size: 1.1rem; margin: .5rem 0; }
 $colours
-math { font-size: 1.2rem; } img { max-width: 100%; }
+math { font-size: 1.2rem; } img { max-width: 100%; background: #fff; border-radius: 6px; }
 table { border-collapse: collapse; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
-section td:first-child { color: #555; } td:first-child { white-space: nowrap; }
+section td:first-child { color: var(--soft); } td:first-child { white-space: nowrap; }
 nav td:nth-child(2) { white-space: nowrap; }
 </style></head><body>
 <h1>Statements of the theory, measured</h1>
@@ -83,6 +87,8 @@ def render(outcomes: Sequence[Outcome], scale: Scale) -> str:
         for o in outcomes
     )
     return PAGE.substitute(
+        palette=palette(),
+        formulas=rendering.formula_rules(),
         colours=rendering.colour_rules(),
         summary=summary,
         index=index,
@@ -105,7 +111,7 @@ def _section(outcome: Outcome) -> str:
         ]
     rows += [("source", check.source), ("time", f"{outcome.seconds:.1f} s")]
     rows += [(name, _short(value)) for name, value in found.details.items()]
-    formula = f"<p>{_mathml(check.formula)}</p>" if check.formula else ""
+    formula = f"<p>{rendering.mathml(check.formula)}</p>" if check.formula else ""
     plot = rendering.plot_html(outcome, f"plot of {check.name}", image="svg")
     return (
         f'<section id="{check.name}"><h2>{rendering.verdict_html(outcome)}: '
@@ -123,9 +129,3 @@ def _short(value: Any) -> str:
         shown = ", ".join(_short(one) for one in value[:8])
         return shown + (f", ... ({len(value)} in all)" if len(value) > 8 else "")
     return str(value)
-
-
-def _mathml(latex: str) -> str:
-    import latex2mathml.converter
-
-    return str(latex2mathml.converter.convert(latex, display="block"))

@@ -119,3 +119,21 @@ def test_thresholds_that_are_given_are_part_of_the_question():
     given[0, 0] += 1
     other = ntkexec.certify(program(), given_thresholds=given)
     assert other.thresholds[0, 0] == one.thresholds[0, 0] + 1
+
+
+def test_nobody_writes_into_what_is_kept():
+    own = ntkexec.certify(program()).thresholds.copy()
+    lowered = own - 0.25
+    first = ntkexec.certify(program(), given_thresholds=own)
+    own[:] = lowered
+    again = ntkexec.certify(program(), given_thresholds=first.thresholds.copy())
+    assert again.certified
+    assert (again.given_thresholds != lowered).any()
+    arrays = (
+        *(first.thresholds, first.given_thresholds, first.one_margins, first.zero_margins),
+        *(first.variances, first.bound.max_matches, first.bound.min_matched_writers),
+        first.bound.can_be_zero,
+    )
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0

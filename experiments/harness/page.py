@@ -12,22 +12,25 @@ from experiments.harness.claim import Claim
 from experiments.harness.report import Report
 from ntkexec.check import Outcome, rendering
 from ntkexec.errors import MissingExtraError
+from ntkexec.report.page import palette
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c1c1c; overflow-wrap: anywhere; }
+  color: var(--ink); background: var(--paper); overflow-wrap: anywhere; } a { color: var(--blue); }
 h1 { line-height: 1.2; } h1 + p { margin-top: 0; } section + section { margin-top: 4rem; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
 .claims { table-layout: fixed; } .claims th:first-child { width: 7rem; }
 .claims th:nth-child(3) { width: 13rem; } .claims td:nth-child(3) { font-variant-numeric: tabular-nums; }
-.fails, .undecided { font-weight: 600; } .undecided { background: #fff3d6; }
-.surprise { background: #fde3e6; }
-small { color: #555; font-weight: normal; } figure { margin: 1.5rem 0; } img { max-width: 100%; }
+.fails, .undecided { font-weight: 600; }
+.undecided { background: color-mix(in srgb, var(--amber) 18%, transparent); }
+.surprise { background: color-mix(in srgb, var(--bad) 18%, transparent); }
+small { color: var(--soft); font-weight: normal; } figure { margin: 1.5rem 0; }
+img { max-width: 100%; background: #fff; border-radius: 6px; }
 @media (max-width: 50rem) {
   .claims tbody, .claims tr, .claims td { display: block; } .claims tr:first-child { display: none; }
   .claims td { border: 0; padding: .2rem .6rem; }
-  .claims tr { border-bottom: 1px solid #ddd; padding: .4rem 0; }
+  .claims tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }
 }
 """
 
@@ -52,7 +55,7 @@ def render(reports: Sequence[Report]) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>ntkexec experiments: {html.escape(title)}</title>"
-        f"<style>{rendering.colour_rules()}{STYLE}</style></head>\n"
+        f"<style>{palette()}{rendering.colour_rules()}{STYLE}</style></head>\n"
         f"<body>{_contents(reports) if len(reports) > 1 else ''}{body}</body></html>\n"
     )
 

@@ -21,6 +21,13 @@ COLOURS: Mapping[Verdict, str] = {
     "not measured": "#5f6368",
 }
 """Green, red, amber and grey, on pages and terminals; dark enough to be read on white."""
+ON_DARK: Mapping[Verdict, str] = {
+    "holds": "#56c98a",
+    "fails": "#ff7b87",
+    "undecided": "#e3a73b",
+    "not measured": "#9da7b3",
+}
+"""The same on a dark page."""
 Relation = Literal["at most", "at least"]
 
 Subject = TypeVar("Subject", contravariant=True)
@@ -125,8 +132,10 @@ class Outcome:
             "claim": check.claim,
             "source": check.source,
             "how": check.how,
-            "value": None if math.isnan(found.value) else found.value,
-            "interval": None if found.interval is None else list(found.interval),
+            "value": _finite(found.value),
+            "interval": None
+            if found.interval is None
+            else [_finite(end) for end in found.interval],
             "relation": check.relation,
             "bound": check.bound,
             "bound_from": check.bound_from,
@@ -134,6 +143,11 @@ class Outcome:
             "details": dict(found.details),
             "seconds": self.seconds,
         }
+
+
+def _finite(number: float) -> float | None:
+    """A number that JSON has, or None for nan and infinities, which it has not."""
+    return float(number) if math.isfinite(number) else None
 
 
 def counts(outcomes: Iterable[Outcome]) -> dict[Verdict, int]:

@@ -3,10 +3,14 @@
 import base64
 import html
 import io
-from collections.abc import Iterable
+import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from ntkexec.check.claims import COLOURS, Outcome
+from ntkexec.check.claims import COLOURS, ON_DARK, Outcome, Verdict
+
+FONTS = pathlib.Path(__file__).parent / "fonts"
+_STRUT = '<mspace width="0" height="0.76em" depth="0.18em"/>'
 
 # Text.
 
@@ -50,8 +54,40 @@ def lines(outcome: Outcome, *, name_width: int | None = None) -> tuple[str, str,
 
 
 def colour_rules() -> str:
-    """Style sheet's rules for verdicts, each in its colour."""
-    return " ".join(f".{_class(word)} {{ color: {colour}; }}" for word, colour in COLOURS.items())
+    """Style sheet's rules for verdicts, each in its colour, on paper and on a dark screen."""
+
+    def rules(colours: Mapping[Verdict, str]) -> str:
+        return " ".join(
+            f".{_class(word)} {{ color: {colour}; }}" for word, colour in colours.items()
+        )
+
+    return f"{rules(COLOURS)} @media (prefers-color-scheme: dark) {{ {rules(ON_DARK)} }}"
+
+
+def formula_rules() -> str:
+    """Style sheet's rules for MathML, with the font inside: without one that is made for formulas
+    browsers set indices at full size, and roots hang below their line."""
+    font = base64.b64encode((FONTS / "stix-two-math.woff").read_bytes()).decode()
+    return (
+        '@font-face { font-family: "STIX Two Math subset"; '
+        f'src: url("data:font/woff;base64,{font}") format("woff"); }} '
+        'math { font-family: "STIX Two Math subset", math; }'
+    )
+
+
+def mathml(latex: str, *, display: Literal["block", "inline"] = "block") -> str:
+    """A formula as MathML; needs latex2mathml.
+
+    Browsers put the line of a root just above what stands under it, and let the rest of the sign hang
+    below; so something as high as a capital, without width, stands under every root.
+
+    Raises:
+        latex2mathml.exceptions.NoAvailableTokensError, and others: not a formula.
+    """
+    import latex2mathml.converter
+
+    formula = str(latex2mathml.converter.convert(latex, display=display))
+    return formula.replace("<msqrt>", f"<msqrt>{_STRUT}")
 
 
 def _class(verdict: str) -> str:

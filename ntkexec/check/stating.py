@@ -1,11 +1,15 @@
 """Statements of one's own: a function that measures, and beside it what must come out."""
 
+import dataclasses
 import functools
+import json
 import math
 from collections.abc import Callable, Mapping
 from numbers import Real
 from types import ModuleType
 from typing import Any, Protocol, get_args
+
+import numpy as np
 
 from ntkexec.check.claims import Check, Measurement, Relation
 from ntkexec.errors import NtkexecError, shown
@@ -41,7 +45,7 @@ def statement(
 
     Args:
         claim: the exact statement, in words.
-        bound: the largest number with which the claim holds; the smallest, for `at least`.
+        bound: the largest number with which the claim holds; the smallest, for `at least`. Finite.
         relation: on which side of the bound the number must lie.
         broken: the counter-case, in which the same measurement must fail: keyword arguments that
             the function is called with, or another function. `ntkexec check --broken` carries it out.
@@ -53,7 +57,7 @@ def statement(
         plot: draws a measurement and returns a matplotlib figure.
 
     Raises:
-        NtkexecError: an empty claim, a bound that is no number, or another relation.
+        NtkexecError: an empty claim, a bound that is no finite number, or another relation.
 
     Example:
         >>> @statement("a half is at most one", bound=1.0, broken={"factor": 3.0})
@@ -64,7 +68,8 @@ def statement(
     """
     if not isinstance(claim, str) or not claim.strip():
         raise NtkexecError(f"a statement's claim is a sentence, not {shown(claim)}")
-    if not isinstance(bound, Real) or math.isnan(bound):
+    # With an infinite bound nothing could refute the claim.
+    if isinstance(bound, bool) or not isinstance(bound, Real) or not math.isfinite(bound):
         raise NtkexecError(f"a statement's bound is a number, not {shown(bound)}")
     if relation not in get_args(Relation):
         raise NtkexecError(
@@ -101,7 +106,13 @@ def _measured(name: str, function: Callable[..., Any], scale: Scale) -> Measurem
     """What the function gives, as a measurement."""
     found = function(scale)
     if isinstance(found, Measurement):
-        return found
+        return _checked(name, found)
+    # False is 0 and would meet most bounds: a comparison is no measurement.
+    if isinstance(found, bool | np.bool_ | str):
+        raise NtkexecError(
+            f"statement {name!r} gives {shown(found)}; a number or a Measurement is needed, to be compared "
+            "with the bound"
+        )
     # Arrays of one number are numbers to those who write them.
     try:
         return Measurement(float(found))
@@ -109,6 +120,21 @@ def _measured(name: str, function: Callable[..., Any], scale: Scale) -> Measurem
         raise NtkexecError(
             f"statement {name!r} gives {shown(found)}; a number or a Measurement is needed"
         ) from None
+
+
+def _checked(name: str, found: Measurement) -> Measurement:
+    """The same measurement, if it is made of numbers, and of details that JSON can hold."""
+    try:
+        json.dumps(dict(found.details), allow_nan=False)
+        ends = None if found.interval is None else tuple(float(end) for end in found.interval)
+        value = float(found.value)
+    except (TypeError, ValueError) as error:
+        raise NtkexecError(
+            f"statement {name!r} gives a Measurement that is not made of plain numbers: {error}"
+        ) from None
+    if ends is not None and len(ends) != 2:
+        raise NtkexecError(f"statement {name!r} gives the interval {shown(ends)}; it has two ends")
+    return dataclasses.replace(found, value=value, interval=ends)
 
 
 def stated_in(module: ModuleType | object) -> tuple[Check[Scale], ...]:

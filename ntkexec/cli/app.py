@@ -20,6 +20,7 @@ from ntkexec.cli.commands import (
     show,
     train,
 )
+from ntkexec.cli.headings import Headed
 from ntkexec.errors import NtkexecError
 from ntkexec.runtime import settings
 
@@ -97,4 +98,4 @@ for _name, _module in {
     if _module is None:
         app.command(_name)(_stand_in)
     else:
-        app.command(_name, epilog=f"Example: {_module.EXAMPLE}")(_module.command)
+        app.command(_name, cls=Headed, epilog=f"Example: {_module.EXAMPLE}")(_module.command)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ntkexec import vocabulary
+from ntkexec.cli import headings
 from ntkexec.errors import NtkexecError
 
 MAX_BOUND = 2**31 - 1
@@ -49,11 +50,16 @@ State = Annotated[
     Path | None,
     typer.Option(
         help="For your own program: FILE.npz with the states to start from, an array of a row for each "
-        "node and a column for each bit, or values by field."
+        "node and a column for each bit, or values by field.",
+        rich_help_panel=headings.OWN,
     ),
 ]
 Steps = Annotated[
-    int | None, typer.Option(help="For your own program: steps, or with --until the most of them.")
+    int | None,
+    typer.Option(
+        help="For your own program: steps, or with --until the most of them.",
+        rich_help_panel=headings.OWN,
+    ),
 ]
 GraphOfOwn = Annotated[
     str | None,
@@ -62,17 +68,25 @@ GraphOfOwn = Annotated[
 
 # How a graph is read.
 SelfLoops = Annotated[
-    vocabulary.SelfLoops, typer.Option(help="What to do with edges from a node to itself.")
+    vocabulary.SelfLoops,
+    typer.Option(
+        help="What to do with edges from a node to itself.", rich_help_panel=headings.READING
+    ),
 ]
 Weights = Annotated[
     str | None,
-    typer.Option(metavar="ATTR", help="For bellman-ford: edge attribute with the weights."),
+    typer.Option(
+        metavar="ATTR",
+        help="For bellman-ford: edge attribute with the weights.",
+        rich_help_panel=headings.READING,
+    ),
 ]
 WeightScale = Annotated[
     int,
     typer.Option(
         help="With --weights: what they are multiplied by to be whole, 10 for one decimal; distances "
-        "come out multiplied."
+        "come out multiplied.",
+        rich_help_panel=headings.READING,
     ),
 ]
 Directed = Annotated[
@@ -82,6 +96,7 @@ Directed = Annotated[
         help="How to read an edge list or a matrix; lists are undirected by default, and a matrix is "
         "if it is symmetric.",
         show_default=False,
+        rich_help_panel=headings.READING,
     ),
 ]
 
@@ -96,50 +111,77 @@ ArrivalBits = Annotated[
 # Networks.
 Kind = Annotated[
     vocabulary.Kind,
-    typer.Option("--ensemble-kind", help="Networks for each bit, or for all templates together."),
+    typer.Option(
+        "--ensemble-kind",
+        help="Networks for each bit, or for all templates together.",
+        rich_help_panel=headings.EXPERT,
+    ),
 ]
 Members = Annotated[
-    int | None, typer.Option(help="Networks per learning problem; by default what --delta needs.")
+    int | None,
+    typer.Option(
+        help="Networks per learning problem; by default what --delta needs.",
+        rich_help_panel=headings.EXPERT,
+    ),
 ]
-Width = Annotated[int | None, typer.Option(help="Hidden units of a network.")]
-Seed = Annotated[int, typer.Option(help="Seed of the initial weights.")]
+Width = Annotated[
+    int | None, typer.Option(help="Hidden units of a network.", rich_help_panel=headings.EXPERT)
+]
+Seed = Annotated[
+    int, typer.Option(help="Seed of the initial weights.", rich_help_panel=headings.EXPERT)
+]
 Draw = Annotated[
     vocabulary.Draw,
     typer.Option(
         help="Networks trained by gradient descent (from two opposite halves: antisymmetric), "
-        "linearised at their initial weights and trained to the end, or of infinite width."
+        "linearised at their initial weights and trained to the end, or of infinite width.",
+        rich_help_panel=headings.EXPERT,
     ),
 ]
 Descent = Annotated[
     vocabulary.Descent,
     typer.Option(
         help="How trained networks descend: plain gradient descent, with momentum, on a loss that "
-        "is whitened by the known spectrum, or on that loss without overshoot (auto)."
+        "is whitened by the known spectrum, or on that loss without overshoot (auto).",
+        rich_help_panel=headings.EXPERT,
     ),
 ]
 WeightStd = Annotated[
-    float, typer.Option(help="Standard deviation of the weights at initialisation.")
+    float,
+    typer.Option(
+        help="Standard deviation of the weights at initialisation.", rich_help_panel=headings.EXPERT
+    ),
 ]
 
 # Kernels of other networks, which are certified and not run.
 Depth = Annotated[
-    int, typer.Option(help="Hidden layers. Networks that run have one; others are only certified.")
+    int,
+    typer.Option(
+        help="Hidden layers. Networks that run have one; others are only certified.",
+        rich_help_panel=headings.EXPERT,
+    ),
 ]
 TrainedLayers = Annotated[
     vocabulary.TrainedLayers,
     typer.Option(
-        "--kernel", help="What learns: all layers (ntk), or, in the limit alone, the last (nngp)."
+        "--kernel",
+        help="What learns: all layers (ntk), or, in the limit alone, the last (nngp).",
+        rich_help_panel=headings.EXPERT,
     ),
 ]
 Activation = Annotated[
     vocabulary.Activation,
-    typer.Option(help="Of hidden units. Networks that run have relu; others are only certified."),
+    typer.Option(
+        help="Of hidden units. Networks that run have relu; others are only certified.",
+        rich_help_panel=headings.EXPERT,
+    ),
 ]
 BiasStd = Annotated[
     float,
     typer.Option(
         help="Standard deviation of biases, where an input of norm 1 gives the first layer a standard "
-        "deviation of 1. Networks that run have none; others are only certified."
+        "deviation of 1. Networks that run have none; others are only certified.",
+        rich_help_panel=headings.EXPERT,
     ),
 ]
 
@@ -148,22 +190,37 @@ Threshold = Annotated[
     vocabulary.Convention,
     typer.Option(
         help="Where outputs become bits: by bit and matches, which needs no padding; one threshold "
-        "shared by all bits at each number of matches; or zero, as in the paper."
+        "shared by all bits at each number of matches; or zero, as in the paper.",
+        rich_help_panel=headings.EXPERT,
     ),
 ]
 Bound = Annotated[
     str | None,
     typer.Option(
         help="What bounds the matches: 'states' (all valid states), 'graph' (those that occur on "
-        "GRAPH) or a number. Default: states, or graph for a joint ensemble on a graph."
+        "GRAPH) or a number. Default: states, or graph for a joint ensemble on a graph.",
+        rich_help_panel=headings.EXPERT,
     ),
 ]
 Padding = Annotated[
-    str, typer.Option(help="Padding templates per network, or 'auto' for what is cheapest.")
+    str,
+    typer.Option(
+        help="Padding templates per network, or 'auto' for what is cheapest.",
+        rich_help_panel=headings.EXPERT,
+    ),
 ]
-Delta = Annotated[float, typer.Option(help="Probability of any wrong bit to allow for.")]
+Delta = Annotated[
+    float,
+    typer.Option(
+        help="Probability of any wrong bit to allow for.", rich_help_panel=headings.EXPERT
+    ),
+]
 Decisions = Annotated[
-    int, typer.Option(help="Bits decided in the runs to come, for the ensemble's size.")
+    int,
+    typer.Option(
+        help="Bits decided in the runs to come, for the ensemble's size.",
+        rich_help_panel=headings.EXPERT,
+    ),
 ]
 
 # What is printed.

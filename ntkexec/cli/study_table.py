@@ -62,8 +62,8 @@ def as_text(found: "Sweep") -> str:
     lines = [
         f"{first.algorithm}: {first.num_graphs:,} graphs, {len(first.stable)} repetitions, "
         "thresholds by convention. N measured: median of the smallest N from which on every ensemble",
-        f"is exact (95 % interval), and its 99 % quantile. Bounds at δ = {first.delta:g}, for the same D "
-        "decisions: theory = 8 n0 log(D/δ), numerical puts",
+        f"is exact (95 % interval), and its 99 % quantile. Bounds at δ = {first.delta:g}, for the same "
+        "decisions: theory = 8 n0 log(decisions/δ), numerical puts",
         "σ²/μ² for n0. published = 8 n0 log(2 n0 T I) for all I = 2^n0 inputs, without δ.",
         *(
             ["exact at n: share of the repetitions in which the first n networks were exact."]

@@ -19,9 +19,9 @@ class Bounds:
     Args:
         published: 8 n0 log(2 n0 T) + 8 n0^2 log 2: the published 8 n0 log(2 n0 T I) for all I = 2^n0
             encoded inputs. It knows no delta.
-        theory: 8 n0 log(D / delta): the same n0 for sigma^2 / mu^2, which is no upper bound of it
+        theory: 8 n0 log(decisions / delta): the same n0 for sigma^2 / mu^2, which is no upper bound of it
             (`ntkexec check noise-unbounded`), over the D decisions of the executions.
-        numerical: 8 (sigma^2 / mu^2) log(D / delta), with the largest ratio that occurs.
+        numerical: 8 (sigma^2 / mu^2) log(decisions / delta), with the largest ratio that occurs.
         certificate: the certificate's union bound over the D decisions.
         union: the union bound, with exact Gaussian tails, over the distinct decisions.
         lower: (sigma z_delta / g)^2: with fewer the worst decision alone fails more often than delta.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ntkexec.complexity import tables
 from ntkexec.complexity.studies import Study
 from ntkexec.errors import CertificateError, shown
 
@@ -50,7 +51,8 @@ class OwnBound:
         function: the bound.
 
     Raises:
-        CertificateError: no function, or one with a parameter that is none of `QUANTITIES`.
+        CertificateError: no function, or one with a parameter that is none of `QUANTITIES`; or a name
+            under which tables hold something else.
     """
 
     name: str
@@ -61,6 +63,11 @@ class OwnBound:
         if not callable(self.function):
             raise CertificateError(
                 f"the bound {self.name} is no function, but {shown(self.function)}"
+            )
+        if tables.is_column(self.name):
+            raise CertificateError(
+                f"a bound of one's own cannot be called {shown(self.name)}: tables have another column of "
+                "this name"
             )
         self.takes  # noqa: B018 - a parameter that nobody knows is refused at once
 

@@ -2,11 +2,12 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ntkexec.complexity.records import BoundName, StudyRecord
-from ntkexec.errors import MissingExtraError
+from ntkexec.errors import MissingExtraError, clean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,6 +21,19 @@ BOUNDS: tuple[BoundName, ...] = (
     "theory",
     "published",
 )
+COLUMNS = (
+    *("algorithm", "degree", "word", "kind", "draw", "width", "weight_std", "threshold"),
+    *("n0", "m", "w", "steps", "graphs", "states", "decisions", "noise_ratio", "margin"),
+    *("repetitions", "median", "median_low", "median_high", "quantile_99", "delta", *BOUNDS),
+)
+"""Of every row; bounds of one's own have columns of their own names, and shares of exact runs too."""
+
+EXACT_AT = "exact_at_"
+
+
+def is_column(name: str) -> bool:
+    """Whether a column is called so, or may be, whatever bounds of one's own there are."""
+    return name in COLUMNS or name.startswith(EXACT_AT)
 
 
 def row(record: StudyRecord) -> dict[str, Cell]:
@@ -52,7 +66,7 @@ def row(record: StudyRecord) -> dict[str, Cell]:
         "delta": record["delta"],
         **{name: record["bounds"][name] for name in BOUNDS},
         **record["own_bounds"],
-        **{f"exact_at_{n}": share for n, share in record["exact_at"].items()},
+        **{f"{EXACT_AT}{n}": share for n, share in record["exact_at"].items()},
     }
 
 
@@ -105,6 +119,9 @@ LATEX = {
     "certificate": "certificate",
     "published": "published",
 }
+LONGEST = 10**15
+"""Whole numbers from here on are written as a power of 10, like others."""
+
 NAMED = ("kind", "draw", "threshold")
 _ESCAPES = str.maketrans(
     {c: "\\" + c for c in "&%$#_{}"}
@@ -127,10 +144,11 @@ def as_latex(records: Sequence[StudyRecord]) -> str:
         if name in always or len({one.get(name) for one in rows}) > 1
     ]
     first = records[0]
+    told = [first["algorithm"], *(str(rows[0][n]) for n in NAMED if n not in shown)]
     heads = [LATEX.get(name) or name.translate(_ESCAPES) for name in shown]
     lines = [
         # What says the same in all rows has no column.
-        "% " + ", ".join([first["algorithm"], *(str(rows[0][n]) for n in NAMED if n not in shown)]),
+        "% " + ", ".join(map(clean, told)),
         f"% {first['num_graphs']:,} graphs, {len(first['stable'])} repetitions, "
         f"bounds at delta = {first['delta']:g} (published: without)",
         r"\begin{tabular}{" + "".join("l" if n in NAMED else "r" for n in shown) + "}",
@@ -149,7 +167,9 @@ def _latex(value: Cell) -> str:
         return "--"
     if isinstance(value, str):
         return value.translate(_ESCAPES)
-    if isinstance(value, int) or float(value).is_integer():
+    if not math.isfinite(value):
+        return "--"
+    if abs(value) < LONGEST and float(value).is_integer():
         return f"{int(value):,}".replace(",", r"\,")
     return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else _power(value)
 

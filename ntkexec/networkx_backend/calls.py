@@ -71,7 +71,7 @@ class Call:
     Args:
         graph: as the caller has it; nothing is kept of it after the call.
         options: see `options`.
-        record: told of every run.
+        record: told of every run that gives an answer.
     """
 
     graph: nx.Graph
@@ -126,13 +126,13 @@ class Call:
             )
         asked = {name: value for name, value in self.options.items() if name not in LIMITS}
         result = run(instance, **asked)
-        self.record(result)
         found = result.execution.verification
         if found is not None and found.wrong_bits:
             raise InexactError(
                 f"the engine {result.engine!r} decided {found.wrong_bits} bits of "
                 f"{instance.program.name} otherwise than the program; no answer is given"
             )
+        self.record(result)
         return result
 
     def column(self, result: Result, field: str) -> list[int]:

@@ -1,5 +1,6 @@
 """What no program computes, in words: which calls the backend leaves to others."""
 
+import collections
 import inspect
 import math
 import numbers
@@ -41,7 +42,10 @@ def why_not(
     if name == "eccentricity" and (arguments["sp"] is not None or weight is not None):
         reasons.append("eccentricity with weights, or with paths that are there")
     if is_weighted:
-        reasons.append(_of_weights(graph, weight, positive="dijkstra" in _method(name, arguments)))
+        to_one = name == "shortest_path_length" and arguments["source"] is None
+        against = to_one and arguments["target"] is not None and graph.is_directed()
+        positive = "dijkstra" in _method(name, arguments)
+        reasons.append(_of_weights(graph, weight, against=against, positive=positive))
     if max_degree is None:
         max_degree = DEGREE_OF_TREES if name in TREES or is_weighted else DEGREE
     degree = max(
@@ -67,18 +71,19 @@ def _of_trees(name: str, graph: nx.Graph, arguments: Mapping[str, Any]) -> str |
     order = arguments.get("sort_neighbors")
     if order is not None:
         for node in graph:
-            if sorted(map(id, order(iter(graph.adj[node])))) != sorted(map(id, graph.adj[node])):
+            given, there = order(iter(graph.adj[node])), iter(graph.adj[node])
+            if collections.Counter(given) != collections.Counter(there):
                 return "sort_neighbors that leaves neighbours out, or adds some"
     return None
 
 
-def _of_weights(graph: nx.Graph, weight: Any, *, positive: bool) -> str | None:
-    length = lengths_of(graph, weight)
-    for node in graph:
-        for other in graph.adj[node]:
+def _of_weights(graph: nx.Graph, weight: Any, *, against: bool, positive: bool) -> str | None:
+    length, near = lengths_of(graph, weight, against=against), graph.pred if against else graph.adj
+    for node in near:
+        for other in near[node]:
             value = length(node, other)
             if value is None:
-                return "a weight function that hides edges"
+                return "weights that hide edges"
             if isinstance(value, bool) or not isinstance(value, numbers.Integral):
                 whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()
                 return "weights that are floats" if whole else "weights that are not integers"

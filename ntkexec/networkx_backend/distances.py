@@ -1,6 +1,6 @@
 """Distances in hops, and what follows from them."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import networkx as nx
@@ -11,9 +11,9 @@ from ntkexec.programs.graph import bfs
 
 
 def levels(
-    call: Call, sources: Iterable[Hashable], *, reverse: bool = False, cutoff: Any = None
+    call: Call, sources: Collection[Hashable], *, reverse: bool = False, cutoff: Any = None
 ) -> Answer:
-    """The distance of every node that is reached, nearest first.
+    """The distance of every node that is reached, in networkx's order: nearest first, as they are met.
 
     Args:
         call: where.
@@ -23,12 +23,33 @@ def levels(
     """
     graph = call.converted(reverse=reverse)
     result = call.run(bfs.instance(graph, sources=call.indices(sources)))
-    distance = call.column(result, "distance")
-    nearest = sorted((d, i) for i, d in enumerate(distance) if d >= 0)
-    return Answer(
-        ((graph.names[i], d) for d, i in nearest if cutoff is None or d == 0 or d - 1 < cutoff),
-        result,
-    )
+    distance = {
+        node: d
+        for node, d in zip(graph.names, call.column(result, "distance"), strict=True)
+        if d >= 0 and (cutoff is None or d == 0 or d - 1 < cutoff)
+    }
+    near = call.graph.pred if reverse and call.graph.is_directed() else call.graph.adj
+    return Answer({node: distance[node] for node in _as_met(distance, sources, near)}, result)
+
+
+def _as_met(
+    distance: Mapping[Hashable, int],
+    sources: Iterable[Hashable],
+    near: Mapping[Hashable, Iterable[Hashable]],
+) -> list[Hashable]:
+    """The nodes that have a distance: after the sources, by the first neighbour one level nearer."""
+    met = dict.fromkeys(sources)
+    level = list(met)
+    while level:
+        further = dict.fromkeys(
+            other
+            for node in level
+            for other in near[node]
+            if distance.get(other) == distance[node] + 1
+        )
+        met |= further
+        level = list(further)
+    return list(met)
 
 
 def single_source_shortest_path_length(call: Call, source: Hashable, cutoff: Any) -> Answer:
@@ -58,6 +79,10 @@ def has_path(call: Call, source: Hashable, target: Hashable) -> bool:
 def shortest_path_length(call: Call, source: Any, target: Any, weight: Any, method: str) -> Any:
     if method not in ("dijkstra", "bellman-ford"):
         raise ValueError(f"method not supported: {method}")
+    if weight is not None and source is not None and target is not None:
+        if method == "dijkstra":
+            return weighted.dijkstra_path_length(call, source, target, weight)
+        return weighted.bellman_ford_path_length(call, source, target, weight)
     for end, what in ((source, "Source"), (target, "Target")):
         if end is not None and end not in call.graph:
             raise nx.NodeNotFound(f"{what} {end} is not in G")
@@ -80,7 +105,8 @@ def shortest_path_length(call: Call, source: Any, target: Any, weight: Any, meth
 
 
 def bfs_layers(call: Call, sources: Any) -> Iterator[list[Hashable]]:
-    starts = [sources] if sources in call.graph else list(dict.fromkeys(sources))
+    # networkx takes several sources in the order of a set.
+    starts = [sources] if sources in call.graph else list(set(sources))
     for start in starts:
         _check_node(call, start)
     if not starts:

@@ -2,11 +2,13 @@
 
 import functools
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import networkx as nx
 
+from ntkexec.errors import NtkexecError
 from ntkexec.networkx_backend import calls, components, declining, distances, trees, weighted
 from ntkexec.networkx_backend.info import (
     BREADTH_FIRST,
@@ -67,12 +69,19 @@ class Backend:
     """The entry point `networkx.backends`: networkx's functions as methods, and when they run.
 
     Attributes:
-        last_run: of the last call that was answered; None before the first. For what carries no
-            certificate by itself: numbers, sets, trees, iterators.
+        last_run: of this thread's last call, the last one if it took several; None before the first
+            call, after one without an answer, and after one whose answer needs no run, such as the
+            distance of a node from itself. For what carries no certificate by itself: numbers, sets,
+            trees, iterators.
     """
 
     def __init__(self) -> None:
-        self.last_run: Result | None = None
+        self._of_thread = threading.local()
+
+    @property
+    def last_run(self) -> Result | None:
+        found: Result | None = getattr(self._of_thread, "run", None)
+        return found
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in _FUNCTIONS:
@@ -116,6 +125,7 @@ class Backend:
         return declining.why_not(name, graph, arguments, calls.options(given)["max_degree"])
 
     def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        self._of_thread.run = None
         arguments, given = declining.bound(name, args, kwargs)
         graph = _unwrapped(arguments.pop("G"))
         # networkx keeps what it converted; here that is the graph itself, and it would warn of it.
@@ -126,10 +136,14 @@ class Backend:
         reason = declining.why_not(name, graph, arguments, call.options["max_degree"])
         if reason is not None:
             raise NotImplementedError(f"{name} is not run by ntkexec: {reason}")
-        return _FUNCTIONS[name](call, **arguments)
+        try:
+            return _FUNCTIONS[name](call, **arguments)
+        except (NotImplementedError, NtkexecError):
+            self._of_thread.run = None
+            raise
 
     def _record(self, result: Result) -> None:
-        self.last_run = result
+        self._of_thread.run = result
 
 
 def _unwrapped(graph: Any) -> nx.Graph:

@@ -15,14 +15,15 @@ Length = Callable[[Hashable, Hashable], Any]
 """`length(u, v)`: of the edge from u to v; Any, since a caller's function gives it."""
 
 
-def lengths_of(graph: nx.Graph, weight: Any) -> Length:
+def lengths_of(graph: nx.Graph, weight: Any, *, against: bool = False) -> Length:
     """The lengths of edges as networkx means them.
 
     Args:
         graph: any; of parallel edges the shortest counts.
         weight: the attribute, 1 where there is none, or a function of both ends and their edge's data.
+        against: the edges of a directed graph turned round, which is how the function gets them too.
     """
-    adjacency = graph.adj
+    adjacency = graph.pred if against else graph.adj
     if callable(weight):
         return lambda u, v: weight(u, v, adjacency[u][v])
     if graph.is_multigraph():
@@ -32,13 +33,14 @@ def lengths_of(graph: nx.Graph, weight: Any) -> Length:
 
 def converted(call: Call, weight: Any, *, reverse: bool = False) -> Graph:
     """The graph as programs take it, with weights; loops are dropped, of which negative ones count."""
-    length = lengths_of(call.graph, weight)
+    against = reverse and call.graph.is_directed()
+    length = lengths_of(call.graph, weight, against=against)
     plain = nx.DiGraph() if call.graph.is_directed() else nx.Graph()
     plain.add_nodes_from(call.nodes)
     for node in call.nodes:
         for other in call.graph.adj[node]:
-            ends = (other, node) if reverse and call.graph.is_directed() else (node, other)
-            plain.add_edge(*ends, weight=int(length(node, other)))
+            ends = (other, node) if against else (node, other)
+            plain.add_edge(*ends, weight=int(length(*ends)))
     return from_networkx(
         plain, weight="weight", port_order="adjacency", self_loops="drop", label=call.label
     )
@@ -181,7 +183,7 @@ def multi_source_dijkstra_path_length(call: Call, sources: Any, cutoff: Any, wei
     distance = lengths(call, starts, weight)
     if cutoff is None:
         return distance
-    near = ((v, d) for v, d in distance.items() if d <= cutoff or v in starts)
+    near = ((v, d) for v, d in distance.items() if not d > cutoff or v in starts)
     return Answer(near, distance.run)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 BOUNDS: "Mapping[BoundName, tuple[str, Any]]" = {
     "published": ("published: 8 n0 log(2 n0 T I), I = 2^n0", (0, (5, 1))),
-    "theory": ("theory: 8 n0 log(D/δ), δ = {delta:g}", "-"),
+    "theory": ("theory: 8 n0 log(decisions/δ), δ = {delta:g}", "-"),
     "certificate": ("certificate N(δ), δ = {delta:g}", "-."),
     "union": ("union bound on distinct states", ":"),
     "lower": ("lower bound: worst decision alone", (0, (1, 3))),

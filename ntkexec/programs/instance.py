@@ -13,7 +13,7 @@ from ntkexec.executor import Engine, Executing, Execution, execute
 from ntkexec.graphs import Graph
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
-from ntkexec.vocabulary import Until
+from ntkexec.vocabulary import ALGORITHM_NAMES, Until
 
 LOG = logging.getLogger("ntkexec")
 
@@ -46,6 +46,8 @@ class Instance:
             a number: in arithmetic.
         final: the states after the last step of the program's own execution, where nothing but
             they says what is right; shape (n, k). Then every bit is judged, not the answer.
+        equation: a field of the answer and what it is, in words such as ("sum", "13 + 29"), where the
+            whole answer is one value at one node.
     """
 
     sizes: Mapping[str, int]
@@ -63,6 +65,7 @@ class Instance:
     shown_where: Mapping[str, str] = dataclasses.field(default_factory=dict)
     num_inputs: int | None = None
     final: Bool[np.ndarray, "n k"] | None = None
+    equation: tuple[str, str] | None = None
 
     @property
     def graphs(self) -> GraphsTuple:
@@ -73,6 +76,12 @@ class Instance:
     def halt(self) -> str | None:
         """The program's halt flag, which is set at every node when the answer is complete."""
         return self.program.halt
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the program is somebody's own, which may be called like a shipped one."""
+        # A shipped one has sizes that it was built with.
+        return not self.sizes or self.program.name not in ALGORITHM_NAMES
 
     @property
     def num_decisions(self) -> int:
@@ -135,6 +144,7 @@ class Algorithm:
             graphs of so many nodes.
         operands: `operands(words, bits)` turns what stands on the command line instead of a graph
             into a graph and inputs; None where there is a graph.
+        example: a graph that it runs on, for whoever gave none.
     """
 
     name: str
@@ -146,6 +156,7 @@ class Algorithm:
     weighted: bool = False
     own_sizes: Mapping[str, Callable[[int], int]] = dataclasses.field(default_factory=dict)
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
+    example: str = "karate"
 
     def sizes(self, **given: int | None) -> dict[str, int]:
         """The sizes of the program without a graph, for all of a degree.

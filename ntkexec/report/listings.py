@@ -1,5 +1,6 @@
 """A program as plain data, all that a page or another language needs to carry it out."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,3 +64,27 @@ def templates_data(program: Program) -> dict[str, Any]:
             for index, entry in enumerate(program.templates)
         ],
     }
+
+
+def phase_names(program: Program) -> dict[str, str]:
+    """By number, as a string, what a program in the instruction language calls its phases.
+
+    As far as labels say: a template's label is "choose (file:line)", or "after choose" for the
+    one that goes on to the next phase; a template belongs to the phase that its condition asks for.
+    """
+    phase = next((f for f in program.layout.computation if f.name == "phase"), None)
+    if phase is None or phase.kind not in ("flag", "one-hot"):
+        return {}
+    bits = list(program.layout.bits("phase"))
+    names: dict[int, Counter[str]] = {}
+    for entry in program.templates:
+        label = entry.label.removeprefix("after ")
+        name = label.partition(" (")[0]
+        # "keep", and what several statements share, name no phase.
+        if name == entry.label or ";" in label or name == "keep":
+            continue
+        for bit, value in entry.condition:
+            if bit in bits and (value or phase.kind == "flag"):
+                number = int(value) if phase.kind == "flag" else bits.index(bit)
+                names.setdefault(number, Counter())[name] += 1
+    return {str(number): found.most_common(1)[0][0] for number, found in names.items()}

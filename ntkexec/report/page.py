@@ -13,9 +13,14 @@ from ntkexec.runtime import files
 _FILES = pathlib.Path(__file__).parent
 
 
+def palette() -> str:
+    """The colours of all pages, on paper and on a dark screen, as variables of style sheets."""
+    return (_FILES / "palette.css").read_text(encoding="utf-8")
+
+
 def style() -> str:
-    """The style sheet that pages share."""
-    return (_FILES / "viewer.css").read_text(encoding="utf-8")
+    """The style sheet of a run's page, which theorems share."""
+    return palette() + (_FILES / "viewer.css").read_text(encoding="utf-8")
 
 
 def to_html(data: dict[str, Any]) -> str:

@@ -80,12 +80,17 @@ const run = (() => {
     const rgb = CIVIDIS[i].map((c, k) => Math.round(c + (CIVIDIS[i + 1][k] - c) * (at - i)));
     return rgb;
   }
-  const css = (rgb) => `rgb(${rgb.join(",")})`;
-  const inkOn = (rgb) => (rgb[0] * 0.3 + rgb[1] * 0.59 + rgb[2] * 0.11 > 140 ? "#000" : "#fff");
+  // A colour of the style sheet, by name, or red, green and blue.
+  const css = (rgb) => (typeof rgb === "string" ? `var(--${rgb})` : `rgb(${rgb.join(",")})`);
+  const inkOn = (rgb) => (typeof rgb === "string" ? "" : rgb[0] * 0.3 + rgb[1] * 0.59 + rgb[2] * 0.11 > 140 ? "#000" : "#fff");
   // The value, or null where the node has none: a field may count only where a flag is set.
-  function valueOf(field, bits) {
+  function hidden(field, bits) {
     const gate = field.shown_where && layout.fields.find((f) => f.path === field.shown_where);
-    if (gate && !bits[gate.columns[0][0]]) return null;
+    return Boolean(gate && !bits[gate.columns[0][0]]);
+  }
+  const shown = (field, bits) => (hidden(field, bits) ? "–" : show(field, bits));
+  function valueOf(field, bits) {
+    if (hidden(field, bits)) return null;
     // Bits without a meaning are told apart by how many of them are 1.
     if (field.kind === "bits") return field.columns[0].filter((c) => bits[c]).length;
     const value = decode(field, field.columns[0], bits);
@@ -106,8 +111,8 @@ const run = (() => {
   }
   function colour(field, bits) {
     const value = valueOf(field, bits);
-    if (field.kind === "flag") return value ? [0, 114, 178] : [240, 228, 200];
-    if (value === null) return [235, 237, 240];
+    if (field.kind === "flag") return value ? [0, 114, 178] : "no";
+    if (value === null) return "none";
     if (field.kind === "one-hot") return scale(value / Math.max(1, field.columns[0].length - 1));
     const [low, high] = range(field);
     return high > low ? scale((value - low) / (high - low)) : scale(0.5);
@@ -121,5 +126,5 @@ const run = (() => {
     return false;
   };
 
-  return { data, numNodes, numBits, state, evaluated, sends, decode, show, scale, css, inkOn, plain, range, colour };
+  return { data, numNodes, numBits, state, evaluated, sends, decode, show, shown, hidden, scale, css, inkOn, plain, range, colour };
 })();

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import NtkexecError
+from ntkexec.executor import Execution
 from ntkexec.executor.deciding import decided
 from ntkexec.executor.protocol import Engine
 from ntkexec.graphs import Graph
 from ntkexec.program.problem import LearningProblem
-from ntkexec.report.listings import listing
+from ntkexec.report.listings import listing, phase_names
 from ntkexec.result import Result
 from ntkexec.summary import verdict
 
@@ -40,8 +41,13 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         positions: of the nodes, by name; by default a layout by networkx.
 
     Raises:
-        NtkexecError: no trace, a node without a position, or too much for one page.
+        NtkexecError: an `Execution` by itself, no trace, a node without a position, or too much for one page.
     """
+    if isinstance(result, Execution):
+        raise NtkexecError(
+            "an Execution holds neither its program nor its networks, which a page shows; "
+            "ntkexec.run(program, graph, initial=..., trace=True) gives a Result with all of them"
+        )
     trace = result.execution.trace
     if trace is None:
         raise NtkexecError("a page needs the states of all steps; run with trace=True")
@@ -54,7 +60,7 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
     instance, problem = result.instance, result.certificate.problem
     return {
         "algorithm": instance.program.name,
-        "inputs": {name: str(value) for name, value in instance.inputs.items()},
+        "inputs": {name: _told(value) for name, value in instance.inputs.items()},
         "engine": result.engine,
         "verdict": verdict(result),
         "certificate": str(result.certificate),
@@ -73,7 +79,23 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
         "wrong_nodes": [int(v) for v in result.wrong_nodes],
         "expected_fields": sorted(result.expected),
         "colour_by": instance.colour_by,
+        "parents": _parents(result),
+        "phases": phase_names(instance.program),
     }
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _parents(result: Result) -> list[int | None] | None:
+    """By node the index of its parent in the answer, where that is a neighbour that it hears."""
+    if "parent" not in result.answer or "parent" not in result.instance.formats:
+        return None
+    graph = result.instance.graph.tuple
+    arcs = {*zip(graph.senders.tolist(), graph.receivers.tolist(), strict=True)}
+    parents = np.asarray(result.answer["parent"]).tolist()
+    return [int(u) if (u, v) in arcs else None for v, u in enumerate(parents)]
 
 
 def _graph(graph: Graph, positions: Positions | None) -> dict[str, Any]:

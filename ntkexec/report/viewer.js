@@ -1,13 +1,14 @@
 "use strict";
 // The page of a run: the picture, the panel, the strip of margins, and what moves them.
 (() => {
-  const { data, numNodes, numBits, state, evaluated, sends, decode, show, scale, css, inkOn, plain, range, colour } = run;
+  const { data, numNodes, numBits, state, evaluated, sends, decode, show, shown, hidden, scale, css, inkOn, plain, range, colour } = run;
   const { graph, layout, program, trace } = data;
   const el = (id) => document.getElementById(id);
-  const BLUE = "#0072b2", ORANGE = "#e69f00", BAD = "#d55e00";
+  const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
   const SVG = "http://www.w3.org/2000/svg";
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let step = 0, selected = 0, timer = null, shownField = null;
+  // The answer is there at first, in colours; Play begins at the beginning.
+  let step = trace.steps, selected = 0, timer = null, shownField = null;
 
   // The picture.
 
@@ -21,8 +22,8 @@
   };
   const svg = el("graph");
   if (graph.directed) {
-    const marker = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" }, make("defs", {}, svg));
-    make("path", { d: "M0 0 8 4 0 8z", fill: "#6b7480" }, marker);
+    const marker = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerUnits: "userSpaceOnUse", markerWidth: 12, markerHeight: 12, orient: "auto" }, make("defs", {}, svg));
+    make("path", { d: "M0 0 8 4 0 8z", fill: "#7d8794" }, marker);
   }
   const edgeLayer = make("g", {}, svg), messageLayer = make("g", {}, svg), nodeLayer = make("g", {}, svg);
   const edges = graph.arcs.map(([u, v]) => {
@@ -32,6 +33,20 @@
     if (graph.directed) line["marker-end"] = "url(#arrow)";
     return make("line", line, edgeLayer);
   });
+  // Who told whom: the edge to a node's parent, once the node has settled on it.
+  const edgeAt = new Map(graph.arcs.flatMap(([u, v], i) => (graph.directed ? [[`${u} ${v}`, i]] : [[`${u} ${v}`, i], [`${v} ${u}`, i]])));
+  const told = layout.fields.find((f) => f.path === "parent" && !f.table);
+  el("tree").hidden = !data.parents;
+  function treeEdges() {
+    const found = new Set();
+    (data.parents ?? []).forEach((u, v) => {
+      const settled = told ? shown(told, state(step, v)) : "";
+      const at = step === trace.steps || (told && settled !== "–" && settled === shown(told, state(trace.steps, v)));
+      if (u !== null && at && edgeAt.has(`${u} ${v}`)) found.add(edgeAt.get(`${u} ${v}`));
+    });
+    return found;
+  }
+
   // Weights where there is room; of two arcs against each other, each nearer to its own head.
   if (graph.weights && graph.arcs.length <= 120) graph.arcs.forEach(([u, v], i) => {
     const [[x1, y1], [x2, y2]] = [place(u), place(v)], part = graph.directed ? 0.62 : 0.5;
@@ -55,6 +70,7 @@
 
   function drawMessages(moving) {
     messageLayer.replaceChildren();
+    const tree = treeEdges();
     const senders = graph.names.map((_, v) => sends(step, v));
     graph.arcs.forEach(([u, v], i) => {
       const ways = graph.directed ? [[u, v]] : [[u, v], [v, u]];
@@ -71,16 +87,16 @@
           dot.animate([{ cx: sx + "px", cy: sy + "px" }, { cx: cx + "px", cy: cy + "px" }], { duration: time });
         }
       }
-      edges[i].setAttribute("class", active ? "edge active" : "edge");
+      edges[i].setAttribute("class", `edge${tree.has(i) ? " tree" : ""}${active ? " active" : ""}`);
     });
   }
 
   function drawGraph() {
     graph.names.forEach((name, v) => {
       const bits = state(step, v), { group, circle, text, inside } = nodes[v];
-      const rgb = shownField ? colour(shownField, bits) : [240, 240, 240];
-      circle.setAttribute("fill", css(rgb));
-      text.setAttribute("fill", inside ? inkOn(rgb) : "#1b1f24");
+      const rgb = shownField ? colour(shownField, bits) : "none";
+      circle.style.fill = css(rgb);
+      text.style.fill = inside ? inkOn(rgb) : "";
       let wrong = step === trace.steps && data.wrong_nodes.includes(v);
       if (step < trace.steps) {
         const found = evaluated(step, v);
@@ -88,7 +104,7 @@
       }
       group.setAttribute("class", `node${v === selected ? " selected" : ""}${wrong ? " wrong" : ""}`);
       group.setAttribute("aria-pressed", v === selected);
-      const value = shownField ? `, ${shownField.path} ${show(shownField, bits)}` : "";
+      const value = shownField ? `, ${shownField.path} ${shown(shownField, bits)}` : "";
       group.setAttribute("aria-label", `node ${name}${value}${wrong ? ", wrong" : ""}`);
     });
   }
@@ -104,17 +120,20 @@
       legend.append(key);
     };
     legend.append(`${shownField.path}${shownField.kind === "bits" ? ", bits that are 1" : ""}: `);
-    if (shownField.kind === "flag") { entry([0, 114, 178], "yes"); entry([240, 228, 200], "no"); return; }
+    if (shownField.kind === "flag") { entry([0, 114, 178], "yes"); entry("no", "no"); return; }
     let low = 0, high = shownField.columns[0].length - 1;
     if (shownField.kind !== "one-hot") [low, high] = range(shownField);
     for (let i = 0; i <= Math.min(5, high - low); i++) {
       const value = Math.round(low + ((high - low) * i) / Math.max(1, Math.min(5, high - low)));
       entry(high > low ? scale((value - low) / (high - low)) : scale(0.5), value);
     }
-    if (!["word", "bits"].includes(shownField.kind) || shownField.shown_where) entry([235, 237, 240], "none");
+    if (!["word", "bits"].includes(shownField.kind) || shownField.shown_where) entry("none", "none");
   }
 
   // The panel.
+
+  const phase = layout.fields.find((f) => f.path === "phase");
+  const phaseOf = (bits) => String(data.phases[decode(phase, phase.columns[0], bits)] ?? show(phase, bits));
 
   const row = (cells, name) => {
     const tr = document.createElement("tr");
@@ -127,20 +146,29 @@
     const bits = state(step, selected), before = step ? state(step - 1, selected) : null;
     el("name").textContent = `Node ${graph.names[selected]} (colour ${graph.colours[selected]})`;
     const answer = Object.entries(data.answer[selected]).map(([k, v]) => `${k} ${v ?? "none"}`);
-    el("answer").textContent = `In the end: ${answer.join(", ")}${data.wrong_nodes.includes(selected) ? " (wrong)" : ""}.`;
+    el("answer").textContent = step < trace.steps ? ""
+      : `In the end: ${answer.join(", ")}${data.wrong_nodes.includes(selected) ? " (wrong)" : ""}.`;
     el("fields").tBodies[0].replaceChildren(...layout.fields.map((field) => {
-      const now = show(field, bits), old = before ? show(field, before) : "";
-      return row([field.path, now, old], before && now !== old ? "changed" : "");
+      const told = (some) => (field === phase ? phaseOf(some) : shown(field, some));
+      const now = told(bits), old = before ? told(before) : "";
+      const line = row([field.path, now, old], before && now !== old ? "changed" : "");
+      if (hidden(field, bits)) line.title = `its bits say ${show(field, bits)}, which counts only once ${field.shown_where} is set`;
+      return line;
     }));
     const found = evaluated(step, selected);
     const listed = program.templates.flatMap((t, i) => (found.matched[i] ? [[i, t.text]] : []));
     el("count").textContent = `(${listed.length} of ${program.templates.length})`;
-    el("templates").replaceChildren(...listed.map(([i, text]) => {
+    const items = (some) => some.map(([i, text]) => {
       const item = document.createElement("li"), index = document.createElement("span");
       index.className = "index"; index.textContent = `${i} `;
       item.append(index, text);
       return item;
-    }));
+    });
+    const keeps = ([, text]) => /^keep[:;]/.test(text), kept = listed.filter(keeps);
+    el("templates").replaceChildren(...items(listed.filter((one) => !keeps(one))));
+    el("kept").hidden = !kept.length;
+    el("kept").querySelector("summary").textContent = `${kept.length} that keep what is there`;
+    el("kept").querySelector("ol").replaceChildren(...items(kept));
     if (el("means").open) {
       el("bits").tBodies[0].replaceChildren(...layout.bit_names.map((name, b) => {
         const margin = found.mean[b] - found.threshold[b];
@@ -156,14 +184,13 @@
     const canvas = el("strip"), pen = canvas.getContext("2d");
     const [width, height, left, bottom] = [canvas.width, canvas.height, 60, 46];
     pen.clearRect(0, 0, width, height);
-    if (step === trace.steps) {
-      pen.fillStyle = "#5b6470"; pen.font = "18px system-ui";
-      pen.fillText("The run is over: this state is the answer, nothing is predicted from it.", left, height / 2);
-      el("summary").textContent = data.verdict;
-      return;
-    }
+    const BLUE = ink("blue"), ORANGE = ink("orange"), BAD = ink("bad"), soft = ink("soft");
+    // Nothing is predicted from the last state; the predictions that made it are shown.
+    const over = step === trace.steps, from = over ? step - 1 : step;
+    if (from < 0) { el("summary").textContent = data.verdict; return; }
+    el("predictions").textContent = over ? "Learned predictions of the last step" : "Learned predictions in this step";
     let smallest = Infinity, mistakes = 0, reach = 0.6;
-    const all = graph.names.map((_, v) => evaluated(step, v));
+    const all = graph.names.map((_, v) => evaluated(from, v));
     for (const found of all) for (let b = 0; b < numBits; b++) {
       const margin = found.mean[b] - found.threshold[b];
       smallest = Math.min(smallest, Math.abs(margin));
@@ -172,21 +199,21 @@
     }
     const x = (b) => left + ((b + 0.5) / numBits) * (width - left - 10);
     const y = (margin) => (height - bottom) / 2 - (margin / reach) * ((height - bottom) / 2 - 10);
-    pen.font = "12px system-ui"; pen.fillStyle = "#5b6470";
+    pen.font = "12px system-ui"; pen.fillStyle = soft;
     const unit = reach > 1.5 ? Math.floor(reach) : reach > 1 ? 1 : 0.5;
     for (const tick of [-unit, 0, unit]) {
       pen.fillText(tick ? tick.toFixed(1) : "threshold", tick ? 30 : 2, y(tick) + 4);
-      pen.strokeStyle = tick ? "#eef1f4" : "#1b1f24";
+      pen.strokeStyle = tick ? ink("faint") : ink("ink");
       pen.beginPath(); pen.moveTo(left, y(tick)); pen.lineTo(width, y(tick)); pen.stroke();
     }
     let last = -Infinity, level = 0;
     for (const field of layout.fields) {
       const at = x(Math.min(...field.columns.flat()));
-      pen.strokeStyle = "#e3e7ec";
+      pen.strokeStyle = ink("line");
       pen.beginPath(); pen.moveTo(at - 3, 0); pen.lineTo(at - 3, height - bottom); pen.stroke();
       level = at - last < 90 ? (level + 1) % 3 : 0;
       last = at;
-      pen.fillText(field.path, at, height - bottom + 14 + 14 * level);
+      pen.fillStyle = soft; pen.fillText(field.path, at, height - bottom + 14 + 14 * level);
     }
     const size = numNodes > 100 ? 2 : 4;
     all.forEach((found, v) => {
@@ -204,7 +231,7 @@
           pen.stroke(); pen.lineWidth = 1;
         }
         if (v === selected) {
-          pen.strokeStyle = "#000";
+          pen.strokeStyle = ink("ink");
           pen.beginPath(); pen.arc(x(b) + shift, y(margin), 5, 0, 7); pen.stroke();
         }
       }
@@ -215,9 +242,8 @@
 
   // Control.
 
-  const phase = layout.fields.find((f) => f.path === "phase");
   function draw(moving) {
-    const clock = phase ? `, phase ${decode(phase, phase.columns[0], state(step, selected))}` : "";
+    const clock = phase ? `, phase ${phaseOf(state(step, selected))}` : "";
     el("step").textContent = `step ${step} of ${trace.steps}${clock}`;
     el("slider").value = step;
     el("slider").setAttribute("aria-valuetext", el("step").textContent);
@@ -260,6 +286,7 @@
     if (keys[event.key] && !onSlider) { play(false); keys[event.key](); event.preventDefault(); }
     else if (event.key === " " && !onButton) { play(!timer); event.preventDefault(); }
   });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawLegend(); draw(false); });
   for (const field of plain) el("field").add(new Option(field.path, field.path));
   shownField = plain.find((f) => f.path === data.colour_by) || plain.find((f) => !["phase", "colour"].includes(f.path)) || plain[0];
   el("field").value = shownField.path;

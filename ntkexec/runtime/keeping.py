@@ -4,7 +4,10 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+import numpy as np
+
 Value = TypeVar("Value")
+Numbers = TypeVar("Numbers", bound=np.ndarray)
 
 
 class Kept(Generic[Value]):
@@ -47,6 +50,13 @@ class Kept(Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def read_only(array: Numbers) -> Numbers:
+    """The same array, into which nobody writes: what is kept is shared by all who ask for it."""
+    found = array.view()
+    found.flags.writeable = False
+    return found
 
 
 def _typed(key: Hashable) -> Hashable:

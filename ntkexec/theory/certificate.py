@@ -16,6 +16,7 @@ from jaxtyping import Float64
 
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime.keeping import read_only
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory import predictor
 from ntkexec.theory.dot_product import TWO_LAYER_RELU, DotProductKernel
@@ -80,8 +81,8 @@ class Certificate:
     def thresholds(self) -> Float64[np.ndarray, "k m"]:
         """The threshold by bit and number of matches m, float32 numbers: those that run."""
         if self.given_thresholds is not None:
-            return np.asarray(self.given_thresholds, np.float32).astype(np.float64)
-        return threshold_table(self.problem, self.bound, self.convention, self.kernel)
+            return read_only(np.asarray(self.given_thresholds, np.float32).astype(np.float64))
+        return read_only(threshold_table(self.problem, self.bound, self.convention, self.kernel))
 
     @functools.cached_property
     def convention_in_use(self) -> str:
@@ -92,7 +93,7 @@ class Certificate:
     @functools.cached_property
     def one_margins(self) -> Float64[np.ndarray, "k m"]:
         """How far the smallest mean of a 1 lies above the threshold; infinite where there is none."""
-        return self._means.one - self.thresholds
+        return read_only(self._means.one - self.thresholds)
 
     @functools.cached_property
     def zero_margins(self) -> Float64[np.ndarray, "k m"]:
@@ -108,13 +109,13 @@ class Certificate:
             margins[:, 0] = self.thresholds[:, 0] - self._means.zero[:, 0]
         else:
             margins[:, 0] = still[:, 0]
-        return np.where((self.problem.component_of_bit < 0)[:, None], still, margins)
+        return read_only(np.where((self.problem.component_of_bit < 0)[:, None], still, margins))
 
     @functools.cached_property
     def variances(self) -> Float64[np.ndarray, "k m"]:
         """Variance of one network's output over initialisations, by bit and m; 0 where none is."""
         if self.draw == "antisymmetric":
-            return np.zeros_like(self.thresholds)
+            return read_only(np.zeros_like(self.thresholds))
         owner = self.problem.component_of_bit
         m = np.arange(self.problem.max_matches + 1)
         variance = predictor.variance(
@@ -123,7 +124,7 @@ class Certificate:
             weight_std=self.weight_std,
             kernel=self.kernel,
         )
-        return np.where((owner >= 0)[:, None], variance, 0.0)
+        return read_only(np.where((owner >= 0)[:, None], variance, 0.0))
 
     @functools.cached_property
     def weakest(self) -> WeakestDecision:

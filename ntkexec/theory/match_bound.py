@@ -12,6 +12,7 @@ from ntkexec.errors import CertificateError
 from ntkexec.program.invariants import NOTHING, Invariants
 from ntkexec.program.problem import LearningProblem, structural_counts
 from ntkexec.program.templates import Template
+from ntkexec.runtime.keeping import read_only
 
 NEVER = np.iinfo(np.int32).max
 """Marks, in `MatchBound.min_matched_writers`, a combination that does not occur."""
@@ -35,6 +36,10 @@ class MatchBound:
     can_be_zero: Bool[np.ndarray, "k m"]
     basis: str
     given: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_matches", "min_matched_writers", "can_be_zero"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
 def state_bound(

@@ -40,6 +40,12 @@ def test_formulas_in_a_line_and_between_lines_become_mathml_and_the_rest_stays()
     assert "LESS" in found
 
 
+def test_a_root_has_something_as_high_as_a_capital_under_it():
+    pytest.importorskip("latex2mathml")
+    page = r'<span class="arithmatex">\(\sqrt{m} + m\)</span>'
+    assert formulas().as_mathml(page).count("<mspace ") == 1
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     pytest.importorskip("material", reason="needs the extra 'docs'")

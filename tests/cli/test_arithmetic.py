@@ -1,10 +1,14 @@
 """Arithmetic and LOCAL algorithms from the command line."""
 
+import dataclasses
 import json
 
 import pytest
 from support.commands import KERNEL
 
+import ntkexec
+from ntkexec import summary
+from ntkexec.programs import arithmetic
 from ntkexec.programs.registry import ALGORITHMS
 
 
@@ -23,6 +27,39 @@ def test_arithmetic_prints_one_object(command):
     assert data["answer"] == {"13 * 29": {"product": 377}}
     assert data["program"]["templates"] == 19 * 5 - 21
     assert data["num_inputs"] == 4**5
+    assert data["own_program"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("add", 13, 29), "13 + 29 = 42"),
+        (("multiply", 13, 29), "13 x 29 = 377"),
+        (("permute", "10110", 4, 2, 0, 1, 3), "10110 permuted = 11001"),
+        (("sbn", "gcd", "a=2", "b=4"), "gcd = 2"),
+    ],
+    ids=str,
+)
+def test_the_answer_stands_before_the_verdict(command, words, told):
+    status, out, _ = command("run", *words, *KERNEL)
+    assert status == 0
+    assert out.splitlines()[-2:] == [told, "EXACT: the node equals the reference"]
+
+
+def test_a_wrong_answer_is_not_told_as_one():
+    result = ntkexec.run("add", arithmetic.nodes(["one"], label="add"), a=1, b=2, engine="kernel")
+    assert summary.equation(result) == ["1 + 2 = 3"]
+    states = ~result.execution.states
+    graphs = result.execution.graphs._replace(nodes=states)
+    wrong = dataclasses.replace(
+        result, execution=dataclasses.replace(result.execution, graphs=graphs)
+    )
+    assert summary.equation(wrong) == ["1 + 2 = 4, which is wrong"]
+
+
+def test_several_additions_have_no_equation():
+    pairs = arithmetic.nodes(range(2), label="two")
+    assert ntkexec.prepare("add", pairs, a=[1, 2], b=3).equation is None
 
 
 def test_bits_move_where_the_permutation_says(command):

@@ -110,6 +110,7 @@ def test_it_is_run_and_judged_by_itself(command, words):
     data = one_object(out)
     assert (status, err) == (0, "")
     assert (data["algorithm"], data["judged_by"], data["exact"]) == ("hold", "program", True)
+    assert data["own_program"] is True
     assert data["steps"] == 2
     assert [fields["state"] for fields in data["answer"].values()] == ["100", "110", "000"]
     assert (data["program"]["idle"], data["program"]["repeated"]) == (2, 1)

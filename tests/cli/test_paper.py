@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ntkexec
 from benchmarks import paper as writer
 from ntkexec.check import VERDICTS
 from ntkexec.cli import main, paper
@@ -72,3 +73,4 @@ def test_the_citation_file_names_software_and_papers():
         assert one.title in text
         assert one.arxiv in text
     assert text.startswith("cff-version: 1.2.0")
+    assert f"\nversion: {ntkexec.__version__}\n" in text

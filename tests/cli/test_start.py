@@ -1,12 +1,14 @@
 """How the command line starts: light, in a process of its own too, with help and completion."""
 
 import pytest
+import typer
 from support.commands import KERNEL, imported_by, in_subprocess, one_object
 
 from ntkexec import pipeline
 from ntkexec.cli import main
+from ntkexec.cli.app import app
 from ntkexec.programs import ALGORITHMS
-from ntkexec.vocabulary import ALGORITHM_NAMES
+from ntkexec.vocabulary import ALGORITHM_NAMES, SUMMARIES
 
 
 def test_an_interrupt_gives_status_130(command, monkeypatch):
@@ -51,6 +53,13 @@ def test_help_loads_no_numerical_library(command_name):
     assert not loaded & {"jax", "jaxlib", "numpy", "networkx", "scipy", "flax", "optax", "jraph"}
 
 
+def test_the_algorithms_are_listed_without_the_programs():
+    loaded = imported_by("from ntkexec.cli import main\nassert main(['algorithms']) == 0")
+    assert not loaded & {"jax", "jaxlib", "numpy", "networkx", "scipy", "ntkexec.programs"}
+    # Python, the framework of the commands, and the commands themselves: 347 on Python 3.12.
+    assert len(loaded) < 500
+
+
 HEAVY = {"tensorflow", "neural_tangents", "matplotlib", "pandas", "torch", "IPython"}
 
 
@@ -91,8 +100,31 @@ def test_the_shell_completes_commands_algorithms_and_options(typed, offered, mon
     assert capsys.readouterr().out.split() == offered
 
 
-def test_completion_knows_every_algorithm():
+def test_completion_and_listing_know_every_algorithm():
     assert [*ALGORITHM_NAMES] == [*ALGORITHMS]
+    assert {name: one.summary for name, one in ALGORITHMS.items()} == SUMMARIES
+
+
+def test_expert_options_stand_under_a_heading_of_their_own_at_the_end(capsys):
+    assert main(["run", "--help"]) == 0
+    out = capsys.readouterr().out
+    plain, _, expert = out.partition("\nExpert options")
+    assert {"--source", "--message", "--html", "--json"} <= {*plain.split()}
+    assert {"--descent", "--padding", "--bound", "--draw"} <= {*expert.split()}
+    assert not {"--descent", "--padding", "--bound"} & {*plain.split()}
+    assert "\nOptions for your own program:" in plain
+    assert "\x1b" not in out
+    assert "\u256d" not in out  # no box of rich text
+
+
+def test_no_option_is_lost_between_the_headings(capsys):
+    command = typer.main.get_command(app)
+    for name in ("run", "certify", "train", "complexity"):
+        assert main([name, "--help"]) == 0
+        out = capsys.readouterr().out
+        one = command.get_command(typer.Context(command), name)
+        for parameter in one.params:
+            assert parameter.opts[0] in out or parameter.param_type_name == "argument"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from ntkexec.complexity import OwnBound, random_executions, sweep, variants
 from ntkexec.complexity.sweeps import MAX_STUDIES, check_number
-from ntkexec.complexity.tables import as_csv, as_latex
+from ntkexec.complexity.tables import COLUMNS, as_csv, as_latex, is_column
 from ntkexec.errors import CertificateError, MissingExtraError, NtkexecError
 from ntkexec.plots import certainty as certainty_plot
 from ntkexec.plots import complexity as plots
@@ -131,6 +131,26 @@ def test_a_frame_is_pandas_or_says_what_is_missing(found, monkeypatch):
 def test_a_bound_that_is_none_is_refused(found, function, message):
     with pytest.raises(CertificateError, match=message):
         OwnBound("own", function).of(found.studies[0])
+
+
+@pytest.mark.parametrize("name", ["median", "n0", "union", "exact_at_5"])
+def test_a_bound_does_not_take_the_column_of_something_else(name):
+    with pytest.raises(CertificateError, match=f"cannot be called {name!r}"):
+        OwnBound(name, small_only)
+
+
+def test_every_row_has_the_columns_that_are_taken(found):
+    (row,) = {tuple(row) for row in found.rows()}
+    assert [name for name in row if is_column(name) and "exact" not in name] == list(COLUMNS)
+
+
+def test_latex_stays_whole_whatever_it_is_given(found):
+    record = found.studies[0].to_data()
+    record |= {"algorithm": "one\n\\input{x}", "own_bounds": {r"a\b&c_%~^": 1e300, "nan": math.nan}}
+    latex = as_latex([record])
+    assert latex.splitlines()[0].startswith(r"% one\n\input{x}")
+    assert r"a\textbackslash{}b\&c\_\%\textasciitilde{}\textasciicircum{}" in latex
+    assert r"$1.00 \cdot 10^{300}$ & --" in latex
 
 
 def test_a_bound_is_given_what_it_has_parameters_for(found):

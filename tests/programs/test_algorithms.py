@@ -3,7 +3,7 @@
 import pytest
 
 from ntkexec import pipeline
-from ntkexec.errors import ProgramError
+from ntkexec.errors import NtkexecError, ProgramError
 from ntkexec.programs import ALGORITHMS, arithmetic
 from ntkexec.programs.local.examples import FAMILIES
 from ntkexec.programs.local.family import one_bit
@@ -71,3 +71,25 @@ def test_a_page_shows_fields_that_the_program_has(name):
     for field, flag in found.shown_where.items():
         assert field in paths
         assert found.program.layout.leaves[flag].kind == "flag"
+
+
+# Compiling for the degree of the karate club takes seconds.
+LONG = {"leader-election", "components", "spanning-tree", "eccentricity", "triangles", "bipartite"}
+LONG |= {"neighbourhood-size", "greedy-colouring", "independent-set", "bellman-ford", "life"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in LONG else ())
+        for name in ALGORITHMS
+        if name not in ON_ONE_NODE
+    ],
+)
+def test_the_graph_of_the_example_is_one_that_the_algorithm_runs_on(name):
+    assert pipeline.prepare(name, ALGORITHMS[name].example).num_steps > 0
+
+
+def test_not_every_algorithm_runs_on_the_karate_club():
+    with pytest.raises(NtkexecError):
+        pipeline.prepare("cole-vishkin", "karate")

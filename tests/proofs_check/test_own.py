@@ -65,6 +65,8 @@ def test_a_statement_that_fails_is_the_exit_status(here, capsys):
         (HALF, ["hlaf"], "no check 'hlaf'; did you mean 'half'"),
         (HALF.replace("0.5 * factor", "1 / 0"), [], "mine.py ended in ZeroDivisionError"),
         (HALF.replace("0.5 * factor", "'much'"), [], "statement 'half' gives 'much'; a number"),
+        (HALF.replace("0.5 * factor", "0.5 < factor"), [], "statement 'half' gives True; a number"),
+        (HALF.replace("bound=1,", "bound=float('inf'),"), [], "bound is a number, not inf"),
         (HALF.replace("bound=1,", "bound='one',"), [], "bound is a number, not 'one'"),
         (HALF.replace('"a half is at most one"', '" "'), [], "claim is a sentence, not ' '"),
         (HALF.replace("bound=1,", "bound=1, relation='below',"), [], "at most or at least"),
@@ -134,3 +136,14 @@ def test_installed_packages_bring_theirs(here, monkeypatch, capsys):
     finally:
         monkeypatch.undo()
         registry.modules.cache_clear()
+
+
+def test_a_measurement_that_json_does_not_have_is_told_or_left_out(here, capsys):
+    (here / "endless.py").write_text(HALF.replace("0.5 * factor", "factor * 1e999"))
+    assert main(["check", "--from", "endless.py", "--json"]) == 1
+    (told,) = json.loads(capsys.readouterr().out)["checks"]
+    assert (told["verdict"], told["value"]) == ("fails", None)
+    made = "__import__('ntkexec').check.Measurement(0.5, details={'spread': {1, 2}})"
+    (here / "set.py").write_text(HALF.replace("0.5 * factor", made))
+    assert main(["check", "--from", "set.py", "--json"]) == 2
+    assert "not made of plain numbers" in capsys.readouterr().err

@@ -30,6 +30,11 @@ def traced(algorithm, graph, **options):
     return pipeline.run(algorithm, graph, engine="kernel", trace=True, **options)
 
 
+def test_an_execution_by_itself_is_refused_with_what_would_do():
+    with pytest.raises(NtkexecError, match=r"ntkexec\.run\(program, graph, initial="):
+        report.trace_data(traced("flooding", "path:2").execution)
+
+
 # Without parents, with them, with weights; the others are tried on demand.
 QUICK = ("flooding", "bfs", "bellman-ford")
 
@@ -175,6 +180,9 @@ def test_slider_buttons_and_keys_move_through_the_steps(visit):
     page, last = visit(result), result.execution.steps
     assert page.title() == "bfs on florentine"
     assert "EXACT: all 15 nodes" in page.locator("#verdict").text_content()
+    # It opens on the answer.
+    assert step_of(page) == last
+    page.keyboard.press("Home")
     assert step_of(page) == 0
     page.locator("#next").click()
     page.keyboard.press("ArrowRight")
@@ -230,7 +238,11 @@ def test_a_node_is_selected_by_mouse_and_by_keyboard_and_tells_its_state(visit):
         if all(state[bit] == value for bit, value in entry.condition)
     ]
     listed = page.locator("#templates li").all_text_contents()
-    assert [text.split(" ", 1)[1] for text in listed] == matched
+    folded = page.locator("#kept li").all_text_contents()
+    assert folded
+    assert not page.locator("#kept li").first.is_visible()
+    assert sorted(text.split(" ", 1)[1] for text in listed + folded) == sorted(matched)
+    assert not [text for text in listed if " keep: " in text]
     page.locator("#means summary").click()
     page.wait_for_selector("#bits tbody tr")
     assert page.locator("#bits tbody tr").count() == program.layout.num_bits
@@ -242,6 +254,7 @@ def test_mistakes_are_shown_where_they_happen(visit):
     # Thresholds above every mean: all bits become 0.
     update = dataclasses.replace(result.update, thresholds=result.update.thresholds + 2)
     page = visit(dataclasses.replace(result, update=update))
+    page.keyboard.press("Home")
     assert page.locator("g.node.wrong").count() == 4
     assert "wrong;" in page.locator("#summary").text_content()
     page.locator("#means summary").click()
@@ -251,12 +264,36 @@ def test_mistakes_are_shown_where_they_happen(visit):
 def test_messages_move_along_edges_in_their_direction(visit):
     graph = nx.DiGraph([(0, 1), (1, 2)])
     page = visit(traced("bfs", graph, source=0))
+    page.keyboard.press("Home")
     assert page.locator("circle.message").count() == 0
     page.keyboard.press("ArrowRight")  # the source calls
     assert page.locator("circle.message").count() == 1
     assert page.locator("line.edge.active").count() == 1
     page.locator("#field").select_option("distance")
     assert "distance" in page.locator("#legend").text_content()
+
+
+def test_the_tree_is_drawn_as_nodes_settle_and_the_answer_only_in_the_end(visit):
+    result = traced("bfs", nx.path_graph([*"abc"]), source="a")
+    assert report.trace_data(result)["parents"] == [None, 0, 1]
+    assert report.trace_data(result)["phases"] == {"0": "choose", "1": "listen"}
+    page = visit(result)
+    page.locator('[data-node="2"]').focus()
+    page.keyboard.press("Enter")
+    tree = page.locator("line.edge.tree")
+    assert tree.count() == 2
+    assert "distance 2, parent b" in page.locator("#answer").text_content()
+    page.keyboard.press("Home")
+    assert tree.count() == 0
+    assert page.locator("#answer").text_content() == ""
+    assert page.locator("#step").text_content().endswith("phase choose")
+    # Its bits count the hops before it is reached; that is no distance yet.
+    distance = page.locator("#fields tr", has_text="distance").locator("td").nth(1)
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        assert distance.text_content() == "\u2013"
+    assert tree.count() == 1
+    assert report.trace_data(traced("flooding", "path:2"))["parents"] is None
 
 
 def test_weights_stand_at_their_edges_where_there_is_room(visit):

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ntkexec.vocabulary import SUMMARIES
+
 EXAMPLE = "ntkexec algorithms"
 
 
@@ -12,11 +14,9 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
     """List the algorithms, one a line."""
-    from ntkexec.programs import ALGORITHMS
-
     if json:
-        print(encoder.dumps({name: found.summary for name, found in ALGORITHMS.items()}))
+        print(encoder.dumps(SUMMARIES))
         return
-    width = max(map(len, ALGORITHMS))
-    for name, found in ALGORITHMS.items():
-        print(f"{name:<{width}}  {found.summary}")
+    width = max(map(len, SUMMARIES))
+    for name, summary in SUMMARIES.items():
+        print(f"{name:<{width}}  {summary}")

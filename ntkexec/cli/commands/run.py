@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ntkexec import vocabulary
-from ntkexec.cli import options, own
+from ntkexec.cli import headings, options, own
 from ntkexec.cli.loading import load_graph
 from ntkexec.errors import NtkexecError
 
@@ -46,11 +46,17 @@ def command(
     descent: options.Descent = "auto",
     threshold: Annotated[
         vocabulary.Convention | None,
-        typer.Option(help="As for 'certify': bit by default, or the trained ensemble's."),
+        typer.Option(
+            help="As for 'certify': bit by default, or the trained ensemble's.",
+            rich_help_panel=headings.EXPERT,
+        ),
     ] = None,
     weight_std: Annotated[
         float | None,
-        typer.Option(help="Standard deviation of the initial weights: 1, or the ensemble's."),
+        typer.Option(
+            help="Standard deviation of the initial weights: 1, or the ensemble's.",
+            rich_help_panel=headings.EXPERT,
+        ),
     ] = None,
     bound: options.Bound = None,
     padding: options.Padding = "auto",
@@ -85,12 +91,22 @@ def command(
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
-    degree: Annotated[int | None, typer.Option(help="Refuse graphs with a larger degree.")] = None,
+    degree: Annotated[
+        int | None,
+        typer.Option(help="Refuse graphs with a larger degree.", rich_help_panel=headings.READING),
+    ] = None,
     word: Annotated[
-        int | None, typer.Option(help="For your own function that asks for it: bits of a word.")
+        int | None,
+        typer.Option(
+            help="For your own function that asks for it: bits of a word.",
+            rich_help_panel=headings.OWN,
+        ),
     ] = None,
     slots: Annotated[
-        int | None, typer.Option(help="The same: colours, by default those of the graph.")
+        int | None,
+        typer.Option(
+            help="The same: colours, by default those of the graph.", rich_help_panel=headings.OWN
+        ),
     ] = None,
     self_loops: options.SelfLoops = "refuse",
     directed: options.Directed = None,
@@ -206,7 +222,7 @@ def _graph_and_operands(
         what = repr(operands[0]) if operands else f"--bits {bits}"
         raise NtkexecError(f"{algorithm} takes one graph; {what} goes with arithmetic")
     if graph is None:
-        raise NtkexecError(f"{algorithm} needs a graph: ntkexec run {algorithm} karate")
+        raise NtkexecError(f"{algorithm} needs a graph: ntkexec run {algorithm} {chosen.example}")
     return load_graph(algorithm, graph, **reading), {}
 
 

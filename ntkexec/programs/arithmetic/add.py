@@ -14,6 +14,7 @@ from ntkexec.language.logic import FALSE
 from ntkexec.program.program import Program
 from ntkexec.programs.arithmetic import one_node
 from ntkexec.programs.instance import Algorithm, Instance
+from ntkexec.vocabulary import SUMMARIES
 
 USAGE = "ntkexec run add 13 29 --bits 8"
 
@@ -75,6 +76,7 @@ def prepare(
         decode=lambda states: {"sum": adder.layout.unpack(states, strict=False)["x"]},
         reference=lambda: {"sum": values["a"] + values["b"]},
         num_inputs=4**bits,
+        equation=one_node.equation("sum", "{a} + {b}", values),
     )
 
 
@@ -86,7 +88,7 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 
 ALGORITHM = Algorithm(
     name="add",
-    summary="sum of two binary numbers, on one node",
+    summary=SUMMARIES["add"],
     sizing=one_node.sizes_of_words("add"),
     program=program,
     prepare=prepare,

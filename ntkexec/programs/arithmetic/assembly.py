@@ -4,6 +4,7 @@
     a = 6                   a cell and its number at the start
     b = 7
     ...
+    answer = product        the cell that holds the answer in the end; may be left out
           a minus           minus becomes minus - a
     loop: one b halt        b becomes b - 1; if it is negative, go to `halt`, the end
           ...
@@ -24,6 +25,7 @@ HALT = "halt"
 SHIPPED = Path(__file__).parent / "sbn_programs"
 
 _CELL = re.compile(r"([A-Za-z_]\w*)\s*=\s*([+-]?\d+)")
+_ANSWER = re.compile(r"answer\s*=\s*([A-Za-z_]\w*)")
 _INSTRUCTION = re.compile(r"(?:([A-Za-z_]\w*)\s*:)?\s*(\w+)\s+(\w+)(?:\s+(\w+))?")
 
 
@@ -36,12 +38,14 @@ class Assembly:
         cells: the numbers at the start, by name.
         code: the instructions, cells by their place.
         lines: the line of each instruction in the text.
+        answer: the cell that holds the answer in the end, where the program says one.
     """
 
     name: str
     cells: Mapping[str, int]
     code: tuple[Instruction, ...]
     lines: tuple[int, ...]
+    answer: str | None = None
 
     def with_cells(self, changes: Mapping[str, int]) -> "Assembly":
         """The same code on other numbers.
@@ -89,6 +93,7 @@ def parse(text: str, name: str) -> Assembly:
     """
     cells: dict[str, int] = {}
     labels: dict[str, int] = {}
+    answers: list[tuple[int, str]] = []
     parsed: list[tuple[int, str, str, str | None]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         bare = line.partition("#")[0].strip()
@@ -98,6 +103,8 @@ def parse(text: str, name: str) -> Assembly:
             if found[1] in cells:
                 raise ProgramError(f"{name}, line {number}: cell {found[1]!r} is there already")
             cells[found[1]] = int(found[2])
+        elif found := _ANSWER.fullmatch(bare):
+            answers.append((number, found[1]))
         elif found := _INSTRUCTION.fullmatch(bare):
             label, a, b, aim = found.groups()
             if label in labels or label == HALT:
@@ -128,4 +135,13 @@ def parse(text: str, name: str) -> Assembly:
                 f"{did_you_mean(aim, labels)}"
             )
         code.append((places[a], places[b], place + 1 if aim is None else labels[aim]))
-    return Assembly(name, cells, tuple(code), tuple(number for number, *_ in parsed))
+    for number, cell in answers:
+        if cell not in places:
+            raise ProgramError(
+                f"{name}, line {number}: no cell {cell!r}; there is {', '.join(cells)}"
+                f"{did_you_mean(cell, cells)}"
+            )
+    if len(answers) > 1:
+        raise ProgramError(f"{name}, line {answers[1][0]}: the answer is {answers[0][1]!r} already")
+    answer = answers[0][1] if answers else None
+    return Assembly(name, cells, tuple(code), tuple(number for number, *_ in parsed), answer)

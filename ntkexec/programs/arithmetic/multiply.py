@@ -18,6 +18,7 @@ from ntkexec.language.logic import FALSE
 from ntkexec.program.program import Program
 from ntkexec.programs.arithmetic import one_node
 from ntkexec.programs.instance import Algorithm, Instance
+from ntkexec.vocabulary import SUMMARIES
 
 USAGE = "ntkexec run multiply 13 29 --bits 8"
 
@@ -102,6 +103,7 @@ def prepare(
         decode=lambda states: {"product": multiplier.layout.unpack(states, strict=False)["low"]},
         reference=lambda: {"product": values["a"] * values["b"]},
         num_inputs=4**bits,
+        equation=one_node.equation("product", "{a} x {b}", values),
     )
 
 
@@ -113,7 +115,7 @@ def operands(words: Sequence[str], bits: int | None) -> tuple[Graph, dict[str, A
 
 ALGORITHM = Algorithm(
     name="multiply",
-    summary="product of two binary numbers, on one node",
+    summary=SUMMARIES["multiply"],
     sizing=one_node.sizes_of_words("multiply"),
     program=program,
     prepare=prepare,

@@ -89,6 +89,19 @@ def numbers(
     return bits, arrays
 
 
+def equation(field: str, words: str, values: Mapping[str, np.ndarray]) -> tuple[str, str] | None:
+    """What is computed, for `Instance.equation`; None where several nodes compute side by side.
+
+    Args:
+        field: of the answer.
+        words: such as "{a} + {b}".
+        values: the number at each node, by name.
+    """
+    if any(len(array) != 1 for array in values.values()):
+        return None
+    return field, words.format(**{name: int(array[0]) for name, array in values.items()})
+
+
 def sizes_of_words(algorithm: str) -> Callable[..., dict[str, int]]:
     """Turns the sizes that users give into those of a program without a graph."""
 

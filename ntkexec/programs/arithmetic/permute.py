@@ -15,6 +15,7 @@ from ntkexec.program.program import Program
 from ntkexec.program.templates import template
 from ntkexec.programs.arithmetic import one_node
 from ntkexec.programs.instance import Algorithm, Instance
+from ntkexec.vocabulary import SUMMARIES
 
 USAGE = "ntkexec run permute 10110 4 2 0 1 3"
 
@@ -105,6 +106,9 @@ def prepare(
         digits = given["values"][:, None] >> np.arange(bits) & 1
         return {"permuted": (digits << moves).sum(1)}
 
+    def shown(value: int) -> str:
+        return f"{value:0{bits}b}"[::-1]
+
     return Instance(
         sizes=own,
         program=mover,
@@ -114,8 +118,11 @@ def prepare(
         inputs={"permutation": moves.tolist()},
         decode=lambda states: {"permuted": mover.layout.unpack(states, strict=False)["bits"]},
         reference=expected,
-        formats={"permuted": lambda value: f"{value:0{bits}b}"[::-1]},
+        formats={"permuted": shown},
         num_inputs=2**bits,
+        equation=("permuted", f"{shown(int(given['values'][0]))} permuted")
+        if graph.num_nodes == 1
+        else None,
     )
 
 
@@ -139,7 +146,7 @@ def sizes(**given: int) -> dict[str, int]:
 
 ALGORITHM = Algorithm(
     name="permute",
-    summary="a permutation of bits, on one node",
+    summary=SUMMARIES["permute"],
     sizing=sizes,
     program=program,
     prepare=prepare,

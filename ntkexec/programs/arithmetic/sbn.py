@@ -23,6 +23,7 @@ from ntkexec.programs.arithmetic.assembly import Assembly
 from ntkexec.programs.inputs import bits_for, sizes_for
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import sbn as reference
+from ntkexec.vocabulary import SUMMARIES
 
 MAX_CYCLES = 100_000
 MAX_CHOICES = 2000
@@ -179,6 +180,9 @@ def prepare(
         reference=expected,
         signed=frozenset(names),
         num_inputs=1 << (sizes["word"] * sizes["cells"]),
+        equation=(given[0].answer, given[0].name)
+        if graph.num_nodes == 1 and given[0].answer is not None
+        else None,
     )
 
 
@@ -220,7 +224,7 @@ def machine_sizes(**given: int) -> dict[str, int]:
 
 ALGORITHM = Algorithm(
     name="sbn",
-    summary="a machine that subtracts and branches if negative, on one node",
+    summary=SUMMARIES["sbn"],
     sizing=machine_sizes,
     program=program,
     prepare=prepare,

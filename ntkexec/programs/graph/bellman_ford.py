@@ -33,6 +33,7 @@ from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.programs.reference import bellman_ford as reference
+from ntkexec.vocabulary import SUMMARIES
 
 LOG = logging.getLogger("ntkexec")
 # Steps from the one in which a bit of the distance sets out to the one in which ...
@@ -337,7 +338,7 @@ def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_s
 
 ALGORITHM = Algorithm(
     name="bellman-ford",
-    summary="distance and parent of every node in a graph with weights, negative ones too",
+    summary=SUMMARIES["bellman-ford"],
     sizing=functools.partial(inputs.degree_and_word, "bellman-ford"),
     program=program,
     prepare=prepare,

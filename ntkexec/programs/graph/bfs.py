@@ -19,6 +19,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import bfs as reference
+from ntkexec.vocabulary import SUMMARIES
 
 STEPS_PER_ROUND = 2
 
@@ -128,7 +129,7 @@ def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs",
-    summary="distance and parent of every node in breadth-first search",
+    summary=SUMMARIES["bfs"],
     sizing=functools.partial(inputs.degree_and_word, "bfs"),
     program=program,
     prepare=prepare,

@@ -38,6 +38,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import bfs_queue as reference
+from ntkexec.vocabulary import SUMMARIES
 
 STEPS_PER_ROUND = 3
 HALT = "done"
@@ -239,7 +240,7 @@ def max_steps(num_nodes: int, eccentricity: int) -> int:
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs-queue",
-    summary="distance, parent and order of visits of every node in breadth-first search with a queue",
+    summary=SUMMARIES["bfs-queue"],
     sizing=functools.partial(inputs.degree_and_word, "bfs-queue"),
     program=program,
     prepare=prepare,

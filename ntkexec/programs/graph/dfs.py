@@ -30,6 +30,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import dfs as reference
+from ntkexec.vocabulary import SUMMARIES
 
 STEPS_PER_ROUND = 2
 HALT = "done"
@@ -232,7 +233,7 @@ def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
 prepare = functools.partial(inputs.from_sources, instance)
 ALGORITHM = Algorithm(
     name="dfs",
-    summary="parent, discovery and finish time of every node in depth-first search",
+    summary=SUMMARIES["dfs"],
     sizing=functools.partial(inputs.degree_and_word, "dfs"),
     program=program,
     prepare=prepare,
@@ -240,7 +241,7 @@ ALGORITHM = Algorithm(
 )
 FOREST = Algorithm(
     name="dfs-forest",
-    summary="depth-first search of all components, one after the other by their smallest nodes",
+    summary=SUMMARIES["dfs-forest"],
     sizing=functools.partial(inputs.degree_and_word, "dfs-forest"),
     program=program,
     prepare=forest_instance,

@@ -20,6 +20,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import flooding as reference
+from ntkexec.vocabulary import SUMMARIES
 
 STEPS_PER_ROUND = 2
 
@@ -236,7 +237,7 @@ def sizes(
 
 ALGORITHM = Algorithm(
     name="flooding",
-    summary="every node learns the sources' message",
+    summary=SUMMARIES["flooding"],
     sizing=sizes,
     program=program,
     prepare=prepare,

@@ -60,6 +60,7 @@ class Family:
         formats: by field, `format(value, graph)` shows a value.
         loops: what an edge from a node to itself would mean, where the answer depends on it; a graph
             from which one was dropped is refused then.
+        example: see `Algorithm`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Family:
     reference: Reference | None = None
     formats: Mapping[str, Callable[[int, Graph], object]] = dataclasses.field(default_factory=dict)
     loops: str | None = None
+    example: str = "karate"
 
     def compiled(self, *, degree: int, slots: int, word: int) -> Compiled:
         """The algorithm of these sizes, compiled; once for each."""
@@ -136,6 +138,7 @@ class Family:
             program=self.program,
             prepare=self.prepare,
             inputs=self.inputs,
+            example=self.example,
         )
 
 

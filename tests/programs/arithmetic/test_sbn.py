@@ -117,6 +117,8 @@ def test_a_program_is_read_from_text(tmp_path):
     assert one.cells == {"n": 2, "one": 1}
     assert one.code == ((1, 0, 3), (1, 1, 2), (0, 1, 0))
     assert one.lines == (4, 5, 6)
+    assert one.answer is None
+    assert arithmetic.parse("answer = 1\nanswer = answer\nanswer answer", "t").answer == "answer"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,8 @@ def test_a_program_is_read_from_text(tmp_path):
         ("a = 1\na a b", "line 2: no label 'b'; there is halt"),
         ("a = 1\na a b c d", "neither 'cell = number' nor"),
         ("a = x\na a", "line 1"),
+        ("a = 1\nanswer = b\na a", "line 2: no cell 'b'; there is a"),
+        ("a = 1\nanswer = a\nanswer = a\na a", "line 3: the answer is 'a' already"),
     ],
 )
 def test_a_faulty_text_is_refused_with_its_line(text, message):

@@ -12,6 +12,7 @@ from ntkexec.programs.local.algorithm import Fold, Local, Node, Step, Update
 from ntkexec.programs.local.family import Family, Inputs, as_flag
 from ntkexec.programs.local.types import Bool, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
+from ntkexec.vocabulary import SUMMARIES
 
 GENERATIONS = 8
 DENSITY = 3 / 8
@@ -124,7 +125,7 @@ def row(
 
 LIFE = Family(
     name="life",
-    summary="Conway's Life on any graph, for so many rounds",
+    summary=SUMMARIES["life"],
     build=build_life,
     rounds=generations,
     inputs=("source", "sources", "rounds"),
@@ -135,7 +136,7 @@ LIFE = Family(
 )
 RULE_110 = Family(
     name="rule-110",
-    summary="Wolfram's elementary cellular automaton on a path or a ring, for so many rounds",
+    summary=SUMMARIES["rule-110"],
     build=build_rule_110,
     rounds=generations,
     inputs=("source", "sources", "rounds"),
@@ -143,4 +144,5 @@ RULE_110 = Family(
     reference=reference.rule_110,
     formats={"alive": as_flag},
     loops="so it is its own neighbour",
+    example="cycle:n=8",
 )

@@ -12,6 +12,7 @@ from ntkexec.programs.local.family import Family, Inputs, as_flag
 from ntkexec.programs.local.graph_rounds import diameter, roots
 from ntkexec.programs.local.types import Bool, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
+from ntkexec.vocabulary import SUMMARIES
 
 State = Record("State", side=Optional(Range(2)), odd=Bool())
 Message = Record("Message", side=Range(2), odd=Bool())
@@ -60,7 +61,7 @@ def rounds(graph: Graph, inputs: Inputs) -> int:
 
 FAMILY = Family(
     name="bipartite",
-    summary="whether a component has no odd cycle, and the sides",
+    summary=SUMMARIES["bipartite"],
     build=build,
     rounds=rounds,
     inputs=("source", "sources"),

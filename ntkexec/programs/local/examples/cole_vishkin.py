@@ -23,6 +23,7 @@ from ntkexec.programs.local.graph_rounds import roots
 from ntkexec.programs.local.types import Identifier, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
 from ntkexec.programs.reference.local import FINAL_ROUNDS
+from ntkexec.vocabulary import SUMMARIES
 
 REMOVED = (3, 4, 5)
 MIN_WORD = 3
@@ -187,11 +188,12 @@ def word_for(graph: Graph) -> int:
 
 FAMILY = Family(
     name="cole-vishkin",
-    summary="3-colouring of rooted trees and rings in O(log* n) rounds",
+    summary=SUMMARIES["cole-vishkin"],
     build=build,
     rounds=None,
     word=word_for,
     inputs=("source", "sources"),
     node_inputs=parents,
     reference=reference.cole_vishkin,
+    example="cycle:n=8",
 )

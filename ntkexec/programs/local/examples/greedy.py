@@ -11,6 +11,7 @@ from ntkexec.programs.local.family import Family, as_flag
 from ntkexec.programs.local.graph_rounds import longest_descent
 from ntkexec.programs.local.types import Bool, Enum, Optional, Range, Record, Set
 from ntkexec.programs.reference import local as reference
+from ntkexec.vocabulary import SUMMARIES
 
 
 def _num_smaller(node: Node) -> int:
@@ -98,7 +99,7 @@ def build_independent_set(*, degree: int, word: int) -> Local:
 
 COLOURING = Family(
     name="greedy-colouring",
-    summary="colouring with D + 1 colours, first fit in the order of identifiers",
+    summary=SUMMARIES["greedy-colouring"],
     build=build_colouring,
     rounds=longest_descent,
     reference=reference.greedy_colouring,
@@ -106,7 +107,7 @@ COLOURING = Family(
 )
 INDEPENDENT_SET = Family(
     name="independent-set",
-    summary="maximal independent set, nodes joining in the order of identifiers",
+    summary=SUMMARIES["independent-set"],
     build=build_independent_set,
     rounds=longest_descent,
     reference=reference.independent_set,

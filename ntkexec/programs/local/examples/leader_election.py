@@ -10,6 +10,7 @@ from ntkexec.programs.local.graph_rounds import from_smallest
 from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Record
 from ntkexec.programs.reference import local as reference
+from ntkexec.vocabulary import SUMMARIES
 
 
 def build(*, degree: int, word: int) -> Local:
@@ -69,7 +70,7 @@ def _answer(state: Any, node: Node) -> dict[str, int]:
 
 FAMILY = Family(
     name="leader-election",
-    summary="every node learns the smallest node of its component",
+    summary=SUMMARIES["leader-election"],
     build=build,
     rounds=from_smallest,
     word=identifier_bits,
@@ -78,7 +79,7 @@ FAMILY = Family(
 )
 COMPONENTS = Family(
     name="components",
-    summary="connected components, each called by its smallest node",
+    summary=SUMMARIES["components"],
     build=build_components,
     rounds=from_smallest,
     word=identifier_bits,

@@ -12,6 +12,7 @@ from ntkexec.programs.local.graph_rounds import diameter
 from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Bool, Range, Record, Set
 from ntkexec.programs.reference import local as reference
+from ntkexec.vocabulary import SUMMARIES
 
 
 def build_triangles(*, degree: int, word: int) -> Local:
@@ -111,7 +112,7 @@ def two_hops(graph: Graph, inputs: Inputs) -> int:
 _family = functools.partial(Family, word=num_identifiers)
 TRIANGLES = _family(
     name="triangles",
-    summary="whether a node lies on a triangle",
+    summary=SUMMARIES["triangles"],
     build=build_triangles,
     rounds=None,
     reference=reference.triangles,
@@ -119,7 +120,7 @@ TRIANGLES = _family(
 )
 SIZE = _family(
     name="neighbourhood-size",
-    summary="nodes within as many hops as there are rounds, 2 by default",
+    summary=SUMMARIES["neighbourhood-size"],
     build=build_size,
     rounds=two_hops,
     inputs=("rounds",),
@@ -127,7 +128,7 @@ SIZE = _family(
 )
 ECCENTRICITY = _family(
     name="eccentricity",
-    summary="distance to the farthest node of the component",
+    summary=SUMMARIES["eccentricity"],
     build=build_eccentricity,
     rounds=diameter,
     reference=reference.eccentricity,

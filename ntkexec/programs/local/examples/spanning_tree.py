@@ -16,6 +16,7 @@ from ntkexec.programs.local.graph_rounds import from_smallest
 from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
+from ntkexec.vocabulary import SUMMARIES
 
 
 def build(*, degree: int, word: int) -> Local:
@@ -87,7 +88,7 @@ def word_for(graph: Graph) -> int:
 
 FAMILY = Family(
     name="spanning-tree",
-    summary="breadth-first tree of every component from its smallest node",
+    summary=SUMMARIES["spanning-tree"],
     build=build,
     rounds=from_smallest,
     word=word_for,

@@ -5,12 +5,12 @@ from . import (
     add,
     bellman_ford,
     bfs,
-    bfs_queue,
     depth_first,
     flooding,
     local,
     multiply,
     permute,
+    queue_order,
     sbn,
 )
 
@@ -18,7 +18,7 @@ STATEMENTS: dict[str, Statement] = {
     "add": add.theorem,
     "bellman-ford": bellman_ford.theorem,
     "bfs": bfs.theorem,
-    "bfs-queue": bfs_queue.theorem,
+    "bfs-queue": queue_order.theorem,
     "dfs": depth_first.theorem,
     "dfs-forest": depth_first.forest,
     "flooding": flooding.theorem,

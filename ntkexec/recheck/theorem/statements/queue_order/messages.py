@@ -1,66 +1,24 @@
-"""Breadth-first search in queue order: its token is one, and goes where the pseudo-code says.
+"""What is said and heard: there is one token, and it goes where the pseudo-code says.
 
-This is about messages, not yet about the order of visits: see `prose` and `sentence`. Ghosts: the holder
-u of the token in a round, as `token(x)` for x = u; the port at which the next holder is, and what the
-holder says. The holder is a function of the round, so at most one node is it. A call is written into
-the slot of the called node, so what the in-neighbours see of their own neighbours is in it too.
+This is about messages; `order` is about the order of visits. Ghosts: the holder u of the token in a
+round, as `token(x)` for x = u; the port at which the next holder is, and what the holder says. The holder
+is a function of the round, so at most one node is it. A call is written into the slot of the called node,
+so what the in-neighbours see of their own neighbours is in it too.
 """
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from ...program import Program
-from ..circuit import FALSE, TRUE, Bits, Literal
-from ..obligation import Obligation
-from ..specifications import bfs_queue as specification
-from ..specifications.node import node_round
-from ..step import Fields, fields, first_state, flat, state_of
-from ..theorem import COLOURING, SEMANTICS, Theorem
-from .induction import INDUCTION, Claim, advance, show
-from .neighbourhood import PORTS, Neighbourhood
+from ....program import Program
+from ...circuit import FALSE, TRUE, Bits, Literal
+from ...obligation import Obligation
+from ...specifications import bfs_queue as specification
+from ...specifications.node import node_round
+from ...step import Fields, fields, first_state, flat, state_of
+from ..induction import Claim, advance, show
+from ..neighbourhood import Neighbourhood
 
 OBLIGATIONS = ("base", "choose", "send", "listen", "node-round")
-
-
-def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theorem:
-    """One token, and rounds as the pseudo-code has them."""
-    degree, slots, word = (sizes[name] for name in ("degree", "slots", "word"))
-
-    def obligation(name: str) -> Any:
-        return lambda: build(name, program, sizes)
-
-    return Theorem(
-        name="bfs-queue",
-        sizes=dict(sizes),
-        sentence=(
-            "At one node, whatever it hears, a round does what the pseudo-code says. In every round at most"
-            " one node of a component holds the token, and is either called, or claims, or waits; no two"
-            " messages meet; a node holds the token next exactly if it claims, waits or searches again as the"
-            " holder, or is the neighbour at the one port that the holder follows; it then has the"
-            " holder's count, and knows whether the holder's branch is alive; and a node takes at most one"
-            " neighbour, a holder that claims, as its parent. Not shown: that the walk of the token visits"
-            " the nodes in the order of the textbook's queue."
-        ),
-        scope=(
-            f"undirected graphs of any number of nodes, with at most {degree} neighbours of a node,"
-            " itself not counted",
-            f"any two-hop colouring with at most {slots} colours",
-            f"one source in a component at most, numbers modulo {2**word}",
-        ),
-        prose=(
-            "That the walk of the token, as the pseudo-code describes it, visits nodes in the order of the"
-            " textbook's queue, and finds its distances and parents, is not proved but tested.",
-            "The holder of the token is a function of the round: the source in round 0, and then the node"
-            " that the state of the holder before names. Components do not hear each other.",
-            *PORTS,
-            *INDUCTION,
-            "The first states are as `base` says.",
-            *COLOURING,
-            *SEMANTICS,
-        ),
-        obligations={name: obligation(name) for name in OBLIGATIONS},
-    )
 
 
 class World(Neighbourhood):
@@ -283,9 +241,14 @@ def base(o: Obligation, near: World, program: Program) -> None:
 def choose(o: Obligation, near: World, program: Program) -> None:
     """What the holder will say is what the specification makes of its state: this defines the ghosts."""
     after = advance(o, near, program, near.before_choose)
-    c = o.circuit
-    said = specification.choose(c, fields(program, o.inputs["state0"]))
-    kept = fields(program, o.inputs["state0"]) | said
+    speak(near, fields(program, o.inputs["state0"]))
+    show(o, near.before_send(after, 0))
+
+
+def speak(near: World, before: Fields) -> None:
+    """Sets the node's own ghosts to what the specification makes of its state before the round."""
+    c = near.circuit
+    kept = before | specification.choose(c, before)
     claims, moves, returns, found, root = (
         kept[name][0] for name in ("claims", "moves", "returns", "found", "root")
     )
@@ -295,7 +258,6 @@ def choose(o: Obligation, near: World, program: Program) -> None:
     near.alive[0] = c.all([returns, found, -root])
     numbers = zip(c.where(claims, kept["distance"]), c.where(moves, kept["count"]), strict=True)
     near.number[0] = [c.any(pair) for pair in numbers]
-    show(o, near.before_send(after, 0))
 
 
 def listen(o: Obligation, near: World, program: Program) -> None:
