@@ -10,7 +10,7 @@ from typing import Any
 from ....program import Program
 from ...circuit import FALSE, TRUE, Bits, Literal
 from ...obligation import Obligation
-from ...step import Fields, fields, flat, state_of, step
+from ...step import Fields, after_step, fields, flat, state_of
 from ..induction import Claim, advance, satisfied, show
 from .branches import Branches, at_rest, below, came_back, claimed, closed, held, underway
 from .messages import speak
@@ -188,7 +188,7 @@ def build(name: str, program: Program, sizes: Mapping[str, int], **controls: Any
         choose(walk, program)
     elif name == "order-send":
         satisfied(o, program, lambda at, x: walk.before_send(at, x) + before_send(walk, at))
-        after = step(walk.circuit, program, o.inputs["state0"])
+        after = after_step(walk.circuit, program, o.inputs["state0"])
         show(o, before_listen(walk, fields(program, after)))
     elif name == "order-listen":
         listen(walk, program)
