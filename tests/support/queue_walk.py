@@ -147,6 +147,7 @@ def ghosts(
         "visits-next": then.mode == "visits",
         "next-upto": tree.above(k + 2),
         "next-more": tree.above(k + 2) < len(tree.order),
+        "age": min(max(0, number - len(walk)), (1 << word) - 1),
         "beyond": sum(1 << x for x, u in there if tree.num_on(u, k + 2)),
     }
     for x, u in there:

@@ -56,13 +56,14 @@ def test_what_is_assumed_is_needed(control, name, parts):
         ({"coloured": False}, "order-listen", "messages-apart"),
         ({"without": "the parent is the first of the neighbours"}, "order-listen", "answer"),
         ({"without": "places differ"}, "order-listen", "answer"),
-        ({"without": "places by level"}, "final", "done"),
-        ({"without": "parents before children"}, "final", "parent"),
+        ({"without": "places by level"}, "final", "read"),
+        ({"without": "parents before children"}, "final", "read"),
         ({"without": "paths pass all levels"}, "order-choose", "says"),
         ({"without": "all descend from the source"}, "order-choose", "says"),
         ({"without": "y is among its ancestors' descendants"}, "order-listen", "walk"),
         ({"without": "count within the branch"}, "order-listen", "branches"),
         ({"without": "count outside the branch"}, "order-listen", "walk"),
+        ({"without": "neighbours' levels"}, "order-choose", "done"),
         ({"without": "the source alone is on level 0"}, "order-base", "walk"),
         ({"without": "where the walk begins"}, "order-base", "walk"),
     ],
@@ -80,6 +81,7 @@ def test_assumptions_allow_every_level_and_every_count(name):
         assert possible(mode=1 << mode, count=number) == (mode < 4 or number > 0)
         assert possible(mode=1 << mode, tour=number)
         assert possible(mode=2, token0=1, level0=number, order0=number)
+        assert possible(mode=16, age=number, level0=6 - number)
     assert not possible(mode=2, token0=1, count=3, order0=2)
     assert not possible(mode=16, token0=1)
 

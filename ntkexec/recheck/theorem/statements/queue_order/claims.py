@@ -34,9 +34,8 @@ WALK = (
     " and has not gone up from: the path from s to y.",
     "What is assumed of the walk, at a node, its neighbours, or where it is, is shown there by `order-base`"
     " and `order-listen`, or is one of these facts and rules.",
-    "The walk ends, as a tour passes each edge of the tree at most once in each direction and there are"
-    " finitely many levels: every node is visited, and s then sets `done`, which spreads one hop a round as"
-    " the pseudo-code says.",
+    "The walk ends: a tour passes each edge of the tree at most once in each direction, and there are"
+    " finitely many levels. d(u) and d(v) differ by one at most if u and v are neighbours.",
 )
 
 
@@ -47,12 +46,15 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
         name="bfs-queue",
         sizes=dict(sizes),
         sentence=(
-            "Before every round (of three steps), a node v that is visited holds what the textbook's queue,"
-            " first in, first out, gives v: its distance from the source, its parent (none at the source),"
-            " and its place in the order of visits. Nodes are visited in this order, one at a time. The flag"
-            " `done` is set at v only if every node of the component is visited. In every round at most one"
-            " node of a component holds the token, and is either called, or claims, or waits; no two"
-            " messages meet. At one node, whatever it hears, a round does what the pseudo-code says."
+            "Before every step, a node v that is visited holds what the textbook's queue, first in, first"
+            " out, gives v: its distance d(v) from the source, its parent (none at the source), and its place"
+            " in the order of visits. Nodes are visited in this order, one at a time. Before round r, which"
+            " takes three steps, the flag `done` is set at v exactly if r >= f + d(v), where f is the first"
+            " round before which the walk has ended. Where `done` is set, before any step, every node of the"
+            " component is visited, so that no answer changes any more: a run may stop when it is set at all"
+            " nodes. In every round at most one node of a component holds the token, and is either called,"
+            " or claims, or waits; no two messages meet. At one node, whatever it hears, a round does what"
+            " the pseudo-code says."
         ),
         scope=(
             f"undirected graphs with at most {degree} neighbours of a node, itself not counted",
@@ -69,7 +71,7 @@ def theorem(program: Program, sizes: Mapping[str, int], _: Any = None) -> Theore
             *PORTS,
             *INDUCTION,
             "The first states are as `base` and `order-base` say, and an answer is read from the fields"
-            " `visited`, `distance`, `order` and `parent`.",
+            " `visited`, `distance`, `order` and `parent`, before any step.",
             *COLOURING,
             *SEMANTICS,
         ),

@@ -69,7 +69,7 @@ def before_choose(walk: Walk, at: Fields, moment: Moment) -> Claim:
     ]
     alive = c.any(c.all(pair) for pair in zip(back, below(walk, moment), strict=True))
     called = c.all([token, c.any([mode["walks"], mode["visits"]])])
-    done = c.any([at["done"][0], *flat(at["inbox.claim"])])
+    told = walk.by_slot([walk.told(moment, x) for x in walk.members])
     return [
         *answer(walk, at, moment, visited),
         (c.equal(at["distance"], distance), "answer"),
@@ -81,7 +81,8 @@ def before_choose(walk: Walk, at: Fields, moment: Moment) -> Claim:
         (c.iff(at["waits"][0], waits), "claims"),
         (c.implies(passes, c.iff(at["was_alive"][0], alive)), "branches"),
         *held(walk, at, cases),
-        (c.implies(done, mode["ended"]), "done"),
+        (c.iff(at["done"][0], walk.told(moment, 0)), "done"),
+        *((c.iff(*pair), "done") for pair in zip(flat(at["inbox.claim"]), told, strict=True)),
     ]
 
 
@@ -122,7 +123,7 @@ def before_send(walk: Walk, at: Fields) -> Claim:
         (c.iff(at["returns"][0], walk.finished(0)), "claims"),
         *held(walk, at, cases),
         *((c.implies(newly, c.iff(*pair)), "children") for pair in mine),
-        (c.implies(at["done"][0], mode["ended"]), "done"),
+        (c.iff(at["done"][0], c.all([mode["ended"], walk.told(walk.then, 0)])), "done"),
     ]
 
 
@@ -142,7 +143,7 @@ def before_listen(walk: Walk, at: Fields) -> Claim:
         *chosen(walk, at),
         (c.iff(at["again"][0], again), "claims"),
         *held(walk, at, cases),
-        (c.implies(at["done"][0], walk.then.mode["ended"]), "done"),
+        (c.iff(at["done"][0], walk.told(walk.then, 0)), "done"),
     ]
 
 
@@ -189,7 +190,8 @@ def build(name: str, program: Program, sizes: Mapping[str, int], **controls: Any
     elif name == "order-send":
         satisfied(o, program, lambda at, x: walk.before_send(at, x) + before_send(walk, at))
         after = after_step(walk.circuit, program, o.inputs["state0"])
-        show(o, before_listen(walk, fields(program, after)))
+        at = fields(program, after)
+        show(o, before_listen(walk, at) + read(walk, at, walk.then))
     elif name == "order-listen":
         listen(walk, program)
     else:
@@ -224,8 +226,7 @@ def choose(walk: Walk, program: Program) -> None:
 
     after = advance(o, walk, program, hypothesis)
     speak(walk, fields(program, o.inputs["state0"]))
-    show(o, before_send(walk, after))
-    show(o, says(walk, 0))
+    show(o, before_send(walk, after) + says(walk, 0) + read(walk, after, now))
 
 
 def listen(walk: Walk, program: Program) -> None:
@@ -236,7 +237,7 @@ def listen(walk: Walk, program: Program) -> None:
         out = walk.before_listen(at, x)
         if x == 0:
             return out + before_listen(walk, at)
-        return [*out, (c.implies(at["done"][0], then.mode["ended"]), "done")]
+        return [*out, (c.iff(at["done"][0], walk.told(then, x)), "done")]
 
     for claim, why in walk.every({x: says(walk, x) for x in walk.members}):
         o.assume(claim, f"the round: {why}")
@@ -249,16 +250,29 @@ def listen(walk: Walk, program: Program) -> None:
 
 
 def final(walk: Walk, program: Program) -> None:
-    """What is read before a round is the textbook's answer."""
-    c, o = walk.circuit, walk.obligation
+    """What is read before a round is the textbook's answer, and `done` says that all have theirs."""
+    o = walk.obligation
     at = satisfied(o, program, lambda at, x: before_choose(walk, at, walk.now))
-    visited, done = at["visited"][0], at["done"][0]
-    o.conclude(c.implies(done, walk.now.mode["ended"]), "done")
-    o.conclude(c.implies(walk.now.mode["ended"], visited), "done")
+    show(o, read(walk, at, walk.now))
+    o.conclude(walk.circuit.iff(at["done"][0], walk.told(walk.now, 0)), "done")
+
+
+def read(walk: Walk, at: Fields, moment: Moment) -> Claim:
+    """That an answer is the textbook's, if there is one, and that there is one at the end.
+
+    Args:
+        walk: which.
+        at: the node's fields.
+        moment: when.
+    """
+    c, visited = walk.circuit, at["visited"][0]
     values: list[tuple[str, Bits]] = [
         ("distance", walk.level[0]),
         ("order", walk.order[0]),
         ("parent", walk.parent),
     ]
-    for path, value in values:
-        o.conclude(c.implies(visited, c.equal(at[path], value)), path)
+    return [
+        (c.implies(at["done"][0], moment.mode["ended"]), "read"),
+        (c.implies(moment.mode["ended"], visited), "read"),
+        *((c.implies(visited, c.equal(at[path], value)), "read") for path, value in values),
+    ]

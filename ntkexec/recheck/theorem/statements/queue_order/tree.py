@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...circuit import Bits
+from ...circuit import Bits, Literal
 from ...obligation import Obligation
 from ..induction import Claim
 from .messages import World
@@ -82,6 +82,11 @@ class Tree(World):
         c = self.circuit
         return [(c.implies(self.here(x), one), why) for x in claims for one, why in claims[x]]
 
+    def one_apart(self, x: int) -> list[Literal]:
+        """Whether a neighbour is one level above the node, and whether below."""
+        c, node, other = self.circuit, self.level[0], self.level[x]
+        return [c.equal(c.increment(other), node), c.equal(c.increment(node), other)]
+
     def parents(self) -> Claim:
         """What holds of levels, places and parents."""
         c, level, order = self.circuit, self.level, self.order
@@ -95,15 +100,17 @@ class Tree(World):
         }
         out = self.every(about)
         out.append((c.iff(c.any(self.parent), -self.root[0]), "all but the source have a parent"))
+        for x in self.members[1:]:
+            near = [c.equal(level[0], level[x]), *self.one_apart(x)]
+            out.append((c.implies(self.here(x), c.any(near)), "neighbours' levels"))
         for x, (up, down) in enumerate(zip(self.parent, self.child, strict=True), 1):
-            higher = [c.equal(c.increment(level[x]), level[0]), c.less(order[x], order[0])]
-            lower = [c.equal(c.increment(level[0]), level[x]), c.less(order[0], order[x])]
+            above, under = self.one_apart(x)
             out += [
                 (c.implies(c.any([up, down]), self.here(x)), "parents are neighbours"),
-                (c.implies(up, higher[0]), "one level up"),
-                (c.implies(down, lower[0]), "one level up"),
-                (c.implies(up, higher[1]), "parents before children"),
-                (c.implies(down, lower[1]), "parents before children"),
+                (c.implies(up, above), "one level up"),
+                (c.implies(down, under), "one level up"),
+                (c.implies(up, c.less(order[x], order[0])), "parents before children"),
+                (c.implies(down, c.less(order[0], order[x])), "parents before children"),
             ]
             for y in self.members[1:]:
                 if y != x:

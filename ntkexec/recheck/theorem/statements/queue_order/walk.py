@@ -27,6 +27,7 @@ class Moment(NamedTuple):
         tour: k.
         count: c.
         mode: of `MODES`, by name.
+        age: rounds since the first of mode `ended`; the largest number stands for all that are larger.
         upto: nodes on level k and above.
         more: whether level k + 1 has nodes.
         token: by member, whether it is y; after the round, of neighbours only while y claims or waits.
@@ -40,6 +41,7 @@ class Moment(NamedTuple):
     tour: Bits
     count: Bits
     mode: Mapping[str, Literal]
+    age: Bits
     upto: Bits
     more: Literal
     token: list[Literal]
@@ -76,9 +78,10 @@ class Walk(Tree):
         o, word = obligation, sizes["word"]
         mode = dict(zip(MODES, o.input("mode", len(MODES)), strict=True))
         opened, count = o.input("open", len(self.members)), o.input("count", word)
+        age = o.input("age", word)
         self.over = o.input("over", 1)[0]
         levels, places = (self.upto, self.more), (self.low, self.high, self.deeper)
-        self.now = Moment(self.tour, count, mode, *levels, self.token, opened, *places)
+        self.now = Moment(self.tour, count, mode, age, *levels, self.token, opened, *places)
         self.then = self._round()
         if begins:
             self.suppose(self._first())
@@ -124,6 +127,10 @@ class Walk(Tree):
         """Whether the walk ends with the round."""
         return self.circuit.all([self.over, -self.more])
 
+    def told(self, at: Moment, x: int) -> Literal:
+        """Whether the end has come to a member, one hop a round from the source."""
+        return self.circuit.all([at.mode["ended"], self.circuit.at_most(self.level[x], at.age)])
+
     def next_ones(self) -> list[Literal]:
         """All that may become of the walk if it is at the node."""
         c, ports = self.circuit, range(self.degree)
@@ -160,6 +167,7 @@ class Walk(Tree):
             c.select(turn, c.increment(now.tour), now.tour),
             c.select(mode["waits"], c.increment(now.count), now.count),
             modes,
+            c.where(mode["ended"], c.select(c.all(now.age), now.age, c.increment(now.age))),
             c.select(turn, o.input("next-upto", word), now.upto),
             c.choose(turn, o.input("next-more", 1)[0], now.more),
             token,
