@@ -6,8 +6,9 @@ their turn, up. At a node of level k, which is then at place c, it claims, waits
 At the source a tour that is over is followed by that for level k + 1, or by the end if there is none.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...circuit import Bits, Literal
 from ...obligation import Obligation
@@ -20,7 +21,8 @@ MODES = ("walks", "visits", "claims", "waits", "ended")
 TURNS = ("visits", "claims", "waits")
 
 
-class Moment(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Moment:
     """The walk before a round, or after it.
 
     Args:
@@ -80,8 +82,19 @@ class Walk(Tree):
         opened, count = o.input("open", len(self.members)), o.input("count", word)
         age = o.input("age", word)
         self.over = o.input("over", 1)[0]
-        levels, places = (self.upto, self.more), (self.low, self.high, self.deeper)
-        self.now = Moment(self.tour, count, mode, age, *levels, self.token, opened, *places)
+        levels = (self.upto, self.more)
+        self.now = Moment(
+            self.tour,
+            count,
+            mode,
+            age,
+            *levels,
+            self.token,
+            opened,
+            self.low,
+            self.high,
+            self.deeper,
+        )
         self.then = self._round()
         if begins:
             self.suppose(self._first())
