@@ -15,7 +15,8 @@ def main(arguments: list[str]) -> int:
     try:
         if len(arguments) == 2 and not Path(arguments[0]).is_dir():
             lines = of_certificate(*map(Path, arguments))
-        elif arguments == ["example"]:
+        # Somebody's folder of that name is what is asked about.
+        elif arguments == ["example"] and not Path("example").exists():
             lines = in_words(theorems.verify(theorems.EXAMPLE, None))
         elif len(arguments) in (1, 2):
             ensemble = Path(arguments[1]) if len(arguments) == 2 else None

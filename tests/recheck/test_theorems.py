@@ -50,6 +50,13 @@ def test_the_theorem_that_comes_along_is_verified(capsys):
     assert capsys.readouterr().out.startswith("THEOREM about the program, bfs: degree 2")
 
 
+def test_a_folder_of_that_name_is_not_taken_for_it(forged, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    claim_more(forged)
+    assert "scope: not what" in refusal(forged, tmp_path / "example", capsys)
+    assert main(["example"]) == 1
+
+
 def test_each_proof_is_needed(forged, tmp_path, capsys):
     name = sorted(forged.proofs)[0]
     del forged.proofs[name]

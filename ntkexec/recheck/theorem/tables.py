@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ..reading import need, whole
 from .circuit import FALSE, TRUE, Bits, Circuit, Literal
 
-MOST_BITS, MOST_NODES = 1 << 12, 1 << 17
+MOST_BITS, MOST_NODES, MOST_STEPS = 1 << 12, 1 << 17, 1 << 12
 # Names are printed: nothing in them may look like what was verified.
 NAME, PATH = re.compile(r"[A-Za-z0-9_ -]{1,80}"), re.compile(r"[A-Za-z0-9_.]{1,80}")
 # Fields that hold what a node is given.
@@ -213,7 +213,10 @@ def check_name(name: Any) -> None:
     Raises:
         Rejected: it is not.
     """
-    need(type(name) is str and NAME.fullmatch(name), f"{name!r} is no name")
+    need(
+        type(name) is str and NAME.fullmatch(name),
+        f"{name!r} is no name of letters, digits, spaces, - and _",
+    )
 
 
 def check_fields(fields: Any, **counts: int) -> None:
@@ -233,7 +236,8 @@ def check_fields(fields: Any, **counts: int) -> None:
         found += paths
     # Of two claims about one field only one would be shown.
     need(len({*found, *GIVEN}) == len(found) + len(GIVEN), "a field holds two things")
-    need(all(PATH.fullmatch(path) for path in found), "a path that is no name")
+    for path in found:
+        need(PATH.fullmatch(path), f"{path!r} is no path of letters, digits, . and _")
 
 
 def check_order(algorithm: Algorithm, degree: int) -> None:
@@ -252,3 +256,5 @@ def check_order(algorithm: Algorithm, degree: int) -> None:
     need(order == wanted, "the steps of a round are not those of send and the stages in order")
     one = [part for part in algorithm.parts if part.kind != "stage"]
     need(all(part.num_steps == 1 for part in one), "a message takes one step")
+    total = sum(part.num_steps for part in algorithm.parts)
+    need(total <= MOST_STEPS, f"a round of {total} steps, more than {MOST_STEPS}")

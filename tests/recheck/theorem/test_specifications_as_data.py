@@ -47,6 +47,12 @@ def test_a_stage_is_not_carried_out_by_a_part_that_is_no_stage(twice, forged):
             theorem_of("local", twice.program, twice.sizes, forged)
 
 
+def test_a_round_has_not_so_many_steps_that_nobody_waits_for_it(forged):
+    forged["parts"][-1][3] = forged["parts"][-2][3] = 1 << 12
+    with pytest.raises(Rejected, match="more than 4096"):
+        parse_algorithm(forged, 1)
+
+
 @pytest.mark.parametrize("other", ["state_odd", "colour", "port.slot"])
 def test_a_field_holds_one_thing(twice, forged, other):
     assert forged["fields"]["state"] == ["state_odd", "state_even"]
