@@ -57,7 +57,8 @@ def statement(
         plot: draws a measurement and returns a matplotlib figure.
 
     Raises:
-        NtkexecError: an empty claim, a bound that is no finite number, or another relation.
+        NtkexecError: an empty claim, a name that is not one word, a bound that is no finite number, or
+            another relation.
 
     Example:
         >>> @statement("a half is at most one", bound=1.0, broken={"factor": 3.0})
@@ -71,6 +72,10 @@ def statement(
     # With an infinite bound nothing could refute the claim.
     if isinstance(bound, bool) or not isinstance(bound, Real) or not math.isfinite(bound):
         raise NtkexecError(f"a statement's bound is a number, not {shown(bound)}")
+    if name is not None and not (name.isprintable() and len(name.split()) == 1):
+        raise NtkexecError(
+            f"a statement's name is one word for the command line, not {shown(name)}"
+        )
     if relation not in get_args(Relation):
         raise NtkexecError(
             f"a number must lie {' or '.join(get_args(Relation))} its bound, not {shown(relation)}"
@@ -107,13 +112,15 @@ def _measured(name: str, function: Callable[..., Any], scale: Scale) -> Measurem
     found = function(scale)
     if isinstance(found, Measurement):
         return _checked(name, found)
+    # Arrays of one number are numbers to those who write them.
+    if getattr(found, "size", None) == 1 and hasattr(found, "item"):
+        found = found.item()
     # False is 0 and would meet most bounds: a comparison is no measurement.
     if isinstance(found, bool | np.bool_ | str):
         raise NtkexecError(
             f"statement {name!r} gives {shown(found)}; a number or a Measurement is needed, to be compared "
             "with the bound"
         )
-    # Arrays of one number are numbers to those who write them.
     try:
         return Measurement(float(found))
     except (TypeError, ValueError):

@@ -52,7 +52,7 @@ class StudyRecord(TypedDict):
     num_states: int
     num_decisions: int
     noise_ratio: float | None
-    smallest_margin: float
+    smallest_margin: float | None
     members: int
     delta: float
     bounds: BoundsRecord

@@ -17,6 +17,7 @@ from ntkexec.complexity.probability import CONFIDENCE, Certainty, certainty
 from ntkexec.complexity.records import StudyRecord
 from ntkexec.complexity.sampling import Prefixes, exact_prefixes
 from ntkexec.ensemble import EnsembleConfig
+from ntkexec.errors import CertificateError
 from ntkexec.runtime.tables import as_html
 from ntkexec.vocabulary import Convention
 
@@ -47,7 +48,7 @@ class Study:
         num_states: distinct match sets.
         num_decisions: bits that are decided, in all executions.
         noise_ratio: largest sigma^2 / mu^2 of a decision.
-        smallest_margin: smallest distance of a mean to its threshold.
+        smallest_margin: smallest distance of a mean to its threshold; infinite if no output is random.
         members: the largest N that was tried.
         delta: probability of an error that `bounds.certificate` and `bounds.union` allow.
         bounds: what theory says.
@@ -138,7 +139,7 @@ class Study:
             num_states=self.num_states,
             num_decisions=self.num_decisions,
             noise_ratio=_finite(self.noise_ratio),
-            smallest_margin=self.smallest_margin,
+            smallest_margin=_finite(self.smallest_margin),
             members=self.members,
             delta=self.delta,
             bounds=self.bounds.to_data(),
@@ -253,9 +254,11 @@ def study(
         report: called with how much of the work is done, and all.
 
     Raises:
-        CertificateError: no number of networks is enough.
+        CertificateError: no number of networks is enough, or one of `numbers` is none.
         EnsembleError: see `exact_prefixes`.
     """
+    if wrong := [n for n in numbers if n < 1]:
+        raise CertificateError(f"an ensemble has at least 1 network; asked for {wrong[0]}")
     found = margins_of(cases, convention, weight_std=config.weight_std, draw=config.draw)
     largest = members or max(numbers, default=0) or members_needed(found, delta)
     start = time.perf_counter()

@@ -24,6 +24,12 @@ from ntkexec.vocabulary import Activation, TrainedLayers
 MAX_DEPTH = 100
 """Beyond it the recursion has lost so many digits that a certificate would be about rounding."""
 
+SMALLEST_GAP = 1e-9
+"""Least share of a kernel's diagonal by which it tells inputs apart.
+
+A variance is of the order of this share, a difference of numbers near 1: below, rounding is seen in it.
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class DotProductKernel:
@@ -41,7 +47,8 @@ class DotProductKernel:
         bias_std: standard deviation of all biases, where weights have 1 in the first layer.
 
     Raises:
-        CertificateError: an unknown word, or a number out of range.
+        CertificateError: an unknown word, or a number out of range; or a kernel that tells inputs apart
+            by less than `SMALLEST_GAP`, as many layers and large biases make it.
 
     Source: Jacot et al., arXiv:1806.07572, theorem 1; Lee et al., arXiv:1711.00165, for the NNGP kernel;
         erf: Williams, NeurIPS 1996.
@@ -68,11 +75,22 @@ class DotProductKernel:
             raise CertificateError(
                 f"bias_std must lie between 0 and a million, got {self.bias_std:g}"
             )
+        if not (share := self._share_that_differs) >= SMALLEST_GAP:
+            raise CertificateError(
+                f"the {self.told} tells orthogonal inputs apart by {share:.1e} of its size, which drowns in "
+                f"rounding; from {SMALLEST_GAP:g} on it would fit: fewer layers or smaller biases"
+            )
+
+    @property
+    def _share_that_differs(self) -> float:
+        """What the diagonals have above the orthogonal values, the smaller of the two shares."""
+        return min(1 - 2 * self.prior_orthogonal, self.gap / (self.orthogonal + self.gap))
 
     @property
     def runs(self) -> bool:
         """Whether networks of this kernel can be trained and run, and not only be certified."""
-        return self == TWO_LAYER_RELU
+        # Not by comparison with TWO_LAYER_RELU, which asks while it is made.
+        return dataclasses.astuple(self) == (1, "ntk", "relu", 0.0)
 
     def require_run(self, what: str) -> None:
         """Raises CertificateError, about `what`, unless networks of this kernel are run here."""

@@ -1,8 +1,10 @@
 """Sweeps: every combination once, tables that others read, bounds of one's own, absurd products."""
 
 import csv
+import dataclasses
 import io
 import itertools
+import json
 import math
 import sys
 import types
@@ -10,7 +12,7 @@ import types
 import numpy as np
 import pytest
 
-from ntkexec.complexity import OwnBound, random_executions, sweep, variants
+from ntkexec.complexity import OwnBound, random_executions, sweep, tables, variants
 from ntkexec.complexity.sweeps import MAX_STUDIES, check_number
 from ntkexec.complexity.tables import COLUMNS, as_csv, as_latex, is_column
 from ntkexec.errors import CertificateError, MissingExtraError, NtkexecError
@@ -151,6 +153,19 @@ def test_latex_stays_whole_whatever_it_is_given(found):
     assert latex.splitlines()[0].startswith(r"% one\n\input{x}")
     assert r"a\textbackslash{}b\&c\_\%\textasciitilde{}\textasciicircum{}" in latex
     assert r"$1.00 \cdot 10^{300}$ & --" in latex
+
+
+def test_what_is_not_finite_is_nothing_in_data(found):
+    record = dataclasses.replace(found.studies[0], smallest_margin=math.inf).to_data()
+    json.dumps(record, allow_nan=False)
+    assert tables.row(record)["margin"] is None
+
+
+def test_no_networks_are_no_ensemble():
+    executions = random_executions("flooding", [2], [1], num_graphs=1, nodes=(3, 3), seed=0)
+    of = variants(["joint"], [0], ["gaussian"], [1.0], [64])
+    with pytest.raises(CertificateError, match="at least 1 network; asked for 0"):
+        sweep(executions, of=of, repeat=2, numbers=[0, 5])
 
 
 def test_a_bound_is_given_what_it_has_parameters_for(found):

@@ -122,7 +122,7 @@ DECLINED = {
     "max_degree is 8": ("dfs_tree", nx.star_graph(9), 0),
     "max_degree is 32": ("bfs_layers", nx.star_graph(33), 0),
     "the direction": (LENGTHS, nx.path_graph(2), 0, lambda u, v, data: u),
-    "hides edges": (LENGTHS, nx.path_graph(2), 0, lambda u, v, data: None),
+    "hide edges": (LENGTHS, nx.path_graph(2), 0, lambda u, v, data: None),
     "leaves neighbours out": ("bfs_edges", nx.path_graph(2), 0, False, None, lambda near: []),
     "computes pagerank": ("pagerank", nx.path_graph(2)),
 }

@@ -5,6 +5,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ntkexec.check import Check, Measurement, carry_out, stated_in, statement
@@ -65,6 +66,11 @@ def test_a_statement_that_fails_is_the_exit_status(here, capsys):
         (HALF, ["hlaf"], "no check 'hlaf'; did you mean 'half'"),
         (HALF.replace("0.5 * factor", "1 / 0"), [], "mine.py ended in ZeroDivisionError"),
         (HALF.replace("0.5 * factor", "'much'"), [], "statement 'half' gives 'much'; a number"),
+        (
+            HALF.replace("bound=1,", "bound=1, name='a half',"),
+            [],
+            "name is one word for the command",
+        ),
         (HALF.replace("0.5 * factor", "0.5 < factor"), [], "statement 'half' gives True; a number"),
         (HALF.replace("bound=1,", "bound=float('inf'),"), [], "bound is a number, not inf"),
         (HALF.replace("bound=1,", "bound='one',"), [], "bound is a number, not 'one'"),
@@ -136,6 +142,16 @@ def test_installed_packages_bring_theirs(here, monkeypatch, capsys):
     finally:
         monkeypatch.undo()
         registry.modules.cache_clear()
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.array(0.5), np.array([0.5]), 0.5])
+def test_arrays_of_one_number_are_numbers(number):
+    def half(scale):
+        return number
+
+    assert statement("c", bound=1.0)(half).measure("quick") == Measurement(0.5)
+    with pytest.raises(NtkexecError, match="a number or a Measurement is needed"):
+        statement("c", bound=1.0)(lambda scale: number < np.array([1.0])).measure("quick")
 
 
 def test_a_measurement_that_json_does_not_have_is_told_or_left_out(here, capsys):

@@ -69,6 +69,24 @@ def matrices(kernel, num_templates):
     return by_library
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"activation": "erf", "depth": 100, "bias_std": 1.0},
+        {"activation": "erf", "bias_std": 1e4},
+        {"bias_std": 9e5},
+        {"bias_std": 9e5, "activation": "linear", "trained": "nngp"},
+    ],
+    ids=str,
+)
+def test_a_kernel_whose_differences_are_rounding_is_refused(fields):
+    with pytest.raises(CertificateError, match="drowns in rounding"):
+        DotProductKernel(**fields)
+    # What is accepted has a variance that is one.
+    near = DotProductKernel(**fields | {"bias_std": 1e-3 * fields["bias_std"]})
+    assert predictor.variance(4, 40, weight_std=1.0, kernel=near) > 0
+
+
 def solved(kernel, matched):
     """v(x), with which targets are combined, and the covariance of all outputs, by a dense solve."""
     n0 = matched.shape[1]
