@@ -20,6 +20,7 @@ from ntkexec.networkx_backend.info import (
 from ntkexec.result import Result
 
 LOG = logging.getLogger("ntkexec")
+DECLINED = "networkx's %s is not run by ntkexec: %s"
 
 # Any, here and below: arguments and results of networkx's functions.
 _HOMES: dict[Any, tuple[str, ...]] = {
@@ -95,7 +96,7 @@ class Backend:
         reason = self.why_not(name, *args, **kwargs)
         if reason is None:
             return True
-        LOG.log(_level(), "networkx's %s is not run by ntkexec: %s", name, reason)
+        LOG.log(_level(), DECLINED, name, reason)
         return reason
 
     def should_run(self, name: str, args: Any, kwargs: Mapping[str, Any]) -> bool | str:
@@ -126,7 +127,12 @@ class Backend:
         reason = declining.why_not(name, graph, arguments, call.options["max_degree"])
         if reason is not None:
             raise NotImplementedError(f"{name} is not run by ntkexec: {reason}")
-        return _FUNCTIONS[name](call, **arguments)
+        try:
+            return _FUNCTIONS[name](call, **arguments)
+        except NotImplementedError as error:
+            # networkx says only that there was one; what is known after the start is told here.
+            LOG.log(_level(), DECLINED, name, error)
+            raise
 
     def _record(self, result: Result) -> None:
         self.last_run = result
