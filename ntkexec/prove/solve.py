@@ -18,9 +18,7 @@ def solver_of(formula: Formula, name: str = SOLVER, *, with_proof: bool = False)
     try:
         from pysat.solvers import Solver
     except ImportError as error:
-        raise MissingExtraError(
-            'proving needs python-sat: pip install "ntkexec[prove]" from a checkout\'s path'
-        ) from error
+        raise MissingExtraError("proving needs python-sat: install ntkexec[prove]") from error
     return Solver(name=name, bootstrap_with=formula.clauses, with_proof=with_proof)
 
 

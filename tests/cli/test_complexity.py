@@ -58,6 +58,8 @@ def test_trained_networks_can_be_studied(capsys):
     "options, message",
     [
         (["--degree", "two"], "--degree is a number, a list 1,2,4 or a range 1..5, not 'two'"),
+        (["--degree", "5..2"], "--degree: a range goes up, such as 2..5, not 5..2"),
+        (["--degree", "2,5..3"], "--degree: a range goes up, such as 3..5, not 5..3"),
         (["--plot", "n.wrong"], "formats are"),
         (["--certainty", "nowhere/n.png"], "there is no folder nowhere"),
         (["--nodes", "a..b"], "--nodes is a range such as 5..20, not 'a..b'"),
