@@ -23,6 +23,13 @@ def test_it_prints_a_study_for_every_combination_and_the_trend(capsys):
     assert "N grows like" not in capsys.readouterr().out
 
 
+def test_an_interval_that_says_nothing_is_explained(capsys):
+    note = "0 to inf: too few repetitions"
+    for repeat, is_explained in (("5", True), ("6", False)):
+        assert main(["complexity", "flooding", *SMALL[:-1], repeat]) == 0
+        assert (note in capsys.readouterr().out) == is_explained
+
+
 def test_conventions_are_compared_and_one_that_never_is_exact_is_told(capsys):
     words = ["complexity", "bfs", "--degree", "4", "--word", "3", "--graphs", "2"]
     words += ["--nodes", "5..6", "--repeat", "4", "--threshold", "bit,shared"]
