@@ -83,7 +83,7 @@ def named(
         if name not in known and name not in groups:
             raise NtkexecError(
                 f"no check {name!r}{did_you_mean(name, sorted({*known, *groups}))} "
-                f"({len(known)} checks; `ntkexec check --list` names them)"
+                "(--list names all that there are)"
             )
         for check in groups.get(name) or (known[name],):
             chosen[check.name] = check

@@ -24,7 +24,9 @@ def load_module(called: str) -> ModuleType:
     """
     if called.endswith(".py"):
         return _from_file(Path(called), called)
-    if not all(part.isidentifier() for part in called.split(".")):
+    # `bounds.json` could be the module `json` of a package `bounds`, were it not a file.
+    is_other_file = "." in called and Path(called).is_file()
+    if not all(part.isidentifier() for part in called.split(".")) or is_other_file:
         raise NtkexecError(
             f"{shown(called)} is neither a file that ends in .py nor a module's name"
         )

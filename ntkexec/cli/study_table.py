@@ -1,5 +1,6 @@
 """Studies of how many networks it takes, as a table for a terminal."""
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ def as_text(found: "Sweep") -> str:
         *(
             ["exact at n: share of the repetitions in which the first n networks were exact."]
             if asked
+            else []
+        ),
+        *(
+            ["0 to inf: too few repetitions for an interval of 95 %; see --repeat."]
+            if any(one.median_interval == (0, math.inf) for one in studies)
             else []
         ),
         "",

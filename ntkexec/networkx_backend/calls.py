@@ -52,7 +52,7 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a call: those of its own, then networkx's configuration, then the defaults.
 
     Raises:
-        NtkexecError: there is no such option.
+        NtkexecError: there is no such option, or a limit or `verify` has a value that it cannot have.
     """
     for name in given:
         if name not in KNOWN:
@@ -61,7 +61,21 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{', '.join(sorted(KNOWN))}"
             )
     configured = nx.config.backends.get(NAME, {})
-    return {**DEFAULTS, **configured, **given}
+    chosen = {**DEFAULTS, **configured, **given}
+    for name in LIMITS:
+        _check_limit(name, chosen[name], optional=DEFAULTS[name] is None)
+    if not isinstance(chosen["verify"], bool):
+        raise NtkexecError(f"verify is True or False, not {chosen['verify']!r}")
+    return chosen
+
+
+def _check_limit(name: str, value: object, *, optional: bool) -> None:
+    """Raises NtkexecError unless it is a whole number from 0 on; None says that there is none."""
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        rule = "a whole number from 0 on" + (", or None" if optional else "")
+        raise NtkexecError(f"{name} is {rule}, not {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

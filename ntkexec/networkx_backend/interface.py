@@ -22,6 +22,7 @@ from ntkexec.networkx_backend.info import (
 from ntkexec.result import Result
 
 LOG = logging.getLogger("ntkexec")
+DECLINED = "networkx's %s is not run by ntkexec: %s"
 
 # Any, here and below: arguments and results of networkx's functions.
 _HOMES: dict[Any, tuple[str, ...]] = {
@@ -104,7 +105,7 @@ class Backend:
         reason = self.why_not(name, *args, **kwargs)
         if reason is None:
             return True
-        LOG.log(_level(), "networkx's %s is not run by ntkexec: %s", name, reason)
+        LOG.log(_level(), DECLINED, name, reason)
         return reason
 
     def should_run(self, name: str, args: Any, kwargs: Mapping[str, Any]) -> bool | str:
@@ -138,7 +139,12 @@ class Backend:
             raise NotImplementedError(f"{name} is not run by ntkexec: {reason}")
         try:
             return _FUNCTIONS[name](call, **arguments)
-        except (NotImplementedError, NtkexecError):
+        except NotImplementedError as error:
+            self._of_thread.run = None
+            # networkx says only that there was one; what is known after the start is told here.
+            LOG.log(_level(), DECLINED, name, error)
+            raise
+        except NtkexecError:
             self._of_thread.run = None
             raise
 

@@ -155,7 +155,7 @@ def _of_json(path: str | os.PathLike[str], place: str) -> dict[str, Any]:
     except ValueError as error:
         raise NtkexecError(f"{place} is no JSON: {clean(str(error))}") from None
     if not isinstance(data, dict):
-        raise ProgramError(f"{place} is a JSON object with {', '.join(_OF_JSON)}")
+        raise ProgramError(f"{place} is no JSON object; one with {', '.join(_OF_JSON)} fits")
     _check_names(data, _OF_JSON, ("name", "round_length"), place)
     if data["format"] != FORMAT:
         raise ProgramError(f"{place} has the format {shown(data['format'])}, not {FORMAT!r}")

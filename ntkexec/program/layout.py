@@ -200,7 +200,7 @@ class Layout:
                 where = tuple(int(i) for i in np.argwhere(outside)[0])
                 raise LayoutError(
                     f"value {array[where].item()} of {path!r} at node {where[0]} does not fit: "
-                    f"a {leaf.kind} of {leaf.num_bits} bits holds {low} to {high}"
+                    f"a {leaf.kind} of {leaf.num_bits} bit{'s' * (leaf.num_bits != 1)} holds {low} to {high}"
                 )
             states[:, columns.reshape(-1)] = leaf.encode(array).reshape(num_nodes, columns.size)
         return states

@@ -197,9 +197,10 @@ def states_of(program: Program, graph: Graph, initial: States | None) -> Bool[np
             not fit its field, or a state that breaks what the layout promises; names the node.
     """
     layout = program.layout
-    place = "the initial states"
+    place = told = "the initial states"
     if isinstance(initial, str | os.PathLike):
         place = clean(os.fspath(initial))
+        told = f"the states of {place}"
         arrays = archives.read_arrays(initial)
         whole = STATES in arrays and STATES not in layout.leaves
         if whole and (more := [name for name in arrays if name != STATES]):
@@ -223,7 +224,7 @@ def states_of(program: Program, graph: Graph, initial: States | None) -> Bool[np
         states = initial_states(program, graph.num_nodes, _places(layout, graph) | given)
     else:
         bits = as_array(initial, place)
-        states = _as_bits(bits, (graph.num_nodes, layout.num_bits), place)
+        states = _as_bits(bits, (graph.num_nodes, layout.num_bits), told)
     for promise in layout.invariants:
         used = np.stack([states[:, list(group)].any(axis=1) for group in promise.groups])
         broken = used.sum(axis=0) > promise.bound

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from ntkexec.errors import ProgramError, clean, shown
-from ntkexec.program import files
+from ntkexec.program.files import is_file_name
 from ntkexec.program.program import Program
 from ntkexec.programs import sources
 from ntkexec.programs.local.algorithm import Local
@@ -15,6 +15,12 @@ from ntkexec.prove.tables import tables_of
 
 SHIPPED = {family.name: family for family in FAMILIES}
 """LOCAL algorithms that come along, by name."""
+
+
+_NEEDED = (
+    "a LOCAL algorithm is needed, a Local, a Family or a Compiled, whose functions say what is computed; "
+    "of any other program `ntkexec certify PROGRAM --ensemble DIR` shows that networks execute it"
+)
 
 
 class Specified(NamedTuple):
@@ -57,10 +63,9 @@ def specified(
         sizes = find_algorithm(source).sizes(degree=degree, slots=slots, word=word)
         compiled = SHIPPED[source].compiled(**sizes)
         return Specified("local", compiled.program, sizes, tables_of(compiled))
-    if isinstance(source, str) and files.is_file_name(source):
+    if isinstance(source, str) and is_file_name(source):
         raise ProgramError(
-            f"{clean(source)}: raw templates do not say what they are to compute, so nothing is there to "
-            "prove; a LOCAL algorithm of one's own, module:name, does"
+            f"{clean(source)} is a file of raw templates, and raw templates do not say what they are to compute; {_NEEDED}"
         )
     found = sources.find_object(source, degree=degree, slots=slots, word=word)
     name = source if isinstance(source, str) else "the object"
@@ -75,10 +80,7 @@ def specified(
         else:
             compiled = found.compiled(degree=degree, slots=chosen, word=1 if word is None else word)
     else:
-        raise ProgramError(
-            f"{clean(name)} gives {shown(type(found).__name__)}; a LOCAL algorithm is needed, a Local, a "
-            "Family or a Compiled"
-        )
+        raise ProgramError(f"{clean(name)} gives {shown(type(found).__name__)}; {_NEEDED}")
     sizes = {"degree": compiled.degree, "slots": compiled.slots}
     if word is not None:
         sizes["word"] = word

@@ -23,6 +23,13 @@ def test_it_prints_a_study_for_every_combination_and_the_trend(capsys):
     assert "N grows like" not in capsys.readouterr().out
 
 
+def test_an_interval_that_says_nothing_is_explained(capsys):
+    note = "0 to inf: too few repetitions"
+    for repeat, is_explained in (("5", True), ("6", False)):
+        assert main(["complexity", "flooding", *SMALL[:-1], repeat]) == 0
+        assert (note in capsys.readouterr().out) == is_explained
+
+
 def test_conventions_are_compared_and_one_that_never_is_exact_is_told(capsys):
     words = ["complexity", "bfs", "--degree", "4", "--word", "3", "--graphs", "2"]
     words += ["--nodes", "5..6", "--repeat", "4", "--threshold", "bit,shared"]
@@ -58,6 +65,8 @@ def test_trained_networks_can_be_studied(capsys):
     "options, message",
     [
         (["--degree", "two"], "--degree is a number, a list 1,2,4 or a range 1..5, not 'two'"),
+        (["--degree", "5..2"], "--degree: a range goes up, such as 2..5, not 5..2"),
+        (["--degree", "2,5..3"], "--degree: a range goes up, such as 3..5, not 5..3"),
         (["--plot", "n.wrong"], "formats are"),
         (["--certainty", "nowhere/n.png"], "there is no folder nowhere"),
         (["--nodes", "a..b"], "--nodes is a range such as 5..20, not 'a..b'"),

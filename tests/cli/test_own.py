@@ -193,7 +193,7 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
         (("run", "p.npz", "path:3", "--steps", 2), "--state FILE.npz, zeros and ones of shape (3, 3)"),
         (("run", "p.npz", *ON_GRAPH, "--source", 0), "--source is for shipped algorithms; p.npz takes"),
         (("run", "p.npz", *ON_GRAPH[:-1], "two"), "Invalid value for '--steps'"),
-        (("run", "p.npz", "path:4", *ON_GRAPH[1:]), "start.npz have shape (3, 3), not (4, 3)"),
+        (("run", "p.npz", "path:4", *ON_GRAPH[1:]), "the states of start.npz have shape (3, 3), not (4, 3)"),
         (("run", "q.npz", *ON_GRAPH), "there is no file q.npz"),
         (("run", "of_mine:ready", *ON_GRAPH), "an instance of hold brings its own"),
         (("run", "of_mine:nothing", *ON_GRAPH), "module of_mine has no 'nothing'"),

@@ -57,6 +57,10 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
     [
         (["bfs", "--degree", "1", "--word", "1", "--slots", "0"], "slots"),
         (["bsf", "--degree", "2"], "no algorithm 'bsf'"),
+        (
+            ["mine.json", "--degree", "2"],
+            "mine.json is a file of raw templates; a LOCAL algorithm is",
+        ),
         (["bfs"], "needs --degree and --word"),
         (["bfs", "--degree", "1", "--word", "1", "--out", "taken"], "letter.txt"),
         (["bfs", "--degree", "1", "--word", "1", "--arrival-bits", "2"], "no arrival bits"),

@@ -98,9 +98,24 @@ def test_options_come_from_the_call_then_the_configuration_then_the_defaults(mon
     ]
     with pytest.raises(NtkexecError, match="no option 'engin'; did you mean 'engine'"):
         nx.has_path(graph, 0, 2, engin="kernel", **ASKED)
+
+
+def test_a_run_that_takes_too_many_steps_is_declined_with_its_reason(caplog):
     with pytest.raises(NotImplementedError) as raised:
-        nx.has_path(graph, 0, 2, max_steps=1, **ASKED)
+        nx.has_path(nx.path_graph(3), 0, 2, max_steps=1, **ASKED)
     assert "max_steps is 1" in str(raised.value.__cause__)
+    assert "has_path is not run by ntkexec: bfs may take" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"max_degree": -1}, {"max_degree": "3"}, {"max_steps": None}, {"verify": "maybe"}],
+    ids=str,
+)
+def test_options_that_mean_nothing_are_refused_by_name(option):
+    (name,) = option
+    with pytest.raises(NtkexecError, match=f"{name} is .*, not "):
+        nx.has_path(nx.path_graph(3), 0, 2, **option, **ASKED)
 
 
 def weighted(*values, kind=nx.Graph):

@@ -109,7 +109,7 @@ def changed(**fields):
         (b"\xff\xfe", "is no JSON: "),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"format": 1, "format": 1}', "a name stands twice"),
-        ([], "is a JSON object with format, message_start, templates"),
+        ([], "is no JSON object; one with format, message_start, templates fits"),
         (changed(message_start=None), "lacks message_start"),
         (changed(format="ntkexec-program/9"), "has the format 'ntkexec-program/9', not"),
         (changed(mesage_start=1), "holds 'mesage_start'; there are format"),

@@ -159,7 +159,7 @@ def test_invariants_say_which_field_promises_what():
             "value 8 of 'count' at node 1 does not fit: a word of 3 bits holds 0 to 7",
         ),
         ({"offset": [-5, 0]}, "value -5 of 'offset' at node 0 .* a word of 3 bits holds -4 to 3"),
-        ({"on": [0, 2]}, "value 2 of 'on' at node 1 .* a flag of 1 bits holds 0 to 1"),
+        ({"on": [0, 2]}, "value 2 of 'on' at node 1 .* a flag of 1 bit holds 0 to 1"),
         ({"colour": [0, 3]}, "value 3 of 'colour' at node 1 .* a one-hot of 3 bits holds -1 to 2"),
         ({"colour": -2}, "value -2 of 'colour' at node 0"),
         ({"inbox.message": [[0, 3], [4, 0]]}, "value 4 of 'inbox.message' at node 1"),

@@ -63,7 +63,7 @@ def test_a_statement_that_fails_is_the_exit_status(here, capsys):
         ("x = 1\n", [], "mine.py holds no statement; `from ntkexec.check import statement`"),
         ("import nothing_of_this_name\n", [], "ended in ModuleNotFoundError"),
         ("def broken(:\n", [], "mine.py ended in SyntaxError"),
-        (HALF, ["hlaf"], "no check 'hlaf'; did you mean 'half'"),
+        (HALF, ["hlaf"], "no check 'hlaf'; did you mean 'half'? (--list names"),
         (HALF.replace("0.5 * factor", "1 / 0"), [], "mine.py ended in ZeroDivisionError"),
         (HALF.replace("0.5 * factor", "'much'"), [], "statement 'half' gives 'much'; a number"),
         (
@@ -85,6 +85,12 @@ def test_bad_input_is_exit_status_2_with_words(here, capsys, text, words, messag
     out, err = capsys.readouterr()
     assert message in err
     assert not out
+
+
+def test_a_file_that_is_no_python_is_no_missing_module(here, capsys):
+    (here / "bounds.json").write_text("{}")
+    assert main(["check", "--from", "bounds.json"]) == 2
+    assert "'bounds.json' is neither a file that ends in .py nor" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["no.such.module", "a-b", "half"])

@@ -110,7 +110,7 @@ def test_every_solver_that_is_asked_proves():
 
 def test_without_the_solvers_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pysat.solvers", None)
-    with pytest.raises(MissingExtraError, match=r"ntkexec\[prove\]"):
+    with pytest.raises(MissingExtraError, match=r"python-sat: install ntkexec\[prove\] \(in a"):
         refute(SQUARE)
 
 

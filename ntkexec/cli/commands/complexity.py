@@ -41,6 +41,10 @@ def parse_numbers(option: str, text: str) -> list[int]:
         if max(len(low), len(high)) > MAX_DIGITS:
             raise NtkexecError(f"--{option} holds numbers of at most {MAX_DIGITS} digits")
         first, last = int(low), int(high if dots else low)
+        if last < first:
+            raise NtkexecError(
+                f"--{option}: a range goes up, such as {last}..{first}, not {clean(part)}"
+            )
         # Counted before they are listed.
         if last - first >= MAX_VALUES:
             raise NtkexecError(
