@@ -65,7 +65,8 @@ def specified(
         return Specified("local", compiled.program, sizes, tables_of(compiled))
     if isinstance(source, str) and is_file_name(source):
         raise ProgramError(
-            f"{clean(source)} is a file of raw templates, and raw templates do not say what they are to compute; {_NEEDED}"
+            f"{clean(source)} is a file of raw templates, and raw templates do not say what they are to "
+            f"compute; {_NEEDED}"
         )
     found = sources.find_object(source, degree=degree, slots=slots, word=word)
     name = source if isinstance(source, str) else "the object"

@@ -59,7 +59,7 @@ def test_what_does_not_follow_is_not_stored(tmp_path, monkeypatch, capsys):
         (["bsf", "--degree", "2"], "no algorithm 'bsf'"),
         (
             ["mine.json", "--degree", "2"],
-            "mine.json is a file of raw templates; a LOCAL algorithm is",
+            "mine.json is a file of raw templates, and raw templates do not say",
         ),
         (["bfs"], "needs --degree and --word"),
         (["bfs", "--degree", "1", "--word", "1", "--out", "taken"], "letter.txt"),
