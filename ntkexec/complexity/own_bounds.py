@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ntkexec.complexity import tables
 from ntkexec.complexity.studies import Study
 from ntkexec.errors import CertificateError, shown
@@ -99,7 +101,8 @@ class OwnBound:
         if value is None:
             return None
         try:
-            number = float(value)
+            # A comparison is no number of networks, nor is text.
+            number = math.nan if isinstance(value, bool | np.bool_ | str) else float(value)
         except (TypeError, ValueError):
             number = math.nan
         if not number > 0:

@@ -127,6 +127,8 @@ def test_a_frame_is_pandas_or_says_what_is_missing(found, monkeypatch):
         (lambda nodes, colour: 1, "asks for 'colour'; a bound is given n0, m, w, degree"),
         (lambda n0: -1, "gives -1 at n0"),
         (lambda n0: "many", "gives 'many'"),
+        (lambda n0: "12", "gives '12'"),
+        (lambda n0: n0 > 1, "gives True"),
         (lambda n0: np.nan, "a positive number"),
     ],
 )
