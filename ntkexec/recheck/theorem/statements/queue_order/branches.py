@@ -85,7 +85,7 @@ def underway(walk: Walk, at: Moment, current: Bits) -> Branches:
     alive, pending, found = [], [], []
     pairs = zip(here(walk, at), below(walk, at), at.low[1:], current, strict=True)
     for now, later, low, there in pairs:
-        to_come = c.at_most(at.count, low)
+        to_come = c.at_most(at.turns, low)
         alive.append(c.any([there, c.choose(to_come, now, later)]))
         pending.append(c.all([-there, to_come, now]))
         found.append(c.all([-there, -to_come, later]))
@@ -101,7 +101,7 @@ def at_rest(walk: Walk, at: Moment, visited: Literal) -> list[tuple[Literal, Bra
         visited: whether the node is.
     """
     c = walk.circuit
-    to_come = c.at_most(at.count, at.low[0])
+    to_come = c.at_most(at.turns, at.low[0])
     pairs = zip(here(walk, at), below(walk, at), strict=True)
     known = closed(walk, [c.choose(to_come, *pair) for pair in pairs])
     within = [c.all(pair) for pair in zip(walk.child, at.open[1:], strict=True)]
@@ -116,4 +116,4 @@ def came_back(walk: Walk, at: Moment) -> Bits:
     c = walk.circuit
     passes = c.all([at.token[0], at.mode["walks"]])
     pairs = zip(here(walk, at), at.high[1:], strict=True)
-    return [c.all([passes, now, c.equal(high, at.count)]) for now, high in pairs]
+    return [c.all([passes, now, c.equal(high, at.turns)]) for now, high in pairs]

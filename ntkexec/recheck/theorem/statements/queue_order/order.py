@@ -23,7 +23,7 @@ def visited_before(walk: Walk, at: Moment) -> Literal:
     """Whether the node has been visited before a round."""
     c = walk.circuit
     last = c.any(at.mode[mode] for mode in TURNS[1:])
-    return c.any([c.less(walk.order[0], at.count), c.all([at.token[0], last])])
+    return c.any([c.less(walk.order[0], at.turns), c.all([at.token[0], last])])
 
 
 def claimed_by(walk: Walk, at: Moment, *modes: str) -> Literal:
@@ -44,7 +44,7 @@ def answer(walk: Walk, at: Fields, moment: Moment, visited: Literal) -> Claim:
     """
     c = walk.circuit
     pairs = zip(walk.parent, walk.order[1:], strict=True)
-    earlier = [c.all([up, c.less(own, moment.count)]) for up, own in pairs]
+    earlier = [c.all([up, c.less(own, moment.turns)]) for up, own in pairs]
     reached = c.any([walk.root[0], *earlier, claimed_by(walk, moment, "claims", "waits")])
     return [
         (c.iff(at["root"][0], walk.root[0]), "answer"),
@@ -75,7 +75,7 @@ def before_choose(walk: Walk, at: Fields, moment: Moment) -> Claim:
         (c.equal(at["distance"], distance), "answer"),
         (c.iff(at["newborn"][0], newborn), "claims"),
         (c.implies(newborn, c.equal(c.increment(at["count"]), walk.level[0])), "claims"),
-        (c.implies(token, c.equal(at["count"], moment.count)), "count"),
+        (c.implies(token, c.equal(at["count"], moment.turns)), "count"),
         (c.iff(at["called"][0], called), "claims"),
         (c.iff(at["claims"][0], c.all([token, mode["claims"]])), "claims"),
         (c.iff(at["waits"][0], waits), "claims"),
@@ -95,7 +95,7 @@ def chosen(walk: Walk, at: Fields) -> Claim:
     return [
         *answer(walk, at, now, visited),
         (c.equal(at["distance"], distance), "answer"),
-        (c.implies(token, c.equal(at["count"], walk.then.count)), "count"),
+        (c.implies(token, c.equal(at["count"], walk.then.turns)), "count"),
         (c.iff(at["claims"][0], c.all([token, mode["visits"]])), "claims"),
         (c.iff(at["waits"][0], c.all([token, mode["claims"]])), "claims"),
     ]
@@ -152,7 +152,7 @@ def says(walk: Walk, x: int) -> Claim:
     c, now, then = walk.circuit, walk.now, walk.then
     token, visits = now.token[x], now.mode["visits"]
     moves = c.any([now.mode["walks"], now.mode["waits"]])
-    numbers = zip(c.where(visits, walk.level[x]), c.where(moves, then.count), strict=True)
+    numbers = zip(c.where(visits, walk.level[x]), c.where(moves, then.turns), strict=True)
     alive = c.all([walk.leaves(x), now.deeper[x]])
     out = [
         c.iff(walk.stays[x], walk.stays_at(x)),

@@ -6,9 +6,8 @@ their turn, up. At a node of level k, which is then at place c, it claims, waits
 At the source a tour that is over is followed by that for level k + 1, or by the end if there is none.
 """
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...circuit import Bits, Literal
 from ...obligation import Obligation
@@ -21,13 +20,12 @@ MODES = ("walks", "visits", "claims", "waits", "ended")
 TURNS = ("visits", "claims", "waits")
 
 
-@dataclasses.dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """The walk before a round, or after it.
 
     Args:
         tour: k.
-        count: c.
+        turns: c.
         mode: of `MODES`, by name.
         age: rounds since the first of mode `ended`; the largest number stands for all that are larger.
         upto: nodes on level k and above.
@@ -41,7 +39,7 @@ class Moment:
     """
 
     tour: Bits
-    count: Bits
+    turns: Bits
     mode: Mapping[str, Literal]
     age: Bits
     upto: Bits
@@ -82,13 +80,13 @@ class Walk(Tree):
         opened, count = o.input("open", len(self.members)), o.input("count", word)
         age = o.input("age", word)
         self.over = o.input("over", 1)[0]
-        levels = (self.upto, self.more)
         self.now = Moment(
             self.tour,
             count,
             mode,
             age,
-            *levels,
+            self.upto,
+            self.more,
             self.token,
             opened,
             self.low,
@@ -108,13 +106,13 @@ class Walk(Tree):
     def finished(self, x: int) -> Literal:
         """Whether y is this member, and all its descendants on level k had their turn."""
         c, now = self.circuit, self.now
-        through = c.all([now.mode["walks"], c.equal(now.count, now.high[x])])
+        through = c.all([now.mode["walks"], c.equal(now.turns, now.high[x])])
         return c.all([now.token[x], c.any([now.mode["waits"], through])])
 
     def enters(self, x: int, y: int, child: Literal) -> Literal:
         """Whether the walk goes from a member down to another one."""
         c, now = self.circuit, self.now
-        first = c.all([self.some(now, y), c.equal(now.low[y], now.count)])
+        first = c.all([self.some(now, y), c.equal(now.low[y], now.turns)])
         return c.all([now.token[x], now.mode["walks"], child, first])
 
     def down(self, p: int) -> Literal:
@@ -154,7 +152,7 @@ class Walk(Tree):
     def _round(self) -> Moment:
         """The walk after the round."""
         c, o, now = self.circuit, self.obligation, self.now
-        word, turn, mode = len(now.count), self.restarts, now.mode
+        word, turn, mode = len(now.turns), self.restarts, now.mode
         ended = c.any([mode["ended"], self.ends])
         fresh = o.input("visits-next", 1)[0]
         moving = c.all([-ended, c.any([mode["walks"], mode["waits"]])])
@@ -178,7 +176,7 @@ class Walk(Tree):
         beyond = o.input("beyond", len(self.members))
         then = Moment(
             c.select(turn, c.increment(now.tour), now.tour),
-            c.select(mode["waits"], c.increment(now.count), now.count),
+            c.select(mode["waits"], c.increment(now.turns), now.turns),
             modes,
             c.where(mode["ended"], c.select(c.all(now.age), now.age, c.increment(now.age))),
             c.select(turn, o.input("next-upto", word), now.upto),
@@ -197,7 +195,7 @@ class Walk(Tree):
     def _first(self) -> Claim:
         """How the walk begins: with a first visit, at the source."""
         c, now = self.circuit, self.now
-        numbers = c.all(c.equals(number, 0) for number in (now.tour, now.count, self.above))
+        numbers = c.all(c.equals(number, 0) for number in (now.tour, now.turns, self.above))
         modes = (one if name == "visits" else -one for name, one in now.mode.items())
         places = (
             c.iff(bits[x], self.root[x]) for x in self.members for bits in (now.token, now.open)
@@ -221,12 +219,12 @@ class Walk(Tree):
         c, mode = self.circuit, at.mode
         token, opened, low, high = at.token[x], at.open[x], at.low[x], at.high[x]
         level, upper = self.level[x], c.at_most(self.level[x], at.tour)
-        within = c.all([self.some(at, x), c.at_most(low, at.count), c.at_most(at.count, high)])
-        outside = c.any([c.at_most(at.count, low), c.at_most(high, at.count)])
+        within = c.all([self.some(at, x), c.at_most(low, at.turns), c.at_most(at.turns, high)])
+        outside = c.any([c.at_most(at.turns, low), c.at_most(high, at.turns)])
         moves = c.any([mode["walks"], mode["visits"]])
         passes = c.all([token, mode["walks"]])
-        turn = c.all([c.equal(level, at.tour), c.equal(self.order[x], at.count)])
-        whole = c.all([-at.more, c.equal(at.count, at.upto)])
+        turn = c.all([c.equal(level, at.tour), c.equal(self.order[x], at.turns)])
+        whole = c.all([-at.more, c.equal(at.turns, at.upto)])
         return [
             (c.at_most_one(list(mode.values())), "one mode"),
             (c.any(mode.values()), "one mode"),
@@ -245,11 +243,11 @@ class Walk(Tree):
         """What holds of the round and is seen at y."""
         c, now = self.circuit, self.now
         moves = c.any([now.mode["walks"], now.mode["waits"]])
-        through = c.all([moves, c.equal(self.then.count, now.upto)])
+        through = c.all([moves, c.equal(self.then.turns, now.upto)])
         turn = c.any(now.mode[mode] for mode in TURNS)
         return [
             (c.implies(self.over, through), "all of level k at the end of a tour"),
-            (c.implies(turn, -c.all(now.count)), "fewer than 2^word nodes"),
+            (c.implies(turn, -c.all(now.turns)), "fewer than 2^word nodes"),
         ]
 
     def _elsewhere(self) -> Claim:
@@ -265,9 +263,9 @@ class Walk(Tree):
         about: dict[int, Claim] = {}
         for x in self.members:
             token, opened, root = now.token[x], now.open[x], self.root[x]
-            among = c.all([c.at_most(now.low[x], now.count), c.less(now.count, now.high[x])])
+            among = c.all([c.at_most(now.low[x], now.turns), c.less(now.turns, now.high[x])])
             upper = c.all([last, c.at_most(self.level[x], now.tour)])
-            own = c.all([turn, c.equal(self.order[x], now.count)])
+            own = c.all([turn, c.equal(self.order[x], now.turns)])
             stop = c.iff(self.over, c.all([root, self.finished(x)]))
             about[x] = [
                 (c.implies(upper, c.iff(opened, among)), "y is among its ancestors' descendants"),
