@@ -45,8 +45,12 @@ def test_lines_name_the_claim_below_its_verdict():
 
 
 def test_verdicts_on_a_page_have_their_colours():
-    rules = dict(re.findall(r"\.(\w+) \{ color: (#\w+); \}", rendering.colour_rules()))
-    assert [*rules.values()] == [*COLOURS.values()]
+    paper, screen = (
+        dict(re.findall(r"\.(\w+) \{ color: (#\w+); \}", rules))
+        for rules in rendering.colour_rules().split("@media (prefers-color-scheme: dark)")
+    )
+    assert [*paper.values()] == [*COLOURS.values()]
+    assert [*screen.values()] == [*rendering.ON_DARK.values()]
     for found in (
         outcome(value=1.0),
         outcome(value=3.0),
@@ -54,7 +58,8 @@ def test_verdicts_on_a_page_have_their_colours():
         outcome(reason="no GPU here"),
     ):
         (name,) = re.findall(r'<td class="(\w+)">', rendering.verdict_html(found, tag="td"))
-        assert rules[name] == COLOURS[found.verdict]
+        assert paper[name] == COLOURS[found.verdict]
+        assert screen[name] == rendering.ON_DARK[found.verdict]
 
 
 def test_words_on_a_page_are_text():

@@ -183,7 +183,7 @@ def test_a_run_that_ended_early_is_no_fault_of_the_program():
 def test_one_s_own_program_may_be_called_like_a_shipped_one(sizes, named):
     finite = SimpleNamespace(covered=False, verdict=lambda: "not covered")
     program = dataclasses.replace(flood(), name="bfs")
-    instance = SimpleNamespace(sizes=sizes, program=program)
+    instance = dataclasses.replace(exchange(), program=program, sizes=sizes)
     told = summary.width_told(SimpleNamespace(finite_width=finite, instance=instance))
     assert f"'ntkexec certify {named} --ensemble DIR'" in told
 

@@ -105,10 +105,7 @@ def verify(folder: Path, ensemble: Path | None) -> Verified:
     program = parse_program(data["program"])
     about = data["ensemble"]
     need(ensemble or about is None, "a theorem about an ensemble: give the ensemble's folder too")
-    need(
-        not ensemble or about is not None,
-        "a theorem about the program alone, not about an ensemble",
-    )
+    need(not ensemble or about is not None, "a theorem about the program alone, of no ensemble")
     sizes = Sizes(data["sizes"], program.num_bits)
     theorem = theorem_of(data, program, sizes)
     said = {"sentence": theorem.sentence, "scope": [*theorem.scope], "prose": [*theorem.prose]}
