@@ -19,6 +19,9 @@ Until = Literal["steps", "fixed-point", "halt"]
 
 UNTILS: tuple[Until, ...] = get_args(Until)
 
+Verify = bool | Literal["program"]
+"""Whether every step is compared, and of packed engines with what; see `ntkexec.executor.execute`."""
+
 Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 
