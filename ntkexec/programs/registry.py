@@ -1,5 +1,6 @@
 """All algorithms by name, and ready to run on a graph."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from ntkexec.program.program import Program
 from ntkexec.programs import arithmetic
 from ntkexec.programs.graph import (
     bellman_ford,
+    bellman_ford_split,
     bfs,
     bfs_queue,
     bfs_split,
@@ -32,7 +34,8 @@ ALGORITHMS: dict[str, Algorithm] = {
         bfs_queue.ALGORITHM,
         dfs.ALGORITHM,
         dfs.FOREST,
-        bellman_ford.ALGORITHM,
+        # On trees it is the same program; what prepares it for them builds on it.
+        dataclasses.replace(bellman_ford.ALGORITHM, split=bellman_ford_split.prepare),
         *(family.algorithm() for family in FAMILIES),
         *arithmetic.ALGORITHMS,
     )
