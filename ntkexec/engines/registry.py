@@ -50,6 +50,8 @@ class EngineSpec:
             others do.
         certified: whether it runs only under a certificate that holds.
         preparation: what it does for a program beforehand, where that is worth a choice.
+        set_up: seconds for each literal of a program, once: to build, certify, train and compile it.
+        step: seconds for each literal at each node in each step.
     """
 
     name: EngineName
@@ -60,6 +62,22 @@ class EngineSpec:
     packed: bool = False
     certified: bool = True
     preparation: Preparation | None = None
+    set_up: float = 0.3e-3
+    step: float = 1e-9
+
+    def seconds(self, *, literals: int, nodes: int, steps: int) -> float:
+        """About how long a run takes; of an engine that is worth a choice, with the better choice.
+
+        Args:
+            literals: conditions and outputs of all templates of the program.
+            nodes: of the graph that it is executed on.
+            steps: that it takes.
+        """
+        own = literals * (self.set_up + self.step * nodes * steps)
+        if self.preparation is None:
+            return own
+        other = ENGINE_SPECS[self.preparation.otherwise]
+        return min(own, other.seconds(literals=literals, nodes=nodes, steps=steps))
 
     def make(
         self, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
