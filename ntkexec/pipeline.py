@@ -227,7 +227,5 @@ def on_graph(
         if learned is None:
             split_degree = split_choice.chosen_degree(found, graph, seconds, given)
         else:
-            split_degree = split_choice.degree_learned(
-                found, graph, learned=learned.algorithm, sizes=learned.parameters
-            )
+            split_degree = split_choice.degree_learned(found, graph, learned.parameters)
     return prepare(algorithm, graph, sizes=sizes, split_degree=split_degree, **given)

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import NtkexecError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.splitting import LEAST_DEGREE, SplitGraph, split
 from ntkexec.program import limits
@@ -91,7 +91,12 @@ def chosen_degree(
         return None
     asked = {name: given[name] for name in algorithm.inputs if given.get(name) is not None}
     trees = split(graph, LEAST_DEGREE)
-    whole, parts = works(algorithm, trees, algorithm.split(trees, **asked))
+    try:
+        instance = algorithm.split(trees, **asked)
+    except ProgramError as error:
+        LOG.info("not split: %s", error)
+        return None
+    whole, parts = works(algorithm, trees, instance)
     if not pays(whole, parts, seconds, limit=limits.max_literals()):
         return None
     LOG.info(
@@ -126,22 +131,22 @@ def works(algorithm: Algorithm, trees: SplitGraph, instance: Instance) -> tuple[
 
 
 def degree_learned(
-    algorithm: Algorithm, graph: Graph, *, learned: str, sizes: Mapping[str, int]
+    algorithm: Algorithm, graph: Graph, sizes: Mapping[str, int]
 ) -> int | None:
     """The degree to split at for networks that have been trained; None for the graph as it is.
 
     Args:
         algorithm: what is to run.
         graph: where.
-        learned: name of the program that they learned.
-        sizes: of that program.
+        sizes: of the program that they learned.
     """
     degree = sizes.get("degree", 0)
-    if learned == split_name(algorithm.name) != algorithm.name:
+    if DEPTH_BITS in sizes:
         return max(LEAST_DEGREE, degree)
-    # One program for both: split only where the graph does not fit.
-    same = algorithm.split is not None and split_name(algorithm.name) == algorithm.name
-    return degree if same and LEAST_DEGREE <= degree < graph.degree else None
+    # Where one program does for both, only what does not fit is split.
+    alone = DEPTH_BITS not in algorithm.own_sizes and split_name(algorithm.name) == algorithm.name
+    fits = graph.degree <= degree
+    return degree if algorithm.split is not None and alone and LEAST_DEGREE <= degree and not fits else None
 
 
 def split_name(algorithm: str) -> str:

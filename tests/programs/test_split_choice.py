@@ -61,26 +61,35 @@ def test_what_is_estimated_for_the_graph_as_it_is_is_what_its_instance_has(name)
         assert whole.steps < parts.steps
 
 
-@pytest.mark.parametrize("name", ["bfs", "flooding"])
-def test_hubs_are_split_and_small_degrees_are_not(name):
-    assert chosen(name, "star:100") == 3
-    assert chosen(name, "barabasi-albert:n=200,m=3") == 3
-    for graph in ("petersen", "grid:6x6", "star:5", "random-regular:n=30,d=6"):
-        assert chosen(name, graph) is None
-    assert chosen("bfs", "karate") is None
+def test_hubs_are_split_and_small_degrees_are_not():
+    assert chosen("bfs", "star:100") == 3
+    assert chosen("flooding", "star:1000") == 3
+    assert chosen("bfs", "barabasi-albert:n=2000,m=2") == 3
+    for name in ("bfs", "flooding"):
+        for graph in ("petersen", "grid:6x6", "star:5", "random-regular:n=30,d=6", "karate"):
+            assert chosen(name, graph) is None
+    # The plain kernel is set up in no time.
+    assert chosen("bfs", "star:100", find_engine("kernel").seconds) is None
+
+
+def test_packed_execution_that_does_not_pay_is_weighed_as_what_is_taken_instead():
+    packed, plain = find_engine("kernel-packed"), find_engine("kernel")
+    long = {"literals": 1000, "nodes": 10**6, "steps": 100}
+    assert packed.seconds(**long) < plain.seconds(**long)
+    short = long | {"nodes": 1000}
+    assert packed.seconds(**short) == plain.seconds(**short)
 
 
 def test_more_than_the_limit_is_split_however_short_the_run(monkeypatch):
     engine = find_engine("boolean").seconds
-    assert chosen("bfs", "star:9", engine) is None
-    program = pipeline.prepare("bfs", "star:9", split_degree=3).program
+    assert chosen("bfs", "star:20", engine) is None
+    program = pipeline.prepare("bfs", "star:20", split_degree=3).program
     monkeypatch.setenv(limits.LITERALS_VARIABLE, str(program.num_nonzeros))
-    assert chosen("bfs", "star:9", engine) == 3
+    assert chosen("bfs", "star:20", engine) == 3
     with pytest.raises(NtkexecError, match=limits.LITERALS_VARIABLE):
-        pipeline.prepare("bfs", "star:9")
-    monkeypatch.setenv(limits.LITERALS_VARIABLE, str(program.num_nonzeros - 1))
-    with pytest.raises(NtkexecError, match=limits.LITERALS_VARIABLE):
-        chosen("bfs", "star:9", engine)
+        pipeline.prepare("bfs", "star:20")
+    monkeypatch.setenv(limits.LITERALS_VARIABLE, str(program.num_nonzeros // 2))
+    assert chosen("bfs", "star:20", engine) is None
 
 
 def test_what_cannot_be_split_is_not():
@@ -92,16 +101,14 @@ def test_what_cannot_be_split_is_not():
 def test_networks_decide_by_what_they_have_learned():
     star, path = graphs.load("star:9"), graphs.load("path:4")
 
-    def degree(name, graph, learned, **sizes):
-        return split_choice.degree_learned(ALGORITHMS[name], graph, learned=learned, sizes=sizes)
+    def degree(name, graph, **sizes):
+        return split_choice.degree_learned(ALGORITHMS[name], graph, sizes)
 
-    assert degree("bfs", star, "bfs-split", degree=4) == 4
-    # Its program runs on split graphs, whether anything is split or not.
-    assert degree("bfs", path, "bfs-split", degree=3) == 3
-    assert degree("bfs", star, "bfs", degree=3) is None
-    assert degree("bellman-ford", star, "bellman-ford", degree=3) == 3
-    assert degree("bellman-ford", star, "bellman-ford", degree=8) is None
-    assert degree("bellman-ford", star, "bellman-ford", degree=2) is None
+    assert degree("bfs", star, degree=4, depth_bits=2) == 4
+    # A program for split graphs runs on those, whether anything is split or not.
+    assert degree("bfs", path, degree=3, depth_bits=1) == 3
+    # That of the graph as it is runs on no other, and refuses what does not fit.
+    assert degree("bfs", star, degree=3) is None
 
 
 def test_asking_for_what_cannot_be_is_refused():
