@@ -16,6 +16,7 @@ from ntkexec.programs.graph import (
     bfs_queue,
     bfs_split,
     dfs,
+    dfs_split,
     flooding,
     flooding_split,
 )
@@ -31,6 +32,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         bfs_split.ALGORITHM,
         bfs_queue.ALGORITHM,
         dfs.ALGORITHM,
+        dfs_split.ALGORITHM,
         dfs.FOREST,
         bellman_ford.ALGORITHM,
         *(family.algorithm() for family in FAMILIES),
