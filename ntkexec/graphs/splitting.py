@@ -81,7 +81,7 @@ def split(graph: Graph, degree: int = LEAST_DEGREE) -> SplitGraph:
 
     Example:
         >>> from ntkexec.graphs import load
-        >>> star = split(load("star:6"))
+        >>> star = split(load("star:7"))
         >>> star.graph.num_nodes, star.graph.degree, star.depth, star.graph.names[7:]
         (10, 3, 1, ('0.1', '0.2', '0.3'))
     """

@@ -33,7 +33,8 @@ from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import bfs as reference
 from ntkexec.vocabulary import SUMMARIES
 
-OUTER, UP, DOWN = range(3)
+# To send, and to listen.
+STEPS_PER_HOP = 2
 
 
 @functools.cache
@@ -98,7 +99,7 @@ def num_literals(*, degree: int, slots: int, word: int, depth_bits: int) -> int:
 
 def steps_per_level(depth: int) -> int:
     """2(2h + 1) on trees of depth h, at least 1; see `splits.served_depth`."""
-    return 2 * (2 * depth + 1)
+    return STEPS_PER_HOP * (2 * depth + 1)
 
 
 def num_steps(rounds: int, depth: int) -> int:
@@ -139,7 +140,7 @@ def instance(
         **{f"kind.{name}": kind for name, kind in splits.port_kinds(parts, num_ports).items()},
         "root": splits.is_root(parts),
         "start": (1 << sizes["depth_bits"]) - depth,
-        "stage": OUTER,
+        "stage": 0,
         "fresh": np.isin(parts.owner, sources),
         # One less than 0: the first level counts as well.
         "distance": (1 << sizes["word"]) - 1,

@@ -104,5 +104,5 @@ def sizes(
         "degree": degree,
         "slots": degree**2 + 1 if slots is None else slots,
         "message_bits": word,
-        "arrival_bits": floods.DEFAULT_ARRIVAL_BITS if arrival_bits is None else arrival_bits,
+        "arrival_bits": DEFAULT_ARRIVAL_BITS if arrival_bits is None else arrival_bits,
     }
