@@ -18,6 +18,7 @@ from ntkexec.programs.graph import (
     bfs_queue,
     bfs_split,
     dfs,
+    dfs_split,
     flooding,
     flooding_split,
 )
@@ -33,6 +34,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         bfs_split.ALGORITHM,
         bfs_queue.ALGORITHM,
         dfs.ALGORITHM,
+        dfs_split.ALGORITHM,
         dfs.FOREST,
         # On trees it is the same program; what prepares it for them builds on it.
         dataclasses.replace(bellman_ford.ALGORITHM, split=bellman_ford_split.prepare),
