@@ -30,17 +30,17 @@ def processor(cpuinfo: Path = CPUINFO) -> str:
         cpuinfo: where Linux says it; the first processor speaks for all, as the system shows a
             program what all of them can do.
     """
-    try:
-        with cpuinfo.open(encoding="utf-8", errors="replace") as lines:
-            found = []
-            for line in lines:
-                name, _, value = (part.strip() for part in line.partition(":"))
-                if not name and found:
-                    break
-                if name in _FEATURES:
-                    found.append(f"{name}={value}")
-    except OSError:
-        found = []
+    found: list[str] = []
+    with (
+        contextlib.suppress(OSError),
+        cpuinfo.open(encoding="utf-8", errors="replace") as lines,
+    ):
+        for line in lines:
+            name, _, value = (part.strip() for part in line.partition(":"))
+            if not name and found:
+                break
+            if name in _FEATURES:
+                found.append(f"{name}={value}")
     return "\n".join((platform.machine(), *(found or platform.uname())))
 
 
