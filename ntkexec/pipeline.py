@@ -127,7 +127,7 @@ def run(
         instance = prepare(program, graph, sizes=sizes, **loose)
     chosen = chosen.suited(
         instance.program,
-        num_nodes=instance.graph.num_nodes,
+        num_nodes=instance.executed_graph.num_nodes,
         num_steps=instance.num_steps,
         trace=executing.trace,
     )

@@ -152,7 +152,7 @@ def rows(run: Run) -> list[tuple[str, str]]:
             )
         )
     if run.diagnosis is not None:
-        node = clean(str(graph.names[run.diagnosis.node]), limit=80)
+        node = clean(str(instance.executed_graph.names[run.diagnosis.node]), limit=80)
         told.append(("first error", f"at node {node}: {run.diagnosis}"))
     return told
 

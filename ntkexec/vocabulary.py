@@ -61,7 +61,9 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 
 SUMMARIES: dict[str, str] = {
     "flooding": "every node learns the sources' message",
+    "flooding-split": "flooding on trees of nodes of small degree that stand for nodes of any",
     "bfs": "distance and parent of every node in breadth-first search",
+    "bfs-split": "breadth-first search on trees of nodes of small degree that stand for nodes of any",
     "bfs-queue": "distance, parent and order of visits of every node in breadth-first search with a queue",
     "dfs": "parent, discovery and finish time of every node in depth-first search",
     "dfs-forest": "depth-first search of all components, one after the other by their smallest nodes",

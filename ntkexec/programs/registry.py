@@ -7,10 +7,18 @@ from typing import Any
 import networkx as nx
 
 from ntkexec.errors import EnsembleError, NtkexecError, did_you_mean
-from ntkexec.graphs import Graph, load
+from ntkexec.graphs import Graph, load, split
 from ntkexec.program.program import Program
 from ntkexec.programs import arithmetic
-from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs.graph import (
+    bellman_ford,
+    bfs,
+    bfs_queue,
+    bfs_split,
+    dfs,
+    flooding,
+    flooding_split,
+)
 from ntkexec.programs.instance import Algorithm, Instance
 from ntkexec.programs.local.examples import FAMILIES
 
@@ -18,7 +26,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
     for algorithm in (
         flooding.ALGORITHM,
+        flooding_split.ALGORITHM,
         bfs.ALGORITHM,
+        bfs_split.ALGORITHM,
         bfs_queue.ALGORITHM,
         dfs.ALGORITHM,
         dfs.FOREST,
@@ -71,6 +81,7 @@ def prepare(
     weights: str | None = None,
     weight_scale: int = 1,
     directed: bool | None = None,
+    split_degree: int | None = None,
     **inputs: Any,
 ) -> Instance:
     """An algorithm on a graph, ready to run.
@@ -81,6 +92,8 @@ def prepare(
         sizes: sizes of the program, if given.
         weights: edge attribute that holds the weights, 1 by default; a `Graph` brings its own.
         weight_scale, directed: how to read the graph, see `ntkexec.graphs.load`; not for a `Graph`.
+        split_degree: D, at least 3, to run on the graph whose nodes of more neighbours are split into
+            trees (`graphs.split`), as some algorithms can; by default nothing is split.
         inputs: what the algorithm asks, `Algorithm.inputs`; None is as good as left out.
 
     Raises:
@@ -104,4 +117,12 @@ def prepare(
             )
     else:
         graph = load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
-    return found.prepare(graph, sizes=sizes, **given)
+    if split_degree is None:
+        return found.prepare(graph, sizes=sizes, **given)
+    if found.split is None:
+        able = ", ".join(name for name, one in ALGORITHMS.items() if one.split is not None)
+        raise NtkexecError(
+            f"{algorithm} does not run on split graphs: in a tree that stands for a node, its answer could "
+            f"be another one; without a split degree it runs, and of those that can be split there is {able}"
+        )
+    return found.split(split(graph, split_degree), sizes=sizes, **given)

@@ -8,8 +8,8 @@ import pytest
 from ntkexec.language import cubes
 from ntkexec.programs import ALGORITHMS
 
-# The first 16 digits, as an earlier and slower compiler gave them (but for flooding, written in the
-# language since).
+# The first 16 digits, as an earlier and slower compiler gave them (but for flooding, and what is
+# younger).
 DIGESTS = [
     ("flooding degree=0 slots=1 message_bits=1 arrival_bits=2", "0e6c1a71db31538d"),
     ("bfs degree=0 slots=1 word=1", "58ba1520de99df55"),
@@ -56,6 +56,26 @@ DIGESTS = [
     ("bfs-queue degree=8 slots=9 word=5", "5165c6d74a862419"),
     ("dfs degree=8 slots=9 word=5", "120ee6cc0705f72d"),
     ("bellman-ford degree=8 slots=9 word=5", "330c4e4c5146ccfa"),
+    ("bfs-split degree=0 slots=1 word=1 depth_bits=1", "5cc5ddcfa7ca3831"),
+    (
+        "flooding-split degree=0 slots=1 message_bits=1 arrival_bits=1 depth_bits=1",
+        "7ac885c4327bc149",
+    ),
+    ("bfs-split degree=1 slots=2 word=1 depth_bits=1", "3d66e4c0596ac881"),
+    (
+        "flooding-split degree=1 slots=2 message_bits=1 arrival_bits=1 depth_bits=1",
+        "e3ee5a7fb45d8a80",
+    ),
+    ("bfs-split degree=3 slots=10 word=6 depth_bits=5", "04e1ec01cedf2697"),
+    (
+        "flooding-split degree=3 slots=10 message_bits=6 arrival_bits=6 depth_bits=5",
+        "892706bc73b9fd57",
+    ),
+    ("bfs-split degree=4 slots=17 word=3 depth_bits=3", "fed7e3e092cfecc8"),
+    (
+        "flooding-split degree=4 slots=17 message_bits=3 arrival_bits=3 depth_bits=3",
+        "3b3442aa7c95e0ff",
+    ),
     ("leader-election degree=0 slots=1 word=1", "14dbfd3680d370d5"),
     ("leader-election degree=1 slots=2 word=1", "c4870adbe3c6c872"),
     ("leader-election degree=2 slots=5 word=3", "2bfdab4a62ff7ffc"),
