@@ -317,4 +317,5 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     weighted=True,
+    literals=num_literals,
 )
