@@ -108,9 +108,9 @@ def execute(
     carry, compile_seconds, run_seconds = compilation.call(
         _run,
         engine,
-        graphs._replace(nodes=jnp.asarray(graphs.nodes, bool)),
-        jnp.asarray(options.node_mask),
-        jnp.asarray(num_steps, jnp.int32),
+        graphs._replace(nodes=np.asarray(graphs.nodes, bool)),
+        options.node_mask,
+        np.asarray(num_steps, np.int32),
         num_computation_bits=program.layout.num_computation_bits,
         round_length=program.round_length,
         until=until,
