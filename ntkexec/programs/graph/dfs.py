@@ -19,7 +19,6 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool
-from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
@@ -183,6 +182,8 @@ def forest_instance(graph: Graph, *, sizes: Mapping[str, int] | None = None) -> 
     if graph.num_nodes == 0:
         raise GraphError("a search needs at least one node")
     inputs.check_undirected("dfs-forest", graph)
+    from scipy.sparse import csgraph  # here, since its import takes a quarter of a second
+
     _, component = csgraph.connected_components(inputs.adjacency(graph), directed=False)
     _, sources, members, count = np.unique(
         component, return_index=True, return_inverse=True, return_counts=True
