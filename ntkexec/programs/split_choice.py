@@ -130,9 +130,7 @@ def works(algorithm: Algorithm, trees: SplitGraph, instance: Instance) -> tuple[
     return whole, Work(instance.program.num_nonzeros, trees.graph.num_nodes, steps)
 
 
-def degree_learned(
-    algorithm: Algorithm, graph: Graph, sizes: Mapping[str, int]
-) -> int | None:
+def degree_learned(algorithm: Algorithm, graph: Graph, sizes: Mapping[str, int]) -> int | None:
     """The degree to split at for networks that have been trained; None for the graph as it is.
 
     Args:
@@ -146,7 +144,11 @@ def degree_learned(
     # Where one program does for both, only what does not fit is split.
     alone = DEPTH_BITS not in algorithm.own_sizes and split_name(algorithm.name) == algorithm.name
     fits = graph.degree <= degree
-    return degree if algorithm.split is not None and alone and LEAST_DEGREE <= degree and not fits else None
+    return (
+        degree
+        if algorithm.split is not None and alone and degree >= LEAST_DEGREE and not fits
+        else None
+    )
 
 
 def split_name(algorithm: str) -> str:
