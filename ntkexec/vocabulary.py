@@ -54,6 +54,10 @@ PortOrder = Literal["identifiers", "adjacency"]
 
 PORT_ORDERS: tuple[PortOrder, ...] = get_args(PortOrder)
 
+SplitDegree = int | Literal["auto"] | None
+"""Most neighbours of a node before it is split into a tree: from 3 on; None for any number, and `auto`
+for what an estimate says; see `ntkexec.programs.split_choice`."""
+
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do, rising; the claim and its bound stay the same."""
 

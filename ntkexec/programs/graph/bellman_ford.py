@@ -344,4 +344,5 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     weighted=True,
+    literals=num_literals,
 )

@@ -162,6 +162,7 @@ def instance(
         colour_by="distance",
         shown_where={"distance": "reached"},
         split=parts,
+        slowdown=2 * depth + 1,
     )
 
 

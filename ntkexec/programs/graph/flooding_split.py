@@ -151,6 +151,7 @@ def instance(
         colour_by="arrival",
         shown_where={"arrival": "informed", "message": "informed"},
         split=parts,
+        slowdown=2 * depth + 1,
     )
 
 
