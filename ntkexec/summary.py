@@ -115,6 +115,7 @@ def rows(run: Run) -> list[tuple[str, str]]:
             "learned from",
             f"{program.num_templates} examples, for {_count(instance.num_inputs)} inputs",
         ),
+        *split_told(instance),
         (
             "program",
             f"{program.name}: {program.num_templates} templates ({more} padding), {layout.num_bits} bits "
@@ -159,6 +160,21 @@ def rows(run: Run) -> list[tuple[str, str]]:
         node = clean(str(instance.executed_graph.names[run.diagnosis.node]), limit=80)
         told.append(("first error", f"at node {node}: {run.diagnosis}"))
     return told
+
+
+def split_told(instance: Instance) -> list[tuple[str, str]]:
+    """That the program runs on trees, as a row; nothing where it runs on the graph as it is."""
+    trees = instance.split
+    if trees is None:
+        return []
+    factor = "" if instance.slowdown is None else f", {instance.slowdown} times the steps"
+    return [
+        (
+            "  split",
+            f"into {trees.graph.num_nodes} nodes of at most {trees.most} neighbours, in trees of depth "
+            f"{trees.depth}{factor} (--split-degree none forbids it)",
+        )
+    ]
 
 
 def certificate_rows(

@@ -116,6 +116,7 @@ def command(
             help="The same: colours, by default those of the graph.", rich_help_panel=headings.OWN
         ),
     ] = None,
+    split_degree: options.Split = "auto",
     self_loops: options.SelfLoops = "refuse",
     directed: options.Directed = None,
     weight_scale: options.WeightScale = 1,
@@ -134,6 +135,7 @@ def command(
     if ties is not None and pipeline.is_shipped(algorithm):
         algorithm = with_ties(algorithm, ties)
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
+    split_at = options.parse_split_degree(split_degree)
     if html is not None:
         files.check_target(html)
     if plot is not None:
@@ -183,6 +185,7 @@ def command(
         result = pipeline.run(
             subject,
             where,
+            split_degree=split_at,
             engine=engine,
             kind=kind,
             members=members,

@@ -9,7 +9,7 @@ from scipy.sparse import csgraph
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.programs import inputs as common
-from ntkexec.programs.local.family import Inputs
+from ntkexec.programs.local.judging import Inputs
 
 
 def smallest_of_components(graph: Graph) -> list[int]:
