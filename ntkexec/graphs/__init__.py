@@ -9,9 +9,11 @@ from ntkexec.graphs.graph import Graph, batch
 from ntkexec.graphs.io.formats import read
 from ntkexec.graphs.loading import load
 from ntkexec.graphs.ports import in_neighbours, port_slots, with_ports
+from ntkexec.graphs.splitting import SplitGraph, split
 
 __all__ = [
     "Graph",
+    "SplitGraph",
     "batch",
     "batch_from_networkx",
     "check_two_hop_colouring",
@@ -25,6 +27,7 @@ __all__ = [
     "port_slots",
     "random_regular",
     "read",
+    "split",
     "two_hop_colouring",
     "with_ports",
 ]

@@ -17,6 +17,7 @@ from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
+from ntkexec.programs.graph import bfs_split
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import bfs as reference
 from ntkexec.vocabulary import SUMMARIES
@@ -134,4 +135,6 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
+    split=bfs_split.on_split,
+    literals=num_literals,
 )
