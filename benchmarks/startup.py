@@ -25,7 +25,7 @@ REPEAT = 5
 
 def cost(command: list[str], *, cache: str | None = None, repeat: int = REPEAT) -> dict[str, float]:
     """Median CPU time (user and system) and wall time of a child process."""
-    environment = os.environ | ({} if cache is None else {"NTKEXEC_CACHE": cache})
+    environment = os.environ | {"NTKEXEC_CACHE": "0" if cache is None else cache}
     cpu, wall = [], []
     for _ in range(repeat):
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

@@ -70,6 +70,7 @@ SUMMARIES: dict[str, str] = {
     "bfs-split": "breadth-first search on trees of nodes of small degree that stand for nodes of any",
     "bfs-queue": "distance, parent and order of visits of every node in breadth-first search with a queue",
     "dfs": "parent, discovery and finish time of every node in depth-first search",
+    "dfs-split": "depth-first search on trees of nodes of small degree that stand for nodes of any",
     "dfs-forest": "depth-first search of all components, one after the other by their smallest nodes",
     "bellman-ford": "distance and parent of every node in a graph with weights, negative ones too",
     "leader-election": "every node learns the smallest node of its component",

@@ -1,5 +1,6 @@
 """All algorithms by name, and ready to run on a graph."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,12 @@ from ntkexec.program.program import Program
 from ntkexec.programs import arithmetic
 from ntkexec.programs.graph import (
     bellman_ford,
+    bellman_ford_split,
     bfs,
     bfs_queue,
     bfs_split,
     dfs,
+    dfs_split,
     flooding,
     flooding_split,
 )
@@ -31,8 +34,12 @@ ALGORITHMS: dict[str, Algorithm] = {
         bfs_split.ALGORITHM,
         bfs_queue.ALGORITHM,
         dfs.ALGORITHM,
+        dfs_split.ALGORITHM,
         dfs.FOREST,
-        bellman_ford.ALGORITHM,
+        # On trees it is the same program; what prepares it for them builds on it.
+        dataclasses.replace(
+            bellman_ford.ALGORITHM, split=bellman_ford_split.prepare, same_program=True
+        ),
         *(family.algorithm() for family in FAMILIES),
         *arithmetic.ALGORITHMS,
     )
@@ -109,9 +116,10 @@ def prepare(
         return found.prepare(graph, sizes=sizes, **given)
     if found.split is None:
         able = ", ".join(name for name, one in ALGORITHMS.items() if one.split is not None)
+        why = "it computes on one node" if found.operands is not None else found.whole_because
         raise NtkexecError(
-            f"{algorithm} does not run on split graphs: in a tree that stands for a node, its answer could "
-            f"be another one; without a split degree it runs, and of those that can be split there is {able}"
+            f"{algorithm} does not run on split graphs: {why} (docs/any-graph.md); without a split degree it "
+            f"runs on the graph as it is, and of those that can be split there is {able}"
         )
     return found.split(split(graph, split_degree), sizes=sizes, **given)
 

@@ -19,7 +19,7 @@ from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs, splits
 from ntkexec.programs.graph import floods
-from ntkexec.programs.graph.bfs_split import DEFAULT_DEPTH_BITS, steps_per_level
+from ntkexec.programs.graph.bfs_split import steps_per_level
 from ntkexec.programs.graph.floods import Message
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.vocabulary import SUMMARIES
@@ -221,7 +221,7 @@ def sizes(
     found = floods.sizes(
         "flooding-split", degree=degree, word=word, slots=slots, arrival_bits=arrival_bits
     )
-    return found | {"depth_bits": DEFAULT_DEPTH_BITS if depth_bits is None else depth_bits}
+    return found | {"depth_bits": splits.DEFAULT_DEPTH_BITS if depth_bits is None else depth_bits}
 
 
 ALGORITHM = Algorithm(
