@@ -56,8 +56,9 @@ def find_algorithm(name: str) -> Algorithm:
     if name not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)
         raise NtkexecError(
-            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}; a program of one's "
-            "own is FILE.npz, FILE.json or module:function"
+            # First, for of a long message the middle is left out.
+            f"no algorithm {name!r}{did_you_mean(name, ALGORITHMS)}; there is {known}; a program of "
+            "one's own is FILE.npz, FILE.json or module:function"
         )
     return ALGORITHMS[name]
 
