@@ -202,6 +202,7 @@ def instance(
         colour_by="finished",
         shown_where={"discovery": "visited", "finish": "finished"},
         split=parts,
+        slowdown=2 * parts.depth + 1,
     )
 
 
