@@ -93,7 +93,7 @@ def test_more_than_the_limit_is_split_however_short_the_run(monkeypatch):
 
 
 def test_what_cannot_be_split_is_not():
-    for name in ("dfs-forest", "bfs-queue", "add"):
+    for name in ("bfs-queue", "rule-110", "add"):
         assert ALGORITHMS[name].split is None
     assert chosen("bfs-queue", "star:100") is None
 
