@@ -54,6 +54,10 @@ PortOrder = Literal["identifiers", "adjacency"]
 
 PORT_ORDERS: tuple[PortOrder, ...] = get_args(PortOrder)
 
+SplitDegree = int | Literal["auto"] | None
+"""Most neighbours of a node before it is split into a tree: from 3 on; None for any number, and `auto`
+for what an estimate says; see `ntkexec.programs.split_choice`."""
+
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do, rising; the claim and its bound stay the same."""
 
@@ -66,6 +70,7 @@ SUMMARIES: dict[str, str] = {
     "bfs-split": "breadth-first search on trees of nodes of small degree that stand for nodes of any",
     "bfs-queue": "distance, parent and order of visits of every node in breadth-first search with a queue",
     "dfs": "parent, discovery and finish time of every node in depth-first search",
+    "dfs-split": "depth-first search on trees of nodes of small degree that stand for nodes of any",
     "dfs-forest": "depth-first search of all components, one after the other by their smallest nodes",
     "bellman-ford": "distance and parent of every node in a graph with weights, negative ones too",
     "leader-election": "every node learns the smallest node of its component",

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from ntkexec.errors import ProgramError
+from ntkexec.executor.buckets import filled, fine
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.execution import Execution
 from ntkexec.executor.options import Options
@@ -74,7 +75,8 @@ def execute(
         until: `steps` runs them all; `fixed-point` stops when a whole round changes nothing;
             `halt` stops when the flag `halt` is set at every node.
         halt: name of a flag, for `until="halt"`; by default the program's own.
-        node_mask: False at padding nodes, which are neither verified nor waited for.
+        node_mask: False at padding nodes, which are neither verified nor waited for, and where
+            messages that meet do not count.
         verify: compare every step with the program's Boolean update.
         trace: keep all states.
 
@@ -105,43 +107,55 @@ def execute(
     )
     if isinstance(engine, OwnLoop):
         return engine.execute(program, graphs, options)
+    given = filled(graphs, options.node_mask)
     carry, compile_seconds, run_seconds = compilation.call(
         _run,
         engine,
-        graphs._replace(nodes=jnp.asarray(graphs.nodes, bool)),
-        jnp.asarray(options.node_mask),
-        jnp.asarray(num_steps, jnp.int32),
+        given.graphs,
+        given.mask,
+        np.asarray(num_steps, np.int32),
         num_computation_bits=program.layout.num_computation_bits,
         round_length=program.round_length,
         until=until,
         halt_bit=options.halt_bit,
         verify=verify,
-        trace_steps=num_steps if trace else None,
+        trace_steps=fine(num_steps) if trace else None,
     )
     steps = int(carry.step)
     return Execution(
-        graphs=graphs._replace(nodes=np.asarray(carry.states).T),
+        graphs=graphs._replace(nodes=np.asarray(carry.states).T[:num_nodes]),
         steps=steps,
         stopped=until if bool(carry.done) else "steps",
         collisions=int(carry.collisions),
-        verification=None if carry.verification is None else finished(carry.verification),
+        verification=None
+        if carry.verification is None
+        else finished(carry.verification, num_nodes),
         trace=None
         if carry.trace is None
-        else np.asarray(carry.trace).transpose(0, 2, 1)[: steps + 1],
+        else np.asarray(carry.trace).transpose(0, 2, 1)[: steps + 1, :num_nodes],
         compile_seconds=compile_seconds,
         run_seconds=run_seconds,
     )
 
 
 def exchange_bits(
-    graphs: GraphsTuple, bits: Bool[Array, "k n"], num_computation_bits: int
+    graphs: GraphsTuple,
+    bits: Bool[Array, "k n"],
+    num_computation_bits: int,
+    mask: Bool[Array, "n"] | None = None,
 ) -> tuple[Bool[Array, "k n"], Int[Array, ""]]:
     """The send half of a step: message bits become sums over the closed neighbourhood.
 
+    Args:
+        graphs: one graph or a batch.
+        bits: what every node decided.
+        num_computation_bits: after them come those of messages.
+        mask: False at nodes that do not count; by default all do.
+
     Returns:
-        The next states, and at how many nodes two messages met.
+        The next states, and at how many nodes that count two messages met.
     """
-    held, met = exchange(graphs, bits[num_computation_bits:])
+    held, met = exchange(graphs, bits[num_computation_bits:], mask)
     return jnp.concatenate([bits[:num_computation_bits], held]), met
 
 
@@ -158,12 +172,13 @@ def _run(
     verify: bool,
     trace_steps: int | None,
 ) -> _Carry:
-    states = graphs.nodes.T
+    # Arguments are in NumPy, and stay so if nothing is compiled.
+    states, mask = jnp.asarray(graphs.nodes).T, jnp.asarray(mask)
 
     def step(carry: _Carry) -> _Carry:
         matches = encode(engine.encoding, carry.states)
         decision = decide(engine, matches)
-        after, met = exchange_bits(graphs, decision.bits, num_computation_bits)
+        after, met = exchange_bits(graphs, decision.bits, num_computation_bits, mask)
         verification = carry.verification
         if verification is not None:
             check = check_step(matches, decision, mask)

@@ -112,15 +112,20 @@ def nothing_compared(engine: Engine, states: Bool[Array, "k n"]) -> Comparison:
     )
 
 
-def finished(comparison: Comparison) -> Verification:
-    """The comparison after the last step, on the host."""
+def finished(comparison: Comparison, num_nodes: int | None = None) -> Verification:
+    """The comparison after the last step, on the host.
+
+    Args:
+        comparison: of all steps.
+        num_nodes: the first so many nodes are spoken of; by default all.
+    """
     first = int(comparison.first_wrong_step)
     wrong = first != NO_STEP
     return Verification(
         wrong_bits=int(comparison.wrong_bits),
-        wrong_nodes=np.asarray(comparison.wrong_nodes),
+        wrong_nodes=np.asarray(comparison.wrong_nodes)[:num_nodes],
         first_wrong_step=first if wrong else None,
-        snapshot=np.asarray(comparison.snapshot).T if wrong else None,
+        snapshot=np.asarray(comparison.snapshot).T[:num_nodes] if wrong else None,
         smallest_margin=float(comparison.smallest_margin),
         largest_matches=np.asarray(comparison.largest_matches),
     )

@@ -50,6 +50,8 @@ class Instance:
             whole answer is one value at one node.
         split: the trees that the graph's nodes became, where the program runs on those; `split.original`
             is `graph`.
+        slowdown: where it runs on those, the steps for each step of the program on the graph as it
+            is, but for a few at the ends; None where that is not known, or nothing is split.
     """
 
     sizes: Mapping[str, int]
@@ -69,6 +71,7 @@ class Instance:
     final: Bool[np.ndarray, "N k"] | None = None
     equation: tuple[str, str] | None = None
     split: SplitGraph | None = None
+    slowdown: int | None = None
 
     @property
     def executed_graph(self) -> Graph:
@@ -155,6 +158,9 @@ class Algorithm:
         example: a graph that it runs on, for whoever gave none.
         split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
             those on the original one. None where there is none.
+        same_program: whether it is `program` that runs on split graphs too.
+        literals: `literals(**sizes)`, the conditions and outputs of all templates of `program`, or a
+            lower bound, by which it is weighed against the one for split graphs.
     """
 
     name: str
@@ -168,6 +174,8 @@ class Algorithm:
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
     split: Callable[..., Instance] | None = None
+    same_program: bool = False
+    literals: Callable[..., int] | None = None
 
     def sizes(self, **given: int | None) -> dict[str, int]:
         """The sizes of the program without a graph, for all of a degree.

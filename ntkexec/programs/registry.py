@@ -1,5 +1,6 @@
 """All algorithms by name, and ready to run on a graph."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,12 @@ from ntkexec.program.program import Program
 from ntkexec.programs import arithmetic
 from ntkexec.programs.graph import (
     bellman_ford,
+    bellman_ford_split,
     bfs,
     bfs_queue,
     bfs_split,
     dfs,
+    dfs_split,
     flooding,
     flooding_split,
 )
@@ -31,8 +34,10 @@ ALGORITHMS: dict[str, Algorithm] = {
         bfs_split.ALGORITHM,
         bfs_queue.ALGORITHM,
         dfs.ALGORITHM,
+        dfs_split.ALGORITHM,
         dfs.FOREST,
-        bellman_ford.ALGORITHM,
+        # On trees it is the same program; what prepares it for them builds on it.
+        dataclasses.replace(bellman_ford.ALGORITHM, split=bellman_ford_split.prepare),
         *(family.algorithm() for family in FAMILIES),
         *arithmetic.ALGORITHMS,
     )
@@ -104,19 +109,7 @@ def prepare(
     if unknown := given.keys() - set(found.inputs):
         takes = f"the inputs {', '.join(found.inputs)}" if found.inputs else "no inputs"
         raise NtkexecError(f"{algorithm} takes {takes}, not {min(unknown)!r}")
-    if weights is not None and not found.weighted:
-        raise NtkexecError(f"{algorithm} reads no weights, but {weights!r} was given")
-    if isinstance(graph, Graph):
-        if weights is not None:
-            raise NtkexecError(
-                f"weights {weights!r} are chosen when a graph is loaded; this one is"
-            )
-        if weight_scale != 1 or directed is not None:
-            raise NtkexecError(
-                "weight_scale and directed say how a graph is loaded; this one is loaded already"
-            )
-    else:
-        graph = load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
+    graph = read_graph(found, graph, weights=weights, weight_scale=weight_scale, directed=directed)
     if split_degree is None:
         return found.prepare(graph, sizes=sizes, **given)
     if found.split is None:
@@ -126,3 +119,33 @@ def prepare(
             f"be another one; without a split degree it runs, and of those that can be split there is {able}"
         )
     return found.split(split(graph, split_degree), sizes=sizes, **given)
+
+
+READING = ("weights", "weight_scale", "directed")
+"""What says how a graph is read, see `read_graph`."""
+
+
+def read_graph(
+    algorithm: Algorithm,
+    graph: Graph | nx.Graph | str | os.PathLike[str],
+    *,
+    weights: str | None = None,
+    weight_scale: int = 1,
+    directed: bool | None = None,
+) -> Graph:
+    """The graph that an algorithm is to run on; arguments as for `prepare`.
+
+    Raises:
+        NtkexecError: no such graph, weights that nobody reads, or a `Graph` that is to be read anew.
+    """
+    if weights is not None and not algorithm.weighted:
+        raise NtkexecError(f"{algorithm.name} reads no weights, but {weights!r} was given")
+    if not isinstance(graph, Graph):
+        return load(graph, weight=weights, weight_scale=weight_scale, directed=directed)
+    if weights is not None:
+        raise NtkexecError(f"weights {weights!r} are chosen when a graph is loaded; this one is")
+    if weight_scale != 1 or directed is not None:
+        raise NtkexecError(
+            "weight_scale and directed say how a graph is loaded; this one is loaded already"
+        )
+    return graph

@@ -12,6 +12,9 @@ from ntkexec.graphs.splitting import LEAST_DEGREE
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Instance
 
+# Enough for trees of 3 * 2^31 leaves.
+DEFAULT_DEPTH_BITS = 5
+
 
 def port_kinds(parts: SplitGraph, degree: int) -> dict[str, Bool[np.ndarray, "N D"]]:
     """By port whether it leads to another tree, `outer`, and whether to the node above, `upper`.
@@ -38,6 +41,30 @@ def served_depth(parts: SplitGraph) -> int:
 def largest_depth(num_nodes: int) -> int:
     """The least depth that serves every graph of so many nodes, split to degree 3 or more."""
     return max(1, math.ceil(math.log2(max(3, num_nodes - 1) / 3)))
+
+
+def degree_word_and_depth(
+    algorithm: str,
+    *,
+    degree: int | None = None,
+    word: int | None = None,
+    slots: int | None = None,
+    depth_bits: int | None = None,
+) -> dict[str, int]:
+    """The sizes of a program with numbers of one length, for every graph that is split to a degree.
+
+    Args:
+        algorithm: its name, for messages.
+        degree: D, most neighbours of a node of the split graph.
+        word: bits of its numbers.
+        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
+        depth_bits: of what counts the depth of trees; by default `DEFAULT_DEPTH_BITS`.
+
+    Raises:
+        ProgramError: degree or word is missing.
+    """
+    found = inputs.degree_and_word(algorithm, degree=degree, word=word, slots=slots)
+    return found | {"depth_bits": DEFAULT_DEPTH_BITS if depth_bits is None else depth_bits}
 
 
 def from_sources(

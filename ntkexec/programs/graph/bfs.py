@@ -136,4 +136,5 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     split=bfs_split.on_split,
+    literals=num_literals,
 )

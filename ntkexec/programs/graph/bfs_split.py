@@ -33,8 +33,6 @@ from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import bfs as reference
 from ntkexec.vocabulary import SUMMARIES
 
-# Enough for trees of 3 * 2^31 leaves.
-DEFAULT_DEPTH_BITS = 5
 # To send, and to listen.
 STEPS_PER_HOP = 2
 
@@ -162,6 +160,7 @@ def instance(
         colour_by="distance",
         shown_where={"distance": "reached"},
         split=parts,
+        slowdown=2 * depth + 1,
     )
 
 
@@ -172,28 +171,7 @@ def answer(bfs: Program, parts: SplitGraph, states: Bool[np.ndarray, "N k"]) -> 
     return {"distance": distance[parts.roots], "parent": project_parents(parts, fields["parent"])}
 
 
-def sizes(
-    *,
-    degree: int | None = None,
-    word: int | None = None,
-    slots: int | None = None,
-    depth_bits: int | None = None,
-) -> dict[str, int]:
-    """The sizes of `program` for every graph that is split to a degree.
-
-    Args:
-        degree: D.
-        word: bits of a distance.
-        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
-        depth_bits: of the counter.
-
-    Raises:
-        ProgramError: degree or word is missing.
-    """
-    found = inputs.degree_and_word("bfs-split", degree=degree, word=word, slots=slots)
-    return found | {"depth_bits": DEFAULT_DEPTH_BITS if depth_bits is None else depth_bits}
-
-
+sizes = functools.partial(splits.degree_word_and_depth, "bfs-split")
 on_split = functools.partial(splits.from_sources, instance)
 ALGORITHM = Algorithm(
     name="bfs-split",

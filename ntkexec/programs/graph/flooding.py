@@ -161,4 +161,5 @@ ALGORITHM = Algorithm(
     inputs=("source", "sources", "message"),
     own_sizes={"arrival_bits": lambda num_nodes: inputs.bits_for(num_nodes - 1)},
     split=flooding_split.on_split,
+    literals=num_literals,
 )

@@ -19,7 +19,7 @@ from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs, splits
 from ntkexec.programs.graph import floods
-from ntkexec.programs.graph.bfs_split import DEFAULT_DEPTH_BITS, steps_per_level
+from ntkexec.programs.graph.bfs_split import steps_per_level
 from ntkexec.programs.graph.floods import Message
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.vocabulary import SUMMARIES
@@ -125,7 +125,9 @@ def instance(
         "arrival_bits": inputs.bits_for(rounds),
         "depth_bits": inputs.bits_for(2 * depth),
     }
-    floods.check_length(message, sizes)
+    if sizes and len(message) > sizes.get("message_bits", 0):
+        floods.check_length(message, sizes)
+    # A shorter one has zeros before it, which nobody is shown.
     sizes = inputs.sizes_for(graph, needed, sizes)
     flooding = program(**sizes)
     informed = np.isin(parts.owner, sources)
@@ -151,6 +153,7 @@ def instance(
         colour_by="arrival",
         shown_where={"arrival": "informed", "message": "informed"},
         split=parts,
+        slowdown=2 * depth + 1,
     )
 
 
@@ -220,7 +223,7 @@ def sizes(
     found = floods.sizes(
         "flooding-split", degree=degree, word=word, slots=slots, arrival_bits=arrival_bits
     )
-    return found | {"depth_bits": DEFAULT_DEPTH_BITS if depth_bits is None else depth_bits}
+    return found | {"depth_bits": splits.DEFAULT_DEPTH_BITS if depth_bits is None else depth_bits}
 
 
 ALGORITHM = Algorithm(

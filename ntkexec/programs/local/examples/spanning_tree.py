@@ -10,9 +10,10 @@ from typing import Any
 from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Number, any_of, either, idioms
 from ntkexec.programs.inputs import bits_for
-from ntkexec.programs.local.algorithm import Local, Node, Update
-from ntkexec.programs.local.family import Family, as_node, num_identifiers
+from ntkexec.programs.local.algorithm import Gather, Local, Node, Update
+from ntkexec.programs.local.family import Family, Gathered, as_node, num_identifiers
 from ntkexec.programs.local.graph_rounds import from_smallest
+from ntkexec.programs.local.monoids import least
 from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
@@ -81,6 +82,63 @@ def answer(state: Any, node: Node) -> dict[str, int]:
     return {"root": state.root, "distance": state.distance, "parent": parent}
 
 
+def build_gathered(*, word: int) -> Local:
+    """The same for split graphs: neighbours say who they are, so that the first of them is the least."""
+    number, size = Identifier(word), 1 << word
+    State = Record(
+        "State",
+        root=number,
+        distance=number,
+        # One more, which is what a neighbour is offered.
+        further=number,
+        parent=Optional(number),
+        itself=number,
+    )
+    Offer = Record("Offer", root=number, distance=number, sender=number)
+
+    def init(node: Node) -> Any:
+        one = node.identifier
+        return State(root=one, distance=0, further=1 % size, parent=None, itself=one)
+
+    def adopt(state: Any, total: Any) -> Any:
+        if (total.root, total.distance) >= (state.root, state.distance):
+            return state
+        return State(
+            root=total.root,
+            distance=total.distance,
+            further=(total.distance + 1) % size,
+            parent=total.sender,
+            itself=state.itself,
+        )
+
+    def adopt_body(p: Builder, state: Any, total: Any) -> None:
+        one, other = (Number((*pair.distance, *pair.root)) for pair in (total, state))
+        smaller = p.flag("smaller", temporary=True)
+        answer = idioms.less(p, one, other)
+        with p.phase("compare"):
+            p.assign(smaller, answer)
+        with p.phase("adopt"), p.when(smaller):
+            p.assign(state.root, total.root)
+            p.assign(state.distance, total.distance)
+            p.assign(state.further, total.distance + 1)
+            p.set(state.parent.present)
+            p.assign(state.parent.value, total.sender)
+
+    return Local(
+        name="spanning-tree",
+        state=State,
+        message=Offer,
+        init=init,
+        send=lambda state: Offer(root=state.root, distance=state.further, sender=state.itself),
+        stages=(Gather(least(Offer), adopt, adopt_body),),
+        output=lambda state, node: {
+            "root": state.root,
+            "distance": state.distance,
+            "parent": -1 if state.parent is None else state.parent,
+        },
+    )
+
+
 def word_for(graph: Graph) -> int:
     """One more than the largest distance is compared, before it loses."""
     return bits_for(num_identifiers(graph))
@@ -94,4 +152,5 @@ FAMILY = Family(
     word=word_for,
     reference=reference.spanning_tree,
     formats={"root": as_node, "parent": as_node},
+    gathered=Gathered(build_gathered, word_for),
 )
