@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ntkexec import ensemble
+from ntkexec import ensemble, universal
 from ntkexec.certifying import (
     Certifying,
     bound_for,
@@ -125,7 +125,7 @@ def run(
     if ensembling.trained is not None:
         chosen.require_trained()
     loose |= {"initial": initial, "steps": steps, "reference": reference}
-    instance, stored = None, None
+    instance, stored, served = None, None, None
     if not is_shipped(program):
         split_choice.refuse_own(split_degree)
         instance = prepare(program, graph, until=executing.until, **loose)
@@ -148,6 +148,12 @@ def run(
             learned=None if stored is None else stored.manifest,
             **loose,
         )
+        if stored is None and chosen.trained and wants_universal(certifying, ensembling):
+            served = universal.serve(
+                str(program), instance, loose, remembered=ensembling.remembered
+            )
+    if served is not None:
+        instance, stored = served.instance, served.stored
     chosen = chosen.suited(
         instance.program,
         num_nodes=instance.executed_graph.num_nodes,
@@ -188,7 +194,14 @@ def run(
         execution=execution,
         train_seconds=train_seconds,
         update=update,
+        universal=None if served is None else served.checked,
     )
+
+
+def wants_universal(certifying: Certifying, ensembling: Ensembling) -> bool:
+    """Whether networks that come with the package are as good as any: nothing else is asked of them."""
+    asked = keywords.asked(certifying) | keywords.asked(ensembling)
+    return ensembling.universal and asked.keys() <= {"bound", "delta", "remembered"}
 
 
 # Any: what an algorithm asks is of many types.

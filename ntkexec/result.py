@@ -21,6 +21,7 @@ from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
+from ntkexec.universal.checking import Checked
 from ntkexec.vocabulary import EngineName
 
 
@@ -37,6 +38,7 @@ class Result:
         execution: states, steps and verification.
         train_seconds: time spent on training.
         update: the learned update that was executed.
+        universal: what was checked of the ensemble, if it is one that comes with the package.
     """
 
     instance: Instance
@@ -47,6 +49,7 @@ class Result:
     execution: Execution
     train_seconds: float
     update: Engine
+    universal: Checked | None = None
 
     @functools.cached_property
     def answer(self) -> Answer:
@@ -166,6 +169,7 @@ class Result:
             "ensemble": None
             if self.ensemble is None
             else ensemble_data(self.ensemble, self.train_seconds),
+            "universal": None if self.universal is None else self.universal._asdict(),
             "steps": self.execution.steps,
             "stopped": self.execution.stopped,
             "collisions": self.execution.collisions,

@@ -12,6 +12,7 @@ from ntkexec.programs.instance import Instance
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
+from ntkexec.universal.checking import Checked
 
 SHOWN_NODES = 40
 SHOWN_IN_NOTEBOOKS = 12
@@ -34,6 +35,8 @@ class Run(Protocol):
     def finite_width(self) -> AtWidth | None: ...
     @property
     def train_seconds(self) -> float: ...
+    @property
+    def universal(self) -> Checked | None: ...
     @property
     def execution(self) -> Execution: ...
     @property
@@ -127,11 +130,12 @@ def rows(run: Run) -> list[tuple[str, str]]:
         ),
     ]
     if run.ensemble is not None:
-        told += [
-            ("ensemble", ensemble_told(run.ensemble)),
-            ("training", training(run.ensemble, run.train_seconds)),
-            *alarm(run.ensemble),
-        ]
+        told.append(("ensemble", ensemble_told(run.ensemble)))
+        if run.universal is not None:
+            told += run.universal.rows
+        else:
+            told.append(("training", training(run.ensemble, run.train_seconds)))
+        told += alarm(run.ensemble)
     told.append(
         (
             "execution",

@@ -54,6 +54,14 @@ def command(
     directed: options.Directed = None,
     weights: options.Weights = None,
     weight_scale: options.WeightScale = 1,
+    universal: Annotated[
+        bool,
+        typer.Option(
+            "--universal",
+            help="Train the ensemble that comes with ntkexec for all graphs again (bfs-split, "
+            "flooding-split, bellman-ford), certify every decision, and compare the weights.",
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
@@ -72,6 +80,17 @@ def command(
         "slots": slots,
         "arrival_bits": arrival_bits,
     }
+    if universal:
+        from ntkexec.cli.commands import train_universal
+
+        others = {"GRAPH": graph, "--members": members, "--width": width, "--bound": bound}
+        others |= {f"--{name.replace('_', '-')}": size for name, size in sizes.items()}
+        if given := [name for name, value in others.items() if value is not None]:
+            raise NtkexecError(
+                f"--universal has its sizes and networks; it goes without {given[0]}"
+            )
+        train_universal.train_again(algorithm, out, as_json=json)
+        return
     reading: dict[str, Any] = {
         "self_loops": self_loops,
         "directed": directed,
