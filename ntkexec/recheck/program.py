@@ -123,7 +123,8 @@ def possible_sets(conditions: list[dict[int, bool]], assumed: list[Any]) -> set[
     # By what is known and matters later, the sets of conditions so far: what agrees in it goes on alike.
     reached: dict[frozenset[tuple[int, bool]], set[int]] = {frozenset(): {0}}
     for index, condition in enumerate(conditions):
-        later, after = mask(bit for one in conditions[index + 1 :] for bit in one), {}
+        later = mask(bit for one in conditions[index + 1 :] for bit in one)
+        after: dict[frozenset[tuple[int, bool]], set[int]] = {}
         for known, sets in reached.items():
             for now, holds in outcomes(condition, dict(known)):
                 if within(now, near):
