@@ -1,49 +1,93 @@
-"""Seconds of CPU and of time that a command costs, beside the bare interpreter's.
+"""What a command costs until it has answered: CPU and wall seconds, and how much XLA compiles for it.
 
-The last command runs twice more with compiled code kept on disk (`NTKEXEC_CACHE`): the first run of
-the two stores it, the second is the median of several that find it.
+Every command runs first with an empty folder for compiled code (`NTKEXEC_CACHE`), which it fills, and
+then again, with its code on disk; the bare interpreter and imports stand beside them. A program
+counts as compiled if it did not come from the disk, by JAX's own log.
 """
 
 import os
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
-COMMANDS = {
-    "python -c pass": [sys.executable, "-c", "pass"],
-    "ntkexec --help": [sys.executable, "-m", "ntkexec", "--help"],
-    "import ntkexec": [sys.executable, "-c", "import ntkexec"],
-    "import jax": [sys.executable, "-c", "import jax"],
+BARE = {
+    "python -c pass": ("-c", "pass"),
+    "import ntkexec": ("-c", "import ntkexec"),
+    "import jax": ("-c", "import jax"),
+    "ntkexec --help": ("-m", "ntkexec", "--help"),
+    "ntkexec algorithms": ("-m", "ntkexec", "algorithms"),
 }
-RUN = "ntkexec run flooding karate --engine kernel"
-REPEAT = 5
+RUNS = (
+    "run flooding karate",
+    "run flooding karate --engine kernel",
+    "run bfs florentine",
+    "run bfs karate --html {folder}/page.html",
+    "run dfs petersen",
+    "run multiply 13 29 --bits 8",
+    "run leader-election karate",
+)
+REPEAT = 3
+
+_FINISHED = re.compile(r"Finished XLA compilation of")
+_FROM_DISK = re.compile(r"Persistent compilation cache hit for")
 
 
-def cost(command: list[str], *, cache: str | None = None, repeat: int = REPEAT) -> dict[str, float]:
-    """Median CPU time (user and system) and wall time of a child process."""
-    environment = os.environ | {"NTKEXEC_CACHE": "0" if cache is None else cache}
-    cpu, wall = [], []
-    for _ in range(repeat):
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-        wall.append(time.perf_counter() - start)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return {"cpu_seconds": statistics.median(cpu), "seconds": statistics.median(wall)}
+def compiled_programs(log: str) -> int:
+    """Programs that XLA compiled, by what JAX logs with `JAX_LOG_COMPILES`."""
+    return len(_FINISHED.findall(log)) - len(_FROM_DISK.findall(log))
+
+
+def cost(command: Sequence[str], environment: dict[str, str]) -> dict[str, float]:
+    """CPU time (user and system) and wall time of a Python process, and what it compiled."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *command],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={n: v for n, v in os.environ.items() if n != "JAX_COMPILATION_CACHE_DIR"} | environment,
+    )
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_seconds": cpu, "seconds": seconds, "compiled": compiled_programs(done.stderr)}
+
+
+def median_cost(
+    command: Sequence[str], environment: dict[str, str], repeat: int = REPEAT
+) -> dict[str, float]:
+    """The median of each number, over several processes one after the other."""
+    found = [cost(command, environment) for _ in range(repeat)]
+    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+
+
+def first_and_again(run: str, repeat: int = REPEAT) -> list[dict[str, Any]]:
+    """A row for a command whose code nobody has compiled, and one for the same with code on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ("-m", "ntkexec", *run.format(folder=folder).split())
+        environment = {"JAX_LOG_COMPILES": "1"}
+        first = [
+            cost(command, environment | {"NTKEXEC_CACHE": f"{folder}/{attempt}"})
+            for attempt in range(repeat)
+        ]
+        again = median_cost(command, environment | {"NTKEXEC_CACHE": f"{folder}/0"}, repeat)
+    medians = {name: statistics.median(one[name] for one in first) for name in again}
+    name = "ntkexec " + run.format(folder="FOLDER")
+    return [{"command": name} | medians, {"command": "  code on disk"} | again]
 
 
 def run() -> dict[str, Any]:
     """CPU and wall seconds by command."""
-    command = [sys.executable, "-m", *RUN.split()]
-    rows = [{"command": name} | cost(found) for name, found in COMMANDS.items()]
-    rows.append({"command": RUN} | cost(command))
-    with tempfile.TemporaryDirectory() as cache:
-        rows.append(
-            {"command": "  with NTKEXEC_CACHE, first"} | cost(command, cache=cache, repeat=1)
-        )
-        rows.append({"command": "  with NTKEXEC_CACHE, again"} | cost(command, cache=cache))
+    rows = [
+        {"command": name} | median_cost(command, {"NTKEXEC_CACHE": "0"})
+        for name, command in BARE.items()
+    ]
+    for one in RUNS:
+        rows += first_and_again(one)
     return {"rows": rows}

@@ -101,9 +101,9 @@ def run(
     folders: dict[str, Path | None] = dict.fromkeys(names)
     if out is not None:
         for name, found_as in stored.identities(experiment, config).items():
-            folders[name] = folder = stored.folder_for(out, found_as)
+            folders[name] = lies = stored.folder_for(out, found_as)
             if measuring and _asked(name, only):
-                stored.describe(folder, found_as)
+                stored.describe(lies, found_as)
     records, seconds, cpu_seconds, reused = [], 0.0, 0.0, 0
     for place, seed in enumerate(range(first_seed, first_seed + num_seeds)):
         results: dict[str, Result] = {}

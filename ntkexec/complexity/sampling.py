@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 from ntkexec.complexity.margins import ComponentMargins, Margins
 from ntkexec.engines.trained import WideStack, wide_stack
 from ntkexec.ensemble import EnsembleConfig, evaluation, gaussian
-from ntkexec.ensemble.training import CHUNK_BYTES, Weights, chunks, train_chunk
+from ntkexec.ensemble.training import CHUNK_BYTES, chunks, train_chunk
+from ntkexec.ensemble.weights import Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.runtime import compilation
 

@@ -4,10 +4,12 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime import devices
 from ntkexec.theory.certificate import Certificate
 
 
@@ -25,7 +27,7 @@ class BooleanEngine:
 
 def program_engine(problem: LearningProblem) -> BooleanEngine:
     """A program as an engine: what every other one is compared with."""
-    thresholds = jnp.full((problem.program.layout.num_bits, 1), 0.5, jnp.float32)
+    thresholds = devices.put(np.full((problem.program.layout.num_bits, 1), 0.5, np.float32))
     return BooleanEngine(index_arrays(problem), thresholds)
 
 

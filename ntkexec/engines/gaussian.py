@@ -24,7 +24,7 @@ from ntkexec.executor.stepping import step_by_step
 from ntkexec.executor.verification import StepCheck, check_step
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
-from ntkexec.runtime import compilation
+from ntkexec.runtime import compilation, devices
 from ntkexec.theory.certificate import Certificate
 
 
@@ -84,5 +84,5 @@ class GaussianEngine:
 def gaussian_engine(ensemble: GaussianEnsemble, certificate: Certificate) -> GaussianEngine:
     """The ensemble as an engine, with the certificate's thresholds."""
     return GaussianEngine(
-        index_arrays(certificate.problem), jnp.asarray(certificate.thresholds), ensemble
+        index_arrays(certificate.problem), devices.put(certificate.thresholds), ensemble
     )

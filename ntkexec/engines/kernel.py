@@ -3,12 +3,12 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ntkexec.executor.encoding import Encoding, Matches, index_arrays, lookup
 from ntkexec.executor.protocol import count_of_bits
+from ntkexec.runtime import devices
 from ntkexec.theory import predictor
 from ntkexec.theory.certificate import Certificate
 
@@ -46,7 +46,7 @@ def kernel_engine(certificate: Certificate) -> KernelEngine:
     )
     return KernelEngine(
         encoding=index_arrays(problem),
-        thresholds=jnp.asarray(certificate.thresholds),
-        background=jnp.asarray(writers * beta),
-        excess=jnp.asarray(alpha - beta),
+        thresholds=devices.put(certificate.thresholds),
+        background=devices.put(writers * beta),
+        excess=devices.put(alpha - beta),
     )

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.executor.protocol import count_of_bits
 from ntkexec.program.problem import LearningProblem
+from ntkexec.runtime import devices
 
 
 @jax.tree_util.register_dataclass
@@ -35,4 +36,4 @@ def linear_engine(problem: LearningProblem) -> LinearEngine:
     """The linear read-out, with thresholds half-way between its 0 and its smallest 1 at each m."""
     m = np.maximum(np.arange(problem.max_matches + 1), 1)
     half = np.broadcast_to(0.5 / np.sqrt(m), (problem.program.layout.num_bits, len(m)))
-    return LinearEngine(index_arrays(problem), jnp.asarray(half, float))
+    return LinearEngine(index_arrays(problem), devices.put(half))

@@ -13,7 +13,7 @@ from ntkexec.ensemble import thresholds as running_thresholds
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.gaussian import GaussianEnsemble
 from ntkexec.ensemble.trained import Ensemble
-from ntkexec.ensemble.training import Weights
+from ntkexec.ensemble.weights import Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.executor.encoding import Encoding, Matches, index_arrays
 from ntkexec.program.problem import LearningProblem, Stack
@@ -71,8 +71,13 @@ class WideStack:
             count, matched = arrays
             rows = (self, count[self.components], matched[self.templates])
             together = max(1, ACTIVATION_BYTES // (4 * width * chunk))
-            return jax.lax.map(of_component, rows, batch_size=min(together, num_components))
+            if together >= num_components:
+                return jax.vmap(of_component)(rows)
+            return jax.lax.map(of_component, rows, batch_size=together)
 
+        if num_chunks == 1:
+            # No loop: one that turns once is compiled like any other.
+            return of_chunk((matches.count, matches.matched))
         outputs = jax.lax.map(of_chunk, (in_chunks(matches.count), in_chunks(matches.matched)))
         return jnp.moveaxis(outputs, 0, -2).reshape(*outputs.shape[1:3], -1)[..., :num_nodes]
 
@@ -148,12 +153,12 @@ def uncertified_engine(ensemble: Ensemble, thresholds: Float[np.ndarray, "k m"])
     problem = ensemble.problem
     return EnsembleEngine(
         encoding=index_arrays(problem),
-        thresholds=jnp.asarray(thresholds),
+        thresholds=devices.put(thresholds),
         stacks=tuple(
             wide_stack(ensemble.config, weights, problem, stack)
             for weights, stack in zip(ensemble.weights, problem.stacks, strict=True)
         ),
-        row_of_bit=jnp.asarray(problem.row_of_bit, jnp.int32),
+        row_of_bit=devices.put(problem.row_of_bit, np.int32),
     )
 
 
@@ -179,14 +184,14 @@ def wide_stack(
     inner_scale = config.weight_std / num_inputs**0.5
     outer_scale = config.weight_std / width**0.5 / members
     return WideStack(
-        templates=jnp.asarray(problem.stack_templates(stack)),
-        components=jnp.asarray(stack.components, jnp.int32),
+        templates=devices.put(problem.stack_templates(stack)),
+        components=devices.put(np.array(stack.components), np.int32),
         hidden=joined(real(weights.hidden), inner_scale, 3),
         output=joined(weights.output, outer_scale, 2),
         hidden_bias=joined(weights.hidden_bias, config.bias_std, 2),
         output_bias=None
         if weights.output_bias is None
-        else jnp.asarray(config.bias_std * weights.output_bias.mean(0)),
+        else devices.put(config.bias_std * weights.output_bias.mean(0)),
         hidden_shift=joined(real(weights.hidden_shift), inner_scale, 3),
         hidden_bias_shift=joined(weights.hidden_bias_shift, config.bias_std, 2),
         initial_output=joined(weights.initial_output, outer_scale, 2),

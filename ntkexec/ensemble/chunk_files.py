@@ -8,7 +8,8 @@ from safetensors.numpy import save as serialise_tensors
 
 from ntkexec.ensemble.reading import read_tensors
 from ntkexec.ensemble.stored import Entry, Plan, sha256, tensors_of
-from ntkexec.ensemble.training import Chunk, Weights
+from ntkexec.ensemble.training import Chunk
+from ntkexec.ensemble.weights import Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import Stack
 

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
+from ntkexec.ensemble import steps
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.schedule import RECOVERY, Schedule
+from ntkexec.ensemble.schedule import Schedule
 
 
 class Trained(NamedTuple):
@@ -45,41 +45,6 @@ def _slope(network: TwoLayerNetwork, target: Float[Array, "n0 o"], mean_weight: 
     return jax.value_and_grad(loss, has_aux=True)
 
 
-class _State(NamedTuple):
-    """Where descent stands.
-
-    momentum: Optax's state.
-    rate: the learning rate, lowered whenever the loss has grown, and slowly raised again.
-    loss: before the last step.
-    """
-
-    weights: Any
-    momentum: Any
-    rate: Float[Array, ""]
-    loss: Float[Array, ""]
-
-
-def _direction(plan: Schedule) -> optax.GradientTransformation:
-    return optax.trace(plan.momentum) if plan.momentum else optax.identity()
-
-
-def _start(weights: Any, plan: Schedule, dtype: Any) -> _State:
-    rate, loss = jnp.asarray(plan.learning_rate, dtype), jnp.asarray(jnp.inf, dtype)
-    return _State(weights, _direction(plan).init(weights), rate, loss)
-
-
-def _advance(state: _State, plan: Schedule, loss: Array, gradient: Any) -> _State:
-    rate = state.rate
-    if plan.back_off < 1:
-        # Never recovering would leave descent crawling long after the steep part.
-        lower, higher = plan.back_off * rate, jnp.minimum(plan.learning_rate, RECOVERY * rate)
-        rate = jnp.where(loss > state.loss, lower, higher)
-    direction, momentum = _direction(plan).update(gradient, state.momentum)
-    # A rate of the weights' own type: float32 weights stay float32.
-    updates = jax.tree.map(lambda d: -rate.astype(d.dtype) * d, direction)
-    return _State(optax.apply_updates(state.weights, updates), momentum, rate, loss)
-
-
 def _heights(error: Float[Array, "n0 o"], target: Float[Array, "n0 o"]) -> Float[Array, "o"]:
     """Every output's mean over the pairs that want a 1 of it, relative to that; 0 if none does."""
     square = jnp.sum(target**2, axis=0)
@@ -99,6 +64,7 @@ def descend(
 ) -> Trained:
     """Descends on the loss of the plan until no output is off by more than the tolerance."""
     slope = _slope(network, target, plan.mean_weight)
+    transformation = steps.optimiser(plan.momentum)
 
     def step_down(carry: Any) -> Any:
         state, _, step, base, peak, _ = carry
@@ -106,7 +72,7 @@ def descend(
         residual = largest(error)
         # A residual that is not a number ends training too.
         going = (residual > tolerance) & (step < max_steps)
-        moved = _advance(state, plan, loss, gradient)
+        moved = steps.advance(state, plan, transformation, loss, gradient)
         # The last gradient only tells that it was the last: checking before would need a second
         # one in the compiled loop, and compile twice as long.
         weights = jax.tree.map(
@@ -125,17 +91,17 @@ def descend(
         )
 
     start = (
-        _start(weights, plan, target.dtype),
+        steps.start(weights, transformation, jnp.asarray(plan.learning_rate, target.dtype)),
         jnp.asarray(jnp.inf, target.dtype),
         jnp.asarray(0, jnp.int32),
         jnp.ones_like(target[0]),
         jnp.asarray(0, target.dtype),
         jnp.asarray(True),
     )
-    state, residual, steps, _, peak, _ = jax.lax.while_loop(
+    state, residual, taken, _, peak, _ = jax.lax.while_loop(
         lambda carry: carry[-1], step_down, start
     )
-    return Trained(state.weights, residual, steps, peak)
+    return Trained(state.weights, residual, taken, peak)
 
 
 def losses(
@@ -148,9 +114,12 @@ def losses(
 ) -> Float[Array, "s"]:
     """The loss before each of so many steps, to compare with the predicted rate."""
     slope = _slope(network, target, plan.mean_weight)
+    transformation = steps.optimiser(plan.momentum)
 
-    def step_down(state: _State, _: None) -> Any:
-        (loss, _), gradient = slope(state.weights)
-        return _advance(state, plan, loss, gradient), loss
+    def step_down(position: steps.Position, _: None) -> Any:
+        (loss, _), gradient = slope(position.weights)
+        return steps.advance(position, plan, transformation, loss, gradient), loss
 
-    return jax.lax.scan(step_down, _start(weights, plan, target.dtype), length=num_steps)[1]
+    rate = jnp.asarray(plan.learning_rate, target.dtype)
+    first = steps.start(weights, transformation, rate)
+    return jax.lax.scan(step_down, first, length=num_steps)[1]

@@ -15,7 +15,8 @@ from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.reading import check_chunks, parse_manifest, read_json, read_tensors
 from ntkexec.ensemble.stored import MANIFEST, PLAN, THRESHOLDS, Manifest, threshold_tensor
 from ntkexec.ensemble.trained import Ensemble
-from ntkexec.ensemble.training import Chunk, Weights, join
+from ntkexec.ensemble.training import Chunk
+from ntkexec.ensemble.weights import Weights, join
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program

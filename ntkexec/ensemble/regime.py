@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import Weights, plan_for
+from ntkexec.ensemble.training import plan_for
+from ntkexec.ensemble.weights import Weights
 from ntkexec.program.problem import LearningProblem, Stack
 
 # Outputs that rise higher than this, relative to their targets, on the way there.

@@ -39,6 +39,11 @@ class Schedule:
     mean_weight: float = 1.0
     back_off: float = 1.0
 
+    @property
+    def most_steps(self) -> int:
+        """Steps after which training gives up."""
+        return 20 * self.predicted_steps + 200
+
 
 class Spectrum(NamedTuple):
     """Edges of the eigenvalues of the network's own NTK on the standard basis.

@@ -41,9 +41,9 @@ from ntkexec.ensemble.training import (
     CHUNK_BYTES,
     Chunk,
     Progress,
-    Weights,
     train_all,
 )
+from ntkexec.ensemble.weights import Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime import devices

@@ -7,7 +7,8 @@ from jaxtyping import Float32
 
 from ntkexec.ensemble import regime
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import WEIGHT_FIELDS, Weights, plan_for
+from ntkexec.ensemble.training import plan_for
+from ntkexec.ensemble.weights import WEIGHT_FIELDS, Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem
 

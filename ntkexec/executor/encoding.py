@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Integer, Num
 
 from ntkexec.program.problem import LearningProblem, ragged_to_padded
+from ntkexec.runtime.devices import put
 
 
 @jax.tree_util.register_dataclass
@@ -91,12 +92,12 @@ def groups(rows: Sequence[Sequence[int]], fill: int) -> Groups:
     sizes = np.array([len(row) for row in rows])
     places = len(rows) * sizes.max(initial=1)
     if places <= max(FEW_PLACES, sizes.sum() / LEAST_FULL):
-        return Groups((jnp.asarray(ragged_to_padded(rows, fill)),), None)
+        return Groups((put(ragged_to_padded(rows, fill)),), None)
     powers = np.ceil(np.log2(np.maximum(sizes, 1))).astype(int)
     members = [np.flatnonzero(powers == power) for power in np.unique(powers)]
     order = np.argsort(np.concatenate(members))
     matrices = (ragged_to_padded([rows[i] for i in found.tolist()], fill) for found in members)
-    return Groups(tuple(jnp.asarray(matrix) for matrix in matrices), jnp.asarray(order, jnp.int32))
+    return Groups(tuple(map(put, matrices)), put(order, np.int32))
 
 
 def index_arrays(problem: LearningProblem) -> Encoding:
@@ -106,18 +107,12 @@ def index_arrays(problem: LearningProblem) -> Encoding:
     owner = problem.component_of_bit
     conditions = [entry.condition for entry in program.templates]
     return Encoding(
-        condition_bits=jnp.asarray(
-            ragged_to_padded([[b for b, _ in c] for c in conditions], num_bits)
-        ),
-        condition_values=jnp.asarray(
-            ragged_to_padded([[int(v) for _, v in c] for c in conditions], 1).astype(bool)
-        ),
+        condition_bits=put(ragged_to_padded([[b for b, _ in c] for c in conditions], num_bits)),
+        condition_values=put(ragged_to_padded([[int(v) for _, v in c] for c in conditions], 1) > 0),
         component_templates=groups([c.templates for c in problem.components], num_templates),
         writers=groups(program.writers, num_templates),
-        num_writers=jnp.asarray(program.num_writers, jnp.int32),
-        component_of_bit=jnp.asarray(
-            np.where(owner < 0, len(problem.components), owner), jnp.int32
-        ),
+        num_writers=put(program.num_writers, np.int32),
+        component_of_bit=put(np.where(owner < 0, len(problem.components), owner), np.int32),
     )
 
 

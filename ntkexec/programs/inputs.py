@@ -1,17 +1,22 @@
 """What algorithms have in common before they run: sources, sizes, distances, the reference's graph."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import networkx as nx
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy.sparse import csgraph, csr_array
 
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs import Graph, in_neighbours
 from ntkexec.program.fields import INVALID
 from ntkexec.programs.instance import Instance
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+FEW_EDGES = 20_000
+"""Up to so many edges a search in Python takes less time than SciPy's import, a quarter of a second."""
 
 
 def source_indices(
@@ -37,19 +42,57 @@ def check_sources(graph: Graph, sources: Sequence[int]) -> None:
         raise GraphError(f"sources {list(sources)} are not all nodes 0 to {graph.num_nodes - 1}")
 
 
-def adjacency(graph: Graph) -> csr_array:
+def is_source(graph: Graph, sources: Sequence[int]) -> Bool[np.ndarray, "n"]:
+    """Which nodes are sources."""
+    found = np.zeros(graph.num_nodes, bool)
+    found[np.asarray(sources)] = True
+    return found
+
+
+def adjacency(graph: Graph) -> "scipy.sparse.csr_array":
     """Ones at (sender, receiver), over the whole batch; shape (n, n)."""
-    edges = (graph.tuple.senders, graph.tuple.receivers)
-    size = (graph.num_nodes, graph.num_nodes)
-    return csr_array((np.ones(len(edges[0])), edges), shape=size)
+    from scipy.sparse import csr_array
+
+    senders, receivers = graph.tuple.senders, graph.tuple.receivers
+    size, ones = (graph.num_nodes, graph.num_nodes), np.ones(len(senders))
+    if graph.directed:
+        return csr_array((ones, (senders, receivers)), shape=size)
+    # Symmetric, and sorted by receiver and then by sender: its rows as they stand.
+    counts = np.bincount(receivers, minlength=graph.num_nodes)
+    return csr_array((ones, senders, np.append(0, np.cumsum(counts))), shape=size)
 
 
 def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
     """The largest finite distance from the sources: rounds until the last node is reached."""
-    distances = csgraph.dijkstra(
-        adjacency(graph), indices=list(sources), unweighted=True, min_only=True
-    )
-    return int(distances[np.isfinite(distances)].max())
+    if len(graph.tuple.senders) <= FEW_EDGES:
+        return _rounds_level_by_level(graph, sources)
+    from scipy.sparse import csgraph, csr_array
+
+    edges, start = adjacency(graph), graph.num_nodes
+    # One more node, from which all sources are one step away.
+    indices = np.append(edges.indices, np.asarray(sources, edges.indices.dtype))
+    starts = np.append(edges.indptr, len(indices)).astype(edges.indptr.dtype)
+    joined = csr_array((np.ones(len(indices)), indices, starts), shape=(start + 1, start + 1))
+    order, before = csgraph.breadth_first_order(joined, start)
+    # The order is by distance, so the last node is a farthest one.
+    node, rounds = int(order[-1]), -1
+    while node != start:
+        node, rounds = int(before[node]), rounds + 1
+    return rounds
+
+
+def _rounds_level_by_level(graph: Graph, sources: Sequence[int]) -> int:
+    receivers: list[list[int]] = [[] for _ in range(graph.num_nodes)]
+    edges = (graph.tuple.senders, graph.tuple.receivers)
+    for sender, receiver in zip(*(np.asarray(ends).tolist() for ends in edges), strict=True):
+        receivers[sender].append(receiver)
+    level = reached = {int(source) for source in sources}
+    rounds = -1
+    while level:
+        level = {receiver for sender in level for receiver in receivers[sender]} - reached
+        reached |= level
+        rounds += 1
+    return rounds
 
 
 class Extents(NamedTuple):
@@ -71,6 +114,8 @@ def component_extents(algorithm: str, graph: Graph, sources: Sequence[int]) -> E
     Raises:
         GraphError: two sources are connected.
     """
+    from scipy.sparse import csgraph
+
     edges = adjacency(graph)
     _, component = csgraph.connected_components(edges, directed=False)
     found, first, count = np.unique(component[list(sources)], return_index=True, return_counts=True)

@@ -120,7 +120,7 @@ def works(algorithm: Algorithm, trees: SplitGraph, instance: Instance) -> tuple[
     """
     assert algorithm.literals is not None
     graph, steps = trees.original, instance.num_steps
-    slowdown = instance.slowdown or 1
+    slowdown = instance.slowdown or 2 * max(1, trees.depth) + 1
     if instance.until == "fixed-point":
         hops = inputs.rounds_needed(graph, [0])
         steps = min(steps, slowdown * (hops + 1) * instance.program.round_length)
@@ -142,13 +142,8 @@ def degree_learned(algorithm: Algorithm, graph: Graph, sizes: Mapping[str, int])
     if DEPTH_BITS in sizes:
         return max(LEAST_DEGREE, degree)
     # Where one program does for both, only what does not fit is split.
-    alone = DEPTH_BITS not in algorithm.own_sizes and split_name(algorithm.name) == algorithm.name
-    fits = graph.degree <= degree
-    return (
-        degree
-        if algorithm.split is not None and alone and LEAST_DEGREE <= degree and not fits
-        else None
-    )
+    needed = algorithm.same_program and degree < graph.degree
+    return degree if needed and degree >= LEAST_DEGREE else None
 
 
 def split_name(algorithm: str) -> str:

@@ -58,10 +58,11 @@ def tree_data(
 
 def told(split: SplitGraph) -> str:
     """What was split, in a sentence."""
-    hubs = int((np.bincount(split.owner, minlength=split.original.num_nodes) > 1).sum())
+    nodes = split.original.num_nodes
+    hubs = int((np.bincount(split.owner, minlength=nodes) > 1).sum())
     return (
-        f"Nodes of more than {split.most} neighbours, {hubs} of {split.original.num_nodes}, are trees of depth "
-        f"at most {split.depth}: the program runs on {split.graph.num_nodes} nodes."
+        f"Nodes of more than {split.most} neighbours, {hubs} of {nodes}, are trees of depth at most "
+        f"{split.depth}: the program runs on {split.graph.num_nodes} nodes."
     )
 
 

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
@@ -31,6 +29,16 @@ def place(values: np.ndarray, axis: int | None) -> Array:
     return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
 
+def put(values: np.ndarray, dtype: Any = None) -> Array:
+    """An array on the default device; unlike `jnp.asarray`, it compiles no program to convert it.
+
+    Args:
+        values: numbers.
+        dtype: their type there; by default JAX's for their own.
+    """
+    return jax.device_put(np.asarray(values, dtype))
+
+
 def spread(array: np.ndarray, axis: int) -> Array:
     """An array cut along an axis over the devices of this process.
 
@@ -38,7 +46,7 @@ def spread(array: np.ndarray, axis: int) -> Array:
     """
     devices = jax.local_devices()
     if len(devices) == 1:
-        return jnp.asarray(array)
+        return put(array)
     missing = -array.shape[axis] % len(devices)
     padded = np.pad(array, [(0, missing if i == axis else 0) for i in range(array.ndim)])
     cut = PartitionSpec(*[None] * axis, AXIS)
@@ -66,6 +74,8 @@ def gather(tree: Any) -> Any:
     """The same pytree as NumPy arrays, whole in every process."""
     if jax.process_count() == 1:
         return jax.tree.map(np.asarray, tree)
+    from jax.experimental import multihost_utils  # here, since most processes are alone
+
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
@@ -73,4 +83,6 @@ def agree(flag: bool) -> bool:
     """Whether it is true in every process: all must take the same decision on what to compute."""
     if jax.process_count() == 1:
         return flag
+    from jax.experimental import multihost_utils
+
     return bool(multihost_utils.process_allgather(np.array(flag)).all())

@@ -18,8 +18,9 @@ from support.ensembles import (
 from ntkexec.complexity import collect, random_instances
 from ntkexec.complexity.rounding import float32_certificate
 from ntkexec.engines.trained import wide_stack
-from ntkexec.ensemble import Ensemble, EnsembleConfig, evaluation, training
-from ntkexec.ensemble.training import Chunk, network_for, plan_for, train_chunk
+from ntkexec.ensemble import Ensemble, EnsembleConfig, evaluation, stacks
+from ntkexec.ensemble.stacks import network_for
+from ntkexec.ensemble.training import Chunk, plan_for, train_chunk
 from ntkexec.errors import EnsembleError
 from ntkexec.program.problem import LearningProblem
 
@@ -129,7 +130,7 @@ def test_every_matrix_product_of_training_asks_for_full_precision(draw):
     config = EnsembleConfig(members=1, width=32, draw=draw)
 
     def train(members):
-        return training._train(
+        return stacks._train(
             members,
             np.uint32(0),
             np.zeros(1, np.uint32),

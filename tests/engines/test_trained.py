@@ -21,7 +21,7 @@ from support.programs import FEW, TYPE_CHECKED_STRATEGIES, matched_table, small_
 from ntkexec.engines import trained
 from ntkexec.engines.trained import ensemble_engine, uncertified_engine
 from ntkexec.ensemble import Ensemble, EnsembleConfig
-from ntkexec.ensemble.training import Weights
+from ntkexec.ensemble.weights import Weights
 from ntkexec.errors import EnsembleError
 from ntkexec.executor.protocol import decide_states
 from ntkexec.program.problem import LearningProblem

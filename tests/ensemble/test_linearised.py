@@ -12,7 +12,8 @@ from ntkexec import _neural_tangents
 from ntkexec.ensemble import linearised
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.network import TwoLayerNetwork
-from ntkexec.ensemble.training import Chunk, network_for, train_chunk
+from ntkexec.ensemble.stacks import network_for
+from ntkexec.ensemble.training import Chunk, train_chunk
 from ntkexec.program.problem import LearningProblem
 from ntkexec.runtime.precision import float64
 

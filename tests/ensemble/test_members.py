@@ -1,9 +1,7 @@
 """Members do not depend on how the work is cut, nor on each other."""
 
 import dataclasses
-import functools
 
-import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,7 +15,9 @@ from support.ensembles import (
 
 from ntkexec.ensemble import training
 from ntkexec.ensemble.config import EnsembleConfig
-from ntkexec.ensemble.training import Chunk, chunks, join, train_chunk
+from ntkexec.ensemble.schedule import Schedule
+from ntkexec.ensemble.training import Chunk, chunks, train_chunk
+from ntkexec.ensemble.weights import Weights, join
 from ntkexec.program.problem import LearningProblem
 
 CONFIG = EnsembleConfig(members=5, width=64)
@@ -25,42 +25,33 @@ PROBLEMS = [LearningProblem(MIXED), joint(MIXED)]
 IDS = ["factored", "joint"]
 
 
-def initial_weights(problem, config, chunks):
+@pytest.fixture
+def initial_weights(monkeypatch):
     """The weights before the first step, chunk by chunk, from the training code itself."""
-    (stack,) = {problem.stacks[chunk.stack] for chunk in chunks}
-    start = jax.jit(
-        functools.partial(
-            training._train,
-            network=training.network_for(config, stack),
-            plan=training.plan_for(config, stack),
-            draw="trained",
-            tolerance=0.5,
-            max_steps=0,
-        )
-    )
-    for chunk in chunks:
-        parts = []
-        for member in range(chunk.first_member, chunk.last_member):
-            weights, _, steps, _ = start(
-                np.array([member], np.uint32),
-                np.uint32(config.seed),
-                np.array(stack.components, np.uint32),
-                problem.targets(stack),
-            )
-            assert not np.asarray(steps).any()
-            parts.append(weights)
-        yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def untrained(problem, config, chunks):
+        # Another tolerance: code that was compiled for the usual number of steps would be found.
+        quick = dataclasses.replace(config, tolerance=0.5)
+        for chunk in chunks:
+            stack = problem.stacks[chunk.stack]
+            weights = training._train_stack(problem, quick, stack, chunk)
+            assert not weights.steps.any()
+            yield {name: getattr(weights, name) for name in ("hidden", "output")}
+
+    monkeypatch.setattr(Schedule, "most_steps", 0)
+    return untrained
 
 
-def test_the_initial_weights_are_unit_gaussian_draws():
+@pytest.mark.parametrize("problem", PROBLEMS, ids=IDS)
+def test_the_initial_weights_are_unit_gaussian_draws(problem, initial_weights):
     config = dataclasses.replace(CONFIG, width=4096)
-    (weights,) = initial_weights(joint(MIXED), config, [Chunk(0, 0, 1)])
+    (weights,) = initial_weights(problem, config, [Chunk(0, 0, 1)])
     for name, array in weights.items():
         # Kolmogorov-Smirnov; both together reject a true statement with probability 2e-4.
         assert stats.kstest(array.ravel(), "norm").pvalue > 1e-4, name
 
 
-def test_a_member_starts_from_the_same_bits_whatever_the_cut():
+def test_a_member_starts_from_the_same_bits_whatever_the_cut(initial_weights):
     problem = LearningProblem(MIXED)
     cuts = ((0, 1), (4, 5), (1, 4))
     chunks_of_it = [Chunk(0, first, last) for first, last in ((0, 5), *cuts)]
@@ -88,10 +79,10 @@ def test_a_trained_member_has_the_same_bits_whatever_the_cut(problem, draw):
     whole = train_chunk(problem, config, Chunk(0, 0, 5))
     for first, last in ((0, 1), (4, 5), (1, 4)):
         part = train_chunk(problem, config, Chunk(0, first, last))
-        cut = training.Weights._make(None if a is None else a[first:last] for a in whole)
+        cut = Weights._make(None if a is None else a[first:last] for a in whole)
         assert equal_weights(part, cut)
     # The twin: another member has others.
-    other = training.Weights._make(None if a is None else a[1:2] for a in whole)
+    other = Weights._make(None if a is None else a[1:2] for a in whole)
     assert not equal_weights(train_chunk(problem, config, Chunk(0, 0, 1)), other)
 
 

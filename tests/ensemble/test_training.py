@@ -19,7 +19,7 @@ from support.ensembles import (
     train_at_once,
 )
 
-from ntkexec.ensemble import Ensemble, training
+from ntkexec.ensemble import Ensemble, stacks, training
 from ntkexec.ensemble.config import EnsembleConfig
 from ntkexec.ensemble.descent import largest
 from ntkexec.ensemble.training import Chunk, train_chunk
@@ -112,11 +112,12 @@ def test_the_training_inputs_are_the_standard_basis_and_the_targets_the_outputs(
         seen.append(args)
         return call(function, *args, **static)
 
-    call = training.compilation.call
-    monkeypatch.setattr(training.compilation, "call", spy)
+    call = stacks.compilation.call
+    monkeypatch.setattr(stacks.compilation, "call", spy)
     problem = LearningProblem(program([[0], [1], [1], [2]]), padding=2)
+    config = dataclasses.replace(CONFIG, bias_std=0.1)
     for index, stack in enumerate(problem.stacks):
-        train_chunk(problem, CONFIG, Chunk(index, 0, 1))
+        train_chunk(problem, config, Chunk(index, 0, 1))
         members, _, components, targets = seen.pop()
         assert members.tolist() == [0]
         assert components.tolist() == list(stack.components)
@@ -169,7 +170,7 @@ def test_training_needs_no_more_memory_than_the_budget_assumes(draw, width):
     config = EnsembleConfig(members=1, width=width, draw=draw)
     compiled = jax.jit(
         functools.partial(
-            training._train, network=training.network_for(config, stack),
+            stacks._train, network=stacks.network_for(config, stack),
             plan=training.plan_for(config, stack), draw=draw, tolerance=1e-4,
         )
     ).lower(

@@ -12,6 +12,7 @@ from ntkexec.programs.graph import (
     bfs_queue,
     bfs_split,
     dfs,
+    dfs_split,
     flooding,
     flooding_split,
 )
@@ -35,7 +36,8 @@ def test_so_do_those_of_the_programs_on_split_graphs():
             sizes = {"degree": degree, "slots": slots, "depth_bits": depth_bits}
             searched = sizes | {"word": word}
             flooded = sizes | {"message_bits": word, "arrival_bits": word + 1}
-            for module, all_sizes in ((bfs_split, searched), (flooding_split, flooded)):
+            cases = ((bfs_split, searched), (dfs_split, searched), (flooding_split, flooded))
+            for module, all_sizes in cases:
                 assert module.num_literals(**all_sizes) == module.program(**all_sizes).num_nonzeros
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ntkexec.engines import trained
 from ntkexec.engines.trained import uncertified_engine
-from ntkexec.ensemble.training import Chunk, Weights, chunks, join, train_chunk
+from ntkexec.ensemble.training import Chunk, chunks, train_chunk
+from ntkexec.ensemble.weights import Weights, join
 from ntkexec.executor.protocol import decide_states
 from ntkexec.program.fields import Flag
 from ntkexec.program.layout import Layout

@@ -127,18 +127,21 @@ def command(
     Exit status: 0 if every node's answer equals the reference (of your own program without one: the
     program's own execution), 1 if not, 2 for bad input.
     """
-    from ntkexec import pipeline, report
+    from ntkexec import pipeline
     from ntkexec.cli import progress
-    from ntkexec.plots import margins, style
-    from ntkexec.runtime import files, settings
+    from ntkexec.runtime import settings
 
     if ties is not None and pipeline.is_shipped(algorithm):
         algorithm = with_ties(algorithm, ties)
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     split_at = options.parse_split_degree(split_degree)
     if html is not None:
+        from ntkexec.runtime import files
+
         files.check_target(html)
     if plot is not None:
+        from ntkexec.plots import style
+
         style.check_target(plot)
     reading: dict[str, Any] = {
         "self_loops": self_loops,
@@ -209,11 +212,21 @@ def command(
         )
     # The answer first: it must not be lost with a file that cannot be written.
     print(encoder.dumps(result.to_data()) if json else result, flush=True)
+    if html is not None or plot is not None:
+        _write_files(result, html, plot)
+    raise typer.Exit(0 if result.exact else 1)
+
+
+# Any: a result, whose class need not be imported for its type.
+def _write_files(result: Any, html: Path | None, plot: Path | None) -> None:
+    """The page and the figure, as far as they are asked for."""
+    from ntkexec import report
+    from ntkexec.plots import margins, style
+
     if html is not None:
         report.save(result, html)
     if plot is not None:
         style.save(margins.plot(report.margins(result)), plot)
-    raise typer.Exit(0 if result.exact else 1)
 
 
 # Any: what a graph is read with, and what an algorithm asks.

@@ -106,7 +106,7 @@ def instance(
     floods.check_length(message, sizes)
     sizes = inputs.sizes_for(graph, needed, sizes)
     flooding = program(**sizes)
-    informed = np.isin(np.arange(graph.num_nodes), sources)
+    informed = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "informed": informed,

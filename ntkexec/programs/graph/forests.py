@@ -9,7 +9,6 @@ from collections.abc import Hashable
 
 import numpy as np
 from jaxtyping import Int
-from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
@@ -27,6 +26,8 @@ def clock(graph: Graph) -> tuple[list[int], Int[np.ndarray, "n"]]:
     Raises:
         GraphError: a graph without nodes.
     """
+    from scipy.sparse import csgraph  # here, since its import takes a quarter of a second
+
     if graph.num_nodes == 0:
         raise GraphError("a search needs at least one node")
     _, component = csgraph.connected_components(inputs.adjacency(graph), directed=False)

@@ -4,7 +4,6 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 from jaxtyping import Int
-from scipy.sparse import csgraph
 
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
@@ -14,6 +13,8 @@ from ntkexec.programs.local.judging import Inputs
 
 def smallest_of_components(graph: Graph) -> list[int]:
     """For every connected component, also of a batch, the index of its smallest node."""
+    from scipy.sparse import csgraph
+
     _, component = csgraph.connected_components(common.adjacency(graph), directed=False)
     return np.unique(component, return_index=True)[1].tolist()
 
@@ -25,6 +26,8 @@ def from_smallest(graph: Graph, inputs: Inputs = None) -> int:
 
 def diameter(graph: Graph, inputs: Inputs = None) -> int:
     """The largest finite distance."""
+    from scipy.sparse import csgraph
+
     distances = csgraph.shortest_path(common.adjacency(graph), directed=False, unweighted=True)
     return int(distances[np.isfinite(distances)].max())
 
@@ -55,6 +58,8 @@ def roots(
         return smallest_of_components(graph)
     given = common.source_indices(graph, source, sources)
     common.check_sources(graph, given)
+    from scipy.sparse import csgraph
+
     _, component = csgraph.connected_components(common.adjacency(graph), directed=False)
     first: dict[int, int] = {}
     for node in given:

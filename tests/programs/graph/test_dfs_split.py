@@ -175,20 +175,6 @@ def test_what_does_not_fit_is_refused():
 # The program.
 
 
-def test_the_formula_counts_the_literals_of_the_built_program():
-    for degree, slots, word, depth_bits in [
-        (0, 1, 1, 1),
-        (1, 2, 1, 2),
-        (2, 5, 3, 1),
-        (3, 10, 4, 5),
-        (4, 17, 2, 3),
-        (5, 6, 5, 4),
-    ]:
-        sizes = {"degree": degree, "slots": slots, "word": word, "depth_bits": depth_bits}
-        built = dfs_split.program(**sizes)
-        assert dfs_split.num_literals(**sizes) == built.num_nonzeros, sizes
-
-
 def test_the_certificate_speaks_of_all_states():
     program = dfs_split.program(degree=3, slots=10, word=6, depth_bits=5)
     certificate = pipeline.certify(program, num_decisions=10**9)
