@@ -36,6 +36,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         dfs.ALGORITHM,
         dfs_split.ALGORITHM,
         dfs.FOREST,
+        dfs_split.FOREST,
         # On trees it is the same program; what prepares it for them builds on it.
         dataclasses.replace(
             bellman_ford.ALGORITHM, split=bellman_ford_split.prepare, same_program=True

@@ -167,7 +167,7 @@ def instance(
     }
     sizes = inputs.sizes_for(graph, needed, sizes)
     search = program(**sizes)
-    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    is_source = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(graph, max(1, sizes["degree"])),
