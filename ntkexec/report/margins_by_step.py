@@ -24,7 +24,7 @@ def margins(result: Result) -> dict[str, Any]:
         raise NtkexecError("margins need the states of all steps; run with trace=True")
     found: dict[str, Any] = {"ones": [], "zeros": [], "wrong": []}
     for states in trace[:-1]:
-        matches, decision = decided(result.update, jnp.asarray(states).T)
+        matches, decision = decided(result.update, devices.put(states.T))
         relative = np.asarray(decision.means - decision.thresholds)
         should_be = np.asarray(matches.matched_writers > 0)
         found["ones"].append(_spread(relative[should_be]))

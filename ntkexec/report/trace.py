@@ -144,7 +144,7 @@ def _problems(
     states = np.unique(trace[:-1].reshape(-1, trace.shape[2]), axis=0)
     found: list[dict[str, list[float]]] = [{} for _ in problem.components]
     for start in range(0, len(states), CHUNK):
-        some = jnp.asarray(states[start : start + CHUNK].T)
+        some = devices.put(states[start : start + CHUNK].T)
         matches, decision = decided(update, some)
         means = np.asarray(decision.means, float)
         matched = np.asarray(matches.matched)
