@@ -4,7 +4,6 @@ import base64
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 from jaxtyping import Bool
@@ -17,6 +16,7 @@ from ntkexec.graphs import Graph
 from ntkexec.program.problem import LearningProblem
 from ntkexec.report.listings import listing, phase_names
 from ntkexec.result import Result
+from ntkexec.runtime import devices
 from ntkexec.summary import verdict
 
 # A page with more is too large for a browser to be quick with.
