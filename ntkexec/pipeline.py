@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ntkexec import ensemble
+from ntkexec import ensemble, universal
 from ntkexec.certifying import (
     Certifying,
     bound_for,
@@ -27,13 +27,22 @@ from ntkexec.ensemble.sizing import (
     ensemble_config,
     networks_for,
 )
+from ntkexec.ensemble.stored import Plan
 from ntkexec.executor import Executing
-from ntkexec.programs import find_algorithm, find_program, is_shipped, prepare
+from ntkexec.programs import (
+    Instance,
+    find_algorithm,
+    find_program,
+    is_shipped,
+    prepare,
+    split_choice,
+)
 from ntkexec.programs.own import Reference, States
+from ntkexec.programs.registry import READING, read_graph
 from ntkexec.programs.sources import Source, Where
 from ntkexec.result import Result
 from ntkexec.runtime import keywords
-from ntkexec.vocabulary import EngineName
+from ntkexec.vocabulary import EngineName, SplitDegree
 
 __all__ = [
     "Certifying",
@@ -66,6 +75,7 @@ def run(
     initial: States | None = None,
     steps: int | None = None,
     reference: Reference | None = None,
+    split_degree: SplitDegree = "auto",
     engine: EngineName = "ensemble",
     certifying: Certifying | None = None,
     ensembling: Ensembling | None = None,
@@ -84,6 +94,10 @@ def run(
         steps: of one's own program, how many, or at most how many with `until`.
         reference: of one's own program, a function of the graph that gives the right answer by field.
             Without one every bit is compared with the program's own execution, and the verdict says so.
+        split_degree: D, to run on the graph whose nodes of more neighbours are split into trees
+            (`ntkexec.graphs.split`); None for the graph as it is; `auto` for what networks that are
+            given have learned, and otherwise for what is faster by an estimate, see
+            `ntkexec.programs.split_choice`.
         engine: how the learned update is evaluated, see `ntkexec.engines.registry`: `ensemble` trains
             networks and runs them, `kernel` runs their mean in closed form.
         certifying: of which networks and states the run is certified.
@@ -111,23 +125,38 @@ def run(
     if ensembling.trained is not None:
         chosen.require_trained()
     loose |= {"initial": initial, "steps": steps, "reference": reference}
-    instance, stored = None, None
+    instance, stored, served = None, None, None
     if not is_shipped(program):
+        split_choice.refuse_own(split_degree)
         instance = prepare(program, graph, until=executing.until, **loose)
     if ensembling.trained is not None:
         asked = keywords.asked(certifying) | keywords.asked(ensembling)
         name, digest = str(program), None
         if instance is not None:
             name, digest = instance.program.name, instance.program.digest
+        elif ensemble.read_manifest(ensembling.trained).algorithm == split_choice.split_name(name):
+            name = split_choice.split_name(name)
         stored = ensemble.find_stored(
             ensembling.trained, algorithm=name, digest=digest, asked=asked
         )
     if instance is None:
-        sizes = None if stored is None else stored.manifest.parameters
-        instance = prepare(program, graph, sizes=sizes, **loose)
+        instance = on_graph(
+            str(program),
+            graph,
+            split_degree=split_degree,
+            seconds=chosen.seconds,
+            learned=None if stored is None else stored.manifest,
+            **loose,
+        )
+        if stored is None and chosen.trained and wants_universal(certifying, ensembling):
+            served = universal.serve(
+                str(program), instance, loose, remembered=ensembling.remembered
+            )
+    if served is not None:
+        instance, stored = served.instance, served.stored
     chosen = chosen.suited(
         instance.program,
-        num_nodes=instance.graph.num_nodes,
+        num_nodes=instance.executed_graph.num_nodes,
         num_steps=instance.num_steps,
         trace=executing.trace,
     )
@@ -165,4 +194,51 @@ def run(
         execution=execution,
         train_seconds=train_seconds,
         update=update,
+        universal=None if served is None else served.checked,
     )
+
+
+def wants_universal(certifying: Certifying, ensembling: Ensembling) -> bool:
+    """Whether networks that come with the package are as good as any: nothing else is asked of them."""
+    asked = keywords.asked(certifying) | keywords.asked(ensembling)
+    return ensembling.universal and asked.keys() <= {"bound", "delta", "remembered"}
+
+
+# Any: what an algorithm asks is of many types.
+def on_graph(
+    algorithm: str,
+    graph: Where | None,
+    *,
+    split_degree: SplitDegree,
+    seconds: split_choice.Seconds,
+    learned: Plan | None = None,
+    **given: Any,
+) -> Instance:
+    """A shipped algorithm on a graph, which is split if that is asked for, learned, or faster.
+
+    Args:
+        algorithm: its name.
+        graph: a graph, a file, or a generator.
+        split_degree: as for `run`.
+        seconds: of the engine that is to run, `EngineSpec.seconds`.
+        learned: what networks have learned that are to run; gives the sizes.
+        given: as for `prepare`.
+
+    Raises:
+        NtkexecError: as for `prepare`, or the program that was learned is not the one asked for.
+    """
+    found = find_algorithm(algorithm)
+    sizes = None if learned is None else learned.parameters
+    if split_degree == "auto" and (found.split is None or graph is None):
+        return prepare(algorithm, graph, sizes=sizes, **given)
+    if split_degree is None:
+        split_choice.refuse_whole(found)
+    if split_degree == "auto":
+        assert graph is not None
+        read = {name: given.pop(name) for name in READING if name in given}
+        graph = read_graph(found, graph, **read)
+        if learned is None:
+            split_degree = split_choice.chosen_degree(found, graph, seconds, given)
+        else:
+            split_degree = split_choice.degree_learned(found, graph, learned.parameters)
+    return prepare(algorithm, graph, sizes=sizes, split_degree=split_degree, **given)

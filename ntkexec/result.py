@@ -21,6 +21,7 @@ from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
+from ntkexec.universal.checking import Checked
 from ntkexec.vocabulary import EngineName
 
 
@@ -37,6 +38,7 @@ class Result:
         execution: states, steps and verification.
         train_seconds: time spent on training.
         update: the learned update that was executed.
+        universal: what was checked of the ensemble, if it is one that comes with the package.
     """
 
     instance: Instance
@@ -47,6 +49,7 @@ class Result:
     execution: Execution
     train_seconds: float
     update: Engine
+    universal: Checked | None = None
 
     @functools.cached_property
     def answer(self) -> Answer:
@@ -89,9 +92,11 @@ class Result:
 
     @property
     def covered(self) -> bool | None:
-        """Whether the run stayed within the certificate's bound; None if it was not verified."""
+        """Whether the run stayed within the certificate's bound; None if matches were not counted."""
         found = self.execution.verification
-        return None if found is None else self.certificate.covers(found.largest_matches)
+        if found is None or found.largest_matches is None:
+            return None
+        return self.certificate.covers(found.largest_matches)
 
     @property
     def void(self) -> bool:
@@ -159,12 +164,14 @@ class Result:
                 "colours": graph.num_colours,
                 "components": graph.num_components,
             },
+            "split": split_data(self.instance),
             "num_inputs": self.instance.num_inputs,
             "engine": self.engine,
             "relies_on": self.relies_on,
             "ensemble": None
             if self.ensemble is None
             else ensemble_data(self.ensemble, self.train_seconds),
+            "universal": None if self.universal is None else self.universal._asdict(),
             "steps": self.execution.steps,
             "stopped": self.execution.stopped,
             "collisions": self.execution.collisions,
@@ -173,7 +180,9 @@ class Result:
             "mismatched_nodes": len(self.wrong_nodes),
             "mismatched_bits": None if found is None else found.wrong_bits,
             "smallest_margin": None if found is None else found.smallest_margin,
-            "largest_matches": None if found is None else int(found.largest_matches.max()),
+            "largest_matches": None
+            if found is None or found.largest_matches is None
+            else int(found.largest_matches.max()),
             "covered": self.covered,
             "first_error": None if self.diagnosis is None else str(self.diagnosis),
             "seconds": {
@@ -183,6 +192,22 @@ class Result:
             },
             "answer": {str(name): fields for name, fields in self.by_node().items()},
         }
+
+
+def split_data(instance: Instance) -> dict[str, Any] | None:
+    """The trees that a program runs on, as plain data; None where it runs on the graph as it is.
+
+    `steps_factor` is how many steps it takes for each step on the graph as it is.
+    """
+    trees = instance.split
+    if trees is None:
+        return None
+    return {
+        "degree": trees.most,
+        "nodes": trees.graph.num_nodes,
+        "depth": trees.depth,
+        "steps_factor": instance.slowdown,
+    }
 
 
 def certified_data(

@@ -7,11 +7,12 @@ import numpy as np
 
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
-from ntkexec.executor import Diagnosis, Execution
+from ntkexec.executor import Diagnosis, Execution, Verification
 from ntkexec.programs.instance import Instance
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
 from ntkexec.theory.certificate import Certificate
+from ntkexec.universal.checking import Checked
 
 SHOWN_NODES = 40
 SHOWN_IN_NOTEBOOKS = 12
@@ -34,6 +35,8 @@ class Run(Protocol):
     def finite_width(self) -> AtWidth | None: ...
     @property
     def train_seconds(self) -> float: ...
+    @property
+    def universal(self) -> Checked | None: ...
     @property
     def execution(self) -> Execution: ...
     @property
@@ -112,6 +115,7 @@ def rows(run: Run) -> list[tuple[str, str]]:
             "learned from",
             f"{program.num_templates} examples, for {_count(instance.num_inputs)} inputs",
         ),
+        *split_told(instance),
         (
             "program",
             f"{program.name}: {program.num_templates} templates ({more} padding), {layout.num_bits} bits "
@@ -126,11 +130,12 @@ def rows(run: Run) -> list[tuple[str, str]]:
         ),
     ]
     if run.ensemble is not None:
-        told += [
-            ("ensemble", ensemble_told(run.ensemble)),
-            ("training", training(run.ensemble, run.train_seconds)),
-            *alarm(run.ensemble),
-        ]
+        told.append(("ensemble", ensemble_told(run.ensemble)))
+        if run.universal is not None:
+            told += run.universal.rows
+        else:
+            told.append(("training", training(run.ensemble, run.train_seconds)))
+        told += alarm(run.ensemble)
     told.append(
         (
             "execution",
@@ -145,16 +150,37 @@ def rows(run: Run) -> list[tuple[str, str]]:
         told.append(
             (
                 "verification",
-                f"{checked.wrong_bits} wrong bits, smallest margin {checked.smallest_margin:.4f}, at most "
-                f"{checked.largest_matches.max()} matches"
-                + ("" if run.covered else ", MORE THAN CERTIFIED")
+                f"{checked.wrong_bits} wrong bits, {_margins(checked)}"
+                + (", MORE THAN CERTIFIED" if run.covered is False else "")
                 + (f", {execution.collisions} COLLIDING MESSAGES" if execution.collisions else ""),
             )
         )
     if run.diagnosis is not None:
-        node = clean(str(graph.names[run.diagnosis.node]), limit=80)
+        node = clean(str(instance.executed_graph.names[run.diagnosis.node]), limit=80)
         told.append(("first error", f"at node {node}: {run.diagnosis}"))
     return told
+
+
+def _margins(checked: Verification) -> str:
+    """What a verification calculated besides the bits."""
+    if checked.smallest_margin is None or checked.largest_matches is None:
+        return "compared with the program on packed states; no means were calculated"
+    return f"smallest margin {checked.smallest_margin:.4f}, at most {checked.largest_matches.max()} matches"
+
+
+def split_told(instance: Instance) -> list[tuple[str, str]]:
+    """That the program runs on trees, as a row; nothing where it runs on the graph as it is."""
+    trees = instance.split
+    if trees is None:
+        return []
+    factor = "" if instance.slowdown is None else f", {instance.slowdown} times the steps"
+    return [
+        (
+            "  split",
+            f"into {trees.graph.num_nodes} nodes of at most {trees.most} neighbours, in trees of depth "
+            f"{trees.depth}{factor} (--split-degree none forbids it)",
+        )
+    ]
 
 
 def certificate_rows(

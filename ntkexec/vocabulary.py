@@ -19,6 +19,9 @@ Until = Literal["steps", "fixed-point", "halt"]
 
 UNTILS: tuple[Until, ...] = get_args(Until)
 
+Verify = bool | Literal["program"]
+"""Whether every step is compared, and of packed engines with what; see `ntkexec.executor.execute`."""
+
 Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 
@@ -54,6 +57,10 @@ PortOrder = Literal["identifiers", "adjacency"]
 
 PORT_ORDERS: tuple[PortOrder, ...] = get_args(PortOrder)
 
+SplitDegree = int | Literal["auto"] | None
+"""Most neighbours of a node before it is split into a tree: from 3 on; None for any number, and `auto`
+for what an estimate says; see `ntkexec.programs.split_choice`."""
+
 Scale = Literal["quick", "standard", "full"]
 """How much work a measurement may do, rising; the claim and its bound stay the same."""
 
@@ -61,10 +68,14 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 
 SUMMARIES: dict[str, str] = {
     "flooding": "every node learns the sources' message",
+    "flooding-split": "flooding on trees of nodes of small degree that stand for nodes of any",
     "bfs": "distance and parent of every node in breadth-first search",
+    "bfs-split": "breadth-first search on trees of nodes of small degree that stand for nodes of any",
     "bfs-queue": "distance, parent and order of visits of every node in breadth-first search with a queue",
     "dfs": "parent, discovery and finish time of every node in depth-first search",
+    "dfs-split": "depth-first search on trees of nodes of small degree that stand for nodes of any",
     "dfs-forest": "depth-first search of all components, one after the other by their smallest nodes",
+    "dfs-forest-split": "depth-first search of all components on trees of nodes of small degree",
     "bellman-ford": "distance and parent of every node in a graph with weights, negative ones too",
     "leader-election": "every node learns the smallest node of its component",
     "components": "connected components, each called by its smallest node",

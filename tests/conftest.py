@@ -11,6 +11,8 @@ from support.shares import Shares
 
 # It has effect before JAX starts.
 COMPILES_QUICKLY = compile_quickly(os.environ)
+# Nothing comes from the user's cache folder, and nothing goes there; a test of it names its own.
+os.environ["NTKEXEC_CACHE"] = "0"
 
 # Compilation makes the first example slow, which says nothing of the property.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)

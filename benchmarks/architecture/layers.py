@@ -15,8 +15,10 @@ LAYERS = (
     ("executor", "ensemble"),
     ("engines",),
     ("programs",),
-    ("summary", "result", "certifying", "pipeline"),
-    ("check", "report", "recheck", "testing", "complete", "prove", "complexity", "plots"),
+    ("recheck", "complete"),
+    ("certifying", "universal"),
+    ("summary", "result", "pipeline"),
+    ("check", "report", "testing", "prove", "complexity", "plots"),
     ("networkx_backend", "cli"),
 )
 # After them: the names that a user meets, and the packages that stand beside the house.

@@ -58,7 +58,7 @@ def run(
     """
     from experiments.files.storage import finite, write_atomically
     from experiments.files.words import shown
-    from experiments.harness import configuration, page, registry, runner, tables
+    from experiments.harness import configuration, registry, runner, tables
     from ntkexec.errors import ExperimentError, NtkexecError
     from ntkexec.runtime import files
 
@@ -76,13 +76,18 @@ def run(
     wanted = [registry.find(name) for name in chosen]
     configs = [configuration.changed(e.studies.config(scale), change or ()) for e in wanted]
     if html is not None:
+        from experiments.harness import page  # here, since it brings all of ntkexec's pages
+
         page.check_target(html)
         files.check_folder(html.parent)
     failures: dict[str, str] = {}
     if jobs > 1 and len(chosen) > 1:
         given = _as_options(scale, seeds, first_seed, change, study, out, data)
-        # The longest first, so that at the end no process works alone for long.
-        longest = sorted(wanted, key=lambda one: -one.about.cpu_seconds)
+        # The longest first, so that at the end no process works alone for long. Ports of systems wait
+        # for disks, sockets and processes besides, which their processor time does not say.
+        longest = sorted(
+            wanted, key=lambda one: (one.about.area != "systems", -one.about.cpu_seconds)
+        )
         failures = _measure_side_by_side([one.slug for one in longest], given, jobs)
     reports = []
     with _progress() as tell:

@@ -54,7 +54,7 @@ def ledger(
     out: Out = Path("results"),
     json: Json = False,
 ) -> None:
-    """Write docs/results.md, a row a paper, from stored results; measures nothing.
+    """Write docs/results.md, a row a system, from stored results; measures nothing.
 
     Figures that only a longer run measures are taken from one where it is stored, and say so. With --json the
     rows are printed instead, and ports of which nothing is stored are among them.
@@ -72,7 +72,7 @@ def ledger(
     }
     if json:
         rows = [ledger.row(report, longer[report.experiment.slug]) for report in reports]
-        print_json({"papers": [row.to_data() for row in rows]})
+        print_json({"papers": [row.to_data() for row in (ledger.own_row(), *rows)]})
         return
     print(readme.write_ledger(reports, longer=longer))
 

@@ -21,11 +21,34 @@ LISTS = ("experiments.data.catalogue", "experiments.data.rows")
 identities hold."""
 
 
-def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
-    """Twelve digits that name the definitions which a function reaches within `root`.
+class Package:
+    """A package's modules as they are read once, for digests of many functions at one time.
+
+    Args:
+        root: its name.
+    """
+
+    def __init__(self, root: str = "experiments") -> None:
+        self.root = root
+        self.is_module = functools.cache(is_module)
+        self._code: dict[str, Code] = {}
+
+    def code(self, module: str) -> Code:
+        """The code of a module; see `code_of`."""
+        if module not in self._code:
+            self._code[module] = code_of(module, self.root)
+        return self._code[module]
+
+    def holds(self, module: str) -> bool:
+        """Whether a module, which need not be there, would belong to it."""
+        return module.partition(".")[0] == self.root
+
+
+def code_digest(function: Callable[..., Any], package: Package | None = None) -> str:
+    """Twelve digits that name the definitions which a function reaches within a package.
 
     A definition is reached if its name occurs in one that is. A module's other statements, and what
-    calls code of `root` while it is loaded (a decorator, a default, a base that registers), are
+    calls code of the package while it is loaded (a decorator, a default, a base that registers), are
     reached with the module, since they may register or change things; and they are so of every module
     that a reached one imports, for whatever use. Comments, docstrings, annotations and layout do not
     count. So a helper that is added to a module measures nothing anew, and nothing that a study runs
@@ -33,31 +56,32 @@ def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
 
     Args:
         function: at the top level of its module, or partial or closed over values that have a `repr`.
-        root: the package whose code is followed; versions name the rest.
+        package: whose code is followed, by default `experiments` as it is now; versions name the rest.
 
     Raises:
         ExperimentError: if something is imported through a package's `__init__` that only loads it
             by name, or reached by words (`importlib`, `eval`), and could not be followed.
     """
+    package = package or Package()
     found: dict[str, str] = {}
     modules: set[str] = set()
     function, held = _parts(function)
-    todo = [_home(function, root)]
+    todo = [_home(function, package)]
     for value in held:
-        said, reached = _described(value, root)
+        said, reached = _described(value, package)
         found["arguments"] = found.get("arguments", "") + f"{said}\n"
         todo += reached
     while todo:
         module, name = todo.pop()
         if module.startswith(LISTS):
             continue
-        code = code_of(module, root)
+        code = package.code(module)
         if module not in modules:
             modules.add(module)
             if code.always:
-                found[module] = "\n".join(ast.dump(node) for node in code.always)
-            todo += _reached(module, code, code.always, root)
-            todo += [(other, LOADED) for other in _loaded(module, code, root)]
+                found[module] = "\n".join(map(_dumped, code.always))
+            todo += _reached(module, code, code.always, package)
+            todo += [(other, LOADED) for other in _loaded(module, code, package)]
         if name == LOADED:
             continue
         if name == EVERYTHING:
@@ -68,12 +92,12 @@ def code_digest(function: Callable[..., Any], root: str = "experiments") -> str:
         key = f"{module}.{name}"
         if key in found:
             continue
-        todo += _imported(module, code, name, root)
+        todo += _imported(module, code, name, package)
         nodes = code.definitions.get(name, ())
         if not nodes:
             continue
-        found[key] = "\n".join(ast.dump(node) for node in nodes)
-        todo += _reached(module, code, nodes, root)
+        found[key] = "\n".join(map(_dumped, nodes))
+        todo += _reached(module, code, nodes, package)
     return digest(found)
 
 
@@ -88,78 +112,86 @@ def _parts(function: Any) -> tuple[Any, list[Any]]:
     return function, held
 
 
-def _home(function: Any, root: str) -> tuple[str, str]:
+def _home(function: Any, package: Package) -> tuple[str, str]:
     """Where a function is defined; all of its module, where it is none of its definitions."""
     module, name = function.__module__, function.__qualname__
-    return module, name if name in code_of(module, root).definitions else EVERYTHING
+    return module, name if name in package.code(module).definitions else EVERYTHING
 
 
-def _described(value: Any, root: str) -> tuple[str, list[tuple[str, str]]]:
+def _described(value: Any, package: Package) -> tuple[str, list[tuple[str, str]]]:
     """What names a value that a function holds, and the code that it brings."""
     if isinstance(value, functools.partial):
         function, held = _parts(value)
-        parts = [_described(part, root) for part in (function, *held)]
+        parts = [_described(part, package) for part in (function, *held)]
         return repr([said for said, _ in parts]), [one for _, reached in parts for one in reached]
     kind = value if hasattr(value, "__qualname__") else type(value)
     said = f"{kind.__module__}.{kind.__qualname__}"
     if kind is not value:
         said += re.sub(r" at 0x[0-9a-f]+", "", repr(value))
-    ours = str(kind.__module__).split(".")[0] == root
-    return said, [_home(kind, root)] if ours else []
+    return said, [_home(kind, package)] if package.holds(str(kind.__module__)) else []
 
 
-def _loaded(module: str, code: Code, root: str) -> Iterator[str]:
+def _loaded(module: str, code: Code, package: Package) -> Iterator[str]:
     """Modules of ours that are loaded with one: those that it imports, and the packages above."""
     wanted = {module}
     for bindings in code.imports.values():
         for source, name in bindings:
-            if source.split(".")[0] == root:
+            if package.holds(source):
                 whole = f"{source}.{name}"
-                wanted.add(whole if name and is_module(whole) else source)
+                wanted.add(whole if name and package.is_module(whole) else source)
     for one in wanted:
         parts = one.split(".")
         yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 def _reached(
-    module: str, code: Code, nodes: tuple[ast.stmt, ...], root: str
+    module: str, code: Code, nodes: tuple[ast.stmt, ...], package: Package
 ) -> Iterator[tuple[str, str]]:
     """What statements name: definitions of their own module, and those of imported ones."""
-    for top in nodes:
-        inner: set[int] = set()
-        for node in ast.walk(top):
-            if isinstance(node, ast.Attribute):
-                path = _path(node)
-                if path and id(node) not in inner:
-                    inner |= {id(part) for part in ast.walk(node)}
-                    yield from _attribute(module, code, path, root)
-            elif isinstance(node, ast.Name) and id(node) not in inner:
-                yield from _name(module, code, node.id, root)
+    for path in dict.fromkeys(path for top in nodes for path in _named(top)):
+        yield from _resolved(module, code, path, package)
 
 
-def _attribute(module: str, code: Code, path: list[str], root: str) -> Iterator[tuple[str, str]]:
-    """What `a.b.c` reaches: a definition of an imported module, and whatever else `a` is."""
+# Both by the statement itself: a module's code is parsed once, and studies share most modules.
+@functools.cache
+def _dumped(top: ast.stmt) -> str:
+    return ast.dump(top)
+
+
+@functools.cache
+def _named(top: ast.stmt) -> tuple[tuple[str, ...], ...]:
+    """The names `a` and paths `a.b.c` in a statement, each once, the longest alone of a path."""
+    inner: set[int] = set()
+    found: dict[tuple[str, ...], None] = {}
+    for node in ast.walk(top):
+        if isinstance(node, ast.Attribute):
+            path = _path(node)
+            if path and id(node) not in inner:
+                inner |= {id(part) for part in ast.walk(node)}
+                found[tuple(path)] = None
+        elif isinstance(node, ast.Name) and id(node) not in inner:
+            found[(node.id,)] = None
+    return tuple(found)
+
+
+def _resolved(
+    module: str, code: Code, path: tuple[str, ...], package: Package
+) -> Iterator[tuple[str, str]]:
+    """What `a` or `a.b.c` reaches: a definition of an imported module, and whatever else `a` is."""
     start = path[0]
-    _check_followed(module, code, path, root)
+    _check_followed(module, code, path, package)
     if start in code.definitions:
         yield module, start
     for source, name in code.imports.get(start, ()):
-        rest = path[1:]
-        while rest and is_module(f"{source}.{name}" if name else source):
+        rest = list(path[1:])
+        while rest and package.is_module(f"{source}.{name}" if name else source):
             source, name = (f"{source}.{name}" if name else source), rest.pop(0)
-        yield from _definition(module, source, name, root)
+        yield from _definition(module, source, name, package)
 
 
-def _name(module: str, code: Code, name: str, root: str) -> Iterator[tuple[str, str]]:
-    _check_followed(module, code, [name], root)
-    if name in code.definitions:
-        yield module, name
-    yield from _imported(module, code, name, root)
-
-
-def _check_followed(module: str, code: Code, path: list[str], root: str) -> None:
+def _check_followed(module: str, code: Code, path: tuple[str, ...], package: Package) -> None:
     """Refuses what reaches code by words, under whatever name it was imported."""
-    if module.split(".")[0] != root:  # a script or test of somebody
+    if not package.holds(module):  # a script or test of somebody
         return
     start, *rest = path
     origins = code.imports.get(start, ())
@@ -174,20 +206,20 @@ def _check_followed(module: str, code: Code, path: list[str], root: str) -> None
         )
 
 
-def _imported(module: str, code: Code, name: str, root: str) -> Iterator[tuple[str, str]]:
+def _imported(module: str, code: Code, name: str, package: Package) -> Iterator[tuple[str, str]]:
     for source, found in code.imports.get(name, ()):
-        yield from _definition(module, source, found, root)
+        yield from _definition(module, source, found, package)
 
 
-def _definition(module: str, source: str, name: str, root: str) -> Iterator[tuple[str, str]]:
+def _definition(module: str, source: str, name: str, package: Package) -> Iterator[tuple[str, str]]:
     """A name of a module of ours; all of that module, where the name is a module used as a value."""
-    if source.split(".")[0] != root:
+    if not package.holds(source):
         return
     whole = f"{source}.{name}" if name else source
-    if not name or is_module(whole):
+    if not name or package.is_module(whole):
         yield whole, EVERYTHING
         return
-    code = code_of(source, root)
+    code = package.code(source)
     if not any(name in names for names in (code.definitions, code.imports, code.bound)):
         if name.startswith("__"):  # that every module has, such as __dict__
             yield source, EVERYTHING

@@ -65,7 +65,7 @@ def write_ledger(
     *,
     longer: Mapping[str, Sequence[Report]] | None = None,
 ) -> Path:
-    """Writes the table of all ports between the marks of the page of results; gives the page.
+    """Writes the table of all systems between the marks of the page of results; gives the page.
 
     Args:
         reports: of every port.
@@ -84,7 +84,8 @@ def write_ledger(
             f"nothing is stored for this code of {', '.join(bare)}; measure with `ntkexec experiment run "
             f"{bare[0] if len(bare) == 1 else 'all'}`"
         )
-    _replace(path, LEDGER_START, LEDGER_END, ledger.markdown(reports, longer or {}))
+    table = ledger.markdown(reports, longer or {}, ledger.own_row())
+    _replace(path, LEDGER_START, LEDGER_END, table)
     return path
 
 

@@ -98,13 +98,12 @@ def run(
         raise ExperimentError(
             f"{experiment.slug} has no study {quoted(unknown[0])}, but {', '.join(names)}"
         )
-    folders = {
-        name: None if out is None else stored.folder_of(out, experiment, name, config)
-        for name in names
-    }
-    for name, folder in folders.items():
-        if folder is not None and measuring and _asked(name, only):
-            stored.describe(folder, experiment, name, config)
+    folders: dict[str, Path | None] = dict.fromkeys(names)
+    if out is not None:
+        for name, found_as in stored.identities(experiment, config).items():
+            folders[name] = lies = stored.folder_for(out, found_as)
+            if measuring and _asked(name, only):
+                stored.describe(lies, found_as)
     records, seconds, cpu_seconds, reused = [], 0.0, 0.0, 0
     for place, seed in enumerate(range(first_seed, first_seed + num_seeds)):
         results: dict[str, Result] = {}

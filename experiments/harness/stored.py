@@ -15,7 +15,7 @@ from experiments.data.catalogue import data_set
 from experiments.data.room import reader
 from experiments.files.storage import digest, plain, read_sealed, write_atomically, write_sealed
 from experiments.files.words import quoted
-from experiments.harness.digest import code_digest
+from experiments.harness.digest import Package, code_digest
 from experiments.harness.experiment import Experiment
 from experiments.harness.report import FORMAT
 from experiments.harness.study import checked_result
@@ -44,50 +44,76 @@ def environment() -> dict[str, str]:
     }
 
 
-def identity(experiment: Experiment[Any], study: str, config: Any) -> dict[str, Any]:
+def identity(
+    experiment: Experiment[Any], study: str, config: Any, package: Package | None = None
+) -> dict[str, Any]:
     """All that makes a stored result this study's: nothing else is ever read in its place.
 
     It holds the configuration, the code that the study reaches, the loaders of the data that the
     port can use, and the versions of the libraries.
+
+    Args:
+        experiment: whose study.
+        study: its name.
+        config: one of the experiment's configurations.
+        package: the code as it was read for other studies; by default it is read anew.
     """
+    package = package or Package()
     return {
         "format": FORMAT,
         "experiment": experiment.slug,
         "study": study,
         "config": plain(dataclasses.asdict(config)),
-        "code": code_digest(experiment.studies.functions[study]),
-        "data": {name: _reading(name) for name in experiment.about.data},
+        "code": code_digest(experiment.studies.functions[study], package),
+        "data": {name: _reading(name, package) for name in experiment.about.data},
         "versions": dict(versions()),
     }
 
 
-def _reading(name: str) -> list[list[str]]:
+def identities(experiment: Experiment[Any], config: Any) -> dict[str, dict[str, Any]]:
+    """The identity of each study, of which all follow the same code and read it once."""
+    package = Package()
+    return {
+        study: identity(experiment, study, config, package)
+        for study in experiment.studies.functions
+    }
+
+
+def _reading(name: str, package: Package) -> list[list[str]]:
     """How a data set is read, in each of the forms in which it may lie: what is asked for, and the code."""
     places = [place for place in data_set(name).places if place.reader]
-    return [[place.key or name, code_digest(reader(place))] for place in places]
+    return [[place.key or name, code_digest(reader(place), package)] for place in places]
+
+
+def folder_for(out: Path, found: Mapping[str, Any]) -> Path:
+    """Where the results of an identity lie."""
+    return out / found["experiment"] / f"{found['study']}-{digest(found)}"
 
 
 def folder_of(out: Path, experiment: Experiment[Any], study: str, config: Any) -> Path:
     """Where a study's results lie."""
-    return out / experiment.slug / f"{study}-{digest(identity(experiment, study, config))}"
+    return folder_for(out, identity(experiment, study, config))
 
 
 def num_stored(out: Path, experiment: Experiment[Any], config: Any, first_seed: int) -> int:
     """Under how many seeds, counted from the first, some study has a result."""
-    folders = [folder_of(out, experiment, study, config) for study in experiment.studies.functions]
+    folders = [folder_for(out, found) for found in identities(experiment, config).values()]
     num = 0
     while any(_file(folder, first_seed + num).exists() for folder in folders):
         num += 1
     return num
 
 
-def describe(folder: Path, experiment: Experiment[Any], study: str, config: Any) -> None:
+def describe(folder: Path, found: Mapping[str, Any]) -> None:
     """Writes for people what a folder holds.
+
+    Args:
+        folder: of a study's results.
+        found: their identity.
 
     Raises:
         ExperimentError: names the file that cannot be read or written.
     """
-    found = identity(experiment, study, config)
     described = (json.dumps(found, indent=1, sort_keys=True) + "\n").encode()
     known = folder / "config.json"
     try:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from ntkexec.cli import beside
 from ntkexec.cli.commands import (
     algorithms,
+    cache,
     certify,
     complexity,
     live,
@@ -26,6 +27,9 @@ from ntkexec.runtime import settings
 
 BESIDE = {"check": "proofs_check.command", "experiment": "experiments.command"}
 """Commands of the packages beside this one: the only place that names them."""
+
+COMPILES_NOTHING = ("algorithms", "cache", "paper")
+"""Commands that need no compiled code, and so look for none on the disk."""
 
 # Any: contexts and commands of the framework's inner modules.
 
@@ -60,6 +64,7 @@ app = typer.Typer(
 
 @app.callback()
 def make_settings(
+    context: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     verbose: Annotated[
         bool,
@@ -67,15 +72,16 @@ def make_settings(
     ] = False,
 ) -> None:
     """Execute graph algorithms exactly with networks trained on a node's local instructions."""
-    settings.check_flags(os.environ)
-    settings.compile_sooner(os.environ)
-    settings.keep_on_disk(settings.cache_folder(os.environ), os.environ)
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     log = logging.getLogger("ntkexec")
     log.setLevel(level)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("ntkexec: %(message)s"))
     log.handlers = [handler]
+    settings.check_flags(os.environ)
+    settings.compile_sooner(os.environ)
+    if context.invoked_subcommand not in COMPILES_NOTHING:
+        settings.keep_on_disk(os.environ)
 
 
 def _stand_in() -> None:
@@ -90,6 +96,7 @@ for _name, _module in {
     "train": train,
     "algorithms": algorithms,
     "live": live,
+    "cache": cache,
     "check": None,
     "complexity": complexity,
     "paper": paper,

@@ -7,7 +7,7 @@ import typer
 
 from ntkexec import vocabulary
 from ntkexec.cli import headings
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import NtkexecError, shown
 
 MAX_BOUND = 2**31 - 1
 MAX_PADDING = 2**24
@@ -96,6 +96,17 @@ Directed = Annotated[
         help="How to read an edge list or a matrix; lists are undirected by default, and a matrix is "
         "if it is symmetric.",
         show_default=False,
+        rich_help_panel=headings.READING,
+    ),
+]
+
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split-degree",
+        metavar="auto|none|D",
+        help="Run on the graph whose nodes of more than D neighbours (D at least 3) are split into trees of "
+        "nodes that have at most D. By default where an estimate says that it saves time.",
         rich_help_panel=headings.READING,
     ),
 ]
@@ -253,6 +264,24 @@ def parse_padding(padding: str) -> vocabulary.Padding:
     if len(padding) > len(str(MAX_PADDING)) or int(padding) > MAX_PADDING:
         raise NtkexecError(f"padding is at most {MAX_PADDING} templates a network, not {padding}")
     return int(padding)
+
+
+def parse_split_degree(text: str) -> vocabulary.SplitDegree:
+    """A degree to split at, None for `none`, or `auto`.
+
+    Raises:
+        NtkexecError: another word, or a number below 3.
+    """
+    if text == "auto":
+        return "auto"
+    if text == "none":
+        return None
+    if not text.isdecimal() or len(text) > len(str(MAX_BOUND)) or not 3 <= int(text) <= MAX_BOUND:
+        raise NtkexecError(
+            "--split-degree is auto, none, or a number of neighbours from 3 on (with 2 no tree has a "
+            f"branch), not {shown(text)}"
+        )
+    return int(text)
 
 
 def refuse_graph(algorithm: str, graph: str | None) -> None:

@@ -8,6 +8,7 @@ from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.program.fields import Bits, Field, Table
 from ntkexec.program.program import Program
+from ntkexec.programs.instance import Instance
 from ntkexec.programs.sizes import ProgramSizes
 from ntkexec.runtime.tables import as_text
 from ntkexec.theory.at_width import AtWidth
@@ -83,11 +84,14 @@ def trained(
     sizes: Mapping[str, int],
     finite: AtWidth,
     odds: Odds,
+    *,
+    instance: Instance | None,
 ) -> str:
-    """What `ntkexec train` stored."""
+    """What `ntkexec train` stored; of an instance, whether its graph is split."""
     return as_text(
         [
             ("program", repr(finite.certificate.problem.program)),
+            *([] if instance is None else summary.split_told(instance)),
             *([("sizes", _sizes(sizes))] if sizes else []),
             *summary.certificate_rows(finite.certificate, finite, **odds._asdict()),
             ("ensemble", summary.ensemble_told(networks)),

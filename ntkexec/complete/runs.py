@@ -31,9 +31,9 @@ class ProgramRun(NamedTuple):
     @classmethod
     def of(cls, instance: Instance) -> "ProgramRun":
         """The run of an instance up to its last step."""
-        graph = instance.graph
+        graph = instance.executed_graph
         return cls(
-            graph.label,
+            instance.graph.label,
             np.asarray(graph.tuple.senders),
             np.asarray(graph.tuple.receivers),
             np.asarray(instance.initial, bool),

@@ -127,8 +127,8 @@ def collect(
     for instance in instances:
         if instance.program != problem.program:
             raise EnsembleError(f"{instance.graph.label} is an execution of another program")
-    graphs = batch([instance.graph for instance in instances]).tuple
-    sizes = [instance.graph.num_nodes for instance in instances]
+    graphs = batch([instance.executed_graph for instance in instances]).tuple
+    sizes = [instance.executed_graph.num_nodes for instance in instances]
     last_step = np.repeat([instance.num_steps for instance in instances], sizes)
     sets = occurring_sets(
         problem,

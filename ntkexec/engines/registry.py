@@ -9,16 +9,29 @@ from ntkexec.engines.kernel import kernel_engine
 from ntkexec.engines.linear import linear_engine
 from ntkexec.engines.neural_tangents import oracle_engine
 from ntkexec.engines.packed import memo_engine, packed_kernel_engine
-from ntkexec.engines.packed.plan import compile_seconds, pays
+from ntkexec.engines.packed.plan import (
+    COMPILE_SECONDS_PER_LITERAL,
+    KERNEL_SECONDS_PER_LITERAL,
+    compile_seconds,
+    pays,
+)
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble, limits
 from ntkexec.errors import EnsembleError, NtkexecError, did_you_mean
 from ntkexec.executor.protocol import Engine
+from ntkexec.program.limits import SECONDS_PER_LITERAL
 from ntkexec.program.program import Program
 from ntkexec.theory.certificate import Certificate
 from ntkexec.vocabulary import EngineName
 
 LOG = logging.getLogger("ntkexec")
+
+# Beside what other modules know of building, compiling and the plain kernel: to train the networks of
+# breadth-first search on stars of 22 to 30 nodes, and to evaluate them at every node of karate.
+TRAINING_SECONDS_PER_LITERAL = 0.5e-3
+NETWORK_SECONDS_PER_LITERAL = 6e-8
+# A hundredth of the plain kernel's: 32 nodes at a time, in fewer operations.
+PACKED_SECONDS_PER_LITERAL = 1e-11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +63,8 @@ class EngineSpec:
             others do.
         certified: whether it runs only under a certificate that holds.
         preparation: what it does for a program beforehand, where that is worth a choice.
+        set_up: seconds for each literal of a program, once: to build, certify, train and compile it.
+        step: seconds for each literal at each node in each step.
     """
 
     name: EngineName
@@ -60,6 +75,22 @@ class EngineSpec:
     packed: bool = False
     certified: bool = True
     preparation: Preparation | None = None
+    set_up: float = SECONDS_PER_LITERAL
+    step: float = KERNEL_SECONDS_PER_LITERAL
+
+    def seconds(self, *, literals: int, nodes: int, steps: int) -> float:
+        """About how long a run takes; of an engine that is worth a choice, with the better choice.
+
+        Args:
+            literals: conditions and outputs of all templates of the program.
+            nodes: of the graph that it is executed on.
+            steps: that it takes.
+        """
+        own = literals * (self.set_up + self.step * nodes * steps)
+        if self.preparation is None:
+            return own
+        other = ENGINE_SPECS[self.preparation.otherwise]
+        return min(own, other.seconds(literals=literals, nodes=nodes, steps=steps))
 
     def make(
         self, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
@@ -124,6 +155,8 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             "the default: the real thing",
             ensemble_engine,
             trained=True,
+            set_up=TRAINING_SECONDS_PER_LITERAL,
+            step=NETWORK_SECONDS_PER_LITERAL,
         ),
         EngineSpec(
             "ensemble-memo",
@@ -132,6 +165,8 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             memo_engine,
             trained=True,
             packed=True,
+            set_up=TRAINING_SECONDS_PER_LITERAL + COMPILE_SECONDS_PER_LITERAL,
+            step=PACKED_SECONDS_PER_LITERAL,
         ),
         EngineSpec(
             "kernel",
@@ -146,6 +181,8 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             packed_kernel_engine,
             packed=True,
             preparation=Preparation(compile_seconds, pays, otherwise="kernel"),
+            set_up=COMPILE_SECONDS_PER_LITERAL,
+            step=PACKED_SECONDS_PER_LITERAL,
         ),
         EngineSpec(
             "oracle",

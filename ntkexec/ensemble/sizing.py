@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from ntkexec.ensemble import limits
 from ntkexec.ensemble.config import EnsembleConfig
@@ -31,6 +32,10 @@ class Ensembling:
         seed: of the initial weights.
         descent: how they are trained; see `EnsembleConfig`.
         trained: folder of a trained ensemble, which is then used and decides the sizes and kind.
+        universal: whether an ensemble that comes with the package is used where one serves the
+            program and the graph, and nothing else is asked of the networks; see `ntkexec.universal`.
+        remembered: folder in which it is remembered that the certificate of such an ensemble was
+            checked; None for nowhere, so that every process checks it again.
     """
 
     members: int | None = None
@@ -38,6 +43,8 @@ class Ensembling:
     seed: int = 0
     descent: Descent = "auto"
     trained: str | os.PathLike[str] | None = None
+    universal: bool = True
+    remembered: Path | None = None
 
 
 def default_width(certificate: Certificate, descent: Descent = "auto") -> int:

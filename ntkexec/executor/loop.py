@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from ntkexec.errors import ProgramError
+from ntkexec.executor.buckets import filled, fine
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.execution import Execution
 from ntkexec.executor.options import Options
@@ -26,7 +27,7 @@ from ntkexec.executor.verification import (
 from ntkexec.graphs.message_passing import GraphsTuple, exchange
 from ntkexec.program.program import Program
 from ntkexec.runtime import compilation
-from ntkexec.vocabulary import UNTILS, Until
+from ntkexec.vocabulary import UNTILS, Until, Verify
 
 
 class _Carry(NamedTuple):
@@ -61,7 +62,7 @@ def execute(
     until: Until = "steps",
     halt: str | None = None,
     node_mask: Bool[np.ndarray, "n"] | None = None,
-    verify: bool = True,
+    verify: Verify = True,
     trace: bool = False,
 ) -> Execution:
     """Runs a program on graphs, with a learned update.
@@ -74,12 +75,17 @@ def execute(
         until: `steps` runs them all; `fixed-point` stops when a whole round changes nothing;
             `halt` stops when the flag `halt` is set at every node.
         halt: name of a flag, for `until="halt"`; by default the program's own.
-        node_mask: False at padding nodes, which are neither verified nor waited for.
-        verify: compare every step with the program's Boolean update.
+        node_mask: False at padding nodes, which are neither verified nor waited for, and where
+            messages that meet do not count.
+        verify: compare every step with the program's Boolean update. A packed engine is also
+            compared with the plain one, at its cost, unless this is "program": then with the
+            program alone, no mean is calculated, and there are no margins. For other engines that
+            says the same as True.
         trace: keep all states.
 
     Raises:
-        ProgramError: states of a wrong shape, negative or too large `num_steps`, unknown `until`.
+        ProgramError: states of a wrong shape, negative or too large `num_steps`, unknown `until` or
+            `verify`.
     """
     num_nodes = int(np.sum(graphs.n_node))
     expected = (num_nodes, program.layout.num_bits)
@@ -91,6 +97,8 @@ def execute(
         raise ProgramError(f"at most {NO_STEP - 1:,} steps can be counted, not {num_steps:,}")
     if until not in UNTILS:
         raise ProgramError(f"until is steps, fixed-point or halt, not {until!r}")
+    if verify not in (True, False, "program"):
+        raise ProgramError(f"verify is True, False or 'program', not {verify!r}")
     if until == "halt" and halt is None:
         halt = program.halt
     if (until == "halt") != (halt is not None):
@@ -105,43 +113,55 @@ def execute(
     )
     if isinstance(engine, OwnLoop):
         return engine.execute(program, graphs, options)
+    given = filled(graphs, options.node_mask)
     carry, compile_seconds, run_seconds = compilation.call(
         _run,
         engine,
-        graphs._replace(nodes=np.asarray(graphs.nodes, bool)),
-        options.node_mask,
+        given.graphs,
+        given.mask,
         np.asarray(num_steps, np.int32),
         num_computation_bits=program.layout.num_computation_bits,
         round_length=program.round_length,
         until=until,
         halt_bit=options.halt_bit,
-        verify=verify,
-        trace_steps=num_steps if trace else None,
+        verify=bool(verify),
+        trace_steps=fine(num_steps) if trace else None,
     )
     steps = int(carry.step)
     return Execution(
-        graphs=graphs._replace(nodes=np.asarray(carry.states).T),
+        graphs=graphs._replace(nodes=np.asarray(carry.states).T[:num_nodes]),
         steps=steps,
         stopped=until if bool(carry.done) else "steps",
         collisions=int(carry.collisions),
-        verification=None if carry.verification is None else finished(carry.verification),
+        verification=None
+        if carry.verification is None
+        else finished(carry.verification, num_nodes),
         trace=None
         if carry.trace is None
-        else np.asarray(carry.trace).transpose(0, 2, 1)[: steps + 1],
+        else np.asarray(carry.trace).transpose(0, 2, 1)[: steps + 1, :num_nodes],
         compile_seconds=compile_seconds,
         run_seconds=run_seconds,
     )
 
 
 def exchange_bits(
-    graphs: GraphsTuple, bits: Bool[Array, "k n"], num_computation_bits: int
+    graphs: GraphsTuple,
+    bits: Bool[Array, "k n"],
+    num_computation_bits: int,
+    mask: Bool[Array, "n"] | None = None,
 ) -> tuple[Bool[Array, "k n"], Int[Array, ""]]:
     """The send half of a step: message bits become sums over the closed neighbourhood.
 
+    Args:
+        graphs: one graph or a batch.
+        bits: what every node decided.
+        num_computation_bits: after them come those of messages.
+        mask: False at nodes that do not count; by default all do.
+
     Returns:
-        The next states, and at how many nodes two messages met.
+        The next states, and at how many nodes that count two messages met.
     """
-    held, met = exchange(graphs, bits[num_computation_bits:])
+    held, met = exchange(graphs, bits[num_computation_bits:], mask)
     return jnp.concatenate([bits[:num_computation_bits], held]), met
 
 
@@ -158,12 +178,13 @@ def _run(
     verify: bool,
     trace_steps: int | None,
 ) -> _Carry:
-    states = graphs.nodes.T
+    # Arguments are in NumPy, and stay so if nothing is compiled.
+    states, mask = jnp.asarray(graphs.nodes).T, jnp.asarray(mask)
 
     def step(carry: _Carry) -> _Carry:
         matches = encode(engine.encoding, carry.states)
         decision = decide(engine, matches)
-        after, met = exchange_bits(graphs, decision.bits, num_computation_bits)
+        after, met = exchange_bits(graphs, decision.bits, num_computation_bits, mask)
         verification = carry.verification
         if verification is not None:
             check = check_step(matches, decision, mask)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, UInt8
 
+from ntkexec.executor.buckets import filled
 from ntkexec.executor.encoding import Encoding, encode, index_arrays
 from ntkexec.executor.loop import exchange_bits
 from ntkexec.graphs.message_passing import GraphsTuple
@@ -42,11 +43,12 @@ def occurring_sets(
     Returns:
         The sets, one a row, in increasing order of rows; (sets, templates of the component).
     """
-    states = jnp.asarray(graphs.nodes, bool).T
-    num_nodes = states.shape[1]
+    num_nodes = len(graphs.nodes)
+    given = filled(graphs, np.ones(num_nodes, bool)).graphs
+    states = given.nodes.T
     steps_of = np.broadcast_to(num_steps, num_nodes)
     total = int(steps_of.max(initial=0))
-    together = max(1, min(STEPS_TOGETHER, UPDATES_TOGETHER // max(1, num_nodes)))
+    together = max(1, min(STEPS_TOGETHER, UPDATES_TOGETHER // max(1, states.shape[1])))
     arrays = index_arrays(problem)
     found = [np.zeros((0, -(-len(c.templates) // 8)), np.uint8) for c in problem.components]
     gathered: list[np.ndarray] = []
@@ -54,13 +56,13 @@ def occurring_sets(
         (states, rows), _, _ = compilation.call(
             _steps,
             arrays,
-            graphs._replace(nodes=None),
+            given._replace(nodes=None),
             states,
             num_steps=together,
             num_computation_bits=problem.program.layout.num_computation_bits,
         )
         counts = steps_of[None] > np.arange(start, start + together)[:, None]
-        gathered.append(_distinct(np.asarray(rows)[counts]))
+        gathered.append(_distinct(np.asarray(rows)[:, :num_nodes][counts]))
         done = min(total, start + together)
         if sum(map(len, gathered)) > GATHERED_ROWS or done == total:
             _add(problem, found, _distinct(np.concatenate(gathered)))

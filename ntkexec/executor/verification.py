@@ -22,16 +22,16 @@ class Verification:
         wrong_nodes: nodes that were wrong at some step; shape (n,).
         first_wrong_step: index of the first step with a difference, or None.
         snapshot: the states before that step, (n, k), or None.
-        smallest_margin: smallest distance of a mean to its threshold.
-        largest_matches: largest m that occurred in every component; shape (c,).
+        smallest_margin: smallest distance of a mean to its threshold; None if none was calculated.
+        largest_matches: largest m that occurred in every component; shape (c,); or None likewise.
     """
 
     wrong_bits: int
     wrong_nodes: Bool[np.ndarray, "n"]
     first_wrong_step: int | None
     snapshot: Bool[np.ndarray, "n k"] | None
-    smallest_margin: float
-    largest_matches: Int[np.ndarray, "c"]
+    smallest_margin: float | None
+    largest_matches: Int[np.ndarray, "c"] | None
 
     @property
     def exact(self) -> bool:
@@ -112,15 +112,20 @@ def nothing_compared(engine: Engine, states: Bool[Array, "k n"]) -> Comparison:
     )
 
 
-def finished(comparison: Comparison) -> Verification:
-    """The comparison after the last step, on the host."""
+def finished(comparison: Comparison, num_nodes: int | None = None) -> Verification:
+    """The comparison after the last step, on the host.
+
+    Args:
+        comparison: of all steps.
+        num_nodes: the first so many nodes are spoken of; by default all.
+    """
     first = int(comparison.first_wrong_step)
     wrong = first != NO_STEP
     return Verification(
         wrong_bits=int(comparison.wrong_bits),
-        wrong_nodes=np.asarray(comparison.wrong_nodes),
+        wrong_nodes=np.asarray(comparison.wrong_nodes)[:num_nodes],
         first_wrong_step=first if wrong else None,
-        snapshot=np.asarray(comparison.snapshot).T if wrong else None,
+        snapshot=np.asarray(comparison.snapshot).T[:num_nodes] if wrong else None,
         smallest_margin=float(comparison.smallest_margin),
         largest_matches=np.asarray(comparison.largest_matches),
     )

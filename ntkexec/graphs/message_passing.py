@@ -70,7 +70,7 @@ def pad(graphs: GraphsTuple, num_nodes: int, num_edges: int) -> GraphsTuple:
 
 
 def exchange(
-    graphs: GraphsTuple, messages: Bool[Array, "l n"]
+    graphs: GraphsTuple, messages: Bool[Array, "l n"], mask: Bool[Array, "n"] | None = None
 ) -> tuple[Bool[Array, "l n"], Integer[Array, ""]]:
     """Sums each node's own message and those of its in-neighbours (the closed neighbourhood).
 
@@ -81,9 +81,10 @@ def exchange(
         graphs: the graph; edges sorted by receiver, as `graphs_tuple` makes them. `batch` and
             `pad` keep that order.
         messages: what each node sends, bit-major.
+        mask: False at nodes that do not count; by default all do.
 
     Returns:
-        What each node then holds, and at how many nodes contributions met: 0 under a two-hop
+        What each node then holds, and at how many that count contributions met: 0 under a two-hop
         colouring with everyone writing into their own slot. Where they meet, the bits are void.
 
     Source: aggregation of the GNN in "Learning to Execute Graph Algorithms Exactly with Graph
@@ -98,6 +99,8 @@ def exchange(
     )
     words, ones = held[:, :-1].T, held[:, -1]
     met = jax.lax.population_count(words).sum(axis=0, dtype=jnp.uint32) != ones
+    if mask is not None:
+        met &= mask
     return _unpack(words)[:num_bits], met.sum(dtype=jnp.int32)
 
 

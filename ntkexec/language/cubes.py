@@ -106,13 +106,21 @@ class _Minimiser:
         after = [0] * len(term)
         for place in reversed(range(len(term) - 1)):
             after[place] = after[place + 1] | self._excluded(term[place + 1])
+        held = self.cubes[index]
+        low = _nearly_within([cube.ones for cube in self.cubes], held.ones)
+        high = _nearly_within([cube.zeros for cube in self.cubes], held.zeros)
         kept: list[int] = []
         before, everything = 0, (1 << len(self.terms)) - 1
         for place, literal in enumerate(term):
-            excluded = before | after[place] | self.having[literal]
-            held = self.cubes[index]
-            turned = Cube(held.ones ^ self.variables[literal], held.zeros ^ self.variables[literal])
-            if self._is_covered(turned, everything & ~excluded):
+            among = everything & ~(before | after[place] | self.having[literal])
+            variable, held = self.variables[literal], self.cubes[index]
+            # Dropping literals only makes the term's sets smaller: no other terms than these can
+            # hold at the two points of `_is_covered`.
+            positive = self.literals[literal][1]
+            at_low = low.get(0, 0) | (0 if positive else low.get(variable, 0))
+            at_high = high.get(0, 0) | (high.get(variable, 0) if positive else 0)
+            turned = Cube(held.ones ^ variable, held.zeros ^ variable)
+            if among & at_low and among & at_high and self._is_covered(turned, among):
                 self.having[literal] &= ~(1 << index)
                 self.cubes[index] = held.without(self._cube([literal]))
             else:
@@ -135,13 +143,28 @@ class _Minimiser:
 
     def _is_covered(self, cube: Cube, among: int) -> bool:
         """Whether some of these terms, which the cube does not exclude, hold wherever it does."""
-        return among != 0 and is_tautology(
-            self.cubes[index].without(cube) for index in _bits(among)
-        )
+        others = [self.cubes[index] for index in _bits(among)]
+        # Nearly always one of two points of the cube shows that they do not: the one where all other
+        # variables are 0, and the one where they are 1.
+        if all(ones & ~cube.ones for ones, _ in others) or all(
+            zeros & ~cube.zeros for _, zeros in others
+        ):
+            return False
+        return is_tautology(other.without(cube) for other in others)
 
 
 def _order(term: list[int]) -> tuple[int, list[int]]:
     return -len(term), term
+
+
+def _nearly_within(sets: Sequence[int], whole: int) -> dict[int, int]:
+    """Those of some sets of variables that lie within another, by what is missing there: 0 or one."""
+    found: dict[int, int] = {}
+    for index, one in enumerate(sets):
+        missing = one & ~whole
+        if not missing & (missing - 1):
+            found[missing] = found.get(missing, 0) | 1 << index
+    return found
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -10,7 +10,7 @@ from jaxtyping import Bool
 
 from ntkexec.errors import NtkexecError, ProgramError
 from ntkexec.executor import Engine, Executing, Execution, execute
-from ntkexec.graphs import Graph
+from ntkexec.graphs import Graph, SplitGraph
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
 from ntkexec.vocabulary import ALGORITHM_NAMES, Until
@@ -31,8 +31,8 @@ class Instance:
     Args:
         sizes: the sizes that the program was built with.
         program: its templates.
-        graph: one graph or a batch.
-        initial: states before the first step; shape (n, k).
+        graph: one graph or a batch, which the answer speaks of; shape (n,) for every field.
+        initial: states before the first step, of the nodes of `executed_graph`; shape (N, k).
         num_steps: steps after which the answer is complete.
         inputs: what was asked, in words, for reports.
         decode: reads the answer off final states.
@@ -45,18 +45,22 @@ class Instance:
         num_inputs: how many different inputs of its size the program computes on, where that is
             a number: in arithmetic.
         final: the states after the last step of the program's own execution, where nothing but
-            they says what is right; shape (n, k). Then every bit is judged, not the answer.
+            they says what is right; shape (N, k). Then every bit is judged, not the answer.
         equation: a field of the answer and what it is, in words such as ("sum", "13 + 29"), where the
             whole answer is one value at one node.
+        split: the trees that the graph's nodes became, where the program runs on those; `split.original`
+            is `graph`.
+        slowdown: where it runs on those, the steps for each step of the program on the graph as it
+            is, but for a few at the ends; None where that is not known, or nothing is split.
     """
 
     sizes: Mapping[str, int]
     program: Program
     graph: Graph
-    initial: Bool[np.ndarray, "n k"]
+    initial: Bool[np.ndarray, "N k"]
     num_steps: int
     inputs: Mapping[str, object]
-    decode: Callable[[Bool[np.ndarray, "n k"]], Answer]
+    decode: Callable[[Bool[np.ndarray, "N k"]], Answer]
     reference: Callable[[], Answer]
     formats: Mapping[str, Callable[[int], object]] = dataclasses.field(default_factory=dict)
     signed: frozenset[str] = frozenset()
@@ -64,13 +68,20 @@ class Instance:
     colour_by: str | None = None
     shown_where: Mapping[str, str] = dataclasses.field(default_factory=dict)
     num_inputs: int | None = None
-    final: Bool[np.ndarray, "n k"] | None = None
+    final: Bool[np.ndarray, "N k"] | None = None
     equation: tuple[str, str] | None = None
+    split: SplitGraph | None = None
+    slowdown: int | None = None
+
+    @property
+    def executed_graph(self) -> Graph:
+        """The graph whose nodes have states: the split one, or else the one that was asked about."""
+        return self.graph if self.split is None else self.split.graph
 
     @property
     def graphs(self) -> GraphsTuple:
-        """The graph with the initial states as nodes."""
-        return self.graph.tuple._replace(nodes=self.initial)
+        """The executed graph with the initial states as nodes."""
+        return self.executed_graph.tuple._replace(nodes=self.initial)
 
     @property
     def halt(self) -> str | None:
@@ -89,7 +100,7 @@ class Instance:
 
         Bits that nothing writes count too: a network for all templates decides them as well.
         """
-        return max(1, self.program.layout.num_bits * self.graph.num_nodes * self.num_steps)
+        return max(1, self.program.layout.num_bits * self.executed_graph.num_nodes * self.num_steps)
 
     def execute(self, engine: Engine, executing: Executing | None = None) -> Execution:
         """Runs the instance with a learned update.
@@ -145,6 +156,12 @@ class Algorithm:
         operands: `operands(words, bits)` turns what stands on the command line instead of a graph
             into a graph and inputs; None where there is a graph.
         example: a graph that it runs on, for whoever gave none.
+        split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
+            those on the original one. None where there is none.
+        whole_because: why not, where there is none.
+        same_program: whether it is `program` that runs on split graphs too.
+        literals: `literals(**sizes)`, the conditions and outputs of all templates of `program`, or a
+            lower bound, by which it is weighed against the one for split graphs.
     """
 
     name: str
@@ -157,6 +174,10 @@ class Algorithm:
     own_sizes: Mapping[str, Callable[[int], int]] = dataclasses.field(default_factory=dict)
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
+    split: Callable[..., Instance] | None = None
+    whole_because: str = "in a tree that stands for a node its answer could be another one"
+    same_program: bool = False
+    literals: Callable[..., int] | None = None
 
     def sizes(self, **given: int | None) -> dict[str, int]:
         """The sizes of the program without a graph, for all of a degree.

@@ -126,7 +126,9 @@ def ended_by(instance: Instance, until: Until | None) -> Instance:
     if until in (None, instance.until) or instance.final is None:
         return instance
     assert until is not None
-    alone = _alone(instance.program, instance.graph, instance.initial, instance.num_steps, until)
+    alone = _alone(
+        instance.program, instance.executed_graph, instance.initial, instance.num_steps, until
+    )
     return dataclasses.replace(
         instance,
         num_steps=alone.steps,

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .reading import need, parse, whole
@@ -116,27 +117,46 @@ def check_preserved(program: Program, assumed: list[Any]) -> None:
 
 def possible_sets(conditions: list[dict[int, bool]], assumed: list[Any]) -> set[int]:
     """All sets of conditions that hold in some state while all others fail, as masks."""
-    found: set[int] = set()
-    read = mask({bit for condition in conditions for bit in condition})
-    near = [one for one in assumed if any(read & group for group in one[1])]
+    read = [mask(condition) for condition in conditions]
+    near = [one for one in assumed if any(mine & group for mine in read for group in one[1])]
+    limited = mask(bit for _, groups in near for group in groups for bit in bits_of(group))
+    # By what is known and matters later, the sets of conditions so far: what agrees in it goes on alike.
+    reached: dict[frozenset[tuple[int, bool]], set[int]] = {frozenset(): {0}}
+    for index, condition in enumerate(conditions):
+        later = mask(bit for one in conditions[index + 1 :] for bit in one)
+        after: dict[frozenset[tuple[int, bool]], set[int]] = {}
+        for known, sets in reached.items():
+            for now, holds in outcomes(condition, dict(known)):
+                if within(now, near):
+                    matters = frozenset(
+                        (bit, value)
+                        for bit, value in now.items()
+                        if later >> bit & 1 or (value and limited >> bit & 1)
+                    )
+                    own = {one | holds << index for one in sets}
+                    after[matters] = after.get(matters, set()) | own
+        reached = after
+        need(sum(map(len, reached.values())) <= MOST_SETS, "too many match sets")
+    return set().union(*reached.values())
 
-    def branch(index: int, known: dict[int, bool], matched: int) -> None:
-        if index == len(conditions) and within(known, near):
-            found.add(matched)
-            need(len(found) <= MOST_SETS, "too many match sets")
-        if index == len(conditions) or not within(known, near):
+
+def outcomes(condition: dict[int, bool], known: dict[int, bool]) -> Iterator[Any]:
+    """How a condition can come out: what is known then, and whether it holds.
+
+    Either some bit of the condition is the first to be otherwise, or none is.
+    """
+    for bit, value in condition.items():
+        if known.get(bit) != value:
+            yield known | {bit: not value}, False
+        if known.get(bit, value) != value:
             return
-        # Either some bit of the condition is the first to be otherwise, or none is.
-        for bit, value in conditions[index].items():
-            if known.get(bit) != value:
-                branch(index + 1, known | {bit: not value}, matched)
-            if known.get(bit, value) != value:
-                return
-            known = known | {bit: value}
-        branch(index + 1, known, matched | 1 << index)
+        known = known | {bit: value}
+    yield known, True
 
-    branch(0, {}, 0)
-    return found
+
+def bits_of(number: int) -> Iterator[int]:
+    """The bits of a mask."""
+    return (bit for bit in range(number.bit_length()) if number >> bit & 1)
 
 
 def occurring_sets(runs: list[Any], program: Program) -> set[int]:

@@ -41,6 +41,7 @@ def to_html(data: dict[str, Any]) -> str:
     for mark, content in (
         ("/*STYLE*/", style()),
         ("/*RUN*/", (_FILES / "run.js").read_text(encoding="utf-8")),
+        ("/*DRAWING*/", (_FILES / "drawing.js").read_text(encoding="utf-8")),
         ("/*VIEWER*/", (_FILES / "viewer.js").read_text(encoding="utf-8")),
         ("/*DATA*/", text),
     ):

@@ -3,7 +3,14 @@
 const run = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const { graph, layout, program, problems, thresholds, trace } = data;
-  const numNodes = graph.names.length, numBits = layout.bit_names.length;
+  // Where nodes were split, what runs are those of the trees: a node's name, whose they are, and back.
+  const { split } = data;
+  const names = split ? split.names : graph.names, colours = split ? split.colours : graph.colours;
+  const owner = split ? split.owner : names.map((_, v) => v), roots = split ? split.roots : owner;
+  const members = graph.names.map(() => []);
+  owner.forEach((v, x) => members[v].push(x));
+  const isHub = (v) => members[v].length > 1;
+  const numNodes = names.length, numBits = layout.bit_names.length;
   const packed = Uint8Array.from(atob(trace.bits), (c) => c.charCodeAt(0));
 
   // States, matches and means.
@@ -126,5 +133,5 @@ const run = (() => {
     return false;
   };
 
-  return { data, numNodes, numBits, state, evaluated, sends, decode, show, shown, hidden, scale, css, inkOn, plain, range, colour };
+  return { data, names, colours, owner, roots, members, isHub, numNodes, numBits, state, evaluated, sends, decode, show, shown, hidden, scale, css, inkOn, plain, range, colour };
 })();

@@ -15,6 +15,7 @@ from ntkexec.executor.protocol import Engine
 from ntkexec.graphs import Graph
 from ntkexec.program.problem import LearningProblem
 from ntkexec.report.listings import listing, phase_names
+from ntkexec.report.trees import tree_data
 from ntkexec.result import Result
 from ntkexec.runtime import devices
 from ntkexec.summary import verdict
@@ -58,13 +59,17 @@ def trace_data(result: Result, *, positions: Positions | None = None) -> dict[st
             f"{MAX_NODES} nodes and {MAX_BITS / 8e6:.0f} MB fit"
         )
     instance, problem = result.instance, result.certificate.problem
+    drawn = _graph(instance.graph, positions)
     return {
         "algorithm": instance.program.name,
         "inputs": {name: _told(value) for name, value in instance.inputs.items()},
         "engine": result.engine,
         "verdict": verdict(result),
         "certificate": str(result.certificate),
-        "graph": _graph(instance.graph, positions),
+        "graph": drawn,
+        "split": None
+        if instance.split is None
+        else tree_data(instance.split, arcs=drawn["arcs"], places=drawn["places"]),
         **listing(instance.program, shown_where=instance.shown_where),
         "problems": _problems(result.update, problem, trace),
         "thresholds": np.round(np.asarray(result.update.thresholds, float), 6).tolist(),

@@ -1,113 +1,29 @@
 "use strict";
 // The page of a run: the picture, the panel, the strip of margins, and what moves them.
 (() => {
-  const { data, numNodes, numBits, state, evaluated, sends, decode, show, shown, hidden, scale, css, inkOn, plain, range, colour } = run;
+  const { data, names, colours, owner, roots, members, isHub, numNodes, numBits, state, evaluated, decode, show, shown, hidden, scale, css, plain, range } = run;
   const { graph, layout, program, trace } = data;
   const el = (id) => document.getElementById(id);
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-  const SVG = "http://www.w3.org/2000/svg";
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   // The answer is there at first, in colours; Play begins at the beginning.
-  let step = trace.steps, selected = 0, timer = null, shownField = null;
+  let step = trace.steps, selected = roots[0], timer = null, shownField = null;
 
   // The picture.
 
-  const radius = Math.max(6, Math.min(19, 220 / Math.sqrt(numNodes)));
-  const place = (v) => [50 + 900 * graph.places[v][0], 50 + 660 * (1 - graph.places[v][1])];
-  const make = (name, attributes, parent) => {
-    const node = document.createElementNS(SVG, name);
-    for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v);
-    parent.appendChild(node);
-    return node;
-  };
-  const svg = el("graph");
-  if (graph.directed) {
-    const marker = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerUnits: "userSpaceOnUse", markerWidth: 12, markerHeight: 12, orient: "auto" }, make("defs", {}, svg));
-    make("path", { d: "M0 0 8 4 0 8z", fill: "#7d8794" }, marker);
+  const drawing = drawingOf(el("graph"), run, { select, toggle: (v) => toggle([v], !drawing.isOpen(v)) });
+  const hubs = graph.names.flatMap((_, v) => (isHub(v) ? [v] : []));
+  function toggle(some, opened) {
+    drawing.toggle(some, opened);
+    // What is hidden cannot stay selected.
+    if (!drawing.isOpen(owner[selected])) selected = roots[owner[selected]];
+    el("all").checked = hubs.every(drawing.isOpen);
+    draw(false);
   }
-  const edgeLayer = make("g", {}, svg), messageLayer = make("g", {}, svg), nodeLayer = make("g", {}, svg);
-  const edges = graph.arcs.map(([u, v]) => {
-    const [[x1, y1], [x2, y2]] = [place(u), place(v)];
-    const length = Math.hypot(x2 - x1, y2 - y1) || 1, cut = graph.directed ? radius / length : 0;
-    const line = { class: "edge", x1, y1, x2: x2 - (x2 - x1) * cut, y2: y2 - (y2 - y1) * cut };
-    if (graph.directed) line["marker-end"] = "url(#arrow)";
-    return make("line", line, edgeLayer);
-  });
-  // Who told whom: the edge to a node's parent, once the node has settled on it.
-  const edgeAt = new Map(graph.arcs.flatMap(([u, v], i) => (graph.directed ? [[`${u} ${v}`, i]] : [[`${u} ${v}`, i], [`${v} ${u}`, i]])));
-  const told = layout.fields.find((f) => f.path === "parent" && !f.table);
   el("tree").hidden = !data.parents;
-  function treeEdges() {
-    const found = new Set();
-    (data.parents ?? []).forEach((u, v) => {
-      const settled = told ? shown(told, state(step, v)) : "";
-      const at = step === trace.steps || (told && settled !== "–" && settled === shown(told, state(trace.steps, v)));
-      if (u !== null && at && edgeAt.has(`${u} ${v}`)) found.add(edgeAt.get(`${u} ${v}`));
-    });
-    return found;
-  }
-
-  // Weights where there is room; of two arcs against each other, each nearer to its own head.
-  if (graph.weights && graph.arcs.length <= 120) graph.arcs.forEach(([u, v], i) => {
-    const [[x1, y1], [x2, y2]] = [place(u), place(v)], part = graph.directed ? 0.62 : 0.5;
-    const at = { class: "weight", x: x1 + (x2 - x1) * part, y: y1 + (y2 - y1) * part, dy: "0.35em" };
-    make("text", at, edgeLayer).textContent = graph.weights[i];
-  });
-  const nodes = graph.names.map((name, v) => {
-    const [x, y] = place(v);
-    const group = make("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${x} ${y})`, "data-node": v }, nodeLayer);
-    const circle = make("circle", { r: radius }, group);
-    const text = make("text", { dy: numNodes > 80 ? -radius - 2 : "0.35em" }, group);
-    if (numNodes <= 150) text.textContent = name.length > 12 ? name.slice(0, 11) + "…" : name;
-    const inside = text.textContent.length * 7 < 2 * radius;
-    if (!inside) text.setAttribute("dy", -radius - 4);
-    group.addEventListener("click", () => select(v));
-    group.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") { select(v); event.preventDefault(); }
-    });
-    return { group, circle, text, inside };
-  });
-
-  function drawMessages(moving) {
-    messageLayer.replaceChildren();
-    const tree = treeEdges();
-    const senders = graph.names.map((_, v) => sends(step, v));
-    graph.arcs.forEach(([u, v], i) => {
-      const ways = graph.directed ? [[u, v]] : [[u, v], [v, u]];
-      let active = false;
-      for (const [from, to] of ways) if (senders[from]) {
-        active = true;
-        const [[x1, y1], [x2, y2]] = [place(from), place(to)];
-        const at = (s) => [x1 + (x2 - x1) * s, y1 + (y2 - y1) * s];
-        const [cx, cy] = at(0.7);
-        const dot = make("circle", { class: "message", r: Math.max(3, radius / 3), cx, cy }, messageLayer);
-        if (moving && !calm && numNodes <= 200) {
-          const time = Number(el("speed").value) * 0.6;
-          const [sx, sy] = at(0.15);
-          dot.animate([{ cx: sx + "px", cy: sy + "px" }, { cx: cx + "px", cy: cy + "px" }], { duration: time });
-        }
-      }
-      edges[i].setAttribute("class", `edge${tree.has(i) ? " tree" : ""}${active ? " active" : ""}`);
-    });
-  }
-
-  function drawGraph() {
-    graph.names.forEach((name, v) => {
-      const bits = state(step, v), { group, circle, text, inside } = nodes[v];
-      const rgb = shownField ? colour(shownField, bits) : "none";
-      circle.style.fill = css(rgb);
-      text.style.fill = inside ? inkOn(rgb) : "";
-      let wrong = step === trace.steps && data.wrong_nodes.includes(v);
-      if (step < trace.steps) {
-        const found = evaluated(step, v);
-        for (let b = 0; b < numBits && !wrong; b++) wrong = found.becomes(b) !== found.right[b];
-      }
-      group.setAttribute("class", `node${v === selected ? " selected" : ""}${wrong ? " wrong" : ""}`);
-      group.setAttribute("aria-pressed", v === selected);
-      const value = shownField ? `, ${shownField.path} ${shown(shownField, bits)}` : "";
-      group.setAttribute("aria-label", `node ${name}${value}${wrong ? ", wrong" : ""}`);
-    });
-  }
+  for (const id of ["trees", "hub", "split"]) el(id).hidden = !hubs.length;
+  if (hubs.length) el("split").textContent = data.split.told;
+  el("all").onchange = () => toggle(hubs, el("all").checked);
+  el("open").onclick = () => toggle([owner[selected]], !drawing.isOpen(owner[selected]));
 
   function drawLegend() {
     const legend = el("legend");
@@ -144,10 +60,14 @@
 
   function drawPanel() {
     const bits = state(step, selected), before = step ? state(step - 1, selected) : null;
-    el("name").textContent = `Node ${graph.names[selected]} (colour ${graph.colours[selected]})`;
-    const answer = Object.entries(data.answer[selected]).map(([k, v]) => `${k} ${v ?? "none"}`);
+    const whose = owner[selected], tree = members[whose].length;
+    const part = !isHub(whose) ? "" : roots[whose] === selected ? `, root of its tree of ${tree} nodes` : `, in the tree of ${graph.names[whose]}`;
+    el("name").textContent = `Node ${names[selected]} (colour ${colours[selected]})${part}`;
+    el("open").hidden = !isHub(whose);
+    el("open").textContent = `${drawing.isOpen(whose) ? "Close" : "Open"} the tree of ${graph.names[whose]}`;
+    const answer = Object.entries(data.answer[whose]).map(([k, v]) => `${k} ${v ?? "none"}`);
     el("answer").textContent = step < trace.steps ? ""
-      : `In the end: ${answer.join(", ")}${data.wrong_nodes.includes(selected) ? " (wrong)" : ""}.`;
+      : `In the end: ${answer.join(", ")}${data.wrong_nodes.includes(whose) ? " (wrong)" : ""}.`;
     el("fields").tBodies[0].replaceChildren(...layout.fields.map((field) => {
       const told = (some) => (field === phase ? phaseOf(some) : shown(field, some));
       const now = told(bits), old = before ? told(before) : "";
@@ -190,7 +110,7 @@
     if (from < 0) { el("summary").textContent = data.verdict; return; }
     el("predictions").textContent = over ? "Learned predictions of the last step" : "Learned predictions in this step";
     let smallest = Infinity, mistakes = 0, reach = 0.6;
-    const all = graph.names.map((_, v) => evaluated(from, v));
+    const all = names.map((_, v) => evaluated(from, v));
     for (const found of all) for (let b = 0; b < numBits; b++) {
       const margin = found.mean[b] - found.threshold[b];
       smallest = Math.min(smallest, Math.abs(margin));
@@ -247,7 +167,8 @@
     el("step").textContent = `step ${step} of ${trace.steps}${clock}`;
     el("slider").value = step;
     el("slider").setAttribute("aria-valuetext", el("step").textContent);
-    drawGraph(); drawMessages(moving); drawPanel(); drawStrip();
+    drawing.show({ step, selected, field: shownField, moving: moving && Number(el("speed").value) });
+    drawPanel(); drawStrip();
   }
   function go(to) {
     const target = Math.max(0, Math.min(trace.steps, to)), moving = target === step + 1;
@@ -281,7 +202,7 @@
   el("means").addEventListener("toggle", drawPanel);
   document.addEventListener("keydown", (event) => {
     if (["SELECT", "SUMMARY"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const onButton = event.target.tagName === "BUTTON", onSlider = event.target === el("slider");
+    const onButton = event.target.tagName === "BUTTON" || event.target.type === "checkbox", onSlider = event.target === el("slider");
     const keys = { ArrowLeft: () => go(step - 1), ArrowRight: () => go(step + 1), Home: () => go(0), End: () => go(trace.steps) };
     if (keys[event.key] && !onSlider) { play(false); keys[event.key](); event.preventDefault(); }
     else if (event.key === " " && !onButton) { play(!timer); event.preventDefault(); }

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from ntkexec import pipeline
 from ntkexec.check import Check, Measurement, Scale
 from ntkexec.programs import ALGORITHMS, Instance
-from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, bfs_split, dfs, dfs_split, flooding
 from proofs_check.fixtures.size_formulas import FORMULAS
 
 ROUNDS: Mapping[str, Callable[[int], int]] = {
     "flooding": lambda word: flooding.STEPS_PER_ROUND,
+    "flooding-split": lambda word: bfs_split.STEPS_PER_HOP,
     "bfs": lambda word: bfs.STEPS_PER_ROUND,
+    "bfs-split": lambda word: bfs_split.STEPS_PER_HOP,
     "bfs-queue": lambda word: bfs_queue.STEPS_PER_ROUND,
     "dfs": lambda word: dfs.STEPS_PER_ROUND,
+    "dfs-split": lambda word: dfs_split.STEPS_PER_HOP,
     "bellman-ford": lambda word: bellman_ford.steps_per_round(word=word),
 }
 """Steps of a round, by program and length of a word."""
@@ -31,8 +34,10 @@ def compared(scale: Scale) -> Iterator[tuple[str, int, int]]:
             place = {"degree": degree, "slots": slots}
             for name, length in ROUNDS.items():
                 words_of = {"word": word}
-                if name == "flooding":
+                if name.startswith("flooding"):
                     words_of = {"message_bits": word, "arrival_bits": 3}
+                if name.endswith("-split"):
+                    words_of |= {"depth_bits": 6 - word}
                 program = ALGORITHMS[name].program(**place, **words_of)
                 formulas = FORMULAS[name]
                 assert formulas.state_bits is not None
@@ -90,7 +95,7 @@ CHECKS = (
         name="sizes",
         claim="templates, state bits and steps a round are formulas in D, slots and word",
         source="counted from the statements of ntkexec.programs",
-        how="counts that differ from their formula, over a grid of sizes of five programs",
+        how="counts that differ from their formula, over a grid of sizes of eight programs",
         bound=0,
         bound_from="the claim is exact",
         measure=measure_sizes,

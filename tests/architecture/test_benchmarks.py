@@ -39,7 +39,7 @@ def test_bytes_of_a_turn_are_counted_from_rows_and_tables():
     instance = pipeline.prepare("bfs", "grid:9x9")
     prepared = prepare(PackedProgram(instance.program), instance.graphs)
     counted = roofline.count(prepared)
-    words, ports = 3, 4
+    words, ports = 4, 4
     layout = instance.program.layout
     slot = len(layout.bits("colour"))
     # Before a round, calls lie in the table of ports; the inbox is empty.

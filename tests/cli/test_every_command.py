@@ -13,7 +13,7 @@ from support.ports import claim, port
 from experiments.harness import readme, registry
 from ntkexec.check import Measurement
 from ntkexec.cli import main, progress
-from ntkexec.cli.app import app
+from ntkexec.cli.app import COMPILES_NOTHING, app
 from ntkexec.errors import NtkexecError
 from ntkexec.runtime import settings
 
@@ -40,6 +40,7 @@ LINES = {
     "train": [(*SIZES, "--out", "new", "--members", "1", "--width", "64")],
     "prove": [("bfs", "--degree", "1", "--word", "1")],
     "algorithms": [()],
+    "cache": [(), ("--json",)],
     "live": [("--html", "live.html")],
     "paper": [(), ("--bibtex",)],
     "check": [("gram-inverse", "--quick")],
@@ -123,13 +124,15 @@ def test_other_commands_show_what_they_do_on_a_terminal(words, terminal, ensembl
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_every_command_keeps_compiled_code_where_asked(words, monkeypatch, command):
-    def refuse(folder, environment):
-        raise NtkexecError(f"kept in {folder}")
+def test_every_command_that_compiles_takes_what_was_kept(words, monkeypatch, command):
+    def refuse(environment):
+        raise NtkexecError("kept on disk")
 
     monkeypatch.setattr(settings, "keep_on_disk", refuse)
-    monkeypatch.setenv("NTKEXEC_CACHE", "/somewhere")
-    assert refused(command(*words)) == "ntkexec: kept in /somewhere\n"
+    if words[0] in COMPILES_NOTHING:
+        assert command(*words)[0] == 0
+    else:
+        assert refused(command(*words)) == "ntkexec: kept on disk\n"
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)

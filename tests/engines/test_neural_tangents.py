@@ -26,7 +26,7 @@ from ntkexec.program.layout import Layout
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
 from ntkexec.program.templates import template
-from ntkexec.programs.graph import flooding
+from ntkexec.programs.graph import flooding, floods
 from ntkexec.runtime import precision
 from ntkexec.theory.certificate import Certificate
 from ntkexec.theory.kernel import NTK_GAP, NTK_ORTHOGONAL
@@ -304,7 +304,7 @@ def test_flooding_on_a_cycle_is_exact_with_the_oracle_engine(kind, dtype):
     assert by_oracle.verification.exact
     np.testing.assert_array_equal(by_oracle.states, by_program.states)
     np.testing.assert_array_equal(
-        flooding.answer(program, by_oracle.states)["arrival"], [0, 1, 2, 2, 1]
+        floods.answer(program, by_oracle.states)["arrival"], [0, 1, 2, 2, 1]
     )
     difference = by_oracle.verification.smallest_margin - by_kernel.verification.smallest_margin
     bound = FLOAT64 if dtype == np.float64 else float32_bound(certified.problem.num_inputs.max())

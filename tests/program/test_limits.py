@@ -6,7 +6,16 @@ from ntkexec import graphs, pipeline
 from ntkexec.errors import ProgramError
 from ntkexec.program import limits
 from ntkexec.programs.arithmetic import sbn
-from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs.graph import (
+    bellman_ford,
+    bfs,
+    bfs_queue,
+    bfs_split,
+    dfs,
+    dfs_split,
+    flooding,
+    flooding_split,
+)
 from ntkexec.programs.local import Fold, Optional, Update
 from ntkexec.programs.local.compiler import least_literals
 from ntkexec.programs.local.examples import FAMILIES
@@ -19,6 +28,17 @@ def test_the_formula_counts_the_literals_of_the_built_program(module):
     for degree, slots, word in SIZES:
         sizes = {"degree": degree, "slots": slots, "word": word}
         assert module.num_literals(**sizes) == module.program(**sizes).num_nonzeros, sizes
+
+
+def test_so_do_those_of_the_programs_on_split_graphs():
+    for degree, slots, word in SIZES:
+        for depth_bits in (1, 2, 4):
+            sizes = {"degree": degree, "slots": slots, "depth_bits": depth_bits}
+            searched = sizes | {"word": word}
+            flooded = sizes | {"message_bits": word, "arrival_bits": word + 1}
+            cases = ((bfs_split, searched), (dfs_split, searched), (flooding_split, flooded))
+            for module, all_sizes in cases:
+                assert module.num_literals(**all_sizes) == module.program(**all_sizes).num_nonzeros
 
 
 def test_so_do_those_of_flooding_and_of_the_machine():

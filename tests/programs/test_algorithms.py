@@ -51,16 +51,19 @@ def test_a_word_is_refused_where_there_are_no_numbers(name):
         ALGORITHMS[name].sizes(degree=3, word=4)
 
 
+@pytest.mark.parametrize("size", ["arrival_bits", "depth_bits"])
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_size_of_another_algorithm_is_refused(name):
+def test_a_size_of_another_algorithm_is_refused(name, size):
     algorithm, given = ALGORITHMS[name], without_a_graph(name)
-    if algorithm.own_sizes:
-        assert name == "flooding"
-        assert algorithm.sizes(**given, arrival_bits=7)["arrival_bits"] == 7
+    has = {"arrival_bits": name.startswith("flooding"), "depth_bits": name.endswith("-split")}[size]
+    assert (size in algorithm.own_sizes) == has
+    if has:
+        assert algorithm.sizes(**given, **{size: 7})[size] == 7
         return
-    message = f"{name} has no arrival bits; leave --arrival-bits out"
+    words = size.replace("_", " ")
+    message = f"{name} has no {words}; leave --{words.replace(' ', '-')} out"
     with pytest.raises(ProgramError, match=message):
-        algorithm.sizes(**given, arrival_bits=7)
+        algorithm.sizes(**given, **{size: 7})
 
 
 @pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - ON_ONE_NODE))

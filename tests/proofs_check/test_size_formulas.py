@@ -21,6 +21,13 @@ def grid(name):
                 "message_bits": message,
                 "arrival_bits": arrival,
             }
+    elif name == "flooding-split":
+        for (degree, slots), message, depth in itertools.product(PLACES, (1, 2, 4), (1, 2, 3, 6)):
+            words = {"message_bits": message, "arrival_bits": 7 - depth, "depth_bits": depth}
+            yield {"degree": degree, "slots": slots} | words
+    elif name in ("bfs-split", "dfs-split"):
+        for (degree, slots), word, depth in itertools.product(PLACES, (1, 2, 4), (1, 2, 5)):
+            yield {"degree": degree, "slots": slots, "word": word, "depth_bits": depth}
     elif name in ROUNDS:
         for (degree, slots), word in itertools.product(PLACES, (1, 2, 3, 4, 6)):
             yield {"degree": degree, "slots": slots, "word": word}

@@ -8,8 +8,10 @@ from ntkexec import complete, ensemble, pipeline
 from ntkexec.cli import progress
 from ntkexec.cli.own import Own
 from ntkexec.complete.storage import finite
+from ntkexec.engines import find_engine
 from ntkexec.errors import CertificateError, EnsembleError
 from ntkexec.program.problem import LearningProblem
+from ntkexec.programs import split_choice
 from ntkexec.programs.registry import program_learned
 from ntkexec.runtime import files
 from ntkexec.runtime.tables import as_text
@@ -39,6 +41,8 @@ def certify_networks(
     name = pipeline.find_algorithm(algorithm).name if mine is None else mine.program.name
     manifest = ensemble.read_manifest(folder)
     digest = None if mine is None else mine.program.digest
+    if mine is None and manifest.algorithm == split_choice.split_name(name):
+        name = manifest.algorithm
     if manifest.algorithm != name and manifest.program != digest:
         raise EnsembleError(f"the ensemble in {folder} learned {manifest.algorithm}, not {name}")
     instance = None if mine is None else mine.instance
@@ -54,7 +58,14 @@ def certify_networks(
         if mine is not None:
             program = mine.program
         elif graph is not None:
-            instance = pipeline.prepare(algorithm, graph, sizes=manifest.parameters, **inputs)
+            instance = pipeline.on_graph(
+                algorithm,
+                graph,
+                split_degree="auto",
+                seconds=find_engine("ensemble").seconds,
+                learned=manifest,
+                **inputs,
+            )
             program = instance.program
         else:
             program = program_learned(manifest.algorithm, manifest.parameters)

@@ -1,6 +1,7 @@
 """`ntkexec run`: an algorithm on a graph, executed and judged."""
 
 import json as encoder
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +64,13 @@ def command(
     ensemble: Annotated[
         Path | None, typer.Option(help="Folder of a trained ensemble to use; see 'ntkexec train'.")
     ] = None,
+    universal: Annotated[
+        bool,
+        typer.Option(
+            help="Use networks that come with ntkexec where they serve the program and the graph, and "
+            "no other networks are asked for. Their complete certificate is checked again first."
+        ),
+    ] = True,
     until: Annotated[
         vocabulary.Until | None,
         typer.Option(
@@ -108,6 +116,7 @@ def command(
             help="The same: colours, by default those of the graph.", rich_help_panel=headings.OWN
         ),
     ] = None,
+    split_degree: options.Split = "auto",
     self_loops: options.SelfLoops = "refuse",
     directed: options.Directed = None,
     weight_scale: options.WeightScale = 1,
@@ -120,10 +129,12 @@ def command(
     """
     from ntkexec import pipeline
     from ntkexec.cli import progress
+    from ntkexec.runtime import settings
 
     if ties is not None and pipeline.is_shipped(algorithm):
         algorithm = with_ties(algorithm, ties)
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
+    split_at = options.parse_split_degree(split_degree)
     if html is not None:
         from ntkexec.runtime import files
 
@@ -177,6 +188,7 @@ def command(
         result = pipeline.run(
             subject,
             where,
+            split_degree=split_at,
             engine=engine,
             kind=kind,
             members=members,
@@ -190,6 +202,8 @@ def command(
             bound=most_matches,
             padding=padded_with,
             trained=ensemble,
+            universal=universal,
+            remembered=settings.known_cache_folder(os.environ),
             until=until,
             verify=verify,
             trace=html is not None or plot is not None,

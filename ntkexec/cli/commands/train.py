@@ -15,6 +15,7 @@ from ntkexec.errors import NtkexecError
 if TYPE_CHECKING:
     from ntkexec.graphs import Graph
     from ntkexec.programs import Instance
+    from ntkexec.vocabulary import SplitDegree
 
 EXAMPLE = "ntkexec train flooding --degree 3 --word 4 --out flooding-d3"
 
@@ -48,10 +49,19 @@ def command(
     weight_std: options.WeightStd = 1.0,
     bound: options.Bound = None,
     padding: options.Padding = "auto",
+    split_degree: options.Split = "auto",
     self_loops: options.SelfLoops = "refuse",
     directed: options.Directed = None,
     weights: options.Weights = None,
     weight_scale: options.WeightScale = 1,
+    universal: Annotated[
+        bool,
+        typer.Option(
+            "--universal",
+            help="Train the ensemble that comes with ntkexec for all graphs again (bfs-split, "
+            "flooding-split, bellman-ford), certify every decision, and compare the weights.",
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Train an ensemble on a program's templates and store it, for 'run --ensemble'.
@@ -70,6 +80,17 @@ def command(
         "slots": slots,
         "arrival_bits": arrival_bits,
     }
+    if universal:
+        from ntkexec.cli.commands import train_universal
+
+        others = {"GRAPH": graph, "--members": members, "--width": width, "--bound": bound}
+        others |= {f"--{name.replace('_', '-')}": size for name, size in sizes.items()}
+        if given := [name for name, value in others.items() if value is not None]:
+            raise NtkexecError(
+                f"--universal has its sizes and networks; it goes without {given[0]}"
+            )
+        train_universal.train_again(algorithm, out, as_json=json)
+        return
     reading: dict[str, Any] = {
         "self_loops": self_loops,
         "directed": directed,
@@ -94,6 +115,12 @@ def command(
             message=message,
         )
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
+    split_at = options.parse_split_degree(split_degree)
+    if loaded is None and split_at != "auto":
+        raise NtkexecError(
+            "--split-degree goes with a graph of a shipped algorithm; a program for all split graphs is one "
+            "by itself, such as bfs-split"
+        )
     files.check_folder(out)
     instance: Instance | None = None
     with progress.bar() as show:
@@ -104,7 +131,9 @@ def command(
             built = chosen.sizes(**sizes)
             program = chosen.program(**built)
         else:
-            instance = _instance(algorithm, loaded, sizes, sources=source, message=message)
+            instance = _instance(
+                algorithm, loaded, sizes, split_at, sources=source, message=message
+            )
             built, program = dict(instance.sizes), instance.program
         certificate = pipeline.certify(
             program,
@@ -135,24 +164,40 @@ def command(
         seconds = time.perf_counter() - start
     odds = text.Odds(delta, decisions)
     if json:
-        data = certified_data(algorithm, built, certificate, finite, **odds._asdict())
+        # On a split graph another program is trained than the one that was named.
+        name = algorithm if instance is None or instance.split is None else program.name
+        data = certified_data(name, built, certificate, finite, **odds._asdict())
         data |= {"ensemble": ensemble_data(trained, seconds), "folder": str(out)}
         print(encoder.dumps(data))
     else:
-        print(text.trained(trained, seconds, out, built, finite, odds))
+        print(text.trained(trained, seconds, out, built, finite, odds, instance=instance))
 
 
 # Any: what an algorithm asks is of many types.
 def _instance(
-    algorithm: str, graph: "Graph", sizes: Mapping[str, int | None], **inputs: Any
+    algorithm: str,
+    graph: "Graph",
+    sizes: Mapping[str, int | None],
+    split_degree: "SplitDegree",
+    **inputs: Any,
 ) -> "Instance":
     """The algorithm on the graph, which gives the sizes; those that are given besides come first."""
     from ntkexec import pipeline
+    from ntkexec.engines import find_engine
 
     given = {name: size for name, size in sizes.items() if size is not None}
-    instance = pipeline.prepare(algorithm, graph, **inputs)
+    instance = pipeline.on_graph(
+        algorithm,
+        graph,
+        split_degree=split_degree,
+        seconds=find_engine("ensemble").seconds,
+        **inputs,
+    )
     if unknown := given.keys() - instance.sizes.keys():
         raise NtkexecError(f"--{min(unknown)} follows from the message where a graph is given")
     if not given:
         return instance
-    return pipeline.prepare(algorithm, graph, sizes={**instance.sizes, **given}, **inputs)
+    most = None if instance.split is None else instance.split.most
+    return pipeline.prepare(
+        algorithm, graph, sizes={**instance.sizes, **given}, split_degree=most, **inputs
+    )

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Array, Bool
 
 from ntkexec.errors import CertificateError
+from ntkexec.executor.buckets import fine
 from ntkexec.executor.encoding import encode
 from ntkexec.executor.protocol import Engine, decide
 from ntkexec.executor.verification import StepCheck, check_step
@@ -41,8 +42,8 @@ def check_packed_step(
     for start in range(0, len(states), CHUNK):
         part = slice(start, start + CHUNK)
         size = len(states[part])
-        # All chunks of a large graph share one compiled shape.
-        fill = min(CHUNK, len(states)) - size
+        # All chunks of a large graph share one compiled shape, small graphs that of their bucket.
+        fill = min(CHUNK, fine(len(states))) - size
         padded = [np.pad(array[part], ((0, fill), (0, 0))).T for array in (states, decided)]
         (check, differs), _, _ = compilation.call(
             _check, plain, *map(jnp.asarray, (*padded, np.pad(mask[part], (0, fill))))

@@ -7,18 +7,27 @@ which neighbour tables use as the node that is silent.
 import numpy as np
 from jaxtyping import Bool, UInt32
 
+from ntkexec.executor.buckets import bucket
+
 WORD_BITS = 32
 FULL = np.uint32(0xFFFFFFFF)
 
 
-def num_words(num_nodes: int) -> int:
-    """Words of a row for `num_nodes` nodes and the silent one, in steps of an eighth or less.
+# Up to so many words, 4,095 nodes, twice as many cost a step next to nothing, and rows grow to the next
+# power of two; up to so many, 32,767 nodes, by a quarter at most, and beyond by an eighth.
+FEW_WORDS, MANY_WORDS = 1 << 7, 1 << 10
+# Below so many, 127 nodes, a whole run takes less than a millisecond.
+LEAST_WORDS = 4
 
-    So graphs of similar size share their compiled execution.
+
+def num_words(num_nodes: int) -> int:
+    """Words of a row for `num_nodes` nodes and the silent one.
+
+    They grow in steps, so that graphs of similar size share their compiled execution.
     """
     least = num_nodes // WORD_BITS + 1
-    grain = 1 << max(0, least.bit_length() - 4)
-    return -(-least // grain) * grain
+    steps = 0 if least <= FEW_WORDS else 2 if least <= MANY_WORDS else 3
+    return max(LEAST_WORDS, bucket(least, steps))
 
 
 def pack(states: Bool[np.ndarray, "n k"]) -> UInt32[np.ndarray, "k w"]:

@@ -30,7 +30,7 @@ STRATEGIES: dict[str, Callable[[nx.Graph, dict[int, int]], Iterable[int]]] = {
 LARGEST_FIRST = "largest_first"
 PARALLEL = "parallel"
 
-# Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,000 leaves.
+# Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,500 leaves.
 MAX_PAIRS = 30_000_000
 
 
@@ -58,7 +58,8 @@ def two_hop_colouring(graph: nx.Graph, strategy: str = "largest_first") -> dict[
         same graph gets the same colours in every run, as `from_networkx` gives them.
 
     Raises:
-        GraphError: the strategy is unknown, or the graph has too many pairs within two hops.
+        GraphError: the strategy is unknown, or the graph has too many pairs within two hops. Where D^2 + 1
+            colours are as many as nodes, as with a hub of thousands, every node has one of its own instead.
     """
     names = ordered_nodes(graph)
     index = {name: i for i, name in enumerate(names)}
@@ -86,17 +87,20 @@ def colour_edges(
     """
     if strategy == PARALLEL:
         return jones_plassmann(num_nodes, senders, receivers)
-    if strategy == LARGEST_FIRST:
-        return _largest_first(num_nodes, senders, receivers)
-    if strategy not in STRATEGIES:
+    if strategy != LARGEST_FIRST and strategy not in STRATEGIES:
         known = (LARGEST_FIRST, *STRATEGIES, PARALLEL)
         raise GraphError(
             f"strategy {shown(strategy)} is unknown; a two-hop colouring takes one of "
             f"{', '.join(known)}{did_you_mean(str(strategy), known)}"
         )
+    adjacency = _adjacency(num_nodes, senders, receivers)
+    if _num_pairs(adjacency) > MAX_PAIRS:
+        return _one_each(adjacency)
+    if strategy == LARGEST_FIRST:
+        return _largest_first(adjacency)
     square = _SharedEdgeGraph()
     square.add_nodes_from(range(num_nodes))
-    square.add_edges_from(_pairs_within_two_hops(num_nodes, senders, receivers))
+    square.add_edges_from(_pairs_within_two_hops(adjacency))
     colours = nx.greedy_color(square, STRATEGIES[strategy])
     return np.fromiter((colours[node] for node in range(num_nodes)), np.int32, num_nodes)
 
@@ -167,20 +171,40 @@ def check_colours(
         )
 
 
-def _largest_first(
-    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
-) -> Int32[np.ndarray, "n"]:
+def _num_pairs(adjacency: "scipy.sparse.csr_array") -> int:
+    """At most so many pairs of nodes lie within two hops."""
+    degrees = np.diff(adjacency.indptr).astype(np.int64)
+    return min(int(np.sum(degrees**2)), len(degrees) ** 2)
+
+
+def _one_each(adjacency: "scipy.sparse.csr_array") -> Int32[np.ndarray, "n"]:
+    """A colour of its own for every node, where that is within D^2 + 1: of a graph with a large hub.
+
+    No program has so many slots; but the graph can be split, which needs no colours of it.
+
+    Raises:
+        GraphError: D^2 + 1 is less.
+    """
+    num_nodes, degree = adjacency.shape[0], int(np.diff(adjacency.indptr).max())
+    if num_nodes > degree**2 + 1:
+        raise GraphError(
+            f"a graph of {num_nodes} nodes with largest degree {degree} has up to "
+            f"{_num_pairs(adjacency)} pairs within two hops; a two-hop colouring takes at most {MAX_PAIRS}"
+        )
+    return np.arange(num_nodes, dtype=np.int32)
+
+
+def _largest_first(adjacency: "scipy.sparse.csr_array") -> Int32[np.ndarray, "n"]:
     """Nodes with most others within two hops choose first, among equals the smallest identifier.
 
     What `networkx.greedy_color` gives on the square graph, of which only the degrees are formed.
     """
-    adjacency = _adjacency(num_nodes, senders, receivers)
     within = adjacency @ adjacency + adjacency
     order = np.argsort(within.diagonal() - np.diff(within.indptr), kind="stable")
     starts, members = adjacency.indptr.tolist(), adjacency.indices.tolist()
-    colours = [0] * num_nodes
+    colours = [0] * len(order)
     # By node the colours of its closed neighbourhood, as bits of one integer.
-    taken = [0] * num_nodes
+    taken = [0] * len(order)
     for node in order.tolist():
         around = members[starts[node] : starts[node + 1]]
         union = taken[node]
@@ -194,13 +218,10 @@ def _largest_first(
     return np.array(colours, np.int32)
 
 
-def _pairs_within_two_hops(
-    num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
-) -> Iterable[tuple[int, int]]:
+def _pairs_within_two_hops(adjacency: "scipy.sparse.csr_array") -> Iterable[tuple[int, int]]:
     """Each unordered pair of distinct nodes at distance one or two, once."""
     import scipy.sparse  # here, so that importing the package stays light
 
-    adjacency = _adjacency(num_nodes, senders, receivers)
     square = scipy.sparse.triu(adjacency @ adjacency + adjacency, k=1, format="coo")
     # In the order of rows, so that the colours do not depend on the order of the edges.
     order = np.lexsort((square.col, square.row))
@@ -210,23 +231,9 @@ def _pairs_within_two_hops(
 def _adjacency(
     num_nodes: int, senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"]
 ) -> "scipy.sparse.csr_array":
-    """The symmetric adjacency matrix, if its square can be held.
-
-    Raises:
-        GraphError: there are too many pairs within two hops.
-    """
+    """The symmetric adjacency matrix."""
     import scipy.sparse
 
     ends = (np.concatenate([senders, receivers]), np.concatenate([receivers, senders]))
     # Booleans, since counts would overflow a small type and cost memory in a large one.
-    adjacency = scipy.sparse.csr_array(
-        (np.ones(len(ends[0]), bool), ends), shape=(num_nodes, num_nodes)
-    )
-    degrees = np.diff(adjacency.indptr).astype(np.int64)
-    bound = min(int(np.sum(degrees**2)), num_nodes**2)
-    if bound > MAX_PAIRS:
-        raise GraphError(
-            f"a graph of {num_nodes} nodes with largest degree {degrees.max()} has up to "
-            f"{bound} pairs within two hops; a two-hop colouring takes at most {MAX_PAIRS}"
-        )
-    return adjacency
+    return scipy.sparse.csr_array((np.ones(len(ends[0]), bool), ends), shape=(num_nodes, num_nodes))

@@ -108,6 +108,12 @@ def _gnp(n: int, p: float, seed: int, directed: int) -> nx.Graph:
     return nx.fast_gnp_random_graph(n, p, seed=seed, directed=bool(directed))
 
 
+def _barabasi_albert(n: int, m: int, seed: int) -> nx.Graph:
+    if m >= n:
+        raise GraphError(f"m is {m}; a node of n={n} can be joined to {n - 1} others at most")
+    return nx.barabasi_albert_graph(n, m, seed=seed)
+
+
 def _grid(rows: int, columns: int, *, periodic: bool = False) -> nx.Graph:
     grid = nx.grid_2d_graph(rows, columns, periodic=periodic)
     return nx.relabel_nodes(grid, {(r, c): r * columns + c for r, c in grid})
@@ -181,6 +187,14 @@ GENERATORS: dict[str, Generator] = {
             _gnp,
             (_N, Parameter("p", kind="probability"), SEED, DIRECTED),
             lambda n, p, seed, directed: n + n * n * p / (1 if directed else 2),
+        ),
+        Generator(
+            "barabasi-albert",
+            "random graph with hubs: every node joins m others, more likely those with more neighbours",
+            "barabasi-albert:n=100,m=2,seed=0",
+            _barabasi_albert,
+            (_N, Parameter("m"), SEED),
+            lambda n, m, seed: n + n * m,
         ),
         Generator(
             "tree",

@@ -20,7 +20,7 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
 from ntkexec.errors import clean
 from ntkexec.graphs import Graph
@@ -30,6 +30,7 @@ from ntkexec.language import Builder, Choice, Flag, Sum, Word, any_of, either, i
 from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
+from ntkexec.programs.graph.relaxing import by_port, relax, weights_of
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.programs.reference import bellman_ford as reference
@@ -189,7 +190,7 @@ def instance(
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(heard, num_ports),
-        "edge.weight": _by_port(heard, num_ports) % (1 << sizes["word"]),
+        "edge.weight": by_port(heard, weights_of(heard), num_ports) % (1 << sizes["word"]),
         "reached": is_source,
         "distance": np.where(is_source, -low, 0),
     }
@@ -228,7 +229,7 @@ def with_negative_loops(graph: Graph) -> Graph:
         np.append(graph.tuple.receivers, loops.nodes),
         graph.num_nodes,
         edges={
-            "weight": np.append(_weights(graph), np.asarray(loops.weights)).astype(np.int32),
+            "weight": np.append(weights_of(graph), np.asarray(loops.weights)).astype(np.int32),
             "port": ports,
         },
     )
@@ -244,29 +245,9 @@ def with_negative_loops(graph: Graph) -> Graph:
 
 
 def range_of_sums(graph: Graph, sources: Sequence[int], *, rounds: int) -> tuple[int, int]:
-    """The smallest and the largest sum that any node meets in any round, and 0.
-
-    Sums that lose against a smaller one count, and what distances become while they fall along a
-    negative cycle. They are found by doing the rounds, in a step of NumPy each.
-    """
-    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
-    weights = _weights(graph)
-    # int64 holds them: weights are int32, and there are fewer rounds than 2^31.
-    distances = np.full(graph.num_nodes, np.iinfo(np.int64).max)
-    distances[list(sources)] = 0
-    low, high = 0, 0
-    for _ in range(rounds):
-        live = distances[senders] != np.iinfo(np.int64).max
-        sums = distances[senders[live]] + weights[live]
-        if not len(sums):
-            break
-        low, high = min(low, int(sums.min())), max(high, int(sums.max()))
-        after = distances.copy()
-        np.minimum.at(after, receivers[live], sums)
-        if np.array_equal(after, distances):
-            break
-        distances = after
-    return low, high
+    """The smallest and the largest sum that any node meets in any round, and 0; see `relax`."""
+    found = relax(graph, weights_of(graph), sources, rounds=rounds)
+    return found.low, found.high
 
 
 def answer(
@@ -297,7 +278,7 @@ def expected(graph: Graph, sources: Sequence[int]) -> Answer:
     arcs = nx.DiGraph()
     arcs.add_nodes_from(range(graph.num_nodes))
     pairs = (np.asarray(graph.tuple.senders).tolist(), np.asarray(graph.tuple.receivers).tolist())
-    arcs.add_weighted_edges_from(zip(*pairs, _weights(graph).tolist(), strict=True))
+    arcs.add_weighted_edges_from(zip(*pairs, weights_of(graph).tolist(), strict=True))
     if graph.loops is not None:
         ends, weights = graph.loops.nodes.tolist(), graph.loops.weights
         lengths = np.ones(len(ends), int) if weights is None else weights
@@ -311,21 +292,14 @@ def expected(graph: Graph, sources: Sequence[int]) -> Answer:
     return inputs.as_columns(by_node)
 
 
-def _weights(graph: Graph) -> Int[np.ndarray, "e"]:
-    """The weight of every directed edge; 1 without weights."""
-    edges = graph.tuple.edges
-    return np.ones(len(graph.tuple.senders), int) if edges is None else np.asarray(edges, int)
-
-
-def _by_port(graph: Graph, num_ports: int) -> Int[np.ndarray, "n d"]:
-    """The weight of the edge from the neighbour at each port; 0 where a port is free."""
-    weights = np.zeros((graph.num_nodes, num_ports), int)
-    weights[np.asarray(graph.tuple.receivers), graph.edge_ports] = _weights(graph)
-    return weights
-
-
 def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_sources
     """As `inputs.from_sources`; with a word if the graph has weights that nobody asked for."""
+    say_unread_weights(graph)
+    return inputs.from_sources(instance, graph, **options)
+
+
+def say_unread_weights(graph: Graph) -> None:
+    """A word in the log if every edge of a graph counts 1 although its edges have weights."""
     if not graph.weighted and graph.unread_weights is not None:
         LOG.warning(
             "every edge of %s counts 1; its values of '%s' are used if they are asked for (--weights %s)",
@@ -333,7 +307,6 @@ def prepare(graph: Graph, **options: Any) -> Instance:  # those of inputs.from_s
             clean(graph.unread_weights, limit=80),
             clean(graph.unread_weights, limit=80),
         )
-    return inputs.from_sources(instance, graph, **options)
 
 
 ALGORITHM = Algorithm(
@@ -344,4 +317,5 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     weighted=True,
+    literals=num_literals,
 )

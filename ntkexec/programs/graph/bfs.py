@@ -17,6 +17,7 @@ from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
+from ntkexec.programs.graph import bfs_split
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import bfs as reference
 from ntkexec.vocabulary import SUMMARIES
@@ -92,7 +93,7 @@ def instance(
     needed = {"degree": graph.degree, "slots": graph.num_colours, "word": inputs.bits_for(rounds)}
     sizes = inputs.sizes_for(graph, needed, sizes)
     bfs = program(**sizes)
-    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    is_source = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(graph, max(1, sizes["degree"])),
@@ -119,7 +120,7 @@ def instance(
 
 def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
     """`distance` and `parent` (an index); -1 where a node was not reached, or has no parent."""
-    fields = bfs.layout.unpack(states, strict=False)
+    fields = bfs.layout.unpack(states, strict=False, paths=("reached", "distance", "parent"))
     return {
         "distance": np.where(fields["reached"], fields["distance"], -1),
         "parent": inputs.parents(graph, fields["parent"], len(bfs.layout.bits("parent"))),
@@ -134,4 +135,6 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
+    split=bfs_split.on_split,
+    literals=num_literals,
 )

@@ -13,20 +13,19 @@ where the called node recognises its colour. Only one node of a component has th
 calls meet; with calls in the caller's slot the address would take slots^2 bits.
 """
 
-import dataclasses
 import functools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
+from ntkexec.programs.graph import dfs_split, forests
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.reference import dfs as reference
 from ntkexec.vocabulary import SUMMARIES
@@ -179,46 +178,15 @@ def forest_instance(graph: Graph, *, sizes: Mapping[str, int] | None = None) -> 
         GraphError: a graph without nodes, or a directed one.
         ProgramError: the graph or its times do not fit the given sizes.
     """
-    if graph.num_nodes == 0:
-        raise GraphError("a search needs at least one node")
     inputs.check_undirected("dfs-forest", graph)
-    from scipy.sparse import csgraph  # here, since its import takes a quarter of a second
-
-    _, component = csgraph.connected_components(inputs.adjacency(graph), directed=False)
-    _, sources, members, count = np.unique(
-        component, return_index=True, return_inverse=True, return_counts=True
-    )
-    # Components are numbered by their smallest nodes; every graph of a batch has its own clock.
-    order = np.argsort(sources)
-    earlier = np.zeros(len(order), int)
-    earlier[order] = np.cumsum(count[order]) - count[order]
-    member = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)
-    starts = np.cumsum(graph.tuple.n_node) - graph.tuple.n_node
-    offset = 2 * (earlier[members] - starts[member])
+    sources, offset = forests.clock(graph)
     needed = {
         "degree": graph.degree,
         "slots": graph.num_colours,
         "word": inputs.bits_for(2 * int(np.max(graph.tuple.n_node))),
     }
     sizes = inputs.sizes_for(graph, needed, sizes)
-    single = instance(graph, sources=sources.tolist(), sizes=sizes)
-    fields = dict(single.program.layout.unpack(single.initial))
-    initial = single.program.layout.pack(graph.num_nodes, fields | {"finish": 1 + offset})
-    return dataclasses.replace(
-        single,
-        initial=initial,
-        inputs={},
-        reference=lambda: _forest_reference(graph),
-    )
-
-
-def _forest_reference(graph: Graph) -> Answer:
-    edges, order = inputs.index_graph(graph), port_order(graph)
-    by_node: dict[Hashable, dict[str, Hashable]] = {}
-    for part in graph.node_ranges():
-        own = edges.subgraph(range(part.start, part.stop))
-        by_node |= reference.expected_forest(own, order=order)
-    return inputs.as_columns(by_node)
+    return forests.with_one_clock(instance(graph, sources=sources, sizes=sizes), offset)
 
 
 def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
@@ -239,6 +207,8 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
+    split=dfs_split.on_split,
+    literals=num_literals,
 )
 FOREST = Algorithm(
     name="dfs-forest",
@@ -247,4 +217,6 @@ FOREST = Algorithm(
     program=program,
     prepare=forest_instance,
     inputs=(),
+    split=dfs_split.forest_instance,
+    literals=num_literals,
 )

@@ -5,21 +5,17 @@ of its own colour, which aggregation carries to the neighbours, and every other 
 In the *receive* step a node takes over what any slot holds.
 """
 
-import dataclasses
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 
-import numpy as np
-from jaxtyping import Bool
-
-from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Flag, Word, any_of, either, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs
-from ntkexec.programs.instance import Algorithm, Answer, Instance
-from ntkexec.programs.reference import flooding as reference
+from ntkexec.programs.graph import flooding_split, floods
+from ntkexec.programs.graph.floods import Message
+from ntkexec.programs.instance import Algorithm, Instance
 from ntkexec.vocabulary import SUMMARIES
 
 STEPS_PER_ROUND = 2
@@ -77,34 +73,6 @@ def num_steps(rounds: int) -> int:
     return STEPS_PER_ROUND * rounds
 
 
-@dataclasses.dataclass(frozen=True)
-class Message:
-    """A message as its bits, highest first as people write them: `Message.parse("1011")`."""
-
-    bits: tuple[bool, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> "Message":
-        """Reads a string of 0s and 1s.
-
-        Raises:
-            ProgramError: empty, or another character.
-        """
-        if not text or set(text) - set("01"):
-            raise ProgramError(f"a message is a string of 0s and 1s such as 1011, got {text!r}")
-        return cls(tuple(c == "1" for c in text))
-
-    @property
-    def value(self) -> int:
-        return sum(bit << place for place, bit in enumerate(reversed(self.bits)))
-
-    def __len__(self) -> int:
-        return len(self.bits)
-
-    def __str__(self) -> str:
-        return "".join("01"[bit] for bit in self.bits)
-
-
 def instance(
     graph: Graph,
     *,
@@ -133,24 +101,15 @@ def instance(
         "message_bits": len(message),
         "arrival_bits": inputs.bits_for(rounds),
     }
-    if sizes and sizes.get("message_bits") != len(message):
-        raise ProgramError(
-            f"message {message} has {len(message)} bits, the program takes "
-            f"{sizes.get('message_bits')}"
-        )
+    floods.check_length(message, sizes)
     sizes = inputs.sizes_for(graph, needed, sizes)
     flooding = program(**sizes)
-    informed = np.isin(np.arange(graph.num_nodes), sources)
+    informed = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "informed": informed,
         "message": informed * message.value,
     }
-
-    def expected() -> Answer:
-        found = reference.expected(inputs.index_graph(graph), sources, message.value)
-        return inputs.as_columns(found)
-
     return Instance(
         sizes=sizes,
         program=flooding,
@@ -158,26 +117,12 @@ def instance(
         initial=initial_states(flooding, graph.num_nodes, values),
         num_steps=num_steps(rounds),
         inputs={"sources": [graph.names[s] for s in sources], "message": str(message)},
-        decode=functools.partial(answer, flooding),
-        reference=expected,
-        formats={"informed": bool, "message": lambda value: format(value, f"0{len(message)}b")},
+        decode=functools.partial(floods.answer, flooding),
+        reference=functools.partial(floods.expected, graph, sources, message),
+        formats=floods.formats(message),
         colour_by="arrival",
         shown_where={"arrival": "informed", "message": "informed"},
     )
-
-
-def answer(flooding: Program, states: Bool[np.ndarray, "n k"]) -> Answer:
-    """What every node knows at the end: `informed` (0 or 1), `message`, `arrival`.
-
-    `message` and `arrival` are -1 at nodes that the message did not reach.
-    """
-    fields = flooding.layout.unpack(states, strict=False)
-    informed = fields["informed"]
-    return {
-        "informed": informed.astype(int),
-        "message": np.where(informed, fields["message"], -1),
-        "arrival": np.where(informed, fields["arrival"], -1),
-    }
 
 
 def prepare(
@@ -186,7 +131,7 @@ def prepare(
     sizes: Mapping[str, int] | None = None,
     source: Hashable | None = None,
     sources: Sequence[Hashable] | None = None,
-    message: str = "1011",
+    message: str = floods.EXAMPLE,
 ) -> Instance:
     """Flooding on a single graph, with nodes by name.
 
@@ -204,37 +149,7 @@ def prepare(
     return instance(graph, sources=indices, message=Message.parse(message), sizes=sizes)
 
 
-DEFAULT_ARRIVAL_BITS = 4
-
-
-def sizes(
-    *,
-    degree: int | None = None,
-    word: int | None = None,
-    slots: int | None = None,
-    arrival_bits: int | None = None,
-) -> dict[str, int]:
-    """The sizes of `program` for every graph of a degree.
-
-    Args:
-        degree: D, most neighbours of a node.
-        word: bits of a message.
-        slots: colours; by default D^2 + 1, which a two-hop colouring never exceeds.
-        arrival_bits: of the arrival time.
-
-    Raises:
-        ProgramError: degree or word is missing.
-    """
-    if degree is None or word is None:
-        raise ProgramError("flooding without a graph needs --degree and --word")
-    return {
-        "degree": degree,
-        "slots": degree**2 + 1 if slots is None else slots,
-        "message_bits": word,
-        "arrival_bits": DEFAULT_ARRIVAL_BITS if arrival_bits is None else arrival_bits,
-    }
-
-
+sizes = functools.partial(floods.sizes, "flooding")
 ALGORITHM = Algorithm(
     name="flooding",
     summary=SUMMARIES["flooding"],
@@ -243,4 +158,6 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources", "message"),
     own_sizes={"arrival_bits": lambda num_nodes: inputs.bits_for(num_nodes - 1)},
+    split=flooding_split.on_split,
+    literals=num_literals,
 )

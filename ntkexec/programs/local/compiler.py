@@ -13,11 +13,13 @@ from ntkexec.graphs.ports import by_identifiers, port_slots
 from ntkexec.language import initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
-from ntkexec.programs.local.algorithm import Fold, Local, Node, Update
+from ntkexec.programs.local.algorithm import Fold, Gather, Local, Node, Update
+from ntkexec.programs.local.gathering import MARK
 from ntkexec.programs.local.registers import words_of
 from ntkexec.programs.local.simulation import reverse_ports
-from ntkexec.programs.local.synchroniser import REVERSE, STATE, Part, Synchroniser, TableSize
-from ntkexec.programs.local.types import Optional
+from ntkexec.programs.local.synchroniser import REVERSE, STATE, Part, Synchroniser
+from ntkexec.programs.local.tabulation import TableSize
+from ntkexec.programs.local.types import Optional, Type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +56,13 @@ class Compiled:
         if self.algorithm.addressed:
             values[f"{REVERSE}.port"] = reverse_ports(graph, num_ports)
         states = initial_states(self.program, graph.num_nodes, values)
-        columns = self._state_columns
+        gather = self.algorithm.gather
         for row, node in zip(states, nodes, strict=True):
-            row[columns] = self.algorithm.state.encode(self.algorithm.start(node))
+            row[self._state_columns] = self.algorithm.state.encode(self.algorithm.start(node))
+            if gather is not None and gather.mark is not None:
+                for port, mark in enumerate(gather.marks(node)):
+                    bits = columns_of(self.program, gather.mark, f"{MARK}{port}")
+                    row[bits] = gather.mark.encode(mark)
         return states
 
     def decode(self, states: BoolArray[np.ndarray, "n k"]) -> list[Any]:
@@ -65,10 +71,12 @@ class Compiled:
 
     @functools.cached_property
     def _state_columns(self) -> list[int]:
-        layout = self.program.layout
-        return [
-            bit for leaf in words_of(self.algorithm.state, STATE) for bit in layout.bits(leaf.name)
-        ]
+        return columns_of(self.program, self.algorithm.state, STATE)
+
+
+def columns_of(program: Program, kind: Type, prefix: str) -> list[int]:
+    """The columns of the fields that hold a value."""
+    return [bit for leaf in words_of(kind, prefix) for bit in program.layout.bits(leaf.name)]
 
 
 def least_literals(*, degree: int, slots: int, message_bits: int = 1, by_port: bool = False) -> int:
@@ -99,7 +107,9 @@ def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
     """
     bits, stages = Optional(algorithm.message).num_bits, algorithm.stages
     addresses = max(1, degree) if algorithm.addressed else 1
-    by_port = any(isinstance(s, Fold) or (isinstance(s, Update) and s.body is None) for s in stages)
+    by_port = any(
+        isinstance(s, Fold | Gather) or (isinstance(s, Update) and s.body is None) for s in stages
+    )
     counted = functools.partial(least_literals, message_bits=bits * addresses, by_port=by_port)
     limits.check_program(algorithm.name, counted, degree=degree, slots=slots)
     writer = Synchroniser(algorithm, degree=degree, slots=slots)
@@ -109,5 +119,5 @@ def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
         writer.heard()
     for number, stage in enumerate(algorithm.stages):
         writer.stage(stage, number)
-    program, tables = writer.builder.compile(), tuple(writer.tables)
+    program, tables = writer.builder.compile(), tuple(writer.table.sizes)
     return Compiled(algorithm, degree, slots, program, tables, writer.parts)

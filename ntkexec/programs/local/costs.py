@@ -4,9 +4,9 @@ import dataclasses
 import math
 from typing import Any
 
-from ntkexec.programs.local.algorithm import Fold
+from ntkexec.programs.local.algorithm import Fold, Gather
 from ntkexec.programs.local.compiler import Compiled
-from ntkexec.programs.local.synchroniser import TableSize
+from ntkexec.programs.local.tabulation import TableSize
 from ntkexec.programs.local.types import Optional
 from ntkexec.theory.certificate import Certificate
 
@@ -19,7 +19,7 @@ class Cost:
         rounds: T.
         templates: size of the training set, n0.
         templates_bound: what it is at most; None where a body in the instruction language, which
-            may be anything, stands in for a table.
+            may be anything, stands in for a table, and for a `Gather`.
         state_bits: K.
         state_bits_bound: likewise.
         steps_per_round: r.
@@ -87,7 +87,10 @@ def cost(
     )
     bits = constants + message * (addresses * slots + ports + addresses)
     templates = constants + message * (addresses * slots * (1 + ports) + ports) + tables
-    has_body = any(getattr(stage, "body", None) is not None for stage in algorithm.stages)
+    has_body = any(
+        isinstance(stage, Gather) or getattr(stage, "body", None) is not None
+        for stage in algorithm.stages
+    )
     learned = int(certificate.problem.num_inputs.max())
     return Cost(
         rounds=rounds,

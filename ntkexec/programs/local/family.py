@@ -2,28 +2,31 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import networkx as nx
 import numpy as np
 from jaxtyping import Bool
 
 from ntkexec.errors import GraphError, ProgramError, shown
 from ntkexec.graphs import Graph
+from ntkexec.graphs.splitting import SplitGraph
 from ntkexec.program import limits
-from ntkexec.program.fields import INVALID
 from ntkexec.program.program import Program
 from ntkexec.programs import inputs as common
+from ntkexec.programs import splits
 from ntkexec.programs.instance import Algorithm, Answer, Instance
-from ntkexec.programs.local.algorithm import Local, Node
+from ntkexec.programs.local.algorithm import Local
 from ntkexec.programs.local.compiler import Compiled, compile, least_literals
-from ntkexec.programs.local.simulation import nodes_of, simulate
-
-Inputs = Sequence[Any] | None
-"""The input of every node, by index; None if there are none."""
-
-Reference = Callable[[nx.Graph, Any, int], Mapping[int, Mapping[str, int]]]
+from ntkexec.programs.local.judging import Asked, Inputs, Reference
+from ntkexec.programs.local.split_instances import split_instance
+from ntkexec.programs.local.split_rounds import (
+    SplitCompiled,
+    bits_of_depth,
+    compile_split,
+    least_split_literals,
+)
+from ntkexec.programs.local.split_simulation import SEES_PORTS
 
 
 def one_bit(graph: Graph) -> int:
@@ -39,6 +42,27 @@ def identifier_bits(graph: Graph) -> int:
 def num_identifiers(graph: Graph) -> int:
     """Nodes of a graph, or of the largest of a batch."""
     return int(graph.tuple.n_node.max())
+
+
+@dataclasses.dataclass(frozen=True)
+class Gathered:
+    """The form of a family that runs on split graphs.
+
+    Args:
+        build: `build(word=)` gives an algorithm whose only stage is a `Gather`, for any degree.
+        word: the least `word` with which it fits an original graph; what a word is, `build` says.
+    """
+
+    build: Callable[..., Local]
+    word: Callable[[Graph], int] = one_bit
+
+    def compiled(self, *, degree: int, slots: int, word: int, depth_bits: int) -> SplitCompiled:
+        """The algorithm of these sizes, compiled; once for each."""
+        return _compiled_split(self.build, degree, slots, word, depth_bits)
+
+    def program(self, *, degree: int, slots: int, word: int, depth_bits: int) -> Program:
+        """Its program."""
+        return self.compiled(degree=degree, slots=slots, word=word, depth_bits=depth_bits).program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +85,7 @@ class Family:
         loops: what an edge from a node to itself would mean, where the answer depends on it; a graph
             from which one was dropped is refused then.
         example: see `Algorithm`.
+        gathered: the form that runs on split graphs, if there is one.
     """
 
     name: str
@@ -74,14 +99,25 @@ class Family:
     formats: Mapping[str, Callable[[int, Graph], object]] = dataclasses.field(default_factory=dict)
     loops: str | None = None
     example: str = "karate"
+    gathered: Gathered | None = None
 
     def compiled(self, *, degree: int, slots: int, word: int) -> Compiled:
         """The algorithm of these sizes, compiled; once for each."""
         return _compiled(self.name, self.build, degree, slots, word)
 
-    def program(self, *, degree: int, slots: int, word: int) -> Program:
-        """Its program."""
-        return self.compiled(degree=degree, slots=slots, word=word).program
+    def program(
+        self, *, degree: int, slots: int, word: int, depth_bits: int | None = None
+    ) -> Program:
+        """Its program; with `depth_bits`, which counts hops, the one for split graphs.
+
+        Raises:
+            ProgramError: what `compile` refuses; or the family has no form for split graphs.
+        """
+        if depth_bits is None:
+            return self.compiled(degree=degree, slots=slots, word=word).program
+        return self.split_form().program(
+            degree=degree, slots=slots, word=word, depth_bits=depth_bits
+        )
 
     def prepare(
         self, graph: Graph, *, sizes: Mapping[str, int] | None = None, **asked: Any
@@ -90,7 +126,8 @@ class Family:
 
         Args:
             graph: where; undirected.
-            sizes: sizes of the program, if they are given; by default the least that fit.
+            sizes: sizes of the program, if they are given; by default the least that fit. With
+                `depth_bits` the graph is split.
             asked: see `inputs`.
 
         Raises:
@@ -98,14 +135,9 @@ class Family:
                 itself on which the answer depends.
             ProgramError: the graph does not fit the given sizes, or what `compile` refuses.
         """
-        if self.loops is not None and graph.loops is not None:
-            node = shown(graph.names[int(graph.loops.nodes[0])])
-            raise GraphError(
-                f"{self.name} on graph {shown(graph.label)}: node {node} has an edge to itself, "
-                f"{self.loops}; it cannot be dropped without another answer"
-            )
-        others = {name: value for name, value in asked.items() if name != "rounds"}
-        given = None if self.node_inputs is None else self.node_inputs(graph, **others)
+        if sizes and "depth_bits" in sizes:
+            return splits.split_first(self.split, graph, sizes=sizes, **asked)
+        given = self._given(graph, asked)
         needed = {
             "degree": graph.degree,
             "slots": graph.num_colours,
@@ -113,20 +145,80 @@ class Family:
         }
         sizes = common.sizes_for(graph, needed, sizes)
         compiled = self.compiled(**sizes)
-        rounds = asked.get("rounds", compiled.algorithm.rounds)
-        if rounds is None:
-            assert self.rounds is not None, f"{self.name} says nowhere how many rounds it takes"
-            rounds = self.rounds(graph, given)
         return instance(
             compiled,
             graph,
-            rounds=rounds,
+            rounds=self._rounds(compiled.algorithm, graph, given, asked),
             inputs=given,
             sizes=sizes,
             described=asked,
             reference=self.reference,
             formats=self.formats,
         )
+
+    def split(
+        self, split: SplitGraph, *, sizes: Mapping[str, int] | None = None, **asked: Any
+    ) -> Instance:
+        """The algorithm on a graph that is split, or on every graph of a batch at once.
+
+        Args:
+            split: where; the answer is for the original graph.
+            sizes: sizes of the program, if they are given; by default the least that fit.
+            asked: see `inputs`.
+
+        Raises:
+            GraphError, ProgramError: see `prepare`; or the family has no form for split graphs.
+        """
+        form, graph = self.split_form(), split.original
+        given = self._given(graph, asked)
+        needed = {
+            "degree": split.graph.degree,
+            "slots": split.graph.num_colours,
+            "word": form.word(graph),
+            "depth_bits": bits_of_depth(split),
+        }
+        sizes = common.sizes_for(graph, needed, sizes)
+        compiled = form.compiled(**sizes)
+        return split_instance(
+            compiled,
+            split,
+            rounds=self._rounds(compiled.algorithm, graph, given, asked),
+            inputs=given,
+            sizes=sizes,
+            described=asked,
+            reference=self.reference,
+            formats=self.formats,
+        )
+
+    def split_form(self) -> Gathered:
+        """The form that runs on split graphs.
+
+        Raises:
+            ProgramError: there is none.
+        """
+        if self.gathered is None:
+            raise ProgramError(f"{self.name} does not run on split graphs: {SEES_PORTS}")
+        return self.gathered
+
+    def _given(self, graph: Graph, asked: Mapping[str, Any]) -> Inputs:
+        """The input of every node."""
+        if self.loops is not None and graph.loops is not None:
+            node = shown(graph.names[int(graph.loops.nodes[0])])
+            raise GraphError(
+                f"{self.name} on graph {shown(graph.label)}: node {node} has an edge to itself, "
+                f"{self.loops}; it cannot be dropped without another answer"
+            )
+        others = {name: value for name, value in asked.items() if name != "rounds"}
+        return None if self.node_inputs is None else self.node_inputs(graph, **others)
+
+    def _rounds(
+        self, algorithm: Local, graph: Graph, given: Inputs, asked: Mapping[str, Any]
+    ) -> int:
+        rounds: int | None = asked.get("rounds", algorithm.rounds)
+        if rounds is None:
+            assert self.rounds is not None, f"{self.name} says nowhere how many rounds it takes"
+            rounds = self.rounds(graph, given)
+        return rounds
 
     def algorithm(self) -> Algorithm:
         """The entry for `ntkexec.programs.ALGORITHMS`."""
@@ -139,6 +231,9 @@ class Family:
             prepare=self.prepare,
             inputs=self.inputs,
             example=self.example,
+            split=None if self.gathered is None else self.split,
+            whole_because=SEES_PORTS,
+            literals=_least_literals,
         )
 
 
@@ -149,6 +244,20 @@ def _compiled(
     # Before the types are made, which may be as large as the degree and the word.
     limits.check_program(name, _least_literals, degree=degree, slots=slots, word=word)
     return compile(build(degree=degree, word=word), degree=degree, slots=slots)
+
+
+@functools.lru_cache(maxsize=128)
+def _compiled_split(
+    build: Callable[..., Local], degree: int, slots: int, word: int, depth_bits: int
+) -> SplitCompiled:
+    sizes = {"degree": degree, "slots": slots, "depth_bits": depth_bits}
+    limits.check_program("a split LOCAL algorithm", _least_split_literals, word=word, **sizes)
+    return compile_split(build(word=word), **sizes)
+
+
+def _least_split_literals(*, degree: int, slots: int, word: int, depth_bits: int) -> int:
+    # A bit of the word is one of every message, or of every state at least.
+    return least_split_literals(degree=degree, slots=slots, depth_bits=depth_bits) + 2 * word
 
 
 def _least_literals(*, degree: int, slots: int, word: int) -> int:
@@ -183,88 +292,27 @@ def instance(
         GraphError: a directed graph.
         ProgramError: the graph has too large a degree or too many colours, or no rounds.
     """
-    algorithm = compiled.algorithm
-    if graph.directed:
-        raise GraphError(f"{algorithm.name} runs on undirected graphs; {graph.label!r} is directed")
-    if rounds < 0:
-        raise ProgramError(
-            f"{algorithm.name}: the number of rounds cannot be negative, got {rounds}"
-        )
+    asked = Asked(compiled.algorithm, graph, rounds, inputs, reference, formats or {})
     common.sizes_for(
         graph,
         {"degree": graph.degree, "slots": graph.num_colours},
         {"degree": compiled.degree, "slots": compiled.slots},
     )
-    nodes = nodes_of(graph, inputs)
-
-    def answer(states: Sequence[Any]) -> Answer:
-        for node, state in zip(nodes, states, strict=True):
-            algorithm.check_halted(node, state, rounds)
-        return outputs(algorithm, nodes, states)
-
-    def simulated() -> Answer:
-        return answer(simulate(algorithm, graph, rounds=rounds, inputs=inputs))
-
-    def expected() -> Answer:
-        if reference is not None:
-            return _by_graph(reference, graph, inputs, rounds)
-        return simulated()
 
     def decode(states: Bool[np.ndarray, "n k"]) -> Answer:
-        rows: list[Mapping[str, int] | None] = []
-        for node, row in zip(nodes, states, strict=True):
-            try:
-                (state,) = compiled.decode(row[None])
-                algorithm.check_halted(node, state, rounds)
-                rows.append(algorithm.output(state, node))
-            except (ProgramError, LookupError):
-                rows.append(None)
-        if None in rows:
-            # What the algorithm itself is to blame for is an error here; the rest, a wrong run's.
-            nothing = dict.fromkeys(simulated(), INVALID)
-            return _columns([nothing if row is None else row for row in rows])
-        return _columns([row for row in rows if row is not None])
+        return asked.answer(lambda index: compiled.decode(states[index : index + 1])[0])
 
     return Instance(
         sizes=sizes or {"degree": compiled.degree, "slots": compiled.slots},
         program=compiled.program,
         graph=graph,
-        initial=compiled.initial(graph, nodes),
+        initial=compiled.initial(graph, asked.nodes),
         num_steps=rounds * compiled.steps_per_round,
         inputs=described or {},
         decode=decode,
-        reference=expected,
-        formats={
-            field: functools.partial(_format, show, graph)
-            for field, show in (formats or {}).items()
-        },
+        reference=asked.expected,
+        formats=asked.shown(),
     )
-
-
-def outputs(algorithm: Local, nodes: Sequence[Node], states: Sequence[Any]) -> Answer:
-    """The answer of an algorithm, by field."""
-    return _columns([algorithm.output(s, node) for node, s in zip(nodes, states, strict=True)])
-
-
-def _columns(rows: Sequence[Mapping[str, int]]) -> Answer:
-    return {field: np.array([row[field] for row in rows]) for field in rows[0]}
-
-
-def _by_graph(reference: Reference, graph: Graph, inputs: Inputs, rounds: int) -> Answer:
-    """The reference's answer, graph by graph."""
-    whole = common.index_graph(graph).to_undirected()
-    by_node: dict[int, Mapping[str, int]] = {}
-    for part in graph.node_ranges():
-        one = nx.relabel_nodes(
-            whole.subgraph(range(part.start, part.stop)), lambda node, s=part.start: node - s
-        )
-        found = reference(one, None if inputs is None else inputs[part], rounds)
-        by_node |= {node + part.start: row for node, row in found.items()}
-    return common.as_columns(by_node)
-
-
-def _format(show: Callable[[int, Graph], object], graph: Graph, value: int) -> object:
-    return show(value, graph)
 
 
 def as_node(value: int, graph: Graph) -> object:

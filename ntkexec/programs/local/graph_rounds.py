@@ -8,7 +8,7 @@ from jaxtyping import Int
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.programs import inputs as common
-from ntkexec.programs.local.family import Inputs
+from ntkexec.programs.local.judging import Inputs
 
 
 def smallest_of_components(graph: Graph) -> list[int]:

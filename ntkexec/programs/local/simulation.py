@@ -12,7 +12,7 @@ import numpy as np
 from ntkexec.errors import ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import by_identifiers, in_neighbours
-from ntkexec.programs.local.algorithm import Fold, Local, Node, Stage, Update
+from ntkexec.programs.local.algorithm import Fold, Gather, Local, Node, Stage, Update
 
 
 def nodes_of(graph: Graph, inputs: Sequence[Any] | None = None) -> list[Node]:
@@ -71,7 +71,12 @@ def simulate(
                         algorithm.message.encode(message)
                 received.append(message)
             for stage in algorithm.stages:
-                state = _apply(stage, state, tuple(received))
+                if isinstance(stage, Gather):
+                    marks = stage.marks(nodes[index])
+                    heard = received[: len(marks)]
+                    state = stage.after(state, algorithm.send(state), heard, marks)
+                else:
+                    state = _apply(stage, state, tuple(received))
                 algorithm.state.encode(state)
             after.append(state)
         states = after

@@ -7,41 +7,20 @@ listen      what the neighbours wrote is sorted by port
             as many as it has phases
 """
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ntkexec.errors import ProgramError
 from ntkexec.language import Builder, Number, Slots, Sum, either
 from ntkexec.language.values import bits_of
 from ntkexec.program.fields import Code
-from ntkexec.programs.local.algorithm import Fold, Local, Stage, Update
-from ntkexec.programs.local.exploration import Case, explore
+from ntkexec.programs.local.algorithm import Fold, Gather, Local, Stage, Update
+from ntkexec.programs.local.gathering import Gathering
 from ntkexec.programs.local.registers import declare, structure, words_of
-from ntkexec.programs.local.tables import sums
-from ntkexec.programs.local.types import Optional, Tuple, Type
-
-Argument = tuple[Type, Sequence[Sum]]
-"""A type and the bits that hold a value of it."""
+from ntkexec.programs.local.tabulation import Argument, Tabulator, assign_all
+from ntkexec.programs.local.types import Optional, Tuple
 
 STATE, OUT, HEARD, REVERSE = "state", "out", "heard", "reverse"
-
-
-@dataclasses.dataclass(frozen=True)
-class TableSize:
-    """One function that was tabulated.
-
-    Args:
-        function: its name.
-        cases: combinations of values that it distinguishes.
-        bits_read: bits on which it depends.
-        products: of the minimised sums, over all output bits.
-    """
-
-    function: str
-    cases: int
-    bits_read: int
-    products: int
 
 
 class Part(NamedTuple):
@@ -90,7 +69,7 @@ class Synchroniser:
         self.algorithm = algorithm
         self.builder = Builder(algorithm.name, slots=slots, degree=degree)
         self.num_ports = max(1, degree)
-        self.tables: list[TableSize] = []
+        self.table = Tabulator(algorithm.name)
         self.message = Optional(algorithm.message)
         self.state = declare(self.builder, algorithm.state, STATE)
         addresses = range(self.num_ports) if algorithm.addressed else (None,)
@@ -117,20 +96,6 @@ class Synchroniser:
     def _mark(self, kind: str, stage: int | None = None, port: int | None = None) -> None:
         """Says what the following steps do."""
         self._marks.append((kind, stage, port, self.builder.num_steps))
-
-    def table(
-        self,
-        function: Any,
-        arguments: Mapping[str, Argument],
-        result: Type,
-        name: str,
-    ) -> tuple[Sum, ...]:
-        """A function as one condition for each bit of its result."""
-        kinds = {argument: kind for argument, (kind, _) in arguments.items()}
-        cases = explore(function, kinds, result, name=f"{self.algorithm.name}: {name}")
-        found = sums(cases, [bit for _, bits in arguments.values() for bit in bits])
-        self.tables.append(_size(name, cases, found))
-        return found
 
     def send(self) -> None:
         """The phases *compose*, if it is needed, and *send*."""
@@ -249,6 +214,8 @@ class Synchroniser:
                 )
                 self._mark("stage", number, port)
                 self._assign(f"{label} at port {port}", found)
+        elif isinstance(stage, Gather):
+            self._gather(stage, number)
         elif stage.body is not None:
             self._mark("stage", number)
             if isinstance(stage, Update):
@@ -270,17 +237,25 @@ class Synchroniser:
             self._assign(label, found)
         self._in_flight = False
 
+    def _gather(self, stage: Gather, number: int) -> None:
+        p = self.builder
+        writer = Gathering(self.algorithm, stage, p, self.table, self.num_ports)
+        total = declare(p, self.algorithm.message, "total")
+        present, heard = zip(*((bits[0], bits[1:]) for bits in self.heard()), strict=True)
+        self._mark("stage", number)
+        writer.count(heard, present)
+        begin = writer.sent(self.state) if stage.own else writer.unit
+        with p.phase("begin"):
+            assign_all(p, total, begin)
+            for there, bits in zip(present, heard, strict=True):
+                for bit, one in zip(bits, writer.unit, strict=True):
+                    p.assign(bit, one, when=~there)
+        writer.combine(total, heard)
+        if stage.body is not None:
+            writer.body(self.state, total)
+        else:
+            self._assign("update", writer.updated(self.state, total))
+
     def _assign(self, phase: str, values: Sequence[Sum]) -> None:
         with self.builder.phase(phase):
-            for target, value in zip(self.state, values, strict=True):
-                if value != target:
-                    self.builder.assign(target, value)
-
-
-def _size(name: str, cases: Sequence[Case], found: Sequence[Sum]) -> TableSize:
-    return TableSize(
-        name,
-        len(cases),
-        len(frozenset().union(*(function.bits for function in found))),
-        len(frozenset[Any]().union(*(function.terms for function in found))),
-    )
+            assign_all(self.builder, self.state, values)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments.harness.digest import code_digest
+from experiments.harness.digest import Package, code_digest
 from ntkexec.errors import ExperimentError
 
 STUDY = """
@@ -56,7 +56,7 @@ def package(tmp_path, monkeypatch):
 
 def name_of(function="measure"):
     module = importlib.import_module("somepackage.study")
-    return code_digest(getattr(module, function), "somepackage")
+    return code_digest(getattr(module, function), Package("somepackage"))
 
 
 def edit(package, module, old, new):
@@ -290,7 +290,7 @@ def test_what_cannot_be_followed_is_refused(package, line, says):
     exec("def measure(config, trial):\n    pass", vars(module))
     module.measure.__module__ = "somepackage.study"
     with pytest.raises(ExperimentError, match=says):
-        code_digest(module.measure, "somepackage")
+        code_digest(module.measure, Package("somepackage"))
 
 
 def test_a_data_set_that_is_added_to_the_list_measures_nothing_anew(monkeypatch):

@@ -108,7 +108,7 @@ def test_an_interrupted_run_leaves_no_process_and_says_nothing_more(interpreter,
     assert not any(line.startswith(("good", "slow: ", "stubborn: ")) for line in lines)
 
 
-def test_the_longest_are_measured_first(monkeypatch, tmp_path):
+def test_those_that_wait_and_then_the_longest_are_measured_first(monkeypatch, tmp_path):
     orders = []
 
     def measured(slugs, options, **others):
@@ -121,6 +121,13 @@ def test_the_longest_are_measured_first(monkeypatch, tmp_path):
     assert main(arguments) == 2
     (order,) = orders
     assert sorted(order) == sorted(names)
-    times = [registry.find(slug).about.cpu_seconds for slug in order]
-    assert times == sorted(times, reverse=True)
+    abouts = [registry.find(slug).about for slug in order]
+    waiting = [about.area == "systems" for about in abouts]
+    assert waiting == sorted(waiting, reverse=True)
+    assert 0 < sum(waiting) < len(names)
+    for chosen in (True, False):
+        times = [
+            one.cpu_seconds for one, waits in zip(abouts, waiting, strict=True) if waits is chosen
+        ]
+        assert times == sorted(times, reverse=True)
     assert order != names

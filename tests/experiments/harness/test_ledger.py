@@ -1,4 +1,4 @@
-"""The ledger: a row for each paper from stored runs, and the page that shows it in step with the ports."""
+"""The ledger: a row for each system from stored runs, and the page that shows it in step with the ports."""
 
 import dataclasses
 import re
@@ -10,6 +10,7 @@ from experiments.harness import ledger, readme, registry, runner, stored
 from experiments.harness.claim import at_least, reported
 from experiments.harness.report import Report
 from experiments.harness.study import Record
+from ntkexec.cli import paper
 from ntkexec.errors import ExperimentError
 
 WORDS = {"source": "a table", "how": "by hand"}
@@ -50,7 +51,20 @@ def test_the_table_sums_the_verdicts():
         [" 1 ", " 1 ", " 0 ", " 1 "],
         [" 3 ", " 1 ", " 0 ", " 2 "],
     ]
-    assert lines[-1].startswith("| 2 papers |")
+    assert lines[-1].startswith("| 2 systems |")
+
+
+def test_the_first_row_is_of_ntkexec_itself_and_counts_with_the_others():
+    own = ledger.own_row()
+    named = {name for one in paper.results() for name in one.checks}
+    assert sum(own.verdicts.values()) == len(named)
+    assert all(one.title in own.paper for one in paper.papers())
+    broken = dataclasses.replace(own, verdicts={**own.verdicts, "fails": 5})
+    table = ledger.markdown([report_of([2.0, 2.1, 2.2])], {}, broken)
+    lines = table.splitlines()
+    assert lines[-3].startswith("| [ntkexec](paper.md)<br>")
+    assert lines[-3].endswith("| [line by line](paper.md) | - | - |")
+    assert lines[-1].split("|")[1:4] == [" 2 systems ", f" {own.verdicts['holds'] + 2} ", " 5 "]
 
 
 def test_a_longer_run_adds_figures_that_the_row_could_not_measure_and_no_verdicts():
@@ -93,7 +107,9 @@ def test_the_page_keeps_its_words_and_is_not_written_with_a_hole(tmp_path):
 def test_the_page_of_results_has_every_port_and_says_what_its_readme_says():
     page = readme.LEDGER.read_text()
     rows = {m[1]: m[2] for m in re.finditer(r"^\| \[([a-z0-9-]+)\](.*)$", page, re.MULTILINE)}
-    assert list(rows) == list(registry.slugs())
+    assert list(rows) == ["ntkexec", *registry.slugs()]
+    own = re.findall(r"\| (\d+) (?=\|)", rows.pop("ntkexec"))
+    assert [int(cell) for cell in own] == list(ledger.own_row().verdicts.values())
     for slug, row in rows.items():
         about = registry.about_of(slug)
         verdicts = [int(cell) for cell in re.findall(r"\| (\d+) (?=\|)", row)[:4]]

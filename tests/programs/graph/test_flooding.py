@@ -17,7 +17,7 @@ from ntkexec.ensemble import EnsembleConfig, thresholds
 from ntkexec.errors import EnsembleError, GraphError, NtkexecError, ProgramError
 from ntkexec.graphs import from_networkx
 from ntkexec.programs import inputs
-from ntkexec.programs.graph import flooding
+from ntkexec.programs.graph import flooding, floods
 from ntkexec.programs.graph.flooding import Message
 
 SMALL_GRAPHS = [graph for graph in nx.graph_atlas_g()[1:53] if len(graph) <= 4]
@@ -63,11 +63,11 @@ def flood(graph, sources, message, *, rounds, program=None):
     colours = np.array([colouring[node] for node in graph])
     program = program or small_program(max(colouring.values()) + 1, len(message))
     states = started(program, colours, sources, message)
-    fields = [flooding.answer(program, states)]
+    fields = [floods.answer(program, states)]
     for _ in range(rounds):
         for _ in range(flooding.STEPS_PER_ROUND):
             states = naive_step(program, graph, states)
-        fields.append(flooding.answer(program, states))
+        fields.append(floods.answer(program, states))
     return fields, states, program
 
 

@@ -5,11 +5,11 @@ state by state. Bodies in the instruction language are compared with the functio
 """
 
 import networkx as nx
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.programs import FEW, expected_bits
+from support.programs import FEW
+from support.simulated import run
 
 from ntkexec import graphs, pipeline, testing
 from ntkexec.errors import GraphError, ProgramError
@@ -26,19 +26,6 @@ GRAPHS = [
     nx.disjoint_union(nx.complete_graph(3), nx.path_graph(2)),
     nx.complete_graph(4),
 ]
-
-
-def run(program, graph, states, num_steps):
-    """The naive semantics: templates one by one, messages summed edge by edge."""
-    own = program.layout.num_computation_bits
-    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
-    for _ in range(num_steps):
-        bits = expected_bits(program, states)
-        held = bits[:, own:].astype(int)
-        np.add.at(held, receivers, bits[senders][:, own:])
-        assert held.max(initial=0) <= 1, "two messages met"
-        states = np.concatenate([bits[:, :own], held > 0], axis=1)
-    return states
 
 
 def assert_same(algorithm, graph, rounds):
@@ -237,7 +224,7 @@ def instance(algorithm, graph=PATH, rounds=1, degree=2, slots=3):
     ("changes", "message"),
     [
         ({"stages": ()}, "simple has no stage"),
-        ({"stages": (len,)}, "an Update, a Fold or a Step"),
+        ({"stages": (len,)}, "an Update, a Fold, a Step or a Gather"),
         ({"message": Optional(Range(2))}, "optional already"),
         ({"init": lambda node: 7}, r"init of node 0: 7 is not a State \(n\)"),
         ({"init": lambda node: node.nonsense}, "init of node 0: .*nonsense"),

@@ -8,8 +8,10 @@ import numpy as np
 from ntkexec.errors import GraphError
 from ntkexec.graphs import Graph
 from ntkexec.programs import inputs as common
-from ntkexec.programs.local.algorithm import Fold, Local, Node, Step, Update
-from ntkexec.programs.local.family import Family, Inputs, as_flag
+from ntkexec.programs.local.algorithm import Fold, Gather, Local, Node, Step, Update
+from ntkexec.programs.local.family import Family, Gathered, as_flag
+from ntkexec.programs.local.judging import Inputs
+from ntkexec.programs.local.monoids import capped
 from ntkexec.programs.local.types import Bool, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
 from ntkexec.vocabulary import SUMMARIES
@@ -41,6 +43,25 @@ def build_life(*, degree: int, word: int) -> Local:
         init=lambda node: State(alive=bool(node.input), live=0),
         send=lambda state: state.alive,
         stages=(Fold(count), Step(next_generation)),
+        output=lambda state, node: {"alive": int(state.alive)},
+    )
+
+
+def build_life_gathered(*, word: int) -> Local:
+    """Life for split graphs: more than three live neighbours are as good as four."""
+    State = Record("State", alive=Bool())
+    live = capped(4)
+    return Local(
+        name="life",
+        state=State,
+        message=live.carrier,
+        init=lambda node: State(alive=bool(node.input)),
+        send=lambda state: int(state.alive),
+        stages=(
+            Gather(
+                live, lambda state, total: State(alive=total == 3 or (total == 2 and state.alive))
+            ),
+        ),
         output=lambda state, node: {"alive": int(state.alive)},
     )
 
@@ -133,6 +154,7 @@ LIFE = Family(
     reference=reference.life,
     formats={"alive": as_flag},
     loops="so it is its own neighbour",
+    gathered=Gathered(build_life_gathered),
 )
 RULE_110 = Family(
     name="rule-110",

@@ -6,9 +6,13 @@ Every node waits for its smaller neighbours; since ports follow identifiers, the
 import functools
 from typing import Any
 
-from ntkexec.programs.local.algorithm import Fold, Local, Node, Step
-from ntkexec.programs.local.family import Family, as_flag
+import numpy as np
+
+from ntkexec.graphs import Graph
+from ntkexec.programs.local.algorithm import Fold, Gather, Local, Node, Step
+from ntkexec.programs.local.family import Family, Gathered, as_flag
 from ntkexec.programs.local.graph_rounds import longest_descent
+from ntkexec.programs.local.monoids import union
 from ntkexec.programs.local.types import Bool, Enum, Optional, Range, Record, Set
 from ntkexec.programs.reference import local as reference
 from ntkexec.vocabulary import SUMMARIES
@@ -97,6 +101,75 @@ def build_independent_set(*, degree: int, word: int) -> Local:
     )
 
 
+# The same for split graphs: ports do not tell who is smaller, but a mark of each neighbour does.
+
+
+def _is_smaller(node: Node, neighbour: int) -> bool:
+    return neighbour < node.identifier
+
+
+def _waited_for(message: Any, smaller: bool) -> Any:
+    return message if smaller else message._replace(waits=False)
+
+
+def build_colouring_gathered(*, word: int) -> Local:
+    """First fit; a word is the number of colours."""
+    State = Record("State", colour=Optional(Range(word)))
+    Taken = Record("Taken", colours=Set(word), waits=Bool())
+
+    def send(state: Any) -> Any:
+        colours = frozenset() if state.colour is None else frozenset({state.colour})
+        return Taken(colours=colours, waits=state.colour is None)
+
+    def choose(state: Any, total: Any) -> Any:
+        if state.colour is not None or total.waits:
+            return state
+        # All colours are taken only in a state that never occurs, with as many as `most_colours`.
+        return State(colour=next((c for c in range(word) if c not in total.colours), 0))
+
+    return Local(
+        name="greedy-colouring",
+        state=State,
+        message=Taken,
+        init=lambda node: State(colour=None),
+        send=send,
+        stages=(Gather(union(Taken), choose, mark=Bool(), marked=_is_smaller, value=_waited_for),),
+        output=lambda state, node: {"colour": -1 if state.colour is None else state.colour},
+        halted=lambda state: state.colour is not None,
+    )
+
+
+def most_colours(graph: Graph) -> int:
+    """One more than the smaller neighbours that any node has: first fit takes no more colours."""
+    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
+    return 1 + int(np.bincount(receivers[senders < receivers], minlength=1).max())
+
+
+def build_independent_set_gathered(*, word: int) -> Local:
+    """Maximal independent set; has no word."""
+    status = Enum("waiting", "in", "out")
+    State = Record("State", status=status)
+    Beside = Record("Beside", beaten=Bool(), waits=Bool())
+
+    def decide(state: Any, total: Any) -> Any:
+        if state.status != "waiting":
+            return state
+        if total.beaten:
+            return State(status="out")
+        return state if total.waits else State(status="in")
+
+    return Local(
+        name="independent-set",
+        state=State,
+        message=Beside,
+        init=lambda node: State(status="waiting"),
+        send=lambda state: Beside(beaten=state.status == "in", waits=state.status == "waiting"),
+        stages=(Gather(union(Beside), decide, mark=Bool(), marked=_is_smaller, value=_waited_for),),
+        output=lambda state, node: {"member": int(state.status == "in")},
+        halted=lambda state: state.status != "waiting",
+    )
+
+
 COLOURING = Family(
     name="greedy-colouring",
     summary=SUMMARIES["greedy-colouring"],
@@ -104,6 +177,7 @@ COLOURING = Family(
     rounds=longest_descent,
     reference=reference.greedy_colouring,
     loops="which no colouring allows",
+    gathered=Gathered(build_colouring_gathered, most_colours),
 )
 INDEPENDENT_SET = Family(
     name="independent-set",
@@ -113,4 +187,5 @@ INDEPENDENT_SET = Family(
     reference=reference.independent_set,
     formats={"member": as_flag},
     loops="so it is its own neighbour and in no such set",
+    gathered=Gathered(build_independent_set_gathered),
 )

@@ -4,9 +4,10 @@ import functools
 from typing import Any
 
 from ntkexec.language import Builder, Number, any_of, either, idioms
-from ntkexec.programs.local.algorithm import Local, Node, Update
-from ntkexec.programs.local.family import Family, as_flag, as_node, identifier_bits
+from ntkexec.programs.local.algorithm import Gather, Local, Node, Update
+from ntkexec.programs.local.family import Family, Gathered, as_flag, as_node, identifier_bits
 from ntkexec.programs.local.graph_rounds import from_smallest
+from ntkexec.programs.local.monoids import least
 from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Record
 from ntkexec.programs.reference import local as reference
@@ -20,7 +21,7 @@ def build(*, degree: int, word: int) -> Local:
 
 def build_components(*, degree: int, word: int) -> Local:
     """Connected components; a word is an identifier."""
-    return _local("components", word, lambda state, node: {"component": state.leader})
+    return _local("components", word, _component)
 
 
 @functools.cache
@@ -38,6 +39,24 @@ def _local(name: str, word: int, output: Any) -> Local:
         stages=(Update(_smallest, _smallest_body),),
         output=output,
     )
+
+
+def _gathered(name: str, output: Any) -> Gathered:
+    """The same for split graphs: the least of all that is heard and of what the node has."""
+
+    def build(*, word: int) -> Local:
+        State, identifier = _state(word), Identifier(word)
+        return Local(
+            name=name,
+            state=State,
+            message=identifier,
+            init=lambda node: State(leader=node.identifier),
+            send=lambda state: state.leader,
+            stages=(Gather(least(identifier), lambda state, total: State(leader=total), own=True),),
+            output=output,
+        )
+
+    return Gathered(build, identifier_bits)
 
 
 def _smallest(state: Any, received: tuple[Any, ...]) -> Any:
@@ -68,6 +87,10 @@ def _answer(state: Any, node: Node) -> dict[str, int]:
     return {"leader": state.leader, "elected": int(state.leader == node.identifier)}
 
 
+def _component(state: Any, node: Node) -> dict[str, int]:
+    return {"component": state.leader}
+
+
 FAMILY = Family(
     name="leader-election",
     summary=SUMMARIES["leader-election"],
@@ -76,6 +99,7 @@ FAMILY = Family(
     word=identifier_bits,
     reference=reference.leader_election,
     formats={"leader": as_node, "elected": as_flag},
+    gathered=_gathered("leader-election", _answer),
 )
 COMPONENTS = Family(
     name="components",
@@ -85,4 +109,5 @@ COMPONENTS = Family(
     word=identifier_bits,
     reference=reference.components,
     formats={"component": as_node},
+    gathered=_gathered("components", _component),
 )

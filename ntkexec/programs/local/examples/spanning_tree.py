@@ -10,9 +10,10 @@ from typing import Any
 from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Number, any_of, either, idioms
 from ntkexec.programs.inputs import bits_for
-from ntkexec.programs.local.algorithm import Local, Node, Update
-from ntkexec.programs.local.family import Family, as_node, num_identifiers
+from ntkexec.programs.local.algorithm import Gather, Local, Node, Update
+from ntkexec.programs.local.family import Family, Gathered, as_node, num_identifiers
 from ntkexec.programs.local.graph_rounds import from_smallest
+from ntkexec.programs.local.monoids import least
 from ntkexec.programs.local.synchroniser import Received
 from ntkexec.programs.local.types import Identifier, Optional, Range, Record
 from ntkexec.programs.reference import local as reference
@@ -81,6 +82,56 @@ def answer(state: Any, node: Node) -> dict[str, int]:
     return {"root": state.root, "distance": state.distance, "parent": parent}
 
 
+def build_gathered(*, word: int) -> Local:
+    """The same for split graphs: neighbours say who they are, so that the first of them is the least."""
+    number, size = Identifier(word), 1 << word
+    Offer = Record("Offer", root=number, distance=number, sender=number)
+    # What neighbours are offered is one hop further than the node itself.
+    State = Record("State", offer=Offer, distance=number, parent=Optional(number))
+
+    def init(node: Node) -> Any:
+        offer = Offer(root=node.identifier, distance=1 % size, sender=node.identifier)
+        return State(offer=offer, distance=0, parent=None)
+
+    def adopt(state: Any, total: Any) -> Any:
+        if (total.root, total.distance) >= (state.offer.root, state.distance):
+            return state
+        offer = Offer(
+            root=total.root, distance=(total.distance + 1) % size, sender=state.offer.sender
+        )
+        return State(offer=offer, distance=total.distance, parent=total.sender)
+
+    def adopt_body(p: Builder, state: Any, total: Any) -> None:
+        smaller = p.flag("smaller", temporary=True)
+        found = idioms.less(
+            p,
+            Number((*total.distance, *total.root)),
+            Number((*state.distance, *state.offer.root)),
+        )
+        with p.phase("compare"):
+            p.assign(smaller, found)
+        with p.phase("adopt"), p.when(smaller):
+            p.assign(state.offer.root, total.root)
+            p.assign(state.offer.distance, total.distance + 1)
+            p.assign(state.distance, total.distance)
+            p.set(state.parent.present)
+            p.assign(state.parent.value, total.sender)
+
+    return Local(
+        name="spanning-tree",
+        state=State,
+        message=Offer,
+        init=init,
+        send=lambda state: state.offer,
+        stages=(Gather(least(Offer), adopt, adopt_body),),
+        output=lambda state, node: {
+            "root": state.offer.root,
+            "distance": state.distance,
+            "parent": -1 if state.parent is None else state.parent,
+        },
+    )
+
+
 def word_for(graph: Graph) -> int:
     """One more than the largest distance is compared, before it loses."""
     return bits_for(num_identifiers(graph))
@@ -94,4 +145,5 @@ FAMILY = Family(
     word=word_for,
     reference=reference.spanning_tree,
     formats={"root": as_node, "parent": as_node},
+    gathered=Gathered(build_gathered, word_for),
 )

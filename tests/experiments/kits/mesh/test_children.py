@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support import meshes
 
-from experiments.harness.digest import code_digest
+from experiments.harness.digest import Package, code_digest
 from experiments.kits.mesh.children import run_with_devices
 from experiments.kits.mesh.parcels import pack, unpack
 from experiments.kits.mesh.processes import run_side_by_side
@@ -236,7 +236,7 @@ def test_a_studys_code_is_that_of_what_its_children_run(tmp_path, monkeypatch):
             (package / f"{name}.py").write_text(content)
         import somepackage.study as study
 
-        return code_digest(study.study, "somepackage")
+        return code_digest(study.study, Package("somepackage"))
 
     names = [
         digest_with(method.replace(*change)) for change in (("", ""), ("1", "2"), ("...", "1"))

@@ -1,0 +1,90 @@
+"""The certificates that come with the package, checked again before anything relies on them.
+
+The checker is `ntkexec.recheck`, which shares no code with what made them. It takes seconds, so what
+it found is remembered: in the process, and, where a folder is given, from one process to the next.
+"""
+
+import functools
+import hashlib
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from ntkexec.ensemble.stored import MANIFEST
+from ntkexec.errors import EnsembleError, clean
+from ntkexec.recheck.reading import Rejected, parse
+from ntkexec.recheck.verification import verify
+from ntkexec.runtime import files
+from ntkexec.universal.shipped import FOLDER, proof_of
+
+LOG = logging.getLogger("ntkexec")
+REMEMBERED = "rechecked"
+"""Folder, within what a command keeps, of what was checked."""
+
+
+class Checked(NamedTuple):
+    """A certificate that was checked again.
+
+    claim: what it shows, in words.
+    decisions: of how many decisions.
+    seconds: what the check took; None where it was done by an earlier process.
+    """
+
+    claim: str
+    decisions: int
+    seconds: float | None
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """In names and values: that nothing was trained, and what is certified of the networks."""
+        when = (
+            "on this computer before" if self.seconds is None else f"now, in {self.seconds:.1f} s"
+        )
+        return [
+            (
+                "training",
+                "none: universal, it comes with ntkexec and serves all graphs of its sizes",
+            ),
+            ("  certificate", f"re-checked {when}: {self.claim} ({self.decisions:,} decisions)"),
+        ]
+
+
+def check(name: str, remembered: Path | None = None, folder: Path = FOLDER) -> Checked:
+    """Checks the certificate of a program's universal ensemble, unless that was done before.
+
+    Args:
+        name: of the program.
+        remembered: where it is remembered that these very files were checked; None for nowhere.
+        folder: of ensembles and certificates.
+
+    Raises:
+        EnsembleError: the certificate does not hold of the ensemble.
+    """
+    proof, manifest = proof_of(name, folder).read_bytes(), (folder / name / MANIFEST).read_bytes()
+    digest = hashlib.sha256(b"%d " % len(proof) + proof + manifest).hexdigest()
+    note = None if remembered is None else remembered / REMEMBERED / f"{name}-{digest}"
+    if note is not None and note.is_file():
+        data = parse(proof)
+        return Checked(data["claim"], data["decisions"], None)
+    found = _checked(name, digest, folder)
+    if note is not None:
+        try:
+            note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.write(note, b"")
+        except OSError as error:
+            LOG.info("not remembered that a certificate was checked: %s", error)
+    return found
+
+
+@functools.cache
+def _checked(name: str, digest: str, folder: Path) -> Checked:
+    """What the checker finds; in a process once for the same files, as the digest says."""
+    start = time.perf_counter()
+    try:
+        found = verify(parse(proof_of(name, folder).read_bytes()), folder / name)
+    except Rejected as error:
+        raise EnsembleError(
+            f"the universal ensemble of {name} is not what its certificate says: {clean(str(error))}"
+        ) from error
+    return Checked(found.claim, found.decisions, time.perf_counter() - start)
