@@ -8,8 +8,6 @@ In the *receive* step a node takes over what any slot holds.
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 
-import numpy as np
-
 from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Flag, Word, any_of, either, initial_states
 from ntkexec.program import limits
