@@ -207,7 +207,8 @@ def certificate_rows(
     if finite is not None:
         width = finite.verdict() if run is None else _as_given(run, width_told(run))
         told.append(("  this width", width))
-    if run is not None and run.ensemble is not None:
+    # Of networks whose every decision is proved, odds say nothing more.
+    if run is not None and run.ensemble is not None and run.universal is None:
         told.append(("  in the limit", _as_given(run, limit_odds(run))))
     return told
 

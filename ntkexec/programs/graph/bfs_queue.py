@@ -245,4 +245,5 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
+    whole_because="its token walks through the search tree from node to node, and counts its moves",
 )
