@@ -9,7 +9,19 @@ from typing import Any
 from benchmarks import measure, report
 
 # Those of speed, which `report` writes into docs/performance.md.
-SPEED = ("step", "scale", "work", "roofline", "batch", "loading", "memo", "train", "startup")
+SPEED = (
+    "step",
+    "scale",
+    "verify",
+    "work",
+    "members",
+    "roofline",
+    "batch",
+    "loading",
+    "memo",
+    "train",
+    "startup",
+)
 NAMES = (*SPEED, "sizes", "exactness", "complexity")
 
 

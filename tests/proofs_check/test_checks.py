@@ -53,6 +53,7 @@ SLOW = {
     "kernels-recursion",
     "local-messages",
     "local-rounds",
+    "local-split",
     "mean-oracle",
     "padding",
     "permutation-published",

@@ -232,6 +232,7 @@ class Family:
             inputs=self.inputs,
             example=self.example,
             split=None if self.gathered is None else self.split,
+            whole_because=SEES_PORTS,
             literals=_least_literals,
         )
 

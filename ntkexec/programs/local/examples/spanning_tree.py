@@ -85,42 +85,35 @@ def answer(state: Any, node: Node) -> dict[str, int]:
 def build_gathered(*, word: int) -> Local:
     """The same for split graphs: neighbours say who they are, so that the first of them is the least."""
     number, size = Identifier(word), 1 << word
-    State = Record(
-        "State",
-        root=number,
-        distance=number,
-        # One more, which is what a neighbour is offered.
-        further=number,
-        parent=Optional(number),
-        itself=number,
-    )
     Offer = Record("Offer", root=number, distance=number, sender=number)
+    # What neighbours are offered is one hop further than the node itself.
+    State = Record("State", offer=Offer, distance=number, parent=Optional(number))
 
     def init(node: Node) -> Any:
-        one = node.identifier
-        return State(root=one, distance=0, further=1 % size, parent=None, itself=one)
+        offer = Offer(root=node.identifier, distance=1 % size, sender=node.identifier)
+        return State(offer=offer, distance=0, parent=None)
 
     def adopt(state: Any, total: Any) -> Any:
-        if (total.root, total.distance) >= (state.root, state.distance):
+        if (total.root, total.distance) >= (state.offer.root, state.distance):
             return state
-        return State(
-            root=total.root,
-            distance=total.distance,
-            further=(total.distance + 1) % size,
-            parent=total.sender,
-            itself=state.itself,
+        offer = Offer(
+            root=total.root, distance=(total.distance + 1) % size, sender=state.offer.sender
         )
+        return State(offer=offer, distance=total.distance, parent=total.sender)
 
     def adopt_body(p: Builder, state: Any, total: Any) -> None:
-        one, other = (Number((*pair.distance, *pair.root)) for pair in (total, state))
         smaller = p.flag("smaller", temporary=True)
-        answer = idioms.less(p, one, other)
+        found = idioms.less(
+            p,
+            Number((*total.distance, *total.root)),
+            Number((*state.distance, *state.offer.root)),
+        )
         with p.phase("compare"):
-            p.assign(smaller, answer)
+            p.assign(smaller, found)
         with p.phase("adopt"), p.when(smaller):
-            p.assign(state.root, total.root)
+            p.assign(state.offer.root, total.root)
+            p.assign(state.offer.distance, total.distance + 1)
             p.assign(state.distance, total.distance)
-            p.assign(state.further, total.distance + 1)
             p.set(state.parent.present)
             p.assign(state.parent.value, total.sender)
 
@@ -129,10 +122,10 @@ def build_gathered(*, word: int) -> Local:
         state=State,
         message=Offer,
         init=init,
-        send=lambda state: Offer(root=state.root, distance=state.further, sender=state.itself),
+        send=lambda state: state.offer,
         stages=(Gather(least(Offer), adopt, adopt_body),),
         output=lambda state, node: {
-            "root": state.root,
+            "root": state.offer.root,
             "distance": state.distance,
             "parent": -1 if state.parent is None else state.parent,
         },
