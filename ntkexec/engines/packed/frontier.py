@@ -78,14 +78,15 @@ class Frontier:
         self._ones = as_integer(b for b, one in zip(changing, ones, strict=True) if one)
         differs = np.where(np.array(ones)[:, None], ~rows, rows)
         waits = ~np.bitwise_or.reduce(differs) & valid
-        held = np.concatenate([rows, waits[None], np.zeros_like(waits)[None]])
-        self._held = self._call(crossing.all_by_node, held)
-        constant = [np.asarray(row) for row in (*fixed.values(), valid)]
-        self._fixed = self._call(crossing.all_by_node, np.array(constant))
-        self._place: Any = np.zeros(self._held.shape[1], np.int32)
         self._restless: np.ndarray = _nodes(~waits & valid)
         self._wanted = len(self._restless)
-        self.run_seconds += time.perf_counter() - start - self.compile_seconds
+        self._changing_rows = [*rows, waits, np.zeros_like(waits)]
+        self._fixed_rows = [np.asarray(row) for row in (*fixed.values(), valid)]
+        # By node, from the first round on.
+        self._held: Any = None
+        self._fixed: Any = None
+        self._place: Any = None
+        self.run_seconds += time.perf_counter() - start
 
     def run(self, most: int) -> int:
         """Up to `most` rounds; says how many.
@@ -98,6 +99,10 @@ class Frontier:
             foreseen = self._foreseen(min(left, MAX_ROUNDS))
             if len(foreseen) == 1:
                 break
+            if self._held is None:
+                self._held = self._call(crossing.all_by_node, np.array(self._changing_rows))
+                self._fixed = self._call(crossing.all_by_node, np.array(self._fixed_rows))
+                self._place = np.zeros(self._held.shape[1], np.int32)
             if len(self._restless):
                 left -= self._rounds(room, foreseen)
             else:
@@ -174,6 +179,8 @@ class Frontier:
 
     def rows(self) -> Rows:
         """All rows that may change, up to date at every node."""
+        if self._held is None:
+            return dict(zip(self._shape.changing, self._changing_rows, strict=False))
         start, compiled = time.perf_counter(), self.compile_seconds
         pattern = np.array(self._pattern(self._ones))
         found = self._call(up_to_date, self._held, pattern)
