@@ -7,6 +7,8 @@ it found is remembered: in the process, and, where a folder is given, from one p
 import functools
 import hashlib
 import logging
+import os
+import stat
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -81,11 +83,16 @@ def check(name: str, remembered: Path | None = None, folder: Path = FOLDER) -> C
 
 
 def _is_there(note: Path) -> bool:
-    """Whether there is such a file; not where the folder cannot be read, or cannot be at all."""
+    """Whether the user left such a file: others, who may write there too, have checked nothing for them.
+
+    Nor is it there where the folder cannot be read, or cannot be at all.
+    """
     try:
-        return note.is_file()
+        found = note.lstat()
     except OSError:
         return False
+    is_own = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    return stat.S_ISREG(found.st_mode) and is_own
 
 
 @functools.cache

@@ -142,6 +142,14 @@ def test_a_note_that_cannot_be_looked_for_is_none(copied, tmp_path, monkeypatch)
     assert check(SMALLEST, tmp_path / ("x" * 300), copied).seconds is not None
 
 
+def test_a_note_of_another_user_says_nothing(copied, tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "verify", lambda data, folder: Said("holds", 7))
+    check(SMALLEST, tmp_path, copied)
+    assert check(SMALLEST, tmp_path, copied).seconds is None
+    monkeypatch.setattr(checking.os, "geteuid", lambda: -1)
+    assert check(SMALLEST, tmp_path, copied).seconds is not None
+
+
 def test_who_checked_a_certificate_and_when_is_told():
     told = {seconds: dict(checking.Checked("holds", 7, seconds).rows) for seconds in (None, 2.0)}
     assert "re-checked by an earlier command: holds (7 decisions)" in told[None]["  complete"]
