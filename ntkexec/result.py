@@ -92,9 +92,11 @@ class Result:
 
     @property
     def covered(self) -> bool | None:
-        """Whether the run stayed within the certificate's bound; None if it was not verified."""
+        """Whether the run stayed within the certificate's bound; None if matches were not counted."""
         found = self.execution.verification
-        return None if found is None else self.certificate.covers(found.largest_matches)
+        if found is None or found.largest_matches is None:
+            return None
+        return self.certificate.covers(found.largest_matches)
 
     @property
     def void(self) -> bool:
@@ -178,7 +180,9 @@ class Result:
             "mismatched_nodes": len(self.wrong_nodes),
             "mismatched_bits": None if found is None else found.wrong_bits,
             "smallest_margin": None if found is None else found.smallest_margin,
-            "largest_matches": None if found is None else int(found.largest_matches.max()),
+            "largest_matches": None
+            if found is None or found.largest_matches is None
+            else int(found.largest_matches.max()),
             "covered": self.covered,
             "first_error": None if self.diagnosis is None else str(self.diagnosis),
             "seconds": {

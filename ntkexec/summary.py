@@ -7,7 +7,7 @@ import numpy as np
 
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
-from ntkexec.executor import Diagnosis, Execution
+from ntkexec.executor import Diagnosis, Execution, Verification
 from ntkexec.programs.instance import Instance
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
@@ -150,9 +150,8 @@ def rows(run: Run) -> list[tuple[str, str]]:
         told.append(
             (
                 "verification",
-                f"{checked.wrong_bits} wrong bits, smallest margin {checked.smallest_margin:.4f}, at most "
-                f"{checked.largest_matches.max()} matches"
-                + ("" if run.covered else ", MORE THAN CERTIFIED")
+                f"{checked.wrong_bits} wrong bits, {_margins(checked)}"
+                + (", MORE THAN CERTIFIED" if run.covered is False else "")
                 + (f", {execution.collisions} COLLIDING MESSAGES" if execution.collisions else ""),
             )
         )
@@ -160,6 +159,13 @@ def rows(run: Run) -> list[tuple[str, str]]:
         node = clean(str(instance.executed_graph.names[run.diagnosis.node]), limit=80)
         told.append(("first error", f"at node {node}: {run.diagnosis}"))
     return told
+
+
+def _margins(checked: Verification) -> str:
+    """What a verification calculated besides the bits."""
+    if checked.smallest_margin is None or checked.largest_matches is None:
+        return "compared with the program on packed states; no means were calculated"
+    return f"smallest margin {checked.smallest_margin:.4f}, at most {checked.largest_matches.max()} matches"
 
 
 def split_told(instance: Instance) -> list[tuple[str, str]]:
@@ -201,7 +207,8 @@ def certificate_rows(
     if finite is not None:
         width = finite.verdict() if run is None else _as_given(run, width_told(run))
         told.append(("  this width", width))
-    if run is not None and run.ensemble is not None:
+    # Of networks whose every decision is proved, odds say nothing more.
+    if run is not None and run.ensemble is not None and run.universal is None:
         told.append(("  in the limit", _as_given(run, limit_odds(run))))
     return told
 

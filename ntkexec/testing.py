@@ -194,6 +194,7 @@ def assert_exact(
     found = instance.execute(update)
     checked = found.verification
     assert checked is not None
+    assert checked.largest_matches is not None
     if not checked.exact:
         raise AssertionError(str(executor.diagnose(update, instance.program, checked)))
     if found.collisions:

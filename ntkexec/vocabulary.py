@@ -19,6 +19,9 @@ Until = Literal["steps", "fixed-point", "halt"]
 
 UNTILS: tuple[Until, ...] = get_args(Until)
 
+Verify = bool | Literal["program"]
+"""Whether every step is compared, and of packed engines with what; see `ntkexec.executor.execute`."""
+
 Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 
@@ -72,6 +75,7 @@ SUMMARIES: dict[str, str] = {
     "dfs": "parent, discovery and finish time of every node in depth-first search",
     "dfs-split": "depth-first search on trees of nodes of small degree that stand for nodes of any",
     "dfs-forest": "depth-first search of all components, one after the other by their smallest nodes",
+    "dfs-forest-split": "depth-first search of all components on trees of nodes of small degree",
     "bellman-ford": "distance and parent of every node in a graph with weights, negative ones too",
     "leader-election": "every node learns the smallest node of its component",
     "components": "connected components, each called by its smallest node",

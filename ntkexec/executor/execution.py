@@ -57,8 +57,10 @@ class Execution:
         facts["verification"] = "not verified"
         if (found := self.verification) is not None:
             first = f", first at step {found.first_wrong_step}" if found.wrong_bits else ""
-            facts["verification"] = (
-                f"{found.wrong_bits:,} wrong bits{first}, smallest margin {found.smallest_margin:.4f}"
+            facts["verification"] = f"{found.wrong_bits:,} wrong bits{first}, " + (
+                "compared with the program alone"
+                if found.smallest_margin is None
+                else f"smallest margin {found.smallest_margin:.4f}"
             )
         facts["time"] = f"{self.run_seconds:.3g} s, compiled in {self.compile_seconds:.3g} s"
         return facts

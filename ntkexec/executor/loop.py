@@ -27,7 +27,7 @@ from ntkexec.executor.verification import (
 from ntkexec.graphs.message_passing import GraphsTuple, exchange
 from ntkexec.program.program import Program
 from ntkexec.runtime import compilation
-from ntkexec.vocabulary import UNTILS, Until
+from ntkexec.vocabulary import UNTILS, Until, Verify
 
 
 class _Carry(NamedTuple):
@@ -62,7 +62,7 @@ def execute(
     until: Until = "steps",
     halt: str | None = None,
     node_mask: Bool[np.ndarray, "n"] | None = None,
-    verify: bool = True,
+    verify: Verify = True,
     trace: bool = False,
 ) -> Execution:
     """Runs a program on graphs, with a learned update.
@@ -77,11 +77,15 @@ def execute(
         halt: name of a flag, for `until="halt"`; by default the program's own.
         node_mask: False at padding nodes, which are neither verified nor waited for, and where
             messages that meet do not count.
-        verify: compare every step with the program's Boolean update.
+        verify: compare every step with the program's Boolean update. A packed engine is also
+            compared with the plain one, at its cost, unless this is "program": then with the
+            program alone, no mean is calculated, and there are no margins. For other engines that
+            says the same as True.
         trace: keep all states.
 
     Raises:
-        ProgramError: states of a wrong shape, negative or too large `num_steps`, unknown `until`.
+        ProgramError: states of a wrong shape, negative or too large `num_steps`, unknown `until` or
+            `verify`.
     """
     num_nodes = int(np.sum(graphs.n_node))
     expected = (num_nodes, program.layout.num_bits)
@@ -93,6 +97,8 @@ def execute(
         raise ProgramError(f"at most {NO_STEP - 1:,} steps can be counted, not {num_steps:,}")
     if until not in UNTILS:
         raise ProgramError(f"until is steps, fixed-point or halt, not {until!r}")
+    if verify not in (True, False, "program"):
+        raise ProgramError(f"verify is True, False or 'program', not {verify!r}")
     if until == "halt" and halt is None:
         halt = program.halt
     if (until == "halt") != (halt is not None):
@@ -118,7 +124,7 @@ def execute(
         round_length=program.round_length,
         until=until,
         halt_bit=options.halt_bit,
-        verify=verify,
+        verify=bool(verify),
         trace_steps=fine(num_steps) if trace else None,
     )
     steps = int(carry.step)

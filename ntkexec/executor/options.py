@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
-from ntkexec.vocabulary import Until
+from ntkexec.vocabulary import Until, Verify
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,12 +14,12 @@ class Executing:
 
     Args:
         until: what ends the run, see `execute`; by default what suits the algorithm.
-        verify: compare every step with the program's own Boolean update.
+        verify: compare every step with the program's own Boolean update; see `execute`.
         trace: keep all states.
     """
 
     until: Until | None = None
-    verify: bool = True
+    verify: Verify = True
     trace: bool = False
 
 
@@ -40,5 +40,5 @@ class Options:
     until: Until
     halt_bit: int | None
     node_mask: Bool[np.ndarray, "n"]
-    verify: bool
+    verify: Verify
     trace: bool

@@ -22,16 +22,16 @@ class Verification:
         wrong_nodes: nodes that were wrong at some step; shape (n,).
         first_wrong_step: index of the first step with a difference, or None.
         snapshot: the states before that step, (n, k), or None.
-        smallest_margin: smallest distance of a mean to its threshold.
-        largest_matches: largest m that occurred in every component; shape (c,).
+        smallest_margin: smallest distance of a mean to its threshold; None if none was calculated.
+        largest_matches: largest m that occurred in every component; shape (c,); or None likewise.
     """
 
     wrong_bits: int
     wrong_nodes: Bool[np.ndarray, "n"]
     first_wrong_step: int | None
     snapshot: Bool[np.ndarray, "n k"] | None
-    smallest_margin: float
-    largest_matches: Int[np.ndarray, "c"]
+    smallest_margin: float | None
+    largest_matches: Int[np.ndarray, "c"] | None
 
     @property
     def exact(self) -> bool:

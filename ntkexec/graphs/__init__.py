@@ -1,12 +1,8 @@
 """Graphs from networkx, files and generators: checked, two-hop coloured, as arrays."""
 
+from ntkexec.graphs.batching import batch_from_networkx
 from ntkexec.graphs.colouring.greedy import check_two_hop_colouring, two_hop_colouring
-from ntkexec.graphs.conversion import (
-    batch_from_networkx,
-    from_arrays,
-    from_networkx,
-    from_sparse,
-)
+from ntkexec.graphs.conversion import from_arrays, from_networkx, from_sparse
 from ntkexec.graphs.generators.large import grid, random_regular
 from ntkexec.graphs.generators.named import parse
 from ntkexec.graphs.graph import Graph, batch

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import numbers
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -71,7 +71,7 @@ def from_networkx(
     check_port_order(port_order)
     scale = check_scale(weight_scale)
     names = ordered_nodes(graph) if port_order == "identifiers" else list(graph)
-    senders, receivers = _endpoints(graph, names)
+    senders, receivers = endpoints(graph, names)
     is_dropped = senders == receivers if self_loops == "drop" else None
     weights = None if weight is None else weights_of(graph, weight, label, scale, is_dropped)
     converted = from_arrays(
@@ -177,56 +177,6 @@ def from_arrays(
     )
 
 
-def batch_from_networkx(
-    graphs: Iterable[nx.Graph], *, weight: str | None = None, label: str = "batch"
-) -> Graph:
-    """Thousands of small networkx graphs as one batch, checked and coloured together.
-
-    The same as `graphs.batch` of `from_networkx` of each but for the colours, and many times
-    faster, since all but the reading of networkx's dictionaries is done for all graphs at once.
-
-    Args:
-        graphs: at least one; all directed or none.
-        weight: as in `from_networkx`.
-        label: what to call the batch.
-
-    Raises:
-        GraphError: as in `from_networkx`; or there is no graph, or some are directed.
-    """
-    parts = list(graphs)
-    if not parts:
-        raise GraphError("a batch needs at least one graph; got none")
-    for number, part in enumerate(parts):
-        if not isinstance(part, nx.Graph) or len(part) == 0:
-            raise GraphError(
-                f"graph {number} of {shown(label)} must be a networkx graph with nodes"
-            )
-    if len({part.is_directed() for part in parts}) > 1:
-        raise GraphError(f"batch {shown(label)} is directed as a whole or not at all")
-    names = [ordered_nodes(part) for part in parts]
-    ends = [_endpoints(part, own) for part, own in zip(parts, names, strict=True)]
-    sizes = np.array([len(own) for own in names], np.int32)
-    starts = np.cumsum(sizes) - sizes
-    shift = np.repeat(starts, [len(senders) for senders, _ in ends])
-    union = from_arrays(
-        [name for own in names for name in own],
-        np.concatenate([senders for senders, _ in ends]) + shift,
-        np.concatenate([receivers for _, receivers in ends]) + shift,
-        weights=None
-        if weight is None
-        else np.concatenate([weights_of(part, weight, label, 1, None) for part in parts]),
-        directed=parts[0].is_directed(),
-        label=label,
-    )
-    owner = np.searchsorted(starts, union.tuple.receivers, side="right") - 1
-    return dataclasses.replace(
-        union,
-        tuple=union.tuple._replace(
-            n_node=sizes, n_edge=np.bincount(owner, minlength=len(parts)).astype(np.int32)
-        ),
-    )
-
-
 def _check_ends(
     num_nodes: int,
     senders: np.ndarray,
@@ -275,7 +225,7 @@ def from_sparse(
     return from_arrays(range(matrix.shape[0]), rows, columns, label=label)
 
 
-def _endpoints(
+def endpoints(
     graph: nx.Graph, names: Sequence[Hashable]
 ) -> tuple[Int64[np.ndarray, "e"], Int64[np.ndarray, "e"]]:
     """The identifiers of each edge's ends, in the order of `graph.edges`."""

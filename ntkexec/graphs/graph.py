@@ -114,8 +114,9 @@ class Graph:
             return self.ports
         # Edges are sorted by receiver and then by sender, so the place in its block is the port.
         receivers = np.asarray(self.tuple.receivers)
-        starts = np.searchsorted(receivers, np.arange(self.num_nodes))
-        return (np.arange(len(receivers)) - starts[receivers]).astype(np.int32)
+        counts = np.bincount(receivers, minlength=self.num_nodes)
+        starts = (np.cumsum(counts) - counts).astype(np.int32)
+        return np.arange(len(receivers), dtype=np.int32) - np.repeat(starts, counts)
 
     def node_ranges(self) -> list[slice]:
         """For each graph of the batch, where its nodes lie."""

@@ -14,6 +14,14 @@ MAX_WORD_BITS = 62
 INVALID = -(2**63) + 1
 
 
+def _digits(values: np.ndarray, count: int) -> np.ndarray:
+    """The lowest binary digits, lowest first, along a new last axis, which is the outer in memory."""
+    bits = next(size for size in (8, 16, 32, 64) if size >= count)
+    narrow = values.astype(np.dtype(f"u{bits // 8}"))
+    digits = [(narrow >> narrow.dtype.type(place)) & narrow.dtype.type(1) for place in range(count)]
+    return np.moveaxis(np.array(digits, bool), 0, -1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Flag:
     """One bit, read as a bool."""
@@ -53,7 +61,7 @@ class Word:
             )
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        return (values[..., None].astype(np.int64) >> np.arange(self.num_bits)) & 1 == 1
+        return _digits(values, self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
         weights = np.int64(1) << np.arange(self.num_bits, dtype=np.int64)
@@ -122,7 +130,7 @@ class Code:
         return self.size.bit_length()
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        return (values[..., None].astype(np.int64) + 1 >> np.arange(self.num_bits)) & 1 == 1
+        return _digits(values.astype(np.int64) + 1, self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
         number = bits @ (np.int64(1) << np.arange(self.num_bits, dtype=np.int64))

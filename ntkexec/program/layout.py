@@ -7,7 +7,7 @@ with the node; message bits are exchanged with the neighbours after every step.
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -176,7 +176,8 @@ class Layout:
         Raises:
             LayoutError: unknown field, wrong shape, not whole numbers, or a value out of range.
         """
-        states = np.zeros((num_nodes, self.num_bits), bool)
+        # Bit-major in memory, as the executors need it.
+        rows = np.zeros((self.num_bits, num_nodes), bool)
         for path, value in values.items():
             leaf, columns = self._find(path)
             shape = self.shape(path, num_nodes)
@@ -187,7 +188,7 @@ class Layout:
             if array.dtype.kind not in "biu" and not fractions:
                 raise LayoutError(f"field {path!r} takes whole numbers, got {array.dtype} values")
             try:
-                array = np.broadcast_to(array, shape)
+                spread = np.broadcast_to(array, shape)
             except ValueError:
                 raise LayoutError(
                     f"field {path!r} takes shape {shape}, got {array.shape}"
@@ -197,16 +198,21 @@ class Layout:
             if fractions:
                 outside = (array != low) & (array != high)
             if outside.any():
-                where = tuple(int(i) for i in np.argwhere(outside)[0])
+                where = tuple(int(i) for i in np.argwhere(np.broadcast_to(outside, shape))[0])
                 raise LayoutError(
-                    f"value {array[where].item()} of {path!r} at node {where[0]} does not fit: "
+                    f"value {spread[where].item()} of {path!r} at node {where[0]} does not fit: "
                     f"a {leaf.kind} of {leaf.num_bits} bit{'s' * (leaf.num_bits != 1)} holds {low} to {high}"
                 )
-            states[:, columns.reshape(-1)] = leaf.encode(array).reshape(num_nodes, columns.size)
-        return states
+            bits = np.broadcast_to(leaf.encode(array), (num_nodes, *columns.shape))
+            rows[columns] = np.moveaxis(bits, 0, -1)
+        return rows.T
 
     def unpack(
-        self, states: Bool[np.ndarray, "n k"], *, strict: bool = True
+        self,
+        states: Bool[np.ndarray, "n k"],
+        *,
+        strict: bool = True,
+        paths: Sequence[str] | None = None,
     ) -> dict[str, np.ndarray]:
         """The values of every field: arrays of shape (n,), or (n, slots) inside a table.
 
@@ -216,21 +222,21 @@ class Layout:
             states: of any nodes.
             strict: refuse states with a choice that is none. A run that went wrong can end in
                 such states; its answer is read with False, and has `INVALID` there.
+            paths: of which fields; by default all.
 
         Raises:
-            LayoutError: wrong number of bits; if strict, a one-hot field with several bits set or
-                a code above its size.
+            LayoutError: unknown field, wrong number of bits; if strict, a one-hot field with several
+                bits set or a code above its size.
         """
         states = np.asarray(states, bool)
         if states.ndim != 2 or states.shape[1] != self.num_bits:
             raise LayoutError(f"states of {self.num_bits} bits expected, got shape {states.shape}")
-        values = {
-            path: leaf.decode(states[:, columns]) for path, (leaf, columns) in self._paths.items()
-        }
-        if strict:
-            for path, leaf in self.leaves.items():
-                if isinstance(leaf, OneHot | Code):
-                    leaf.check(values[path])
+        values = {}
+        for path in self.paths if paths is None else paths:
+            leaf, columns = self._find(path)
+            values[path] = leaf.decode(states[:, columns])
+            if strict and isinstance(leaf, OneHot | Code):
+                leaf.check(values[path])
         return values
 
     def rows(self) -> list[tuple[str, str, str, str]]:

@@ -42,25 +42,43 @@ def check_sources(graph: Graph, sources: Sequence[int]) -> None:
         raise GraphError(f"sources {list(sources)} are not all nodes 0 to {graph.num_nodes - 1}")
 
 
+def is_source(graph: Graph, sources: Sequence[int]) -> Bool[np.ndarray, "n"]:
+    """Which nodes are sources."""
+    found = np.zeros(graph.num_nodes, bool)
+    found[np.asarray(sources)] = True
+    return found
+
+
 def adjacency(graph: Graph) -> "scipy.sparse.csr_array":
     """Ones at (sender, receiver), over the whole batch; shape (n, n)."""
     from scipy.sparse import csr_array
 
-    edges = (graph.tuple.senders, graph.tuple.receivers)
-    size = (graph.num_nodes, graph.num_nodes)
-    return csr_array((np.ones(len(edges[0])), edges), shape=size)
+    senders, receivers = graph.tuple.senders, graph.tuple.receivers
+    size, ones = (graph.num_nodes, graph.num_nodes), np.ones(len(senders))
+    if graph.directed:
+        return csr_array((ones, (senders, receivers)), shape=size)
+    # Symmetric, and sorted by receiver and then by sender: its rows as they stand.
+    counts = np.bincount(receivers, minlength=graph.num_nodes)
+    return csr_array((ones, senders, np.append(0, np.cumsum(counts))), shape=size)
 
 
 def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
     """The largest finite distance from the sources: rounds until the last node is reached."""
     if len(graph.tuple.senders) <= FEW_EDGES:
         return _rounds_level_by_level(graph, sources)
-    from scipy.sparse import csgraph
+    from scipy.sparse import csgraph, csr_array
 
-    distances = csgraph.dijkstra(
-        adjacency(graph), indices=list(sources), unweighted=True, min_only=True
-    )
-    return int(distances[np.isfinite(distances)].max())
+    edges, start = adjacency(graph), graph.num_nodes
+    # One more node, from which all sources are one step away.
+    indices = np.append(edges.indices, np.asarray(sources, edges.indices.dtype))
+    starts = np.append(edges.indptr, len(indices)).astype(edges.indptr.dtype)
+    joined = csr_array((np.ones(len(indices)), indices, starts), shape=(start + 1, start + 1))
+    order, before = csgraph.breadth_first_order(joined, start)
+    # The order is by distance, so the last node is a farthest one.
+    node, rounds = int(order[-1]), -1
+    while node != start:
+        node, rounds = int(before[node]), rounds + 1
+    return rounds
 
 
 def _rounds_level_by_level(graph: Graph, sources: Sequence[int]) -> int:

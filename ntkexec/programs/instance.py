@@ -158,6 +158,7 @@ class Algorithm:
         example: a graph that it runs on, for whoever gave none.
         split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
             those on the original one. None where there is none.
+        whole_because: why not, where there is none.
         same_program: whether it is `program` that runs on split graphs too.
         literals: `literals(**sizes)`, the conditions and outputs of all templates of `program`, or a
             lower bound, by which it is weighed against the one for split graphs.
@@ -174,6 +175,7 @@ class Algorithm:
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
     split: Callable[..., Instance] | None = None
+    whole_because: str = "in a tree that stands for a node its answer could be another one"
     same_program: bool = False
     literals: Callable[..., int] | None = None
 

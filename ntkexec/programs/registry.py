@@ -36,8 +36,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         dfs.ALGORITHM,
         dfs_split.ALGORITHM,
         dfs.FOREST,
+        dfs_split.FOREST,
         # On trees it is the same program; what prepares it for them builds on it.
-        dataclasses.replace(bellman_ford.ALGORITHM, split=bellman_ford_split.prepare),
+        dataclasses.replace(
+            bellman_ford.ALGORITHM, split=bellman_ford_split.prepare, same_program=True
+        ),
         *(family.algorithm() for family in FAMILIES),
         *arithmetic.ALGORITHMS,
     )
@@ -54,8 +57,9 @@ def find_algorithm(name: str) -> Algorithm:
     if name not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)
         raise NtkexecError(
-            f"no algorithm {name!r}; there is {known}{did_you_mean(name, ALGORITHMS)}; a program of one's "
-            "own is FILE.npz, FILE.json or module:function"
+            # First, for of a long message the middle is left out.
+            f"no algorithm {name!r}{did_you_mean(name, ALGORITHMS)}; there is {known}; a program of "
+            "one's own is FILE.npz, FILE.json or module:function"
         )
     return ALGORITHMS[name]
 
@@ -113,10 +117,10 @@ def prepare(
     if split_degree is None:
         return found.prepare(graph, sizes=sizes, **given)
     if found.split is None:
-        able = ", ".join(name for name, one in ALGORITHMS.items() if one.split is not None)
+        why = "it computes on one node" if found.operands is not None else found.whole_because
         raise NtkexecError(
-            f"{algorithm} does not run on split graphs: in a tree that stands for a node, its answer could "
-            f"be another one; without a split degree it runs, and of those that can be split there is {able}"
+            f"{algorithm} does not run on split graphs: {why}; it runs on the graph as it is, without a "
+            "split degree (docs/any-graph.md)"
         )
     return found.split(split(graph, split_degree), sizes=sizes, **given)
 

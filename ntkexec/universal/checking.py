@@ -46,7 +46,10 @@ class Checked(NamedTuple):
                 "training",
                 "none: universal, it comes with ntkexec and serves all graphs of its sizes",
             ),
-            ("  certificate", f"re-checked {when}: {self.claim} ({self.decisions:,} decisions)"),
+            (
+                "  complete",
+                f"certificate re-checked {when}: {self.claim} ({self.decisions:,} decisions)",
+            ),
         ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import exactness_page, families, measure, report, roofline, scale
+from benchmarks import aims, exactness_page, families, measure, report, roofline, scale
 from ntkexec import pipeline
 from ntkexec.engines.packed.execution import prepare
 from ntkexec.engines.packed.plan import PackedProgram
@@ -74,3 +74,37 @@ def test_scale_compares_with_its_rivals():
     row = scale.one("grid", 400)
     assert row["nodes"] == 400
     assert min(row["seconds"], row["networkx"], row["scipy"], row["kernel"]) > 0
+
+
+def measured(grid=0.5, share=1.2, slope=1.0):
+    """Results as the benchmarks give them."""
+    row = {"times_networkx": grid, "times_scipy": 0.9}
+    row |= {"memory_to_first_state": 3.9, "memory_to_state": 3.0}
+    families = ("random-regular", "grid")
+    rows = [
+        {"graph": family, "nodes": nodes} | (row if nodes == 9 else dict.fromkeys(row, 50.0))
+        for family in families
+        for nodes in (3, 9, 5)
+    ]
+    return {
+        "scale": {"rows": rows} | {f"slope_{family}": slope for family in families},
+        "batch": {"share_of_networkx": share},
+        "verify": {"rows": [{"times_alone": 1.5}, {"times_alone": 2.9}]},
+        "work": {"slope_large": 1.05},
+        "members": {"slope": 0.95},
+    }
+
+
+def test_aims_are_judged_by_the_largest_graphs_alone():
+    rows = aims.judged(measured())["rows"]
+    assert len(rows) == len(aims.AIMS)
+    assert {row["verdict"] for row in rows} == {"reached"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "missed"),
+    [({"grid": 1.01}, 1), ({"share": 0.99}, 1), ({"slope": 1.11}, 2), ({"grid": np.nan}, 1)],
+)
+def test_an_aim_that_is_missed_is_said_to_be(broken, missed):
+    rows = aims.judged(measured(**broken))["rows"]
+    assert [row["verdict"] for row in rows].count("missed") == missed

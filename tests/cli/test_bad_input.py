@@ -11,7 +11,7 @@ RUN = ("run", "flooding", "path:5", *KERNEL)
 @pytest.mark.parametrize(
     "argv, says",
     [
-        (("run", "floding", "path:5"), "did you mean 'flooding'?"),
+        (("run", "floding", "path:5"), "did you mean 'flooding' or"),
         (
             ("run", "bellman-ford", "random-bounded:n=6,d=2,weights=1..3", "--weights", "wieght"),
             "did you mean 'weight'?",

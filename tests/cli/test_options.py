@@ -22,7 +22,7 @@ PAST = [
     ["run", "flooding", "path:3", "--engine", "kernel", "--html", "x" * 300],
     ["run", "add", "9" * 5000, "1", "--engine", "kernel"],
     ["run", "sbn", "sum", "a=" + "9" * 5000, "--engine", "kernel"],
-    ["run", "bfs", "star:n=2391", "--engine", "kernel"],
+    ["run", "bfs", "star:n=2391", "--engine", "kernel", "--split-degree", "none"],
     ["show", "bfs", "--degree", "2147483648", "--word", "3"],
     ["show", "bfs", "--degree", "-3", "--word", "3"],
     ["show", "neighbourhood-size", "--degree", "3", "--word", "999999999999"],

@@ -86,7 +86,7 @@ assert ntkexec.run("flooding", "path:2", engine="kernel", message="1").exact
     [
         ("ru", ["run"]),
         ("run bell", ["bellman-ford"]),
-        ("certify dfs", ["dfs", "dfs-forest"]),
+        ("certify dfs-f", ["dfs-forest", "dfs-forest-split"]),
         ("run bfs karate --engine kernel-", ["kernel-packed"]),
         ("run bfs karate --ensemble-k", ["--ensemble-kind"]),
     ],

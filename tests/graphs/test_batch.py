@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ntkexec.errors import GraphError
-from ntkexec.graphs import batch, from_networkx, load
+from ntkexec.graphs import batch, batch_from_networkx, from_networkx, load
+from ntkexec.graphs.colouring.greedy import check_colours
 
 # The test hook for array types refuses a wrong argument before we do.
 WRONG_TYPE = (GraphError, jaxtyping.TypeCheckError)
@@ -83,3 +84,45 @@ def test_graphs_that_disagree_are_refused_by_label():
         batch([])
     with pytest.raises(WRONG_TYPE, match=r"takes ntkexec graphs .* not Graph|Type-check error"):
         batch([nx.path_graph(2)])
+
+
+def named(kind):
+    """Graphs whose nodes are called 0 to n - 1, inserted in any order, or something else."""
+    rng = np.random.default_rng(0)
+    for index in range(70):
+        part = nx.gnm_random_graph(int(rng.integers(1, 9)), 8, seed=index)
+        order = rng.permutation(len(part)).tolist()
+        shuffled = nx.Graph()
+        shuffled.add_nodes_from(order)
+        shuffled.add_edges_from(part.edges)
+        if kind == "long" and index == 3:
+            shuffled = nx.star_graph(300)
+        if kind == "shifted" and index == 3:
+            shuffled = nx.relabel_nodes(shuffled, {0: len(part)})
+        if kind == "mixed" and index == 3:
+            shuffled.add_edge(0, "a")
+        if kind == "truth" and index == 3:
+            shuffled = nx.Graph([(False, 1), (1.0, 2)])
+        yield shuffled
+
+
+@pytest.mark.parametrize("kind", ["integers", "long", "shifted", "mixed", "truth"])
+def test_a_batch_read_at_once_is_the_batch_of_each(kind):
+    parts = list(named(kind))
+    at_once, each = batch_from_networkx(parts), batch([from_networkx(part) for part in parts])
+    for name in ("senders", "receivers", "n_node", "n_edge"):
+        one, other = getattr(at_once.tuple, name), getattr(each.tuple, name)
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+    assert at_once.names == each.names
+    assert (at_once.degree, at_once.directed) == (each.degree, each.directed)
+    check_colours(
+        at_once.num_nodes, at_once.tuple.senders, at_once.tuple.receivers, at_once.colours
+    )
+    assert at_once.num_colours == at_once.colours.max() + 1 <= at_once.degree**2 + 1
+
+
+def test_a_loop_in_a_batch_is_named():
+    parts = [nx.path_graph(3), nx.Graph([(0, 1), (1, 1)])]
+    with pytest.raises(GraphError, match="node 1 of graph 'batch' has an edge to itself"):
+        batch_from_networkx(parts)

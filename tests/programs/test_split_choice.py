@@ -41,7 +41,7 @@ def test_what_cannot_be_built_is_split_unless_its_split_cannot_either():
     assert not split_choice.pays(whole, parts, seconds, limit=49)
 
 
-@pytest.mark.parametrize("name", ["bfs", "flooding"])
+@pytest.mark.parametrize("name", ["bfs", "flooding", "dfs", "bellman-ford"])
 def test_what_is_estimated_for_the_graph_as_it_is_is_what_its_instance_has(name):
     algorithm, graph = ALGORITHMS[name], graphs.load("star:9")
     trees = graphs.split(graph, 3)
@@ -52,10 +52,11 @@ def test_what_is_estimated_for_the_graph_as_it_is_is_what_its_instance_has(name)
     assert parts.nodes == trees.graph.num_nodes
     assert parts.literals == split.program.num_nonzeros
     # Numbers may have more bits on the trees.
-    assert 1 <= whole.literals / plain.program.num_nonzeros < 1.3
+    assert 1 <= whole.literals / plain.program.num_nonzeros < 1.5
     if plain.until == "steps":
         assert parts.steps == split.num_steps
-        assert 0 <= whole.steps - plain.num_steps <= 1
+        # But for the ends of the search.
+        assert abs(whole.steps - plain.num_steps) <= 2
     else:
         assert parts.steps <= split.num_steps
         assert whole.steps < parts.steps
@@ -93,7 +94,7 @@ def test_more_than_the_limit_is_split_however_short_the_run(monkeypatch):
 
 
 def test_what_cannot_be_split_is_not():
-    for name in ("dfs-forest", "bfs-queue", "add"):
+    for name in ("bfs-queue", "rule-110", "add"):
         assert ALGORITHMS[name].split is None
     assert chosen("bfs-queue", "star:100") is None
 
@@ -109,11 +110,19 @@ def test_networks_decide_by_what_they_have_learned():
     assert degree("bfs", path, degree=3, depth_bits=1) == 3
     # That of the graph as it is runs on no other, and refuses what does not fit.
     assert degree("bfs", star, degree=3) is None
+    # One for both, which splits what does not fit.
+    assert degree("bellman-ford", star, degree=3) == 3
+    assert degree("bellman-ford", star, degree=8) is None
+    assert degree("bellman-ford", star, degree=2) is None
 
 
 def test_asking_for_what_cannot_be_is_refused():
     with pytest.raises(NtkexecError, match="bfs-queue does not run on split graphs"):
         pipeline.run("bfs-queue", "star:9", engine="kernel", split_degree=3)
+    with pytest.raises(NtkexecError, match=r"rule-110 does not run .* it sees at which port"):
+        pipeline.run("rule-110", "path:4", engine="kernel", split_degree=3)
+    with pytest.raises(NtkexecError, match=r"add does not run .* it computes on one node"):
+        pipeline.prepare("add", "path:1", split_degree=3)
     with pytest.raises(NtkexecError, match="bfs runs on the graph as it is"):
         pipeline.run("bfs-split", "star:9", engine="kernel", split_degree=None)
     program = pipeline.prepare("bfs", "path:2").program

@@ -76,6 +76,7 @@ SHARES = {
     "recheck/theorem": 40,
     "report": 45,
     "runtime": 10,
+    "universal": 10,
     "theory": 135,
 }
 

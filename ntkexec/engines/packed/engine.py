@@ -7,10 +7,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from ntkexec.engines.packed.checking import run_verified
 from ntkexec.engines.packed.comparison import check_packed_step
 from ntkexec.engines.packed.execution import PackedExecution, PackedState, prepare
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.reliance import certified_kernel
+from ntkexec.engines.packed.resting import run_to_rest
 from ntkexec.errors import ProgramError
 from ntkexec.executor import Execution, Options
 from ntkexec.executor.encoding import Encoding, Matches
@@ -53,15 +55,46 @@ class PackedEngine:
         """The engine's own loop; see `executor.execute`.
 
         With `verify` every bit of every step is compared with the plain engine's and the program's,
-        which costs what the plain engine costs.
+        which costs what the plain engine costs. With `verify="program"` it is compared with the
+        program alone, evaluated on packed states (`checking`); where one differs, the run is repeated
+        beside the plain engine, which says where and why.
+
+        Raises:
+            ProgramError: another program; or `verify="program"` with a trace, several devices or
+                another end than a number of steps.
         """
         if program != self.packed.program:
             raise ProgramError(f"the engine executes {self.packed.program!r}, not {program!r}")
         prepared = prepare(self.packed, graphs, devices=self.devices)
+        if options.verify == "program":
+            return self._beside_program(prepared, graphs, options)
         if options.until == "steps" and not options.verify and not options.trace:
             now = prepared.run(options.num_steps)
             return _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+        if (
+            options.until == "fixed-point"
+            and not (options.verify or options.trace)
+            and options.node_mask.all()
+        ):
+            rested = run_to_rest(prepared, options.num_steps, program.round_length)
+            if rested is not None:
+                now, rests = rested
+                done = _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+                return dataclasses.replace(done, stopped="fixed-point" if rests else "steps")
         return self._step_by_step(prepared, graphs, options)
+
+    def _beside_program(
+        self, prepared: PackedExecution, graphs: GraphsTuple, options: Options
+    ) -> Execution:
+        if options.until != "steps" or options.trace:
+            raise ProgramError(
+                "verify='program' takes a number of steps and keeps no trace; verify=True would do"
+            )
+        now, found = run_verified(prepared, options.num_steps, options.node_mask)
+        if not found.exact:
+            return self._step_by_step(prepared, graphs, dataclasses.replace(options, verify=True))
+        done = _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+        return dataclasses.replace(done, verification=found)
 
     def _step_by_step(
         self, prepared: PackedExecution, graphs: GraphsTuple, options: Options

@@ -12,16 +12,8 @@ from jaxtyping import Array, Bool, Int32, UInt32
 
 from ntkexec.engines.packed.frontier import Frontier
 from ntkexec.engines.packed.indices import Indices, compress
-from ntkexec.engines.packed.neighbours import (
-    AXIS,
-    Neighbours,
-    Rows,
-    Tables,
-    by_word,
-    neighbour_table,
-    slot_masks,
-)
-from ntkexec.engines.packed.plan import Clock, Orbit, OwnSlots, PackedProgram
+from ntkexec.engines.packed.neighbours import AXIS, Neighbours, Rows
+from ntkexec.engines.packed.plan import Clock, Orbit, PackedProgram
 from ntkexec.engines.packed.rows import FULL, WORD_BITS, num_words, pack, pack_row, unpack
 from ntkexec.engines.packed.sharding import (
     ROW,
@@ -34,12 +26,14 @@ from ntkexec.engines.packed.sharding import (
     sharded_step,
 )
 from ntkexec.engines.packed.step import after_tail, run_rings, run_small, single_step
+from ntkexec.engines.packed.tables import bits_of_slots, by_word, neighbour_table, tables_of
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.runtime import compilation
 
-# From so many rounds and nodes on, it pays to leave out words in which nothing happens.
-FRONTIER_ROUNDS = 64
-FRONTIER_NODES = 1 << 18
+# From so many rounds and nodes on, it pays to leave out nodes at which nothing happens; or in larger
+# graphs from fewer rounds on.
+FRONTIER_ROUNDS, FRONTIER_NODES = 64, 1 << 16
+FEW_ROUNDS, MANY_NODES = 8, 1 << 18
 # Below so many nodes a call costs more than a step; the code then has all steps in it, for which a
 # round must have few, since the steps left over are compiled with it.
 SMALL_NODES = 1 << 15
@@ -102,7 +96,9 @@ class PackedExecution:
         tail = [self.orbit.at(step) for step in range(num_steps - left, num_steps)]
         if self.num_nodes < SMALL_NODES and self.mesh is None and len(ring) <= LONGEST_SMALL_RING:
             return self._small(now, rounds, tuple(tail)) if rounds or tail else now
-        if rounds >= FRONTIER_ROUNDS and self.num_nodes >= FRONTIER_NODES and self.mesh is None:
+        long = rounds >= FRONTIER_ROUNDS and self.num_nodes >= FRONTIER_NODES
+        large = rounds >= FEW_ROUNDS and self.num_nodes >= MANY_NODES
+        if (long or large) and self.mesh is None:
             now, rounds = self.sparse_rounds(now, rounds)
         if rounds:
             now = self._run_rounds(now, rounds)
@@ -139,7 +135,8 @@ class PackedExecution:
             The state after them, and how many rounds are left.
         """
         changing, fixed = self._division(now)
-        if any(bit >= self.packed.split for bit in changing) or not changing or not fixed:
+        unfit = any(bit >= self.packed.split for bit in changing) or not changing or not fixed
+        if unfit or not self.neighbours.table.ports:
             return now, rounds
         frontier = Frontier(
             self.packed,
@@ -148,21 +145,25 @@ class PackedExecution:
             fixed,
             self.neighbours,
             self._hearers(),
+            self.num_nodes,
         )
-        left = rounds
-        while left and (done := frontier.round(left)):
-            left -= done
+        done = frontier.run(rounds)
+        found = frontier.rows() | fixed
         seconds = [frontier.compile_seconds, frontier.run_seconds]
-        steps = (rounds - left) * len(self.orbit.ring)
-        return self._after(now, steps, frontier.rows, frontier.collisions, seconds), left
+        steps = done * len(self.orbit.ring)
+        return self._after(now, steps, found, frontier.collisions, seconds), rounds - done
 
     def _hearers(self) -> Indices:
-        """By node those that hear it, in NumPy; for undirected edges those that it hears."""
+        """By node those that hear it; for undirected edges those that it hears."""
         senders, receivers = self.edges
-        order = np.argsort(senders, kind="stable")
-        if np.array_equal(senders[order], receivers) and np.array_equal(receivers[order], senders):
-            return jax.tree.map(np.asarray, self.neighbours.table)
-        table = neighbour_table(receivers[order], senders[order], self.num_nodes)
+        # As one key: sorting it is many times faster than sorting pairs.
+        there, back = (
+            np.sort(one.astype(np.int64) * self.num_nodes + other)
+            for one, other in ((receivers, senders), (senders, receivers))
+        )
+        if np.array_equal(there, back):
+            return self.neighbours.table
+        table = neighbour_table(back % self.num_nodes, back // self.num_nodes, self.num_nodes)
         return compress(by_word(table), table.shape[1] - 1)
 
     def step(self, now: PackedState) -> tuple[Rows, PackedState]:
@@ -232,7 +233,7 @@ class PackedExecution:
         """Message bits that every node gathers from its neighbours, if these bits may be 1."""
         own = self.packed.own
         messages = {bit for bit in possible if bit >= self.packed.split}
-        if own is None or self.neighbours.slots is None:
+        if own is None or not self.neighbours.own_slots:
             return len(messages)
         columns = zip(*own.bits, strict=True)
         anywhere = messages - own.covered
@@ -273,7 +274,7 @@ def prepare(
     """
     num_nodes = len(graphs.nodes)
     rows = pack(np.asarray(graphs.nodes, bool))
-    tables = _tables(packed.own, graphs, rows, num_nodes)
+    tables = tables_of(packed.own, graphs, rows, num_nodes)
     uniform = _uniform(rows, num_nodes)
     # What is constant differs from graph to graph, a colour that nobody has for example. Small
     # graphs rather share compiled code, large ones save the work.
@@ -289,10 +290,14 @@ def prepare(
         start: Rows = {bit: place_row(rows[bit]) for bit in possible}
         # Bounded by the width, not by n, so that graphs of similar size share their code.
         table = compress(tables.table, rows.shape[1] * WORD_BITS - 1)
+        slots, slot_bits = tables.slots, None
+        if slots is not None and num_nodes >= SPECIALISED_NODES:
+            slot_bits = bits_of_slots(slots, rows, packed.constants)
         neighbours = Neighbours(
             jax.tree.map(jnp.asarray, table),
-            None if tables.slots is None else jnp.asarray(tables.slots),
+            None if slots is None or slot_bits is not None else jnp.asarray(slots),
             jnp.asarray(tables.valid),
+            slot_bits=slot_bits,
         )
         return PackedExecution(
             packed, orbit, neighbours, PackedState(0, orbit.at(0), start), num_nodes, edges
@@ -314,32 +319,6 @@ def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]
         for bit, row in enumerate(rows)
         if np.array_equal(row, full if row[0] & 1 else np.zeros_like(full))
     }
-
-
-def _tables(
-    own: OwnSlots | None, graphs: GraphsTuple, rows: UInt32[np.ndarray, "k w"], num_nodes: int
-) -> Tables:
-    table = neighbour_table(np.asarray(graphs.senders), np.asarray(graphs.receivers), num_nodes)
-    slots = None
-    if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
-        slots = slot_masks(table, guards, len(own.guards), num_nodes)
-    return Tables(
-        table=by_word(table),
-        slots=slots,
-        valid=pack_row(np.ones(num_nodes, bool)),
-    )
-
-
-def _guards(own: OwnSlots, rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> np.ndarray | None:
-    """Which guard every node fulfils, -1 for none; None if some node fulfils several."""
-    found = np.full(num_nodes, -1, np.int32)
-    for index, guard in enumerate(own.guards):
-        literals = [rows[bit] if value else ~rows[bit] for bit, value in guard]
-        fulfilled = unpack(np.bitwise_and.reduce(literals)[None], num_nodes)[:, 0]
-        if (found[fulfilled] >= 0).any():
-            return None
-        found[fulfilled] = index
-    return found
 
 
 def _total(by_device: Array) -> int:

@@ -9,9 +9,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Int32, UInt8, UInt16
-
-from ntkexec.engines.packed.rows import WORD_BITS
+from jaxtyping import Array, Int32, UInt8, UInt16
 
 LOW_BITS = 16
 
@@ -45,20 +43,16 @@ class Indices:
             high = halves.reshape(-1, *high.shape[1:])[: self.ports]
         return low | (high.astype(jnp.int32) << LOW_BITS)
 
-    def at_words(self, words: Int32[Array, "a"]) -> "Indices":
-        """The columns of some words; past the last, any."""
-        return jax.tree.map(lambda array: array.at[:, words].get(mode="clip"), self)
+    def at_nodes(self, nodes: Int32[Array, "m"]) -> Int32[Array, "d m"]:
+        """The indices of some nodes."""
 
-    def at_nodes(self, nodes: Int[np.ndarray, "m"]) -> Int32[np.ndarray, "d m"]:
-        """The indices of some nodes, in NumPy."""
-        word, place = np.divmod(nodes, WORD_BITS)
-        low = np.asarray(self.low)[:, word, place].astype(np.int32)
-        if self.high is None:
-            return low
-        high = np.asarray(self.high)[:, word, place]
-        if len(high) != self.ports:
-            high = np.stack([high & 15, high >> 4], axis=1).reshape(-1, len(nodes))[: self.ports]
-        return low | (high.astype(np.int32) << LOW_BITS)
+        def pick(array: Array | np.ndarray) -> Array:
+            columns = jnp.asarray(array).reshape(len(array), array.shape[1] * array.shape[2])
+            return columns.at[:, nodes].get(mode="promise_in_bounds")
+
+        low = pick(self.low)
+        high = None if self.high is None else pick(self.high)[..., None]
+        return Indices(low[..., None], high).expand()[..., 0]
 
 
 def compress(table: Int32[np.ndarray, "d w b"], largest: int) -> Indices:

@@ -3,16 +3,15 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Int, Int32, UInt32
+from jaxtyping import Array, Int32, UInt32
 
 from ntkexec.engines.packed.indices import Indices
 from ntkexec.engines.packed.plan import OwnSlots
-from ntkexec.engines.packed.rows import WORD_BITS, num_words, pack_row
+from ntkexec.engines.packed.rows import WORD_BITS
 
 Rows = dict[int, Any]
 """Packed rows by bit of the state, in JAX or NumPy; a bit that is not there is 0 at all nodes."""
@@ -26,15 +25,36 @@ class Neighbours:
     table: index of the node at a port, or of a silent place; (ports, words, 32).
     slots: the guard that the neighbour at a port holds, counted from 1, or 0 for none, in binary:
         by port and digit, the lowest first, at which nodes it is 1; (ports, digits, words), or None
-        if nodes may write into any slot.
+        if nodes may write into any slot, or `slot_bits` says it.
     valid: ones at nodes, zeros at places that are none; (words,).
     halo: makes audible what `table` points to, where that is more than the row; or None.
+    slot_bits: by port and digit the bit of the state that is the row of `slots`, where a program that
+        keeps its neighbours' slots has them all; -1 for a row of zeros.
     """
 
     table: Indices
     slots: UInt32[Array, "d g w"] | None
     valid: UInt32[Array, "w"]
     halo: "Hears | None" = None
+    slot_bits: tuple[tuple[int, ...], ...] | None = dataclasses.field(
+        default=None, metadata={"static": True}
+    )
+
+    @property
+    def own_slots(self) -> bool:
+        """Whether nodes write in their own slots only, and receivers know these."""
+        return self.slots is not None or self.slot_bits is not None
+
+    def digits(self, rows: Rows) -> Sequence[Sequence[UInt32[Array, "w"]]]:
+        """`slots`, wherever it stands.
+
+        Args:
+            rows: the states.
+        """
+        if self.slot_bits is None:
+            return [] if self.slots is None else self.slots  # type: ignore[return-value]
+        nothing = jnp.zeros_like(self.valid)
+        return [[rows.get(bit, nothing) for bit in port] for port in self.slot_bits]
 
     def listen(self, rows: Sequence[UInt32[Array, "w"]]) -> list[UInt32[Array, "d w"]]:
         """For every row and port the packed bits of the nodes there."""
@@ -56,10 +76,23 @@ class Neighbours:
             self.table,
         )
 
+    def exchange(self, own: OwnSlots | None, sent: Rows, rows: Rows) -> tuple[Rows, Array]:
+        """What every node holds afterwards; see the function `exchange`."""
+        return exchange(self, own, sent, rows)
+
     @property
     def num_bytes(self) -> int:
         """Of all arrays."""
         return sum(int(array.nbytes) for array in jax.tree.leaves(self))
+
+
+class Exchanging(Protocol):
+    """Some nodes, by word, and who hears whom among them."""
+
+    @property
+    def valid(self) -> UInt32[Array, "w"]: ...
+
+    def exchange(self, own: OwnSlots | None, sent: Rows, rows: Rows) -> tuple[Rows, Array]: ...
 
 
 class Hears(Protocol):
@@ -103,65 +136,7 @@ class Halo:
         ]
 
 
-class Tables(NamedTuple):
-    """`Neighbours` of a whole graph in NumPy, indices not yet compressed, the halo as its table."""
-
-    table: Int32[np.ndarray, "d w b"]
-    slots: UInt32[np.ndarray, "d g w"] | None
-    valid: UInt32[np.ndarray, "w"]
-    halo: Int32[np.ndarray, "p q h b"] | None = None
-
-
-def neighbour_table(
-    senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"], num_nodes: int
-) -> Int32[np.ndarray, "d n"]:
-    """The sender at every port, in the order of the edges; `num_nodes` where a port is free.
-
-    Args:
-        senders: of each edge.
-        receivers: of each edge, ascending.
-        num_nodes: n; the columns are filled up to whole words.
-    """
-    counts = np.bincount(receivers, minlength=num_nodes)
-    width = num_words(num_nodes) * WORD_BITS
-    table = np.full((int(counts.max(initial=0)), width), num_nodes, np.int32)
-    starts = np.cumsum(counts) - counts
-    table[np.arange(len(receivers)) - np.repeat(starts, counts), receivers] = senders
-    return table
-
-
-def by_word(table: Int32[np.ndarray, "d n"]) -> Int32[np.ndarray, "d w b"]:
-    """A table whose columns are divided into words."""
-    return table.reshape(len(table), table.shape[1] // WORD_BITS, WORD_BITS)
-
-
-def slot_masks(
-    table: Int32[np.ndarray, "d n"], guards: np.ndarray, num_guards: int, num_nodes: int
-) -> UInt32[np.ndarray, "d g w"] | None:
-    """`Neighbours.slots`, or None unless no two of a closed neighbourhood share a guard.
-
-    Args:
-        table: of `neighbour_table`.
-        guards: which guard every node holds, -1 for none; shape (n,).
-        num_guards: how many there are.
-        num_nodes: n.
-    """
-    heard = np.append(guards, -1)[table[:, :num_nodes]]
-    taken = np.zeros((num_guards, num_nodes), bool)
-    everyone = np.arange(num_nodes)
-    for row in (guards, *heard):
-        some = row >= 0
-        if taken[row[some], everyone[some]].any():
-            return None
-        taken[row[some], everyone[some]] = True
-    digits = np.arange(num_guards.bit_length())[:, None]
-    masks = np.zeros((len(table), len(digits), num_words(num_nodes)), np.uint32)
-    for port, row in enumerate(heard):
-        masks[port] = pack_row((((row + 1) >> digits) & 1).astype(bool))
-    return masks
-
-
-def _holds(digits: UInt32[Array, "g w"], guard: int) -> UInt32[Array, "w"]:
+def _holds(digits: Sequence[UInt32[Array, "w"]], guard: int) -> UInt32[Array, "w"]:
     """At which nodes the digits are those of a guard."""
     one_by_one = [row if (guard + 1) >> place & 1 else ~row for place, row in enumerate(digits)]
     return functools.reduce(jnp.bitwise_and, one_by_one)
@@ -175,14 +150,22 @@ def gather(row: UInt32[Array, "w"], table: Int32[Array, "d w b"]) -> UInt32[Arra
     return (bits << places).sum(axis=-1, dtype=jnp.uint32)
 
 
-def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[Rows, Array]:
+def exchange(
+    neighbours: Neighbours, own: OwnSlots | None, sent: Rows, rows: Rows
+) -> tuple[Rows, Array]:
     """The message bits that every node holds afterwards: its own and its in-neighbours'.
+
+    Args:
+        neighbours: whom every node hears.
+        own: which bits nodes write in their own slots only, if any.
+        sent: the message bits that every node sends.
+        rows: the states.
 
     Returns:
         The rows, and at how many nodes two contributions met.
     """
     slotted: list[dict[int, int]] = []
-    if neighbours.slots is not None and own is not None:
+    if neighbours.own_slots and own is not None:
         slotted = [
             written
             for place in range(own.payload)
@@ -196,9 +179,10 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
     ]
     heard = neighbours.listen([*payloads, *anywhere.values()])
     held: Rows = {}
-    if neighbours.slots is not None:
+    if slotted:
+        slots = neighbours.digits(rows)
         for written, ports in zip(slotted, heard, strict=False):
-            held |= _to_own_slots(neighbours.slots, written, sent, ports)
+            held |= _to_own_slots(slots, written, sent, ports)
     if not anywhere:
         return held, jnp.zeros((), jnp.int32)
     met = jnp.zeros_like(neighbours.valid)
@@ -211,7 +195,10 @@ def exchange(neighbours: Neighbours, own: OwnSlots | None, sent: Rows) -> tuple[
 
 
 def _to_own_slots(
-    slots: UInt32[Array, "d g w"], written: dict[int, int], sent: Rows, ports: UInt32[Array, "d w"]
+    slots: Sequence[Sequence[UInt32[Array, "w"]]],
+    written: dict[int, int],
+    sent: Rows,
+    ports: UInt32[Array, "d w"],
 ) -> Rows:
     """One bit of the payload, in the slot of every guard: the own row and what its holders say."""
     held: Rows = {}

@@ -13,10 +13,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
 
 from ntkexec.engines.packed.indices import compress
-from ntkexec.engines.packed.neighbours import AXIS, Halo, Neighbours, Rows, Tables
+from ntkexec.engines.packed.neighbours import AXIS, Halo, Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
 from ntkexec.engines.packed.rows import WORD_BITS
 from ntkexec.engines.packed.step import StepResult, run_rings, single_step
+from ntkexec.engines.packed.tables import Tables
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, UInt32
 
-from ntkexec.engines.packed.neighbours import Neighbours, Rows, exchange
+from ntkexec.engines.packed.neighbours import Exchanging, Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram, StepPlan
 
 
@@ -24,7 +24,7 @@ class StepResult(NamedTuple):
     collisions: Int[Array, ""]
 
 
-def advance(packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbours) -> StepResult:
+def advance(packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Exchanging) -> StepResult:
     """One step of all nodes.
 
     Args:
@@ -33,11 +33,11 @@ def advance(packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbo
         clock: what the clock shows before the step.
         neighbours: whom every node hears.
     """
-    decided = _update(packed.plan(frozenset(rows), clock), rows, neighbours.valid)
+    decided = update(packed.plan(frozenset(rows), clock), rows, neighbours.valid)
     sent = {bit: row for bit, row in decided.items() if bit >= packed.split}
     if not sent:
         return StepResult(decided, decided, jnp.zeros((), jnp.int32))
-    held, met = exchange(neighbours, packed.own, sent)
+    held, met = neighbours.exchange(packed.own, sent, decided)
     return StepResult(decided, decided | held, met)
 
 
@@ -145,8 +145,14 @@ def single_step(
     )
 
 
-def _update(plan: StepPlan, rows: Rows, like: Array) -> Rows:
-    """The union of the matched templates, corrected, for every bit that may be 1."""
+def update(plan: StepPlan, rows: Rows, like: Array) -> Rows:
+    """The union of the matched templates, corrected, for every bit that may be 1.
+
+    Args:
+        plan: the templates.
+        rows: the states; all bits of their conditions.
+        like: a row of the same shape.
+    """
     ones = jnp.full_like(like, 0xFFFFFFFF)
     matched = {
         entry.template: _product([(rows[bit], value) for bit, value in entry.condition], ones)

@@ -93,7 +93,7 @@ def instance(
     needed = {"degree": graph.degree, "slots": graph.num_colours, "word": inputs.bits_for(rounds)}
     sizes = inputs.sizes_for(graph, needed, sizes)
     bfs = program(**sizes)
-    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    is_source = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(graph, max(1, sizes["degree"])),
@@ -120,7 +120,7 @@ def instance(
 
 def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
     """`distance` and `parent` (an index); -1 where a node was not reached, or has no parent."""
-    fields = bfs.layout.unpack(states, strict=False)
+    fields = bfs.layout.unpack(states, strict=False, paths=("reached", "distance", "parent"))
     return {
         "distance": np.where(fields["reached"], fields["distance"], -1),
         "parent": inputs.parents(graph, fields["parent"], len(bfs.layout.bits("parent"))),

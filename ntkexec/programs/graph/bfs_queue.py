@@ -167,7 +167,7 @@ def instance(
     }
     sizes = inputs.sizes_for(graph, needed, sizes)
     search = program(**sizes)
-    is_source = np.isin(np.arange(graph.num_nodes), sources)
+    is_source = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "port.slot": port_slots(graph, max(1, sizes["degree"])),
@@ -245,4 +245,5 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=prepare,
     inputs=("source", "sources"),
+    whole_because="its token walks through the search tree from node to node, and counts its moves",
 )

@@ -208,6 +208,7 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     split=dfs_split.on_split,
+    literals=num_literals,
 )
 FOREST = Algorithm(
     name="dfs-forest",
@@ -217,4 +218,5 @@ FOREST = Algorithm(
     prepare=forest_instance,
     inputs=(),
     split=dfs_split.forest_instance,
+    literals=num_literals,
 )

@@ -202,6 +202,7 @@ def instance(
         colour_by="finished",
         shown_where={"discovery": "visited", "finish": "finished"},
         split=parts,
+        slowdown=2 * parts.depth + 1,
     )
 
 
@@ -278,6 +279,9 @@ def answer(search: Program, parts: SplitGraph, states: Bool[np.ndarray, "N k"]) 
 
 
 on_split = functools.partial(splits.from_sources, instance)
+_OWN_SIZES = {
+    "depth_bits": lambda num_nodes: inputs.bits_for(splits.largest_depth(num_nodes)),
+}
 ALGORITHM = Algorithm(
     name="dfs-split",
     summary=SUMMARIES["dfs-split"],
@@ -285,6 +289,16 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=functools.partial(splits.split_first, on_split),
     inputs=("source", "sources"),
-    own_sizes={"depth_bits": lambda num_nodes: inputs.bits_for(splits.largest_depth(num_nodes))},
+    own_sizes=_OWN_SIZES,
     split=on_split,
+)
+FOREST = Algorithm(
+    name="dfs-forest-split",
+    summary=SUMMARIES["dfs-forest-split"],
+    sizing=functools.partial(splits.degree_word_and_depth, "dfs-forest-split"),
+    program=program,
+    prepare=functools.partial(splits.split_first, forest_instance),
+    inputs=(),
+    own_sizes=_OWN_SIZES,
+    split=forest_instance,
 )

@@ -8,8 +8,6 @@ In the *receive* step a node takes over what any slot holds.
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 
-import numpy as np
-
 from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Flag, Word, any_of, either, initial_states
 from ntkexec.program import limits
@@ -106,7 +104,7 @@ def instance(
     floods.check_length(message, sizes)
     sizes = inputs.sizes_for(graph, needed, sizes)
     flooding = program(**sizes)
-    informed = np.isin(np.arange(graph.num_nodes), sources)
+    informed = inputs.is_source(graph, sources)
     values = {
         "colour": graph.colours,
         "informed": informed,

@@ -247,6 +247,7 @@ class Family:
             example=self.example,
             split=None if self.gathered is None else self.split,
             literals=self.literals,
+            whole_because=SEES_PORTS,
         )
 
 

@@ -1,5 +1,6 @@
 """Leaving out the nodes at which nothing happens changes nothing."""
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,13 +9,13 @@ from hypothesis import strategies as st
 from ntkexec import graphs, pipeline
 from ntkexec.engines.packed import execution, frontier
 from ntkexec.engines.packed.execution import prepare
-from ntkexec.engines.packed.frontier import Waiting
 from ntkexec.engines.packed.plan import PackedProgram
+from ntkexec.engines.packed.waiting import Waiting, as_integer
 from ntkexec.language import Builder, Flag, all_of, initial_states
 
 
 def both(packed, inputs, num_steps):
-    """States after rounds on some words and after rounds on all, and how many rounds were sparse."""
+    """States after rounds at some nodes and after rounds at all, and how many rounds were sparse."""
     prepared = prepare(packed, inputs)
     rounds = num_steps // len(prepared.orbit.ring)
     some, left = prepared.sparse_rounds(prepared.start, rounds)
@@ -31,36 +32,60 @@ def both(packed, inputs, num_steps):
         "gnp:n=120,p=0.015,directed=1,seed=0",
     ],
 )
-def test_breadth_first_search_is_the_same_on_some_words(spec):
+def test_breadth_first_search_is_the_same_at_some_nodes(spec):
     instance = pipeline.prepare("bfs", spec)
     one, other, rounds = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
     assert np.array_equal(one, other)
     assert rounds == instance.num_steps // instance.program.round_length
 
 
-def test_only_the_frontier_is_carried_out(monkeypatch):
-    instance = pipeline.prepare("bfs", "path:2000")
+def counted(monkeypatch):
+    """Rounds and nodes carried out, call by call."""
     seen = []
-    round = frontier.Frontier.round
+    rounds = frontier.Frontier._rounds
 
-    def counted(self, most):
-        before = self.words
-        done = round(self, most)
-        seen.append((done, self.words - before))
+    def one(self, room, foreseen):
+        before = self.nodes
+        done = rounds(self, room, foreseen)
+        seen.append((done, self.nodes - before))
         return done
 
-    monkeypatch.setattr(frontier.Frontier, "round", counted)
-    one, other, rounds = both(PackedProgram(instance.program), instance.graphs, 300)
+    monkeypatch.setattr(frontier.Frontier, "_rounds", one)
+    return seen
+
+
+def test_only_the_frontier_is_carried_out(monkeypatch):
+    instance = pipeline.prepare("bfs", "path:2000")
+    seen = counted(monkeypatch)
+    one, other, rounds = both(PackedProgram(instance.program), instance.graphs, 1200)
     assert np.array_equal(one, other)
-    # The wave is one node wide, so it touches at most two of 63 words in several rounds.
-    assert rounds == sum(done for done, _ in seen) == 300 // instance.program.round_length
+    assert rounds == sum(done for done, _ in seen) == 1200 // instance.program.round_length
     assert len(seen) == -(-rounds // frontier.MAX_ROUNDS)
-    assert all(words <= 2 * done for done, words in seen)
+    # The wave is one node wide; whoever was reached is restless until a round leaves it as it is,
+    # after it has heard the next.
+    assert all(nodes <= 6 * done for done, nodes in seen)
+
+
+@pytest.mark.parametrize(("share", "enough"), [(1 / 2, True), (1 / 16, False)])
+def test_more_room_is_made_as_long_as_it_pays(share, enough, monkeypatch):
+    monkeypatch.setattr(frontier, "LEAST_ROOM", 64)
+    monkeypatch.setattr(frontier, "LARGEST_SHARE", share)
+    monkeypatch.setattr(frontier, "LONG", 0)
+    seen = counted(monkeypatch)
+    # A path that ends in a grid: few nodes, then many at once.
+    graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(30, 30))
+    graph.add_edges_from([(0, 900), *((node, node + 1) for node in range(900, 920))])
+    instance = pipeline.prepare("bfs", graph, source=920)
+    one, other, rounds = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
+    assert np.array_equal(one, other)
+    assert (rounds == instance.num_steps // 2) == enough
+    assert rounds > 20
+    assert (len(seen) > 1) == enough
 
 
 def test_messages_that_travel_further_than_expected_would_be_missed(monkeypatch):
     instance = pipeline.prepare("bfs", "grid:11x13")
-    monkeypatch.setattr(frontier, "_exchanges", lambda *_: 0)
+    monkeypatch.setattr(frontier, "exchanges", lambda *_: 0)
     one, other, _ = both(PackedProgram(instance.program), instance.graphs, instance.num_steps)
     assert not np.array_equal(one, other)
 
@@ -70,17 +95,11 @@ def test_a_long_search_uses_it_by_itself(monkeypatch):
     monkeypatch.setattr(execution, "SMALL_NODES", 0)
     instance = pipeline.prepare("bfs", "path:70")
     prepared = prepare(PackedProgram(instance.program), instance.graphs)
-    used = []
-    round = frontier.Frontier.round
-    monkeypatch.setattr(
-        frontier.Frontier,
-        "round",
-        lambda self, most: used.append(done := round(self, most)) or done,
-    )
+    seen = counted(monkeypatch)
     now = prepared.run(instance.num_steps)
     answer = instance.decode(prepared.states(now.clock, now.rows))
     assert answer["distance"].tolist() == list(range(70))
-    assert sum(used) == 69
+    assert sum(done for done, _ in seen) == 69
 
 
 def two_hops():
@@ -121,11 +140,11 @@ def test_waiting_nodes_must_all_do_the_same():
     mine = program.layout.bit("mine")
     ring = packed.orbit({bit: False for bit in program.layout.bits("phase")}).ring
     assert len(ring) == 2
-    assert Waiting(packed, ring, frozenset([mine])).next(frozenset()) is None
+    assert Waiting(packed, ring, frozenset([mine])).next(0) is None
     # If nobody differs there is nothing to wait for: the flag is then like any other bit.
-    assert Waiting(packed, ring, frozenset()).next(frozenset()) == frozenset()
+    assert Waiting(packed, ring, frozenset()).next(0) == 0
     low = program.layout.bit("count")
-    assert Waiting(packed, ring, frozenset()).next(frozenset([mine])) == {mine, low}
+    assert Waiting(packed, ring, frozenset()).next(as_integer([mine])) == as_integer([mine, low])
 
 
 @st.composite
@@ -155,7 +174,7 @@ def waves(draw):
     return program, graph.tuple._replace(nodes=initial_states(program, 100, values))
 
 
-def test_random_waves_are_the_same_on_some_words():
+def test_random_waves_are_the_same_at_some_nodes():
     sparse = []
 
     @given(waves(), st.integers(1, 9))
@@ -168,5 +187,5 @@ def test_random_waves_are_the_same_on_some_words():
 
     check()
     # In many nobody may wait, since waiting nodes would send; how many depends on what is drawn. Six
-    # waves at least spread or died on some words only.
+    # waves at least spread or died at some nodes only.
     assert sum(done > 0 for done in sparse) >= 6

@@ -12,9 +12,9 @@ import pytest
 
 from ntkexec import pipeline
 from ntkexec.engines.packed.execution import prepare
-from ntkexec.engines.packed.neighbours import Tables
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.sharding import divide
+from ntkexec.engines.packed.tables import Tables
 
 SCRIPT = Path(__file__).parents[2] / "support" / "sharded.py"
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,138 @@
+"""Packed execution compared, bit by bit and step by step, with the program itself on packed states.
+
+What a packed engine carries out is the program with all left out that is known beforehand: the phase,
+bits that are 0, nodes that rest. Beside it stands here the program as it is, every template on every
+state, clock and all, and every bit of the two is compared at every step. XLA may find that both
+calculate the same and do so once; it may not where they differ. No mean is calculated: that the
+learned function decides as the packed execution does is what the engine relies on, not what is
+compared.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, UInt32
+
+from ntkexec.engines.packed.execution import PackedExecution, PackedState
+from ntkexec.engines.packed.neighbours import Neighbours, Rows
+from ntkexec.engines.packed.plan import Clock, PackedProgram
+from ntkexec.engines.packed.rows import pack_row, unpack
+from ntkexec.engines.packed.step import advance, update
+from ntkexec.errors import ProgramError
+from ntkexec.executor.verification import Verification
+from ntkexec.runtime import compilation
+
+Step = tuple[Clock, Clock]
+"""What the clock shows before a step and after it."""
+
+_Sums = tuple[Rows, Array, Array, Array]
+
+
+def run_compared(
+    rows: Rows,
+    neighbours: Neighbours,
+    mask: UInt32[Array, "w"],
+    num_rings: Int[Array, ""],
+    *,
+    packed: PackedProgram,
+    head: tuple[Step, ...],
+    ring: tuple[Step, ...],
+    tail: tuple[Step, ...],
+) -> tuple[Rows, Int[Array, ""], Int[Array, ""], UInt32[Array, "w"]]:
+    """Steps, each compared with the program.
+
+    Args:
+        rows: the states; bits that are missing are 0.
+        neighbours: whom every node hears.
+        mask: ones at nodes that count.
+        num_rings: how many rounds of the clock.
+        packed: what is executed.
+        head: steps before the first round.
+        ring: those of a round.
+        tail: those after the last.
+
+    Returns:
+        The rows afterwards, the collisions, how many bits were wrong, and at which nodes some was.
+    """
+    program = PackedProgram(packed.program)
+    whole = program.plan(frozenset(range(program.num_bits)), ())
+    nothing = jnp.zeros_like(neighbours.valid)
+
+    def full(found: Rows, clock: Clock) -> list[Array]:
+        known: Rows = {bit: ~nothing if value else nothing for bit, value in clock}
+        rows = found | known
+        return [rows.get(bit, nothing) for bit in range(program.num_bits)]
+
+    def steps(now: Rows, which: Sequence[Step], met: Array, bits: Array, nodes: Array) -> _Sums:
+        for clock, following in which:
+            done = advance(packed, now, clock, neighbours)
+            states = dict(enumerate(full(now, clock)))
+            right = update(whole, states, neighbours.valid)
+            for bit, row in enumerate(full(done.decided, following)):
+                wrong = (row ^ right.get(bit, nothing)) & mask
+                bits = bits + jax.lax.population_count(wrong).sum(dtype=jnp.int32)
+                nodes = nodes | wrong
+            now, met = done.rows, met + done.collisions
+        return now, met, bits, nodes
+
+    begun = steps(rows, head, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), nothing)
+    possible = packed.possible_when_ring_starts(frozenset(begun[0]), [clock for clock, _ in ring])
+
+    def once(_: Array, carry: _Sums) -> _Sums:
+        now, met, bits, nodes = steps(carry[0], ring, *carry[1:])
+        return {bit: now.get(bit, nothing) for bit in possible}, met, bits, nodes
+
+    start = ({bit: begun[0].get(bit, nothing) for bit in possible}, *begun[1:])
+    turned = jax.lax.fori_loop(0, num_rings, once, start)
+    return steps(turned[0], tail, *turned[1:])
+
+
+def run_verified(
+    prepared: PackedExecution, num_steps: int, node_mask: Bool[np.ndarray, "n"]
+) -> tuple[PackedState, Verification]:
+    """`prepared.run`, every step of all nodes compared with the program.
+
+    Args:
+        prepared: the execution, on one device.
+        num_steps: how many steps.
+        node_mask: False at nodes that do not count.
+
+    Raises:
+        ProgramError: the nodes are divided among devices.
+    """
+    if prepared.mesh is not None:
+        raise ProgramError(
+            "verify='program' runs on one device; leave devices out, or take verify=True"
+        )
+    orbit, now = prepared.orbit, prepared.start
+    first = min(num_steps, len(orbit.head))
+    rounds, left = divmod(num_steps - first, len(orbit.ring))
+
+    def pairs(begin: int, count: int) -> tuple[Step, ...]:
+        return tuple((orbit.at(s), orbit.at(s + 1)) for s in range(begin, begin + count))
+
+    (rows, met, wrong_bits, wrong), compile_seconds, run_seconds = compilation.call(
+        run_compared,
+        now.rows,
+        prepared.neighbours,
+        pack_row(node_mask),
+        np.int32(rounds),
+        packed=prepared.packed,
+        head=pairs(0, first),
+        ring=pairs(first, len(orbit.ring)),
+        tail=pairs(num_steps - left, left),
+    )
+    nodes = unpack(np.asarray(wrong)[None], prepared.num_nodes)[:, 0]
+    after = PackedState(
+        num_steps, orbit.at(num_steps), rows, int(met), compile_seconds, run_seconds
+    )
+    return after, Verification(
+        wrong_bits=int(wrong_bits),
+        wrong_nodes=nodes,
+        first_wrong_step=None,
+        snapshot=None,
+        smallest_margin=None,
+        largest_matches=None,
+    )

@@ -1,0 +1,126 @@
+"""The neighbours of a graph as tables in NumPy, before they are compressed or divided."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Int32, UInt32
+
+from ntkexec.engines.packed.plan import OwnSlots
+from ntkexec.engines.packed.rows import WORD_BITS, num_words, pack_row, unpack
+from ntkexec.graphs.message_passing import GraphsTuple
+
+
+class Tables(NamedTuple):
+    """`Neighbours` of a whole graph in NumPy, indices not yet compressed, the halo as its table."""
+
+    table: Int32[np.ndarray, "d w b"]
+    slots: UInt32[np.ndarray, "d g w"] | None
+    valid: UInt32[np.ndarray, "w"]
+    halo: Int32[np.ndarray, "p q h b"] | None = None
+
+
+def neighbour_table(
+    senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"], num_nodes: int
+) -> Int32[np.ndarray, "d n"]:
+    """The sender at every port, in the order of the edges; `num_nodes` where a port is free.
+
+    Args:
+        senders: of each edge.
+        receivers: of each edge, ascending.
+        num_nodes: n; the columns are filled up to whole words.
+    """
+    counts = np.bincount(receivers, minlength=num_nodes)
+    width = num_words(num_nodes) * WORD_BITS
+    table = np.full((int(counts.max(initial=0)), width), num_nodes, np.int32)
+    starts = np.cumsum(counts) - counts
+    table[np.arange(len(receivers)) - np.repeat(starts, counts), receivers] = senders
+    return table
+
+
+def by_word(table: Int32[np.ndarray, "d n"]) -> Int32[np.ndarray, "d w b"]:
+    """A table whose columns are divided into words."""
+    return table.reshape(len(table), table.shape[1] // WORD_BITS, WORD_BITS)
+
+
+def slot_masks(
+    table: Int32[np.ndarray, "d n"], guards: np.ndarray, num_guards: int, num_nodes: int
+) -> UInt32[np.ndarray, "d g w"] | None:
+    """`Neighbours.slots`, or None unless no two of a closed neighbourhood share a guard.
+
+    Args:
+        table: of `neighbour_table`.
+        guards: which guard every node holds, -1 for none; shape (n,).
+        num_guards: how many there are.
+        num_nodes: n.
+    """
+    kind = np.min_scalar_type(num_guards)
+    own = (guards + 1).astype(kind)
+    heard = [np.append(own, kind.type(0))[row] for row in table[:, :num_nodes]]
+    for first in range(1, num_guards + 1, WORD_BITS):
+        # By guard a bit, of those that fit into a word; 0 for the others and for none.
+        bits = np.zeros(num_guards + 1, np.uint32)
+        some = np.arange(first, min(first + WORD_BITS, num_guards + 1))
+        bits[some] = np.uint32(1) << (some - first).astype(np.uint32)
+        taken = np.zeros(num_nodes, np.uint32)
+        for row in (own, *heard):
+            if (taken & bits[row]).any():
+                return None
+            taken |= bits[row]
+    digits = num_guards.bit_length()
+    masks = np.zeros((len(table), digits, num_words(num_nodes)), np.uint32)
+    for port, row in enumerate(heard):
+        for digit in range(digits):
+            masks[port, digit] = pack_row((row >> digit & 1).astype(bool))
+    return masks
+
+
+def bits_of_slots(
+    slots: UInt32[np.ndarray, "d g w"], rows: UInt32[np.ndarray, "k w"], constants: frozenset[int]
+) -> tuple[tuple[int, ...], ...] | None:
+    """`Neighbours.slot_bits`, or None if some row is none of the state's.
+
+    Args:
+        slots: of `slot_masks`.
+        rows: the states before the first step.
+        constants: bits of the state that no step changes.
+    """
+    known = {rows[bit].tobytes(): bit for bit in sorted(constants, reverse=True)}
+    known[np.zeros_like(rows[0]).tobytes()] = -1
+    found = tuple(tuple(known.get(row.tobytes(), -2) for row in port) for port in slots)
+    return None if any(-2 in port for port in found) else found
+
+
+def tables_of(
+    own: OwnSlots | None, graphs: GraphsTuple, rows: UInt32[np.ndarray, "k w"], num_nodes: int
+) -> Tables:
+    """The tables of a graph.
+
+    Args:
+        own: which bits nodes write in their own slots only, if any.
+        graphs: the graph.
+        rows: the states before the first step.
+        num_nodes: n.
+    """
+    table = neighbour_table(np.asarray(graphs.senders), np.asarray(graphs.receivers), num_nodes)
+    slots = None
+    if own is not None and (guards := _guards(own, rows, num_nodes)) is not None:
+        slots = slot_masks(table, guards, len(own.guards), num_nodes)
+    return Tables(
+        table=by_word(table),
+        slots=slots,
+        valid=pack_row(np.ones(num_nodes, bool)),
+    )
+
+
+def _guards(own: OwnSlots, rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> np.ndarray | None:
+    """Which guard every node fulfils, -1 for none; None if some node fulfils several."""
+    found = np.full(num_nodes, -1, np.int32)
+    seen, valid = np.zeros_like(rows[0]), pack_row(np.ones(num_nodes, bool))
+    for index, guard in enumerate(own.guards):
+        literals = [rows[bit] if value else ~rows[bit] for bit, value in guard]
+        fulfilled = np.bitwise_and.reduce([valid, *literals])
+        if (seen & fulfilled).any():
+            return None
+        seen |= fulfilled
+        np.copyto(found, index, where=unpack(fulfilled[None], num_nodes)[:, 0])
+    return found
