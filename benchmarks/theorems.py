@@ -61,6 +61,11 @@ THEOREMS = [
         for name in ("flooding", "bfs", "bfs-queue", "dfs", "dfs-forest", "bellman-ford")
         for sizes in GRAPHS
     ),
+    *(
+        Asked(name, {"degree": 3, "word": word})
+        for name in ("flooding-split", "bfs-split")
+        for word in (4, 8)
+    ),
     *(Asked(name, {"degree": 2} | sizes) for name, sizes in LOCAL.items()),
     *(Asked(name, {"word": word}) for name in ("permute", "add", "multiply") for word in (4, 8)),
     Asked("sbn", {"word": 3}),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 import ntkexec
+from ntkexec import report
 from ntkexec.runtime import compilation
 
 MOST = 3
@@ -61,6 +62,13 @@ def test_a_run_compiles_one_program_that_trains_and_one_that_executes(program, g
     assert programs_compiled(lambda: found.append(ntkexec.run(program, graph, **inputs))) <= MOST
     assert found[0].exact
     assert found[0].ensemble is not None
+
+
+def test_a_page_compiles_one_more(tmp_path):
+    def page():
+        report.save(ntkexec.run("bfs", "path:4", trace=True), tmp_path / "page.html")
+
+    assert programs_compiled(page) <= MOST
 
 
 def test_the_closed_form_compiles_one():

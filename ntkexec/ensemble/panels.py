@@ -31,16 +31,23 @@ ROWS = 256
 ENTRIES = 1 << 20
 """Hidden weights of a panel: networks so wide that its rows have more get panels of fewer rows."""
 
+TILE = 32
+"""Rows that are drawn at a time, so that only those are drawn that there are."""
+
 
 class Rows(NamedTuple):
     """The rows of a panel; of several panels, one for each device, with a leading axis.
 
-    keys: of the hidden weights, and of the output weights, alike in all rows of a network.
+    networks: how many there are.
+    keys, place: of what is drawn: the output weights of every network, then the hidden weights row
+        by row; `place` is the number of the row in its network. What is not drawn is 0.
     target: what the pair's output is to be.
     real: False in rows that hold no pair.
     """
 
-    keys: UInt32[Array, "*e 2 r 2"]
+    networks: Int32[Array, "*e"]
+    keys: UInt32[Array, "*e d 2"]
+    place: UInt32[Array, "*e d"]
     target: Float32[Array, "*e r"]
     real: Bool[Array, "*e r"]
 
@@ -160,21 +167,27 @@ def _rows(
     block: int,
     together: int,
     num_devices: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keys, targets and which rows are real, of `together` blocks, one panel a device."""
+) -> tuple[np.ndarray, ...]:
+    """The fields of `Rows`: panels of `together` blocks in all, one for each device.
+
+    The first blocks hold networks.
+    """
     num, n0 = target.shape
+    each, rows = together // num_devices, together // num_devices * block
     filled = np.zeros((together, block), np.float32)
     filled[:num, :n0] = target
     real = np.zeros((together, block), bool)
     real[:num, :n0] = True
-    of_blocks = np.zeros((together, 2, 2), np.uint32)
-    of_blocks[:num] = keys
-    by_row = np.repeat(of_blocks, block, axis=0).reshape(num_devices, -1, 2, 2)
-    return (
-        np.ascontiguousarray(by_row.swapaxes(1, 2)),
-        filled.reshape(num_devices, -1),
-        real.reshape(num_devices, -1),
-    )
+    networks = np.clip(num - each * np.arange(num_devices), 0, each).astype(np.int32)
+    drawn = np.zeros((num_devices, 2 * rows, 2), np.uint32)
+    place = np.zeros((num_devices, 2 * rows), np.uint32)
+    for device, first in enumerate(range(0, num, each)):
+        hidden, output = keys[first : first + each].swapaxes(0, 1)
+        used = len(output) * (1 + block)
+        drawn[device, :used] = np.concatenate([output, np.repeat(hidden, block, axis=0)])
+        place[device, len(output) : used] = np.tile(np.arange(block), len(output))
+    by_device = (array.reshape(num_devices, -1) for array in (filled, real))
+    return networks, drawn, place, *by_device
 
 
 # Named as that of `stacks`, for whoever shows progress.
@@ -185,7 +198,7 @@ def _train(
 
     def on_one_device(rows: Rows, task: Task) -> Any:
         own = Rows._make(array[0] for array in rows)
-        weights = _initial(own.keys, task, width, opposite_halves=opposite_halves)
+        weights = _initial(own, task, width, opposite_halves=opposite_halves)
         found = _descend(weights, own, task, with_momentum=with_momentum)
         return jax.tree.map(lambda a: a[None], found)
 
@@ -193,15 +206,28 @@ def _train(
 
 
 def _initial(
-    keys: UInt32[Array, "2 r 2"], task: Task, width: int, *, opposite_halves: bool
+    rows: Rows, task: Task, width: int, *, opposite_halves: bool
 ) -> dict[str, Float32[Array, "r h"]]:
     """The weights before training, as `network.initial` draws them."""
     units = width // 2 if opposite_halves else width
-    row = jnp.arange(keys.shape[1], dtype=jnp.uint32)
-    last_place = jnp.left_shift(jnp.int32(1), task.doublings) - 1
-    place = row & last_place.astype(jnp.uint32)
-    first = jnp.concatenate([place * np.uint32(units), jnp.zeros_like(place)])
-    hidden, output = jnp.split(draws.normal(keys.reshape(-1, 2), first, units), 2)
+    tile = min(TILE, len(rows.place))
+    wanted = rows.networks * (1 + jnp.left_shift(jnp.int32(1), task.doublings))
+
+    def draw(index: Array, drawn: Array) -> Array:
+        keys, place = (
+            jax.lax.dynamic_slice_in_dim(array, index * tile, tile)
+            for array in (rows.keys, rows.place)
+        )
+        values = draws.normal(keys, place * np.uint32(units), units)
+        return jax.lax.dynamic_update_slice_in_dim(drawn, values, index * tile, 0)
+
+    nothing = jnp.zeros((len(rows.place), units), jnp.float32)
+    drawn = jax.lax.fori_loop(np.int32(0), (wanted + tile - 1) // tile, draw, nothing)
+    row = jnp.arange(len(rows.target), dtype=jnp.int32)
+    network = jnp.right_shift(row, task.doublings)
+    output, hidden = (
+        drawn.at[place].get(mode="promise_in_bounds") for place in (network, rows.networks + row)
+    )
     if opposite_halves:
         hidden = jnp.concatenate([hidden, hidden], axis=1)
         output = jnp.concatenate([output, -output], axis=1)

@@ -56,7 +56,7 @@ def filled(graphs: GraphsTuple, mask: Bool[np.ndarray, "n"]) -> Filled:
 
     Args:
         graphs: one graph or a batch; `nodes` are states, (n, k). Edges, globals and how the nodes
-            are divided among graphs is left out: steps do not depend on them.
+            are divided among graphs are left out: steps do not depend on them.
         mask: False at nodes that do not count.
     """
     states = np.asarray(graphs.nodes, bool)
@@ -67,20 +67,27 @@ def filled(graphs: GraphsTuple, mask: Bool[np.ndarray, "n"]) -> Filled:
         edges = bucket(num_edges, 0 if num_edges <= COARSE else 3)
         # An added edge needs an added node.
         nodes = fine(num_nodes + (edges > num_edges))
-    ends = [
-        np.pad(np.asarray(end, np.int32), (0, edges - num_edges), constant_values=nodes - 1)
+    senders, receivers = (
+        _longer(np.asarray(end, np.int32), edges, nodes - 1)
         for end in (graphs.senders, graphs.receivers)
-    ]
-    added = nodes - num_nodes
+    )
     return Filled(
         GraphsTuple(
-            nodes=np.pad(states, ((0, added), (0, 0))),
+            nodes=_longer(states, nodes, False),
             edges=None,
-            senders=ends[0],
-            receivers=ends[1],
+            senders=senders,
+            receivers=receivers,
             globals=None,
             n_node=np.array([nodes], np.int32),
             n_edge=np.array([edges], np.int32),
         ),
-        np.pad(mask, (0, added)),
+        _longer(mask, nodes, False),
     )
+
+
+def _longer(array: np.ndarray, size: int, value: int) -> np.ndarray:
+    """The array with `value` after its end; the very same where nothing is added."""
+    more = size - len(array)
+    if not more:
+        return array
+    return np.pad(array, ((0, more), *((0, 0),) * (array.ndim - 1)), constant_values=value)

@@ -11,7 +11,8 @@ from ntkexec.certifying import Certifying
 from ntkexec.ensemble.sizing import Ensembling
 from ntkexec.errors import InexactError, NtkexecError, did_you_mean
 from ntkexec.executor import Executing
-from ntkexec.graphs import Graph, from_networkx
+from ntkexec.graphs import Graph, from_networkx, split
+from ntkexec.graphs.splitting import check_split_degree
 from ntkexec.networkx_backend.info import DEFAULTS, NAME
 from ntkexec.pipeline import run
 from ntkexec.programs.instance import Instance
@@ -19,6 +20,7 @@ from ntkexec.result import Result
 from ntkexec.theory.certificate import Certificate
 
 LIMITS = ("max_degree", "max_steps")
+SPLIT = "split_degree"
 KNOWN = {
     *DEFAULTS,
     *(f.name for c in (Certifying, Ensembling, Executing) for f in dataclasses.fields(c)),
@@ -52,7 +54,8 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a call: those of its own, then networkx's configuration, then the defaults.
 
     Raises:
-        NtkexecError: there is no such option, or a limit or `verify` has a value that it cannot have.
+        NtkexecError: there is no such option, or a limit, `verify` or `split_degree` has a value that it
+            cannot have.
     """
     for name in given:
         if name not in KNOWN:
@@ -64,6 +67,8 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {**DEFAULTS, **configured, **given}
     for name in LIMITS:
         _check_limit(name, chosen[name], optional=DEFAULTS[name] is None)
+    if chosen[SPLIT] is not None:
+        check_split_degree(chosen[SPLIT])
     if not isinstance(chosen["verify"], bool):
         raise NtkexecError(f"verify is True or False, not {chosen['verify']!r}")
     return chosen
@@ -125,6 +130,25 @@ class Call:
         order: Any = "adjacency" if sort_neighbors is None else sort_neighbors
         return from_networkx(graph, port_order=order, self_loops="drop", label=self.label)
 
+    # Any: what the algorithm asks.
+    def instance(
+        self,
+        whole: Callable[..., Instance],
+        parts: Callable[..., Instance],
+        graph: Graph,
+        **asked: Any,
+    ) -> Instance:
+        """An algorithm on a graph, or on its nodes split into trees where that is an option of the call.
+
+        Args:
+            whole: `whole(graph, **asked)` gives it on the graph as it is.
+            parts: `parts(split_graph, **asked)` gives it on the split one.
+            graph: where.
+            asked: the algorithm's inputs.
+        """
+        degree = self.options[SPLIT]
+        return whole(graph, **asked) if degree is None else parts(split(graph, degree), **asked)
+
     def run(self, instance: Instance) -> Result:
         """Executes a program.
 
@@ -138,7 +162,9 @@ class Call:
                 f"{instance.program.name} may take {instance.num_steps:,} steps on this graph; "
                 f"max_steps is {most:,}"
             )
-        asked = {name: value for name, value in self.options.items() if name not in LIMITS}
+        asked = {
+            name: value for name, value in self.options.items() if name not in (*LIMITS, SPLIT)
+        }
         result = run(instance, **asked)
         found = result.execution.verification
         if found is not None and found.wrong_bits:

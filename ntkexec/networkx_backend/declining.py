@@ -9,7 +9,7 @@ from typing import Any
 
 import networkx as nx
 
-from ntkexec.networkx_backend.info import BREADTH_FIRST, DEPTH_FIRST, WEIGHTED
+from ntkexec.networkx_backend.info import BREADTH_FIRST, DEPTH_FIRST, SPLITTABLE, WEIGHTED
 from ntkexec.networkx_backend.weighted import lengths_of
 
 TREES = {*BREADTH_FIRST, *DEPTH_FIRST}
@@ -24,7 +24,7 @@ MOST = 2**31
 
 
 def why_not(
-    name: str, graph: nx.Graph, arguments: Mapping[str, Any], max_degree: Any
+    name: str, graph: nx.Graph, arguments: Mapping[str, Any], options: Mapping[str, Any]
 ) -> str | None:
     """Why a call is declined, or None if it is not.
 
@@ -32,7 +32,7 @@ def why_not(
         name: networkx's function.
         graph: its graph.
         arguments: the others, all of them.
-        max_degree: largest degree that is allowed, or None for what takes seconds.
+        options: of the call; see `calls.options`.
     """
     if len(graph) == 0:
         return "a graph without nodes"
@@ -46,6 +46,11 @@ def why_not(
         against = to_one and arguments["target"] is not None and graph.is_directed()
         positive = "dijkstra" in _method(name, arguments)
         reasons.append(_of_weights(graph, weight, against=against, positive=positive))
+    max_degree = options["max_degree"]
+    if options["split_degree"] is not None:
+        if name not in SPLITTABLE:
+            reasons.append("a split graph, on which its program does not run")
+        return next((reason for reason in reasons if reason), None)
     if max_degree is None:
         max_degree = DEGREE_OF_TREES if name in TREES or is_weighted else DEGREE
     degree = max(

@@ -7,7 +7,7 @@ import networkx as nx
 
 from ntkexec.networkx_backend import weighted
 from ntkexec.networkx_backend.calls import Answer, Call
-from ntkexec.programs.graph import bfs
+from ntkexec.programs.graph import bfs, bfs_split
 
 
 def levels(
@@ -22,7 +22,8 @@ def levels(
         cutoff: as networkx has it: no level is opened from one at this distance or beyond.
     """
     graph = call.converted(reverse=reverse)
-    result = call.run(bfs.instance(graph, sources=call.indices(sources)))
+    sought = call.indices(sources)
+    result = call.run(call.instance(bfs.instance, bfs_split.instance, graph, sources=sought))
     distance = {
         node: d
         for node, d in zip(graph.names, call.column(result, "distance"), strict=True)

@@ -64,7 +64,16 @@ COMPONENTS = (
 
 FUNCTIONS = (*DISTANCES, *BREADTH_FIRST, *DEPTH_FIRST, *WEIGHTED, *COMPONENTS)
 
-DEFAULTS = {"engine": "kernel", "verify": True, "max_degree": None, "max_steps": 100_000}
+SPLITTABLE = (*DISTANCES, *DEPTH_FIRST, *WEIGHTED)
+"""Whose programs run on split graphs."""
+
+DEFAULTS = {
+    "engine": "kernel",
+    "verify": True,
+    "max_degree": None,
+    "max_steps": 100_000,
+    "split_degree": None,
+}
 """Of the options that stand in `nx.config.backends.ntkexec`; `PARAMETERS` says what they mean."""
 
 PARAMETERS = {
@@ -74,6 +83,9 @@ PARAMETERS = {
     "verify : bool": "Compare every step with the program itself, and raise where a bit differs.",
     "max_degree : int or None": "Largest degree that is run; None for what takes seconds.",
     "max_steps : int": "Most steps of message passing that are run.",
+    "split_degree : int or None": "Split nodes of more neighbours into trees, from 3 on, whatever the degree "
+    "of the graph; None for the graph as it is. By breadth-first search in the order of a queue, and for "
+    "components, split graphs are not run.",
     "others": "Any option of `ntkexec.run`, such as `members`, `width` or `trained`.",
 }
 

@@ -123,7 +123,7 @@ class Backend:
             return f"no program computes {name}"
         arguments, given = declining.bound(name, args, kwargs)
         graph = _unwrapped(arguments.pop("G"))
-        return declining.why_not(name, graph, arguments, calls.options(given)["max_degree"])
+        return declining.why_not(name, graph, arguments, calls.options(given))
 
     def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         self._of_thread.run = None
@@ -134,7 +134,7 @@ class Backend:
         if cache is not None:
             cache.get("backends", {}).pop(NAME, None)
         call = calls.Call(graph, calls.options(given), self._record)
-        reason = declining.why_not(name, graph, arguments, call.options["max_degree"])
+        reason = declining.why_not(name, graph, arguments, call.options)
         if reason is not None:
             raise NotImplementedError(f"{name} is not run by ntkexec: {reason}")
         try:

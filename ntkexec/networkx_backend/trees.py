@@ -6,7 +6,7 @@ from typing import Any
 import networkx as nx
 
 from ntkexec.networkx_backend.calls import Answer, Call
-from ntkexec.programs.graph import bfs_queue, dfs
+from ntkexec.programs.graph import bfs_queue, dfs, dfs_split
 from ntkexec.result import Result
 
 Edge = tuple[Hashable, Hashable]
@@ -84,9 +84,11 @@ def depth_first(
         raise nx.NetworkXError(f"The node {source} is not in the graph.")
     graph = call.converted(sort_neighbors=sort_neighbors)
     if source is None:
-        result = call.run(dfs.forest_instance(graph))
+        found = call.instance(dfs.forest_instance, dfs_split.forest_instance, graph)
     else:
-        result = call.run(dfs.instance(graph, sources=call.indices([source])))
+        at = call.indices([source])
+        found = call.instance(dfs.instance, dfs_split.instance, graph, sources=at)
+    result = call.run(found)
     parent, discovery, finish = (
         call.column(result, field) for field in ("parent", "discovery", "finish")
     )

@@ -7,7 +7,7 @@ import networkx as nx
 
 from ntkexec.graphs import Graph, from_networkx
 from ntkexec.networkx_backend.calls import Answer, Call
-from ntkexec.programs.graph import bellman_ford
+from ntkexec.programs.graph import bellman_ford, bellman_ford_split
 from ntkexec.programs.reference import NONE
 from ntkexec.result import Result
 
@@ -55,7 +55,8 @@ def searched(
         NetworkXUnbounded: a negative cycle is reached.
     """
     graph = converted(call, weight, reverse=reverse)
-    result = call.run(bellman_ford.instance(graph, sources=call.indices(sources)))
+    programs = bellman_ford.instance, bellman_ford_split.instance
+    result = call.run(call.instance(*programs, graph, sources=call.indices(sources)))
     if any(call.column(result, "negative_cycle")):
         raise nx.NetworkXUnbounded("Negative cycle detected.")
     distance, parent = call.column(result, "distance"), call.column(result, "parent")

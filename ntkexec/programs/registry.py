@@ -117,11 +117,10 @@ def prepare(
     if split_degree is None:
         return found.prepare(graph, sizes=sizes, **given)
     if found.split is None:
-        able = ", ".join(name for name, one in ALGORITHMS.items() if one.split is not None)
         why = "it computes on one node" if found.operands is not None else found.whole_because
         raise NtkexecError(
-            f"{algorithm} does not run on split graphs: {why} (docs/any-graph.md); without a split degree it "
-            f"runs on the graph as it is, and of those that can be split there is {able}"
+            f"{algorithm} does not run on split graphs: {why}; it runs on the graph as it is, without a "
+            "split degree (docs/any-graph.md)"
         )
     return found.split(split(graph, split_degree), sizes=sizes, **given)
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from ntkexec.errors import NtkexecError
 from ntkexec.executor.deciding import decided
 from ntkexec.result import Result
+from ntkexec.runtime import devices
 
 
 def margins(result: Result) -> dict[str, Any]:
@@ -24,9 +24,9 @@ def margins(result: Result) -> dict[str, Any]:
         raise NtkexecError("margins need the states of all steps; run with trace=True")
     found: dict[str, Any] = {"ones": [], "zeros": [], "wrong": []}
     for states in trace[:-1]:
-        matches, decision = decided(result.update, jnp.asarray(states).T)
-        relative = np.asarray(decision.means - decision.thresholds)
-        should_be = np.asarray(matches.matched_writers > 0)
+        matches, decision = decided(result.update, devices.put(states.T))
+        relative = np.asarray(decision.means) - np.asarray(decision.thresholds)
+        should_be = np.asarray(matches.matched_writers) > 0
         found["ones"].append(_spread(relative[should_be]))
         found["zeros"].append(_spread(relative[~should_be]))
         found["wrong"].append(int((np.asarray(decision.bits) != should_be).sum()))

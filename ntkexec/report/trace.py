@@ -4,7 +4,6 @@ import base64
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 from jaxtyping import Bool
@@ -18,6 +17,7 @@ from ntkexec.program.problem import LearningProblem
 from ntkexec.report.listings import listing, phase_names
 from ntkexec.report.trees import tree_data
 from ntkexec.result import Result
+from ntkexec.runtime import devices
 from ntkexec.summary import verdict
 
 # A page with more is too large for a browser to be quick with.
@@ -149,7 +149,7 @@ def _problems(
     states = np.unique(trace[:-1].reshape(-1, trace.shape[2]), axis=0)
     found: list[dict[str, list[float]]] = [{} for _ in problem.components]
     for start in range(0, len(states), CHUNK):
-        some = jnp.asarray(states[start : start + CHUNK].T)
+        some = devices.put(states[start : start + CHUNK].T)
         matches, decision = decided(update, some)
         means = np.asarray(decision.means, float)
         matched = np.asarray(matches.matched)

@@ -58,6 +58,7 @@ def test_what_has_no_trees_is_refused(command):
         status, out, err = command(*arguments, "--split-degree", "3")
         assert (status, out) == (2, "")
         assert "does not run on split graphs" in err
+        assert "docs/any-graph.md" in err
     status, _, err = command(
         *("train", "bfs", "--degree", "3", "--word", "2", "--out", "unused", "--split-degree", "3")
     )

@@ -134,12 +134,18 @@ def test_a_network_does_not_notice_who_shares_its_panel(monkeypatch):
 def test_targets_lie_in_blocks_and_the_rest_is_not_real():
     keys = np.arange(12, dtype=np.uint32).reshape(3, 2, 2)
     target = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 1]], np.float32)
-    found_keys, found, real = panels._rows(keys, target, 4, 4, 2)
-    assert found.tolist() == [[1, 0, 1, 0, 0, 1, 0, 0], [1, 1, 1, 0, 0, 0, 0, 0]]
-    assert real.astype(int).tolist() == [[1, 1, 1, 0] * 2, [1, 1, 1, 0, 0, 0, 0, 0]]
-    assert found_keys.shape == (2, 2, 8, 2)
-    np.testing.assert_array_equal(found_keys[0, 1, :4], np.repeat(keys[0, 1:], 4, axis=0))
-    np.testing.assert_array_equal(found_keys[0, 0, 4:], np.repeat(keys[1, :1], 4, axis=0))
+    found = panels.Rows._make(panels._rows(keys, target, 4, 4, 2))
+    assert found.target.tolist() == [[1, 0, 1, 0, 0, 1, 0, 0], [1, 1, 1, 0, 0, 0, 0, 0]]
+    assert found.real.astype(int).tolist() == [[1, 1, 1, 0] * 2, [1, 1, 1, 0, 0, 0, 0, 0]]
+    assert found.networks.tolist() == [2, 1]
+    # Output weights first, then the hidden weights of every row.
+    np.testing.assert_array_equal(found.keys[0, :2], keys[:2, 1])
+    np.testing.assert_array_equal(found.keys[0, 2:10], np.repeat(keys[:2, 0], 4, axis=0))
+    assert found.place.tolist() == [
+        [0, 0, 0, 1, 2, 3, 0, 1, 2, 3, *[0] * 6],
+        [0, 0, 1, 2, 3, *[0] * 11],
+    ]
+    assert not found.keys[1, 5:].any()
 
 
 # What it is for.

@@ -70,7 +70,9 @@ def test_direction_multiplicity_and_self_loops_do_not_matter(graph, strategy):
     assert colours == two_hop_colouring(simple(graph), strategy)
 
 
-def test_the_colours_are_those_of_networkx_on_the_square():
+@pytest.mark.parametrize("few", [-1, greedy.FEW_PAIRS], ids=["matrix", "sets"])
+def test_the_colours_are_those_of_networkx_on_the_square(few, monkeypatch):
+    monkeypatch.setattr(greedy, "FEW_PAIRS", few)
     for graph in ATLAS:
         assert two_hop_colouring(graph) == nx.greedy_color(nx.power(graph, 2))
     for seed in range(20):

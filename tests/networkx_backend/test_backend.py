@@ -210,4 +210,29 @@ def test_defaults_of_the_program_are_options_of_a_run():
         for one in (calls.Certifying, calls.Ensembling, calls.Executing)
         for f in dataclasses.fields(one)
     }
-    assert calls.KNOWN - {"engine", *calls.LIMITS} <= fields
+    assert calls.KNOWN - {"engine", calls.SPLIT, *calls.LIMITS} <= fields
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("single_source_shortest_path_length", (5,)),
+        ("dfs_preorder_nodes", (5,)),
+        ("single_source_bellman_ford_path_length", (5,)),
+    ],
+)
+def test_a_hub_may_be_split_whatever_its_degree(name, arguments):
+    star = nx.star_graph(40)
+    assert "max_degree" in BACKEND.why_not(name, star, *arguments)
+    assert BACKEND.why_not(name, star, *arguments, split_degree=3) is None
+    found = getattr(nx, name)(star, *arguments, split_degree=3, **ASKED)
+    expected = getattr(nx, name)(star, *arguments)
+    assert found == expected if isinstance(found, dict) else list(found) == list(expected)
+    assert BACKEND.last_run.instance.split.most == 3
+
+
+def test_what_does_not_run_on_split_graphs_is_declined_and_degrees_that_make_no_trees_refused():
+    for name, arguments in (("bfs_tree", (0,)), ("is_connected", ())):
+        assert "does not run" in BACKEND.why_not(name, nx.star_graph(5), *arguments, split_degree=3)
+    with pytest.raises(NtkexecError, match="at least 3"):
+        nx.has_path(nx.path_graph(3), 0, 2, split_degree=2, **ASKED)

@@ -12,6 +12,7 @@ from ntkexec.engines.packed.comparison import check_packed_step
 from ntkexec.engines.packed.execution import PackedExecution, PackedState, prepare
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.reliance import certified_kernel
+from ntkexec.engines.packed.resting import run_to_rest
 from ntkexec.errors import ProgramError
 from ntkexec.executor import Execution, Options
 from ntkexec.executor.encoding import Encoding, Matches
@@ -70,6 +71,16 @@ class PackedEngine:
         if options.until == "steps" and not options.verify and not options.trace:
             now = prepared.run(options.num_steps)
             return _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+        if (
+            options.until == "fixed-point"
+            and not (options.verify or options.trace)
+            and options.node_mask.all()
+        ):
+            rested = run_to_rest(prepared, options.num_steps, program.round_length)
+            if rested is not None:
+                now, rests = rested
+                done = _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+                return dataclasses.replace(done, stopped="fixed-point" if rests else "steps")
         return self._step_by_step(prepared, graphs, options)
 
     def _beside_program(

@@ -93,6 +93,24 @@ def least_literals(*, degree: int, slots: int, message_bits: int = 1, by_port: b
     return 2 * (1 + degree) * place + message_bits * slots * (place + 2 + heard)
 
 
+def literals_of(algorithm: Local, *, degree: int, slots: int) -> int:
+    """What the templates that carry the messages of an algorithm have at least.
+
+    Args:
+        algorithm: what a node does.
+        degree: D.
+        slots: colours.
+    """
+    bits, stages = Optional(algorithm.message).num_bits, algorithm.stages
+    addresses = max(1, degree) if algorithm.addressed else 1
+    by_port = any(
+        isinstance(s, Fold | Gather) or (isinstance(s, Update) and s.body is None) for s in stages
+    )
+    return least_literals(
+        degree=degree, slots=slots, message_bits=bits * addresses, by_port=by_port
+    )
+
+
 def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
     """The program of a LOCAL algorithm.
 
@@ -105,13 +123,9 @@ def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
         ProgramError: a function that is not total or leaves a type, a table that is too large, what
             a body refuses; names the case. Or a program beyond `limits`.
     """
-    bits, stages = Optional(algorithm.message).num_bits, algorithm.stages
-    addresses = max(1, degree) if algorithm.addressed else 1
-    by_port = any(
-        isinstance(s, Fold | Gather) or (isinstance(s, Update) and s.body is None) for s in stages
+    limits.check_program(
+        algorithm.name, functools.partial(literals_of, algorithm), degree=degree, slots=slots
     )
-    counted = functools.partial(least_literals, message_bits=bits * addresses, by_port=by_port)
-    limits.check_program(algorithm.name, counted, degree=degree, slots=slots)
     writer = Synchroniser(algorithm, degree=degree, slots=slots)
     writer.send()
     if any(isinstance(stage, Update | Fold) for stage in algorithm.stages[1:]):

@@ -17,7 +17,7 @@ from ntkexec.programs import inputs as common
 from ntkexec.programs import splits
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.local.algorithm import Local
-from ntkexec.programs.local.compiler import Compiled, compile, least_literals
+from ntkexec.programs.local.compiler import Compiled, compile, least_literals, literals_of
 from ntkexec.programs.local.judging import Asked, Inputs, Reference
 from ntkexec.programs.local.split_instances import split_instance
 from ntkexec.programs.local.split_rounds import (
@@ -220,6 +220,20 @@ class Family:
             rounds = self.rounds(graph, given)
         return rounds
 
+    def literals(self, *, degree: int, slots: int, word: int) -> int:
+        """What the program has at least, conditions and outputs of all templates.
+
+        Args:
+            degree: D.
+            slots: colours.
+            word: of this form or of the one for split graphs; read where both have one.
+        """
+        both = self.word is not one_bit
+        carried = literals_of(
+            self.build(degree=degree, word=word if both else 1), degree=degree, slots=slots
+        )
+        return max(carried, _least_literals(degree=degree, slots=slots, word=word if both else 1))
+
     def algorithm(self) -> Algorithm:
         """The entry for `ntkexec.programs.ALGORITHMS`."""
         sizes = common.degree_only if self.word is one_bit else common.degree_and_word
@@ -233,7 +247,7 @@ class Family:
             example=self.example,
             split=None if self.gathered is None else self.split,
             whole_because=SEES_PORTS,
-            literals=_least_literals,
+            literals=self.literals,
         )
 
 

@@ -6,12 +6,12 @@ import pytest
 from support.instances import exact_answer
 from support.weighted import from_weighted, with_weights, without_negative_cycles
 
-from ntkexec import graphs, testing
+from ntkexec import graphs, pipeline, testing
 from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs.ports import in_neighbours
 from ntkexec.graphs.splitting import project_parents, split
 from ntkexec.programs.graph import bellman_ford, bellman_ford_split
-from ntkexec.programs.graph.relaxing import relax
+from ntkexec.programs.graph.relaxing import relax, weights_of
 from ntkexec.programs.reference import NONE
 
 FAMILIES = {
@@ -52,11 +52,13 @@ def drawn(family, *, number=30, seed=0):
     return given, batch, sources
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_answer_is_that_of_the_unsplit_graph(family):
-    given, batch, sources = drawn(family)
-    whole = split(batch)
-    assert batch.degree > whole.graph.degree == 3
+@pytest.mark.parametrize(
+    "family, degree", [*((family, 3) for family in FAMILIES), ("undirected, 0..2", 4)]
+)
+def test_the_answer_is_that_of_the_unsplit_graph(family, degree):
+    given, batch, sources = drawn(family, seed=degree)
+    whole = split(batch, degree)
+    assert batch.degree > whole.graph.degree == degree
     instance = bellman_ford_split.instance(whole, sources=sources)
     answer = exact_answer(instance)
     # The reference knows of no trees. Distances are also networkx's.
@@ -132,15 +134,21 @@ def caterpillar(length):
     return graph
 
 
-def test_rounds_suffice_and_those_of_the_unsplit_graph_do_not():
-    for graph in (caterpillar(6), nx.star_graph(9), nx.complete_graph(9), nx.path_graph(5)):
-        whole = split(graphs.from_networkx(graph))
-        weights = bellman_ford_split.with_hops(whole, whole.graph, 4)
-        rounds = bellman_ford_split.num_rounds(whole)
-        found = relax(whole.graph, weights, [0], rounds=rounds)
-        assert found.rounds < rounds
-    # As many rounds as the original has hops are too few.
-    assert found.rounds == 4  # the path's
+@pytest.mark.parametrize(
+    "graph", [caterpillar(6), nx.star_graph(9), nx.complete_graph(9), nx.path_graph(5)], ids=str
+)
+def test_rounds_suffice(graph):
+    original = graphs.from_networkx(graph)
+    whole = split(original)
+    weights = bellman_ford_split.with_hops(whole, whole.graph, 4)
+    rounds, source = bellman_ford_split.num_rounds(whole), np.flatnonzero(whole.owner == 0)
+    found = relax(whole.graph, weights, source.tolist(), rounds=rounds).rounds
+    hops = relax(original, weights_of(original), [0], rounds=100).rounds
+    assert found < rounds
+    assert found <= hops * (2 * whole.depth + 1)
+
+
+def test_rounds_of_the_unsplit_graph_do_not_suffice():
     hubs = split(graphs.from_networkx(caterpillar(30)))
     weights = bellman_ford_split.with_hops(hubs, hubs.graph, 6)
     assert relax(hubs.graph, weights, [0], rounds=1000).rounds > 30
@@ -175,8 +183,9 @@ def test_sources_go_by_name_and_sizes_may_be_larger():
     star = nx.Graph([("hub", leaf) for leaf in "abcde"])
     whole = split(graphs.from_networkx(star))
     sizes = {"degree": 3, "slots": 10, "word": 9}
-    instance = bellman_ford_split.prepare(whole, sizes=sizes, source="a")
+    instance = pipeline.prepare("bellman-ford", star, split_degree=3, sizes=sizes, source="a")
     assert instance.sizes == sizes
+    assert instance.split is not None
     answer = exact_answer(instance)
     distance = dict(zip(whole.original.names, answer["distance"].tolist(), strict=True))
     assert distance == {"hub": 1, "a": 0, "b": 2, "c": 2, "d": 2, "e": 2}

@@ -85,7 +85,16 @@ def test_flooding_is_split_where_it_is_asked_to():
     assert found.exact
     assert found.instance.program.name == "flooding-split"
     assert found.by_node()[8] == {"informed": True, "message": "110", "arrival": 2}
-    with pytest.raises(ProgramError, match="message 110 has 3 bits, the program takes 4"):
-        pipeline.prepare(
-            "flooding", "star:9", split_degree=3, source=4, message="110", sizes=FOR_ALL
+
+
+def test_a_program_for_longer_messages_takes_a_shorter_one_and_none_that_is_longer():
+    def asked(message):
+        return pipeline.prepare(
+            "flooding", "star:9", split_degree=3, source=4, message=message, sizes=FOR_ALL
         )
+
+    found = pipeline.run(asked("010"), engine="kernel")
+    assert found.exact
+    assert found.by_node()[8] == {"informed": True, "message": "010", "arrival": 2}
+    with pytest.raises(ProgramError, match="message 11010 has 5 bits, the program takes 4"):
+        asked("11010")

@@ -157,6 +157,14 @@ def test_exact_on_graphs_with_hubs(family, name):
     assert answer.keys() == family.prepare(graphs.load("path:3")).reference().keys()
 
 
+@pytest.mark.slow
+def test_trained_networks_are_exact():
+    # By the certificate's bound a wrong bit has a probability of at most 1e-3.
+    result = pipeline.run("independent-set", STAR, engine="ensemble", split_degree=3, delta=1e-3)
+    assert result.exact
+    assert result.execution.verification.exact
+
+
 # Twins that must fail.
 
 
