@@ -95,7 +95,7 @@ def bound_for(problem: LearningProblem, bound: str | int, instance: Instance | N
             problem,
             instance.graphs,
             num_steps=instance.num_steps,
-            label=instance.graph.label,
+            label=instance.executed_graph.label,
         ),
     )
 
@@ -178,7 +178,7 @@ def _execution_of(instance: Instance) -> tuple[Hashable, ...]:
     """What a bound that is measured on an instance depends on, and what it calls it."""
     graphs = instance.graphs
     arrays = (graphs.nodes, graphs.senders, graphs.receivers, graphs.n_node)
-    return _digest(*arrays), instance.num_steps, instance.graph.label
+    return _digest(*arrays), instance.num_steps, instance.executed_graph.label
 
 
 def _digest(*arrays: Any) -> str:  # Any: whatever is an array

@@ -199,9 +199,12 @@ def run(
 
 
 def wants_universal(certifying: Certifying, ensembling: Ensembling) -> bool:
-    """Whether networks that come with the package are as good as any: nothing else is asked of them."""
+    """Whether networks that come with the package are as good as any: nothing else is asked of them.
+
+    A bound on the matches asks for other thresholds, and delta for another number of networks.
+    """
     asked = keywords.asked(certifying) | keywords.asked(ensembling)
-    return ensembling.universal and asked.keys() <= {"bound", "delta", "remembered"}
+    return ensembling.universal and asked.keys() <= {"remembered"}
 
 
 # Any: what an algorithm asks is of many types.

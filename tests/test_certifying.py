@@ -7,7 +7,10 @@ import pytest
 
 import ntkexec
 from ntkexec import certifying, graphs
+from ntkexec.program.problem import LearningProblem
+from ntkexec.programs import prepare
 from ntkexec.runtime import compilation
+from ntkexec.runtime.keeping import Kept
 
 GRAPH = graphs.from_networkx(nx.cycle_graph(5))
 
@@ -137,3 +140,13 @@ def test_nobody_writes_into_what_is_kept():
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
+
+
+def test_a_bound_that_is_measured_names_the_graph_that_ran(monkeypatch):
+    named = []
+    monkeypatch.setattr(certifying, "BOUNDS", Kept(2))
+    monkeypatch.setattr(certifying, "measured_bound", lambda *_, label, **__: named.append(label))
+    for degree in (3, None):
+        instance = prepare("bfs", "star:11", split_degree=degree)
+        certifying.bound_for(LearningProblem(instance.program), "graph", instance)
+    assert named == ["star:11 (split to degree 3)", "star:11"]

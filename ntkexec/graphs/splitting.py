@@ -74,7 +74,7 @@ def split(graph: Graph, degree: int = LEAST_DEGREE) -> SplitGraph:
 
     Args:
         graph: one graph or a batch.
-        degree: D, at least 3.
+        degree: D, at least 3. Where no node has as many neighbours it is the most that one has.
 
     Raises:
         GraphError: another degree.
@@ -87,6 +87,8 @@ def split(graph: Graph, degree: int = LEAST_DEGREE) -> SplitGraph:
     """
     check_split_degree(degree)
     hanging = _Hanging.of(graph)
+    # Tables have a column for each port, so a D that nobody has neighbours for comes down to who has most.
+    degree = min(int(degree), max(LEAST_DEGREE, int(np.diff(hanging.starts).max())))
     trees = _Trees.of(graph, hanging, degree)
     num_nodes = len(trees.owner)
     told, heard = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)

@@ -21,6 +21,8 @@ LOG = logging.getLogger("ntkexec")
 CACHE_VARIABLE = "NTKEXEC_CACHE"
 CODE = "code"
 """Folder of compiled code in the user's cache folder."""
+CHECKED = "rechecked"
+"""Folder, beside it, that remembers which certificates were checked."""
 SOONER = "--xla_backend_optimization_level=2"
 
 _SEVERAL = re.compile(r"--xla_force_host_platform_device_count=([2-9]|1\d)")

@@ -15,12 +15,10 @@ from ntkexec.ensemble.stored import MANIFEST
 from ntkexec.errors import EnsembleError, clean
 from ntkexec.recheck.reading import Rejected, parse
 from ntkexec.recheck.verification import verify
-from ntkexec.runtime import files
+from ntkexec.runtime import files, settings
 from ntkexec.universal.shipped import FOLDER, proof_of
 
 LOG = logging.getLogger("ntkexec")
-REMEMBERED = "rechecked"
-"""Folder, within what a command keeps, of what was checked."""
 
 
 class Checked(NamedTuple):
@@ -39,7 +37,9 @@ class Checked(NamedTuple):
     def rows(self) -> list[tuple[str, str]]:
         """In names and values: that nothing was trained, and what is certified of the networks."""
         when = (
-            "on this computer before" if self.seconds is None else f"now, in {self.seconds:.1f} s"
+            "by an earlier command"
+            if self.seconds is None
+            else f"by this process, in {self.seconds:.1f} s"
         )
         return [
             (
@@ -66,8 +66,8 @@ def check(name: str, remembered: Path | None = None, folder: Path = FOLDER) -> C
     """
     proof, manifest = proof_of(name, folder).read_bytes(), (folder / name / MANIFEST).read_bytes()
     digest = hashlib.sha256(b"%d " % len(proof) + proof + manifest).hexdigest()
-    note = None if remembered is None else remembered / REMEMBERED / f"{name}-{digest}"
-    if note is not None and note.is_file():
+    note = None if remembered is None else remembered / settings.CHECKED / f"{name}-{digest}"
+    if note is not None and _is_there(note):
         data = parse(proof)
         return Checked(data["claim"], data["decisions"], None)
     found = _checked(name, digest, folder)
@@ -80,6 +80,14 @@ def check(name: str, remembered: Path | None = None, folder: Path = FOLDER) -> C
     return found
 
 
+def _is_there(note: Path) -> bool:
+    """Whether there is such a file; not where the folder cannot be read, or cannot be at all."""
+    try:
+        return note.is_file()
+    except OSError:
+        return False
+
+
 @functools.cache
 def _checked(name: str, digest: str, folder: Path) -> Checked:
     """What the checker finds; in a process once for the same files, as the digest says."""
@@ -88,6 +96,7 @@ def _checked(name: str, digest: str, folder: Path) -> Checked:
         found = verify(parse(proof_of(name, folder).read_bytes()), folder / name)
     except Rejected as error:
         raise EnsembleError(
-            f"the universal ensemble of {name} is not what its certificate says: {clean(str(error))}"
+            f"the universal ensemble of {name} is not what its certificate says: {clean(str(error))}; "
+            "--no-universal (universal=False) trains networks instead"
         ) from error
     return Checked(found.claim, found.decisions, time.perf_counter() - start)

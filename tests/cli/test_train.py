@@ -98,3 +98,28 @@ def test_a_damaged_ensemble_is_refused(command, trained, tmp_path):
     (tmp_path / "ensemble.json").write_text("{")
     run = ("run", "flooding", "path:3", "--message", "01", "--ensemble", tmp_path)
     assert "ensemble.json is damaged" in refused(command(*run))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("karate",),
+        ("--ensemble-kind", "joint"),
+        ("--seed", 7),
+        ("--seed", 0),  # asked for is asked for, at its default too
+        ("--draw", "linearised"),
+        ("--descent", "plain"),
+        ("--delta", 0.5),
+        ("--threshold", "shared"),
+        ("--weight-std", 2),
+        ("--split-degree", 4),
+        ("--members", 2),
+    ],
+)
+def test_universal_networks_are_trained_as_they_are_or_not_at_all(command, tmp_path, given):
+    wrong = "GRAPH" if given == ("karate",) else given[0]
+    argv = ("train", "bfs-split", *given, "--universal", "--out", tmp_path / "out")
+    status, out, err = command(*argv)
+    assert (status, out) == (2, "")
+    assert f"it goes without {wrong}" in err
+    assert not (tmp_path / "out").exists()

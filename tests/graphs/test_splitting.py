@@ -86,7 +86,8 @@ def undirected(graph):
 
 def assert_split(graph, parts, degree):
     assert parts.original is graph
-    assert parts.most == degree
+    assert parts.graph.degree <= parts.most <= degree
+    assert parts.most == degree or parts.depth == 0
     plain, whole = undirected(graph), undirected(parts.graph)
     assert max(dict(whole.degree).values()) == parts.graph.degree <= degree
     check_colours(
@@ -232,3 +233,11 @@ def test_a_shape_has_as_few_nodes_as_there_can_be(degree, size):
     # One node less has too few places.
     fewer = len(shape.up) - 1
     assert fewer == 0 or fewer * (degree - 2) + 2 < size
+
+
+@pytest.mark.parametrize("degree", [6, 10**9, 10**30, np.int64(7)])
+def test_a_degree_that_nobody_exceeds_comes_down_to_who_has_most(degree):
+    parts = graphs.split(graphs.load("star:7"), degree)
+    assert (parts.most, parts.depth, parts.outer.shape) == (6, 0, (7, 6))
+    assert type(parts.most) is int  # or --json could not print it
+    assert graphs.split(graphs.load("path:2"), degree).most == splitting.LEAST_DEGREE

@@ -1,5 +1,7 @@
 """Which runs the networks that come with the package serve, and that nothing is trained for them."""
 
+from pathlib import Path
+
 import pytest
 
 import ntkexec
@@ -59,7 +61,10 @@ def test_a_graph_that_is_too_large_or_another_program_is_not_served(unchecked):
     ("certifying", "ensembling", "wanted"),
     [
         ({}, {}, True),
-        ({"delta": 0.1}, {"remembered": None}, True),
+        ({}, {"remembered": Path("kept")}, True),
+        ({"delta": 0.1}, {}, False),
+        ({"bound": 3}, {}, False),
+        ({"bound": "graph"}, {}, False),
         ({"kind": "joint"}, {}, False),
         ({"draw": "linearised"}, {}, False),
         ({"weight_std": 2.0}, {}, False),

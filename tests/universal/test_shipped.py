@@ -135,3 +135,15 @@ def test_what_has_no_universal_ensemble_is_named(tmp_path):
         EnsembleError, match=r"'bfs-splitt' has no universal ensemble.*did you mean"
     ):
         universal.make("bfs-splitt", tmp_path)
+
+
+def test_a_note_that_cannot_be_looked_for_is_none(copied, tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "verify", lambda data, folder: Said("holds", 7))
+    assert check(SMALLEST, tmp_path / ("x" * 300), copied).seconds is not None
+
+
+def test_who_checked_a_certificate_and_when_is_told():
+    told = {seconds: dict(checking.Checked("holds", 7, seconds).rows) for seconds in (None, 2.0)}
+    assert "re-checked by an earlier command: holds (7 decisions)" in told[None]["  complete"]
+    assert "re-checked by this process, in 2.0 s: holds" in told[2.0]["  complete"]
+    assert all(rows["training"].startswith("none: universal") for rows in told.values())

@@ -21,6 +21,7 @@ EXAMPLE = "ntkexec train flooding --degree 3 --word 4 --out flooding-d3"
 
 
 def command(
+    context: typer.Context,
     algorithm: options.Program,
     graph: Annotated[
         str | None,
@@ -83,12 +84,7 @@ def command(
     if universal:
         from ntkexec.cli.commands import train_universal
 
-        others = {"GRAPH": graph, "--members": members, "--width": width, "--bound": bound}
-        others |= {f"--{name.replace('_', '-')}": size for name, size in sizes.items()}
-        if given := [name for name, value in others.items() if value is not None]:
-            raise NtkexecError(
-                f"--universal has its sizes and networks; it goes without {given[0]}"
-            )
+        train_universal.refuse_others(context)
         train_universal.train_again(algorithm, out, as_json=json)
         return
     reading: dict[str, Any] = {

@@ -3,10 +3,25 @@
 import json
 from pathlib import Path
 
+import typer
+
 from ntkexec import universal
 from ntkexec.cli import progress
+from ntkexec.errors import NtkexecError
 from ntkexec.runtime import files
 from ntkexec.runtime.tables import as_text
+
+TAKEN = ("algorithm", "out", "json", "universal")
+"""What of `ntkexec train` goes with --universal; everything else would change the networks."""
+
+
+def refuse_others(context: typer.Context) -> None:
+    """Raises NtkexecError if anything besides `TAKEN` was given, at whatever value."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name not in TAKEN and source is not None and source.name == "COMMANDLINE":
+            told = parameter.opts[0] if parameter.opts[0].startswith("-") else "GRAPH"
+            raise NtkexecError(f"--universal has its sizes and networks; it goes without {told}")
 
 
 def train_again(name: str, out: Path, *, as_json: bool) -> None:

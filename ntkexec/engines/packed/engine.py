@@ -91,7 +91,8 @@ class PackedEngine:
                 "verify='program' takes a number of steps and keeps no trace; verify=True would do"
             )
         now, found = run_verified(prepared, options.num_steps, options.node_mask)
-        if not found.exact:
+        # The number of wrong bits is counted modulo 2^32.
+        if not found.exact or found.wrong_nodes.any():
             return self._step_by_step(prepared, graphs, dataclasses.replace(options, verify=True))
         done = _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
         return dataclasses.replace(done, verification=found)
