@@ -113,6 +113,9 @@ def judge(instance: Instance, engine: Any, certificate: Certificate, tally: Tall
     parts = instance.graph.node_ranges()
     checked = found.verification
     assert checked is not None
+    # Verified beside the plain engine, which counts matches and calculates means.
+    assert checked.largest_matches is not None
+    assert checked.smallest_margin is not None
     tally.graphs += len(parts)
     tally.nodes += instance.graph.num_nodes
     tally.wrong_graphs += sum(bool(wrong[part.start : part.stop].any()) for part in parts)

@@ -21,7 +21,7 @@ from ntkexec.engines.packed.indices import Indices
 from ntkexec.engines.packed.neighbours import Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
 from ntkexec.engines.packed.rows import FULL, WORD_BITS
-from ntkexec.engines.packed.search import Search, Shape, search_on, up_to_date
+from ntkexec.engines.packed.search import Room, Search, Shape, search_on, up_to_date
 from ntkexec.engines.packed.waiting import Waiting, as_integer, exchanges
 from ntkexec.runtime import compilation
 
@@ -34,6 +34,10 @@ LARGER = 4
 LARGEST_SHARE = 1 / 64
 # Shorter searches take one room, so that one is compiled.
 LONG = 64
+# For each restless node, nodes that take part in a round, and that send in it. The waves of short
+# searches, in graphs of small diameter, widen fast.
+LONG_AWAKE, LONG_SENDERS = 3 / 2, 1 / 4
+SHORT_AWAKE, SHORT_SENDERS = 2, 1 / 2
 
 
 class Frontier:
@@ -95,6 +99,9 @@ class Frontier:
         """
         start, compiled, left = time.perf_counter(), self.compile_seconds, most
         least = LEAST_ROOM if most >= LONG else LARGER * LEAST_ROOM
+        awake, senders = (
+            (LONG_AWAKE, LONG_SENDERS) if most >= LONG else (SHORT_AWAKE, SHORT_SENDERS)
+        )
         while left and (room := self._room(least)):
             foreseen = self._foreseen(min(left, MAX_ROUNDS))
             if len(foreseen) == 1:
@@ -104,7 +111,8 @@ class Frontier:
                 self._fixed = self._call(crossing.all_by_node, np.array(self._fixed_rows))
                 self._place = np.zeros(self._held.shape[1], np.int32)
             if len(self._restless):
-                left -= self._rounds(room, foreseen)
+                lists = Room(room, int(awake * room), int(senders * room))
+                left -= self._rounds(lists, foreseen)
             else:
                 # All wait or rest.
                 self._ones = foreseen[-1]
@@ -130,9 +138,9 @@ class Frontier:
             found.append(after)
         return found
 
-    def _rounds(self, room: int, foreseen: Sequence[int]) -> int:
+    def _rounds(self, room: Room, foreseen: Sequence[int]) -> int:
         """Rounds with room for so many restless nodes; says how many."""
-        restless = np.full(room, self._num_nodes, np.int32)
+        restless = np.full(room.restless, self._num_nodes, np.int32)
         restless[: len(self._restless)] = self._restless
         patterns = np.zeros((MAX_ROUNDS + 1, len(self._shape.changing)), np.uint32)
         patterns[: len(foreseen)] = [self._pattern(ones) for ones in foreseen]
@@ -148,6 +156,7 @@ class Frontier:
             packed=self._packed,
             ring=self._ring,
             shape=self._shape,
+            room=room,
             silent=self._num_nodes,
         )
         self._held, self._place, rounds = done.held, done.place, int(done.rounds)
@@ -155,7 +164,7 @@ class Frontier:
         self.nodes += int(done.nodes)
         self.collisions += int(done.collisions)
         self._wanted = int(done.wanted)
-        if rounds and done.num_restless > room:
+        if rounds and done.num_restless > room.restless:
             self._restless = self._all_restless()
         elif rounds:
             self._restless = np.asarray(done.restless)[: int(done.num_restless)]

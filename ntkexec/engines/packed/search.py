@@ -6,6 +6,7 @@ a node is one access, and what nodes send is added to the words of those that he
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,19 +40,26 @@ class Shape(NamedTuple):
 
 
 class Room(NamedTuple):
-    """For how many nodes a search is compiled; all are multiples of 32."""
+    """For how many nodes a search is compiled; all are multiples of 32.
+
+    restless: restless nodes.
+    awake: nodes that take part in the next round.
+    senders: nodes that send in it.
+    """
 
     restless: int
+    awake: int
+    senders: int
 
-    @property
-    def senders(self) -> int:
-        """Nodes that send in the next round."""
-        return self.restless // 2
+    def wanted(self, restless: Array, awake: Array, senders: Array) -> Int[Array, ""]:
+        """The `restless` of a room of these proportions that so many nodes would take."""
 
-    @property
-    def awake(self) -> int:
-        """Nodes that take part in the next round."""
-        return 2 * self.restless
+        def scaled(count: Array, room: int) -> Array:
+            shared = math.gcd(self.restless, room)
+            return -(-count * (self.restless // shared) // (room // shared))
+
+        most = jnp.maximum(scaled(awake, self.awake), scaled(senders, self.senders))
+        return jnp.maximum(restless, most)
 
 
 class Search(NamedTuple):
@@ -60,7 +68,7 @@ class Search(NamedTuple):
     held: the words of every node that may change; those of the waiting are out of date.
     place: where a node stood in the last list that it was in; anything for others.
     restless: nodes; (c,).
-    awake: the nodes of the next round; (2 c,).
+    awake: the nodes of the next round; (a,).
     senders: who may send in it; (p,).
     hearers: of each of them; (d, p).
     wanted: the room that all these lists take, perhaps more than there is.
@@ -97,6 +105,7 @@ def search_on(
     packed: PackedProgram,
     ring: tuple[Clock, ...],
     shape: Shape,
+    room: Room,
     silent: int,
 ) -> Search:
     """Rounds of the clock at the nodes that they concern, until there is no room for more of these.
@@ -113,12 +122,16 @@ def search_on(
         packed: the program.
         ring: what the clock shows, one round.
         shape: of the words.
+        room: of the lists.
         silent: the index that stands for a free port.
     """
-    room = Room(len(restless))
 
     def awaken(
-        before: Search, restless: Int32[Array, "c"], count: Array, senders: Int32[Array, "p"]
+        before: Search,
+        restless: Int32[Array, "c"],
+        count: Array,
+        senders: Int32[Array, "p"],
+        speaking: Array,
     ) -> Search:
         """With the nodes that take part in the next round, if these are restless and may send."""
         nodes, place, most = restless, before.place, jnp.zeros((), jnp.int32)
@@ -138,7 +151,7 @@ def search_on(
             awake=nodes,
             senders=senders if shape.hops == 1 else nodes,
             hearers=told if shape.hops == 1 else hearers.at_nodes(nodes),
-            wanted=jnp.maximum(jnp.maximum(count, (most + 1) // 2), before.wanted),
+            wanted=room.wanted(count, most, speaking),
             num_restless=count,
             num_awake=most,
         )
@@ -164,12 +177,11 @@ def search_on(
         following = now._replace(
             held=now.held.at[:, now.awake].set(words[: len(now.held)], mode="drop"),
             place=place,
-            wanted=2 * speaking,
             rounds=now.rounds + 1,
             nodes=now.nodes + now.num_awake,
             collisions=now.collisions + done.collisions,
         )
-        return awaken(following, restless, count, senders)
+        return awaken(following, restless, count, senders, speaking)
 
     def goes_on(now: Search) -> Array:
         return (now.wanted <= room.restless) & (now.rounds < num_rounds)
@@ -178,9 +190,10 @@ def search_on(
     sends = _sends(state.rows(shape), state.valid, packed=packed, ring=ring, shape=shape)
     senders, speaking = crossing.chosen(restless, sends, room.senders, silent)
     none = jnp.zeros((), jnp.int32)
-    lists = (restless, restless, senders, senders[None], 2 * speaking)
-    begun = Search(held, place, *lists, none, none, none, none, none)
-    begun = awaken(begun, restless, (restless != silent).sum(dtype=jnp.int32), senders)
+    lists = (restless, restless, senders, senders[None])
+    begun = Search(held, place, *lists, none, none, none, none, none, none)
+    count = (restless != silent).sum(dtype=jnp.int32)
+    begun = awaken(begun, restless, count, senders, speaking)
     return jax.lax.while_loop(goes_on, once, begun)
 
 

@@ -69,9 +69,8 @@ class Ports(NamedTuple):
 
 
 SEES_PORTS = (
-    "it sees at which port what came in, and the ports of a node that was split lie at different nodes, "
-    "which can only combine what they hear; a single Gather, whose messages combine by a commutative "
-    "monoid, would run (docs/local.md)"
+    "it sees at which port what came in, and the ports of a node that was split lie at different nodes; a "
+    "Gather would run (docs/local.md)"
 )
 
 
