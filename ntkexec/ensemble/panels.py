@@ -294,7 +294,12 @@ def _descend(
         base = jnp.where(first, jnp.maximum(1, height), state.base)
         peak = jnp.where(first, state.peak, jnp.maximum(state.peak, height / base))
         return _State(
-            moved._replace(weights=kept), residual, state.taken + going, base, peak, going
+            moved._replace(weights=kept),
+            residual,
+            state.taken + going.astype(state.taken.dtype),
+            base,
+            peak,
+            going,
         )
 
     rate = task.learning_rate * ones

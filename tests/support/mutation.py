@@ -232,7 +232,8 @@ def reachable(program: Program, runs: Iterable[tuple[Instance, int]]) -> np.ndar
         for states in states_of(program, one, steps)
     ]
     packed = np.concatenate(every)
-    words = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
+    padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
+    words = np.ascontiguousarray(padded).view(np.uint64)
     _, first = np.unique(words, axis=0, return_index=True)
     return np.unpackbits(packed[first], axis=1, count=program.layout.num_bits) == 1
 
