@@ -20,15 +20,46 @@ def in_neighbours(graph: Graph, degree: int) -> Int[np.ndarray, "n d"]:
         graph: one graph or a batch.
         degree: number of ports, at least the largest in-degree.
     """
-    neighbours = np.full((graph.num_nodes, degree), -1)
-    neighbours[np.asarray(graph.tuple.receivers), graph.edge_ports] = graph.tuple.senders
-    return neighbours
+    return _at_ports(graph, np.asarray(graph.tuple.senders), degree)
 
 
 def port_slots(graph: Graph, degree: int) -> Int[np.ndarray, "n d"]:
     """The slot (colour) of the neighbour at each port; -1 where a port is free."""
-    neighbours = in_neighbours(graph, degree)
-    return np.where(neighbours < 0, -1, graph.colours[neighbours])
+    slots = _at_ports(graph, graph.colours[np.asarray(graph.tuple.senders)], degree)
+    # States are held bit by bit, and so port by port.
+    return np.asfortranarray(slots)
+
+
+def heard_at(graph: Graph, ports: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+    """The node that each node hears at one of its ports; -1 where that port is free.
+
+    Args:
+        graph: one graph or a batch.
+        ports: of every node, not negative.
+    """
+    senders, counts = np.asarray(graph.tuple.senders), _in_degrees(graph)
+    if graph.ports is not None:
+        nodes = np.arange(graph.num_nodes)
+        degree = max(int(ports.max(initial=0)) + 1, int(counts.max(initial=0)))
+        return in_neighbours(graph, degree)[nodes, ports]
+    edges = np.cumsum(counts) - counts + ports
+    heard = np.append(senders, np.int32(-1))[np.minimum(edges, len(senders))]
+    return np.where(ports < counts, heard, -1)
+
+
+def _at_ports(graph: Graph, values: Int[np.ndarray, "e"], degree: int) -> Int[np.ndarray, "n d"]:
+    """A value for each directed edge by the receiver's ports; -1 where a port is free."""
+    found = np.full((graph.num_nodes, degree), -1, values.dtype)
+    if graph.ports is None:
+        # Edges stand in the order of nodes and their ports, which is that of the taken places.
+        found[np.arange(degree) < _in_degrees(graph)[:, None]] = values
+    else:
+        found[np.asarray(graph.tuple.receivers), graph.edge_ports] = values
+    return found
+
+
+def _in_degrees(graph: Graph) -> Int[np.ndarray, "n"]:
+    return np.bincount(np.asarray(graph.tuple.receivers), minlength=graph.num_nodes)
 
 
 def with_ports(graph: Graph, ports: Int[np.ndarray, "e"]) -> Graph:

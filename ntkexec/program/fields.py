@@ -96,8 +96,14 @@ class OneHot:
         return values[..., None] == np.arange(self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
-        first = np.where(bits.any(-1), bits.argmax(-1), -1)
-        return np.where(bits.sum(-1) > 1, INVALID, first)
+        # A bit after the other: each lies together in memory.
+        number = np.zeros(bits.shape[:-1], np.int64)
+        first = np.full(bits.shape[:-1], -1, np.int64)
+        for value in range(bits.shape[-1]):
+            number += bits[..., value]
+            np.copyto(first, value, where=bits[..., value])
+        np.copyto(first, INVALID, where=number > 1)
+        return first
 
     def check(self, values: np.ndarray) -> None:
         """Raises LayoutError if any decoded value is `INVALID`."""

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Int32
 
 from ntkexec.errors import GraphError, ProgramError
-from ntkexec.graphs import Graph, in_neighbours
+from ntkexec.graphs import Graph
+from ntkexec.graphs.ports import heard_at
 from ntkexec.program.fields import INVALID
 from ntkexec.programs.instance import Instance
 
@@ -53,13 +54,19 @@ def adjacency(graph: Graph) -> "scipy.sparse.csr_array":
     """Ones at (sender, receiver), over the whole batch; shape (n, n)."""
     from scipy.sparse import csr_array
 
-    senders, receivers = graph.tuple.senders, graph.tuple.receivers
-    size, ones = (graph.num_nodes, graph.num_nodes), np.ones(len(senders))
+    starts, indices = _rows(graph)
+    return csr_array((np.ones(len(indices)), indices, starts), shape=(graph.num_nodes,) * 2)
+
+
+def _rows(graph: Graph) -> tuple[Int[np.ndarray, "n+1"], Int32[np.ndarray, "e"]]:
+    """Where the receivers of every sender begin, and all of them."""
+    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
     if graph.directed:
-        return csr_array((ones, (senders, receivers)), shape=size)
+        order = np.argsort(senders, kind="stable")
+        senders, receivers = receivers[order], senders[order]
     # Symmetric, and sorted by receiver and then by sender: its rows as they stand.
     counts = np.bincount(receivers, minlength=graph.num_nodes)
-    return csr_array((ones, senders, np.append(0, np.cumsum(counts))), shape=size)
+    return np.append(0, np.cumsum(counts)), senders
 
 
 def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
@@ -68,10 +75,11 @@ def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:
         return _rounds_level_by_level(graph, sources)
     from scipy.sparse import csgraph, csr_array
 
-    edges, start = adjacency(graph), graph.num_nodes
+    starts, indices = _rows(graph)
+    start = graph.num_nodes
     # One more node, from which all sources are one step away.
-    indices = np.append(edges.indices, np.asarray(sources, edges.indices.dtype))
-    starts = np.append(edges.indptr, len(indices)).astype(edges.indptr.dtype)
+    indices = np.append(indices, np.asarray(sources, indices.dtype))
+    starts = np.append(starts, len(indices)).astype(indices.dtype)
     joined = csr_array((np.ones(len(indices)), indices, starts), shape=(start + 1, start + 1))
     order, before = csgraph.breadth_first_order(joined, start)
     # The order is by distance, so the last node is a farthest one.
@@ -201,7 +209,7 @@ def parents(graph: Graph, ports: Int[np.ndarray, "n"], degree: int) -> Int[np.nd
         ports: the choice of every node, as read off its state.
         degree: number of ports.
     """
-    neighbours = in_neighbours(graph, degree)[np.arange(graph.num_nodes), np.maximum(ports, 0)]
+    neighbours = heard_at(graph, np.maximum(ports, 0))
     return np.where(ports < 0, ports, np.where(neighbours < 0, INVALID, neighbours))
 
 

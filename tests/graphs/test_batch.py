@@ -1,5 +1,7 @@
 """A batch is the disjoint union of its graphs, and each stays itself within it."""
 
+from collections import OrderedDict
+
 import jaxtyping
 import networkx as nx
 import numpy as np
@@ -91,7 +93,7 @@ def named(kind):
     rng = np.random.default_rng(0)
     for index in range(70):
         part = nx.gnm_random_graph(int(rng.integers(1, 9)), 8, seed=index)
-        order = rng.permutation(len(part)).tolist()
+        order = rng.permutation(len(part)).tolist() if kind != "in order" else range(len(part))
         shuffled = nx.Graph()
         shuffled.add_nodes_from(order)
         shuffled.add_edges_from(part.edges)
@@ -106,7 +108,7 @@ def named(kind):
         yield shuffled
 
 
-@pytest.mark.parametrize("kind", ["integers", "long", "shifted", "mixed", "truth"])
+@pytest.mark.parametrize("kind", ["integers", "in order", "long", "shifted", "mixed", "truth"])
 def test_a_batch_read_at_once_is_the_batch_of_each(kind):
     parts = list(named(kind))
     at_once, each = batch_from_networkx(parts), batch([from_networkx(part) for part in parts])
@@ -126,3 +128,49 @@ def test_a_loop_in_a_batch_is_named():
     parts = [nx.path_graph(3), nx.Graph([(0, 1), (1, 1)])]
     with pytest.raises(GraphError, match="node 1 of graph 'batch' has an edge to itself"):
         batch_from_networkx(parts)
+
+
+class _Own(nx.Graph):
+    """A graph of somebody's own class, and another kind of dictionary."""
+
+    adjlist_inner_dict_factory = OrderedDict
+
+
+def _views():
+    """Graphs whose neighbours are not in dictionaries of networkx's own, or not in order."""
+    wheel = nx.wheel_graph(6)
+    turned = nx.Graph()
+    turned.add_nodes_from([3, 0, 2, 1])
+    turned.add_edges_from([(3, 0), (2, 1), (0, 2), (3, 1)])
+    return {
+        "own class": _Own(wheel),
+        "frozen": nx.freeze(wheel.copy()),
+        "subgraph": wheel.subgraph([0, 1, 2, 3]),
+        "without edges": nx.subgraph_view(wheel, filter_edge=lambda *_: False),
+        "other order": turned,
+        "hub": nx.star_graph(40),
+        "undirected view": nx.DiGraph([(0, 1), (2, 1)]).to_undirected(as_view=True),
+        "one": nx.empty_graph(1),
+    }
+
+
+@pytest.mark.parametrize("kind", list(_views()))
+def test_any_kind_of_networkx_graph_is_read_as_it_is_alone(kind):
+    parts = [nx.path_graph(3), _views()[kind], nx.cycle_graph(5)]
+    at_once, each = batch_from_networkx(parts), batch([from_networkx(part) for part in parts])
+    assert at_once.names == each.names
+    assert [type(name) for name in at_once.names] == [type(name) for name in each.names]
+    for field in ("senders", "receivers", "n_node", "n_edge"):
+        ours, theirs = getattr(at_once.tuple, field), getattr(each.tuple, field)
+        assert np.array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert at_once.degree == each.degree
+    check_colours(
+        at_once.num_nodes, at_once.tuple.senders, at_once.tuple.receivers, at_once.colours
+    )
+
+
+def test_names_that_only_equal_numbers_stay_what_they_are():
+    parts = [nx.path_graph(2), nx.relabel_nodes(nx.path_graph(2), {0: np.int64(0), 1: True})]
+    names = batch_from_networkx(parts).names
+    assert [type(name) for name in names[2:]] == [np.int64, bool]

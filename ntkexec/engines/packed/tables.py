@@ -29,12 +29,13 @@ def neighbour_table(
         receivers: of each edge, ascending.
         num_nodes: n; the columns are filled up to whole words.
     """
-    counts = np.bincount(receivers, minlength=num_nodes)
     width = num_words(num_nodes) * WORD_BITS
-    table = np.full((int(counts.max(initial=0)), width), num_nodes, np.int32)
-    starts = np.cumsum(counts) - counts
-    table[np.arange(len(receivers)) - np.repeat(starts, counts), receivers] = senders
-    return table
+    counts = np.bincount(receivers, minlength=width)
+    ports = int(counts.max(initial=0))
+    table = np.full((width, ports), num_nodes, np.int32)
+    # Edges stand in the order of nodes and their ports, which is that of the taken places.
+    table[np.arange(ports) < counts[:, None]] = senders
+    return np.ascontiguousarray(table.T)
 
 
 def by_word(table: Int32[np.ndarray, "d n"]) -> Int32[np.ndarray, "d w b"]:
@@ -63,9 +64,10 @@ def slot_masks(
         bits[some] = np.uint32(1) << (some - first).astype(np.uint32)
         taken = np.zeros(num_nodes, np.uint32)
         for row in (own, *heard):
-            if (taken & bits[row]).any():
+            said = bits[row]
+            if (taken & said).any():
                 return None
-            taken |= bits[row]
+            taken |= said
     digits = num_guards.bit_length()
     masks = np.zeros((len(table), digits, num_words(num_nodes)), np.uint32)
     for port, row in enumerate(heard):
@@ -114,13 +116,19 @@ def tables_of(
 
 def _guards(own: OwnSlots, rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> np.ndarray | None:
     """Which guard every node fulfils, -1 for none; None if some node fulfils several."""
-    found = np.full(num_nodes, -1, np.int32)
     seen, valid = np.zeros_like(rows[0]), pack_row(np.ones(num_nodes, bool))
+    # One more than the guard, in binary: a few rows to unpack, however many guards there are.
+    digits = np.zeros((len(own.guards).bit_length(), len(valid)), np.uint32)
     for index, guard in enumerate(own.guards):
         literals = [rows[bit] if value else ~rows[bit] for bit, value in guard]
         fulfilled = np.bitwise_and.reduce([valid, *literals])
         if (seen & fulfilled).any():
             return None
         seen |= fulfilled
-        np.copyto(found, index, where=unpack(fulfilled[None], num_nodes)[:, 0])
+        for place in range(len(digits)):
+            if (index + 1) >> place & 1:
+                digits[place] |= fulfilled
+    found = np.full(num_nodes, -1, np.int32)
+    for place, bits in enumerate(unpack(digits, num_nodes).T):
+        found += bits.astype(np.int32) << place
     return found

@@ -35,22 +35,25 @@ def colour_side_by_side(
     if most**2 + 1 > WORD_BITS or num_nodes < MIN_WIDTH * int(sizes.max()):
         return jones_plassmann(num_nodes, senders, receivers)
     # The last place stands for a free port: nobody, who takes no colour.
-    table = np.full((most, num_nodes), num_nodes, np.int32)
-    first = np.cumsum(degrees) - degrees
-    table[np.arange(len(receivers)) - np.repeat(first, degrees), receivers] = senders
+    table = np.full((num_nodes, most), num_nodes, np.int32)
+    # Edges stand in the order of nodes and their ports, which is that of the taken places.
+    table[np.arange(most) < degrees[:, None]] = senders
     starts = np.cumsum(sizes) - sizes
-    chosen = np.zeros(num_nodes, np.uint64)
+    word = np.uint32 if most**2 + 1 <= WORD_BITS // 2 else np.uint64
+    chosen = np.zeros(num_nodes, word)
     # By node the colours of its closed neighbourhood, as bits.
-    taken = np.zeros(num_nodes + 1, np.uint64)
+    taken = np.zeros(num_nodes + 1, word)
     for place in range(int(sizes.max())):
         nodes = (starts if place < sizes.min() else starts[sizes > place]) + place
-        around = table[:, nodes]
-        union = np.bitwise_or.reduce(taken[around], axis=0) | taken[nodes]
-        lowest = ~union & (union + np.uint64(1))
+        around = np.ascontiguousarray(table[nodes].T)
+        union = taken[nodes]
+        for others in around:
+            union |= taken[others]
+        lowest = ~union & (union + word(1))
         chosen[nodes] = lowest
         taken[nodes] |= lowest
         # The neighbours of a node are different ones, and those of two are too.
         for others in around:
             taken[others] |= lowest
         taken[num_nodes] = 0
-    return np.bitwise_count(chosen - np.uint64(1)).astype(np.int32)
+    return np.bitwise_count(chosen - word(1)).astype(np.int32)
