@@ -148,7 +148,8 @@ def _ascending(
 
 def _dictionary(graph: nx.Graph) -> dict[Hashable, Mapping[Hashable, object]]:
     """networkx's own neighbours of every node, or a copy for graphs that keep them otherwise."""
-    own = graph.__dict__.get("_adj") if type(graph) is nx.Graph else None
+    # What subclasses and views hold may be of another kind.
+    own = graph._adj if type(graph) is nx.Graph else None
     return own if type(own) is dict else dict(graph.adjacency())
 
 

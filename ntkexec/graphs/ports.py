@@ -25,9 +25,7 @@ def in_neighbours(graph: Graph, degree: int) -> Int[np.ndarray, "n d"]:
 
 def port_slots(graph: Graph, degree: int) -> Int[np.ndarray, "n d"]:
     """The slot (colour) of the neighbour at each port; -1 where a port is free."""
-    slots = _at_ports(graph, graph.colours[np.asarray(graph.tuple.senders)], degree)
-    # States are held bit by bit, and so port by port.
-    return np.asfortranarray(slots)
+    return _at_ports(graph, graph.colours[np.asarray(graph.tuple.senders)], degree)
 
 
 def heard_at(graph: Graph, ports: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:

@@ -39,8 +39,8 @@ def colour_side_by_side(
     # Edges stand in the order of nodes and their ports, which is that of the taken places.
     table[np.arange(most) < degrees[:, None]] = senders
     starts = np.cumsum(sizes) - sizes
-    word = np.uint32 if most**2 + 1 <= WORD_BITS // 2 else np.uint64
-    chosen = np.zeros(num_nodes, word)
+    word = np.dtype(np.uint32 if most**2 + 1 <= WORD_BITS // 2 else np.uint64)
+    chosen, one = np.zeros(num_nodes, word), np.ones((), word)
     # By node the colours of its closed neighbourhood, as bits.
     taken = np.zeros(num_nodes + 1, word)
     for place in range(int(sizes.max())):
@@ -49,11 +49,11 @@ def colour_side_by_side(
         union = taken[nodes]
         for others in around:
             union |= taken[others]
-        lowest = ~union & (union + word(1))
+        lowest = ~union & (union + one)
         chosen[nodes] = lowest
         taken[nodes] |= lowest
         # The neighbours of a node are different ones, and those of two are too.
         for others in around:
             taken[others] |= lowest
         taken[num_nodes] = 0
-    return np.bitwise_count(chosen - word(1)).astype(np.int32)
+    return np.bitwise_count(chosen - one).astype(np.int32)
