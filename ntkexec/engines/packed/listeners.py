@@ -19,7 +19,7 @@ class Listeners:
     valid: ones where there is a node; (words,).
     senders: places of those that may send; (p,).
     speaks: False where there is no sender.
-    hearers: places of those that hear them; anything where there is none.
+    hearers: places of those that hear them; past the end where there is none.
     apart: whether it is proven that no two messages meet in those bits that nodes write in their own
         slots only.
     """
@@ -55,7 +55,9 @@ class Listeners:
         """
 
         def places(nodes: Array) -> Array:
-            return jnp.minimum(place.at[nodes].get(mode="promise_in_bounds"), size - 1)
+            # What is said at a free port gets lost, also where the list is full.
+            found = place.at[nodes].get(mode="promise_in_bounds")
+            return jnp.where(nodes == silent, size, jnp.minimum(found, size - 1))
 
         valid = crossing.flags_of(jnp.arange(size) < count)
         return cls(valid, places(senders), senders != silent, places(hearers), apart)
