@@ -32,6 +32,8 @@ MAX_ROUNDS = 256
 LEAST_ROOM = 1024
 LARGER = 4
 LARGEST_SHARE = 1 / 64
+# In long searches up to this one, in a last room of their own rather than the next power.
+LONG_SHARE, LAST_ROOMS = 1 / 48, 128
 # Shorter searches take one room, so that one is compiled.
 LONG = 64
 # For each restless node, nodes that take part in a round, and that send in it. The waves of short
@@ -102,7 +104,7 @@ class Frontier:
         awake, senders = (
             (LONG_AWAKE, LONG_SENDERS) if most >= LONG else (SHORT_AWAKE, SHORT_SENDERS)
         )
-        while left and (room := self._room(least)):
+        while left and (room := self._room(least, long=most >= LONG)):
             foreseen = self._foreseen(min(left, MAX_ROUNDS))
             if len(foreseen) == 1:
                 break
@@ -120,12 +122,15 @@ class Frontier:
         self.run_seconds += time.perf_counter() - start - (self.compile_seconds - compiled)
         return most - left
 
-    def _room(self, least: int) -> int:
+    def _room(self, least: int, *, long: bool) -> int:
         """For how many restless nodes the next rounds are compiled; 0 if there are too many."""
         room = least
         while room < self._wanted:
             room *= LARGER
-        return room if room <= max(least, self._num_nodes * LARGEST_SHARE) else 0
+        if room <= max(least, self._num_nodes * LARGEST_SHARE):
+            return room
+        last = int(self._num_nodes * LONG_SHARE) // LAST_ROOMS * LAST_ROOMS
+        return last if long and self._wanted <= last else 0
 
     def _foreseen(self, rounds: int) -> list[int]:
         """The state of the waiting now and after each of some rounds, as far as it is known."""
