@@ -58,13 +58,14 @@ def selected(rows: np.ndarray, whole: Whole) -> tuple[Whole, np.ndarray]:
         rows: which of them, 0 or 1; (sums, rows).
         whole: at most 2^bits rows.
     """
-    limbs, carry = [], np.zeros(())
+    limbs, carry, some = list[np.ndarray](), np.zeros(()), np.zeros((), bool)
+    unit = 2.0**whole.bits  # a power of two: its products and quotients are exact
     for limb in whole.limbs:
         total = rows @ limb + carry
-        carry = np.floor(np.ldexp(total, -whole.bits))
-        limbs.append(total - np.ldexp(carry, whole.bits))
+        carry = np.floor(total / unit)
+        limbs.append(total - carry * unit)
+        some = some | (limbs[-1] != 0)
     # All but the last are not negative, and less than one of the last together.
-    some = np.any([limb != 0 for limb in limbs], axis=0)
     sign = np.where(carry < 0, -1, np.where((carry > 0) | some, 1, 0))
     return Whole([*limbs, carry], whole.bits, whole.exponent), sign
 

@@ -1,9 +1,11 @@
 """The program: what its layout promises, what its steps keep, and which templates match together."""
 
+import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .reading import need, parse, whole
@@ -15,6 +17,11 @@ Templates = list[tuple[dict[int, bool], int]]
 def mask(bits: Any) -> int:
     """Bits as one number."""
     return sum(1 << bit for bit in set(bits))
+
+
+def union(masks: Iterable[int]) -> int:
+    """All bits of several masks."""
+    return functools.reduce(operator.or_, masks, 0)
 
 
 class Program(NamedTuple):
@@ -94,69 +101,82 @@ def columns(fields: list[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def within(known: dict[int, bool], assumed: list[Any]) -> bool:
-    """Whether a state with these bits can be as assumed."""
-    ones = mask(bit for bit, value in known.items() if value)
-    return all(sum(ones & group != 0 for group in groups) <= n for n, groups in assumed)
+class Known(NamedTuple):
+    """What is known of a state's bits, as masks.
+
+    read: the bits that are known.
+    ones: those of them that are 1.
+    """
+
+    read: int
+    ones: int
+
+
+def known_by(condition: dict[int, bool]) -> Known:
+    """What a condition says of the bits, where it holds."""
+    return Known(mask(condition), mask(bit for bit, value in condition.items() if value))
+
+
+def within(ones: int, assumed: list[Any]) -> bool:
+    """Whether a state with these ones can be as assumed."""
+    return all(sum([ones & group != 0 for group in groups]) <= n for n, groups in assumed)
 
 
 def check_preserved(program: Program, assumed: list[Any]) -> None:
     """No two templates that write different groups of an invariant may match together."""
+    templates = [(known_by(when), out) for when, out in program.templates]
     for bound, groups in assumed:
         known = (bound, groups) in program.promised
         need(known, f"the layout does not promise {bound} of {groups}")
         own = bound > 1 or max(groups) < 1 << program.split
         need(own, f"{bound} of {groups} depends on several nodes")
-        writers = [[when for when, out in program.templates if out & g] for g in groups]
+        writers = [[when for when, out in templates if out & g] for g in groups]
         for first, second in itertools.combinations(writers, 2):
             for one, other in itertools.product(first, second):
-                clash = any(one.get(bit, value) != value for bit, value in other.items())
-                kept = clash or not within(one | other, assumed)
+                clash = (one.ones ^ other.ones) & one.read & other.read
+                kept = clash or not within(one.ones | other.ones, assumed)
                 need(kept, f"a step breaks {bound} of {groups}")
 
 
 def possible_sets(conditions: list[dict[int, bool]], assumed: list[Any]) -> set[int]:
     """All sets of conditions that hold in some state while all others fail, as masks."""
-    read = [mask(condition) for condition in conditions]
-    near = [one for one in assumed if any(mine & group for mine in read for group in one[1])]
-    limited = mask(bit for _, groups in near for group in groups for bit in bits_of(group))
+    wanted = [known_by(condition) for condition in conditions]
+    near = [one for one in assumed if any(own.read & group for own in wanted for group in one[1])]
+    limited = union(group for _, groups in near for group in groups)
+    allowed = functools.cache(functools.partial(within, assumed=near))
     # By what is known and matters later, the sets of conditions so far: what agrees in it goes on alike.
-    reached: dict[frozenset[tuple[int, bool]], set[int]] = {frozenset(): {0}}
-    for index, condition in enumerate(conditions):
-        later = mask(bit for one in conditions[index + 1 :] for bit in one)
-        after: dict[frozenset[tuple[int, bool]], set[int]] = {}
+    reached: dict[tuple[int, int], set[int]] = {(0, 0): {0}}
+    for index, condition in enumerate(wanted):
+        later = union(one.read for one in wanted[index + 1 :])
+        after: dict[tuple[int, int], set[int]] = {}
         for known, sets in reached.items():
-            for now, holds in outcomes(condition, dict(known)):
-                if within(now, near):
-                    matters = frozenset(
-                        (bit, value)
-                        for bit, value in now.items()
-                        if later >> bit & 1 or (value and limited >> bit & 1)
-                    )
-                    own = {one | holds << index for one in sets}
-                    after[matters] = after.get(matters, set()) | own
+            for (read, ones), holds in outcomes(condition, Known(*known)):
+                if allowed(ones & limited):
+                    matters = read & later | ones & limited
+                    own = (one | holds << index for one in sets)
+                    after.setdefault((matters, ones & matters), set()).update(own)
         reached = after
         need(sum(map(len, reached.values())) <= MOST_SETS, "too many match sets")
     return set().union(*reached.values())
 
 
-def outcomes(condition: dict[int, bool], known: dict[int, bool]) -> Iterator[Any]:
+def outcomes(condition: Known, known: Known) -> Iterator[tuple[Known, bool]]:
     """How a condition can come out: what is known then, and whether it holds.
 
-    Either some bit of the condition is the first to be otherwise, or none is.
+    It fails if a bit is known to be otherwise. If none is, then either some bit that is not known is
+    the first to be otherwise, or none is.
     """
-    for bit, value in condition.items():
-        if known.get(bit) != value:
-            yield known | {bit: not value}, False
-        if known.get(bit, value) != value:
-            return
-        known = known | {bit: value}
-    yield known, True
-
-
-def bits_of(number: int) -> Iterator[int]:
-    """The bits of a mask."""
-    return (bit for bit in range(number.bit_length()) if number >> bit & 1)
+    if (condition.ones ^ known.ones) & condition.read & known.read:
+        yield known, False
+        return
+    read, ones = known
+    open_bits = condition.read & ~known.read
+    while open_bits:
+        bit = open_bits & -open_bits
+        open_bits, read = open_bits ^ bit, read | bit
+        yield Known(read, ones | bit & ~condition.ones), False
+        ones |= bit & condition.ones
+    yield Known(read, ones), True
 
 
 def occurring_sets(runs: list[Any], program: Program) -> set[int]:

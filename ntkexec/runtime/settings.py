@@ -19,6 +19,8 @@ from ntkexec.runtime import kept_code, machine_kind
 LOG = logging.getLogger("ntkexec")
 
 CACHE_VARIABLE = "NTKEXEC_CACHE"
+NO_FOLDERS = frozenset({"off", "no", "none", "false", "on", "yes", "true"})
+"""What is said of switches in the environment, and would else be a folder where the command runs."""
 CODE = "code"
 """Folder of compiled code in the user's cache folder."""
 CHECKED = "rechecked"
@@ -69,11 +71,17 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
             user's cache folder, by the XDG Base Directory Specification.
 
     Raises:
-        NtkexecError: nobody knows where the user's folders are.
+        NtkexecError: nobody knows where the user's folders are, or a word such as `off`, by which
+            nobody means a folder.
     """
     asked = environment.get(CACHE_VARIABLE, "")
     if asked == "0":
         return None
+    if asked.lower() in NO_FOLDERS:
+        raise NtkexecError(
+            f"{CACHE_VARIABLE} is {asked!r}: 0 keeps nothing, 1 keeps in your own cache folder, and a "
+            f"folder is another place (./{asked} is one of this name)"
+        )
     try:
         if asked not in ("", "1"):
             return Path(asked).expanduser()

@@ -115,6 +115,13 @@ def restored(leaving):
         jax.config.update(name, value)
 
 
+@pytest.mark.parametrize("word", ["off", "No", "FALSE", "true"])
+def test_a_word_for_a_switch_is_no_folder_but_a_path_of_that_name_is(word):
+    with pytest.raises(NtkexecError, match=rf"{word}.*0 keeps nothing.*a folder"):
+        settings.keep_on_disk({"NTKEXEC_CACHE": word})
+    assert settings.cache_folder({"NTKEXEC_CACHE": f"./{word}"}) == Path(word)
+
+
 @pytest.mark.parametrize(
     "environment",
     [
