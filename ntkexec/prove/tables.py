@@ -169,8 +169,8 @@ def _stage(algorithm: Local, number: int, ports: range) -> dict[str, Any]:
     label = f"{type(stage).__name__.lower()} {number}"
     if isinstance(stage, Gather):
         raise ProgramError(
-            f"{algorithm.name}: {label} is not among the stages of which theorems speak, which are "
-            "Update, Fold and Step"
+            f"{algorithm.name}: {label} combines messages by a monoid, and theorems speak of Update, Fold "
+            "and Step only; write it as a Fold, which combines them port by port"
         )
     if isinstance(stage, Fold):
         tables = [

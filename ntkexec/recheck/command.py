@@ -29,6 +29,9 @@ def main(arguments: list[str]) -> int:
     except Rejected as reason:
         print(f"REJECTED: {shown(reason)}")
         return 1
+    except FileNotFoundError as error:
+        print(f"recheck: there is no {shown(error.filename)}", file=sys.stderr)
+        return 2
     # Whatever goes wrong here, nothing was verified.
     except Exception as error:
         print(f"recheck: {type(error).__name__}: {shown(error)}", file=sys.stderr)
@@ -46,6 +49,6 @@ def of_certificate(path: Path, folder: Path) -> list[str]:
     ]
 
 
-def shown(error: BaseException) -> str:
+def shown(error: BaseException | str) -> str:
     """Its words, which may be a stranger's: in one line, and not too many."""
     return ascii(str(error)[:300])[1:-1]

@@ -29,6 +29,25 @@ def check_target(path: str | os.PathLike[str]) -> None:
         _try_to_write_in(target.parent)
 
 
+def check_apart(**targets: pathlib.Path | None) -> None:
+    """Raises if two of the files that are asked for are one, so that one would replace the other.
+
+    Args:
+        targets: files by the names of their options.
+
+    Raises:
+        NtkexecError: names both options and the file.
+    """
+    owner: dict[pathlib.Path, str] = {}
+    for name, path in targets.items():
+        # A device or a pipe keeps whatever is written to it.
+        if path is None or _is_special(path):
+            continue
+        first = owner.setdefault(path.resolve(), name)
+        if first != name:
+            raise NtkexecError(f"--{first} and --{name} both write {path}; give each its own file")
+
+
 def check_folder(path: str | os.PathLike[str]) -> None:
     """Raises, before any work is done, if a folder is not there and could not be made, or is full.
 

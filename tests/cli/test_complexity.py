@@ -69,6 +69,7 @@ def test_trained_networks_can_be_studied(capsys):
         (["--degree", "2,5..3"], "--degree: a range goes up, such as 3..5, not 5..3"),
         (["--plot", "n.wrong"], "formats are"),
         (["--certainty", "nowhere/n.png"], "there is no folder nowhere"),
+        (["--csv", "t", "--latex", "./t"], "--csv and --latex both write t"),
         (["--nodes", "a..b"], "--nodes is a range such as 5..20, not 'a..b'"),
         (["--degree", "1"], "need degree 2, got 1"),
         (["--threshold", "zero", "--draw", "trained"], "coin flips"),

@@ -21,6 +21,18 @@ CHECKER = Path(command.__file__).parent
 # What it is made of.
 
 
+def test_what_is_not_there_cannot_be_read(tmp_path, capsys):
+    """Status 2, and words of its own, for a folder and for a certificate."""
+    nowhere = tmp_path / "nowhere"
+    for arguments in ([str(nowhere)], [str(nowhere), str(tmp_path)], [str(tmp_path)]):
+        assert main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert not out
+        assert err.startswith(f"recheck: there is no {tmp_path}")
+        assert err.count("\n") == 1
+        assert "Errno" not in err
+
+
 def test_it_works_alone_and_imports_nothing_of_ours(bundle, folder, tmp_path):
     path = bundle.write(folder)
     shutil.copytree(CHECKER, tmp_path / "checker", ignore=shutil.ignore_patterns("__pycache__"))

@@ -238,9 +238,9 @@ def command(
     for file in (plot, certainty):
         if file is not None:
             style.check_target(file)
-    for file in (csv, latex):
-        if file is not None:
-            files.check_target(file)
+    for file in filter(None, (csv, latex)):
+        files.check_target(file)
+    files.check_apart(plot=plot, certainty=certainty, csv=csv, latex=latex)
     mine = own_bounds(bound or ())
     numbers = [] if members is None else parse_numbers("members", members)
     kinds = kind.split(",")
