@@ -1,11 +1,13 @@
 """Settings of the whole suite: silent rank promotion is an error, and so is every warning."""
 
+import contextlib
 import os
+import pathlib
 
 import hypothesis
 import jax
 import pytest
-from support.compiler import compile_quickly
+from support.compiler import compile_quickly, hardly_optimising, is_hardly_optimised
 from support.memory import forget_if_too_much
 from support.shares import Shares
 
@@ -27,6 +29,15 @@ def pytest_configure(config):
 def no_silent_rank_promotion():
     """Broadcasting between ranks must be spelt out; it hides mistakes."""
     with jax.numpy_rank_promotion("raise"):
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation(request):
+    """Compiles the programs of some folders at level 0, unless somebody named a level."""
+    folder = request.path.parent.relative_to(pathlib.Path(__file__).parent).as_posix()
+    quickly = COMPILES_QUICKLY and is_hardly_optimised(folder)
+    with hardly_optimising() if quickly else contextlib.nullcontext():
         yield
 
 

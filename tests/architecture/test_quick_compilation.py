@@ -1,6 +1,19 @@
 """The suite compiles quickly, by flags that this XLA has, unless somebody names a level."""
 
-from support.compiler import QUICKLY, compile_quickly, is_known
+import jax
+import jax.numpy as jnp
+import pytest
+from support.compiler import (
+    HARDLY_OPTIMISED,
+    QUICKLY,
+    compile_quickly,
+    hardly_optimising,
+    is_hardly_optimised,
+    is_known,
+)
+from support.shares import TESTS
+
+SETTING = "jax_disable_most_optimizations"
 
 
 def test_flags_that_this_xla_has_are_added_to_those_of_the_user():
@@ -19,3 +32,27 @@ def test_a_level_that_is_named_stays_with_all_else():
     environment = {"XLA_FLAGS": "--xla_backend_optimization_level=2"}
     assert not compile_quickly(environment)
     assert environment == {"XLA_FLAGS": "--xla_backend_optimization_level=2"}
+
+
+def test_a_block_is_compiled_at_level_zero_and_afterwards_as_before():
+    def compiled():
+        return jax.jit(lambda x: jnp.sum(jnp.sin(x) * 2 + x)).lower(jnp.ones(9)).compile().as_text()
+
+    with hardly_optimising():
+        without = compiled()
+        assert jax.config.read(SETTING)
+    assert not jax.config.read(SETTING)
+    assert without != compiled()
+
+
+def test_the_setting_is_taken_back_after_a_failure():
+    with pytest.raises(ZeroDivisionError), hardly_optimising():
+        raise ZeroDivisionError
+    assert not jax.config.read(SETTING)
+
+
+def test_folders_at_level_zero_are_there_and_those_that_run_for_long_are_none_of_them():
+    assert all((TESTS / folder).is_dir() for folder in HARDLY_OPTIMISED)
+    assert is_hardly_optimised("engines/packed")
+    assert not is_hardly_optimised("programs/graph")
+    assert not is_hardly_optimised(".")
