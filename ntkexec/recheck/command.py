@@ -29,12 +29,11 @@ def main(arguments: list[str]) -> int:
     except Rejected as reason:
         print(f"REJECTED: {shown(reason)}")
         return 1
-    except FileNotFoundError as error:
-        print(f"recheck: there is no {shown(error.filename)}", file=sys.stderr)
-        return 2
     # Whatever goes wrong here, nothing was verified.
     except Exception as error:
-        print(f"recheck: {type(error).__name__}: {shown(error)}", file=sys.stderr)
+        lost = error.filename if isinstance(error, FileNotFoundError) else None
+        what = f"there is no {shown(lost)}" if lost else f"{type(error).__name__}: {shown(error)}"
+        print(f"recheck: {what}", file=sys.stderr)
         return 2
     return 0
 

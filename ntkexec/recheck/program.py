@@ -126,8 +126,7 @@ def check_preserved(program: Program, assumed: list[Any]) -> None:
     """No two templates that write different groups of an invariant may match together."""
     templates = [(known_by(when), out) for when, out in program.templates]
     for bound, groups in assumed:
-        known = (bound, groups) in program.promised
-        need(known, f"the layout does not promise {bound} of {groups}")
+        need((bound, groups) in program.promised, f"the layout promises no {bound} of {groups}")
         own = bound > 1 or max(groups) < 1 << program.split
         need(own, f"{bound} of {groups} depends on several nodes")
         writers = [[when for when, out in templates if out & g] for g in groups]

@@ -94,7 +94,7 @@ def leave_the_range(bundle):
         (claim_more_decisions, "decisions, not"),
         (change_a_template, "not the program of this digest"),
         (change_the_program_and_its_digest, "not its ensemble"),
-        (invent_an_invariant, "the layout does not promise"),
+        (invent_an_invariant, "the layout promises no"),
         (assume_what_no_step_preserves, "a step breaks"),
         (forget_the_invariants, "match sets differ"),
         (take_other_weights, "was changed"),
