@@ -199,7 +199,7 @@ def as_columns(by_node: Mapping[Any, Mapping[str, Any]]) -> dict[str, np.ndarray
     return {field: np.array([row[field] for row in rows]) for field in rows[0]}
 
 
-def parents(graph: Graph, ports: Int[np.ndarray, "n"], degree: int) -> Int[np.ndarray, "n"]:
+def parents(graph: Graph, ports: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
     """The neighbours (indices) at the ports that nodes chose; -1 where they chose none.
 
     `INVALID` where they chose several, or a port without a neighbour.
@@ -207,7 +207,6 @@ def parents(graph: Graph, ports: Int[np.ndarray, "n"], degree: int) -> Int[np.nd
     Args:
         graph: one graph or a batch.
         ports: the choice of every node, as read off its state.
-        degree: number of ports.
     """
     neighbours = heard_at(graph, np.maximum(ports, 0))
     return np.where(ports < 0, ports, np.where(neighbours < 0, INVALID, neighbours))

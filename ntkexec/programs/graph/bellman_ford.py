@@ -265,7 +265,7 @@ def answer(
     member = np.repeat(np.arange(graph.num_graphs), graph.tuple.n_node)
     falling = np.bincount(member, weights=fields["improved"], minlength=graph.num_graphs) > 0
     cycle = falling[member]
-    parent = inputs.parents(graph, fields["parent"], len(bellman_ford.layout.bits("parent")))
+    parent = inputs.parents(graph, fields["parent"])
     return {
         "distance": np.where(fields["reached"] & ~cycle, distance, NONE),
         "parent": np.where(cycle, -1, parent),

@@ -123,7 +123,7 @@ def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     fields = bfs.layout.unpack(states, strict=False, paths=("reached", "distance", "parent"))
     return {
         "distance": np.where(fields["reached"], fields["distance"], -1),
-        "parent": inputs.parents(graph, fields["parent"], len(bfs.layout.bits("parent"))),
+        "parent": inputs.parents(graph, fields["parent"]),
     }
 
 

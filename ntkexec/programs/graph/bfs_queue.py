@@ -199,7 +199,7 @@ def answer(search: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> An
     """`distance`, `parent` (an index) and `order`; -1 where a node was not visited, or has none."""
     fields = search.layout.unpack(states, strict=False)
     visited = fields["visited"]
-    parent = inputs.parents(graph, fields["parent"], len(search.layout.bits("parent")))
+    parent = inputs.parents(graph, fields["parent"])
     return {
         "distance": np.where(visited, fields["distance"], -1),
         "parent": np.where(visited, parent, -1),

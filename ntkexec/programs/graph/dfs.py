@@ -193,7 +193,7 @@ def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answe
     """`parent` (an index), `discovery` and `finish`; -1 where a node has none (yet)."""
     fields = dfs.layout.unpack(states, strict=False)
     return {
-        "parent": inputs.parents(graph, fields["parent"], len(dfs.layout.bits("parent"))),
+        "parent": inputs.parents(graph, fields["parent"]),
         "discovery": np.where(fields["visited"], fields["discovery"], -1),
         "finish": np.where(fields["finished"], fields["finish"], -1),
     }

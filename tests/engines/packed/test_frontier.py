@@ -66,10 +66,14 @@ def test_only_the_frontier_is_carried_out(monkeypatch):
     assert all(nodes <= 6 * done for done, nodes in seen)
 
 
-@pytest.mark.parametrize(("share", "enough"), [(1, True), (1 / 16, False)])
-def test_more_room_is_made_as_long_as_it_pays(share, enough, monkeypatch):
+# The last way: no larger power pays, but a room of 384 does.
+@pytest.mark.parametrize(
+    ("share", "last", "enough"), [(1, 0, True), (1 / 16, 0, False), (1 / 16, 1 / 9, True)]
+)
+def test_more_room_is_made_as_long_as_it_pays(share, last, enough, monkeypatch):
     monkeypatch.setattr(frontier, "LEAST_ROOM", 128)
     monkeypatch.setattr(frontier, "LARGEST_SHARE", share)
+    monkeypatch.setattr(frontier, "LONG_SHARE", last)
     monkeypatch.setattr(frontier, "LONG", 0)
     seen = counted(monkeypatch)
     # A path that ends in a grid: few nodes, then many at once.
