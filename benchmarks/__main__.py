@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from benchmarks import aims, measure, report
@@ -23,6 +24,7 @@ SPEED = (
     "train",
     "startup",
 )
+WITH_DATA = "hubs"
 NAMES = (*SPEED, "sizes", "exactness", "complexity")
 
 
@@ -57,16 +59,25 @@ def main() -> int:
         metavar="NAME",
         help=f"of {', '.join(NAMES)}; or 'report' for those of speed, written into docs/performance.md",
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="of files of real graphs, for hubs: power.*, as-22july06.*, luxembourg_osm.*",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     if unknown := set(options.names) - {*NAMES, "report"}:
         parser.error(f"no benchmark {unknown.pop()!r}; there are {', '.join(NAMES)} and report")
+    if options.data is not None and not options.data.is_dir():
+        parser.error(f"--data {options.data} is not a folder")
     reported = "report" in options.names
     chosen = SPEED if reported else options.names or NAMES
     results: dict[str, Any] = {"machine": measure.machine()}
     for name in chosen:
         print(f"running {name} ...", file=sys.stderr)
-        results[name] = importlib.import_module(f"benchmarks.{name}").run()
+        given = {"data": options.data} if name == WITH_DATA else {}
+        results[name] = importlib.import_module(f"benchmarks.{name}").run(**given)
     if reported:
         results = {"machine": results.pop("machine"), "aims": aims.judged(results), **results}
     text = as_text(results)

@@ -65,7 +65,7 @@ class PackedEngine:
         """
         if program != self.packed.program:
             raise ProgramError(f"the engine executes {self.packed.program!r}, not {program!r}")
-        prepared = prepare(self.packed, graphs, devices=self.devices)
+        prepared = prepare(self.packed, graphs, num_steps=options.num_steps, devices=self.devices)
         if options.verify == "program":
             return self._beside_program(prepared, graphs, options)
         if options.until == "steps" and not options.verify and not options.trace:

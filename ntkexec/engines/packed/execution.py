@@ -1,7 +1,7 @@
 """Runs on packed states: from states and graph to rows and neighbours, and back."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -262,13 +262,18 @@ class PackedExecution:
 
 
 def prepare(
-    packed: PackedProgram, graphs: GraphsTuple, *, devices: Sequence[jax.Device] | None = None
+    packed: PackedProgram,
+    graphs: GraphsTuple,
+    *,
+    num_steps: int = 0,
+    devices: Sequence[jax.Device] | None = None,
 ) -> PackedExecution:
     """States and graph of an execution in packed form, with all that can be proven of them.
 
     Args:
         packed: the program.
         graphs: as for `executor.execute`.
+        num_steps: at most so many will follow; decides what is worth compiling.
         devices: among which nodes are divided, perhaps those of several processes, each of which
             then does the same; by default one device does it all.
     """
@@ -279,7 +284,7 @@ def prepare(
     # What is constant differs from graph to graph, a colour that nobody has for example. Small
     # graphs rather share compiled code, large ones save the work.
     shared = packed.constants if num_nodes < SPECIALISED_NODES else frozenset[int]()
-    orbit = packed.orbit({bit: value for bit, value in uniform.items() if bit not in shared})
+    orbit = _orbit(packed, uniform, num_nodes, num_steps)
     shown = {bit for bit, _ in orbit.at(0)}
     possible = [
         bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
@@ -309,6 +314,27 @@ def prepare(
     neighbours = place_tables(mesh, tables)
     state = PackedState(0, orbit.at(0), start)
     return PackedExecution(packed, orbit, neighbours, state, num_nodes, edges, mesh, border)
+
+
+def _orbit(
+    packed: PackedProgram, uniform: Mapping[int, bool], num_nodes: int, num_steps: int
+) -> Orbit:
+    """The clock, which shows what hangs on constants only where that pays.
+
+    What hangs on the depth of split nodes makes a round as long as a whole level. Nobody sends in
+    most of its steps, and that is what a frontier needs; without one, it is only more to compile.
+    """
+    plain = packed.orbit({bit: on for bit, on in uniform.items() if bit not in packed.constants})
+    if num_nodes < min(FRONTIER_NODES, SPECIALISED_NODES):
+        return plain
+    orbit = packed.orbit(uniform)
+    longer = len(orbit.ring) > len(plain.ring)
+    pays = (
+        num_steps // len(orbit.ring) >= FRONTIER_ROUNDS
+        if longer
+        else num_nodes >= SPECIALISED_NODES
+    )
+    return orbit if pays else plain
 
 
 def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:

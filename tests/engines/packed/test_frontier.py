@@ -12,6 +12,7 @@ from ntkexec.engines.packed.execution import prepare
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.waiting import Waiting, as_integer
 from ntkexec.language import Builder, Flag, all_of, initial_states
+from ntkexec.programs.graph import bfs_split
 
 
 def both(packed, inputs, num_steps):
@@ -104,6 +105,26 @@ def test_a_long_search_uses_it_by_itself(monkeypatch):
     answer = instance.decode(prepared.states(now.clock, now.rows))
     assert answer["distance"].tolist() == list(range(70))
     assert sum(done for done, _ in seen) == 69
+
+
+@pytest.mark.parametrize(("spec", "pays"), [("path:90", True), ("star:9", False)])
+def test_a_round_is_a_whole_level_of_a_split_graph_where_the_search_is_long(
+    spec, pays, monkeypatch
+):
+    monkeypatch.setattr(execution, "FRONTIER_NODES", 1)
+    monkeypatch.setattr(execution, "SMALL_NODES", 0)
+    instance = pipeline.prepare("bfs", spec, split_degree=3)
+    packed, steps = PackedProgram(instance.program), instance.num_steps
+    prepared = prepare(packed, instance.graphs, num_steps=steps)
+    seen = counted(monkeypatch)
+    now = prepared.run(steps)
+    answer = instance.decode(prepared.states(now.clock, now.rows))
+    assert answer["distance"].tolist() == instance.reference()["distance"].tolist()
+    level = bfs_split.steps_per_level(max(1, instance.split.depth))
+    assert len(prepared.orbit.ring) == (level if pays else 2)
+    # The fewest steps are compiled where no frontier follows.
+    rounds = (steps - len(prepared.orbit.head)) // level
+    assert sum(done for done, _ in seen) == (rounds if pays else 0)
 
 
 def two_hops():
