@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, Int32, UInt32
+from jaxtyping import Array, Bool, Int32, Int64, UInt32
 
 from ntkexec.engines.packed.frontier import Frontier
 from ntkexec.engines.packed.indices import Indices, compress
 from ntkexec.engines.packed.neighbours import AXIS, Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, Orbit, PackedProgram
-from ntkexec.engines.packed.rows import FULL, WORD_BITS, num_words, pack, pack_row, unpack
+from ntkexec.engines.packed.rows import FULL, WORD_BITS, num_words, pack, uniform, unpack
 from ntkexec.engines.packed.sharding import (
     ROW,
     Border,
@@ -158,7 +158,7 @@ class PackedExecution:
         senders, receivers = self.edges
         # As one key: sorting it is many times faster than sorting pairs.
         there, back = (
-            np.sort(one.astype(np.int64) * self.num_nodes + other)
+            _ascending(one.astype(np.int64) * self.num_nodes + other)
             for one, other in ((receivers, senders), (senders, receivers))
         )
         if np.array_equal(there, back):
@@ -280,11 +280,11 @@ def prepare(
     num_nodes = len(graphs.nodes)
     rows = pack(np.asarray(graphs.nodes, bool))
     tables = tables_of(packed.own, graphs, rows, num_nodes)
-    uniform = _uniform(rows, num_nodes)
+    same = uniform(rows, num_nodes)
     # What is constant differs from graph to graph, a colour that nobody has for example. Small
     # graphs rather share compiled code, large ones save the work.
     shared = packed.constants if num_nodes < SPECIALISED_NODES else frozenset[int]()
-    orbit = _orbit(packed, uniform, num_nodes, num_steps)
+    orbit = _orbit(packed, same, num_nodes, num_steps)
     shown = {bit for bit, _ in orbit.at(0)}
     possible = [
         bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
@@ -317,17 +317,17 @@ def prepare(
 
 
 def _orbit(
-    packed: PackedProgram, uniform: Mapping[int, bool], num_nodes: int, num_steps: int
+    packed: PackedProgram, same: Mapping[int, bool], num_nodes: int, num_steps: int
 ) -> Orbit:
-    """The clock, which shows what hangs on constants only where that pays.
+    """The clock of nodes that have the `same` bits; it shows what hangs on constants only where that pays.
 
     What hangs on the depth of split nodes makes a round as long as a whole level. Nobody sends in
     most of its steps, and that is what a frontier needs; without one, it is only more to compile.
     """
-    plain = packed.orbit({bit: on for bit, on in uniform.items() if bit not in packed.constants})
+    plain = packed.orbit({bit: on for bit, on in same.items() if bit not in packed.constants})
     if num_nodes < min(FRONTIER_NODES, SPECIALISED_NODES):
         return plain
-    orbit = packed.orbit(uniform)
+    orbit = packed.orbit(same)
     longer = len(orbit.ring) > len(plain.ring)
     pays = (
         num_steps // len(orbit.ring) >= FRONTIER_ROUNDS
@@ -337,14 +337,9 @@ def _orbit(
     return orbit if pays else plain
 
 
-def _uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:
-    """The bits that have the same value at all nodes."""
-    full = pack_row(np.ones(num_nodes, bool))
-    return {
-        bit: bool(row[0] & 1)
-        for bit, row in enumerate(rows)
-        if np.array_equal(row, full if row[0] & 1 else np.zeros_like(full))
-    }
+def _ascending(keys: Int64[np.ndarray, "e"]) -> Int64[np.ndarray, "e"]:
+    """Sorted; edges mostly are already, by whom they reach."""
+    return keys if (keys[1:] >= keys[:-1]).all() else np.sort(keys)
 
 
 def _total(by_device: Array) -> int:

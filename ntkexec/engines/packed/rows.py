@@ -53,3 +53,13 @@ def pack_row(bits: Bool[np.ndarray, "*b n"]) -> UInt32[np.ndarray, "*b w"]:
     padded = np.zeros((*bits.shape[:-1], width), bool)
     padded[..., :num_nodes] = bits
     return np.packbits(padded, axis=-1, bitorder="little").view("<u4")
+
+
+def uniform(rows: UInt32[np.ndarray, "k w"], num_nodes: int) -> dict[int, bool]:
+    """The bits that have the same value at all nodes, and this value."""
+    full = pack_row(np.ones(num_nodes, bool))
+    return {
+        bit: bool(row[0] & 1)
+        for bit, row in enumerate(rows)
+        if np.array_equal(row, full if row[0] & 1 else np.zeros_like(full))
+    }
