@@ -16,6 +16,7 @@ from jaxtyping import Array, Int, Int32, UInt32
 
 from ntkexec.engines.packed import crossing
 from ntkexec.engines.packed.indices import Indices
+from ntkexec.engines.packed.ledger import Heard, Ledger, Round, compared
 from ntkexec.engines.packed.listeners import Listeners
 from ntkexec.engines.packed.neighbours import Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
@@ -77,6 +78,7 @@ class Search(NamedTuple):
     collisions: at how many nodes two messages met.
     num_restless: how many there are, if there was room.
     num_awake: how many there are, if there was room.
+    ledger: of what was compared, if anything is.
     """
 
     held: UInt32[Array, "s v"]
@@ -91,6 +93,7 @@ class Search(NamedTuple):
     collisions: Int[Array, ""]
     num_restless: Int[Array, ""]
     num_awake: Int[Array, ""]
+    ledger: Ledger | None = None
 
 
 def search_on(
@@ -101,6 +104,8 @@ def search_on(
     hearers: Indices,
     patterns: UInt32[Array, "r k"],
     num_rounds: Int[Array, ""],
+    ledger: Ledger | None = None,
+    heard: Heard | None = None,
     *,
     packed: PackedProgram,
     ring: tuple[Clock, ...],
@@ -119,6 +124,8 @@ def search_on(
         patterns: the state of the waiting before each round and after the last, all ones or zeros for
             each changing bit.
         num_rounds: at most; outside, nobody may do anything but wait or rest meanwhile.
+        ledger: what was compared so far, if every step shall be.
+        heard: the graph as the ledger reads it.
         packed: the program.
         ring: what the clock shows, one round.
         shape: of the words.
@@ -174,12 +181,29 @@ def search_on(
         words = crossing.by_node(done.rows).reshape(-1, size)
         restless, count = crossing.chosen(now.awake, done.restless, room.restless, silent)
         senders, speaking = crossing.chosen(now.awake, done.sends, room.senders, silent)
+        books = now.ledger
+        if books is not None and heard is not None:
+            read = now.held.at[:, now.awake].get(mode="promise_in_bounds")
+            books = compared(
+                books,
+                Round(now.awake, place, read, words[: len(now.held)], done.steps),
+                fixed,
+                heard,
+                before,
+                after,
+                program=PackedProgram(packed.program),
+                ring=ring,
+                changing=shape.changing,
+                unchanging=shape.fixed,
+                silent=silent,
+            )
         following = now._replace(
-            held=now.held.at[:, now.awake].set(words[: len(now.held)], mode="drop"),
+            held=_stored(now.held, now.awake, words[: len(now.held)]),
             place=place,
             rounds=now.rounds + 1,
             nodes=now.nodes + now.num_awake,
             collisions=now.collisions + done.collisions,
+            ledger=books,
         )
         return awaken(following, restless, count, senders, speaking)
 
@@ -191,7 +215,7 @@ def search_on(
     senders, speaking = crossing.chosen(restless, sends, room.senders, silent)
     none = jnp.zeros((), jnp.int32)
     lists = (restless, restless, senders, senders[None])
-    begun = Search(held, place, *lists, none, none, none, none, none, none)
+    begun = Search(held, place, *lists, none, none, none, none, none, none, ledger)
     count = (restless != silent).sum(dtype=jnp.int32)
     begun = awaken(begun, restless, count, senders, speaking)
     return jax.lax.while_loop(goes_on, once, begun)
@@ -211,6 +235,12 @@ def up_to_date(
     return tuple(
         (row & ~wait) | (one & wait) for row, one in zip(rows[:size], pattern, strict=True)
     )
+
+
+def _stored(
+    held: UInt32[Array, "s v"], nodes: Int32[Array, "a"], words: UInt32[Array, "s a"]
+) -> UInt32[Array, "s v"]:
+    return held.at[:, nodes].set(words, mode="drop")
 
 
 class _Gathered(NamedTuple):
@@ -247,12 +277,13 @@ def _gathered(
 
 class _Turn(NamedTuple):
     """What a round did: rows that may change, with who waits and rests; who does neither; who sends
-    in the next one."""
+    in the next one; and what each step decided, with the rows after it."""
 
     rows: UInt32[Array, "k m"]
     restless: UInt32[Array, "m"]
     sends: UInt32[Array, "m"]
     collisions: Int[Array, ""]
+    steps: Sequence[tuple[Rows, Rows]]
 
 
 def _turn(
@@ -268,8 +299,10 @@ def _turn(
     rows, valid = state.rows(shape), state.valid
     nothing = jnp.zeros_like(valid)
     spoke, collisions = nothing, jnp.zeros((), jnp.int32)
+    steps = list[tuple[Rows, Rows]]()
     for clock in ring:
         done = advance(packed, rows, clock, there)
+        steps.append((done.decided, done.rows))
         for bit, row in done.rows.items():
             # What is held contains what was sent.
             if bit >= packed.split:
@@ -283,7 +316,8 @@ def _turn(
     following = dict(zip(shape.changing, new, strict=True))
     following |= dict(zip(shape.fixed, state.fixed, strict=False))
     sends = _sends(following, restless, packed=packed, ring=ring, shape=shape)
-    return _Turn(jnp.concatenate([new, waits[None], rests[None]]), restless, sends, collisions)
+    found = jnp.concatenate([new, waits[None], rests[None]])
+    return _Turn(found, restless, sends, collisions, steps)
 
 
 def _sends(
