@@ -19,19 +19,28 @@ wherever the search reads, and everywhere at the end.
 """
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32, UInt32
 
 from ntkexec.engines.packed.crossing import flags_of, population
 from ntkexec.engines.packed.indices import Indices
 from ntkexec.engines.packed.neighbours import Rows
-from ntkexec.engines.packed.plan import Clock, PackedProgram
+from ntkexec.engines.packed.plan import Clock
 from ntkexec.engines.packed.rows import WORD_BITS
-from ntkexec.engines.packed.step import update
+from ntkexec.engines.packed.sheets import (
+    Move,
+    Sheets,
+    Where,
+    differing,
+    matches,
+    placed,
+    union,
+    written,
+)
+from ntkexec.program.program import Program
 
 
 class Heard(NamedTuple):
@@ -66,162 +75,184 @@ class Ledger(NamedTuple):
     node: Int[Array, ""]
 
 
+class Said(NamedTuple):
+    """What nodes say in a step, and to whom that belongs.
+
+    words: by node its messages, 0 at all that say nothing.
+    place: where a node stood in the last list that it was in; anything for others.
+    nodes: the list of those that may have said something.
+    """
+
+    words: UInt32[Array, "t v"]
+    place: Int32[Array, "v"]
+    nodes: Int32[Array, "a"]
+
+
 class Round(NamedTuple):
     """What a search says that it did.
 
     awake: the nodes of its list.
-    place: where they stand in it; anything for others.
     read: their words as it read them.
     wrote: and as it wrote them.
-    steps: what each step decided, and the rows after it.
+    begun: the rows that it began with.
+    steps: what each step decided, and the rows after it; what a step keeps is the very same array.
     """
 
     awake: Int32[Array, "a"]
-    place: Int32[Array, "v"]
     read: UInt32[Array, "s a"]
     wrote: UInt32[Array, "s a"]
+    begun: Rows
     steps: Sequence[tuple[Rows, Rows]]
+
+
+class Known(NamedTuple):
+    """What is where; static in compiled code.
+
+    program: all of its templates are carried out.
+    ring: what the clock shows, one round.
+    changing: as `Shape.changing`.
+    fixed: as `Shape.fixed`.
+    silent: the index that stands for a free port.
+    """
+
+    program: Program
+    ring: tuple[Clock, ...]
+    changing: tuple[int, ...]
+    fixed: tuple[int, ...]
+    silent: int
+
+    @property
+    def split(self) -> int:
+        """Message bits begin here."""
+        return self.program.layout.num_computation_bits
+
+
+def nothing_said(ledger: Ledger, size: int, known: Known) -> Said:
+    """Before the first round of a call.
+
+    Args:
+        ledger: gives the number of places.
+        size: of the lists.
+        known: gives the number of message bits.
+    """
+    count = -(-(known.program.layout.num_bits - known.split) // WORD_BITS)
+    width = ledger.held.shape[1]
+    nobody = jnp.full(size, known.silent, jnp.int32)
+    return Said(jnp.zeros((count, width), jnp.uint32), jnp.zeros(width, jnp.int32), nobody)
 
 
 def compared(
     ledger: Ledger,
+    said: Said,
     done: Round,
     fixed: UInt32[Array, "f v"],
     heard: Heard,
     before: UInt32[Array, "b"],
     after: UInt32[Array, "b"],
-    *,
-    program: PackedProgram,
-    ring: tuple[Clock, ...],
-    changing: tuple[int, ...],
-    unchanging: tuple[int, ...],
-    silent: int,
-) -> Ledger:
+    known: Known,
+) -> tuple[Ledger, Said]:
     """The ledger after one more round.
+
+    What is written into an array of all nodes depends on what was read from it before: otherwise XLA
+    would copy it.
 
     Args:
         ledger: before it.
+        said: in the round before.
         done: what the search did.
         fixed: as in `search_on`.
         heard: the graph.
         before: the state of the waiting before the round.
         after: and after it.
-        program: without corrections; all of its templates are carried out.
-        ring: what the clock shows, one round.
-        changing: as `Shape.changing`.
-        unchanging: as `Shape.fixed`.
-        silent: the index that stands for a free port.
+        known: what is where.
     """
-    awake, place, size = done.awake, done.place, len(done.awake)
+    apart = functools.partial(written, ledger.rounds >= 0)
+    awake, size = done.awake, len(done.awake)
+    there = (awake >= 0) & (awake < known.silent)
     turn = jnp.arange(size, dtype=jnp.int32)
-    there = (awake >= 0) & (awake < silent)
+    place = said.place.at[awake].set(turn, mode="drop")
     once = there & (place.at[awake].get(mode="clip") == turn)
-    apart = functools.partial(_written, ledger.rounds >= 0)
     held = ledger.held.at[:, awake].get(mode="clip")
-    own = apart(lambda words: rows_of(words, len(changing) + 2), held)
-    constant = apart(
-        lambda words: rows_of(words, len(unchanging)), fixed.at[:, awake].get(mode="clip")
-    )
+    constant = fixed.at[:, awake].get(mode="clip")
     valid = apart(flags_of, there)
+    own = apart(functools.partial(rows_of, count=len(known.changing) + 2), held)
+    kept = apart(functools.partial(rows_of, count=len(known.fixed)), constant)
     wait, rest = own[-2], own[-1]
     old = (own[:-2] & ~wait[None]) | (before[:, None] & wait[None])
-    begun: Rows = dict(zip(changing, old, strict=True))
-    begun |= dict(zip(unchanging, constant, strict=True))
-    at = _places(awake, place, heard.table.at_nodes(awake), silent)
+    ports = heard.table.at_nodes(awake)
+    times = heard.audience.at[awake].get(mode="clip")
 
-    nothing, wrong = jnp.zeros_like(valid), list[Array]()
-    rows, spoke, missed = begun, nothing, jnp.zeros((), jnp.int32)
+    sheets = Sheets((old, kept), placed(0, known.changing) | placed(1, known.fixed))
+    theirs = [(0, jnp.stack([done.begun[bit] for bit in known.changing]))]
+    theirs += [(1, jnp.stack([done.begun[bit] for bit in known.fixed]))]
+    words = said.words.at[:, said.nodes].set(jnp.uint32(0), mode="drop")
+    missed, spoke = jnp.zeros((), jnp.int32), jnp.zeros_like(valid)
+    read, moves = done.begun, list[Move]()
     for index, (decided, exchanged) in enumerate(done.steps):
-        clocks = ring[index], ring[(index + 1) % len(ring)]
-        wrong.append(apart(functools.partial(_step, program, clocks), rows, decided, valid))
-        rows = decided
-        bits = sorted(bit for bit in decided if bit >= program.split)
-        if bits:
-            said = apart(words_of, jnp.stack([decided[bit] & valid for bit in bits]))
-            told = said.at[:, at].get(mode="fill", fill_value=0)
-            got = apart(functools.partial(_united, len(bits)), said, told)
-            rows = decided | dict(zip(bits, got, strict=True))
-            wrong.append(got ^ jnp.stack([exchanged.get(bit, nothing) for bit in bits]))
-            spoke |= _union(got)
-            times = heard.audience.at[awake].get(mode="clip")
-            meant = jnp.where((said != 0).any(axis=0), times, 0).sum(dtype=jnp.int32)
+        begun, sheets = sheets.where, sheets.after(decided, read)
+        clocks = known.ring[index], known.ring[(index + 1) % len(known.ring)]
+        moves.append(Move(*clocks, begun, sheets.where))
+        if bits := sorted(bit for bit in decided if bit >= known.split):
+            speech = apart(functools.partial(_speech, sheets.where, bits), valid, *sheets.rows)
+            words = words.at[: len(speech), awake].set(speech, mode="drop")
+            told = words[: len(speech)].at[:, ports].get(mode="clip")
+            got = apart(functools.partial(_united, len(bits)), speech, told)
+            spoke |= union(got)
+            theirs.append((len(sheets.rows), jnp.stack([exchanged[bit] for bit in bits])))
+            sheets = sheets.with_rows(bits, got)
+            meant = jnp.where((speech != 0).any(axis=0), times, 0).sum(dtype=jnp.int32)
             missed += jnp.abs(meant - (told != 0).any(axis=0).sum(dtype=jnp.int32))
-    new = jnp.stack([rows.get(bit, nothing) for bit in changing])
-    same = ~_union(new ^ old)
-    waits, rests = ~_union(new ^ after[:, None]) & valid, same & (rest | ~spoke)
-    wrote = apart(lambda words: rows_of(words, len(changing) + 2), done.wrote)
-    wrong.append(jnp.concatenate([new, waits[None], rests[None]]) ^ wrote)
-    # Nothing else may be left over, and what is fixed must be as it was.
-    others = sorted((rows.keys() | begun.keys()) - frozenset(changing))
-    wrong += [(rows.get(b, nothing) ^ begun.get(b, nothing))[None] for b in others]
+        read = exchanged
 
-    differing = apart(lambda *rows: jnp.concatenate(rows) & valid[None], *wrong)
-    read = population(held ^ done.read) * there[None]
+    new = jnp.stack([sheets.row(bit, valid) for bit in known.changing])
+    same, waits = ~union(new ^ old), ~union(new ^ after[:, None]) & valid
+    rests = same & (rest | ~spoke)
+    write = apart(words_of, jnp.concatenate([new, waits[None], rests[None]]))
+    matched = apart(functools.partial(matches, known.program, moves), valid, *sheets.rows)
+    judged = apart(functools.partial(differing, known.program, moves), valid, matched, sheets.rows)
+    others = [row[None] & valid[None] for row in _left_over(known, sheets, valid)]
+    others += [(rows ^ sheets.rows[index]) & valid[None] for index, rows in theirs]
+    wrong = jnp.concatenate([judged, *others])
+
+    lost = (population(held ^ done.read) + population(write ^ done.wrote)) * there[None]
     restless = population(~(wait | rest) & valid).sum()
     faults = missed + (there & ~once).sum(dtype=jnp.int32) + jnp.abs(ledger.restless - restless)
-    bits = (population(differing).sum() + read.sum()).astype(jnp.int32)
-    bad = (lanes_of(apart(_union, differing)) != 0) | (read != 0).any(axis=0)
-    failed = (bits != 0) | (faults != 0)
-    return Ledger(
-        held=ledger.held.at[:, awake].set(done.wrote, mode="drop"),
+    bits_wrong = (population(wrong).sum() + lost.sum()).astype(jnp.int32)
+    where = words_of(apart(union, wrong)[None])[0]
+    bad = ((where != 0) | (lost != 0).any(axis=0)) & there
+    failed = (bits_wrong != 0) | (faults != 0)
+    following = Ledger(
+        held=ledger.held.at[:, awake].set(write, mode="drop"),
         restless=ledger.restless - restless + population(~(waits | rests) & valid).sum(),
-        wrong_bits=_added(ledger.wrong_bits, bits),
+        wrong_bits=_added(ledger.wrong_bits, bits_wrong),
         left_out=_added(ledger.left_out, faults),
         rounds=ledger.rounds + 1,
         first=jnp.where(failed & (ledger.first < 0), ledger.rounds, ledger.first),
-        node=jnp.maximum(ledger.node, jnp.where(bad & there, awake, -1).max()),
+        node=jnp.maximum(ledger.node, jnp.where(bad, awake, -1).max()),
     )
+    return following, Said(words, place, awake)
 
 
-def _places(
-    awake: Int32[Array, "a"], place: Int32[Array, "v"], ports: Int32[Array, "d a"], silent: int
-) -> Int32[Array, "d a"]:
-    """Where in the list nodes stand, past its end for those that do not, whatever `place` says."""
-    size = len(awake)
-    found = jnp.minimum(place.at[ports].get(mode="clip"), size - 1)
-    return jnp.where((awake.at[found].get(mode="clip") == ports) & (ports != silent), found, size)
+def _left_over(known: Known, sheets: Sheets, valid: Array) -> list[Array]:
+    """Rows that must be 0: of bits that a round must not leave, and of what it must not change."""
+    begun = Sheets(sheets.rows, placed(0, known.changing) | placed(1, known.fixed))
+    bits = (sheets.where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
+    moved = [bit for bit in sorted(bits) if sheets.where.get(bit) != begun.where.get(bit)]
+    return [sheets.row(bit, valid) ^ begun.row(bit, valid) for bit in moved]
+
+
+def _speech(
+    where: Where, bits: Sequence[int], valid: UInt32[Array, "m"], *rows: UInt32[Array, "k m"]
+) -> UInt32[Array, "t a"]:
+    sheets = Sheets(rows, where)
+    return words_of(jnp.stack([sheets.row(bit, valid) & valid for bit in bits]))
 
 
 def _united(
-    count: int, said: UInt32[Array, "s a"], told: UInt32[Array, "s d a"]
+    count: int, said: UInt32[Array, "t a"], told: UInt32[Array, "t d a"]
 ) -> UInt32[Array, "k m"]:
     """What nodes hold of what they say and what they are told."""
-    return rows_of(said | _union(told.swapaxes(0, 1)), count)
-
-
-def _step(
-    program: PackedProgram,
-    clocks: tuple[Clock, Clock],
-    rows: Rows,
-    decided: Rows,
-    valid: UInt32[Array, "m"],
-) -> UInt32[Array, "k m"]:
-    """Where a step decided otherwise than all templates, bit by bit."""
-    clock, following = map(dict, clocks)
-    nothing = jnp.zeros_like(valid)
-    every = {bit: _shown(rows, clock, bit, nothing) for bit in range(program.num_bits)}
-    right = update(program.plan(frozenset(every), ()), every, valid)
-    return jnp.stack(
-        [
-            _shown(decided, following, bit, nothing) ^ right.get(bit, nothing)
-            for bit in range(program.num_bits)
-        ]
-    )
-
-
-# Any: whatever the function takes and returns.
-def _written(always: Array, function: Callable[..., Any], *given: Any) -> Any:
-    """The function's result, written down: a condition, of which XLA does not know that it is true.
-
-    Fused into what follows it would be calculated anew for whatever reads it, 32 times and more.
-    """
-    shapes = jax.eval_shape(function, *given)
-    return jax.lax.cond(
-        always,
-        function,
-        lambda *_: jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes),
-        *given,
-    )
+    return rows_of(said | union(told.swapaxes(0, 1)), count)
 
 
 def rows_of(words: UInt32[Array, "s v"], count: int) -> UInt32[Array, "k m"]:
@@ -237,7 +268,7 @@ def rows_of(words: UInt32[Array, "s v"], count: int) -> UInt32[Array, "k m"]:
         bits = jnp.arange(min(WORD_BITS, count - start), dtype=jnp.uint32)[:, None]
         word = lanes[start // WORD_BITS]
         found.append(
-            _union([((word[p][None] >> bits) & 1) << jnp.uint32(p) for p in range(WORD_BITS)])
+            union([((word[p][None] >> bits) & 1) << jnp.uint32(p) for p in range(WORD_BITS)])
         )
     return jnp.concatenate(found)
 
@@ -249,23 +280,8 @@ def words_of(rows: UInt32[Array, "k m"]) -> UInt32[Array, "s v"]:
     for start in range(0, len(rows), WORD_BITS):
         part = rows[start : start + WORD_BITS]
         bits = [((row[None] >> places) & 1) << jnp.uint32(k) for k, row in enumerate(part)]
-        found.append(_union(bits).ravel())
+        found.append(union(bits).ravel())
     return jnp.stack(found)
-
-
-def lanes_of(row: UInt32[Array, "m"]) -> UInt32[Array, "v"]:
-    """A row as one number for each node."""
-    return words_of(row[None])[0]
-
-
-def _shown(rows: Rows, clock: dict[int, bool], bit: int, nothing: Array) -> Array:
-    if bit in clock:
-        return ~nothing if clock[bit] else nothing
-    return rows.get(bit, nothing)
-
-
-def _union(rows: Sequence[Array] | Array) -> Array:
-    return functools.reduce(jnp.bitwise_or, list(rows))
 
 
 def _added(total: Array, more: Array) -> Array:

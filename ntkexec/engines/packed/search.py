@@ -16,7 +16,7 @@ from jaxtyping import Array, Int, Int32, UInt32
 
 from ntkexec.engines.packed import crossing
 from ntkexec.engines.packed.indices import Indices
-from ntkexec.engines.packed.ledger import Heard, Ledger, Round, compared
+from ntkexec.engines.packed.ledger import Heard, Known, Ledger, Round, Said, compared, nothing_said
 from ntkexec.engines.packed.listeners import Listeners
 from ntkexec.engines.packed.neighbours import Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
@@ -79,6 +79,7 @@ class Search(NamedTuple):
     num_restless: how many there are, if there was room.
     num_awake: how many there are, if there was room.
     ledger: of what was compared, if anything is.
+    said: in the last round, likewise.
     """
 
     held: UInt32[Array, "s v"]
@@ -94,6 +95,7 @@ class Search(NamedTuple):
     num_restless: Int[Array, ""]
     num_awake: Int[Array, ""]
     ledger: Ledger | None = None
+    said: Said | None = None
 
 
 def search_on(
@@ -132,6 +134,8 @@ def search_on(
         room: of the lists.
         silent: the index that stands for a free port.
     """
+
+    known = Known(packed.program, ring, shape.changing, shape.fixed, silent)
 
     def awaken(
         before: Search,
@@ -181,29 +185,20 @@ def search_on(
         words = crossing.by_node(done.rows).reshape(-1, size)
         restless, count = crossing.chosen(now.awake, done.restless, room.restless, silent)
         senders, speaking = crossing.chosen(now.awake, done.sends, room.senders, silent)
-        books = now.ledger
-        if books is not None and heard is not None:
+        words = words[: len(now.held)]
+        ledger, said = now.ledger, now.said
+        if ledger is not None and said is not None and heard is not None:
             read = now.held.at[:, now.awake].get(mode="promise_in_bounds")
-            books = compared(
-                books,
-                Round(now.awake, place, read, words[: len(now.held)], done.steps),
-                fixed,
-                heard,
-                before,
-                after,
-                program=PackedProgram(packed.program),
-                ring=ring,
-                changing=shape.changing,
-                unchanging=shape.fixed,
-                silent=silent,
-            )
+            claim = Round(now.awake, read, words, done.begun, done.steps)
+            ledger, said = compared(ledger, said, claim, fixed, heard, before, after, known)
         following = now._replace(
-            held=_stored(now.held, now.awake, words[: len(now.held)]),
+            held=_stored(now.held, now.awake, words),
             place=place,
             rounds=now.rounds + 1,
             nodes=now.nodes + now.num_awake,
             collisions=now.collisions + done.collisions,
-            ledger=books,
+            ledger=ledger,
+            said=said,
         )
         return awaken(following, restless, count, senders, speaking)
 
@@ -215,7 +210,8 @@ def search_on(
     senders, speaking = crossing.chosen(restless, sends, room.senders, silent)
     none = jnp.zeros((), jnp.int32)
     lists = (restless, restless, senders, senders[None])
-    begun = Search(held, place, *lists, none, none, none, none, none, none, ledger)
+    said = None if ledger is None else nothing_said(ledger, room.awake, known)
+    begun = Search(held, place, *lists, none, none, none, none, none, none, ledger, said)
     count = (restless != silent).sum(dtype=jnp.int32)
     begun = awaken(begun, restless, count, senders, speaking)
     return jax.lax.while_loop(goes_on, once, begun)
@@ -277,12 +273,13 @@ def _gathered(
 
 class _Turn(NamedTuple):
     """What a round did: rows that may change, with who waits and rests; who does neither; who sends
-    in the next one; and what each step decided, with the rows after it."""
+    in the next one; the rows it began with; what each step decided, with the rows after it."""
 
     rows: UInt32[Array, "k m"]
     restless: UInt32[Array, "m"]
     sends: UInt32[Array, "m"]
     collisions: Int[Array, ""]
+    begun: Rows
     steps: Sequence[tuple[Rows, Rows]]
 
 
@@ -296,7 +293,8 @@ def _turn(
     shape: Shape,
 ) -> _Turn:
     """A round of the clock, on rows of their own."""
-    rows, valid = state.rows(shape), state.valid
+    begun, valid = state.rows(shape), state.valid
+    rows = begun
     nothing = jnp.zeros_like(valid)
     spoke, collisions = nothing, jnp.zeros((), jnp.int32)
     steps = list[tuple[Rows, Rows]]()
@@ -317,7 +315,7 @@ def _turn(
     following |= dict(zip(shape.fixed, state.fixed, strict=False))
     sends = _sends(following, restless, packed=packed, ring=ring, shape=shape)
     found = jnp.concatenate([new, waits[None], rests[None]])
-    return _Turn(found, restless, sends, collisions, steps)
+    return _Turn(found, restless, sends, collisions, begun, steps)
 
 
 def _sends(
