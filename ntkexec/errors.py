@@ -99,6 +99,10 @@ class InexactError(NtkexecError):
     """A learned update decided a bit otherwise than the program, where only an exact answer is given."""
 
 
+class ExecutionError(NtkexecError):
+    """An execution that leaves out what need not be done did something else than the program."""
+
+
 class EnsembleError(NtkexecError):
     """An ensemble could not be trained, or a stored one is damaged or belongs to another program."""
 

@@ -96,9 +96,7 @@ class PackedExecution:
         tail = [self.orbit.at(step) for step in range(num_steps - left, num_steps)]
         if self.num_nodes < SMALL_NODES and self.mesh is None and len(ring) <= LONGEST_SMALL_RING:
             return self._small(now, rounds, tuple(tail)) if rounds or tail else now
-        long = rounds >= FRONTIER_ROUNDS and self.num_nodes >= FRONTIER_NODES
-        large = rounds >= FEW_ROUNDS and self.num_nodes >= MANY_NODES
-        if (long or large) and self.mesh is None:
+        if self.some_suffice(rounds):
             now, rounds = self.sparse_rounds(now, rounds)
         if rounds:
             now = self._run_rounds(now, rounds)
@@ -128,11 +126,27 @@ class PackedExecution:
             now, rounds * len(self.orbit.ring) + len(tail), found, _total(met), seconds
         )
 
-    def sparse_rounds(self, now: PackedState, rounds: int) -> tuple[PackedState, int]:
+    def some_suffice(self, rounds: int) -> bool:
+        """Whether it pays to leave out nodes at which nothing happens."""
+        long = rounds >= FRONTIER_ROUNDS and self.num_nodes >= FRONTIER_NODES
+        large = rounds >= FEW_ROUNDS and self.num_nodes >= MANY_NODES
+        return (long or large) and self.mesh is None
+
+    def sparse_rounds(
+        self, now: PackedState, rounds: int, *, beside: bool = False
+    ) -> tuple[PackedState, int]:
         """As many rounds of the clock as only some nodes need take part in; see `frontier`.
+
+        Args:
+            now: when the ring begins.
+            rounds: at most.
+            beside: whether every step is compared with the program.
 
         Returns:
             The state after them, and how many rounds are left.
+
+        Raises:
+            ExecutionError: a step was compared, and differs.
         """
         changing, fixed = self._division(now)
         unfit = any(bit >= self.packed.split for bit in changing) or not changing or not fixed
@@ -146,6 +160,7 @@ class PackedExecution:
             self.neighbours,
             self._hearers(),
             self.num_nodes,
+            beside=beside,
         )
         done = frontier.run(rounds)
         found = frontier.rows() | fixed

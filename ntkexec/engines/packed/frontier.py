@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Int32, UInt32
 
 from ntkexec.engines.packed import crossing
+from ntkexec.engines.packed.audit import Audit
 from ntkexec.engines.packed.indices import Indices
 from ntkexec.engines.packed.neighbours import Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
@@ -53,6 +54,7 @@ class Frontier:
         neighbours: of all nodes, on one device.
         hearers: by node those that hear it, the number of nodes where there are fewer.
         num_nodes: n.
+        beside: whether every step is compared with the program (`audit`).
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Frontier:
         neighbours: Neighbours,
         hearers: Indices,
         num_nodes: int,
+        *,
+        beside: bool = False,
     ) -> None:
         start = time.perf_counter()
         self._packed, self._ring = packed, ring
@@ -92,6 +96,10 @@ class Frontier:
         self._held: Any = None
         self._fixed: Any = None
         self._place: Any = None
+        self._audit: Audit | None = None
+        if beside:
+            bits = self._shape.changing, self._shape.fixed
+            self._audit = Audit(packed.program, ring, *bits, neighbours, num_nodes)
         self.run_seconds += time.perf_counter() - start
 
     def run(self, most: int) -> int:
@@ -112,11 +120,18 @@ class Frontier:
                 self._held = self._call(crossing.all_by_node, np.array(self._changing_rows))
                 self._fixed = self._call(crossing.all_by_node, np.array(self._fixed_rows))
                 self._place = np.zeros(self._held.shape[1], np.int32)
+                if self._audit is not None:
+                    pattern, rows = np.array(self._pattern(self._ones)), self._changing_rows[:-2]
+                    fixed = self._fixed, np.array(self._fixed_rows)
+                    self._audit.begin(self._held, fixed[0], pattern, np.array(rows), fixed[1])
             if len(self._restless):
                 lists = Room(room, int(awake * room), int(senders * room))
                 left -= self._rounds(lists, foreseen)
             else:
                 # All wait or rest.
+                if self._audit is not None:
+                    self._audit.foreseen(foreseen)
+                    self._audit.nobody()
                 self._ones = foreseen[-1]
                 left -= len(foreseen) - 1
         self.run_seconds += time.perf_counter() - start - (self.compile_seconds - compiled)
@@ -149,6 +164,7 @@ class Frontier:
         restless[: len(self._restless)] = self._restless
         patterns = np.zeros((MAX_ROUNDS + 1, len(self._shape.changing)), np.uint32)
         patterns[: len(foreseen)] = [self._pattern(ones) for ones in foreseen]
+        audit = self._audit
         done: Search = self._call(
             search_on,
             self._held,
@@ -158,6 +174,8 @@ class Frontier:
             self._hearers,
             patterns,
             np.int32(len(foreseen) - 1),
+            None if audit is None else audit.ledger,
+            None if audit is None else audit.heard,
             packed=self._packed,
             ring=self._ring,
             shape=self._shape,
@@ -165,6 +183,9 @@ class Frontier:
             silent=self._num_nodes,
         )
         self._held, self._place, rounds = done.held, done.place, int(done.rounds)
+        if audit is not None:
+            audit.ledger = done.ledger
+            audit.foreseen(foreseen[: rounds + 1])
         self._ones = foreseen[rounds]
         self.nodes += int(done.nodes)
         self.collisions += int(done.collisions)
@@ -192,12 +213,18 @@ class Frontier:
         return done
 
     def rows(self) -> Rows:
-        """All rows that may change, up to date at every node."""
+        """All rows that may change, up to date at every node.
+
+        Raises:
+            ExecutionError: something was compared with the program, and differs.
+        """
         if self._held is None:
             return dict(zip(self._shape.changing, self._changing_rows, strict=False))
         start, compiled = time.perf_counter(), self.compile_seconds
         pattern = np.array(self._pattern(self._ones))
         found = self._call(up_to_date, self._held, pattern)
+        if self._audit is not None:
+            self._audit.finish(self._held, pattern, found)
         self.run_seconds += time.perf_counter() - start - (self.compile_seconds - compiled)
         return dict(zip(self._shape.changing, found, strict=True))
 

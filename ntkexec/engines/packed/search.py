@@ -16,6 +16,7 @@ from jaxtyping import Array, Int, Int32, UInt32
 
 from ntkexec.engines.packed import crossing
 from ntkexec.engines.packed.indices import Indices
+from ntkexec.engines.packed.ledger import Heard, Known, Ledger, Round, Said, compared, nothing_said
 from ntkexec.engines.packed.listeners import Listeners
 from ntkexec.engines.packed.neighbours import Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
@@ -77,6 +78,8 @@ class Search(NamedTuple):
     collisions: at how many nodes two messages met.
     num_restless: how many there are, if there was room.
     num_awake: how many there are, if there was room.
+    ledger: of what was compared, if anything is.
+    said: in the last round, likewise.
     """
 
     held: UInt32[Array, "s v"]
@@ -91,6 +94,8 @@ class Search(NamedTuple):
     collisions: Int[Array, ""]
     num_restless: Int[Array, ""]
     num_awake: Int[Array, ""]
+    ledger: Ledger | None = None
+    said: Said | None = None
 
 
 def search_on(
@@ -101,6 +106,8 @@ def search_on(
     hearers: Indices,
     patterns: UInt32[Array, "r k"],
     num_rounds: Int[Array, ""],
+    ledger: Ledger | None = None,
+    heard: Heard | None = None,
     *,
     packed: PackedProgram,
     ring: tuple[Clock, ...],
@@ -119,12 +126,16 @@ def search_on(
         patterns: the state of the waiting before each round and after the last, all ones or zeros for
             each changing bit.
         num_rounds: at most; outside, nobody may do anything but wait or rest meanwhile.
+        ledger: what was compared so far, if every step shall be.
+        heard: the graph as the ledger reads it.
         packed: the program.
         ring: what the clock shows, one round.
         shape: of the words.
         room: of the lists.
         silent: the index that stands for a free port.
     """
+
+    known = Known(packed.program, ring, shape.changing, shape.fixed, silent)
 
     def awaken(
         before: Search,
@@ -174,12 +185,20 @@ def search_on(
         words = crossing.by_node(done.rows).reshape(-1, size)
         restless, count = crossing.chosen(now.awake, done.restless, room.restless, silent)
         senders, speaking = crossing.chosen(now.awake, done.sends, room.senders, silent)
+        words = words[: len(now.held)]
+        ledger, said = now.ledger, now.said
+        if ledger is not None and said is not None and heard is not None:
+            read = now.held.at[:, now.awake].get(mode="promise_in_bounds")
+            claim = Round(now.awake, read, words, done.begun, done.steps)
+            ledger, said = compared(ledger, said, claim, fixed, heard, before, after, known)
         following = now._replace(
-            held=now.held.at[:, now.awake].set(words[: len(now.held)], mode="drop"),
+            held=_stored(now.held, now.awake, words),
             place=place,
             rounds=now.rounds + 1,
             nodes=now.nodes + now.num_awake,
             collisions=now.collisions + done.collisions,
+            ledger=ledger,
+            said=said,
         )
         return awaken(following, restless, count, senders, speaking)
 
@@ -191,7 +210,8 @@ def search_on(
     senders, speaking = crossing.chosen(restless, sends, room.senders, silent)
     none = jnp.zeros((), jnp.int32)
     lists = (restless, restless, senders, senders[None])
-    begun = Search(held, place, *lists, none, none, none, none, none, none)
+    said = None if ledger is None else nothing_said(ledger, room.awake, known)
+    begun = Search(held, place, *lists, none, none, none, none, none, none, ledger, said)
     count = (restless != silent).sum(dtype=jnp.int32)
     begun = awaken(begun, restless, count, senders, speaking)
     return jax.lax.while_loop(goes_on, once, begun)
@@ -211,6 +231,12 @@ def up_to_date(
     return tuple(
         (row & ~wait) | (one & wait) for row, one in zip(rows[:size], pattern, strict=True)
     )
+
+
+def _stored(
+    held: UInt32[Array, "s v"], nodes: Int32[Array, "a"], words: UInt32[Array, "s a"]
+) -> UInt32[Array, "s v"]:
+    return held.at[:, nodes].set(words, mode="drop")
 
 
 class _Gathered(NamedTuple):
@@ -247,12 +273,14 @@ def _gathered(
 
 class _Turn(NamedTuple):
     """What a round did: rows that may change, with who waits and rests; who does neither; who sends
-    in the next one."""
+    in the next one; the rows it began with; what each step decided, with the rows after it."""
 
     rows: UInt32[Array, "k m"]
     restless: UInt32[Array, "m"]
     sends: UInt32[Array, "m"]
     collisions: Int[Array, ""]
+    begun: Rows
+    steps: Sequence[tuple[Rows, Rows]]
 
 
 def _turn(
@@ -265,11 +293,14 @@ def _turn(
     shape: Shape,
 ) -> _Turn:
     """A round of the clock, on rows of their own."""
-    rows, valid = state.rows(shape), state.valid
+    begun, valid = state.rows(shape), state.valid
+    rows = begun
     nothing = jnp.zeros_like(valid)
     spoke, collisions = nothing, jnp.zeros((), jnp.int32)
+    steps = list[tuple[Rows, Rows]]()
     for clock in ring:
         done = advance(packed, rows, clock, there)
+        steps.append((done.decided, done.rows))
         for bit, row in done.rows.items():
             # What is held contains what was sent.
             if bit >= packed.split:
@@ -283,7 +314,8 @@ def _turn(
     following = dict(zip(shape.changing, new, strict=True))
     following |= dict(zip(shape.fixed, state.fixed, strict=False))
     sends = _sends(following, restless, packed=packed, ring=ring, shape=shape)
-    return _Turn(jnp.concatenate([new, waits[None], rests[None]]), restless, sends, collisions)
+    found = jnp.concatenate([new, waits[None], rests[None]])
+    return _Turn(found, restless, sends, collisions, begun, steps)
 
 
 def _sends(
