@@ -30,7 +30,7 @@ def command(
     from ntkexec.runtime import stages
 
     own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
-    of_shipped = {"arrival_bits": arrival_bits, "depth_bits": depth_bits}
+    of_shipped: dict[str, Any] = {"arrival_bits": arrival_bits, "depth_bits": depth_bits}
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
         if pipeline.is_shipped(algorithm):
             chosen = pipeline.find_algorithm(algorithm)
