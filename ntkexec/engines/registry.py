@@ -9,7 +9,7 @@ from ntkexec.engines.kernel import kernel_engine
 from ntkexec.engines.linear import linear_engine
 from ntkexec.engines.neural_tangents import oracle_engine
 from ntkexec.engines.packed import memo_engine, packed_kernel_engine
-from ntkexec.engines.packed.plan import COMPILE_SECONDS_PER_LITERAL, compile_seconds, pays
+from ntkexec.engines.packed.plan import compile_seconds, pays
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble, limits
 from ntkexec.errors import EnsembleError, NtkexecError, did_you_mean
@@ -22,16 +22,18 @@ from ntkexec.vocabulary import EngineName
 
 LOG = logging.getLogger("ntkexec")
 
-# Beside what other modules know of building and compiling. Processor seconds of whole commands, fitted
-# to the runs in tests/programs/test_split_choice.py: to train and compile networks, to evaluate them,
-# and to evaluate those that come with the package, which are narrower.
+# Processor seconds, fitted to the whole commands in tests/engines/test_seconds.py: for each literal of a
+# program to train and compile networks, or to compile packed execution of programs of small degree;
 TRAINING_SECONDS_PER_LITERAL = 1.1e-4
+PACKING_SECONDS_PER_LITERAL = 3.5e-3
+# and for each literal, node and step to evaluate networks, those that come with the package, which are
+# narrower, and the kernel, which takes longer for the more templates that may match at once;
 NETWORK_SECONDS_PER_LITERAL = 6e-8
 READY_SECONDS_PER_LITERAL = 2.2e-8
-# With every step compared with the program's, as it is by default.
-KERNEL_SECONDS_PER_LITERAL = 5e-9
-# 32 nodes at a time, in fewer operations.
+KERNEL_SECONDS_PER_LITERAL = 8e-9
+# on 32 nodes at a time, and to compare such a step with the kernel's.
 PACKED_SECONDS_PER_LITERAL = 1e-11
+COMPARING_SECONDS_PER_LITERAL = 3.5e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,14 +58,17 @@ class Pace:
     Args:
         set_up: seconds for each literal of a program, once: to build, certify, train and compile it.
         step: seconds for each literal at each node in each step.
+        comparing: likewise, to compare the step with the program's, where that is dear.
     """
 
     set_up: float
     step: float
+    comparing: float = 0.0
 
-    def seconds(self, work: Work) -> float:
-        """Of a run."""
-        return work.literals * (self.set_up + self.step * work.nodes * work.steps)
+    def seconds(self, work: Work, *, verify: bool) -> float:
+        """Of a run, of which every step is compared or none."""
+        step = self.step + self.comparing * verify
+        return work.literals * (self.set_up + step * work.nodes * work.steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +87,6 @@ class EngineSpec:
         preparation: what it does for a program beforehand, where that is worth a choice.
         pace: how long it takes.
         ready: likewise, where the networks come with the package.
-        beside: the engine that is evaluated too wherever every step is compared.
     """
 
     name: EngineName
@@ -95,7 +99,6 @@ class EngineSpec:
     preparation: Preparation | None = None
     pace: Pace = Pace(SECONDS_PER_LITERAL, KERNEL_SECONDS_PER_LITERAL)
     ready: Pace | None = None
-    beside: EngineName | None = None
 
     def seconds(self, work: Work, *, verify: bool = True) -> float:
         """About how long a run takes, by the engine that `suited` gives.
@@ -107,14 +110,8 @@ class EngineSpec:
         slow = self.preparation
         if slow is not None and not slow.pays(work):
             return ENGINE_SPECS[slow.otherwise].seconds(work, verify=verify)
-        found = self._pace(work).seconds(work)
-        if verify and self.beside is not None:
-            step = ENGINE_SPECS[self.beside]._pace(work).step
-            found += Pace(0, step).seconds(work)
-        return found
-
-    def _pace(self, work: Work) -> Pace:
-        return self.ready if work.ready and self.ready is not None else self.pace
+        pace = self.ready if work.ready and self.ready is not None else self.pace
+        return pace.seconds(work, verify=verify)
 
     def make(
         self, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
@@ -191,11 +188,13 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             trained=True,
             packed=True,
             pace=Pace(
-                TRAINING_SECONDS_PER_LITERAL + COMPILE_SECONDS_PER_LITERAL,
+                TRAINING_SECONDS_PER_LITERAL + PACKING_SECONDS_PER_LITERAL,
                 PACKED_SECONDS_PER_LITERAL,
+                NETWORK_SECONDS_PER_LITERAL,
             ),
-            ready=Pace(COMPILE_SECONDS_PER_LITERAL, PACKED_SECONDS_PER_LITERAL),
-            beside="ensemble",
+            ready=Pace(
+                PACKING_SECONDS_PER_LITERAL, PACKED_SECONDS_PER_LITERAL, READY_SECONDS_PER_LITERAL
+            ),
         ),
         EngineSpec(
             "kernel",
@@ -210,8 +209,11 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             packed_kernel_engine,
             packed=True,
             preparation=Preparation(compile_seconds, pays, otherwise="kernel"),
-            pace=Pace(COMPILE_SECONDS_PER_LITERAL, PACKED_SECONDS_PER_LITERAL),
-            beside="kernel",
+            pace=Pace(
+                PACKING_SECONDS_PER_LITERAL,
+                PACKED_SECONDS_PER_LITERAL,
+                COMPARING_SECONDS_PER_LITERAL,
+            ),
         ),
         EngineSpec(
             "oracle",

@@ -108,8 +108,6 @@ def test_packed_execution_that_does_not_pay_is_weighed_as_what_is_taken_instead(
     packed, plain = find_engine("kernel-packed").seconds, find_engine("kernel").seconds
     long = Work(1000, 10**6, 100)
     assert packed(long, verify=False) < plain(long)
-    # Every step beside the plain engine takes what that takes.
-    assert packed(long) > plain(long)
     short = Work(10_000, 100, 10)
     assert packed(short) == plain(short)
 
