@@ -173,14 +173,12 @@ def split_told(instance: Instance) -> list[tuple[str, str]]:
     trees = instance.split
     if trees is None:
         return []
+    nodes, most = trees.graph.num_nodes, trees.most
+    told = f"into {nodes} nodes of at most {most} neighbours, in trees of depth {trees.depth}"
+    if trees.depth == 0:
+        told = f"no node has more than {most} neighbours, but the program is the one for trees"
     factor = "" if instance.slowdown is None else f", {instance.slowdown} times the steps"
-    return [
-        (
-            "  split",
-            f"into {trees.graph.num_nodes} nodes of at most {trees.most} neighbours, in trees of depth "
-            f"{trees.depth}{factor} (--split-degree none forbids it)",
-        )
-    ]
+    return [("  split", f"{told}{factor} (--split-degree none forbids it)")]
 
 
 def certificate_rows(

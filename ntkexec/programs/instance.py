@@ -13,6 +13,7 @@ from ntkexec.executor import Engine, Executing, Execution, execute
 from ntkexec.graphs import Graph, SplitGraph
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.vocabulary import ALGORITHM_NAMES, Until
 
 LOG = logging.getLogger("ntkexec")
@@ -160,8 +161,8 @@ class Algorithm:
             those on the original one. None where there is none.
         whole_because: why not, where there is none.
         same_program: whether it is `program` that runs on split graphs too.
-        literals: `literals(**sizes)`, the conditions and outputs of all templates of `program`, or a
-            lower bound, by which it is weighed against the one for split graphs.
+        work: `work(graph, **inputs)`, what a run of `program` on the graph does, by which it is
+            weighed against one on the split graph; None where there is none.
     """
 
     name: str
@@ -177,7 +178,7 @@ class Algorithm:
     split: Callable[..., Instance] | None = None
     whole_because: str = "in a tree that stands for a node its answer could be another one"
     same_program: bool = False
-    literals: Callable[..., int] | None = None
+    work: Callable[..., Work] | None = None
 
     def sizes(self, **given: int | None) -> dict[str, int]:
         """The sizes of the program without a graph, for all of a degree.
@@ -195,3 +196,29 @@ class Algorithm:
                 f"{self.name} has no {' '.join(words)}; leave --{'-'.join(words)} out"
             )
         return self.sizing(**asked)
+
+    def asked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked of the algorithm, by name; None is as good as left out.
+
+        Raises:
+            NtkexecError: it asks nothing of that name.
+        """
+        found = {name: value for name, value in given.items() if value is not None}
+        if unknown := found.keys() - set(self.inputs):
+            takes = f"the inputs {', '.join(self.inputs)}" if self.inputs else "no inputs"
+            raise NtkexecError(f"{self.name} takes {takes}, not {min(unknown)!r}")
+        return found
+
+    def require_split(self) -> Callable[..., Instance]:
+        """`split`.
+
+        Raises:
+            NtkexecError: there is none.
+        """
+        if self.split is None:
+            why = "it computes on one node" if self.operands is not None else self.whole_because
+            raise NtkexecError(
+                f"{self.name} does not run on split graphs: {why}; it runs on the graph as it is, without a "
+                "split degree (docs/any-graph.md)"
+            )
+        return self.split

@@ -66,6 +66,26 @@ def test_what_has_no_trees_is_refused(command):
     assert "such as bfs-split" in err
 
 
+def test_the_counter_of_depths_is_as_long_as_is_asked(command):
+    argv = ("--degree", 3, "--word", 2, "--json")
+    for given, bits in (((), 5), (("--depth-bits", 3), 3)):
+        status, out, _ = command("show", "bfs-split", *argv, *given)
+        assert status == 0
+        assert one_object(out)["parameters"]["depth_bits"] == bits
+    status, out, _ = command("certify", "flooding-split", *argv, "--depth-bits", 2)
+    assert status == 0
+    assert one_object(out)["parameters"]["depth_bits"] == 2
+    for argv in (
+        ("show", "bfs", "--degree", 3, "--word", 2),
+        ("certify", "bfs", "--degree", 3, "--word", 2),
+        ("prove", "bfs", "--degree", 3, "--word", 2),
+        ("train", "bfs", "path:3", "--out", "unused"),
+    ):
+        status, out, err = command(*argv, "--depth-bits", 2)
+        assert (status, out) == (2, "")
+        assert "bfs has no depth bits; leave --depth-bits out" in err
+
+
 @pytest.mark.slow
 def test_networks_of_split_graphs_run_on_any_graph(command, tmp_path):
     folder = tmp_path / "any"

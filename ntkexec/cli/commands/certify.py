@@ -41,6 +41,7 @@ def command(
     ] = None,
     slots: options.Slots = None,
     arrival_bits: options.ArrivalBits = None,
+    depth_bits: options.DepthBits = None,
     kind: options.Kind = "factored",
     threshold: options.Threshold = "bit",
     weight_std: options.WeightStd = 1.0,
@@ -89,6 +90,7 @@ def command(
             needed=ensemble is not None and (where is not None or graph is not None),
             **own_sizes,
             arrival_bits=arrival_bits,
+            depth_bits=depth_bits,
             source=source,
             message=message,
         )
@@ -96,7 +98,7 @@ def command(
         from ntkexec.cli.commands import certify_ensemble
 
         kernel.require_run("a trained ensemble")
-        fixed = (arrival_bits, bound, *(own_sizes.values() if shipped else ()))
+        fixed = (arrival_bits, depth_bits, bound, *(own_sizes.values() if shipped else ()))
         if any(value is not None for value in fixed):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
         exact = certify_ensemble.certify_networks(
@@ -127,7 +129,7 @@ def command(
     sizes: dict[str, int] = {}
     if mine is None:
         chosen = pipeline.find_algorithm(algorithm)
-        sizes = chosen.sizes(**own_sizes, arrival_bits=arrival_bits)
+        sizes = chosen.sizes(**own_sizes, arrival_bits=arrival_bits, depth_bits=depth_bits)
     with progress.bar():
         certificate = pipeline.certify(
             chosen.program(**sizes) if mine is None else mine.program,

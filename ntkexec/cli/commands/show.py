@@ -17,6 +17,7 @@ def command(
     word: options.Word = None,
     slots: options.Slots = None,
     arrival_bits: options.ArrivalBits = None,
+    depth_bits: options.DepthBits = None,
     templates: Annotated[bool, typer.Option("--templates", help="List every template.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -29,11 +30,12 @@ def command(
     from ntkexec.runtime import stages
 
     own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
+    of_shipped: dict[str, Any] = {"arrival_bits": arrival_bits, "depth_bits": depth_bits}
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
         if pipeline.is_shipped(algorithm):
             chosen = pipeline.find_algorithm(algorithm)
             options.refuse_graph(algorithm, graph)
-            sizes, about = chosen.sizes(**own_sizes, arrival_bits=arrival_bits), chosen.summary
+            sizes, about = chosen.sizes(**own_sizes, **of_shipped), chosen.summary
             program = chosen.program(**sizes)
         else:
             found = own.own_program(
@@ -43,7 +45,7 @@ def command(
                 steps=None,
                 needed=False,
                 **own_sizes,
-                arrival_bits=arrival_bits,
+                **of_shipped,
             )
             sizes, about, program = {}, f"your own, of {algorithm}", found.program
         counts = sizes_of(program)

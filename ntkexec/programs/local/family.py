@@ -13,11 +13,18 @@ from ntkexec.graphs import Graph
 from ntkexec.graphs.splitting import SplitGraph
 from ntkexec.program import limits
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs as common
 from ntkexec.programs import splits
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.local.algorithm import Local
-from ntkexec.programs.local.compiler import Compiled, compile, least_literals, literals_of
+from ntkexec.programs.local.compiler import (
+    Compiled,
+    compile,
+    least_literals,
+    literals_of,
+    steps_counted,
+)
 from ntkexec.programs.local.judging import Asked, Inputs, Reference
 from ntkexec.programs.local.split_instances import split_instance
 from ntkexec.programs.local.split_rounds import (
@@ -220,19 +227,16 @@ class Family:
             rounds = self.rounds(graph, given)
         return rounds
 
-    def literals(self, *, degree: int, slots: int, word: int) -> int:
-        """What the program has at least, conditions and outputs of all templates.
+    def work(self, graph: Graph, **asked: Any) -> Work:
+        """About what a run on a graph does, of which nothing is built; arguments as for `prepare`.
 
-        Args:
-            degree: D.
-            slots: colours.
-            word: of this form or of the one for split graphs; read where both have one.
+        Its literals are at least those that carry messages; steps are as `steps_counted` says.
         """
-        both = self.word is not one_bit
-        carried = literals_of(
-            self.build(degree=degree, word=word if both else 1), degree=degree, slots=slots
-        )
-        return max(carried, _least_literals(degree=degree, slots=slots, word=word if both else 1))
+        word, sizes = self.word(graph), {"degree": graph.degree, "slots": graph.num_colours}
+        algorithm = self.build(degree=graph.degree, word=word)
+        rounds = self._rounds(algorithm, graph, self._given(graph, asked), asked)
+        literals = max(literals_of(algorithm, **sizes), _least_literals(**sizes, word=word))
+        return Work(literals, graph.num_nodes, rounds * steps_counted(algorithm, graph.degree))
 
     def algorithm(self) -> Algorithm:
         """The entry for `ntkexec.programs.ALGORITHMS`."""
@@ -247,7 +251,7 @@ class Family:
             example=self.example,
             split=None if self.gathered is None else self.split,
             whole_because=SEES_PORTS,
-            literals=self.literals,
+            work=None if self.gathered is None else self.work,
         )
 
 
