@@ -234,7 +234,8 @@ class Layout:
         values = {}
         for path in self.paths if paths is None else paths:
             leaf, columns = self._find(path)
-            values[path] = leaf.decode(states[:, columns])
+            # Read off bit by bit, as states lie in memory.
+            values[path] = leaf.decode(np.moveaxis(states.T[columns], -1, 0))
             if strict and isinstance(leaf, OneHot | Code):
                 leaf.check(values[path])
         return values

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Int, Int32
 
 from ntkexec.graphs.colouring.parallel import WORD_BITS, jones_plassmann
+from ntkexec.graphs.port_tables import by_port
 
 # Graphs beside each other, on average, from which on this takes less time than `jones_plassmann`.
 MIN_WIDTH = 64
@@ -11,8 +12,8 @@ MIN_WIDTH = 64
 
 def colour_side_by_side(
     sizes: Int[np.ndarray, "g"],
+    degrees: Int[np.ndarray, "n"],
     senders: Int[np.ndarray, "e"],
-    receivers: Int[np.ndarray, "e"],
 ) -> Int32[np.ndarray, "n"]:
     """Colours for which nodes within two hops differ; at most D^2 + 1 of them.
 
@@ -22,38 +23,37 @@ def colour_side_by_side(
     `jones_plassmann`.
 
     Args:
-        sizes: nodes of each graph; its nodes and edges lie together.
-        senders: one end of each edge, in both directions.
-        receivers: the other end, ascending.
+        sizes: nodes of each graph, at least one; its nodes and edges lie together.
+        degrees: neighbours of each node.
+        senders: the neighbours of the first node, then those of the second, and so on; every edge is
+            there in both directions.
 
     Returns:
         A colour for each node, numbered from 0 without gaps.
     """
-    num_nodes = int(sizes.sum())
-    degrees = np.bincount(receivers, minlength=num_nodes)
-    most = int(degrees.max(initial=0))
-    if most**2 + 1 > WORD_BITS or num_nodes < MIN_WIDTH * int(sizes.max()):
-        return jones_plassmann(num_nodes, senders, receivers)
+    num_nodes, most = len(degrees), int(degrees.max())
+    smallest, largest = int(sizes.min()), int(sizes.max())
+    if most**2 + 1 > WORD_BITS or num_nodes < MIN_WIDTH * largest:
+        return jones_plassmann(num_nodes, senders, np.repeat(np.arange(num_nodes), degrees))
     # The last place stands for a free port: nobody, who takes no colour.
-    table = np.full((num_nodes, most), num_nodes, np.int32)
-    # Edges stand in the order of nodes and their ports, which is that of the taken places.
-    table[np.arange(most) < degrees[:, None]] = senders
-    starts = np.cumsum(sizes) - sizes
+    table = by_port(senders, degrees, most, num_nodes)
+    starts = np.cumsum(sizes, dtype=np.int64) - sizes
     word = np.dtype(np.uint32 if most**2 + 1 <= WORD_BITS // 2 else np.uint64)
     chosen, one = np.zeros(num_nodes, word), np.ones((), word)
     # By node the colours of its closed neighbourhood, as bits.
     taken = np.zeros(num_nodes + 1, word)
-    for place in range(int(sizes.max())):
-        nodes = (starts if place < sizes.min() else starts[sizes > place]) + place
-        around = np.ascontiguousarray(table[nodes].T)
-        union = taken[nodes]
+    for place in range(largest):
+        nodes = (starts if place < smallest else starts[sizes > place]) + place
+        # As indices of the machine's own width, which NumPy takes without another copy.
+        around = table.take(nodes, axis=1).astype(np.intp)
+        union = taken.take(nodes)
         for others in around:
-            union |= taken[others]
+            union |= taken.take(others)
         lowest = ~union & (union + one)
         chosen[nodes] = lowest
         taken[nodes] |= lowest
         # The neighbours of a node are different ones, and those of two are too.
         for others in around:
-            taken[others] |= lowest
+            taken[others] = taken.take(others) | lowest
         taken[num_nodes] = 0
     return np.bitwise_count(chosen - one).astype(np.int32)
