@@ -60,7 +60,7 @@ def _check(parts: Sequence[nx.Graph], label: str) -> None:
 
 def _numbered(found: Adjacency, label: str) -> Graph:
     """The batch of graphs whose nodes are called by their identifiers."""
-    sizes, sums, degrees, senders, names = found
+    sizes, sums, degrees, senders, names, table = found
     receivers = np.repeat(np.arange(len(degrees), dtype=np.int32), degrees)
     is_loop = senders == receivers
     if is_loop.any():
@@ -68,7 +68,7 @@ def _numbered(found: Adjacency, label: str) -> Graph:
             f"node {shown(names[senders[is_loop.argmax()]])} of graph {shown(label)} has an edge to "
             "itself; self_loops='drop' leaves such edges out"
         )
-    colours = colour_side_by_side(sizes, degrees, senders)
+    colours = colour_side_by_side(sizes, degrees, senders, table)
     return Graph(
         tuple=GraphsTuple(
             nodes=None,

@@ -34,6 +34,8 @@ class Adjacency(NamedTuple):
     senders: the neighbours of the first node, ascending, then those of the second, and so on, as
         indices into the batch; shape (e,).
     names: what the nodes are called, in the order of the indices; n of them.
+    table: by port the neighbours of each node within its graph, and at free ports the node itself;
+        shape (d, n), or None where it was not needed.
     """
 
     sizes: Int32[np.ndarray, "g"]
@@ -41,6 +43,7 @@ class Adjacency(NamedTuple):
     degrees: Int[np.ndarray, "n"]
     senders: Int32[np.ndarray, "e"]
     names: tuple[int, ...]
+    table: Int[np.ndarray, "d n"] | None
 
 
 class _Listed(NamedTuple):
@@ -86,12 +89,14 @@ def read_dictionaries(parts: Sequence[nx.Graph]) -> Adjacency | None:
         degrees = np.zeros(len(names), np.int64)
         degrees[identifiers] = np.fromiter(map(len, inner), np.int64, len(names))
     if ordered and degrees.max() <= FEW_PORTS:
-        senders += _ascending(heard, degrees)
-        return Adjacency(sizes, sums, degrees, senders, tuple(names))
+        in_order, table = _ascending(heard, degrees, (identifiers - own).astype(heard.dtype))
+        senders += in_order
+        return Adjacency(sizes, sums, degrees, senders, tuple(names), table)
     edges = np.repeat(identifiers * len(names), degrees[identifiers]) + senders + heard
     edges.sort()
-    in_order = itertools.chain.from_iterable(map(range, sizes.tolist()))
-    return Adjacency(sizes, sums, degrees, (edges % len(names)).astype(np.int32), tuple(in_order))
+    senders = (edges % len(names)).astype(np.int32)
+    called = tuple(itertools.chain.from_iterable(map(range, sizes.tolist())))
+    return Adjacency(sizes, sums, degrees, senders, called, None)
 
 
 def _listed(parts: Sequence[nx.Graph]) -> _Listed | None:
@@ -180,13 +185,16 @@ def _identifiers(
     return own + called if fits else None
 
 
-def _ascending(heard: Int[np.ndarray, "e"], degrees: Int[np.ndarray, "n"]) -> Int[np.ndarray, "e"]:
-    """The neighbours of every node in order.
+def _ascending(
+    heard: Int[np.ndarray, "e"], degrees: Int[np.ndarray, "n"], own: Int[np.ndarray, "n"]
+) -> tuple[Int[np.ndarray, "e"], Int[np.ndarray, "d n"]]:
+    """The neighbours of every node in order; and by port, as the table of `Adjacency`.
 
     Args:
-        heard: those of the first node in any order, then those of the second, and so on; less than
-            the largest number of their kind.
+        heard: those of the first node in any order, then those of the second, and so on, within their
+            graph; less than the largest number of their kind.
         degrees: by node its number of neighbours.
+        own: every node within its graph.
     """
     most, free = int(degrees.max()), np.iinfo(heard.dtype).max
     ports = by_port(heard, degrees, most, free)
@@ -197,4 +205,7 @@ def _ascending(heard: Int[np.ndarray, "e"], degrees: Int[np.ndarray, "n"]) -> In
             np.maximum(ports[port], ports[port + 1], out=ports[port + 1])
             ports[port] = low
     in_order = np.ascontiguousarray(ports.T).ravel()
-    return in_order[in_order != free]
+    for row in ports:
+        nobody = np.flatnonzero(row == free)
+        row[nobody] = own[nobody]
+    return in_order[in_order != free], ports

@@ -16,12 +16,14 @@ def by_port(
         ports: number of rows, at least the largest count.
         free: stands where a port is free.
     """
-    table = np.full((ports, len(counts)), free, values.dtype)
     if len(values) == 0:
-        return table
-    starts = np.cumsum(counts, dtype=np.int64) - counts
+        return np.full((ports, len(counts)), free, values.dtype)
+    table = np.empty((ports, len(counts)), values.dtype)
+    edges = np.cumsum(counts, dtype=np.intp) - counts
     for port, row in enumerate(table):
-        # Read for each port in turn: twice as fast as a mask of all places that are taken.
-        some = values.take(starts + port, mode="clip")
-        row[...] = np.where(counts > port, some, row)
+        # Read port by port: twice as fast as to fill all places that are taken at once.
+        values.take(edges, mode="clip", out=row)
+        # By index, which takes a quarter of the time that a mask does.
+        row[np.flatnonzero(counts <= port)] = free
+        edges += 1
     return table

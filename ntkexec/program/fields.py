@@ -17,8 +17,10 @@ INVALID = -(2**63) + 1
 def _digits(values: np.ndarray, count: int) -> np.ndarray:
     """The lowest binary digits, lowest first, along a new last axis; all axes the other way in memory."""
     narrow = values.astype(_narrow(count)).T
-    digits = [(narrow >> narrow.dtype.type(place)) & narrow.dtype.type(1) for place in range(count)]
-    return np.array(digits, bool).T
+    digits = np.empty((count, *narrow.shape), bool)
+    for place in range(count):
+        np.not_equal(narrow & narrow.dtype.type(1 << place), 0, out=digits[place, ...])
+    return digits.T
 
 
 def _number(bits: np.ndarray) -> np.ndarray:

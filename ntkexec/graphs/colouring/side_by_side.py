@@ -14,6 +14,7 @@ def colour_side_by_side(
     sizes: Int[np.ndarray, "g"],
     degrees: Int[np.ndarray, "n"],
     senders: Int[np.ndarray, "e"],
+    table: Int[np.ndarray, "d n"] | None = None,
 ) -> Int32[np.ndarray, "n"]:
     """Colours for which nodes within two hops differ; at most D^2 + 1 of them.
 
@@ -27,6 +28,8 @@ def colour_side_by_side(
         degrees: neighbours of each node.
         senders: the neighbours of the first node, then those of the second, and so on; every edge is
             there in both directions.
+        table: by port the neighbours of each node within its graph, and at free ports the node itself,
+            if that is known already.
 
     Returns:
         A colour for each node, numbered from 0 without gaps.
@@ -35,25 +38,27 @@ def colour_side_by_side(
     smallest, largest = int(sizes.min()), int(sizes.max())
     if most**2 + 1 > WORD_BITS or num_nodes < MIN_WIDTH * largest:
         return jones_plassmann(num_nodes, senders, np.repeat(np.arange(num_nodes), degrees))
-    # The last place stands for a free port: nobody, who takes no colour.
-    table = by_port(senders, degrees, most, num_nodes)
-    starts = np.cumsum(sizes, dtype=np.int64) - sizes
+    starts = np.cumsum(sizes, dtype=np.intp) - sizes
+    if table is None:
+        own = np.arange(num_nodes, dtype=np.int32)
+        table = by_port(senders, degrees, most, -1)
+        table = np.where(table < 0, own, table) - np.repeat(starts.astype(np.int32), sizes)
     word = np.dtype(np.uint32 if most**2 + 1 <= WORD_BITS // 2 else np.uint64)
     chosen, one = np.zeros(num_nodes, word), np.ones((), word)
     # By node the colours of its closed neighbourhood, as bits.
-    taken = np.zeros(num_nodes + 1, word)
+    taken = np.zeros(num_nodes, word)
     for place in range(largest):
-        nodes = (starts if place < smallest else starts[sizes > place]) + place
-        # As indices of the machine's own width, which NumPy takes without another copy.
-        around = table.take(nodes, axis=1).astype(np.intp)
+        first = starts if place < smallest else starts[sizes > place]
+        nodes = first + place
+        around = table.take(nodes, axis=1) + first
         union = taken.take(nodes)
         for others in around:
             union |= taken.take(others)
         lowest = ~union & (union + one)
         chosen[nodes] = lowest
         taken[nodes] |= lowest
-        # The neighbours of a node are different ones, and those of two are too.
+        # The neighbours of a node are different ones, and those of two are too. A free port, which
+        # leads to the node itself, tells it nothing new.
         for others in around:
             taken[others] = taken.take(others) | lowest
-        taken[num_nodes] = 0
     return np.bitwise_count(chosen - one).astype(np.int32)
