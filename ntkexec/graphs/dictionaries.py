@@ -107,8 +107,8 @@ def _listed(parts: Sequence[nx.Graph]) -> _Listed | None:
     """
     sizes: list[int] = []
     sums: list[int] = []
-    names: list[int] = []
-    read: list[np.ndarray] = []
+    names: list[Any] = []
+    heard: list[np.ndarray] = []
     ordered = symmetric = True
     for first in range(0, len(parts), AT_ONCE):
         some, theirs = _dictionaries(parts[first : first + AT_ONCE])
@@ -122,19 +122,19 @@ def _listed(parts: Sequence[nx.Graph]) -> _Listed | None:
         try:
             # By way of bytes in half the time.
             if max(own) < BYTE:
-                found: list[Any] = list(map(bytes, inner))
-                read.append(np.frombuffer(b"".join(found), np.uint8))
+                found: list[Any] = [bytes(called_so) for called_so in inner]
+                heard.append(np.frombuffer(b"".join(found), np.uint8))
             else:
-                found = [np.fromiter(names_of, np.int32) for names_of in inner]
-                read.append(np.concatenate(found))
+                found = [np.fromiter(called_so, np.int32) for called_so in inner]
+                heard.append(np.concatenate(found))
         except (TypeError, ValueError, OverflowError):
             return None
         sums += map(len, found)
         sizes += own
         names += called
         symmetric = symmetric and theirs
-    counts = (np.array(count, np.int32) for count in (sizes, sums))
-    return _Listed(*counts, names, ordered, np.concatenate(read), symmetric)
+    counts = (np.array(sizes, np.int32), np.array(sums, np.int32))
+    return _Listed(*counts, names, ordered, np.concatenate(heard), symmetric)
 
 
 def _dictionaries(
