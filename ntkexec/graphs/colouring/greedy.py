@@ -10,7 +10,7 @@ from jaxtyping import Int, Int32
 
 from ntkexec.errors import ColouringError, GraphError, did_you_mean, shown
 from ntkexec.graphs.colouring.one_by_one import first_free
-from ntkexec.graphs.colouring.parallel import MAX_PAIRS, jones_plassmann
+from ntkexec.graphs.colouring.parallel import MANY_NEIGHBOURS, MAX_PAIRS, jones_plassmann
 from ntkexec.graphs.nodes import ordered_nodes
 
 if TYPE_CHECKING:
@@ -202,10 +202,24 @@ def _largest_first(adjacency: "scipy.sparse.csr_array") -> Int32[np.ndarray, "n"
 
     What `networkx.greedy_color` gives on the square graph, of which only the degrees are formed.
     """
-    within = adjacency @ adjacency + adjacency
-    order = np.argsort(within.diagonal() - np.diff(within.indptr), kind="stable")
+    order = np.argsort(-_num_others(adjacency), kind="stable")
     starts, members = adjacency.indptr.tolist(), adjacency.indices.tolist()
     return first_free(order.tolist(), lambda node: members[starts[node] : starts[node + 1]])
+
+
+def _num_others(adjacency: "scipy.sparse.csr_array") -> Int[np.ndarray, "n"]:
+    """By node how many others lie within two hops."""
+    degrees = np.diff(adjacency.indptr)
+    some = alike = np.arange(len(degrees))
+    if degrees.max(initial=0) >= MANY_NEIGHBOURS:
+        # Those with the same neighbours, such as the leaves of a hub, have equally many: one of them
+        # is counted. Should the sums of others meet by chance, some node has another one's turn.
+        marks = np.random.default_rng(0).integers(1 << 62, size=len(degrees), dtype=np.uint64)
+        _, some, alike = np.unique(adjacency @ marks, return_index=True, return_inverse=True)
+    rows = adjacency[some]
+    within = np.diff((rows @ adjacency + rows).indptr)
+    # Whoever has a neighbour lies within two hops of itself.
+    return within[alike] - (degrees > 0)
 
 
 def _few_pairs(
