@@ -1,5 +1,6 @@
 """The graph that programs run on: arrays for the executor, names for people, colours for slots."""
 
+import functools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -104,6 +105,12 @@ class Graph:
         """Whether edges carry weights."""
         return self.tuple.edges is not None
 
+    @functools.cached_property
+    def in_degrees(self) -> Int32[np.ndarray, "n"]:
+        """How many neighbours each node hears."""
+        counts = np.bincount(np.asarray(self.tuple.receivers), minlength=self.num_nodes)
+        return counts.astype(np.int32)
+
     @property
     def edge_ports(self) -> Int32[np.ndarray, "e"]:
         """The port of its receiver at which each directed edge of `tuple` arrives.
@@ -114,8 +121,8 @@ class Graph:
             return self.ports
         # Edges are sorted by receiver and then by sender, so the place in its block is the port.
         receivers = np.asarray(self.tuple.receivers)
-        counts = np.bincount(receivers, minlength=self.num_nodes)
-        starts = (np.cumsum(counts) - counts).astype(np.int32)
+        counts = self.in_degrees
+        starts = np.cumsum(counts, dtype=np.int32) - counts
         return np.arange(len(receivers), dtype=np.int32) - np.repeat(starts, counts)
 
     def node_ranges(self) -> list[slice]:

@@ -8,6 +8,7 @@ from jaxtyping import Int
 
 from ntkexec.errors import GraphError, shown
 from ntkexec.graphs.graph import Graph
+from ntkexec.graphs.port_tables import by_port
 
 Order = Callable[[int, Iterable[int]], list[int]]
 """`order(node, others)`: some of a node's neighbours in the order of its ports."""
@@ -35,29 +36,26 @@ def heard_at(graph: Graph, ports: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
         graph: one graph or a batch.
         ports: of every node, not negative.
     """
-    senders, counts = np.asarray(graph.tuple.senders), _in_degrees(graph)
+    senders, counts = np.asarray(graph.tuple.senders), graph.in_degrees
     if graph.ports is not None:
         nodes = np.arange(graph.num_nodes)
         degree = max(int(ports.max(initial=0)) + 1, int(counts.max(initial=0)))
         return in_neighbours(graph, degree)[nodes, ports]
-    edges = np.cumsum(counts) - counts + ports
+    edges = np.cumsum(counts, dtype=np.int64) - counts + ports
     heard = np.append(senders, np.int32(-1))[np.minimum(edges, len(senders))]
     return np.where(ports < counts, heard, -1)
 
 
 def _at_ports(graph: Graph, values: Int[np.ndarray, "e"], degree: int) -> Int[np.ndarray, "n d"]:
-    """A value for each directed edge by the receiver's ports; -1 where a port is free."""
-    found = np.full((graph.num_nodes, degree), -1, values.dtype)
+    """A value for each directed edge by the receiver's ports; -1 where a port is free.
+
+    A view whose memory is port-major, as the executors need it.
+    """
     if graph.ports is None:
-        # Edges stand in the order of nodes and their ports, which is that of the taken places.
-        found[np.arange(degree) < _in_degrees(graph)[:, None]] = values
-    else:
-        found[np.asarray(graph.tuple.receivers), graph.edge_ports] = values
-    return found
-
-
-def _in_degrees(graph: Graph) -> Int[np.ndarray, "n"]:
-    return np.bincount(np.asarray(graph.tuple.receivers), minlength=graph.num_nodes)
+        return by_port(values, graph.in_degrees, degree, -1).T
+    found = np.full((degree, graph.num_nodes), -1, values.dtype)
+    found[graph.ports, np.asarray(graph.tuple.receivers)] = values
+    return found.T
 
 
 def with_ports(graph: Graph, ports: Int[np.ndarray, "e"]) -> Graph:

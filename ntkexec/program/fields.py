@@ -15,11 +15,28 @@ INVALID = -(2**63) + 1
 
 
 def _digits(values: np.ndarray, count: int) -> np.ndarray:
-    """The lowest binary digits, lowest first, along a new last axis, which is the outer in memory."""
-    bits = next(size for size in (8, 16, 32, 64) if size >= count)
-    narrow = values.astype(np.dtype(f"u{bits // 8}"))
-    digits = [(narrow >> narrow.dtype.type(place)) & narrow.dtype.type(1) for place in range(count)]
-    return np.moveaxis(np.array(digits, bool), 0, -1)
+    """The lowest binary digits, lowest first, along a new last axis; all axes the other way in memory."""
+    narrow = values.astype(_narrow(count)).T
+    digits = np.empty((count, *narrow.shape), bool)
+    for place in range(count):
+        np.not_equal(narrow & narrow.dtype.type(1 << place), 0, out=digits[place, ...])
+    return digits.T
+
+
+def _number(bits: np.ndarray) -> np.ndarray:
+    """What these binary digits make, lowest first along the last axis, in int64."""
+    count = bits.shape[-1]
+    narrow = _narrow(count)
+    number = np.zeros(bits.shape[:-1], narrow)
+    # A bit after the other: each lies together in memory.
+    for place in range(count):
+        number |= bits[..., place].astype(narrow) << narrow.type(place)
+    return number.astype(np.int64)
+
+
+def _narrow(count: int) -> np.dtype:
+    """The narrowest kind of whole numbers that holds `count` bits."""
+    return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= count)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +81,10 @@ class Word:
         return _digits(values, self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
-        weights = np.int64(1) << np.arange(self.num_bits, dtype=np.int64)
+        number = _number(bits)
         if self.signed:
-            weights[-1] *= -1
-        return bits.astype(np.int64) @ weights
+            number -= bits[..., -1].astype(np.int64) << self.num_bits
+        return number
 
     @property
     def value_range(self) -> tuple[int, int]:
@@ -96,14 +113,16 @@ class OneHot:
         return values[..., None] == np.arange(self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
-        # A bit after the other: each lies together in memory.
-        number = np.zeros(bits.shape[:-1], np.int64)
-        first = np.full(bits.shape[:-1], -1, np.int64)
+        kind = np.min_scalar_type(self.num_bits)
+        number = np.zeros(bits.shape[:-1], kind)
+        chosen = np.zeros(bits.shape[:-1], kind)
         for value in range(bits.shape[-1]):
-            number += bits[..., value]
-            np.copyto(first, value, where=bits[..., value])
-        np.copyto(first, INVALID, where=number > 1)
-        return first
+            is_set = bits[..., value].astype(kind)
+            number += is_set
+            # Of one alone the sum is the choice; of several it may be any number.
+            chosen += is_set * kind.type(value)
+        found = np.where(number == 0, -1, chosen.astype(np.int64))
+        return np.where(number > 1, INVALID, found)
 
     def check(self, values: np.ndarray) -> None:
         """Raises LayoutError if any decoded value is `INVALID`."""
@@ -139,7 +158,7 @@ class Code:
         return _digits(values.astype(np.int64) + 1, self.num_bits)
 
     def decode(self, bits: np.ndarray) -> np.ndarray:
-        number = bits @ (np.int64(1) << np.arange(self.num_bits, dtype=np.int64))
+        number = _number(bits)
         return np.where(number > self.size, INVALID, number - 1)
 
     def check(self, values: np.ndarray) -> None:

@@ -194,10 +194,13 @@ class Layout:
                     f"field {path!r} takes shape {shape}, got {array.shape}"
                 ) from None
             low, high = leaf.value_range
-            outside = (array < low) | (array > high)
-            if fractions:
-                outside = (array != low) & (array != high)
-            if outside.any():
+            fits = array.size == 0 or (low <= array.min() and array.max() <= high)
+            if fractions or not fits:
+                outside = (array < low) | (array > high)
+                if fractions:
+                    outside = (array != low) & (array != high)
+                fits = not outside.any()
+            if not fits:
                 where = tuple(int(i) for i in np.argwhere(np.broadcast_to(outside, shape))[0])
                 raise LayoutError(
                     f"value {spread[where].item()} of {path!r} at node {where[0]} does not fit: "
@@ -234,7 +237,8 @@ class Layout:
         values = {}
         for path in self.paths if paths is None else paths:
             leaf, columns = self._find(path)
-            values[path] = leaf.decode(states[:, columns])
+            # Read off bit by bit, as states lie in memory.
+            values[path] = leaf.decode(np.moveaxis(states.T[columns], -1, 0))
             if strict and isinstance(leaf, OneHot | Code):
                 leaf.check(values[path])
         return values

@@ -61,13 +61,13 @@ def adjacency(graph: Graph) -> "scipy.sparse.csr_array":
 
 def _rows(graph: Graph) -> tuple[Int[np.ndarray, "n+1"], Int32[np.ndarray, "e"]]:
     """Where the receivers of every sender begin, and all of them."""
-    senders, receivers = np.asarray(graph.tuple.senders), np.asarray(graph.tuple.receivers)
-    if graph.directed:
-        order = np.argsort(senders, kind="stable")
-        senders, receivers = receivers[order], senders[order]
+    senders, counts = np.asarray(graph.tuple.senders), graph.in_degrees
     # Symmetric, and sorted by receiver and then by sender: its rows as they stand.
-    counts = np.bincount(receivers, minlength=graph.num_nodes)
-    return np.append(0, np.cumsum(counts)), senders
+    indices = senders
+    if graph.directed:
+        indices = np.asarray(graph.tuple.receivers)[np.argsort(senders, kind="stable")]
+        counts = np.bincount(senders, minlength=graph.num_nodes)
+    return np.append(0, np.cumsum(counts, dtype=np.int64)), indices
 
 
 def rounds_needed(graph: Graph, sources: Sequence[int]) -> int:

@@ -93,12 +93,16 @@ def named(kind):
     rng = np.random.default_rng(0)
     for index in range(70):
         part = nx.gnm_random_graph(int(rng.integers(1, 9)), 8, seed=index)
-        order = rng.permutation(len(part)).tolist() if kind != "in order" else range(len(part))
+        order = rng.permutation(len(part)).tolist()
+        if kind in ("in order", "wide"):
+            order = range(len(part))
         shuffled = nx.Graph()
         shuffled.add_nodes_from(order)
         shuffled.add_edges_from(part.edges)
         if kind == "long" and index == 3:
             shuffled = nx.star_graph(300)
+        if kind == "wide" and index == 3:
+            shuffled = nx.cycle_graph(300)
         if kind == "shifted" and index == 3:
             shuffled = nx.relabel_nodes(shuffled, {0: len(part)})
         if kind == "mixed" and index == 3:
@@ -108,7 +112,9 @@ def named(kind):
         yield shuffled
 
 
-@pytest.mark.parametrize("kind", ["integers", "in order", "long", "shifted", "mixed", "truth"])
+@pytest.mark.parametrize(
+    "kind", ["integers", "in order", "wide", "long", "shifted", "mixed", "truth"]
+)
 def test_a_batch_read_at_once_is_the_batch_of_each(kind):
     parts = list(named(kind))
     at_once, each = batch_from_networkx(parts), batch([from_networkx(part) for part in parts])
@@ -174,3 +180,16 @@ def test_names_that_only_equal_numbers_stay_what_they_are():
     parts = [nx.path_graph(2), nx.relabel_nodes(nx.path_graph(2), {0: np.int64(0), 1: True})]
     names = batch_from_networkx(parts).names
     assert [type(name) for name in names[2:]] == [np.int64, bool]
+
+
+def test_colours_do_not_depend_on_the_order_in_which_nodes_and_edges_were_put_in():
+    parts = list(named("integers"))
+    sorted_parts = []
+    for part in parts:
+        again = nx.Graph()
+        again.add_nodes_from(sorted(part))
+        again.add_edges_from(reversed(list(part.edges)))
+        sorted_parts.append(again)
+    one, other = batch_from_networkx(parts), batch_from_networkx(sorted_parts)
+    np.testing.assert_array_equal(one.colours, other.colours)
+    np.testing.assert_array_equal(one.tuple.senders, other.tuple.senders)

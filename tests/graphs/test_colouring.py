@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import networkx as nx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -181,3 +182,15 @@ def test_a_square_too_large_for_memory_gives_every_node_a_colour_of_its_own_or_i
     # On a long path that would be more than D^2 + 1.
     with pytest.raises(GraphError, match="26 nodes with largest degree 2 has up to 98 pairs"):
         two_hop_colouring(nx.path_graph(26), strategy)
+
+
+def test_leaves_of_a_hub_are_counted_once_and_all_choose_as_if_each_were(monkeypatch):
+    graph = nx.disjoint_union(nx.barabasi_albert_graph(200, 1, seed=0), nx.petersen_graph())
+    graph.add_edges_from([(0, leaf) for leaf in range(210, 300)])
+    ends = np.array(list(graph.edges)).T
+    expected = nx.greedy_color(nx.power(graph, 2))
+    monkeypatch.setattr(greedy, "FEW_PAIRS", 0)
+    for hub in (1, 10**9):
+        monkeypatch.setattr(greedy, "MANY_NEIGHBOURS", hub)
+        found = greedy.colour_edges(len(graph), *ends)
+        assert found.tolist() == [expected[node] for node in range(len(graph))]

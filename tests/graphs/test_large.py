@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ntkexec import graphs
 from ntkexec.errors import ColouringError, GraphError
+from ntkexec.graphs.colouring import parallel
 from ntkexec.graphs.colouring.greedy import check_colours, colour_edges
 from ntkexec.graphs.colouring.parallel import jones_plassmann
 
@@ -175,3 +176,32 @@ def test_batches_that_disagree_are_refused():
         graphs.batch_from_networkx([nx.path_graph(2), nx.DiGraph(nx.path_graph(2))])
     with pytest.raises(GraphError, match="graph 1 of 'batch'"):
         graphs.batch_from_networkx([nx.path_graph(2), nx.Graph()])
+
+
+def around_hubs(num_leaves):
+    """Two hubs with leaves of their own, and some in common, and a path that leads away."""
+    leaves = np.arange(2, num_leaves)
+    path = np.arange(num_leaves - 1, num_leaves + 9)
+    senders = [np.zeros(2 * num_leaves // 3, int), np.ones(num_leaves // 2, int), path]
+    receivers = [leaves[: len(senders[0])], leaves[-len(senders[1]) :], path + 1]
+    return num_leaves + 10, np.concatenate(senders), np.concatenate(receivers)
+
+
+def test_around_a_hub_one_after_the_other_choose_what_they_would_in_rounds(monkeypatch):
+    ends = around_hubs(700)
+    found = jones_plassmann(*ends)
+    monkeypatch.setattr(parallel, "MANY_NEIGHBOURS", 10**9)
+    np.testing.assert_array_equal(found, jones_plassmann(*ends))
+    check_colours(*ends, found)
+    assert found.max() + 1 < ends[0]
+
+
+def test_around_a_hub_of_thousands_every_node_has_a_colour_of_its_own(monkeypatch):
+    num_nodes, senders, receivers = around_hubs(12_000)
+    found = graphs.from_arrays(range(num_nodes), senders, receivers)
+    assert found.num_colours == num_nodes <= found.degree**2 + 1
+    check_colours(num_nodes, senders, receivers, found.colours)
+    # Where that were more than D^2 + 1, they choose.
+    monkeypatch.setattr(parallel, "MAX_PAIRS", 3)
+    path = np.arange(9)
+    assert jones_plassmann(10, path, path + 1).max() <= 4

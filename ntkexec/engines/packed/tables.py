@@ -8,6 +8,7 @@ from jaxtyping import Int, Int32, UInt32
 from ntkexec.engines.packed.plan import OwnSlots
 from ntkexec.engines.packed.rows import WORD_BITS, num_words, pack_row, unpack
 from ntkexec.graphs.message_passing import GraphsTuple
+from ntkexec.graphs.port_tables import by_port
 
 
 class Tables(NamedTuple):
@@ -31,11 +32,8 @@ def neighbour_table(
     """
     width = num_words(num_nodes) * WORD_BITS
     counts = np.bincount(receivers, minlength=width)
-    ports = int(counts.max(initial=0))
-    table = np.full((width, ports), num_nodes, np.int32)
-    # Edges stand in the order of nodes and their ports, which is that of the taken places.
-    table[np.arange(ports) < counts[:, None]] = senders
-    return np.ascontiguousarray(table.T)
+    # Edges stand in the order of nodes and their ports.
+    return by_port(senders.astype(np.int32, copy=False), counts, int(counts.max()), num_nodes)
 
 
 def by_word(table: Int32[np.ndarray, "d n"]) -> Int32[np.ndarray, "d w b"]:
@@ -56,15 +54,16 @@ def slot_masks(
     """
     kind = np.min_scalar_type(num_guards)
     own = (guards + 1).astype(kind)
-    heard = [np.append(own, kind.type(0))[row] for row in table[:, :num_nodes]]
+    held, rows = np.append(own, kind.type(0)), table[:, :num_nodes]
+    heard = [held.take(row) for row in rows]
     for first in range(1, num_guards + 1, WORD_BITS):
         # By guard a bit, of those that fit into a word; 0 for the others and for none.
         bits = np.zeros(num_guards + 1, np.uint32)
         some = np.arange(first, min(first + WORD_BITS, num_guards + 1))
         bits[some] = np.uint32(1) << (some - first).astype(np.uint32)
         taken = np.zeros(num_nodes, np.uint32)
-        for row in (own, *heard):
-            said = bits[row]
+        told = bits.take(held)
+        for said in (told[:num_nodes], *(told.take(row) for row in rows)):
             if (taken & said).any():
                 return None
             taken |= said

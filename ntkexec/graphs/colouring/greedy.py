@@ -1,7 +1,7 @@
 """Two-hop colouring: the colour of a node is its slot in the messages of its neighbourhood."""
 
 import functools
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import networkx as nx
@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Int, Int32
 
 from ntkexec.errors import ColouringError, GraphError, did_you_mean, shown
-from ntkexec.graphs.colouring.parallel import jones_plassmann
+from ntkexec.graphs.colouring.one_by_one import first_free
+from ntkexec.graphs.colouring.parallel import MANY_NEIGHBOURS, MAX_PAIRS, jones_plassmann
 from ntkexec.graphs.nodes import ordered_nodes
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ STRATEGIES: dict[str, Callable[[nx.Graph, dict[int, int]], Iterable[int]]] = {
 LARGEST_FIRST = "largest_first"
 PARALLEL = "parallel"
 
-# Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,500 leaves.
-MAX_PAIRS = 30_000_000
 # Up to so many, sets of neighbours take less time than SciPy's import, a tenth of a second.
 FEW_PAIRS = 200_000
 
@@ -203,10 +202,24 @@ def _largest_first(adjacency: "scipy.sparse.csr_array") -> Int32[np.ndarray, "n"
 
     What `networkx.greedy_color` gives on the square graph, of which only the degrees are formed.
     """
-    within = adjacency @ adjacency + adjacency
-    order = np.argsort(within.diagonal() - np.diff(within.indptr), kind="stable")
+    order = np.argsort(-_num_others(adjacency), kind="stable")
     starts, members = adjacency.indptr.tolist(), adjacency.indices.tolist()
-    return _first_free(order.tolist(), lambda node: members[starts[node] : starts[node + 1]])
+    return first_free(order.tolist(), lambda node: members[starts[node] : starts[node + 1]])
+
+
+def _num_others(adjacency: "scipy.sparse.csr_array") -> Int[np.ndarray, "n"]:
+    """By node how many others lie within two hops."""
+    degrees = np.diff(adjacency.indptr)
+    some = alike = np.arange(len(degrees))
+    if degrees.max(initial=0) >= MANY_NEIGHBOURS:
+        # Those with the same neighbours, such as the leaves of a hub, have equally many: one of them
+        # is counted. Should the sums of others meet by chance, some node has another one's turn.
+        marks = np.random.default_rng(0).integers(1 << 62, size=len(degrees), dtype=np.uint64)
+        _, some, alike = np.unique(adjacency @ marks, return_index=True, return_inverse=True)
+    rows = adjacency[some]
+    within = np.diff((rows @ adjacency + rows).indptr)
+    # Whoever has a neighbour lies within two hops of itself.
+    return within[alike] - (degrees > 0)
 
 
 def _few_pairs(
@@ -233,27 +246,7 @@ def _largest_first_of_few(
         for node, near in enumerate(around)
     ]
     order = sorted(range(num_nodes), key=lambda node: -others[node])
-    return _first_free(order, around.__getitem__)
-
-
-def _first_free(
-    order: Sequence[int], neighbours: Callable[[int], Iterable[int]]
-) -> Int32[np.ndarray, "n"]:
-    """Each node in its turn takes the first colour that no node within two hops has."""
-    colours = [0] * len(order)
-    # By node the colours of its closed neighbourhood, as bits of one integer.
-    taken = [0] * len(order)
-    for node in order:
-        around = neighbours(node)
-        union = taken[node]
-        for other in around:
-            union |= taken[other]
-        bit = ~union & (union + 1)
-        colours[node] = bit.bit_length() - 1
-        taken[node] |= bit
-        for other in around:
-            taken[other] |= bit
-    return np.array(colours, np.int32)
+    return first_free(order, around.__getitem__)
 
 
 def _pairs_within_two_hops(adjacency: "scipy.sparse.csr_array") -> Iterable[tuple[int, int]]:

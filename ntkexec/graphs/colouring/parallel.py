@@ -5,7 +5,14 @@ import dataclasses
 import numpy as np
 from jaxtyping import Int, Int32, Num, UInt64
 
+from ntkexec.graphs.colouring.one_by_one import first_free
+
 WORD_BITS = 64
+# Pairs within two hops that we hold at once: about 3 GB. A star reaches it at 5,500 leaves.
+MAX_PAIRS = 30_000_000
+# Neighbours of a node from which on colouring one node after the other takes less time and memory: all of
+# them need colours of their own, so there are as many rounds.
+MANY_NEIGHBOURS = 500
 
 
 def jones_plassmann(
@@ -19,7 +26,12 @@ def jones_plassmann(
 
     Every node has a random rank. In each round the nodes that outrank all uncoloured nodes within
     two hops take the smallest colour that nobody within two hops has: what a greedy colouring in
-    the order of the ranks would give. The square of the graph is never formed.
+    the order of the ranks would give, and what is done where a hub would need a round for each of
+    its neighbours. The square of the graph is never formed.
+
+    Nodes around a hub of thousands, with more than `MAX_PAIRS` pairs of neighbours, have colours of
+    their own, and all other nodes too where that is within D^2 + 1. No program has so many slots; but
+    the graph can be split, which needs no colours of it.
 
     Args:
         num_nodes: n.
@@ -36,6 +48,14 @@ def jones_plassmann(
     closed = _Closed.of(num_nodes, senders, receivers)
     # From 1 on; 0 for whoever has a colour.
     rank = np.random.default_rng(seed).permutation(num_nodes).astype(np.int32) + 1
+    largest = int(closed.sizes(np.arange(num_nodes)).max(initial=1)) - 1
+    if MAX_PAIRS < largest**2 >= num_nodes - 1:
+        return np.arange(num_nodes, dtype=np.int32)
+    if largest >= MANY_NEIGHBOURS:
+        starts, nodes = closed.starts.tolist(), closed.nodes.tolist()
+        return first_free(
+            np.argsort(-rank).tolist(), lambda node: nodes[starts[node] : starts[node + 1]]
+        )
     colours = np.zeros(num_nodes, np.int32)
     taken = np.zeros((num_nodes, 1), np.uint64)
     left = np.arange(num_nodes)

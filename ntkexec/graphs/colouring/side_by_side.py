@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Int, Int32
 
 from ntkexec.graphs.colouring.parallel import WORD_BITS, jones_plassmann
+from ntkexec.graphs.port_tables import by_port
 
 # Graphs beside each other, on average, from which on this takes less time than `jones_plassmann`.
 MIN_WIDTH = 64
@@ -11,8 +12,9 @@ MIN_WIDTH = 64
 
 def colour_side_by_side(
     sizes: Int[np.ndarray, "g"],
+    degrees: Int[np.ndarray, "n"],
     senders: Int[np.ndarray, "e"],
-    receivers: Int[np.ndarray, "e"],
+    table: Int[np.ndarray, "d n"] | None = None,
 ) -> Int32[np.ndarray, "n"]:
     """Colours for which nodes within two hops differ; at most D^2 + 1 of them.
 
@@ -22,38 +24,41 @@ def colour_side_by_side(
     `jones_plassmann`.
 
     Args:
-        sizes: nodes of each graph; its nodes and edges lie together.
-        senders: one end of each edge, in both directions.
-        receivers: the other end, ascending.
+        sizes: nodes of each graph, at least one; its nodes and edges lie together.
+        degrees: neighbours of each node.
+        senders: the neighbours of the first node, then those of the second, and so on; every edge is
+            there in both directions.
+        table: by port the neighbours of each node within its graph, and at free ports the node itself,
+            if that is known already.
 
     Returns:
         A colour for each node, numbered from 0 without gaps.
     """
-    num_nodes = int(sizes.sum())
-    degrees = np.bincount(receivers, minlength=num_nodes)
-    most = int(degrees.max(initial=0))
-    if most**2 + 1 > WORD_BITS or num_nodes < MIN_WIDTH * int(sizes.max()):
-        return jones_plassmann(num_nodes, senders, receivers)
-    # The last place stands for a free port: nobody, who takes no colour.
-    table = np.full((num_nodes, most), num_nodes, np.int32)
-    # Edges stand in the order of nodes and their ports, which is that of the taken places.
-    table[np.arange(most) < degrees[:, None]] = senders
-    starts = np.cumsum(sizes) - sizes
+    num_nodes, most = len(degrees), int(degrees.max())
+    smallest, largest = int(sizes.min()), int(sizes.max())
+    if most**2 + 1 > WORD_BITS or num_nodes < MIN_WIDTH * largest:
+        return jones_plassmann(num_nodes, senders, np.repeat(np.arange(num_nodes), degrees))
+    starts = np.cumsum(sizes, dtype=np.intp) - sizes
+    if table is None:
+        own = np.arange(num_nodes, dtype=np.int32)
+        table = by_port(senders, degrees, most, -1)
+        table = np.where(table < 0, own, table) - np.repeat(starts.astype(np.int32), sizes)
     word = np.dtype(np.uint32 if most**2 + 1 <= WORD_BITS // 2 else np.uint64)
     chosen, one = np.zeros(num_nodes, word), np.ones((), word)
     # By node the colours of its closed neighbourhood, as bits.
-    taken = np.zeros(num_nodes + 1, word)
-    for place in range(int(sizes.max())):
-        nodes = (starts if place < sizes.min() else starts[sizes > place]) + place
-        around = np.ascontiguousarray(table[nodes].T)
-        union = taken[nodes]
+    taken = np.zeros(num_nodes, word)
+    for place in range(largest):
+        first = starts if place < smallest else starts[sizes > place]
+        nodes = first + place
+        around = table.take(nodes, axis=1) + first
+        union = taken.take(nodes)
         for others in around:
-            union |= taken[others]
+            union |= taken.take(others)
         lowest = ~union & (union + one)
         chosen[nodes] = lowest
         taken[nodes] |= lowest
-        # The neighbours of a node are different ones, and those of two are too.
+        # The neighbours of a node are different ones, and those of two are too. A free port, which
+        # leads to the node itself, tells it nothing new.
         for others in around:
-            taken[others] |= lowest
-        taken[num_nodes] = 0
+            taken[others] = taken.take(others) | lowest
     return np.bitwise_count(chosen - one).astype(np.int32)

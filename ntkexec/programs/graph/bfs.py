@@ -106,7 +106,7 @@ def instance(
         graph=graph,
         initial=initial_states(bfs, graph.num_nodes, values),
         num_steps=num_steps(rounds),
-        inputs={"sources": [graph.names[s] for s in sources]},
+        inputs={"sources": list(map(graph.names.__getitem__, sources))},
         decode=functools.partial(answer, bfs, graph),
         reference=lambda: inputs.as_columns(
             reference.expected(inputs.index_graph(graph), sources, order=port_order(graph))
