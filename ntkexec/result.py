@@ -73,6 +73,14 @@ class Result:
         return self.update.relies_on if isinstance(self.update, PackedEngine) else None
 
     @property
+    def compared_with(self) -> str | None:
+        """What every step was compared with; None if no step was."""
+        if (found := self.execution.verification) is None:
+            return None
+        alone = found.smallest_margin is None or self.relies_on is None
+        return "program" if alone else "plain engine and program"
+
+    @property
     def wrong_nodes(self) -> np.ndarray:
         """Indices of the nodes whose answer differs from the reference.
 
@@ -93,8 +101,7 @@ class Result:
     @property
     def covered(self) -> bool | None:
         """Whether the run stayed within the certificate's bound; None if matches were not counted."""
-        found = self.execution.verification
-        if found is None or found.largest_matches is None:
+        if (found := self.execution.verification) is None or found.largest_matches is None:
             return None
         return self.certificate.covers(found.largest_matches)
 
@@ -178,6 +185,7 @@ class Result:
             "exact": self.exact,
             "judged_by": "reference" if self.instance.final is None else "program",
             "mismatched_nodes": len(self.wrong_nodes),
+            "compared_with": self.compared_with,
             "mismatched_bits": None if found is None else found.wrong_bits,
             "smallest_margin": None if found is None else found.smallest_margin,
             "largest_matches": None
