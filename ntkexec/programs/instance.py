@@ -158,6 +158,8 @@ class Algorithm:
         example: a graph that it runs on, for whoever gave none.
         split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
             those on the original one. None where there is none.
+        split_sizing: as `sizing`, of `program` for split graphs, where it has other sizes there. None where
+            the program for split graphs is an algorithm by itself, has the same sizes, or is none.
         whole_because: why not, where there is none.
         same_program: whether it is `program` that runs on split graphs too.
         literals: `literals(**sizes)`, the conditions and outputs of all templates of `program`, or a
@@ -175,6 +177,7 @@ class Algorithm:
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
     split: Callable[..., Instance] | None = None
+    split_sizing: Callable[..., dict[str, int]] | None = None
     whole_because: str = "in a tree that stands for a node its answer could be another one"
     same_program: bool = False
     literals: Callable[..., int] | None = None
@@ -195,3 +198,12 @@ class Algorithm:
                 f"{self.name} has no {' '.join(words)}; leave --{'-'.join(words)} out"
             )
         return self.sizing(**asked)
+
+    @property
+    def on_split(self) -> "Algorithm":
+        """The same with the sizes that its program has for split graphs."""
+        return (
+            self
+            if self.split_sizing is None
+            else dataclasses.replace(self, sizing=self.split_sizing)
+        )

@@ -63,7 +63,7 @@ def test_what_has_no_trees_is_refused(command):
         *("train", "bfs", "--degree", "3", "--word", "2", "--out", "unused", "--split-degree", "3")
     )
     assert status == 2
-    assert "such as bfs-split" in err
+    assert "--degree goes without it" in err
 
 
 @pytest.mark.slow
