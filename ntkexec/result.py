@@ -17,6 +17,7 @@ from ntkexec.executor.protocol import Engine
 from ntkexec.program.fields import INVALID, Word
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
+from ntkexec.programs import split_words
 from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.theory.at_width import AtWidth
@@ -171,7 +172,7 @@ class Result:
                 "colours": graph.num_colours,
                 "components": graph.num_components,
             },
-            "split": split_data(self.instance),
+            "split": split_words.split_data(self.instance),
             "num_inputs": self.instance.num_inputs,
             "engine": self.engine,
             "relies_on": self.relies_on,
@@ -200,22 +201,6 @@ class Result:
             },
             "answer": {str(name): fields for name, fields in self.by_node().items()},
         }
-
-
-def split_data(instance: Instance) -> dict[str, Any] | None:
-    """The trees that a program runs on, as plain data; None where it runs on the graph as it is.
-
-    `steps_factor` is how many steps it takes for each step on the graph as it is.
-    """
-    trees = instance.split
-    if trees is None:
-        return None
-    return {
-        "degree": trees.most,
-        "nodes": trees.graph.num_nodes,
-        "depth": trees.depth,
-        "steps_factor": instance.slowdown,
-    }
 
 
 def certified_data(

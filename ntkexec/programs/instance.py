@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -50,8 +50,10 @@ class Instance:
             whole answer is one value at one node.
         split: the trees that the graph's nodes became, where the program runs on those; `split.original`
             is `graph`.
-        slowdown: where it runs on those, the steps for each step of the program on the graph as it
-            is, but for a few at the ends; None where that is not known, or nothing is split.
+        slowdown: where it runs on those, what a step or a round on the graph as it is takes, but for a few
+            steps at the ends; None where that is not known, or nothing is split.
+        slowdown_in: of what `slowdown` speaks: steps for each step of the same kind, hops for each
+            round of a LOCAL algorithm, or at most so many rounds for each round.
     """
 
     sizes: Mapping[str, int]
@@ -72,6 +74,7 @@ class Instance:
     equation: tuple[str, str] | None = None
     split: SplitGraph | None = None
     slowdown: int | None = None
+    slowdown_in: Literal["steps", "hops", "rounds"] = "steps"
 
     @property
     def executed_graph(self) -> Graph:
