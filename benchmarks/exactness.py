@@ -18,11 +18,22 @@ import networkx as nx
 import numpy as np
 
 from benchmarks.exactness_page import PAGE, line, page, recorded
-from benchmarks.families import FAMILIES, Case, Row, plan
+from benchmarks.families import FAMILIES, SPLIT, Case, Row, plan
 from ntkexec import ensemble, executor, graphs, pipeline
 from ntkexec.ensemble import EnsembleConfig
+from ntkexec.graphs.splitting import LEAST_DEGREE
 from ntkexec.programs import Instance
-from ntkexec.programs.graph import bellman_ford, bfs, bfs_queue, dfs, flooding
+from ntkexec.programs.graph import (
+    bellman_ford,
+    bellman_ford_split,
+    bfs,
+    bfs_queue,
+    bfs_split,
+    dfs,
+    dfs_split,
+    flooding,
+    flooding_split,
+)
 from ntkexec.runtime import files
 from ntkexec.theory.certificate import Certificate
 
@@ -35,7 +46,9 @@ DELTA, DECISIONS = 1e-3, 10**9
 
 
 def prepare(algorithm: str, batch: graphs.Graph, sources: list[int]) -> Instance:
-    """The instance of an algorithm on a batch."""
+    """The instance of an algorithm on a batch, which is split for programs on split graphs."""
+    if algorithm in SPLIT:
+        return _prepare_split(algorithm, graphs.split(batch, LEAST_DEGREE), sources)
     if algorithm == "flooding":
         return flooding.instance(batch, sources=sources, message=flooding.Message.parse("1011"))
     if algorithm == "dfs-forest":
@@ -47,6 +60,20 @@ def prepare(algorithm: str, batch: graphs.Graph, sources: list[int]) -> Instance
         "bellman-ford": bellman_ford,
     }
     return modules[algorithm].instance(batch, sources=sources)
+
+
+def _prepare_split(algorithm: str, parts: graphs.SplitGraph, sources: list[int]) -> Instance:
+    if algorithm == "flooding-split":
+        message = flooding.Message.parse("1011")
+        return flooding_split.instance(parts, sources=sources, message=message)
+    if algorithm == "dfs-forest-split":
+        return dfs_split.forest_instance(parts)
+    modules: dict[str, Any] = {
+        "bfs-split": bfs_split,
+        "dfs-split": dfs_split,
+        "bellman-ford on trees": bellman_ford_split,
+    }
+    return modules[algorithm].instance(parts, sources=sources)
 
 
 def batches(cases: Iterator[Case], weighted: bool) -> Iterator[tuple[graphs.Graph, list[int]]]:
@@ -121,7 +148,7 @@ def judge(instance: Instance, engine: Any, certificate: Certificate, tally: Tall
     tally.wrong_graphs += sum(bool(wrong[part.start : part.stop].any()) for part in parts)
     tally.wrong_bits += checked.wrong_bits
     written = int((instance.program.num_writers > 0).sum())
-    tally.decided_bits += written * instance.graph.num_nodes * found.steps
+    tally.decided_bits += written * instance.executed_graph.num_nodes * found.steps
     tally.most_steps = max(tally.most_steps, found.steps)
     tally.most_matches = max(tally.most_matches, int(checked.largest_matches.max()))
     tally.smallest_margin = min(tally.smallest_margin, checked.smallest_margin)
@@ -146,7 +173,9 @@ def engine_for(name: Any, program: Any, seed: int) -> tuple[Any, Certificate]:
 def measure_row(row: Row) -> dict[str, Any]:
     """Runs every case of the line's family."""
     tally, start = Tally(), time.perf_counter()
-    for batch, sources in batches(FAMILIES[row.family](), weighted=row.algorithm == "bellman-ford"):
+    for batch, sources in batches(
+        FAMILIES[row.family](), weighted=row.algorithm.startswith("bellman-ford")
+    ):
         instance = prepare(row.algorithm, batch, sources)
         judge(instance, *engine_for(row.engine, instance.program, row.seed), tally)
     return dataclasses.asdict(row) | vars(tally) | {"seconds": time.perf_counter() - start}

@@ -99,6 +99,9 @@ FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "random, n <= 12, D <= 3": functools.partial(random_graphs, 200, 12, 3),
 }
 TRAINED = "random, n <= 12, D <= 3"
+SPLIT = ("flooding-split", "bfs-split", "dfs-split", "dfs-forest-split", "bellman-ford on trees")
+HUBS = ("atlas, all sources", "random, n <= 30, D <= 5", "classical", "real")
+"""Programs on graphs that are split at degree 3, and families in which there is something to split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,4 +132,5 @@ def plan() -> list[Row]:
     trained = [
         Row(algorithm, TRAINED, "ensemble", seed) for algorithm in ALGORITHMS for seed in range(3)
     ]
-    return kernel + trained
+    split = [Row(algorithm, family) for algorithm in SPLIT for family in HUBS]
+    return kernel + split + trained

@@ -17,6 +17,7 @@ from ntkexec.executor.protocol import Engine
 from ntkexec.program.fields import INVALID, Word
 from ntkexec.program.problem import LearningProblem
 from ntkexec.program.program import Program
+from ntkexec.programs import split_words
 from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.reference import NONE
 from ntkexec.theory.at_width import AtWidth
@@ -73,6 +74,14 @@ class Result:
         return self.update.relies_on if isinstance(self.update, PackedEngine) else None
 
     @property
+    def compared_with(self) -> str | None:
+        """What every step was compared with; None if no step was."""
+        if (found := self.execution.verification) is None:
+            return None
+        alone = found.smallest_margin is None or self.relies_on is None
+        return "program" if alone else "plain engine and program"
+
+    @property
     def wrong_nodes(self) -> np.ndarray:
         """Indices of the nodes whose answer differs from the reference.
 
@@ -93,8 +102,7 @@ class Result:
     @property
     def covered(self) -> bool | None:
         """Whether the run stayed within the certificate's bound; None if matches were not counted."""
-        found = self.execution.verification
-        if found is None or found.largest_matches is None:
+        if (found := self.execution.verification) is None or found.largest_matches is None:
             return None
         return self.certificate.covers(found.largest_matches)
 
@@ -164,7 +172,7 @@ class Result:
                 "colours": graph.num_colours,
                 "components": graph.num_components,
             },
-            "split": split_data(self.instance),
+            "split": split_words.split_data(self.instance),
             "num_inputs": self.instance.num_inputs,
             "engine": self.engine,
             "relies_on": self.relies_on,
@@ -178,6 +186,7 @@ class Result:
             "exact": self.exact,
             "judged_by": "reference" if self.instance.final is None else "program",
             "mismatched_nodes": len(self.wrong_nodes),
+            "compared_with": self.compared_with,
             "mismatched_bits": None if found is None else found.wrong_bits,
             "smallest_margin": None if found is None else found.smallest_margin,
             "largest_matches": None
@@ -192,22 +201,6 @@ class Result:
             },
             "answer": {str(name): fields for name, fields in self.by_node().items()},
         }
-
-
-def split_data(instance: Instance) -> dict[str, Any] | None:
-    """The trees that a program runs on, as plain data; None where it runs on the graph as it is.
-
-    `steps_factor` is how many steps it takes for each step on the graph as it is.
-    """
-    trees = instance.split
-    if trees is None:
-        return None
-    return {
-        "degree": trees.most,
-        "nodes": trees.graph.num_nodes,
-        "depth": trees.depth,
-        "steps_factor": instance.slowdown,
-    }
 
 
 def certified_data(

@@ -8,6 +8,7 @@ import numpy as np
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.errors import clean
 from ntkexec.executor import Diagnosis, Execution, Verification
+from ntkexec.programs import split_words
 from ntkexec.programs.instance import Instance
 from ntkexec.runtime.tables import as_html, as_text
 from ntkexec.theory.at_width import AtWidth
@@ -115,7 +116,7 @@ def rows(run: Run) -> list[tuple[str, str]]:
             "learned from",
             f"{program.num_templates} examples, for {_count(instance.num_inputs)} inputs",
         ),
-        *split_told(instance),
+        *split_words.split_rows(instance),
         (
             "program",
             f"{program.name}: {program.num_templates} templates ({more} padding), {layout.num_bits} bits "
@@ -166,19 +167,6 @@ def _margins(checked: Verification) -> str:
     if checked.smallest_margin is None or checked.largest_matches is None:
         return "compared with the program on packed states; no means were calculated"
     return f"smallest margin {checked.smallest_margin:.4f}, at most {checked.largest_matches.max()} matches"
-
-
-def split_told(instance: Instance) -> list[tuple[str, str]]:
-    """That the program runs on trees, as a row; nothing where it runs on the graph as it is."""
-    trees = instance.split
-    if trees is None:
-        return []
-    nodes, most = trees.graph.num_nodes, trees.most
-    told = f"into {nodes} nodes of at most {most} neighbours, in trees of depth {trees.depth}"
-    if trees.depth == 0:
-        told = f"no node has more than {most} neighbours, but the program is the one for trees"
-    factor = "" if instance.slowdown is None else f", {instance.slowdown} times the steps"
-    return [("  split", f"{told}{factor} (--split-degree none forbids it)")]
 
 
 def certificate_rows(

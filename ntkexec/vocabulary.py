@@ -22,6 +22,9 @@ UNTILS: tuple[Until, ...] = get_args(Until)
 Verify = bool | Literal["program"]
 """Whether every step is compared, and of packed engines with what; see `ntkexec.executor.execute`."""
 
+VerifyWith = Literal["engine", "program"]
+"""What a packed engine is compared with at every step: the plain engine too, or the program alone."""
+
 Draw = Literal["trained", "antisymmetric", "linearised", "gaussian"]
 """What becomes of initial weights, see `ntkexec.ensemble.EnsembleConfig`."""
 

@@ -111,6 +111,16 @@ Split = Annotated[
     ),
 ]
 
+SplitAt = Annotated[
+    int | None,
+    typer.Option(
+        "--split-degree",
+        metavar="D",
+        help="Without a graph: the program for all graphs whose nodes of more than D neighbours (D at "
+        "least 3) are split into trees.",
+    ),
+]
+
 # Sizes of a program.
 Degree = Annotated[int | None, typer.Option(help="Most neighbours of a node, D.")]
 Word = Annotated[int | None, typer.Option(help="Bits of a word: flooding's message, a distance.")]

@@ -8,6 +8,7 @@ from ntkexec import summary
 from ntkexec.ensemble import Ensemble, GaussianEnsemble
 from ntkexec.program.fields import Bits, Field, Table
 from ntkexec.program.program import Program
+from ntkexec.programs import split_words
 from ntkexec.programs.instance import Instance
 from ntkexec.programs.sizes import ProgramSizes
 from ntkexec.runtime.tables import as_text
@@ -91,7 +92,7 @@ def trained(
     return as_text(
         [
             ("program", repr(finite.certificate.problem.program)),
-            *([] if instance is None else summary.split_told(instance)),
+            *([] if instance is None else split_words.split_rows(instance)),
             *([("sizes", _sizes(sizes))] if sizes else []),
             *summary.certificate_rows(finite.certificate, finite, **odds._asdict()),
             ("ensemble", summary.ensemble_told(networks)),

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -51,8 +51,10 @@ class Instance:
             whole answer is one value at one node.
         split: the trees that the graph's nodes became, where the program runs on those; `split.original`
             is `graph`.
-        slowdown: where it runs on those, the steps for each step of the program on the graph as it
-            is, but for a few at the ends; None where that is not known, or nothing is split.
+        slowdown: where it runs on those, what a step or a round on the graph as it is takes, but for a few
+            steps at the ends; None where that is not known, or nothing is split.
+        slowdown_in: of what `slowdown` speaks: steps for each step of the same kind, hops for each
+            round of a LOCAL algorithm, or at most so many rounds for each round.
     """
 
     sizes: Mapping[str, int]
@@ -73,6 +75,7 @@ class Instance:
     equation: tuple[str, str] | None = None
     split: SplitGraph | None = None
     slowdown: int | None = None
+    slowdown_in: Literal["steps", "hops", "rounds"] = "steps"
 
     @property
     def executed_graph(self) -> Graph:
@@ -159,6 +162,8 @@ class Algorithm:
         example: a graph that it runs on, for whoever gave none.
         split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
             those on the original one. None where there is none.
+        split_sizing: as `sizing`, of `program` for split graphs, where it has other sizes there. None where
+            the program for split graphs is an algorithm by itself, has the same sizes, or is none.
         whole_because: why not, where there is none.
         same_program: whether it is `program` that runs on split graphs too.
         work: `work(graph, **inputs)`, what a run of `program` on the graph does, by which it is
@@ -176,6 +181,7 @@ class Algorithm:
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
     split: Callable[..., Instance] | None = None
+    split_sizing: Callable[..., dict[str, int]] | None = None
     whole_because: str = "in a tree that stands for a node its answer could be another one"
     same_program: bool = False
     work: Callable[..., Work] | None = None
@@ -222,3 +228,12 @@ class Algorithm:
                 "split degree (docs/any-graph.md)"
             )
         return self.split
+
+    @property
+    def on_split(self) -> "Algorithm":
+        """The same with the sizes that its program has for split graphs."""
+        return (
+            self
+            if self.split_sizing is None
+            else dataclasses.replace(self, sizing=self.split_sizing)
+        )

@@ -82,7 +82,7 @@ def own_instance(
     states = states_of(program, graph, initial)
     alone = _alone(program, graph, states, steps, until or "steps")
     layout, answer = program.layout, None
-    paths = _told(layout)
+    paths = _told(program)
     if reference is not None:
         answer = _answer_of(layout, graph, reference(graph if given_graph is None else given_graph))
         paths = tuple(dict.fromkeys([*answer, *paths]))
@@ -281,12 +281,19 @@ def _places(layout: Layout, graph: Graph) -> dict[str, object]:
     return found
 
 
-def _told(layout: Layout) -> tuple[str, ...]:
-    """What is told of a node: its own fields, without those that the language adds; or else all."""
+def _told(program: Program) -> tuple[str, ...]:
+    """What is told of a node: its own fields, without those that the language adds; or else all.
+
+    Nor are fields of a program of the language that no template writes, as `compile(outputs=...)` leaves
+    behind: after a step they are empty, whatever they would have been.
+    """
+    layout = program.layout
     own = [path for path in layout.paths if "." not in path and path not in (COLOUR, PHASE)]
     own = [path for path in own if not _is_turn(path)]
     messages = [field.name for field in layout.messages]
     told = [path for path in own if path not in messages or isinstance(layout.leaves[path], Bits)]
+    if PHASE in layout.leaves:
+        told = [path for path in told if any(program.num_writers[b] for b in layout.bits(path))]
     return tuple(told or layout.paths)
 
 

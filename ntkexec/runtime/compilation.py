@@ -14,8 +14,6 @@ from ntkexec.runtime.memory import MEMORY_VARIABLE, max_memory
 # What is said of functions while they run.
 RUNNING = {"_run": "executing", "_train": "training"}
 
-CACHE_VARIABLE = "NTKEXEC_CACHE"
-
 MAX_COMPILED = 256
 """Compiled functions that are kept; the one that was not called for longest makes room.
 

@@ -102,3 +102,21 @@ def test_a_wrong_use_of_options_gives_status_two_and_no_traceback(command, argv,
     assert (status, out) == (2, "")
     assert says in err.lower()  # older Typer shouts the names of arguments
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *((*RUN, option) for option in ("--html", "--plot")),
+        (*CERTIFY, "--plot"),
+        ("live", "--html"),
+        *(("complexity", "flooding", option) for option in ("--plot", "--certainty")),
+        *(("complexity", "flooding", option) for option in ("--csv", "--latex")),
+        *(("check", "draws-agree", option) for option in ("--html", "--plot")),
+    ],
+    ids=lambda argv: f"{argv[0]} {argv[-1]}",
+)
+def test_a_file_needs_a_folder_that_is_there(command, tmp_path, argv):
+    said = refused(command(*argv, tmp_path / "new" / "file.png"))
+    assert "there is no folder" in said
+    assert not list(tmp_path.iterdir())

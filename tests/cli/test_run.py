@@ -4,7 +4,7 @@ import importlib.util
 import os
 
 import pytest
-from support.commands import KERNEL, KEYS, one_object
+from support.commands import KERNEL, KEYS, one_object, refused
 
 from ntkexec import pipeline
 from ntkexec.programs.reference import flooding as reference
@@ -233,3 +233,35 @@ def test_a_wrong_answer_gives_status_one(command, monkeypatch):
         "NOT EXACT: 1 of 5 nodes differ from the reference, first node 3; every step was the "
         "program's: it is the program, its states, or the reference"
     )
+
+
+def test_steps_of_a_packed_engine_are_compared_with_the_engine_or_the_program(command):
+    run = ("run", "bfs", "path:4", "--engine", "kernel-packed", "--json")
+    status, out, _ = command(*run, "--verify-with", "program")
+    alone = one_object(out)
+    assert (status, alone["compared_with"], alone["mismatched_bits"]) == (0, "program", 0)
+    assert alone["smallest_margin"] is None
+    for words in ((), ("--verify",), ("--verify", "--verify-with", "engine")):
+        found = one_object(command(*run, *words)[1])
+        assert found["compared_with"] == "plain engine and program"
+        assert found["smallest_margin"] > 0
+        assert found["answer"] == alone["answer"]
+    found = one_object(command(*run, "--no-verify")[1])
+    assert (found["compared_with"], found["mismatched_bits"]) == (None, None)
+
+
+def test_a_plain_engine_is_compared_with_the_program_either_way(command):
+    for words in ((), ("--verify-with", "program"), ("--verify-with", "engine")):
+        found = one_object(command("run", "bfs", "path:3", *KERNEL, *words, "--json")[1])
+        assert found["compared_with"] == "program"
+        assert found["smallest_margin"] > 0
+
+
+def test_a_comparison_that_cannot_be_is_refused(command, tmp_path):
+    run, page = ("run", "bfs", "path:3", "--engine", "kernel-packed"), tmp_path / "page.html"
+    with_program = ("--verify-with", "program")
+    for words in (("--html", page), ("--plot", tmp_path / "margins.png")):
+        assert "--verify-with engine does" in refused(command(*run, *words, *with_program))
+    said = refused(command(*run, "--no-verify", *with_program))
+    assert "--no-verify compares no step" in said
+    assert not list(tmp_path.iterdir())

@@ -22,10 +22,30 @@ def test_a_split_run_says_so_and_answers_for_the_graph_that_was_asked_about(comm
 def test_the_object_has_the_sizes_of_the_trees(command):
     _, out, _ = command("run", "bfs", "star:9", "--split-degree", "4", *KERNEL, "--json")
     data = one_object(out)
-    assert data["split"] == {"degree": 4, "nodes": 11, "depth": 1, "steps_factor": 3}
+    assert data["split"] == {
+        "degree": 4,
+        "nodes": 11,
+        "depth": 1,
+        "steps_factor": 3,
+        "rounds_factor": 3,
+    }
     assert data["graph"]["nodes"] == len(data["answer"]) == 9
     _, out, _ = command("run", "bfs", "path:3", *KERNEL, "--json")
     assert one_object(out)["split"] is None
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "says"),
+    [
+        ("bipartite", "5 hops for each round"),
+        ("bellman-ford", "5 rounds at most for each round"),
+    ],
+)
+def test_what_a_round_takes_is_said_where_steps_are_of_another_kind(command, algorithm, says):
+    run = ("run", algorithm, "star:9", "--split-degree", "3", *KERNEL)
+    assert f"in trees of depth 2, {says} (" in command(*run)[1]
+    told = one_object(command(*run, "--json")[1])["split"]
+    assert (told["steps_factor"], told["rounds_factor"]) == (None, 5)
 
 
 def test_a_hub_is_split_by_default_and_a_small_graph_is_not(command):
@@ -63,7 +83,7 @@ def test_what_has_no_trees_is_refused(command):
         *("train", "bfs", "--degree", "3", "--word", "2", "--out", "unused", "--split-degree", "3")
     )
     assert status == 2
-    assert "such as bfs-split" in err
+    assert "--degree goes without it" in err
 
 
 def test_the_counter_of_depths_is_as_long_as_is_asked(command):

@@ -24,8 +24,8 @@ KERNEL = {"engine": "kernel", "steps": 8}
 run = functools.partial(ntkexec.run, flood(), PATH, initial=start(), **KERNEL)
 
 
-def loud(degree, slots):
-    """Whether a neighbour, or the node, is loud."""
+def loud(degree, slots, *, outputs=()):
+    """Whether a neighbour, or the node, is loud; what has no effect on the outputs, if any, is left out."""
     p = Builder("loud", slots=slots, degree=degree)
     noise, heard, level = p.flag("noise", constant=True), p.flag("heard"), p.word("level", 2)
     inbox = p.message(Flag("noise"))
@@ -35,7 +35,8 @@ def loud(degree, slots):
     with p.phase("receive"):
         p.set(heard, when=any_of(inbox.noise))
         p.assign(level, 2, when=any_of(inbox.noise))
-    return p.compile()
+    kept = {"level": level, "heard": heard, "noise": noise}
+    return p.compile(outputs=[kept[name] for name in outputs] or None)
 
 
 # What judges.
@@ -288,3 +289,15 @@ def test_messages_that_meet_are_refused_before_anything_is_trained():
         prepare(shout, PATH, initial=np.zeros((4, 2)), steps=1)
     alone = prepare(shout, nx.empty_graph(2), initial=np.zeros((2, 2)), steps=1)
     assert alone.num_decisions == 4
+
+
+def test_fields_that_were_left_out_of_a_program_are_no_part_of_the_answer():
+    def fields(**options):
+        function = functools.partial(loud, **options)
+        initial = {"noise": [True, False, False, False]}
+        found = ntkexec.run(function, PATH, initial=initial, **KERNEL)
+        assert found.exact
+        return set(found.by_node()["b"])
+
+    assert fields() == fields(outputs=("level",)) == {"noise", "heard", "level"}
+    assert fields(outputs=("heard",)) == {"noise", "heard"}

@@ -93,8 +93,16 @@ def test_without_a_home_a_folder_is_asked_for(monkeypatch):
 @pytest.fixture
 def leaving(monkeypatch):
     """What is to be done when the process ends: called here, and not then."""
-    registered = []
-    monkeypatch.setattr(atexit, "register", lambda *call: registered.append(call))
+    registered, register = [], atexit.register
+
+    def take(function, *arguments, **named):
+        # A module that is imported for the first time may have something to do then as well.
+        if function is not settings._leave:
+            return register(function, *arguments, **named)
+        registered.append((function, *arguments))
+        return function
+
+    monkeypatch.setattr(atexit, "register", take)
     yield registered
     for function, *arguments in registered:
         function(*arguments)

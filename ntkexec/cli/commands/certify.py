@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ntkexec.cli import options, own
+from ntkexec.cli import options, own, sized
 from ntkexec.errors import NtkexecError
 
 EXAMPLE = "ntkexec certify flooding --degree 3 --word 4 --ensemble-kind joint"
@@ -40,6 +40,7 @@ def command(
         Path | None, typer.Option(help="With --ensemble: a file for 'python -m ntkexec.recheck'.")
     ] = None,
     slots: options.Slots = None,
+    split_degree: options.SplitAt = None,
     arrival_bits: options.ArrivalBits = None,
     depth_bits: options.DepthBits = None,
     kind: options.Kind = "factored",
@@ -78,6 +79,9 @@ def command(
         if state is not None or steps is not None:
             raise NtkexecError(f"--state and --steps are for programs of your own, not {algorithm}")
     else:
+        from ntkexec.programs import split_choice
+
+        split_choice.refuse_own(split_degree)
         if graph is not None and where is not None:
             raise NtkexecError("GRAPH and --graph are the same; give one of them")
         if all_states and (state is not None or steps is not None):
@@ -98,7 +102,8 @@ def command(
         from ntkexec.cli.commands import certify_ensemble
 
         kernel.require_run("a trained ensemble")
-        fixed = (arrival_bits, depth_bits, bound, *(own_sizes.values() if shipped else ()))
+        fixed = (arrival_bits, depth_bits, bound, split_degree)
+        fixed += tuple(own_sizes.values()) if shipped else ()
         if any(value is not None for value in fixed):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
         exact = certify_ensemble.certify_networks(
@@ -126,13 +131,21 @@ def command(
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     if plot is not None:
         style.check_target(plot)
-    sizes: dict[str, int] = {}
-    if mine is None:
-        chosen = pipeline.find_algorithm(algorithm)
-        sizes = chosen.sizes(**own_sizes, arrival_bits=arrival_bits, depth_bits=depth_bits)
     with progress.bar():
+        name, sizes = algorithm, dict[str, int]()
+        if mine is None:
+            chosen, sizes, program = sized.of_sizes(
+                algorithm,
+                split_degree,
+                **own_sizes,
+                arrival_bits=arrival_bits,
+                depth_bits=depth_bits,
+            )
+            name = chosen.name
+        else:
+            program = mine.program
         certificate = pipeline.certify(
-            chosen.program(**sizes) if mine is None else mine.program,
+            program,
             instance=None if mine is None else mine.instance,
             kind=kind,
             threshold=threshold,
@@ -150,9 +163,7 @@ def command(
         style.save(certificate_plot.plot(interference_curves(certificate)), plot)
     odds = text.Odds(delta, decisions)
     if json:
-        print(
-            encoder.dumps(certified_data(algorithm, sizes, certificate, finite, **odds._asdict()))
-        )
+        print(encoder.dumps(certified_data(name, sizes, certificate, finite, **odds._asdict())))
     else:
         print(text.certificate(certificate, finite, odds))
     eaten = finite is not None and finite.covered and not finite.holds

@@ -99,6 +99,15 @@ def command(
     verify: Annotated[
         bool, typer.Option(help="Compare every step with the program itself.")
     ] = True,
+    verify_with: Annotated[
+        vocabulary.VerifyWith | None,
+        typer.Option(
+            help="What a packed engine is compared with at every step: the plain engine and the program, by "
+            "default, or the program alone, which is faster and gives no margins. Others calculate every "
+            "mean anyway, and are compared with the program.",
+            show_default=False,
+        ),
+    ] = None,
     degree: Annotated[
         int | None,
         typer.Option(help="Refuse graphs with a larger degree.", rich_help_panel=headings.READING),
@@ -135,6 +144,7 @@ def command(
         algorithm = with_ties(algorithm, ties)
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     split_at = options.parse_split_degree(split_degree)
+    compared = _comparing(engine, verify, verify_with, traced=html is not None or plot is not None)
     if html is not None:
         from ntkexec.runtime import files
 
@@ -205,7 +215,7 @@ def command(
             universal=universal,
             remembered=settings.known_cache_folder(os.environ),
             until=until,
-            verify=verify,
+            verify=compared,
             trace=html is not None or plot is not None,
             report=progress.of_training(show),
             **inputs,
@@ -227,6 +237,32 @@ def _write_files(result: Any, html: Path | None, plot: Path | None) -> None:
         report.save(result, html)
     if plot is not None:
         style.save(margins.plot(report.margins(result)), plot)
+
+
+def _comparing(
+    engine: vocabulary.EngineName,
+    verify: bool,
+    verify_with: vocabulary.VerifyWith | None,
+    *,
+    traced: bool,
+) -> vocabulary.Verify:
+    """What every step is compared with, as `ntkexec.run` takes it.
+
+    Raises:
+        NtkexecError: nothing is to be compared, or a page or a figure needs margins that are not calculated.
+    """
+    if verify_with is not None and not verify:
+        raise NtkexecError("--no-verify compares no step; --verify-with goes without it")
+    if verify_with != "program":
+        return verify
+    from ntkexec.engines.registry import find_engine
+
+    if traced and find_engine(engine).packed:
+        raise NtkexecError(
+            f"--html and --plot show margins, which {engine} with --verify-with program does not "
+            "calculate; --verify-with engine does"
+        )
+    return "program"
 
 
 # Any: what a graph is read with, and what an algorithm asks.

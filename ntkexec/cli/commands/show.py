@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ntkexec.cli import options, own
+from ntkexec.cli import options, own, sized
 
 EXAMPLE = "ntkexec show bfs --degree 3 --word 4 --templates"
 
@@ -17,6 +17,7 @@ def command(
     word: options.Word = None,
     slots: options.Slots = None,
     arrival_bits: options.ArrivalBits = None,
+    split_degree: options.SplitAt = None,
     depth_bits: options.DepthBits = None,
     templates: Annotated[bool, typer.Option("--templates", help="List every template.")] = False,
     json: options.Json = False,
@@ -25,6 +26,7 @@ def command(
     from ntkexec import pipeline, result
     from ntkexec.cli import progress, text
     from ntkexec.program.problem import LearningProblem
+    from ntkexec.programs import split_choice
     from ntkexec.programs.sizes import sizes_of
     from ntkexec.report.listings import listing
     from ntkexec.runtime import stages
@@ -33,11 +35,13 @@ def command(
     of_shipped: dict[str, Any] = {"arrival_bits": arrival_bits, "depth_bits": depth_bits}
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
         if pipeline.is_shipped(algorithm):
-            chosen = pipeline.find_algorithm(algorithm)
             options.refuse_graph(algorithm, graph)
-            sizes, about = chosen.sizes(**own_sizes, **of_shipped), chosen.summary
-            program = chosen.program(**sizes)
+            chosen, sizes, program = sized.of_sizes(
+                algorithm, split_degree, **own_sizes, **of_shipped
+            )
+            name, about = chosen.name, chosen.summary
         else:
+            split_choice.refuse_own(split_degree)
             found = own.own_program(
                 algorithm,
                 graph,
@@ -47,13 +51,14 @@ def command(
                 **own_sizes,
                 **of_shipped,
             )
-            sizes, about, program = {}, f"your own, of {algorithm}", found.program
+            name, sizes, program = algorithm, {}, found.program
+            about = f"your own, of {algorithm}"
         counts = sizes_of(program)
     if not json:
         print(text.program(program, counts, about, sizes, templates=templates))
         return
     data = {
-        "algorithm": algorithm,
+        "algorithm": name,
         "parameters": sizes,
         "program": result.program_data(program, LearningProblem(program)),
         "steps_a_round": program.round_length,

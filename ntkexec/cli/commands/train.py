@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ntkexec.cli import options, own
+from ntkexec.cli import options, own, sized
 from ntkexec.cli.loading import load_graph
 from ntkexec.errors import NtkexecError
 
@@ -73,6 +73,7 @@ def command(
     from ntkexec import ensemble, pipeline
     from ntkexec.cli import progress, text
     from ntkexec.ensemble import thresholds
+    from ntkexec.programs import split_choice
     from ntkexec.result import certified_data, ensemble_data
     from ntkexec.runtime import files
 
@@ -114,25 +115,26 @@ def command(
         )
     most_matches, padded_with = options.parse_bound(bound), options.parse_padding(padding)
     split_at = options.parse_split_degree(split_degree)
-    if loaded is None and split_at != "auto":
-        raise NtkexecError(
-            "--split-degree goes with a graph of a shipped algorithm; a program for all split graphs is one "
-            "by itself, such as bfs-split"
-        )
+    if mine is not None:
+        split_choice.refuse_own(split_at)
     files.check_folder(out)
     instance: Instance | None = None
+    built: dict[str, int] = {}
+    name = algorithm
     with progress.bar() as show:
         if mine is not None:
-            built, program, instance = {}, mine.program, mine.instance
+            program, instance = mine.program, mine.instance
         elif loaded is None:
-            chosen = pipeline.find_algorithm(algorithm)
-            built = chosen.sizes(**sizes)
-            program = chosen.program(**built)
+            least = split_at if isinstance(split_at, int) else None
+            chosen, built, program = sized.of_sizes(algorithm, least, **sizes)
+            name = chosen.name
         else:
             instance = _instance(
                 algorithm, loaded, sizes, split_at, sources=source, message=message
             )
             built, program = dict(instance.sizes), instance.program
+            if instance.split is not None:
+                name = program.name
         certificate = pipeline.certify(
             program,
             instance=instance,
@@ -162,8 +164,7 @@ def command(
         seconds = time.perf_counter() - start
     odds = text.Odds(delta, decisions)
     if json:
-        # On a split graph another program is trained than the one that was named.
-        name = algorithm if instance is None or instance.split is None else program.name
+        # Of split graphs another program can be trained than the one that was named.
         data = certified_data(name, built, certificate, finite, **odds._asdict())
         data |= {"ensemble": ensemble_data(trained, seconds), "folder": str(out)}
         print(encoder.dumps(data))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, Int32, Int64, UInt32
+from jaxtyping import Array, Bool, Int32, Int64
 
 from ntkexec.engines.packed.frontier import Frontier
 from ntkexec.engines.packed.indices import Indices, compress

@@ -107,6 +107,8 @@ def instance(
         program=program,
         graph=original,
         split=split,
+        slowdown=2 * split.depth + 1,
+        slowdown_in="rounds",
         initial=initial_states(program, graph.num_nodes, values),
         num_steps=bellman_ford.num_steps(rounds=rounds, word=sizes["word"]),
         inputs={"sources": [original.names[s] for s in sources]},

@@ -197,6 +197,12 @@ class Family:
             formats=self.formats,
         )
 
+    def split_sizes(self, **given: int) -> dict[str, int]:
+        """The sizes of its program for every graph that is split to a degree; see `Algorithm.sizes`."""
+        form = self.split_form()
+        sizes = common.degree_only if form.word is one_bit else common.degree_and_word
+        return sizes(self.name, **given) | {"depth_bits": splits.DEFAULT_DEPTH_BITS}
+
     def split_form(self) -> Gathered:
         """The form that runs on split graphs.
 
@@ -250,6 +256,7 @@ class Family:
             inputs=self.inputs,
             example=self.example,
             split=None if self.gathered is None else self.split,
+            split_sizing=None if self.gathered is None else self.split_sizes,
             whole_because=SEES_PORTS,
             work=None if self.gathered is None else self.work,
         )

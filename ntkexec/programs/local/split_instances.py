@@ -9,7 +9,7 @@ from ntkexec.graphs.splitting import SplitGraph
 from ntkexec.programs import inputs as common
 from ntkexec.programs.instance import Answer, Instance
 from ntkexec.programs.local.judging import Asked, Format, Inputs, Reference
-from ntkexec.programs.local.split_rounds import SplitCompiled, bits_of_depth
+from ntkexec.programs.local.split_rounds import SplitCompiled, bits_of_depth, hops_of
 
 
 def split_instance(
@@ -66,4 +66,6 @@ def split_instance(
         reference=asked.expected,
         formats=asked.shown(),
         split=split,
+        slowdown=hops_of(split),
+        slowdown_in="hops",
     )

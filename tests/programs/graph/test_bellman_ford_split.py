@@ -208,3 +208,22 @@ def test_karate_at_degree_three_with_weights():
     for source in range(0, 34, 11):
         instance = bellman_ford_split.instance(whole, sources=[source])
         exact_answer(instance, engine="kernel-packed")
+
+
+def test_a_round_takes_at_most_two_rounds_for_each_level_of_a_tree_and_one():
+    beyond_one_way = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        given = with_weights(nx.gnp_random_graph(14, 0.6, seed=seed), rng, 0, 9)
+        graph = graphs.from_networkx(given, weight="weight")
+        parts = split(graph, 3)
+        instance = bellman_ford_split.instance(parts, sources=[0])
+        assert instance.slowdown_in == "rounds"
+        whole = relax(graph, weights_of(graph), [0], rounds=99).rounds
+        weights = bellman_ford_split.with_hops(parts, parts.graph, hop_bits=4)
+        starts = np.flatnonzero(parts.owner == 0).tolist()
+        on_trees = relax(parts.graph, weights, starts, rounds=999).rounds
+        assert on_trees <= instance.slowdown * whole
+        beyond_one_way.append(on_trees - (parts.depth + 1) * whole)
+    # Twin: a smaller factor, of a single way through a tree, does not do.
+    assert max(beyond_one_way) > 0

@@ -119,6 +119,9 @@ def test_a_hop_is_as_long_as_the_monoid_takes():
         compiled = compiled_for(local, split)
         assert compiled.steps_per_hop == expected
         assert compiled.num_steps(7, split) == 7 * 3 * expected
+    instance = pipeline.prepare("life", STAR, rounds=7, split_degree=3)
+    assert (instance.slowdown, instance.slowdown_in) == (3, "hops")
+    assert instance.num_steps == 7 * 3 * 6
 
 
 # One program for all graphs.
