@@ -1,5 +1,6 @@
 """From a program and a graph to a judged answer: certify, train, execute, compare."""
 
+import dataclasses
 import functools
 import logging
 import time
@@ -15,6 +16,8 @@ from ntkexec.certifying import (
     certify_stored,
 )
 from ntkexec.engines import find_engine, make_engine
+from ntkexec.engines.automatic import automatic
+from ntkexec.engines.registry import EngineSpec
 from ntkexec.ensemble import (
     Ensemble,
     GaussianEnsemble,
@@ -29,8 +32,10 @@ from ntkexec.ensemble.sizing import (
     networks_for,
 )
 from ntkexec.ensemble.stored import Plan
+from ntkexec.errors import EnsembleError
 from ntkexec.executor import Executing
 from ntkexec.graphs import split
+from ntkexec.program.work import Work
 from ntkexec.programs import (
     Instance,
     find_algorithm,
@@ -44,7 +49,7 @@ from ntkexec.programs.registry import READING, read_graph
 from ntkexec.programs.sources import OF_OWN, Source, Where, refuse_start
 from ntkexec.result import Result
 from ntkexec.runtime import keywords
-from ntkexec.vocabulary import EngineName, SplitDegree
+from ntkexec.vocabulary import EngineChoice, SplitDegree
 
 __all__ = [
     "Certifying",
@@ -78,7 +83,7 @@ def run(
     steps: int | None = None,
     reference: Reference | None = None,
     split_degree: SplitDegree = "auto",
-    engine: EngineName = "ensemble",
+    engine: EngineChoice = "auto",
     certifying: Certifying | None = None,
     ensembling: Ensembling | None = None,
     executing: Executing | None = None,
@@ -101,7 +106,9 @@ def run(
             given have learned, and otherwise for what is faster by an estimate, see
             `ntkexec.programs.split_choice`.
         engine: how the learned update is evaluated, see `ntkexec.engines.registry`: `ensemble` trains
-            networks and runs them, `kernel` runs their mean in closed form.
+            networks and runs them, `kernel` runs their mean in closed form. `auto` is `ensemble`, or where
+            that takes long, and neither margins nor another end than a number of steps are asked for,
+            `ensemble-memo`, whose every step is then compared with the program alone.
         certifying: of which networks and states the run is certified.
         ensembling: how many networks, how wide, or the folder of those that are trained.
         executing: until when, and what is kept.
@@ -123,7 +130,7 @@ def run(
     certifying = keywords.taken(loose, certifying or Certifying())
     ensembling = keywords.taken(loose, ensembling or Ensembling())
     executing = keywords.taken(loose, executing or Executing())
-    chosen = find_engine(engine)
+    chosen = find_engine("ensemble" if engine == "auto" else engine)
     if ensembling.trained is not None:
         chosen.require_trained()
     loose |= {"initial": initial, "steps": steps, "reference": reference}
@@ -148,7 +155,7 @@ def run(
             str(program),
             graph,
             split_degree=split_degree,
-            seconds=functools.partial(chosen.seconds, verify=executing.verify is True),
+            seconds=functools.partial(_seconds, engine, executing=executing),
             learned=None if stored is None else stored.manifest,
             ready=ready,
             **loose,
@@ -158,12 +165,9 @@ def run(
         served = universal.serve(instance, remembered=ensembling.remembered)
     if served is not None:
         stored = served.stored
-    chosen = chosen.suited(
-        instance.program,
-        num_nodes=instance.executed_graph.num_nodes,
-        num_steps=instance.num_steps,
-        trace=executing.trace,
-    )
+    if engine == "auto":
+        chosen = _automatic(instance, executing, ready=served is not None)
+    chosen = _suited(chosen, instance, executing)
     networks: Ensemble | GaussianEnsemble | None = None
     if stored is None:
         certificate = certify_instance(instance, certifying)
@@ -187,7 +191,16 @@ def run(
         )
         train_seconds = time.perf_counter() - start
         LOG.info("networks ready after %.2f s", train_seconds)
-    update = make_engine(chosen.name, certificate, networks)
+    try:
+        update = make_engine(chosen.name, certificate, networks)
+    except EnsembleError as error:
+        if engine != "auto" or not chosen.packed:
+            raise
+        LOG.warning("%s", error)
+        chosen = _suited(find_engine("ensemble"), instance, executing)
+        update = make_engine(chosen.name, certificate, networks)
+    if engine == "auto" and chosen.packed and executing.verify:
+        executing = dataclasses.replace(executing, verify="program")
     execution = instance.execute(update, executing)
     return Result(
         instance=instance,
@@ -199,6 +212,55 @@ def run(
         train_seconds=train_seconds,
         update=update,
         universal=None if served is None else served.checked,
+    )
+
+
+def _seconds(engine: EngineChoice, work: Work, *, executing: Executing) -> float:
+    """About how long a run takes, by which the graph as it is and the split one are weighed."""
+    verify = executing.verify is True
+    if engine != "auto":
+        return find_engine(engine).seconds(work, verify=verify)
+    chosen = automatic(work, verify=verify, margins=_stepwise(executing), certain=True)
+    return chosen.seconds(work, verify=verify and not chosen.packed)
+
+
+def _stepwise(executing: Executing) -> bool:
+    """Whether more is asked of steps than that they are right: margins, or to end with one of them."""
+    return executing.trace or executing.until not in (None, "steps")
+
+
+def _automatic(instance: Instance, executing: Executing, *, ready: bool) -> EngineSpec:
+    """The engine for an instance, if none was asked for."""
+    work = Work(
+        instance.program.num_nonzeros,
+        instance.executed_graph.num_nodes,
+        instance.num_steps,
+        ready=ready,
+        open_ended=instance.until != "steps",
+    )
+    verify = executing.verify is True
+    chosen = automatic(work, verify=verify, margins=_stepwise(executing))
+    if chosen.packed:
+        LOG.warning(
+            "networks at every node and step would take about %.0f s: %s, which decides the same and gives "
+            "no margins, is taken",
+            find_engine("ensemble").seconds(work, verify=verify),
+            chosen.name,
+        )
+    return chosen
+
+
+def _suited(chosen: EngineSpec, instance: Instance, executing: Executing) -> EngineSpec:
+    """The engine, or one that decides the same where preparing it does not pay.
+
+    Raises:
+        ProgramError: the execution does not fit into memory.
+    """
+    return chosen.suited(
+        instance.program,
+        num_nodes=instance.executed_graph.num_nodes,
+        num_steps=instance.num_steps,
+        trace=executing.trace,
     )
 
 

@@ -14,6 +14,9 @@ EngineName = Literal[
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
+EngineChoice = Literal["auto", EngineName]
+"""The same, or what suits the graph; see `ntkexec.engines.automatic`."""
+
 Until = Literal["steps", "fixed-point", "halt"]
 """What ends a run, see `ntkexec.executor.execute`."""
 

@@ -134,8 +134,13 @@ def prepared(
         hops = inputs.rounds_needed(trees.original, [0])
         slowdown = instance.slowdown or 2 * max(1, trees.depth) + 1
         steps = min(steps, slowdown * (hops + 1) * instance.program.round_length)
-    literals, nodes = instance.program.num_nonzeros, trees.graph.num_nodes
-    return instance, Work(literals, nodes, steps, ready=found is not None)
+    return instance, Work(
+        instance.program.num_nonzeros,
+        trees.graph.num_nodes,
+        steps,
+        ready=found is not None,
+        open_ended=instance.until != "steps",
+    )
 
 
 def degree_learned(algorithm: Algorithm, graph: Graph, sizes: Mapping[str, int]) -> int | None:

@@ -36,8 +36,12 @@ def command(
     state: options.State = None,
     steps: options.Steps = None,
     engine: Annotated[
-        vocabulary.EngineName, typer.Option(help="How the learned update is evaluated.")
-    ] = "ensemble",
+        vocabulary.EngineChoice,
+        typer.Option(
+            help="How the learned update is evaluated. auto: trained networks at every node (ensemble), or "
+            "where that takes long once at every set of matches (ensemble-memo, which decides the same)."
+        ),
+    ] = "auto",
     kind: options.Kind = "factored",
     members: options.Members = None,
     width: options.Width = None,
@@ -199,7 +203,8 @@ def command(
             subject,
             where,
             split_degree=split_at,
-            engine=engine,
+            # With what is compared says which engine: with the plain one only if that is the one.
+            engine="ensemble" if engine == "auto" and verify_with is not None else engine,
             kind=kind,
             members=members,
             width=width,
@@ -240,7 +245,7 @@ def _write_files(result: Any, html: Path | None, plot: Path | None) -> None:
 
 
 def _comparing(
-    engine: vocabulary.EngineName,
+    engine: vocabulary.EngineChoice,
     verify: bool,
     verify_with: vocabulary.VerifyWith | None,
     *,
@@ -257,7 +262,7 @@ def _comparing(
         return verify
     from ntkexec.engines.registry import find_engine
 
-    if traced and find_engine(engine).packed:
+    if traced and engine != "auto" and find_engine(engine).packed:
         raise NtkexecError(
             f"--html and --plot show margins, which {engine} with --verify-with program does not "
             "calculate; --verify-with engine does"
