@@ -1,5 +1,6 @@
 """From a program and a graph to a judged answer: certify, train, execute, compare."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from ntkexec.ensemble.sizing import (
 )
 from ntkexec.ensemble.stored import Plan
 from ntkexec.executor import Executing
+from ntkexec.graphs import split
 from ntkexec.programs import (
     Instance,
     find_algorithm,
@@ -39,7 +41,7 @@ from ntkexec.programs import (
 )
 from ntkexec.programs.own import Reference, States
 from ntkexec.programs.registry import READING, read_graph
-from ntkexec.programs.sources import Source, Where
+from ntkexec.programs.sources import OF_OWN, Source, Where, refuse_start
 from ntkexec.result import Result
 from ntkexec.runtime import keywords
 from ntkexec.vocabulary import EngineName, SplitDegree
@@ -125,7 +127,7 @@ def run(
     if ensembling.trained is not None:
         chosen.require_trained()
     loose |= {"initial": initial, "steps": steps, "reference": reference}
-    instance, stored, served = None, None, None
+    instance, stored, ready = None, None, split_choice.none_ready
     if not is_shipped(program):
         split_choice.refuse_own(split_degree)
         instance = prepare(program, graph, until=executing.until, **loose)
@@ -140,20 +142,22 @@ def run(
             ensembling.trained, algorithm=name, digest=digest, asked=asked
         )
     if instance is None:
+        if stored is None and chosen.trained and wants_universal(certifying, ensembling):
+            ready = universal.fitted
         instance = on_graph(
             str(program),
             graph,
             split_degree=split_degree,
-            seconds=chosen.seconds,
+            seconds=functools.partial(chosen.seconds, verify=executing.verify is True),
             learned=None if stored is None else stored.manifest,
+            ready=ready,
             **loose,
         )
-        if stored is None and chosen.trained and wants_universal(certifying, ensembling):
-            served = universal.serve(
-                str(program), instance, loose, remembered=ensembling.remembered
-            )
+    served = None
+    if ready is not split_choice.none_ready:
+        served = universal.serve(instance, remembered=ensembling.remembered)
     if served is not None:
-        instance, stored = served.instance, served.stored
+        stored = served.stored
     chosen = chosen.suited(
         instance.program,
         num_nodes=instance.executed_graph.num_nodes,
@@ -215,6 +219,7 @@ def on_graph(
     split_degree: SplitDegree,
     seconds: split_choice.Seconds,
     learned: Plan | None = None,
+    ready: split_choice.Ready = split_choice.none_ready,
     **given: Any,
 ) -> Instance:
     """A shipped algorithm on a graph, which is split if that is asked for, learned, or faster.
@@ -225,23 +230,31 @@ def on_graph(
         split_degree: as for `run`.
         seconds: of the engine that is to run, `EngineSpec.seconds`.
         learned: what networks have learned that are to run; gives the sizes.
+        ready: for networks that come along, whose sizes it then has.
         given: as for `prepare`.
 
     Raises:
         NtkexecError: as for `prepare`, or the program that was learned is not the one asked for.
     """
     found = find_algorithm(algorithm)
-    sizes = None if learned is None else learned.parameters
-    if split_degree == "auto" and (found.split is None or graph is None):
-        return prepare(algorithm, graph, sizes=sizes, **given)
     if split_degree is None:
         split_choice.refuse_whole(found)
-    if split_degree == "auto":
-        assert graph is not None
-        read = {name: given.pop(name) for name in READING if name in given}
-        graph = read_graph(found, graph, **read)
-        if learned is None:
-            split_degree = split_choice.chosen_degree(found, graph, seconds, given)
-        else:
+    if graph is None:
+        return prepare(algorithm, graph, **given)
+    refuse_start(algorithm, {name: given.pop(name, None) for name in OF_OWN})
+    read = {name: given.pop(name) for name in READING if name in given}
+    graph, asked = read_graph(found, graph, **read), found.asked(given)
+    if learned is not None:
+        if split_degree == "auto":
             split_degree = split_choice.degree_learned(found, graph, learned.parameters)
-    return prepare(algorithm, graph, sizes=sizes, split_degree=split_degree, **given)
+        sizes = learned.parameters
+        return prepare(algorithm, graph, sizes=sizes, split_degree=split_degree, **asked)
+    if split_degree == "auto":
+        parts = split_choice.split_if_faster(found, graph, seconds, asked, ready)
+        if parts is not None:
+            return parts
+    elif split_degree is not None:
+        found.require_split()
+        return split_choice.prepared(found, split(graph, split_degree), asked, ready)[0]
+    whole = ready(found, graph, asked)
+    return found.prepare(graph, **asked) if whole is None else whole

@@ -128,6 +128,13 @@ Slots = Annotated[int | None, typer.Option(help="Colours; D^2 + 1 by default, al
 ArrivalBits = Annotated[
     int | None, typer.Option(help="For flooding: bits of the arrival time, 4 by default.")
 ]
+DepthBits = Annotated[
+    int | None,
+    typer.Option(
+        help="For programs of split graphs, such as bfs-split: bits of what counts the depth of the trees, "
+        "5 by default."
+    ),
+]
 
 # Networks.
 Kind = Annotated[

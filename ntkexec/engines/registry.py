@@ -9,29 +9,31 @@ from ntkexec.engines.kernel import kernel_engine
 from ntkexec.engines.linear import linear_engine
 from ntkexec.engines.neural_tangents import oracle_engine
 from ntkexec.engines.packed import memo_engine, packed_kernel_engine
-from ntkexec.engines.packed.plan import (
-    COMPILE_SECONDS_PER_LITERAL,
-    KERNEL_SECONDS_PER_LITERAL,
-    compile_seconds,
-    pays,
-)
+from ntkexec.engines.packed.plan import compile_seconds, pays
 from ntkexec.engines.trained import ensemble_engine
 from ntkexec.ensemble import Ensemble, GaussianEnsemble, limits
 from ntkexec.errors import EnsembleError, NtkexecError, did_you_mean
 from ntkexec.executor.protocol import Engine
 from ntkexec.program.limits import SECONDS_PER_LITERAL
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.theory.certificate import Certificate
 from ntkexec.vocabulary import EngineName
 
 LOG = logging.getLogger("ntkexec")
 
-# Beside what other modules know of building, compiling and the plain kernel: to train and compile the
-# networks of breadth-first search (on a star of 100 nodes against karate), and to evaluate them there.
-TRAINING_SECONDS_PER_LITERAL = 0.14e-3
+# Processor seconds, fitted to the whole commands in tests/engines/test_seconds.py: for each literal of a
+# program to train and compile networks, or to compile packed execution of programs of small degree;
+TRAINING_SECONDS_PER_LITERAL = 1.1e-4
+PACKING_SECONDS_PER_LITERAL = 3.5e-3
+# and for each literal, node and step to evaluate networks, those that come with the package, which are
+# narrower, and the kernel, which takes longer for the more templates that may match at once;
 NETWORK_SECONDS_PER_LITERAL = 6e-8
-# A hundredth of the plain kernel's: 32 nodes at a time, in fewer operations.
+READY_SECONDS_PER_LITERAL = 2.2e-8
+KERNEL_SECONDS_PER_LITERAL = 8e-9
+# on 32 nodes at a time, and to compare such a step with the kernel's.
 PACKED_SECONDS_PER_LITERAL = 1e-11
+COMPARING_SECONDS_PER_LITERAL = 3.5e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +41,34 @@ class Preparation:
     """Work that an engine does for a program before the first step, whatever the graph.
 
     Args:
-        seconds: about how long it takes, for a program.
-        pays: `pays(program, num_nodes=..., num_steps=...)` says whether it can be worth that.
+        seconds: about how long it takes, for a number of literals.
+        pays: whether it can be worth that, for a run.
         otherwise: the engine that decides the same without it.
     """
 
-    seconds: Callable[[Program], float]
-    pays: Callable[..., bool]
+    seconds: Callable[[int], float]
+    pays: Callable[[Work], bool]
     otherwise: EngineName
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """How long an engine takes, by which runs are weighed against each other.
+
+    Args:
+        set_up: seconds for each literal of a program, once: to build, certify, train and compile it.
+        step: seconds for each literal at each node in each step.
+        comparing: likewise, to compare the step with the program's, where that is dear.
+    """
+
+    set_up: float
+    step: float
+    comparing: float = 0.0
+
+    def seconds(self, work: Work, *, verify: bool) -> float:
+        """Of a run, of which every step is compared or none."""
+        step = self.step + self.comparing * verify
+        return work.literals * (self.set_up + step * work.nodes * work.steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +85,8 @@ class EngineSpec:
             others do.
         certified: whether it runs only under a certificate that holds.
         preparation: what it does for a program beforehand, where that is worth a choice.
-        set_up: seconds for each literal of a program, once: to build, certify, train and compile it.
-        step: seconds for each literal at each node in each step.
+        pace: how long it takes.
+        ready: likewise, where the networks come with the package.
     """
 
     name: EngineName
@@ -75,22 +97,21 @@ class EngineSpec:
     packed: bool = False
     certified: bool = True
     preparation: Preparation | None = None
-    set_up: float = SECONDS_PER_LITERAL
-    step: float = KERNEL_SECONDS_PER_LITERAL
+    pace: Pace = Pace(SECONDS_PER_LITERAL, KERNEL_SECONDS_PER_LITERAL)
+    ready: Pace | None = None
 
-    def seconds(self, *, literals: int, nodes: int, steps: int) -> float:
-        """About how long a run takes; of an engine that is worth a choice, with the better choice.
+    def seconds(self, work: Work, *, verify: bool = True) -> float:
+        """About how long a run takes, by the engine that `suited` gives.
 
         Args:
-            literals: conditions and outputs of all templates of the program.
-            nodes: of the graph that it is executed on.
-            steps: that it takes.
+            work: the run.
+            verify: whether every step is compared with the program's.
         """
-        own = literals * (self.set_up + self.step * nodes * steps)
-        if self.preparation is None:
-            return own
-        other = ENGINE_SPECS[self.preparation.otherwise]
-        return min(own, other.seconds(literals=literals, nodes=nodes, steps=steps))
+        slow = self.preparation
+        if slow is not None and not slow.pays(work):
+            return ENGINE_SPECS[slow.otherwise].seconds(work, verify=verify)
+        pace = self.ready if work.ready and self.ready is not None else self.pace
+        return pace.seconds(work, verify=verify)
 
     def make(
         self, certificate: Certificate, networks: Ensemble | GaussianEnsemble | None = None
@@ -126,11 +147,12 @@ class EngineSpec:
             ProgramError: an execution of this size does not fit into memory.
         """
         slow = self.preparation
-        if slow is not None and not slow.pays(program, num_nodes=num_nodes, num_steps=num_steps):
+        work = Work(program.num_nonzeros, num_nodes, num_steps)
+        if slow is not None and not slow.pays(work):
             LOG.warning(
                 "%s would compile for about %.0f s; %s, which decides the same, is taken",
                 self.name,
-                slow.seconds(program),
+                slow.seconds(work.literals),
                 slow.otherwise,
             )
             return ENGINE_SPECS[slow.otherwise].suited(
@@ -155,8 +177,8 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             "the default: the real thing",
             ensemble_engine,
             trained=True,
-            set_up=TRAINING_SECONDS_PER_LITERAL,
-            step=NETWORK_SECONDS_PER_LITERAL,
+            pace=Pace(TRAINING_SECONDS_PER_LITERAL, NETWORK_SECONDS_PER_LITERAL),
+            ready=Pace(SECONDS_PER_LITERAL, READY_SECONDS_PER_LITERAL),
         ),
         EngineSpec(
             "ensemble-memo",
@@ -165,8 +187,14 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             memo_engine,
             trained=True,
             packed=True,
-            set_up=TRAINING_SECONDS_PER_LITERAL + COMPILE_SECONDS_PER_LITERAL,
-            step=PACKED_SECONDS_PER_LITERAL,
+            pace=Pace(
+                TRAINING_SECONDS_PER_LITERAL + PACKING_SECONDS_PER_LITERAL,
+                PACKED_SECONDS_PER_LITERAL,
+                NETWORK_SECONDS_PER_LITERAL,
+            ),
+            ready=Pace(
+                PACKING_SECONDS_PER_LITERAL, PACKED_SECONDS_PER_LITERAL, READY_SECONDS_PER_LITERAL
+            ),
         ),
         EngineSpec(
             "kernel",
@@ -181,8 +209,11 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
             packed_kernel_engine,
             packed=True,
             preparation=Preparation(compile_seconds, pays, otherwise="kernel"),
-            set_up=COMPILE_SECONDS_PER_LITERAL,
-            step=PACKED_SECONDS_PER_LITERAL,
+            pace=Pace(
+                PACKING_SECONDS_PER_LITERAL,
+                PACKED_SECONDS_PER_LITERAL,
+                COMPARING_SECONDS_PER_LITERAL,
+            ),
         ),
         EngineSpec(
             "oracle",

@@ -11,6 +11,7 @@ from ntkexec.errors import GraphError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.ports import heard_at
 from ntkexec.program.fields import INVALID
+from ntkexec.program.work import Work
 from ntkexec.programs.instance import Instance
 
 if TYPE_CHECKING:
@@ -276,3 +277,18 @@ def from_sources(
     """
     indices = source_indices(graph, source, sources)
     return instance(graph, sources=indices, sizes=sizes)
+
+
+def work_from_sources(
+    work: Callable[..., Work],
+    graph: Graph,
+    *,
+    source: Hashable | None = None,
+    sources: Sequence[Hashable] | None = None,
+) -> Work:
+    """What a run does whose only input is where to start, nodes by name; as `from_sources`.
+
+    Args:
+        work: `work(graph, *, sources)`, sources as indices.
+    """
+    return work(graph, sources=source_indices(graph, source, sources))

@@ -13,6 +13,7 @@ from ntkexec.executor import Engine, Executing, Execution, execute
 from ntkexec.graphs import Graph, SplitGraph
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.vocabulary import ALGORITHM_NAMES, Until
 
 LOG = logging.getLogger("ntkexec")
@@ -161,12 +162,12 @@ class Algorithm:
         example: a graph that it runs on, for whoever gave none.
         split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
             those on the original one. None where there is none.
-        split_sizing: as `sizing`, of `program` for split graphs, where it has other sizes there. None where
-            the program for split graphs is an algorithm by itself, has the same sizes, or is none.
+        sized_on_split: the same with the sizes that `program` has for split graphs, where it has others
+            there. None where what runs there is an algorithm by itself, has the same sizes, or is none.
         whole_because: why not, where there is none.
         same_program: whether it is `program` that runs on split graphs too.
-        literals: `literals(**sizes)`, the conditions and outputs of all templates of `program`, or a
-            lower bound, by which it is weighed against the one for split graphs.
+        work: `work(graph, **inputs)`, what a run of `program` on the graph does, by which it is
+            weighed against one on the split graph; None where there is none.
     """
 
     name: str
@@ -180,10 +181,10 @@ class Algorithm:
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
     split: Callable[..., Instance] | None = None
-    split_sizing: Callable[..., dict[str, int]] | None = None
+    sized_on_split: "Algorithm | None" = None
     whole_because: str = "in a tree that stands for a node its answer could be another one"
     same_program: bool = False
-    literals: Callable[..., int] | None = None
+    work: Callable[..., Work] | None = None
 
     def sizes(self, **given: int | None) -> dict[str, int]:
         """The sizes of the program without a graph, for all of a degree.
@@ -202,11 +203,28 @@ class Algorithm:
             )
         return self.sizing(**asked)
 
-    @property
-    def on_split(self) -> "Algorithm":
-        """The same with the sizes that its program has for split graphs."""
-        return (
-            self
-            if self.split_sizing is None
-            else dataclasses.replace(self, sizing=self.split_sizing)
-        )
+    def asked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked of the algorithm, by name; None is as good as left out.
+
+        Raises:
+            NtkexecError: it asks nothing of that name.
+        """
+        found = {name: value for name, value in given.items() if value is not None}
+        if unknown := found.keys() - set(self.inputs):
+            takes = f"the inputs {', '.join(self.inputs)}" if self.inputs else "no inputs"
+            raise NtkexecError(f"{self.name} takes {takes}, not {min(unknown)!r}")
+        return found
+
+    def require_split(self) -> Callable[..., Instance]:
+        """`split`.
+
+        Raises:
+            NtkexecError: there is none.
+        """
+        if self.split is None:
+            why = "it computes on one node" if self.operands is not None else self.whole_because
+            raise NtkexecError(
+                f"{self.name} does not run on split graphs: {why}; it runs on the graph as it is, without a "
+                "split degree (docs/any-graph.md)"
+            )
+        return self.split

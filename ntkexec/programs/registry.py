@@ -109,20 +109,12 @@ def prepare(
         NtkexecError: an unknown algorithm or input, or an input that does not fit.
     """
     found = find_algorithm(algorithm)
-    given = {name: value for name, value in inputs.items() if value is not None}
-    if unknown := given.keys() - set(found.inputs):
-        takes = f"the inputs {', '.join(found.inputs)}" if found.inputs else "no inputs"
-        raise NtkexecError(f"{algorithm} takes {takes}, not {min(unknown)!r}")
+    given = found.asked(inputs)
     graph = read_graph(found, graph, weights=weights, weight_scale=weight_scale, directed=directed)
     if split_degree is None:
         return found.prepare(graph, sizes=sizes, **given)
-    if found.split is None:
-        why = "it computes on one node" if found.operands is not None else found.whole_because
-        raise NtkexecError(
-            f"{algorithm} does not run on split graphs: {why}; it runs on the graph as it is, without a "
-            "split degree (docs/any-graph.md)"
-        )
-    return found.split(split(graph, split_degree), sizes=sizes, **given)
+    on_split = found.require_split()
+    return on_split(split(graph, split_degree), sizes=sizes, **given)
 
 
 READING = ("weights", "weight_scale", "directed")

@@ -4,7 +4,7 @@ import functools
 import importlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -28,6 +28,8 @@ Where: TypeAlias = Graph | nx.Graph | str | os.PathLike[str]
 """A graph, a file of one, or a generator such as `grid:8x8`."""
 
 SIZES = ("degree", "word", "slots")
+OF_OWN = ("initial", "steps", "reference")
+"""What only somebody's own program is given."""
 # Any: how a graph is read unless somebody says otherwise.
 _AS_IT_IS: dict[str, Any] = {"weights": None, "weight_scale": 1, "directed": None}
 
@@ -124,10 +126,7 @@ def prepare(
     if is_shipped(program):
         assert isinstance(program, str)
         registry.find_algorithm(program)
-        if asked:
-            raise NtkexecError(
-                f"{program} starts by itself; {asked[0]} is for programs of one's own"
-            )
+        refuse_start(program, of_own)
         if graph is None:
             raise NtkexecError(f"{program} needs a graph, such as 'karate', 'grid:8x8' or a file")
         return registry.prepare(program, graph, **reading, **inputs)
@@ -162,6 +161,18 @@ def prepare(
         reference=reference,
         given_graph=graph if isinstance(graph, nx.Graph) else loaded,
     )
+
+
+def refuse_start(algorithm: str, of_own: Mapping[str, object]) -> None:
+    """Raises NtkexecError if a shipped algorithm is given what only somebody's own program takes.
+
+    Args:
+        algorithm: its name.
+        of_own: initial, steps and reference, by name.
+    """
+    for name, value in of_own.items():
+        if value is not None:
+            raise NtkexecError(f"{algorithm} starts by itself; {name} is for programs of one's own")
 
 
 def _loaded(

@@ -9,10 +9,10 @@ L literals (conditions and outputs of all templates), n nodes and s steps a run 
 since every literal is built, certified, learned and compiled once, and looked at by every node in
 every step. The two coefficients are the engine's (`EngineSpec.seconds`).
 Splitting divides L, multiplies n by N/n and s by the slowdown of the algorithm, 2h + 1 for trees of
-depth h: n s only grows, so nothing is gained unless L falls by more.
+depth h: n s only grows, so nothing is gained unless L falls by more. Where networks for split graphs
+come along (`ntkexec.universal`) nothing is trained, and both coefficients are smaller.
 """
 
-import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,13 +21,14 @@ from ntkexec.errors import NtkexecError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.splitting import LEAST_DEGREE, SplitGraph, split
 from ntkexec.program import limits
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs
 from ntkexec.programs.instance import Algorithm, Instance
 from ntkexec.vocabulary import ALGORITHM_NAMES, SplitDegree
 
 LOG = logging.getLogger("ntkexec")
 
-WORTH_SECONDS = 10.0
+WORTH_SECONDS = 5.0
 """A split run has another program, more nodes and more steps to look at: for less nothing is split."""
 
 
@@ -35,26 +36,22 @@ SPLIT, DEPTH_BITS = "-split", "depth_bits"
 """What names of programs for split graphs end in, and the size that they alone have."""
 
 LEAST_HUB = 2 * LEAST_DEGREE + 1
-"""A program for fewer neighbours is so small that the trees are not even counted."""
+"""A program for fewer neighbours is so small that nothing is weighed."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What a run does.
+Seconds = Callable[[Work], float]
+"""About how long an engine takes for a run."""
 
-    Args:
-        literals: conditions and outputs of all templates.
-        nodes: that it is executed on.
-        steps: of all nodes.
-    """
-
-    literals: int
-    nodes: int
-    steps: int
+# Any, here and below: what an algorithm asks is of many types.
+Ready = Callable[[Algorithm, Graph | SplitGraph, Mapping[str, Any]], Instance | None]
+"""An algorithm on a graph, with the sizes of networks that come along; None where none serve it."""
 
 
-Seconds = Callable[..., float]
-"""`seconds(literals=, nodes=, steps=)`: about how long an engine takes."""
+def none_ready(
+    algorithm: Algorithm, where: Graph | SplitGraph, asked: Mapping[str, Any]
+) -> Instance | None:
+    """A `Ready` without any networks."""
+    return None
 
 
 def pays(whole: Work, parts: Work, seconds: Seconds, *, limit: int) -> bool:
@@ -68,66 +65,77 @@ def pays(whole: Work, parts: Work, seconds: Seconds, *, limit: int) -> bool:
     """
     if parts.literals > limit:
         return False
-    saved = seconds(**vars(whole)) - seconds(**vars(parts))
-    return whole.literals > limit or saved > WORTH_SECONDS
+    return whole.literals > limit or seconds(whole) - seconds(parts) > WORTH_SECONDS
 
 
-# Any, here and below: what an algorithm asks is of many types.
-def chosen_degree(
-    algorithm: Algorithm, graph: Graph, seconds: Seconds, given: Mapping[str, Any]
-) -> int | None:
-    """The degree to split at by the estimate; None to run on the graph as it is.
+def split_if_faster(
+    algorithm: Algorithm,
+    graph: Graph,
+    seconds: Seconds,
+    asked: Mapping[str, Any],
+    ready: Ready = none_ready,
+) -> Instance | None:
+    """The algorithm on the split graph; None where by the estimate the graph as it is is better.
 
     Args:
         algorithm: what runs.
         graph: where.
         seconds: of the engine.
-        given: inputs of the algorithm, by name; others are passed over.
+        asked: what the algorithm asks, by name.
+        ready: for networks that come along.
 
     Raises:
         NtkexecError: an input that does not fit.
     """
-    if algorithm.split is None or algorithm.literals is None or graph.degree < LEAST_HUB:
+    if algorithm.split is None or algorithm.work is None or graph.degree < LEAST_HUB:
         return None
-    asked = {name: given[name] for name in algorithm.inputs if given.get(name) is not None}
+    whole, limit = algorithm.work(graph, **asked), limits.max_literals()
+    # Nothing that takes so little is worth weighing, for which the other program is built.
+    if whole.literals <= limit and seconds(whole) <= WORTH_SECONDS:
+        return None
     trees = split(graph, LEAST_DEGREE)
     try:
-        instance = algorithm.split(trees, **asked)
+        instance, parts = prepared(algorithm, trees, asked, ready)
     except ProgramError as error:
         LOG.info("not split: %s", error)
         return None
-    whole, parts = works(algorithm, trees, instance)
-    if not pays(whole, parts, seconds, limit=limits.max_literals()):
+    if not pays(whole, parts, seconds, limit=limit):
         return None
     LOG.info(
         "split: about %.0f s instead of %.0f s on the graph as it is",
-        seconds(**vars(parts)),
-        seconds(**vars(whole)),
+        seconds(parts),
+        seconds(whole),
     )
-    return LEAST_DEGREE
+    return instance
 
 
-def works(algorithm: Algorithm, trees: SplitGraph, instance: Instance) -> tuple[Work, Work]:
-    """The run on the graph as it is, whose program is not built, and the one on the split graph.
+def prepared(
+    algorithm: Algorithm, trees: SplitGraph, asked: Mapping[str, Any], ready: Ready = none_ready
+) -> tuple[Instance, Work]:
+    """The algorithm on a split graph, for networks that come along if they serve it, and its work.
 
     A run until nothing changes is taken for one of as many rounds as there are hops from the first
     node to the farthest, and one more.
 
     Args:
-        algorithm: with `literals`.
+        algorithm: with a `split`.
         trees: the split graph.
-        instance: the algorithm on it.
+        asked: what the algorithm asks, by name.
+        ready: for networks that come along.
+
+    Raises:
+        NtkexecError: an input that does not fit.
     """
-    assert algorithm.literals is not None
-    graph, steps = trees.original, instance.num_steps
-    slowdown = instance.slowdown or 2 * max(1, trees.depth) + 1
+    assert algorithm.split is not None
+    found = ready(algorithm, trees, asked)
+    instance = algorithm.split(trees, **asked) if found is None else found
+    steps = instance.num_steps
     if instance.until == "fixed-point":
-        hops = inputs.rounds_needed(graph, [0])
+        hops = inputs.rounds_needed(trees.original, [0])
+        slowdown = instance.slowdown or 2 * max(1, trees.depth) + 1
         steps = min(steps, slowdown * (hops + 1) * instance.program.round_length)
-    kept = {name: size for name, size in instance.sizes.items() if name != DEPTH_BITS}
-    sizes = kept | {"degree": graph.degree, "slots": graph.num_colours}
-    whole = Work(algorithm.literals(**sizes), graph.num_nodes, -(-steps // slowdown))
-    return whole, Work(instance.program.num_nonzeros, trees.graph.num_nodes, steps)
+    literals, nodes = instance.program.num_nonzeros, trees.graph.num_nodes
+    return instance, Work(literals, nodes, steps, ready=found is not None)
 
 
 def degree_learned(algorithm: Algorithm, graph: Graph, sizes: Mapping[str, int]) -> int | None:

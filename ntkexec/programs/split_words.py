@@ -17,16 +17,17 @@ def split_rows(instance: Instance) -> list[tuple[str, str]]:
     trees = instance.split
     if trees is None:
         return []
-    factor = ""
-    if instance.slowdown is not None:
-        factor = f", {instance.slowdown} {FACTORS[instance.slowdown_in]}"
-    return [
-        (
-            "  split",
-            f"into {trees.graph.num_nodes} nodes of at most {trees.most} neighbours, in trees of depth "
-            f"{trees.depth}{factor} (--split-degree none forbids it)",
+    nodes, most = trees.graph.num_nodes, trees.most
+    told = f"into {nodes} nodes of at most {most} neighbours, in trees of depth {trees.depth}"
+    if trees.depth == 0:
+        other = (
+            "weights are those" if instance.slowdown_in == "rounds" else "the program is the one"
         )
-    ]
+        told = f"no node has more than {most} neighbours, but {other} for trees"
+    factor = ""
+    if instance.slowdown is not None and instance.slowdown > 1:
+        factor = f", {instance.slowdown} {FACTORS[instance.slowdown_in]}"
+    return [("  split", f"{told}{factor} (--split-degree none forbids it)")]
 
 
 # Any: plain data.

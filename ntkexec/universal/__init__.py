@@ -6,7 +6,7 @@ lie in `ensembles/`; the certificate is checked again by `ntkexec.recheck` befor
 """
 
 from ntkexec.universal.making import SIZES, difference, make
-from ntkexec.universal.serving import Served, serve
+from ntkexec.universal.serving import Served, fitted, serve
 from ntkexec.universal.shipped import FOLDER, names, proof_of, stored
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "SIZES",
     "Served",
     "difference",
+    "fitted",
     "make",
     "names",
     "proof_of",

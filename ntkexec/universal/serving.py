@@ -6,40 +6,63 @@ from pathlib import Path
 from typing import Any
 
 from ntkexec.ensemble.loading import StoredEnsemble
-from ntkexec.programs import Instance, find_algorithm
+from ntkexec.errors import ProgramError
+from ntkexec.graphs import Graph, SplitGraph
+from ntkexec.programs import Algorithm, Instance, split_choice
 from ntkexec.universal import checking, shipped
 from ntkexec.universal.checking import Checked
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Served:
-    """A run that needs no training.
+    """What a run needs that trains nothing.
 
     Args:
-        instance: the same question, of the program that the networks have learned.
         stored: the networks.
         checked: their complete certificate.
     """
 
-    instance: Instance
     stored: StoredEnsemble
     checked: Checked
 
 
-def serve(
-    algorithm: str,
-    instance: Instance,
-    inputs: Mapping[str, Any],
-    *,
-    remembered: Path | None = None,
+# Any: what an algorithm asks is of many types.
+def fitted(
+    algorithm: Algorithm,
+    where: Graph | SplitGraph,
+    asked: Mapping[str, Any],
     folder: Path = shipped.FOLDER,
-) -> Served | None:
-    """A universal ensemble for an instance, or None where there is none or it is too small.
+) -> Instance | None:
+    """An algorithm on a graph, of the sizes of a universal ensemble; None where none is large enough.
 
     Args:
-        algorithm: a shipped one, as it was asked for.
-        instance: what was asked, with the least sizes that fit.
-        inputs: what the algorithm asks; others among them are passed over.
+        algorithm: a shipped one.
+        where: the graph as it is, or the one that was split.
+        asked: what the algorithm asks, by name.
+        folder: of the ensembles.
+
+    Raises:
+        EnsembleError: the ensemble is damaged.
+        NtkexecError: an input that fits no sizes.
+    """
+    is_split = isinstance(where, SplitGraph)
+    name = split_choice.split_name(algorithm.name) if is_split else algorithm.name
+    build = algorithm.split if is_split else algorithm.prepare
+    if name not in shipped.names(folder) or build is None:
+        return None
+    try:
+        return build(where, sizes=shipped.stored(name, folder).manifest.parameters, **asked)
+    except ProgramError:
+        return None
+
+
+def serve(
+    instance: Instance, *, remembered: Path | None = None, folder: Path = shipped.FOLDER
+) -> Served | None:
+    """The universal ensemble of an instance's program and sizes, or None where there is none.
+
+    Args:
+        instance: what is to run, as `fitted` gives it.
         remembered: see `checking.check`.
         folder: of the ensembles.
 
@@ -50,17 +73,6 @@ def serve(
     if name not in shipped.names(folder):
         return None
     stored = shipped.stored(name, folder)
-    sizes = stored.manifest.parameters
-    if sizes.keys() != instance.sizes.keys() or any(
-        instance.sizes[size] > sizes[size] for size in sizes
-    ):
+    if stored.manifest.parameters != dict(instance.sizes):
         return None
-    chosen = find_algorithm(algorithm)
-    asked = {name: value for name, value in inputs.items() if name in chosen.inputs}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    if instance.split is None:
-        again = chosen.prepare(instance.graph, sizes=sizes, **asked)
-    else:
-        assert chosen.split is not None
-        again = chosen.split(instance.split, sizes=sizes, **asked)
-    return Served(again, stored, checking.check(name, remembered, folder))
+    return Served(stored, checking.check(name, remembered, folder))

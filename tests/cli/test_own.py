@@ -205,6 +205,7 @@ def test_networks_are_counted_trained_proven_and_run(command, capsys):
         (("run", "bfs"), "bfs needs a graph: ntkexec run bfs karate"),
         (("show", "of_mine:sized"), "of_mine:sized asks for degree; give --degree"),
         (("show", "p.npz", "--arrival-bits", 2), "--arrival-bits is for shipped algorithms"),
+        (("show", "p.npz", "--depth-bits", 2), "--depth-bits is for shipped algorithms"),
         (("show", "bfs", "path:3", "--degree", 2, "--word", 2), "'path:3' is not needed"),
         (("certify", "p.npz", "path:3"), "p.npz is the same on every graph: leave path:3 out, or give"),
         (("show", "p.npz", "path:3"), "p.npz is the same on every graph"),

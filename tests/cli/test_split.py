@@ -48,6 +48,11 @@ def test_what_a_round_takes_is_said_where_steps_are_of_another_kind(command, alg
     assert (told["steps_factor"], told["rounds_factor"]) == (None, 5)
 
 
+def test_where_nothing_is_split_bellman_ford_has_the_weights_of_trees_alone(command):
+    out = command("run", "bellman-ford", "path:3", "--split-degree", "3", *KERNEL)[1]
+    assert "no node has more than 3 neighbours, but weights are those for trees (--split" in out
+
+
 def test_a_hub_is_split_by_default_and_a_small_graph_is_not(command):
     status, out, _ = command("run", "bfs", "star:300", "--engine", "kernel", "--json")
     data = one_object(out)
@@ -84,6 +89,26 @@ def test_what_has_no_trees_is_refused(command):
     )
     assert status == 2
     assert "--degree goes without it" in err
+
+
+def test_the_counter_of_depths_is_as_long_as_is_asked(command):
+    argv = ("--degree", 3, "--word", 2, "--json")
+    for given, bits in (((), 5), (("--depth-bits", 3), 3)):
+        status, out, _ = command("show", "bfs-split", *argv, *given)
+        assert status == 0
+        assert one_object(out)["parameters"]["depth_bits"] == bits
+    status, out, _ = command("certify", "flooding-split", *argv, "--depth-bits", 2)
+    assert status == 0
+    assert one_object(out)["parameters"]["depth_bits"] == 2
+    for argv in (
+        ("show", "bfs", "--degree", 3, "--word", 2),
+        ("certify", "bfs", "--degree", 3, "--word", 2),
+        ("prove", "bfs", "--degree", 3, "--word", 2),
+        ("train", "bfs", "path:3", "--out", "unused"),
+    ):
+        status, out, err = command(*argv, "--depth-bits", 2)
+        assert (status, out) == (2, "")
+        assert "bfs has no depth bits; leave --depth-bits out" in err
 
 
 @pytest.mark.slow

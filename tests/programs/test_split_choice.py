@@ -4,28 +4,31 @@ import dataclasses
 
 import pytest
 
-from ntkexec import graphs, pipeline
+from ntkexec import graphs, pipeline, universal
 from ntkexec.engines import find_engine
 from ntkexec.errors import NtkexecError
 from ntkexec.program import limits
+from ntkexec.program.work import Work
 from ntkexec.programs import ALGORITHMS, split_choice
-from ntkexec.programs.split_choice import WORTH_SECONDS, Work
+from ntkexec.programs.split_choice import WORTH_SECONDS
 
 ENSEMBLE = find_engine("ensemble").seconds
 
 
-def seconds(*, literals, nodes, steps):
+def seconds(work):
     """An engine whose two coefficients are easy to calculate with."""
-    return literals * (1.0 + 0.01 * nodes * steps)
+    return work.literals * (1.0 + 0.01 * work.nodes * work.steps)
 
 
-def chosen(name, graph, engine=ENSEMBLE, **given):
-    return split_choice.chosen_degree(ALGORITHMS[name], graphs.load(graph), engine, given)
+def splits(name, graph, engine=ENSEMBLE, ready=split_choice.none_ready, **asked):
+    """Whether a graph is split by default."""
+    found = split_choice.split_if_faster(ALGORITHMS[name], graphs.load(graph), engine, asked, ready)
+    return found is not None
 
 
 def test_a_split_pays_where_it_saves_more_than_it_is_worth():
     whole, parts = Work(100, 10, 10), Work(50, 20, 30)
-    assert (seconds(**vars(whole)), seconds(**vars(parts))) == (200, 350)
+    assert (seconds(whole), seconds(parts)) == (200, 350)
     assert not split_choice.pays(whole, parts, seconds, limit=1000)
     # The same program, smaller by so much that the longer run does not matter.
     parts = dataclasses.replace(parts, literals=20)
@@ -41,62 +44,90 @@ def test_what_cannot_be_built_is_split_unless_its_split_cannot_either():
     assert not split_choice.pays(whole, parts, seconds, limit=49)
 
 
-@pytest.mark.parametrize("name", ["bfs", "flooding", "dfs", "bellman-ford"])
-def test_what_is_estimated_for_the_graph_as_it_is_is_what_its_instance_has(name):
-    algorithm, graph = ALGORITHMS[name], graphs.load("star:9")
-    trees = graphs.split(graph, 3)
-    split = algorithm.split(trees)
-    whole, parts = split_choice.works(algorithm, trees, split)
-    plain = algorithm.prepare(graph)
-    assert whole.nodes == graph.num_nodes
-    assert parts.nodes == trees.graph.num_nodes
-    assert parts.literals == split.program.num_nonzeros
-    # Numbers may have more bits on the trees.
-    assert 1 <= whole.literals / plain.program.num_nonzeros < 1.5
-    if plain.until == "steps":
-        assert parts.steps == split.num_steps
-        # But for the ends of the search.
-        assert abs(whole.steps - plain.num_steps) <= 2
+@pytest.mark.parametrize("graph", ["star:9", "karate", "grid:3x4"])
+@pytest.mark.parametrize("name", ["bfs", "flooding", "dfs", "dfs-forest", "bellman-ford"])
+def test_what_is_counted_beforehand_is_what_the_instance_has(name, graph):
+    algorithm, graph = ALGORITHMS[name], graphs.load(graph)
+    counted, instance = algorithm.work(graph), algorithm.prepare(graph)
+    assert (counted.literals, counted.nodes) == (instance.program.num_nonzeros, graph.num_nodes)
+    if instance.until == "steps":
+        assert counted.steps == instance.num_steps
     else:
-        assert parts.steps <= split.num_steps
-        assert whole.steps < parts.steps
+        assert counted.steps <= instance.num_steps
+        assert counted.steps % instance.program.round_length == 0
+
+
+@pytest.mark.parametrize("name", ["leader-election", "life", "neighbourhood-size"])
+def test_of_a_local_algorithm_the_least_literals_are_counted_and_steps_roughly(name):
+    algorithm, graph = ALGORITHMS[name], graphs.load("star:5")
+    counted, instance = algorithm.work(graph), algorithm.prepare(graph)
+    assert 0 < counted.literals <= instance.program.num_nonzeros
+    assert 1 / 3 <= counted.steps / instance.num_steps <= 3
 
 
 def test_hubs_are_split_and_small_degrees_are_not():
-    assert chosen("bfs", "star:100") == 3
-    assert chosen("flooding", "star:1000") == 3
-    assert chosen("bfs", "barabasi-albert:n=2000,m=2") == 3
+    assert splits("bfs", "star:100")
+    assert splits("flooding", "star:1000")
+    assert splits("bfs", "barabasi-albert:n=2000,m=2")
     for name in ("bfs", "flooding"):
         for graph in ("petersen", "grid:6x6", "star:5", "random-regular:n=30,d=6", "karate"):
-            assert chosen(name, graph) is None
+            assert not splits(name, graph)
     # The plain kernel is set up in no time.
-    assert chosen("bfs", "star:100", find_engine("kernel").seconds) is None
+    assert not splits("bfs", "star:100", find_engine("kernel").seconds)
+
+
+def test_where_little_could_be_saved_no_other_program_is_built(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("built")
+
+    monkeypatch.setattr(split_choice, "prepared", refuse)
+    for name in ("bfs", "flooding", "bellman-ford", "leader-election"):
+        assert not splits(name, "karate")
+    with pytest.raises(AssertionError, match="built"):
+        splits("bfs", "star:100")
+
+
+def test_the_run_that_is_weighed_is_the_one_for_the_networks_that_come_along():
+    algorithm, trees = ALGORITHMS["bfs"], graphs.split(graphs.load("star:30"), 3)
+    instance, parts = split_choice.prepared(algorithm, trees, {}, universal.fitted)
+    assert dict(instance.sizes) == universal.SIZES["bfs-split"]
+    assert parts == Work(
+        instance.program.num_nonzeros, trees.graph.num_nodes, instance.num_steps, ready=True
+    )
+    assert ENSEMBLE(parts) < ENSEMBLE(dataclasses.replace(parts, ready=False))
+    # The kernel has no networks: to it they are no news.
+    kernel = find_engine("kernel").seconds
+    assert kernel(parts) == kernel(dataclasses.replace(parts, ready=False))
+    # Of its own sizes it is smaller, and has networks of its own to train.
+    own, other = split_choice.prepared(algorithm, trees, {})
+    assert not other.ready
+    assert own.program.num_nonzeros < instance.program.num_nonzeros
 
 
 def test_packed_execution_that_does_not_pay_is_weighed_as_what_is_taken_instead():
-    packed, plain = find_engine("kernel-packed"), find_engine("kernel")
-    long = {"literals": 1000, "nodes": 10**6, "steps": 100}
-    assert packed.seconds(**long) < plain.seconds(**long)
-    short = long | {"nodes": 1000}
-    assert packed.seconds(**short) == plain.seconds(**short)
+    packed, plain = find_engine("kernel-packed").seconds, find_engine("kernel").seconds
+    long = Work(1000, 10**6, 100)
+    assert packed(long, verify=False) < plain(long)
+    short = Work(10_000, 100, 10)
+    assert packed(short) == plain(short)
 
 
 def test_more_than_the_limit_is_split_however_short_the_run(monkeypatch):
     engine = find_engine("boolean").seconds
-    assert chosen("bfs", "star:20", engine) is None
+    assert not splits("bfs", "star:20", engine)
     program = pipeline.prepare("bfs", "star:20", split_degree=3).program
     monkeypatch.setenv(limits.LITERALS_VARIABLE, str(program.num_nonzeros))
-    assert chosen("bfs", "star:20", engine) == 3
+    assert splits("bfs", "star:20", engine)
     with pytest.raises(NtkexecError, match=limits.LITERALS_VARIABLE):
         pipeline.prepare("bfs", "star:20")
     monkeypatch.setenv(limits.LITERALS_VARIABLE, str(program.num_nonzeros // 2))
-    assert chosen("bfs", "star:20", engine) is None
+    assert not splits("bfs", "star:20", engine)
 
 
 def test_what_cannot_be_split_is_not():
     for name in ("bfs-queue", "rule-110", "add"):
         assert ALGORITHMS[name].split is None
-    assert chosen("bfs-queue", "star:100") is None
+    assert not splits("bfs-queue", "star:100")
 
 
 def test_networks_decide_by_what_they_have_learned():

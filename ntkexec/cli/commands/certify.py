@@ -42,6 +42,7 @@ def command(
     slots: options.Slots = None,
     split_degree: options.SplitAt = None,
     arrival_bits: options.ArrivalBits = None,
+    depth_bits: options.DepthBits = None,
     kind: options.Kind = "factored",
     threshold: options.Threshold = "bit",
     weight_std: options.WeightStd = 1.0,
@@ -93,6 +94,7 @@ def command(
             needed=ensemble is not None and (where is not None or graph is not None),
             **own_sizes,
             arrival_bits=arrival_bits,
+            depth_bits=depth_bits,
             source=source,
             message=message,
         )
@@ -100,7 +102,13 @@ def command(
         from ntkexec.cli.commands import certify_ensemble
 
         kernel.require_run("a trained ensemble")
-        fixed = (arrival_bits, bound, split_degree, *(own_sizes.values() if shipped else ()))
+        fixed = (
+            arrival_bits,
+            depth_bits,
+            bound,
+            split_degree,
+            *(own_sizes.values() if shipped else ()),
+        )
         if any(value is not None for value in fixed):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
         exact = certify_ensemble.certify_networks(
@@ -132,7 +140,11 @@ def command(
         name, sizes = algorithm, dict[str, int]()
         if mine is None:
             chosen, sizes, program = sized.of_sizes(
-                algorithm, split_degree, **own_sizes, arrival_bits=arrival_bits
+                algorithm,
+                split_degree,
+                **own_sizes,
+                arrival_bits=arrival_bits,
+                depth_bits=depth_bits,
             )
             name = chosen.name
         else:

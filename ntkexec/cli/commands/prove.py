@@ -27,6 +27,7 @@ def command(
     word: options.Word = None,
     slots: options.Slots = None,
     arrival_bits: options.ArrivalBits = None,
+    depth_bits: options.DepthBits = None,
     ensemble: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +63,13 @@ def command(
             raise NtkexecError(f"{ensemble} is for weights; write the theorem beside it")
     if dimacs is not None:
         files.check_folder(dimacs)
-    sizes = {"degree": degree, "word": word, "slots": slots, "arrival_bits": arrival_bits}
+    sizes = {
+        "degree": degree,
+        "word": word,
+        "slots": slots,
+        "arrival_bits": arrival_bits,
+        "depth_bits": depth_bits,
+    }
     certificate = None
     with progress.bar() as show:
         mine = own.of_the_user(algorithm) if ":" in algorithm else contextlib.nullcontext()

@@ -18,6 +18,7 @@ def command(
     slots: options.Slots = None,
     arrival_bits: options.ArrivalBits = None,
     split_degree: options.SplitAt = None,
+    depth_bits: options.DepthBits = None,
     templates: Annotated[bool, typer.Option("--templates", help="List every template.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -31,11 +32,12 @@ def command(
     from ntkexec.runtime import stages
 
     own_sizes: dict[str, Any] = {"degree": degree, "word": word, "slots": slots}
+    of_shipped: dict[str, Any] = {"arrival_bits": arrival_bits, "depth_bits": depth_bits}
     with progress.bar(), stages.stage(f"counting the matches of {algorithm}"):
         if pipeline.is_shipped(algorithm):
             options.refuse_graph(algorithm, graph)
             chosen, sizes, program = sized.of_sizes(
-                algorithm, split_degree, **own_sizes, arrival_bits=arrival_bits
+                algorithm, split_degree, **own_sizes, **of_shipped
             )
             name, about = chosen.name, chosen.summary
         else:
@@ -47,7 +49,7 @@ def command(
                 steps=None,
                 needed=False,
                 **own_sizes,
-                arrival_bits=arrival_bits,
+                **of_shipped,
             )
             name, sizes, program = algorithm, {}, found.program
             about = f"your own, of {algorithm}"

@@ -38,6 +38,7 @@ def command(
     word: options.Word = None,
     slots: options.Slots = None,
     arrival_bits: options.ArrivalBits = None,
+    depth_bits: options.DepthBits = None,
     kind: options.Kind = "factored",
     members: options.Members = None,
     width: options.Width = None,
@@ -81,6 +82,7 @@ def command(
         "word": word,
         "slots": slots,
         "arrival_bits": arrival_bits,
+        "depth_bits": depth_bits,
     }
     if universal:
         from ntkexec.cli.commands import train_universal
@@ -191,7 +193,13 @@ def _instance(
         **inputs,
     )
     if unknown := given.keys() - instance.sizes.keys():
-        raise NtkexecError(f"--{min(unknown)} follows from the message where a graph is given")
+        name = min(unknown)
+        if name == "word" and "message_bits" in instance.sizes:
+            raise NtkexecError("--word follows from the message where a graph is given")
+        raise NtkexecError(
+            f"{instance.program.name} has no {name.replace('_', ' ')}; "
+            f"leave --{name.replace('_', '-')} out"
+        )
     if not given:
         return instance
     most = None if instance.split is None else instance.split.most

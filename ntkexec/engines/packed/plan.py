@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ntkexec.program.fields import Table
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 
 # The clock may show this many different readings, or two rounds of them: all are compiled.
 MAX_CLOCK = 64
@@ -81,21 +82,15 @@ class StepPlan(NamedTuple):
         )
 
 
-def compile_seconds(program: Program) -> float:
-    """About how long it takes to compile a program for packed execution."""
-    return COMPILE_SECONDS_PER_LITERAL * program.num_nonzeros
+def compile_seconds(literals: int) -> float:
+    """About how long it takes to compile a program of so many literals for packed execution."""
+    return COMPILE_SECONDS_PER_LITERAL * literals
 
 
-def pays(program: Program, *, num_nodes: int, num_steps: int) -> bool:
-    """Whether packed execution can be worth its compilation.
-
-    Args:
-        program: what is executed.
-        num_nodes: n.
-        num_steps: at most.
-    """
-    plain = KERNEL_SECONDS_PER_LITERAL * program.num_nonzeros * num_nodes * num_steps
-    return compile_seconds(program) <= max(SHORT_COMPILATION, plain)
+def pays(work: Work) -> bool:
+    """Whether packed execution of a run, or of a longer one, can be worth its compilation."""
+    plain = KERNEL_SECONDS_PER_LITERAL * work.literals * work.nodes * work.steps
+    return compile_seconds(work.literals) <= max(SHORT_COMPILATION, plain)
 
 
 @dataclasses.dataclass(frozen=True)

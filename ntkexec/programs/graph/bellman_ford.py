@@ -29,6 +29,7 @@ from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Choice, Flag, Sum, Word, any_of, either, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs
 from ntkexec.programs.graph.relaxing import by_port, relax, weights_of
 from ntkexec.programs.instance import Algorithm, Answer, Instance
@@ -146,6 +147,24 @@ def num_literals(*, degree: int, slots: int, word: int) -> int:
 def steps_per_round(*, word: int) -> int:
     """A step for every bit, and those that the last of them takes until the smallest is chosen."""
     return word + TO_COMPARE + 2
+
+
+def work(graph: Graph, *, sources: Sequence[int]) -> Work:
+    """What a run of the least sizes does, of which nothing is built; as `instance`.
+
+    A run ends when nothing changes. It is taken for one of as many rounds as there are hops from the
+    sources to the farthest node, and one more.
+    """
+    inputs.check_sources(graph, sources)
+    heard = with_negative_loops(graph)
+    low, high = range_of_sums(heard, sources, rounds=num_rounds(graph))
+    word = inputs.bits_for(high - low)
+    rounds = min(inputs.rounds_needed(graph, sources) + 1, num_rounds(graph))
+    return Work(
+        num_literals(degree=heard.degree, slots=graph.num_colours, word=word),
+        graph.num_nodes,
+        num_steps(rounds=rounds, word=word),
+    )
 
 
 def num_rounds(graph: Graph) -> int:
@@ -317,5 +336,5 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     weighted=True,
-    literals=num_literals,
+    work=functools.partial(inputs.work_from_sources, work),
 )

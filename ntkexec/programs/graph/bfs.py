@@ -16,6 +16,7 @@ from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Flag, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs
 from ntkexec.programs.graph import bfs_split
 from ntkexec.programs.instance import Algorithm, Answer, Instance
@@ -88,9 +89,7 @@ def instance(
         GraphError: no source, or an unknown one.
         ProgramError: the graph or its distances do not fit the given sizes.
     """
-    inputs.check_sources(graph, sources)
-    rounds = inputs.rounds_needed(graph, sources)
-    needed = {"degree": graph.degree, "slots": graph.num_colours, "word": inputs.bits_for(rounds)}
+    rounds, needed = _needed(graph, sources)
     sizes = inputs.sizes_for(graph, needed, sizes)
     bfs = program(**sizes)
     is_source = inputs.is_source(graph, sources)
@@ -118,6 +117,20 @@ def instance(
     )
 
 
+def _needed(graph: Graph, sources: Sequence[int]) -> tuple[int, dict[str, int]]:
+    """Rounds until the last node is reached, and the least sizes that fit."""
+    inputs.check_sources(graph, sources)
+    rounds = inputs.rounds_needed(graph, sources)
+    word = inputs.bits_for(rounds)
+    return rounds, {"degree": graph.degree, "slots": graph.num_colours, "word": word}
+
+
+def work(graph: Graph, *, sources: Sequence[int]) -> Work:
+    """What a run of the least sizes does, of which nothing is built; as `instance`."""
+    rounds, sizes = _needed(graph, sources)
+    return Work(num_literals(**sizes), graph.num_nodes, num_steps(rounds))
+
+
 def answer(bfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
     """`distance` and `parent` (an index); -1 where a node was not reached, or has no parent."""
     fields = bfs.layout.unpack(states, strict=False, paths=("reached", "distance", "parent"))
@@ -136,5 +149,5 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     split=bfs_split.on_split,
-    literals=num_literals,
+    work=functools.partial(inputs.work_from_sources, work),
 )

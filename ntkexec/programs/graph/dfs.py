@@ -13,6 +13,7 @@ where the called node recognises its colour. Only one node of a component has th
 calls meet; with calls in the caller's slot the address would take slots^2 bits.
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +25,7 @@ from ntkexec.graphs.ports import port_order, port_slots
 from ntkexec.language import Builder, Flag, all_of, any_of, idioms, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs
 from ntkexec.programs.graph import dfs_split, forests
 from ntkexec.programs.instance import Algorithm, Answer, Instance
@@ -124,14 +126,7 @@ def instance(
         GraphError: no source, an unknown one, two that are connected, or a directed graph.
         ProgramError: the graph or its times do not fit the given sizes.
     """
-    inputs.check_sources(graph, sources)
-    inputs.check_undirected("dfs", graph)
-    extents = inputs.component_extents("dfs", graph, sources)
-    needed = {
-        "degree": graph.degree,
-        "slots": graph.num_colours,
-        "word": inputs.bits_for(2 * int(extents.nodes.max())),
-    }
+    extents, needed = _needed(graph, sources)
     sizes = inputs.sizes_for(graph, needed, sizes)
     dfs = program(**sizes)
     is_source = np.isin(np.arange(graph.num_nodes), sources)
@@ -150,7 +145,7 @@ def instance(
         program=dfs,
         graph=graph,
         initial=initial_states(dfs, graph.num_nodes, values),
-        num_steps=max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist())),
+        num_steps=_most_steps(extents),
         inputs={"sources": [graph.names[s] for s in sources]},
         decode=functools.partial(answer, dfs, graph),
         reference=lambda: inputs.as_columns(
@@ -160,6 +155,28 @@ def instance(
         colour_by="finished",
         shown_where={"discovery": "visited", "finish": "finished"},
     )
+
+
+def _needed(graph: Graph, sources: Sequence[int]) -> tuple[inputs.Extents, dict[str, int]]:
+    """What the searches meet, and the least sizes that fit."""
+    inputs.check_sources(graph, sources)
+    inputs.check_undirected("dfs", graph)
+    extents = inputs.component_extents("dfs", graph, sources)
+    return extents, {
+        "degree": graph.degree,
+        "slots": graph.num_colours,
+        "word": inputs.bits_for(2 * int(extents.nodes.max())),
+    }
+
+
+def _most_steps(extents: inputs.Extents) -> int:
+    return max(map(num_steps, extents.nodes.tolist(), extents.eccentricities.tolist()))
+
+
+def work(graph: Graph, *, sources: Sequence[int]) -> Work:
+    """What a run of the least sizes does, of which nothing is built; as `instance`."""
+    extents, sizes = _needed(graph, sources)
+    return Work(num_literals(**sizes), graph.num_nodes, _most_steps(extents))
 
 
 def forest_instance(graph: Graph, *, sizes: Mapping[str, int] | None = None) -> Instance:
@@ -180,13 +197,24 @@ def forest_instance(graph: Graph, *, sizes: Mapping[str, int] | None = None) -> 
     """
     inputs.check_undirected("dfs-forest", graph)
     sources, offset = forests.clock(graph)
-    needed = {
+    sizes = inputs.sizes_for(graph, _needed_by_forest(graph), sizes)
+    return forests.with_one_clock(instance(graph, sources=sources, sizes=sizes), offset)
+
+
+def _needed_by_forest(graph: Graph) -> dict[str, int]:
+    return {
         "degree": graph.degree,
         "slots": graph.num_colours,
         "word": inputs.bits_for(2 * int(np.max(graph.tuple.n_node))),
     }
-    sizes = inputs.sizes_for(graph, needed, sizes)
-    return forests.with_one_clock(instance(graph, sources=sources, sizes=sizes), offset)
+
+
+def forest_work(graph: Graph) -> Work:
+    """What a run of the least sizes does, of which nothing is built; as `forest_instance`."""
+    inputs.check_undirected("dfs-forest", graph)
+    sources, _ = forests.clock(graph)
+    literals = num_literals(**_needed_by_forest(graph))
+    return dataclasses.replace(work(graph, sources=sources), literals=literals)
 
 
 def answer(dfs: Program, graph: Graph, states: Bool[np.ndarray, "n k"]) -> Answer:
@@ -208,7 +236,7 @@ ALGORITHM = Algorithm(
     prepare=prepare,
     inputs=("source", "sources"),
     split=dfs_split.on_split,
-    literals=num_literals,
+    work=functools.partial(inputs.work_from_sources, work),
 )
 FOREST = Algorithm(
     name="dfs-forest",
@@ -218,5 +246,5 @@ FOREST = Algorithm(
     prepare=forest_instance,
     inputs=(),
     split=dfs_split.forest_instance,
-    literals=num_literals,
+    work=forest_work,
 )

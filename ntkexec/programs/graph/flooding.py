@@ -12,6 +12,7 @@ from ntkexec.graphs import Graph
 from ntkexec.language import Builder, Flag, Word, any_of, either, initial_states
 from ntkexec.program import limits
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs
 from ntkexec.programs.graph import flooding_split, floods
 from ntkexec.programs.graph.floods import Message
@@ -93,14 +94,7 @@ def instance(
         GraphError: no source, or an unknown one.
         ProgramError: the graph, the message or the arrival times do not fit the given sizes.
     """
-    inputs.check_sources(graph, sources)
-    rounds = inputs.rounds_needed(graph, sources)
-    needed = {
-        "degree": graph.degree,
-        "slots": graph.num_colours,
-        "message_bits": len(message),
-        "arrival_bits": inputs.bits_for(rounds),
-    }
+    rounds, needed = _needed(graph, sources, message)
     floods.check_length(message, sizes)
     sizes = inputs.sizes_for(graph, needed, sizes)
     flooding = program(**sizes)
@@ -123,6 +117,31 @@ def instance(
         colour_by="arrival",
         shown_where={"arrival": "informed", "message": "informed"},
     )
+
+
+def _needed(graph: Graph, sources: Sequence[int], message: Message) -> tuple[int, dict[str, int]]:
+    """Rounds until the last node is reached, and the least sizes that fit."""
+    inputs.check_sources(graph, sources)
+    rounds = inputs.rounds_needed(graph, sources)
+    return rounds, {
+        "degree": graph.degree,
+        "slots": graph.num_colours,
+        "message_bits": len(message),
+        "arrival_bits": inputs.bits_for(rounds),
+    }
+
+
+def work(
+    graph: Graph,
+    *,
+    source: Hashable | None = None,
+    sources: Sequence[Hashable] | None = None,
+    message: str = floods.EXAMPLE,
+) -> Work:
+    """What a run of the least sizes does, of which nothing is built; as `prepare`."""
+    indices = inputs.source_indices(graph, source, sources)
+    rounds, sizes = _needed(graph, indices, Message.parse(message))
+    return Work(num_literals(**sizes), graph.num_nodes, num_steps(rounds))
 
 
 def prepare(
@@ -159,5 +178,5 @@ ALGORITHM = Algorithm(
     inputs=("source", "sources", "message"),
     own_sizes={"arrival_bits": lambda num_nodes: inputs.bits_for(num_nodes - 1)},
     split=flooding_split.on_split,
-    literals=num_literals,
+    work=work,
 )

@@ -111,6 +111,15 @@ def literals_of(algorithm: Local, *, degree: int, slots: int) -> int:
     )
 
 
+def steps_counted(algorithm: Local, degree: int) -> int:
+    """Steps of a round: 3, and one for each stage, or for each port of a `Fold`.
+
+    They are the most, unless a stage has a body in the instruction language, which can take more.
+    """
+    ports = max(1, degree)
+    return 3 + sum(ports if isinstance(stage, Fold) else 1 for stage in algorithm.stages)
+
+
 def compile(algorithm: Local, *, degree: int, slots: int) -> Compiled:
     """The program of a LOCAL algorithm.
 

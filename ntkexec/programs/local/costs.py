@@ -4,8 +4,8 @@ import dataclasses
 import math
 from typing import Any
 
-from ntkexec.programs.local.algorithm import Fold, Gather
-from ntkexec.programs.local.compiler import Compiled
+from ntkexec.programs.local.algorithm import Gather
+from ntkexec.programs.local.compiler import Compiled, steps_counted
 from ntkexec.programs.local.tabulation import TableSize
 from ntkexec.programs.local.types import Optional
 from ntkexec.theory.certificate import Certificate
@@ -79,7 +79,7 @@ def cost(
     ports, slots = max(1, compiled.degree), compiled.slots
     addresses = ports if algorithm.addressed else 1
     state, message = algorithm.state.num_bits, Optional(algorithm.message).num_bits
-    r = 3 + sum(ports if isinstance(stage, Fold) else 1 for stage in algorithm.stages)
+    r = steps_counted(algorithm, compiled.degree)
     constants = r + slots * (1 + ports) + ports**2 + state
     tables = sum(
         table.cases * (message if table.function.startswith("send") else state)

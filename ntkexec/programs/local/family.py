@@ -13,11 +13,18 @@ from ntkexec.graphs import Graph
 from ntkexec.graphs.splitting import SplitGraph
 from ntkexec.program import limits
 from ntkexec.program.program import Program
+from ntkexec.program.work import Work
 from ntkexec.programs import inputs as common
 from ntkexec.programs import splits
 from ntkexec.programs.instance import Algorithm, Answer, Instance
 from ntkexec.programs.local.algorithm import Local
-from ntkexec.programs.local.compiler import Compiled, compile, least_literals, literals_of
+from ntkexec.programs.local.compiler import (
+    Compiled,
+    compile,
+    least_literals,
+    literals_of,
+    steps_counted,
+)
 from ntkexec.programs.local.judging import Asked, Inputs, Reference
 from ntkexec.programs.local.split_instances import split_instance
 from ntkexec.programs.local.split_rounds import (
@@ -60,9 +67,9 @@ class Gathered:
         """The algorithm of these sizes, compiled; once for each."""
         return _compiled_split(self.build, degree, slots, word, depth_bits)
 
-    def program(self, *, degree: int, slots: int, word: int, depth_bits: int) -> Program:
+    def program(self, **sizes: int) -> Program:
         """Its program."""
-        return self.compiled(degree=degree, slots=slots, word=word, depth_bits=depth_bits).program
+        return self.compiled(**sizes).program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,12 +197,6 @@ class Family:
             formats=self.formats,
         )
 
-    def split_sizes(self, **given: int) -> dict[str, int]:
-        """The sizes of its program for every graph that is split to a degree; see `Algorithm.sizes`."""
-        form = self.split_form()
-        sizes = common.degree_only if form.word is one_bit else common.degree_and_word
-        return sizes(self.name, **given) | {"depth_bits": splits.DEFAULT_DEPTH_BITS}
-
     def split_form(self) -> Gathered:
         """The form that runs on split graphs.
 
@@ -226,24 +227,21 @@ class Family:
             rounds = self.rounds(graph, given)
         return rounds
 
-    def literals(self, *, degree: int, slots: int, word: int) -> int:
-        """What the program has at least, conditions and outputs of all templates.
+    def work(self, graph: Graph, **asked: Any) -> Work:
+        """About what a run on a graph does, of which nothing is built; arguments as for `prepare`.
 
-        Args:
-            degree: D.
-            slots: colours.
-            word: of this form or of the one for split graphs; read where both have one.
+        Its literals are at least those that carry messages; steps are as `steps_counted` says.
         """
-        both = self.word is not one_bit
-        carried = literals_of(
-            self.build(degree=degree, word=word if both else 1), degree=degree, slots=slots
-        )
-        return max(carried, _least_literals(degree=degree, slots=slots, word=word if both else 1))
+        word, sizes = self.word(graph), {"degree": graph.degree, "slots": graph.num_colours}
+        algorithm = self.build(degree=graph.degree, word=word)
+        rounds = self._rounds(algorithm, graph, self._given(graph, asked), asked)
+        literals = max(literals_of(algorithm, **sizes), _least_literals(**sizes, word=word))
+        return Work(literals, graph.num_nodes, rounds * steps_counted(algorithm, graph.degree))
 
     def algorithm(self) -> Algorithm:
         """The entry for `ntkexec.programs.ALGORITHMS`."""
         sizes = common.degree_only if self.word is one_bit else common.degree_and_word
-        return Algorithm(
+        found = Algorithm(
             name=self.name,
             summary=self.summary,
             sizing=functools.partial(sizes, self.name),
@@ -251,11 +249,14 @@ class Family:
             prepare=self.prepare,
             inputs=self.inputs,
             example=self.example,
-            split=None if self.gathered is None else self.split,
-            split_sizing=None if self.gathered is None else self.split_sizes,
             whole_because=SEES_PORTS,
-            literals=self.literals,
         )
+        if self.gathered is None:
+            return found
+        words = common.degree_only if self.gathered.word is one_bit else common.degree_and_word
+        sizing = functools.partial(splits.with_depth, functools.partial(words, self.name))
+        there = dataclasses.replace(found, sizing=sizing, own_sizes=splits.OWN_SIZES)
+        return dataclasses.replace(found, split=self.split, sized_on_split=there, work=self.work)
 
 
 @functools.lru_cache(maxsize=128)

@@ -4,6 +4,7 @@ import logging
 
 from ntkexec import graphs, pipeline
 from ntkexec.engines.packed import plan
+from ntkexec.program.work import Work
 from ntkexec.programs.graph import bfs
 
 POWER_GRID = bfs.program(degree=19, slots=20, word=6)
@@ -11,11 +12,12 @@ POWER_GRID = bfs.program(degree=19, slots=20, word=6)
 
 def test_a_large_program_on_a_small_graph_does_not_pay_and_on_a_large_one_does():
     # Measured: 26 s of compilation for 0.1 s of execution; the plain kernel executes in 0.2 s.
-    assert plan.compile_seconds(POWER_GRID) > 20
-    assert not plan.pays(POWER_GRID, num_nodes=4941, num_steps=93)
-    assert plan.pays(POWER_GRID, num_nodes=10**7, num_steps=1000)
+    literals = POWER_GRID.num_nonzeros
+    assert plan.compile_seconds(literals) > 20
+    assert not plan.pays(Work(literals, nodes=4941, steps=93))
+    assert plan.pays(Work(literals, nodes=10**7, steps=1000))
     small = bfs.program(degree=3, slots=5, word=4)
-    assert plan.pays(small, num_nodes=5, num_steps=10)
+    assert plan.pays(Work(small.num_nonzeros, nodes=5, steps=10))
 
 
 def test_then_the_plain_kernel_is_taken_and_said_to_be(monkeypatch, caplog):
