@@ -164,6 +164,8 @@ def run(
         num_steps=instance.num_steps,
         trace=executing.trace,
     )
+    if chosen.packed:
+        executing.require_comparable(instance.until)
     networks: Ensemble | GaussianEnsemble | None = None
     if stored is None:
         certificate = certify_instance(instance, certifying)
