@@ -249,6 +249,8 @@ def on_graph(
     if learned is not None:
         if split_degree == "auto":
             split_degree = split_choice.degree_learned(found, graph, learned.parameters)
+        else:
+            split_choice.refuse_unlearned(found, split_degree, learned.parameters)
         sizes = learned.parameters
         return prepare(algorithm, graph, sizes=sizes, split_degree=split_degree, **asked)
     if split_degree == "auto":

@@ -1,10 +1,11 @@
 """`--split-degree`: what is said of a split run, what decides, and what is refused."""
 
 import pytest
-from support.commands import KERNEL, one_object
+from support.commands import KERNEL, one_object, refused
 
 from ntkexec.cli import options
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import EnsembleError, NtkexecError
+from ntkexec.programs import ALGORITHMS, split_choice
 
 
 def test_a_split_run_says_so_and_answers_for_the_graph_that_was_asked_about(command):
@@ -128,6 +129,20 @@ def test_networks_of_split_graphs_run_on_any_graph(command, tmp_path):
     )
     assert status == 0
     assert one_object(out)["exact"] is True
+    asked = ("--ensemble", folder, "--split-degree", "none")
+    said = refused(command("run", "flooding", "star:9", *asked))
+    assert "learned flooding on split graphs" in said
+    assert "leave it out" in said
     status, _, err = command("run", "bfs", "star:9", "--ensemble", folder)
     assert status == 2
     assert "learned flooding-split, not bfs" in err
+
+
+@pytest.mark.parametrize(("asked", "sizes"), [(None, {"depth_bits": 2}), (3, {"degree": 5})])
+def test_networks_run_the_program_that_they_learned(asked, sizes):
+    refuse = split_choice.refuse_unlearned
+    with pytest.raises(EnsembleError, match="another program runs"):
+        refuse(ALGORITHMS["dfs"], asked, sizes)
+    # Bellman-Ford has one for both.
+    refuse(ALGORITHMS["bellman-ford"], asked, sizes)
+    refuse(ALGORITHMS["dfs"], 3 if asked is None else None, sizes)
