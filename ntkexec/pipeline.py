@@ -168,6 +168,8 @@ def run(
     if engine == "auto":
         chosen = _automatic(instance, executing, ready=served is not None)
     chosen = _suited(chosen, instance, executing)
+    if chosen.packed:
+        executing.require_comparable(instance.until)
     networks: Ensemble | GaussianEnsemble | None = None
     if stored is None:
         certificate = certify_instance(instance, certifying)
@@ -309,6 +311,8 @@ def on_graph(
     if learned is not None:
         if split_degree == "auto":
             split_degree = split_choice.degree_learned(found, graph, learned.parameters)
+        else:
+            split_choice.refuse_unlearned(found, split_degree, learned.parameters)
         sizes = learned.parameters
         return prepare(algorithm, graph, sizes=sizes, split_degree=split_degree, **asked)
     if split_degree == "auto":

@@ -60,7 +60,7 @@ def of_sizes(name: str, split_degree: int | None = None, **given: int | None) ->
         raise NtkexecError(
             f"--split-degree {split_degree} is the degree of the program; --degree goes without it"
         )
-    found = pipeline.find_algorithm(split_name(name)).on_split
+    found = found.sized_on_split or pipeline.find_algorithm(split_name(name))
     given["degree"] = split_degree
     sizes = found.sizes(**given)
     return Sized(found, sizes, found.program(**sizes))

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
+from ntkexec.errors import ProgramError
 from ntkexec.vocabulary import Until, Verify
 
 
@@ -21,6 +22,25 @@ class Executing:
     until: Until | None = None
     verify: Verify = True
     trace: bool = False
+
+    def require_comparable(self, until: Until) -> None:
+        """Raises unless a packed engine can be compared so, before anything is trained for it.
+
+        Args:
+            until: what ends the run, unless this says otherwise.
+
+        Raises:
+            ProgramError: it is to be compared with the program alone, and not for a number of steps.
+        """
+        ends = self.until or until
+        if self.verify == "program" and (self.trace or ends != "steps"):
+            why, instead = f"ends at {ends}", "--until steps"
+            if self.trace:
+                why, instead = "keeps a trace", "a run without one"
+            raise ProgramError(
+                f"this run {why}, but a packed engine is compared with the program alone over a number of "
+                f"steps: --verify-with engine (verify=True) or {instead} would do"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

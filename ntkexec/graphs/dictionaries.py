@@ -4,7 +4,7 @@ import functools
 import itertools
 import marshal
 import operator
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -118,7 +118,8 @@ def _listed(parts: Sequence[nx.Graph]) -> _Listed | None:
             if not all(own) or set(map(type, called)) != {int}:
                 return None
             ordered = False
-        inner = map(itertools.chain.from_iterable, map(dict.values, some))
+        # Any: a neighbour may be called anything, and what is no number is refused below.
+        inner: Iterator[Iterable[Any]] = map(itertools.chain.from_iterable, map(dict.values, some))
         try:
             # By way of bytes in half the time.
             if max(own) < BYTE:

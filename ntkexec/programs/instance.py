@@ -162,8 +162,8 @@ class Algorithm:
         example: a graph that it runs on, for whoever gave none.
         split: `split(split_graph, *, sizes, **inputs)` gives the same on a split graph; its answers are
             those on the original one. None where there is none.
-        split_sizing: as `sizing`, of `program` for split graphs, where it has other sizes there. None where
-            the program for split graphs is an algorithm by itself, has the same sizes, or is none.
+        sized_on_split: the same with the sizes that `program` has for split graphs, where it has others
+            there. None where what runs there is an algorithm by itself, has the same sizes, or is none.
         whole_because: why not, where there is none.
         same_program: whether it is `program` that runs on split graphs too.
         work: `work(graph, **inputs)`, what a run of `program` on the graph does, by which it is
@@ -181,7 +181,7 @@ class Algorithm:
     operands: Callable[[Sequence[str], int | None], tuple[Graph, dict[str, Any]]] | None = None
     example: str = "karate"
     split: Callable[..., Instance] | None = None
-    split_sizing: Callable[..., dict[str, int]] | None = None
+    sized_on_split: "Algorithm | None" = None
     whole_because: str = "in a tree that stands for a node its answer could be another one"
     same_program: bool = False
     work: Callable[..., Work] | None = None
@@ -228,12 +228,3 @@ class Algorithm:
                 "split degree (docs/any-graph.md)"
             )
         return self.split
-
-    @property
-    def on_split(self) -> "Algorithm":
-        """The same with the sizes that its program has for split graphs."""
-        return (
-            self
-            if self.split_sizing is None
-            else dataclasses.replace(self, sizing=self.split_sizing)
-        )

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ntkexec.errors import NtkexecError, ProgramError
+from ntkexec.errors import EnsembleError, NtkexecError, ProgramError
 from ntkexec.graphs import Graph
 from ntkexec.graphs.splitting import LEAST_DEGREE, SplitGraph, split
 from ntkexec.program import limits
@@ -181,3 +181,25 @@ def refuse_whole(algorithm: Algorithm) -> None:
         raise NtkexecError(
             f"{algorithm.name} runs on split graphs; {plain} runs on the graph as it is"
         )
+
+
+def refuse_unlearned(algorithm: Algorithm, asked: int | None, sizes: Mapping[str, int]) -> None:
+    """Raises if networks are to run on a split graph, or on one as it is, and have learned the other program.
+
+    Args:
+        algorithm: what is to run.
+        asked: the degree to split at; None for the graph as it is.
+        sizes: of the program that they learned.
+
+    Raises:
+        EnsembleError: they learned the other one.
+    """
+    if algorithm.same_program or (asked is not None) == (DEPTH_BITS in sizes):
+        return
+    learned, instead = "graphs as they are", "train some for split graphs"
+    if asked is None:
+        learned, instead = "split graphs", "leave it out"
+    raise EnsembleError(
+        f"the ensemble learned {algorithm.name} on {learned}; with --split-degree "
+        f"{'none' if asked is None else asked} another program runs: {instead}"
+    )

@@ -20,9 +20,12 @@ def split_rows(instance: Instance) -> list[tuple[str, str]]:
     nodes, most = trees.graph.num_nodes, trees.most
     told = f"into {nodes} nodes of at most {most} neighbours, in trees of depth {trees.depth}"
     if trees.depth == 0:
-        told = f"no node has more than {most} neighbours, but the program is the one for trees"
+        other = (
+            "weights are those" if instance.slowdown_in == "rounds" else "the program is the one"
+        )
+        told = f"no node has more than {most} neighbours, but {other} for trees"
     factor = ""
-    if instance.slowdown is not None:
+    if instance.slowdown is not None and instance.slowdown > 1:
         factor = f", {instance.slowdown} {FACTORS[instance.slowdown_in]}"
     return [("  split", f"{told}{factor} (--split-degree none forbids it)")]
 

@@ -43,6 +43,19 @@ def largest_depth(num_nodes: int) -> int:
     return max(1, math.ceil(math.log2(max(3, num_nodes - 1) / 3)))
 
 
+def with_depth(
+    sizing: Callable[..., dict[str, int]], *, depth_bits: int = DEFAULT_DEPTH_BITS, **given: int
+) -> dict[str, int]:
+    """The sizes that `sizing` gives, and the bits of what counts the depth of trees."""
+    return sizing(**given) | {"depth_bits": depth_bits}
+
+
+OWN_SIZES: Mapping[str, Callable[[int], int]] = {
+    "depth_bits": lambda num_nodes: inputs.bits_for(largest_depth(num_nodes))
+}
+"""What users may give beside degree, word and slots, of programs that count the depth of trees alone."""
+
+
 def degree_word_and_depth(
     algorithm: str,
     *,

@@ -74,3 +74,10 @@ def test_networks_for_all_split_graphs_are_trained_without_one(command, tmp_path
         data = one_object(command(*words)[1])
         assert data["exact"]
         assert data["split"]["degree"] == 3
+
+
+def test_the_counter_of_depths_can_be_as_long_as_is_asked():
+    for name in ("bfs", "triangles"):
+        assert of_sizes(name, 3, word=3, depth_bits=2).sizes["depth_bits"] == 2
+    with pytest.raises(NtkexecError, match="has no depth bits"):
+        of_sizes("bellman-ford", 3, word=3, depth_bits=2)

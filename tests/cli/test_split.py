@@ -1,10 +1,11 @@
 """`--split-degree`: what is said of a split run, what decides, and what is refused."""
 
 import pytest
-from support.commands import KERNEL, one_object
+from support.commands import KERNEL, one_object, refused
 
 from ntkexec.cli import options
-from ntkexec.errors import NtkexecError
+from ntkexec.errors import EnsembleError, NtkexecError
+from ntkexec.programs import ALGORITHMS, split_choice
 
 
 def test_a_split_run_says_so_and_answers_for_the_graph_that_was_asked_about(command):
@@ -46,6 +47,11 @@ def test_what_a_round_takes_is_said_where_steps_are_of_another_kind(command, alg
     assert f"in trees of depth 2, {says} (" in command(*run)[1]
     told = one_object(command(*run, "--json")[1])["split"]
     assert (told["steps_factor"], told["rounds_factor"]) == (None, 5)
+
+
+def test_where_nothing_is_split_bellman_ford_has_the_weights_of_trees_alone(command):
+    out = command("run", "bellman-ford", "path:3", "--split-degree", "3", *KERNEL)[1]
+    assert "no node has more than 3 neighbours, but weights are those for trees (--split" in out
 
 
 def test_a_hub_is_split_by_default_and_a_small_graph_is_not(command):
@@ -123,6 +129,20 @@ def test_networks_of_split_graphs_run_on_any_graph(command, tmp_path):
     )
     assert status == 0
     assert one_object(out)["exact"] is True
+    asked = ("--ensemble", folder, "--split-degree", "none")
+    said = refused(command("run", "flooding", "star:9", *asked))
+    assert "learned flooding on split graphs" in said
+    assert "leave it out" in said
     status, _, err = command("run", "bfs", "star:9", "--ensemble", folder)
     assert status == 2
     assert "learned flooding-split, not bfs" in err
+
+
+@pytest.mark.parametrize(("asked", "sizes"), [(None, {"depth_bits": 2}), (3, {"degree": 5})])
+def test_networks_run_the_program_that_they_learned(asked, sizes):
+    refuse = split_choice.refuse_unlearned
+    with pytest.raises(EnsembleError, match="another program runs"):
+        refuse(ALGORITHMS["dfs"], asked, sizes)
+    # Bellman-Ford has one for both.
+    refuse(ALGORITHMS["bellman-ford"], asked, sizes)
+    refuse(ALGORITHMS["dfs"], 3 if asked is None else None, sizes)

@@ -102,8 +102,13 @@ def command(
         from ntkexec.cli.commands import certify_ensemble
 
         kernel.require_run("a trained ensemble")
-        fixed = (arrival_bits, depth_bits, bound, split_degree)
-        fixed += tuple(own_sizes.values()) if shipped else ()
+        fixed = (
+            arrival_bits,
+            depth_bits,
+            bound,
+            split_degree,
+            *(own_sizes.values() if shipped else ()),
+        )
         if any(value is not None for value in fixed):
             raise NtkexecError("an ensemble has its sizes; --ensemble goes without others")
         exact = certify_ensemble.certify_networks(

@@ -180,6 +180,6 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=functools.partial(splits.split_first, on_split),
     inputs=("source", "sources"),
-    own_sizes={"depth_bits": lambda num_nodes: inputs.bits_for(splits.largest_depth(num_nodes))},
+    own_sizes=splits.OWN_SIZES,
     split=on_split,
 )

@@ -279,9 +279,6 @@ def answer(search: Program, parts: SplitGraph, states: Bool[np.ndarray, "N k"]) 
 
 
 on_split = functools.partial(splits.from_sources, instance)
-_OWN_SIZES = {
-    "depth_bits": lambda num_nodes: inputs.bits_for(splits.largest_depth(num_nodes)),
-}
 ALGORITHM = Algorithm(
     name="dfs-split",
     summary=SUMMARIES["dfs-split"],
@@ -289,7 +286,7 @@ ALGORITHM = Algorithm(
     program=program,
     prepare=functools.partial(splits.split_first, on_split),
     inputs=("source", "sources"),
-    own_sizes=_OWN_SIZES,
+    own_sizes=splits.OWN_SIZES,
     split=on_split,
 )
 FOREST = Algorithm(
@@ -299,6 +296,6 @@ FOREST = Algorithm(
     program=program,
     prepare=functools.partial(splits.split_first, forest_instance),
     inputs=(),
-    own_sizes=_OWN_SIZES,
+    own_sizes=splits.OWN_SIZES,
     split=forest_instance,
 )

@@ -67,9 +67,9 @@ class Gathered:
         """The algorithm of these sizes, compiled; once for each."""
         return _compiled_split(self.build, degree, slots, word, depth_bits)
 
-    def program(self, *, degree: int, slots: int, word: int, depth_bits: int) -> Program:
+    def program(self, **sizes: int) -> Program:
         """Its program."""
-        return self.compiled(degree=degree, slots=slots, word=word, depth_bits=depth_bits).program
+        return self.compiled(**sizes).program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,12 +197,6 @@ class Family:
             formats=self.formats,
         )
 
-    def split_sizes(self, **given: int) -> dict[str, int]:
-        """The sizes of its program for every graph that is split to a degree; see `Algorithm.sizes`."""
-        form = self.split_form()
-        sizes = common.degree_only if form.word is one_bit else common.degree_and_word
-        return sizes(self.name, **given) | {"depth_bits": splits.DEFAULT_DEPTH_BITS}
-
     def split_form(self) -> Gathered:
         """The form that runs on split graphs.
 
@@ -247,7 +241,7 @@ class Family:
     def algorithm(self) -> Algorithm:
         """The entry for `ntkexec.programs.ALGORITHMS`."""
         sizes = common.degree_only if self.word is one_bit else common.degree_and_word
-        return Algorithm(
+        found = Algorithm(
             name=self.name,
             summary=self.summary,
             sizing=functools.partial(sizes, self.name),
@@ -255,11 +249,14 @@ class Family:
             prepare=self.prepare,
             inputs=self.inputs,
             example=self.example,
-            split=None if self.gathered is None else self.split,
-            split_sizing=None if self.gathered is None else self.split_sizes,
             whole_because=SEES_PORTS,
-            work=None if self.gathered is None else self.work,
         )
+        if self.gathered is None:
+            return found
+        words = common.degree_only if self.gathered.word is one_bit else common.degree_and_word
+        sizing = functools.partial(splits.with_depth, functools.partial(words, self.name))
+        there = dataclasses.replace(found, sizing=sizing, own_sizes=splits.OWN_SIZES)
+        return dataclasses.replace(found, split=self.split, sized_on_split=there, work=self.work)
 
 
 @functools.lru_cache(maxsize=128)
