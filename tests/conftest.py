@@ -11,10 +11,15 @@ from support.compiler import compile_quickly, hardly_optimising, levels_by_lengt
 from support.memory import forget_if_too_much
 from support.shares import Shares
 
+from ntkexec.cli import garbage
+
 # It has effect before JAX starts.
 COMPILES_QUICKLY = compile_quickly(os.environ)
 # Nothing comes from the user's cache folder, and nothing goes there; a test of it names its own.
 os.environ["NTKEXEC_CACHE"] = "0"
+
+# As in a command: imports, and what JAX traces, make millions of objects that stay.
+gc.set_threshold(garbage.SELDOM)
 
 # Compilation makes the first example slow, which says nothing of the property.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
