@@ -47,7 +47,11 @@ def test_a_run_is_certified_as_it_is_asked_to_be(asked, kind, padding, conventio
             {"descent": "plain", "weight_std": 2.0, "width": 1024, "members": 1},
             EnsembleConfig(members=1, width=1024, descent="plain", weight_std=2.0),
         ),
-        ({"draw": "linearised"}, EnsembleConfig(members=1, width=1024, draw="linearised")),
+        pytest.param(
+            {"draw": "linearised"},
+            EnsembleConfig(members=1, width=1024, draw="linearised"),
+            marks=pytest.mark.slow,
+        ),
         ({"draw": "gaussian"}, EnsembleConfig(members=1, width=1024, draw="gaussian")),
         ({"engine": "ensemble-memo"}, EnsembleConfig(members=1, width=1024)),
     ],

@@ -47,11 +47,16 @@ def imports_of(modules: Mapping[str, pathlib.Path]) -> tuple[Import, ...]:
     )
 
 
-def import_graph(modules: Mapping[str, pathlib.Path]) -> nx.DiGraph:
-    """The modules, and what is executed when one is imported, packages on the way included."""
+def import_graph(modules: Mapping[str, pathlib.Path], imports: Sequence[Import]) -> nx.DiGraph:
+    """The modules, and what is executed when one is imported, packages on the way included.
+
+    Args:
+        modules: with their files.
+        imports: what they import of each other, of `imports_of`.
+    """
     graph = nx.DiGraph()
     graph.add_nodes_from(modules)
-    for importer, imported, _ in imports_of(modules):
+    for importer, imported, _ in imports:
         # The packages around a module are there when it runs; those around another one come first.
         around = {*_packages_around(imported)} - {*_packages_around(importer), importer}
         graph.add_edges_from((importer, one) for one in (imported, *around))
@@ -64,16 +69,18 @@ def _packages_around(module: str) -> Iterator[str]:
 
 
 def _imports(name: str, modules: Mapping[str, pathlib.Path]) -> Iterator[Import]:
-    tree = ast.parse(modules[name].read_text(encoding="utf-8"))
+    # Walked once: there are a million of them.
+    nodes = tuple(ast.walk(ast.parse(modules[name].read_text(encoding="utf-8"))))
     package = name if modules[name].name == "__init__.py" else name.rpartition(".")[0]
-    for said, line in _statements(tree, package):
+    strings = _strings(nodes)
+    for said, line in _statements(nodes, package):
         if found := _nearest(said, modules):
             yield Import(name, found, line)
-    for said, line in _strings(tree):
+    for said, line in strings:
         found = _nearest(said.replace(":", "."), modules) if DOTTED.fullmatch(said) else None
         if found and "." in found:
             yield Import(name, found, line)
-    for said, line in _loaded(tree, package):
+    for said, line in _loaded(nodes, strings, package):
         if said in modules:
             yield Import(name, said, line)
 
@@ -83,9 +90,9 @@ def _nearest(said: str, modules: Mapping[str, pathlib.Path]) -> str | None:
     return next((one for one in (said, *_packages_around(said)) if one in modules), None)
 
 
-def _statements(tree: ast.Module, package: str) -> Iterator[tuple[str, int]]:
+def _statements(nodes: Sequence[ast.AST], package: str) -> Iterator[tuple[str, int]]:
     """What `import` and `from` name."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -95,27 +102,29 @@ def _statements(tree: ast.Module, package: str) -> Iterator[tuple[str, int]]:
             yield from ((".".join([*base, alias.name]), node.lineno) for alias in node.names)
 
 
-def _strings(tree: ast.Module) -> list[tuple[str, int]]:
+def _strings(nodes: Sequence[ast.AST]) -> list[tuple[str, int]]:
     """All strings but docstrings."""
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     return [
         (node.value, node.lineno)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
     ]
 
 
-def _loaded(tree: ast.Module, package: str) -> Iterator[tuple[str, int]]:
+def _loaded(
+    nodes: Sequence[ast.AST], strings: Sequence[tuple[str, int]], package: str
+) -> Iterator[tuple[str, int]]:
     """What calls of `LOADERS` may name, under whatever name these were imported."""
     names = LOADERS | {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name in LOADERS
     }
     begins: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.Call):
             continue
         called, named = node.func, [one.value for one in node.keywords if one.arg == "name"]
@@ -130,7 +139,7 @@ def _loaded(tree: ast.Module, package: str) -> Iterator[tuple[str, int]]:
                 if begin != package.split(".")[0] + ".":  # which may be any of its own
                     yield begin.rstrip("."), node.lineno
     for begin in begins:
-        yield from ((begin + text.lstrip("."), line) for text, line in _strings(tree) if text)
+        yield from ((begin + text.lstrip("."), line) for text, line in strings if text)
 
 
 def _absolute(said: str, package: str) -> str:

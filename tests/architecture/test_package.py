@@ -66,6 +66,8 @@ def test_subpackages_are_there_after_a_bare_import(expression):
     in_a_fresh_process(f"import ntkexec; {expression}")
 
 
+# In the default suite no module takes a name over: by the sources, in test_layers.py.
+@pytest.mark.slow
 def test_a_public_name_is_the_same_object_however_it_is_reached():
     first, moved = meanings(MODULES, names_first=True)
     assert moved == []

@@ -1,17 +1,23 @@
 """The suite compiles quickly, by flags that this XLA has, unless somebody names a level."""
 
+import os
+
 import jax
 import pytest
 from jax._src.compiler import get_compile_options
+from support.commands import in_subprocess
 from support.compiler import (
-    HARDLY_OPTIMISED,
     QUICKLY,
     compile_quickly,
     hardly_optimising,
-    is_hardly_optimised,
     is_known,
+    is_short,
+    levels_by_length,
 )
-from support.shares import TESTS
+
+from ntkexec import executor, pipeline
+from ntkexec.executor import loop
+from ntkexec.runtime import compilation
 
 SETTING = "jax_disable_most_optimizations"
 
@@ -39,20 +45,49 @@ def test_a_block_is_compiled_at_level_zero_and_afterwards_as_before():
         options = get_compile_options(num_replicas=1, num_partitions=1)
         return options.executable_build_options.debug_options.xla_backend_optimization_level
 
-    before = level()
-    with hardly_optimising():
-        assert level() == 0
-    assert level() == before > 0
+    with hardly_optimising(False):
+        before = level()
+        with hardly_optimising():
+            assert level() == 0
+        assert level() == before > 0
 
 
 def test_the_setting_is_taken_back_after_a_failure():
-    with pytest.raises(ZeroDivisionError), hardly_optimising():
-        raise ZeroDivisionError
-    assert not jax.config.read(SETTING)
+    before = jax.config.read(SETTING), os.environ.get(SETTING.upper())
+    for hardly in (True, False):
+        with pytest.raises(ZeroDivisionError), hardly_optimising(hardly):
+            raise ZeroDivisionError
+        assert (jax.config.read(SETTING), os.environ.get(SETTING.upper())) == before
 
 
-def test_folders_at_level_zero_are_there_and_those_that_run_for_long_are_none_of_them():
-    assert all((TESTS / folder).is_dir() for folder in HARDLY_OPTIMISED)
-    assert is_hardly_optimised("engines/packed")
-    assert not is_hardly_optimised("programs/graph")
-    assert not is_hardly_optimised(".")
+def level_of_the_loop(num_steps):
+    """The level at which an execution of that many steps is compiled."""
+    found = []
+    original = compilation.call
+
+    def call(function, *args, **static):
+        if function is loop._run:
+            found.append(jax.config.read(SETTING))
+        return original(function, *args, **static)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "call", call)
+        with levels_by_length():
+            instance = pipeline.prepare("flooding", "path:3", message="1")
+            certificate = pipeline.certify(instance.program, num_decisions=10**6)
+            engine = pipeline.make_engine("kernel", certificate)
+            executor.execute(engine, instance.program, instance.graphs, num_steps=num_steps)
+    return found
+
+
+def test_short_executions_alone_are_compiled_at_level_zero():
+    assert level_of_the_loop(3) == [True]
+    assert level_of_the_loop(20_000) == [False]
+    assert is_short(len, ()) is None
+
+
+def test_processes_that_are_started_compile_as_this_one():
+    source = f"import jax; print(jax.config.read({SETTING!r}))"
+    for hardly in (True, False):
+        with hardly_optimising(hardly):
+            assert in_subprocess("-c", source, **os.environ).stdout == f"{hardly}\n"

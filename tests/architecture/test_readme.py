@@ -30,6 +30,7 @@ NOT_CERTIFIED = (
 QUICKER = {
     "ntkexec check": "ntkexec check gram-spectrum",
     "ntkexec experiment run sgs --html sgs.html": "ntkexec experiment list",
+    "ntkexec run flooding grid:100x100 --engine kernel": "ntkexec run flooding grid:20x20 --engine kernel",
     "ntkexec complexity flooding --degree 2 --word 1 --plot complexity.png": "ntkexec complexity "
     "flooding --degree 2 --word 1 --graphs 10 --nodes 4..6 --repeat 3 --plot complexity.png",
 }

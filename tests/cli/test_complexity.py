@@ -30,6 +30,7 @@ def test_an_interval_that_says_nothing_is_explained(capsys):
         assert (note in capsys.readouterr().out) == is_explained
 
 
+@pytest.mark.slow
 def test_conventions_are_compared_and_one_that_never_is_exact_is_told(capsys):
     words = ["complexity", "bfs", "--degree", "4", "--word", "3", "--graphs", "2"]
     words += ["--nodes", "5..6", "--repeat", "4", "--threshold", "bit,shared"]
@@ -94,6 +95,7 @@ def test_numbers_are_written_as_lists_and_ranges():
             parse_numbers("word", wrong)
 
 
+@pytest.mark.slow
 def test_gaussian_draws_and_the_descent_are_chosen_on_the_command_line(capsys):
     assert main(["run", "flooding", "path:4", "--draw", "gaussian", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["ensemble"]

@@ -81,6 +81,7 @@ def frequencies_agree(first, second, trials):
     return (np.abs(first - second) <= 4.5 * error).all()
 
 
+@pytest.mark.slow
 def test_gaussian_prefixes_are_those_of_gaussian_ensembles_member_by_member(flooding):
     # The same law by two routes: sums of noise, and members as functions. Each of 5 comparisons
     # is passed by a true statement but for 7e-6.

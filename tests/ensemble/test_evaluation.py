@@ -1,7 +1,5 @@
 """Rounding errors of float32 stay within their bound, in whatever order sums are taken."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -142,8 +140,12 @@ ALL_STATES[:, :7] = (np.arange(128)[:, None] >> np.arange(7)) & 1
 
 
 # Both at once say what each does alone, and no bias what none does.
+BOTH = {"weight_std": 1.4, "bias_std": 0.1}
 EACH = [
-    *itertools.product(WITH_WEIGHTS, [{"weight_std": 1.4, "bias_std": 0.1}]),
+    *(
+        pytest.param(draw, BOTH, marks=() if draw == "trained" else pytest.mark.slow)
+        for draw in WITH_WEIGHTS
+    ),
     ("antisymmetric", {}),
     *(
         pytest.param(draw, options, marks=pytest.mark.slow)

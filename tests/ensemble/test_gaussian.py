@@ -205,7 +205,7 @@ DRAWN = joint(program([[b for b in (0, 1) if (t + b) % 3] for t in range(8)]))
 MEMBERS = 400
 
 
-def outputs_of(kind, width=2048, seed=0):
+def outputs_of(kind, width=1024, seed=0):
     """Outputs of all members at `STATES`; (members, states * bits)."""
     config = EnsembleConfig(members=MEMBERS, width=width, draw=kind, seed=seed)
     if kind == "gaussian":

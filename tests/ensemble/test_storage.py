@@ -49,7 +49,10 @@ def test_a_stored_ensemble_is_read_bit_for_bit(folder):
             dataclasses.replace(CONFIG, bias_std=0.1, members=2, seed=3, weight_std=1.1),
             marks=pytest.mark.slow,
         ),
-        dataclasses.replace(CONFIG, draw="linearised", members=2, bias_std=0.1),
+        pytest.param(
+            dataclasses.replace(CONFIG, draw="linearised", members=2, bias_std=0.1),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["float64", "biases", "linearised"],
 )

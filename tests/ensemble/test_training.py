@@ -131,7 +131,9 @@ def test_the_training_inputs_are_the_standard_basis_and_the_targets_the_outputs(
 # Failures.
 
 
-@pytest.mark.parametrize("width", [pytest.param(1, marks=pytest.mark.slow), 2])
+# That a width is suggested, and which, is said by the next test too.
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1, 2])
 def test_too_narrow_a_network_is_refused_and_the_suggested_width_works(width):
     problem = joint(program([[i] for i in range(8)]))
     narrow = EnsembleConfig(members=2, width=width)

@@ -30,15 +30,17 @@ def test_the_formula_counts_the_literals_of_the_built_program(module):
         assert module.num_literals(**sizes) == module.program(**sizes).num_nonzeros, sizes
 
 
-def test_so_do_those_of_the_programs_on_split_graphs():
+@pytest.mark.parametrize(
+    "depth_bits", [2, *(pytest.param(bits, marks=pytest.mark.slow) for bits in (1, 4))]
+)
+def test_so_do_those_of_the_programs_on_split_graphs(depth_bits):
     for degree, slots, word in SIZES:
-        for depth_bits in (1, 2, 4):
-            sizes = {"degree": degree, "slots": slots, "depth_bits": depth_bits}
-            searched = sizes | {"word": word}
-            flooded = sizes | {"message_bits": word, "arrival_bits": word + 1}
-            cases = ((bfs_split, searched), (dfs_split, searched), (flooding_split, flooded))
-            for module, all_sizes in cases:
-                assert module.num_literals(**all_sizes) == module.program(**all_sizes).num_nonzeros
+        sizes = {"degree": degree, "slots": slots, "depth_bits": depth_bits}
+        searched = sizes | {"word": word}
+        flooded = sizes | {"message_bits": word, "arrival_bits": word + 1}
+        cases = ((bfs_split, searched), (dfs_split, searched), (flooding_split, flooded))
+        for module, all_sizes in cases:
+            assert module.num_literals(**all_sizes) == module.program(**all_sizes).num_nonzeros
 
 
 def test_so_do_those_of_flooding_and_of_the_machine():

@@ -92,7 +92,7 @@ def lines_of_code(module):
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(kind, marks=pytest.mark.slow if kind == "antisymmetric" else ())
+        pytest.param(kind, marks=() if kind in ("factored", "joint") else pytest.mark.slow)
         for kind in KINDS
     ],
 )

@@ -34,8 +34,8 @@ def test_an_execution_by_itself_is_refused_with_what_would_do():
         report.trace_data(traced("flooding", "path:2").execution)
 
 
-# Without parents, with them, with weights; the others are tried on demand.
-QUICK = ("flooding", "bfs", "bellman-ford")
+# Without parents, and with them and weights; the others are tried on demand.
+QUICK = ("flooding", "bellman-ford")
 
 
 @pytest.mark.parametrize(

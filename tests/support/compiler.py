@@ -2,16 +2,22 @@
 
 Two thirds of the suite's time was compiling. On two cores, 169 tests that compile 1,236 programs
 took 144 s of processor time as the command line compiles, and 97 s like this; at level 0 a loop over
-many nodes takes ten times as long. Some folders have no such loops: they are compiled at level 0.
+many nodes takes twenty times as long. So all is compiled at level 0 but long executions; without the
+passes of LLVM that are expensive, five folders of small programs took 212 s and not 315 s.
 """
 
 import contextlib
 import importlib.util
 import mmap
+import os
 import pathlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
 
 import jax
+
+from ntkexec.executor import loop
+from ntkexec.runtime import compilation
 
 QUICKLY = {
     "xla_backend_optimization_level": "1",
@@ -19,27 +25,60 @@ QUICKLY = {
     "xla_cpu_parallel_codegen_split_count": "1",
 }
 
-# Folders of tests whose programs are small or run for a moment: at level 0, and without expensive
-# passes of LLVM, complexity, engines, ensemble and theory took 212 s of processor time and not 315 s.
-# The others keep level 1, above all programs/, whose runs are long.
-HARDLY_OPTIMISED = ("complexity", "engines", "ensemble", "experiments", "theory")
+# An execution looks at so many places of its encoding, over all nodes and steps, in the third of a
+# second that compiling takes longer at level 1; at level 0, and a twentieth of it at level 1.
+MOST_PLACES = 10_000_000
 
 
-def is_hardly_optimised(folder: str) -> bool:
-    """Whether the programs of a folder of tests, such as `engines/packed`, are compiled at level 0."""
-    return folder.split("/")[0] in HARDLY_OPTIMISED
+def is_short(function: Callable[..., Any], args: tuple[Any, ...]) -> bool | None:
+    """Whether an execution compiles longer at level 1 than it runs at level 0; None for all else.
+
+    Args:
+        function: what is compiled.
+        args: of the call.
+    """
+    if function is not loop._run:
+        return None
+    engine, graphs, _, num_steps = args
+    places = sum(leaf.size for leaf in jax.tree.leaves(engine.encoding))
+    return places * len(graphs.nodes) * int(num_steps) <= MOST_PLACES
 
 
 @contextlib.contextmanager
-def hardly_optimising() -> Iterator[None]:
-    """JAX compiles at level 0 in this block. What is compiled already stays as it is."""
-    name = "jax_disable_most_optimizations"
-    before = jax.config.read(name)
-    jax.config.update(name, True)
+def levels_by_length() -> Iterator[None]:
+    """Short executions are compiled at level 0 in this block, long ones at level 1, all else as before."""
+    original = compilation.call
+
+    def call(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, float, float]:
+        short = is_short(function, args)
+        with contextlib.nullcontext() if short is None else hardly_optimising(short):
+            return original(function, *args, **static)
+
+    compilation.call = call
     try:
         yield
     finally:
-        jax.config.update(name, before)
+        compilation.call = original
+
+
+@contextlib.contextmanager
+def hardly_optimising(hardly: bool = True) -> Iterator[None]:
+    """JAX compiles at level 0 in this block, or does not. What is compiled already stays as it is.
+
+    Processes that are started in it do the same: some tests compare their networks bit by bit.
+    """
+    name = "jax_disable_most_optimizations"
+    before = jax.config.read(name), os.environ.get(name.upper())
+    jax.config.update(name, hardly)
+    os.environ[name.upper()] = str(int(hardly))
+    try:
+        yield
+    finally:
+        jax.config.update(name, before[0])
+        if before[1] is None:
+            del os.environ[name.upper()]
+        else:
+            os.environ[name.upper()] = before[1]
 
 
 def compile_quickly(environment: MutableMapping[str, str]) -> bool:

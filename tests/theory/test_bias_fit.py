@@ -10,13 +10,10 @@ from ntkexec.vocabulary import DESCENTS
 from proofs_check.fixtures import width_cells as measured
 
 
-# The one that is the default, and the one whose bound is largest.
+# The one that is the default; the others on demand.
 @pytest.mark.parametrize(
     "descent",
-    [
-        pytest.param(one, marks=() if one in ("auto", "heavy-ball") else pytest.mark.slow)
-        for one in DESCENTS
-    ],
+    [pytest.param(one, marks=() if one == "auto" else pytest.mark.slow) for one in DESCENTS],
 )
 def test_the_bound_covers_networks_that_it_was_not_fitted_to(descent):
     for num_inputs, writers in ((16, 12), (64, 64)):

@@ -89,8 +89,8 @@ def predicted(cells, *, seed=0, units=16_000, **changes):
 @pytest.mark.parametrize(
     "num_inputs, writers, width, options",
     [
-        (32, 24, 2048, {}),
-        (64, 16, 2048, {"descent": "heavy-ball"}),
+        pytest.param(32, 24, 2048, {}, marks=pytest.mark.slow),
+        pytest.param(64, 16, 2048, {"descent": "heavy-ball"}, marks=pytest.mark.slow),
         (16, 16, 1024, {"descent": "heavy-ball"}),
         (16, 4, 2048, {"outputs": 3}),
         (32, 24, 512, {"weight_std": 2.0}),
@@ -107,6 +107,7 @@ def test_it_agrees_with_trained_networks(num_inputs, writers, width, options):
         assert abs(cell.bias - value) < slack, cell
 
 
+@pytest.mark.slow
 def test_for_a_joint_program_it_needs_no_training_either():
     instance = pipeline.prepare("flooding", nx.random_regular_graph(3, 12, seed=0))
     problem = LearningProblem(instance.program, "joint")

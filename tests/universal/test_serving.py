@@ -33,7 +33,10 @@ def unchecked(monkeypatch):
     monkeypatch.setattr(checking, "verify", lambda data, folder: checking.Checked("EXACT", 1, None))
 
 
-@pytest.mark.parametrize("algorithm", RUNS)
+@pytest.mark.parametrize(
+    "algorithm",
+    [pytest.param(name, marks=pytest.mark.slow if name == "bellman-ford" else ()) for name in RUNS],
+)
 def test_on_a_split_graph_nothing_is_trained_and_the_answer_is_exact(algorithm, unchecked):
     result = ntkexec.run(algorithm, "karate", split_degree=3, **RUNS[algorithm])
     assert result.exact

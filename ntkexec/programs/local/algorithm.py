@@ -1,6 +1,7 @@
 """What a user writes: an algorithm of the LOCAL model in Python."""
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -74,8 +75,9 @@ class Fold:
 
     function: Callable[..., Any]
 
-    @property
+    @functools.cached_property
     def takes_port(self) -> bool:
+        # Once: a simulation asks at every port of every node.
         return len(inspect.signature(self.function).parameters) > 2
 
     def at_port(self, state: Any, message: Any, port: int) -> Any:

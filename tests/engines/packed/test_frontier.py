@@ -69,7 +69,12 @@ def test_only_the_frontier_is_carried_out(monkeypatch):
 
 # The last way: no larger power pays, but a room of 384 does.
 @pytest.mark.parametrize(
-    ("share", "last", "enough"), [(1, 0, True), (1 / 16, 0, False), (1 / 16, 1 / 9, True)]
+    ("share", "last", "enough"),
+    [
+        pytest.param(1, 0, True, marks=pytest.mark.slow),
+        (1 / 16, 0, False),
+        (1 / 16, 1 / 9, True),
+    ],
 )
 def test_more_room_is_made_as_long_as_it_pays(share, last, enough, monkeypatch):
     monkeypatch.setattr(frontier, "LEAST_ROOM", 128)
@@ -199,11 +204,14 @@ def waves(draw):
     return program, graph.tuple._replace(nodes=initial_states(program, 100, values))
 
 
-def test_random_waves_are_the_same_at_some_nodes():
+@pytest.mark.parametrize(
+    ("number", "least"), [(10, 2), pytest.param(30, 6, marks=pytest.mark.slow)]
+)
+def test_random_waves_are_the_same_at_some_nodes(number, least):
     sparse = []
 
     @given(waves(), st.integers(1, 9))
-    @settings(max_examples=30, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=number, deadline=None, derandomize=True, database=None)
     def check(wave, rounds):
         program, inputs = wave
         one, other, done = both(PackedProgram(program), inputs, 2 * rounds)
@@ -211,6 +219,6 @@ def test_random_waves_are_the_same_at_some_nodes():
         sparse.append(done)
 
     check()
-    # In many nobody may wait, since waiting nodes would send; how many depends on what is drawn. Six
-    # waves at least spread or died at some nodes only.
-    assert sum(done > 0 for done in sparse) >= 6
+    # In many nobody may wait, since waiting nodes would send; how many depends on what is drawn. A
+    # fifth of the waves at least spread or died at some nodes only.
+    assert sum(done > 0 for done in sparse) >= least

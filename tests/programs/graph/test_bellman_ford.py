@@ -53,13 +53,9 @@ def test_bellman_ford_is_exact_on_all_connected_graphs_up_to_six_nodes_from_ever
     assert cycles == 0 if "-3" not in family else 0.3 < cycles < 1
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        pytest.param("undirected, 0..7", marks=pytest.mark.slow),
-        "directed, no negative cycle",
-    ],
-)
+# The default suite has all small graphs above, and random ones in pieces below.
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["undirected, 0..7", "directed, no negative cycle"])
 def test_bellman_ford_is_exact_on_a_thousand_random_graphs(family):
     rng = np.random.default_rng(1)
     sample = [from_weighted(FAMILIES[family](g, rng)) for g in connected_graphs(1000, 3, seed=1)]

@@ -53,7 +53,11 @@ def drawn(family, *, number=30, seed=0):
 
 
 @pytest.mark.parametrize(
-    "family, degree", [*((family, 3) for family in FAMILIES), ("undirected, 0..2", 4)]
+    "family, degree",
+    [
+        *((family, 3) for family in FAMILIES),
+        pytest.param("undirected, 0..2", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_the_answer_is_that_of_the_unsplit_graph(family, degree):
     given, batch, sources = drawn(family, seed=degree)

@@ -119,11 +119,13 @@ def test_it_is_exact_on_all_connected_graphs_of_seven_nodes_from_every_source():
     assert_exact(*batch_of(copies))
 
 
-@pytest.mark.parametrize("number", [55, pytest.param(167, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number", [12, *(pytest.param(number, marks=pytest.mark.slow) for number in (55, 167))]
+)
 def test_it_is_exact_on_random_graphs_of_three_degrees(number):
     copies = [c for d in (2, 3, 4) for c in random_copies(number, max_nodes=12, degree=d, seed=d)]
     connected = sum(nx.is_connected(graph) for graph, _ in copies)
-    assert 0.4 * len(copies) < connected < 0.9 * len(copies)
+    assert 0.4 * len(copies) < connected < 0.95 * len(copies)
     assert_exact(*batch_of(copies), sizes=SIZES)
 
 
@@ -148,7 +150,7 @@ def test_one_call_by_name():
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("grid", "lollipop", "node") else pytest.mark.slow)
+        pytest.param(name, marks=() if name in ("grid", "node") else pytest.mark.slow)
         for name in NAMED
     ],
 )

@@ -163,7 +163,7 @@ NAMED = {
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("grid", "lollipop", "node") else pytest.mark.slow)
+        pytest.param(name, marks=() if name in ("lollipop", "node") else pytest.mark.slow)
         for name in NAMED
     ],
 )

@@ -121,6 +121,7 @@ def same(space, architectures):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_the_switched_network_is_the_built_one_of_the_architecture_it_is_switched_to():
     few = {"attention": ("gcn", "gat"), "aggregate": ("sum", "max"), "hidden": (3,)}
     space = ArchitectureSpace(options={**SPACE.options, **few})

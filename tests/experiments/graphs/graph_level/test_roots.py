@@ -90,6 +90,7 @@ def test_the_smallest_k_is_found_and_its_cost_told_or_a_pair_that_no_k_tells_apa
         colours.choose_k(rook, sample=1)
 
 
+@pytest.mark.slow
 def test_a_network_does_not_care_how_nodes_are_numbered_nor_for_padding():
     order = np.random.default_rng(1).permutation(9)
     graphs = [GRAPH, Graph(9, np.sort(order[GRAPH.edges], axis=1))]

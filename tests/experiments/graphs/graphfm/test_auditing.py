@@ -159,6 +159,7 @@ def test_edges_are_exposed_in_either_direction():
     assert auditing.exposed(np.array([[0, 1], [3, 2], [0, 2], [4, 5]]), graphs) == 0.75
 
 
+@pytest.mark.slow
 def test_the_target_is_the_moving_average_of_the_steps_and_room_changes_nothing():
     graph = from_edges(CLUB, FEATURES)
 

@@ -22,6 +22,7 @@ GENERATOR = np.random.default_rng(0)
 Z, OTHER = GENERATOR.normal(size=(2, 24, 5))
 
 
+@pytest.mark.slow
 def test_contrast_is_a_loop_over_nodes_and_a_mean_over_anchors():
     def direction(rows):
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)

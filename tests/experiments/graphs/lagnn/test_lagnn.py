@@ -60,6 +60,7 @@ def test_sharpening_keeps_order_and_sums_and_ends_in_the_largest():
     assert np.isfinite(np.asarray(sharpened(np.eye(3, dtype=np.float32), 0.5))).all()
 
 
+@pytest.mark.slow
 def test_consistency_is_the_distance_to_a_target_without_gradient():
     logits = GENERATOR.normal(size=(4, 7, 3)).astype(np.float32)
     p = softmax(logits, axis=-1)
@@ -75,6 +76,7 @@ def test_consistency_is_the_distance_to_a_target_without_gradient():
     assert consistency_loss(100 * logits) <= 2
 
 
+@pytest.mark.slow
 def test_scores_are_plain_loops_and_zero_for_one_pass():
     logits = GENERATOR.normal(size=(5, 6, 3)) * 2
     labels, mask = GENERATOR.integers(3, size=6), np.arange(6) < 4
@@ -150,6 +152,7 @@ def test_halving_doubles_about_half_of_the_entries_and_drops_the_others():
     assert len(np.unique(ratio, axis=1).T) == 9
 
 
+@pytest.mark.slow
 def test_what_cannot_be_attributed_is_refused():
     labels = np.arange(34) % 2
     split = per_class(labels, GENERATOR, train=3, validation=10)

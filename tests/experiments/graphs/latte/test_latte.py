@@ -96,6 +96,7 @@ def layer(part, rows, order, heads=2):
     return new
 
 
+@pytest.mark.slow
 def test_logits_are_two_layers_of_attention_over_paths_side_by_side():
     p = VARIABLES["params"]
     rows = {kind: p["encoder"][f"in_{kind}"].get("embedding") for kind in GRAPH.types}
@@ -245,6 +246,7 @@ def test_a_threshold_keeps_the_links_that_two_strong_ones_make():
         model.apply(VARIABLES, path_graph(GRAPH))
 
 
+@pytest.mark.slow
 def test_an_explanation_sums_to_one_and_deleting_is_to_have_fewer_links():
     for order in (1, 2):
         for node in range(12):

@@ -46,6 +46,7 @@ def learned(width=4, seed=0):
     return functools.partial(gru_monoid, drawn_weights(np.random.default_rng(seed), width))
 
 
+@pytest.mark.slow
 def test_the_tree_pairs_neighbours_and_passes_an_odd_one_up_whatever_is_padded_where():
     generator = np.random.default_rng(0)
     with float64():
@@ -66,6 +67,7 @@ def test_the_tree_pairs_neighbours_and_passes_an_odd_one_up_whatever_is_padded_w
             np.testing.assert_allclose(found, state, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_no_rows_give_the_identity_and_the_last_level_is_the_root():
     e = jnp.array([2.0, 3.0])
     for fold in (tree_fold, prefix_fold):
@@ -79,6 +81,7 @@ def test_no_rows_give_the_identity_and_the_last_level_is_the_root():
     np.testing.assert_array_equal(states[:, 0], np.arange(6))
 
 
+@pytest.mark.slow
 def test_min2_holds_the_two_smallest_values_of_every_multiset_in_every_fold():
     operator = functools.partial(BinaryMonoid(2, "min2").apply, {})
     inf = jnp.full(2, jnp.inf)
@@ -173,6 +176,7 @@ def test_penalties_are_0_where_the_law_holds_and_their_formula_elsewhere():
     assert [sorted(set(each.tolist())) for each in drawn.T] == [[0, 1], [6, 7, 8, 9, 10]]
 
 
+@pytest.mark.slow
 def test_a_report_tells_each_law_from_the_others():
     x = np.random.default_rng(4).normal(size=(20, 6, 2)).astype(np.float32)
     report = functools.partial(law_report, x=x, key=jax.random.key(0))
@@ -190,6 +194,7 @@ def test_a_report_tells_each_law_from_the_others():
         law_report(jnp.add, x[:1], key=jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_random_brackets_have_no_spread_only_if_the_operator_is_associative():
     x = jnp.asarray(np.random.default_rng(5).normal(size=(3, 9, 4)), jnp.float32)
     mask = jnp.arange(9)[None] < jnp.array([[9], [2], [0]])
@@ -218,6 +223,7 @@ def test_every_operator_is_commutative_to_the_bit_and_fixed_ones_have_their_iden
         np.testing.assert_allclose(found, x, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_kind_that_is_none_and_a_width_that_does_not_split_are_refused():
     x = np.ones((1, 3), np.float32)
     for kind, word in (("average", "average"), ("flow", "even width, and got 3")):

@@ -58,6 +58,7 @@ def test_a_layer_folds_what_arrives_at_each_node(layer):
         )
 
 
+@pytest.mark.slow
 def test_with_an_exact_monoid_the_layer_does_not_care_how_nodes_and_edges_are_numbered():
     generator = np.random.default_rng(1)
     made, errors = graph(generator), {}

@@ -52,6 +52,7 @@ def test_orthogonal_maps_are_orthogonal_and_all_of_one_determinant(name):
     assert len(set(np.linalg.det(maps).round(3))) == 1
 
 
+@pytest.mark.slow
 def test_switched_off_the_sheaf_is_constant_or_symmetric_and_both_directions_fit():
     model = BundleSheaf(3, stalk=2, channels=4)
     variables = begun(model)

@@ -71,6 +71,7 @@ def test_names_of_nodes_and_directions_of_edges_do_not_matter():
     assert np.abs(got[place][:, :, place] - want).max() <= EXACT
 
 
+@pytest.mark.slow
 def test_a_bundles_harmonic_space_and_lowest_eigenvalue_are_bounded_by_transport():
     """Lemma 6 and Propositions 3 and 5 on rotations, all simple paths and cycles enumerated.
 
@@ -119,6 +120,7 @@ def test_a_reflection_around_a_cycle_leaves_nothing_harmonic():
     assert report.symmetric_share == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_six_classes_in_two_dimensions_separate_where_degrees_are_alike_and_not_where_they_spread():
     """Twice the dimension is what Proposition 13 needs on every graph, and no limit of the method."""
 

@@ -2,6 +2,7 @@ import itertools
 
 import jax
 import numpy as np
+import pytest
 
 from experiments.graphs.sir_gcn import networks, study, tasks
 from experiments.graphs.sir_gcn.layers import SIRConv
@@ -44,6 +45,7 @@ def test_coloured_graphs_are_those_of_the_task():
         assert target == (labels[graph.senders] != labels[graph.receivers]).sum()
 
 
+@pytest.mark.slow
 def test_picking_messages_from_tables_is_message_passing_over_the_graphs():
     generator = np.random.default_rng(0)
     rules = {**FLAX, "bias": lambda generator, shape, fan_in: generator.normal(size=shape)}

@@ -24,6 +24,7 @@ def drawn(model, *inputs, **given):
     return jax.tree.map(lambda leaf: np.asarray(leaf, float), found)
 
 
+@pytest.mark.slow
 def test_graphs_of_one_size_and_padding_and_sparse_features_change_nothing():
     generator = np.random.default_rng(0)
     x = generator.normal(size=(9, 4)) * (generator.random((9, 4)) < 0.6)
@@ -45,6 +46,7 @@ def test_graphs_of_one_size_and_padding_and_sparse_features_change_nothing():
         model.apply(variables, two)
 
 
+@pytest.mark.slow
 def test_per_node_asks_for_each_node_by_itself_and_needs_dense_features():
     x = np.random.default_rng(1).normal(size=(9, 4))
     graph = from_edges(RING, x)
@@ -75,6 +77,7 @@ def test_a_pair_is_both_rows_beside_each_other_in_order():
         model.apply(variables, graph)
 
 
+@pytest.mark.slow
 def test_the_released_wiring_attends_over_all_nodes_at_a_quadratic_cost():
     counted = {}
     for variant in ("public_tiled_LC", "LC"):
@@ -126,6 +129,7 @@ def test_moods_lie_beyond_the_hops_and_decide_with_what_the_cited_holds():
             assert label == (1 if x[citing, 1] else 1 + mood * x[cited, 0])
 
 
+@pytest.mark.slow
 def test_cycles_are_networkx_s_and_held_out_links_are_no_edges_of_the_graph():
     graphs, counts = tasks.counted_cycles(np.random.default_rng(0), 3)
     for adjacency, count in zip(graphs.adjacency, counts[:, 0], strict=True):

@@ -124,6 +124,7 @@ def _dense(tables, batch, of_items):
     return {"users": jnp.zeros_like(tables["users"]).at[batch.users].add(rows), "items": items}
 
 
+@pytest.mark.slow
 def test_a_step_of_dense_products_has_the_gradient_of_the_public_loss(train):
     near = cooccurrence(train, k=3)
     batches = _Pairs(train, SETTINGS, near, seed=0, sift=False)

@@ -37,6 +37,7 @@ def in_words(params, tokens, path):
     return np.asarray(hidden[0])
 
 
+@pytest.mark.slow
 def test_a_path_of_counts_is_a_loop_over_its_blocks():
     with jax.enable_x64(True):
         params = jax.tree.map(lambda x: np.asarray(x, np.float64), params_of())

@@ -30,6 +30,7 @@ def digest_of(tree):
     return hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in jax.tree.leaves(tree))).digest()
 
 
+@pytest.mark.slow
 def test_routers_that_begin_at_once_leave_the_decoder_what_it_was():
     params = decoder.initial(SHAPE, np.random.default_rng(0), deviation=0.5)
     found = route(params, SHAPE, initial_routers(SHAPE, None), TOKENS, [10, 7])
@@ -99,6 +100,7 @@ def test_windows_are_means_that_drop_the_tail_and_ragged_ones_hold_it():
         assert (ragged[row][:, length:] == 0).all()
 
 
+@pytest.mark.slow
 def test_losses_and_class_weights_are_their_formulas():
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):

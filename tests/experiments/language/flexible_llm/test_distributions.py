@@ -61,6 +61,7 @@ def test_the_loss_without_whole_rows_is_that_with_the_tail_spread():
         np.testing.assert_allclose(found, loss(spread(stored, SIZE), TOLD[None]), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_has_no_probability_costs_nothing_even_where_the_model_holds_it_for_impossible():
     told = np.r_[np.log([0.5, 0.3, 0.2]), -np.inf, -np.inf]
     rows = np.array(

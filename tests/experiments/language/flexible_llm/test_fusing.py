@@ -121,6 +121,7 @@ def test_what_the_trainer_adds_up_is_the_fusion_loss_of_the_mixed_rows():
     np.testing.assert_allclose(plain, fusion_loss(np.eye(7)[TEXTS[:, 1:]], told, counted))
 
 
+@pytest.mark.slow
 def test_losses_are_finite_where_the_model_excludes_what_nothing_expects_or_counts():
     told = log_softmax(rows(2, 3, 4))
     told[..., 3] = -np.inf

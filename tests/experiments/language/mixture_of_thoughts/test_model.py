@@ -91,6 +91,7 @@ def test_the_causal_mixture_is_silent_and_that_with_a_mask_of_padding_alone_leak
     assert leaks._spoken._cache_size() == compiled + 2  # equal models share a program
 
 
+@pytest.mark.slow
 def test_order_and_absence_of_the_inactive_change_nothing():
     experts, params = case()
     route = choose(SCORES, 2)
@@ -111,6 +112,7 @@ def test_order_and_absence_of_the_inactive_change_nothing():
     np.testing.assert_allclose(alone[rows], found[rows], rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_an_interaction_is_the_formula_for_the_primary_and_for_a_peer():
     _, params = case()
     generator = np.random.default_rng(4)

@@ -110,6 +110,7 @@ def test_over_a_constant_link_a_chunk_takes_its_bits_and_the_round_trip():
     np.testing.assert_allclose(delay, wanted, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_plan_is_the_best_of_all_and_stops_with_the_video():
     generator = np.random.default_rng(2)
     bitrates = (300.0, 1200.0, 4300.0)
@@ -183,6 +184,7 @@ def test_a_trace_that_float32_cannot_count_is_refused(seconds, megabits, said):
     assert Links.of(traces, kind=np.float64).period.tolist() == [2.0, seconds]
 
 
+@pytest.mark.slow
 def test_what_float32_may_count_it_counts_finely():
     traces = [
         (np.array([0.0, end - 10, end]), np.array([0.0, rate, rate]))

@@ -222,6 +222,7 @@ def test_tasks_on_strings_are_what_they_are_called_and_balanced():
     assert drawn(generator, 10, 12).max() < 5
 
 
+@pytest.mark.slow
 def test_cola_is_scored_by_matthews_and_others_by_accuracy():
     labels = np.array([1, 1, 1, 0, 0, 1])
     scores = np.eye(2)[[1, 1, 0, 0, 1, 1]]

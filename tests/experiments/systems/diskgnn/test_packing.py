@@ -55,6 +55,7 @@ def packed_in(folder, store, **given):
     return pack(store, PLAN, folder / "packed", generator=np.random.default_rng(1), **given)
 
 
+@pytest.mark.slow
 def test_batches_hold_distinct_neighbours_at_most_so_many_and_the_nodes_that_they_name():
     counts = np.diff(GRAPH.indptr)
     assert np.sort(np.concatenate([b.nodes[: b.sizes[0]] for b in PLAN.batches])).tolist() == (

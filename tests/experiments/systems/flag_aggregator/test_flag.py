@@ -67,6 +67,7 @@ def test_the_scale_of_all_and_of_one_changes_nothing_in_float32():
     np.testing.assert_allclose(updated(gradients * lengths)[0]["w"], expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_types_are_kept_and_the_state_is_what_a_scan_can_carry():
     """With 64 bits and without, for leaves of all types at once and for one without entries."""
     for wide in (False, True):
@@ -231,6 +232,7 @@ def test_a_mesh_of_another_number_of_workers_is_refused():
     assert jax.eval_shape(jax.vmap(one, axis_name="worker"), rows)[0].shape == (3, 5)
 
 
+@pytest.mark.slow
 def test_a_single_worker_gives_its_direction():
     rule = flag_aggregate(1, "gap", pair_weight=1.0)
     np.testing.assert_allclose(rule.update(jnp.array([[3.0, 4]]), None)[0], [0.6, 0.8], rtol=1e-6)

@@ -116,6 +116,7 @@ def test_attacks_touch_the_faulty_alone_and_do_what_they_say():
     np.testing.assert_allclose(lengths, np.linalg.norm(gradients[5:], axis=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_attacks_see_a_tree_as_one_row_of_numbers():
     rows, faulty = jnp.asarray(drawn(length=15), jnp.float32), jnp.arange(WORKERS) >= 5
     tree = {"a": rows[:, :3], "b": rows[:, 3:].reshape(WORKERS, 4, 3)}

@@ -131,6 +131,7 @@ def test_what_makes_no_sense_is_refused_by_name(options, said):
         fuse(block, WEIGHTS, X, **{"buffer": 16 * 1024, **options})
 
 
+@pytest.mark.slow
 def test_many_parallel_branches_are_searched_and_the_exact_search_says_that_it_cannot():
     def wide(x):
         return sum(jnp.tanh(x * float(i)) for i in range(1, 20))

@@ -43,6 +43,7 @@ def test_random_plans_and_their_edits_are_plans(graph, seed):
         plan = edit(plan, cost, generator)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(graphs(most=9), st.data())
 def test_groups_merge_where_no_third_one_lies_between_by_networkx(graph, data):

@@ -143,6 +143,7 @@ def test_rg_explanations_hang_together(groups, selectors):
         assert cost.graph.is_connected(touched)
 
 
+@pytest.mark.slow
 def test_a_mask_fitted_to_a_known_network_keeps_the_edges_that_matter():
     """A network that counts messages from one kind of node: only its edges can raise the logit."""
     ops = [Op("conv", Tensor(4, 4), (Read(-1),), weights=100)]

@@ -132,6 +132,7 @@ def test_satellites_that_stand_still_are_not_handed_over_even_halfway_between_ga
     assert np.abs(ours - theirs).max() > 0.1
 
 
+@pytest.mark.slow
 def test_symbols_have_unit_power_and_a_channel_its_noise():
     codec = SemanticCodec(numbers=8, width=4)
     params = initial_codec(codec, 8, np.random.default_rng(0))

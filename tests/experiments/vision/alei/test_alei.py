@@ -190,6 +190,7 @@ def test_terms_of_selection_have_their_least_values_where_they_should():
         selection_loss(equal, "even")
 
 
+@pytest.mark.slow
 def test_first_gradients_reach_gates_and_router_and_not_what_lies_behind_the_gates():
     model = Detector(VisionTransformer(width=8, blocks=1, heads=2), 2, rank=2)
     generator = np.random.default_rng(3)

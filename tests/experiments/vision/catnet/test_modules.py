@@ -149,6 +149,7 @@ def test_a_mask_that_is_read_on_a_grid_and_pasted_back_is_the_mask():
     assert not np.asarray(back(np.ones_like(masks), boxes.at[..., 2].set(boxes[..., 0]))).any()
 
 
+@pytest.mark.slow
 def test_arms_differ_in_width_and_not_in_parameters_and_unknown_ones_are_refused():
     goal = parameters_of(matched("all", 8, stages=1))
     for arm in ("fpn", "dense"):

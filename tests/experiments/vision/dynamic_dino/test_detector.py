@@ -38,6 +38,7 @@ def test_the_matching_costs_as_little_as_scipys_with_any_padding():
         assert ours == pytest.approx(cost[there][rows, columns].sum(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_what_no_matching_can_be_of_is_refused_and_in_compiled_code_no_number():
     costs, there = np.ones((3, 4), np.float32), np.array([True, True, False])
     for wrong, said in (

@@ -98,6 +98,7 @@ def test_any_network_is_kept_by_any_gate_and_only_by_the_exact_ones_unanchored(g
     assert (lost < 1e-12) if exact else (lost > 0.05)
 
 
+@pytest.mark.slow
 def test_layers_that_lie_stacked_are_upcycled_at_once():
     rng = np.random.default_rng(2)
     ffn, x = drawn(rng, front=(3,)), rng.normal(size=(4, INPUTS))
@@ -233,6 +234,7 @@ def test_at_ties_unit_gates_teach_the_router_nothing_and_scaled_ones_nothing_of_
     assert not alone.any()  # with one expert a token, never
 
 
+@pytest.mark.slow
 def test_balance_has_its_closed_forms_and_padding_does_not_count():
     with float64():
         spread = route(np.zeros((4, 4)), 1)._replace(chosen=jnp.arange(4)[:, None])
@@ -282,6 +284,7 @@ def test_the_meter_tells_one_network_many_times_from_several():
         symmetry(experts, 4)
 
 
+@pytest.mark.slow
 def test_the_layer_draws_itself_and_sows_what_it_chose():
     x = np.ones((2, 3, INPUTS), np.float32)
     layer = MoEFFN(HIDDEN, copies=3, slices=2, anchored=True)

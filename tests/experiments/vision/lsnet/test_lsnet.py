@@ -187,6 +187,7 @@ def by_hand(widths, depths, classes=1000, heads=4, key_dim=16, size=(224, 224)):
     return tuple(found)
 
 
+@pytest.mark.slow
 def test_a_fused_network_computes_the_same_and_has_fewer_parameters():
     sizes = {"widths": (8, 16, 16), "depths": (0, 2, 2)}
     model = LSNet(**sizes, num_classes=3, heads=2, key_dim=4)

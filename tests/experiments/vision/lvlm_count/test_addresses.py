@@ -88,6 +88,7 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key, monkeypatch
 # Words.
 
 
+@pytest.mark.slow
 def test_words_are_cut_and_escaped():
     assert shown("a\x1b[2J\n\u202eb\ud800") == r"a\x1b[2J\n\u202eb\ud800"
     assert len(shown("x" * 10_000)) == LONGEST

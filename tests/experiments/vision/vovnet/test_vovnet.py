@@ -142,6 +142,7 @@ def parameters_of(model, picture):
     return num_parameters(shapes["params"])
 
 
+@pytest.mark.slow
 def test_the_matched_width_is_the_nearest():
     def make(width):
         return DenseBlock(width, 6, 1)

@@ -119,6 +119,7 @@ def test_guides_are_sums_of_what_is_there_and_deeper():
     np.testing.assert_allclose(found[1], deep[..., 2:], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_every_branch_leaves_the_main_network_as_it_is_and_predicts_for_the_same_points():
     plan = Plan(3, (4, 4), (Stage(4, 4, 4), Stage(8, 4, 4)), levels=1, pooled=4)
     alone = shapes(GELAN(plan), SMALL)
@@ -202,6 +203,7 @@ def test_a_reversible_branch_gives_back_the_picture_from_each_level():
         shapes(ReversibleBranch((4, 16)), SMALL)
 
 
+@pytest.mark.slow
 def test_information_is_that_of_gaussians_in_closed_form():
     generator = np.random.default_rng(0)
     inputs, noise = generator.normal(size=(2, 500, 2))
