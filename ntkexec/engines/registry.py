@@ -174,7 +174,7 @@ ENGINE_SPECS: dict[str, EngineSpec] = {
         EngineSpec(
             "ensemble",
             "trained networks",
-            "the default: the real thing",
+            "the real thing, with the margin of every decision; the default",
             ensemble_engine,
             trained=True,
             pace=Pace(TRAINING_SECONDS_PER_LITERAL, NETWORK_SECONDS_PER_LITERAL),
