@@ -22,6 +22,7 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Int32, UInt32
 
@@ -35,7 +36,7 @@ from ntkexec.engines.packed.sheets import (
     Sheets,
     Where,
     differing,
-    matches,
+    in_parts,
     placed,
     union,
     written,
@@ -183,8 +184,10 @@ def compared(
     times = heard.audience.at[awake].get(mode="clip")
 
     sheets = Sheets((old, kept), placed(0, known.changing) | placed(1, known.fixed))
-    theirs = [(0, jnp.stack([done.begun[bit] for bit in known.changing]))]
-    theirs += [(1, jnp.stack([done.begun[bit] for bit in known.fixed]))]
+    theirs = {
+        index: jnp.stack([done.begun[bit] for bit in bits])
+        for index, bits in enumerate((known.changing, known.fixed))
+    }
     words = said.words.at[:, said.nodes].set(jnp.uint32(0), mode="drop")
     missed, spoke = jnp.zeros((), jnp.int32), jnp.zeros_like(valid)
     read, moves = done.begun, list[Move]()
@@ -196,9 +199,10 @@ def compared(
             speech = apart(functools.partial(_speech, sheets.where, bits), valid, *sheets.rows)
             words = words.at[: len(speech), awake].set(speech, mode="drop")
             told = words[: len(speech)].at[:, ports].get(mode="clip")
-            got = apart(functools.partial(_united, len(bits)), speech, told)
+            holds = apart(lambda own, others: own | union(others.swapaxes(0, 1)), speech, told)
+            got = apart(functools.partial(rows_of, count=len(bits)), holds)
             spoke |= union(got)
-            theirs.append((len(sheets.rows), jnp.stack([exchanged[bit] for bit in bits])))
+            theirs[len(sheets.rows)] = jnp.stack([exchanged[bit] for bit in bits])
             sheets = sheets.with_rows(bits, got)
             meant = jnp.where((speech != 0).any(axis=0), times, 0).sum(dtype=jnp.int32)
             missed += jnp.abs(meant - (told != 0).any(axis=0).sum(dtype=jnp.int32))
@@ -208,18 +212,19 @@ def compared(
     same, waits = ~union(new ^ old), ~union(new ^ after[:, None]) & valid
     rests = same & (rest | ~spoke)
     write = apart(words_of, jnp.concatenate([new, waits[None], rests[None]]))
-    matched = apart(functools.partial(matches, known.program, moves), valid, *sheets.rows)
-    judged = apart(functools.partial(differing, known.program, moves), valid, matched, sheets.rows)
-    others = [row[None] & valid[None] for row in _left_over(known, sheets, valid)]
-    others += [(rows ^ sheets.rows[index]) & valid[None] for index, rows in theirs]
-    wrong = jnp.concatenate([judged, *others])
-
+    differ = functools.partial(_differing, known, moves, sheets.where)
+    wrong = apart(lambda *given: in_parts(differ(*given)), valid, sheets.rows, theirs)
+    number = jax.lax.cond(
+        (wrong != 0).any(),
+        lambda *given: functools.reduce(jnp.add, map(population, differ(*given))).sum(),
+        lambda *_: jnp.zeros((), jnp.int32),
+        *(valid, sheets.rows, theirs),
+    )
     lost = (population(held ^ done.read) + population(write ^ done.wrote)) * there[None]
     restless = population(~(wait | rest) & valid).sum()
     faults = missed + (there & ~once).sum(dtype=jnp.int32) + jnp.abs(ledger.restless - restless)
-    bits_wrong = (population(wrong).sum() + lost.sum()).astype(jnp.int32)
-    where = words_of(apart(union, wrong)[None])[0]
-    bad = ((where != 0) | (lost != 0).any(axis=0)) & there
+    bits_wrong = (number + lost.sum()).astype(jnp.int32)
+    bad = ((words_of(wrong[None])[0] != 0) | (lost != 0).any(axis=0)) & there
     failed = (bits_wrong != 0) | (faults != 0)
     following = Ledger(
         held=ledger.held.at[:, awake].set(write, mode="drop"),
@@ -233,12 +238,35 @@ def compared(
     return following, Said(words, place, awake)
 
 
-def _left_over(known: Known, sheets: Sheets, valid: Array) -> list[Array]:
-    """Rows that must be 0: of bits that a round must not leave, and of what it must not change."""
-    begun = Sheets(sheets.rows, placed(0, known.changing) | placed(1, known.fixed))
-    bits = (sheets.where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
-    moved = [bit for bit in sorted(bits) if sheets.where.get(bit) != begun.where.get(bit)]
-    return [sheets.row(bit, valid) ^ begun.row(bit, valid) for bit in moved]
+def _differing(
+    known: Known,
+    moves: Sequence[Move],
+    where: Where,
+    valid: UInt32[Array, "m"],
+    rows: tuple[UInt32[Array, "k m"], ...],
+    theirs: dict[int, UInt32[Array, "k m"]],
+) -> list[UInt32[Array, "m"]]:
+    """Rows that must be 0.
+
+    Args:
+        known: what is where.
+        moves: what the steps decided.
+        where: the bits stand after the round.
+        valid: ones at nodes.
+        rows: the arrays of the ledger.
+        theirs: by array the same rows, as the search has them.
+    """
+    begun, ended = (
+        Sheets(rows, w) for w in (placed(0, known.changing) | placed(1, known.fixed), where)
+    )
+    found = differing(known.program, moves, valid, rows)
+    found += [
+        (a ^ b) & valid for i, given in theirs.items() for a, b in zip(given, rows[i], strict=True)
+    ]
+    # A round leaves nothing else, and what is fixed as it was.
+    bits = (where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
+    moved = [bit for bit in sorted(bits) if ended.where.get(bit) != begun.where.get(bit)]
+    return found + [(ended.row(b, valid) ^ begun.row(b, valid)) & valid for b in moved]
 
 
 def _speech(
@@ -246,13 +274,6 @@ def _speech(
 ) -> UInt32[Array, "t a"]:
     sheets = Sheets(rows, where)
     return words_of(jnp.stack([sheets.row(bit, valid) & valid for bit in bits]))
-
-
-def _united(
-    count: int, said: UInt32[Array, "t a"], told: UInt32[Array, "t d a"]
-) -> UInt32[Array, "k m"]:
-    """What nodes hold of what they say and what they are told."""
-    return rows_of(said | union(told.swapaxes(0, 1)), count)
 
 
 def rows_of(words: UInt32[Array, "s v"], count: int) -> UInt32[Array, "k m"]:
