@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Int32, UInt32
+from jaxtyping import Array, Bool, Int, Int32, UInt32
 
 from ntkexec.engines.packed.crossing import flags_of, population
 from ntkexec.engines.packed.indices import Indices
@@ -39,9 +39,12 @@ from ntkexec.engines.packed.sheets import (
     in_parts,
     placed,
     union,
-    written,
 )
+from ntkexec.engines.packed.writing import written
 from ntkexec.program.program import Program
+
+# Of a list, each of which is passed over if it is empty; lists are multiples of 32.
+PARTS = 4
 
 
 class Heard(NamedTuple):
@@ -180,7 +183,6 @@ def compared(
     kept = apart(functools.partial(rows_of, count=len(known.fixed)), constant)
     wait, rest = own[-2], own[-1]
     old = (own[:-2] & ~wait[None]) | (before[:, None] & wait[None])
-    ports = heard.table.at_nodes(awake)
     times = heard.audience.at[awake].get(mode="clip")
 
     sheets = Sheets((old, kept), placed(0, known.changing) | placed(1, known.fixed))
@@ -198,14 +200,13 @@ def compared(
         if bits := sorted(bit for bit in decided if bit >= known.split):
             speech = apart(functools.partial(_speech, sheets.where, bits), valid, *sheets.rows)
             words = words.at[: len(speech), awake].set(speech, mode="drop")
-            told = words[: len(speech)].at[:, ports].get(mode="clip")
-            holds = apart(lambda own, others: own | union(others.swapaxes(0, 1)), speech, told)
+            holds, arrived = _fetched(heard.table, awake, there, speech, words)
             got = apart(functools.partial(rows_of, count=len(bits)), holds)
             spoke |= union(got)
             theirs[len(sheets.rows)] = jnp.stack([exchanged[bit] for bit in bits])
             sheets = sheets.with_rows(bits, got)
             meant = jnp.where((speech != 0).any(axis=0), times, 0).sum(dtype=jnp.int32)
-            missed += jnp.abs(meant - (told != 0).any(axis=0).sum(dtype=jnp.int32))
+            missed += jnp.abs(meant - arrived)
         read = exchanged
 
     new = jnp.stack([sheets.row(bit, valid) for bit in known.changing])
@@ -267,6 +268,37 @@ def _differing(
     bits = (where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
     moved = [bit for bit in sorted(bits) if ended.where.get(bit) != begun.where.get(bit)]
     return found + [(ended.row(b, valid) ^ begun.row(b, valid)) & valid for b in moved]
+
+
+def _fetched(
+    table: Indices,
+    awake: Int32[Array, "a"],
+    there: Bool[Array, "a"],
+    speech: UInt32[Array, "t a"],
+    words: UInt32[Array, "s v"],
+) -> tuple[UInt32[Array, "t a"], Int[Array, ""]]:
+    """What nodes say and are told, and at how many ports they are told something.
+
+    Args:
+        table: whom every node hears.
+        awake: nodes.
+        there: False at silent places.
+        speech: what they say.
+        words: what is said, by node.
+    """
+
+    def fetch(table: Indices, nodes: Array, own: Array, words: Array) -> tuple[Array, Array]:
+        told = words[: len(own)].at[:, table.at_nodes(nodes)].get(mode="clip")
+        return own | union(told.swapaxes(0, 1)), (told != 0).any(axis=0).sum(dtype=jnp.int32)
+
+    # A list is seldom full, and full from its begin.
+    part, holds, arrived = len(awake) // PARTS, list[Array](), jnp.zeros((), jnp.int32)
+    for start in range(0, len(awake), part):
+        here = slice(start, start + part)
+        given = table, awake[here], speech[:, here], words
+        some, ports = written(there[here].any(), fetch, *given)
+        holds, arrived = [*holds, some], arrived + ports
+    return jnp.concatenate(holds, axis=1), arrived
 
 
 def _speech(

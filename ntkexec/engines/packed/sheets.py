@@ -6,8 +6,8 @@ each row that is asked for.
 """
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -112,27 +112,10 @@ def differing(
 def in_parts(rows: Sequence[UInt32[Array, "m"]]) -> UInt32[Array, "m"]:
     """The union of many rows, some in a loop: of a loop too long LLVM makes no vector operations."""
     parts = [union(rows[start : start + PART]) for start in range(0, len(rows), PART)]
-    return union(jnp.stack(parts))
+    # Not `union`: XLA would see through the array to its parts, and make one loop again.
+    return jax.lax.reduce(jnp.stack(parts), jnp.uint32(0), jnp.bitwise_or, (0,))
 
 
 def union(rows: Sequence[Array] | Array) -> Array:
     """The union of at least one row."""
     return functools.reduce(jnp.bitwise_or, list(rows))
-
-
-# Any: whatever the function takes and returns.
-def written(always: Array, function: Callable[..., Any], *given: Any) -> Any:
-    """The function's result, written down.
-
-    Args:
-        always: true, but XLA must not know it.
-        function: of the given arrays.
-        given: the arrays.
-    """
-    shapes = jax.eval_shape(function, *given)
-    return jax.lax.cond(
-        always,
-        function,
-        lambda *_: jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes),
-        *given,
-    )

@@ -9,6 +9,12 @@ from jaxtyping import Array, Int, UInt32
 
 from ntkexec.engines.packed.neighbours import Exchanging, Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram, StepPlan
+from ntkexec.engines.packed.writing import written
+
+# The steps of longer rounds are compiled each for itself: XLA would compute what a step decides anew for
+# whatever reads it in the next ones, which makes many times the code. On several devices they are not:
+# no exchange stands under a condition there.
+LONGEST_TOGETHER = 2
 
 
 class StepResult(NamedTuple):
@@ -68,12 +74,29 @@ def run_rings(
         now, collisions = carry
         rows = now | fixed
         for clock in ring:
-            done = advance(packed, rows, clock, neighbours)
-            rows, collisions = done.rows, collisions + done.collisions
+            if len(ring) > LONGEST_TOGETHER and neighbours.halo is None:
+                rows, met = _apart(collisions >= 0, packed, rows, clock, neighbours)
+            else:
+                _, rows, met = advance(packed, rows, clock, neighbours)
+            collisions = collisions + met
         nothing = jnp.zeros_like(neighbours.valid)
         return {bit: rows.get(bit, nothing) for bit in now}, collisions
 
     return jax.lax.fori_loop(0, num_rings, once, (changing, jnp.zeros((), jnp.int32)))
+
+
+def _apart(
+    always: Array, packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbours
+) -> tuple[Rows, Int[Array, ""]]:
+    """The rows after a step, and its collisions; what the step does not keep is written down."""
+
+    def changed(rows: Rows, neighbours: Neighbours) -> tuple[Rows, Array]:
+        done = single_step(rows, neighbours, packed=packed, clock=clock)
+        return done.rows, done.collisions
+
+    new, met = written(always, changed, rows, neighbours)
+    kept = packed.plan(frozenset(rows), clock).kept
+    return {bit: row for bit, row in rows.items() if bit in kept} | new, met
 
 
 def run_small(
