@@ -22,7 +22,6 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Int32, UInt32
 
@@ -63,7 +62,7 @@ class Ledger(NamedTuple):
 
     held: as in `Search`.
     restless: how many nodes neither wait nor rest.
-    wrong_bits: bits that differ, over all steps and nodes.
+    differences: nodes at which some bit of some step differs, round by round.
     left_out: nodes that had to take part in a round and did not, or hearers of messages, likewise.
     rounds: compared.
     first: the first round in which something was wrong, or -1.
@@ -72,7 +71,7 @@ class Ledger(NamedTuple):
 
     held: UInt32[Array, "s v"]
     restless: Int[Array, ""]
-    wrong_bits: Int[Array, ""]
+    differences: Int[Array, ""]
     left_out: Int[Array, ""]
     rounds: Int[Array, ""]
     first: Int[Array, ""]
@@ -213,24 +212,18 @@ def compared(
     same, waits = ~union(new ^ old), ~union(new ^ after[:, None]) & valid
     rests = same & (rest | ~spoke)
     write = apart(words_of, jnp.concatenate([new, waits[None], rests[None]]))
-    differ = functools.partial(_differing, known, moves, sheets.where)
-    wrong = apart(lambda *given: in_parts(differ(*given)), valid, sheets.rows, theirs)
-    number = jax.lax.cond(
-        (wrong != 0).any(),
-        lambda *given: functools.reduce(jnp.add, map(population, differ(*given))).sum(),
-        lambda *_: jnp.zeros((), jnp.int32),
-        *(valid, sheets.rows, theirs),
-    )
-    lost = (population(held ^ done.read) + population(write ^ done.wrote)) * there[None]
+    judge = functools.partial(_differing, known, moves, sheets.where)
+    wrong = apart(judge, valid, sheets.rows, theirs)
+    lost = ((held != done.read) | (write != done.wrote)).any(axis=0)
     restless = population(~(wait | rest) & valid).sum()
     faults = missed + (there & ~once).sum(dtype=jnp.int32) + jnp.abs(ledger.restless - restless)
-    bits_wrong = (number + lost.sum()).astype(jnp.int32)
-    bad = ((words_of(wrong[None])[0] != 0) | (lost != 0).any(axis=0)) & there
-    failed = (bits_wrong != 0) | (faults != 0)
+    bad = ((words_of(wrong[None])[0] != 0) | lost) & there
+    differences = bad.sum(dtype=jnp.int32)
+    failed = (differences != 0) | (faults != 0)
     following = Ledger(
         held=ledger.held.at[:, awake].set(write, mode="drop"),
         restless=ledger.restless - restless + population(~(waits | rests) & valid).sum(),
-        wrong_bits=_added(ledger.wrong_bits, bits_wrong),
+        differences=_added(ledger.differences, differences),
         left_out=_added(ledger.left_out, faults),
         rounds=ledger.rounds + 1,
         first=jnp.where(failed & (ledger.first < 0), ledger.rounds, ledger.first),
@@ -246,8 +239,8 @@ def _differing(
     valid: UInt32[Array, "m"],
     rows: tuple[UInt32[Array, "k m"], ...],
     theirs: dict[int, UInt32[Array, "k m"]],
-) -> list[UInt32[Array, "m"]]:
-    """Rows that must be 0.
+) -> UInt32[Array, "m"]:
+    """Where some bit is otherwise than it must be.
 
     Args:
         known: what is where.
@@ -267,7 +260,8 @@ def _differing(
     # A round leaves nothing else, and what is fixed as it was.
     bits = (where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
     moved = [bit for bit in sorted(bits) if ended.where.get(bit) != begun.where.get(bit)]
-    return found + [(ended.row(b, valid) ^ begun.row(b, valid)) & valid for b in moved]
+    found += [(ended.row(b, valid) ^ begun.row(b, valid)) & valid for b in moved]
+    return in_parts(found)
 
 
 def _fetched(

@@ -91,7 +91,7 @@ def test_a_wrong_bit_is_found_wherever_it_is(prepared, monkeypatch, node, bit):
         self._held = self._held.at[0, node].set(self._held[0, node] ^ (1 << bit))
 
     after_calls(monkeypatch, flip)
-    with pytest.raises(ExecutionError, match=r"[1-9]\d* bits"):
+    with pytest.raises(ExecutionError, match=r"[1-9]\d* differences"):
         compared(prepared)
 
 
@@ -160,7 +160,7 @@ def test_states_that_are_handed_on_wrongly_are_found(prepared, monkeypatch):
         return first ^ jnp.zeros_like(first).at[1].set(1 << 7), *others
 
     monkeypatch.setattr(frontier, "up_to_date", wrong)
-    with pytest.raises(ExecutionError, match="at the end: 1 bits"):
+    with pytest.raises(ExecutionError, match="at the end: 1 differences"):
         compared(prepared)
 
 
@@ -181,7 +181,7 @@ def test_what_is_said_at_a_free_port_of_a_full_list_is_found(prepared, monkeypat
     compilation.clear()
     with monkeypatch.context() as patch:
         patch.setattr(listeners.Listeners, "of", classmethod(of))
-        with pytest.raises(ExecutionError, match=r"[1-9]\d* bits"):
+        with pytest.raises(ExecutionError, match=r"[1-9]\d* differences"):
             compared(prepared)
     compilation.clear()
     compared(prepared)
