@@ -11,10 +11,9 @@ from ntkexec.engines.packed.neighbours import Exchanging, Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram, StepPlan
 from ntkexec.engines.packed.writing import written
 
-# The steps of longer rounds are compiled each for itself: XLA would compute what a step decides anew for
-# whatever reads it in the next ones, which makes many times the code. On several devices they are not:
-# no exchange stands under a condition there.
-LONGEST_TOGETHER = 2
+# In rounds with several steps of so many conditions and outputs, these are compiled each for itself: XLA
+# would compute what one decides anew for whatever reads it in the next, which makes many times the code.
+SEVERAL, LARGE = 4, 100
 
 
 class StepResult(NamedTuple):
@@ -70,19 +69,36 @@ def run_rings(
         The rows of `changing` afterwards, and the collisions.
     """
 
+    # On several devices no exchange stands under a condition.
+    alone = _alone(packed, frozenset(changing | fixed), ring) if neighbours.halo is None else ()
+
     def once(_: Array, carry: tuple[Rows, Array]) -> tuple[Rows, Array]:
         now, collisions = carry
         rows = now | fixed
         for clock in ring:
-            if len(ring) > LONGEST_TOGETHER and neighbours.halo is None:
+            if clock in alone:
                 rows, met = _apart(collisions >= 0, packed, rows, clock, neighbours)
             else:
-                _, rows, met = advance(packed, rows, clock, neighbours)
+                done = advance(packed, rows, clock, neighbours)
+                rows, met = done.rows, done.collisions
             collisions = collisions + met
         nothing = jnp.zeros_like(neighbours.valid)
         return {bit: rows.get(bit, nothing) for bit in now}, collisions
 
     return jax.lax.fori_loop(0, num_rings, once, (changing, jnp.zeros((), jnp.int32)))
+
+
+def _alone(
+    packed: PackedProgram, possible: frozenset[int], ring: Sequence[Clock]
+) -> Sequence[Clock]:
+    """The steps of a round that are compiled each for itself; bits that may be 1 when it begins."""
+    found = list[Clock]()
+    for clock in ring:
+        plan = packed.plan(possible, clock)
+        possible = plan.possible
+        if plan.literals >= LARGE:
+            found.append(clock)
+    return found if len(found) >= SEVERAL else ()
 
 
 def _apart(
