@@ -86,6 +86,8 @@ def execute(
     Raises:
         ProgramError: states of a wrong shape, negative or too large `num_steps`, unknown `until` or
             `verify`.
+        ExecutionError: `verify="program"` where a packed engine carries out some nodes only, and does
+            otherwise than the program.
     """
     num_nodes = int(np.sum(graphs.n_node))
     expected = (num_nodes, program.layout.num_bits)

@@ -100,16 +100,16 @@ class Audit:
         ledger = self.ledger
         assert ledger is not None
         last, *_ = compilation.call(_differing_at_end, ledger.held, held, pattern, tuple(rows))
-        bits, out = int(ledger.wrong_bits) + int(last), int(ledger.left_out)
-        if not (bits or out or self._unforeseen):
+        differing, out = int(ledger.differences) + int(last), int(ledger.left_out)
+        if not (differing or out or self._unforeseen):
             return
         first, node = int(ledger.first), int(ledger.node)
         where = "at the end" if first < 0 else f"from round {first} on"
         who = "" if node < 0 else f" at node {node} or others"
         raise ExecutionError(
-            f"a search at some nodes only does otherwise than the program {where}: {bits:,} bits{who}, "
-            f"{out:,} nodes missing in its lists or there twice, {self._unforeseen:,} rounds of nodes "
-            "that wait; verify=True carries out all nodes"
+            f"a search at some nodes only does otherwise than the program {where}: {differing:,} "
+            f"differences{who}, {out:,} nodes missing in its lists or there twice, "
+            f"{self._unforeseen:,} rounds of nodes that wait; verify=True carries out all nodes"
         )
 
 

@@ -57,11 +57,13 @@ class PackedEngine:
         With `verify` every bit of every step is compared with the plain engine's and the program's,
         which costs what the plain engine costs. With `verify="program"` it is compared with the
         program alone, evaluated on packed states (`checking`); where one differs, the run is repeated
-        beside the plain engine, which says where and why.
+        beside the plain engine, which says where and why. Rounds at some nodes only are compared as
+        they are carried out (`ledger`); a difference there is no decision of the engine's.
 
         Raises:
             ProgramError: another program; or `verify="program"` with a trace, several devices or
                 another end than a number of steps.
+            ExecutionError: `verify="program"`, and what was carried out at some nodes only differs.
         """
         if program != self.packed.program:
             raise ProgramError(f"the engine executes {self.packed.program!r}, not {program!r}")

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, Int32, Int64
+from jaxtyping import Array, Bool, Int32
 
 from ntkexec.engines.packed.frontier import Frontier
 from ntkexec.engines.packed.indices import Indices, compress
@@ -26,7 +26,7 @@ from ntkexec.engines.packed.sharding import (
     sharded_step,
 )
 from ntkexec.engines.packed.step import after_tail, run_rings, run_small, single_step
-from ntkexec.engines.packed.tables import bits_of_slots, by_word, neighbour_table, tables_of
+from ntkexec.engines.packed.tables import bits_of_slots, by_word, hearers, tables_of
 from ntkexec.graphs.message_passing import GraphsTuple
 from ntkexec.runtime import compilation
 
@@ -169,16 +169,10 @@ class PackedExecution:
         return self._after(now, steps, found, frontier.collisions, seconds), rounds - done
 
     def _hearers(self) -> Indices:
-        """By node those that hear it; for undirected edges those that it hears."""
-        senders, receivers = self.edges
-        # As one key: sorting it is many times faster than sorting pairs.
-        there, back = (
-            _ascending(one.astype(np.int64) * self.num_nodes + other)
-            for one, other in ((receivers, senders), (senders, receivers))
-        )
-        if np.array_equal(there, back):
+        """By node those that hear it."""
+        table = hearers(*self.edges, self.num_nodes)
+        if table is None:
             return self.neighbours.table
-        table = neighbour_table(back % self.num_nodes, back // self.num_nodes, self.num_nodes)
         return compress(by_word(table), table.shape[1] - 1)
 
     def step(self, now: PackedState) -> tuple[Rows, PackedState]:
@@ -350,11 +344,6 @@ def _orbit(
         else num_nodes >= SPECIALISED_NODES
     )
     return orbit if pays else plain
-
-
-def _ascending(keys: Int64[np.ndarray, "e"]) -> Int64[np.ndarray, "e"]:
-    """Sorted; edges mostly are already, by whom they reach."""
-    return keys if (keys[1:] >= keys[:-1]).all() else np.sort(keys)
 
 
 def _total(by_device: Array) -> int:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Int32, UInt32
+from jaxtyping import Array, Bool, Int, Int32, UInt32
 
 from ntkexec.engines.packed.crossing import flags_of, population
 from ntkexec.engines.packed.indices import Indices
@@ -35,12 +35,15 @@ from ntkexec.engines.packed.sheets import (
     Sheets,
     Where,
     differing,
-    matches,
+    in_parts,
     placed,
     union,
-    written,
 )
+from ntkexec.engines.packed.writing import written
 from ntkexec.program.program import Program
+
+# Of a list, each of which is passed over if it is empty; lists are multiples of 32.
+PARTS = 4
 
 
 class Heard(NamedTuple):
@@ -59,7 +62,7 @@ class Ledger(NamedTuple):
 
     held: as in `Search`.
     restless: how many nodes neither wait nor rest.
-    wrong_bits: bits that differ, over all steps and nodes.
+    differences: nodes at which some bit of some step differs, round by round.
     left_out: nodes that had to take part in a round and did not, or hearers of messages, likewise.
     rounds: compared.
     first: the first round in which something was wrong, or -1.
@@ -68,7 +71,7 @@ class Ledger(NamedTuple):
 
     held: UInt32[Array, "s v"]
     restless: Int[Array, ""]
-    wrong_bits: Int[Array, ""]
+    differences: Int[Array, ""]
     left_out: Int[Array, ""]
     rounds: Int[Array, ""]
     first: Int[Array, ""]
@@ -179,12 +182,13 @@ def compared(
     kept = apart(functools.partial(rows_of, count=len(known.fixed)), constant)
     wait, rest = own[-2], own[-1]
     old = (own[:-2] & ~wait[None]) | (before[:, None] & wait[None])
-    ports = heard.table.at_nodes(awake)
     times = heard.audience.at[awake].get(mode="clip")
 
     sheets = Sheets((old, kept), placed(0, known.changing) | placed(1, known.fixed))
-    theirs = [(0, jnp.stack([done.begun[bit] for bit in known.changing]))]
-    theirs += [(1, jnp.stack([done.begun[bit] for bit in known.fixed]))]
+    theirs = {
+        index: jnp.stack([done.begun[bit] for bit in bits])
+        for index, bits in enumerate((known.changing, known.fixed))
+    }
     words = said.words.at[:, said.nodes].set(jnp.uint32(0), mode="drop")
     missed, spoke = jnp.zeros((), jnp.int32), jnp.zeros_like(valid)
     read, moves = done.begun, list[Move]()
@@ -195,36 +199,31 @@ def compared(
         if bits := sorted(bit for bit in decided if bit >= known.split):
             speech = apart(functools.partial(_speech, sheets.where, bits), valid, *sheets.rows)
             words = words.at[: len(speech), awake].set(speech, mode="drop")
-            told = words[: len(speech)].at[:, ports].get(mode="clip")
-            got = apart(functools.partial(_united, len(bits)), speech, told)
+            holds, arrived = _fetched(heard.table, awake, there, speech, words)
+            got = apart(functools.partial(rows_of, count=len(bits)), holds)
             spoke |= union(got)
-            theirs.append((len(sheets.rows), jnp.stack([exchanged[bit] for bit in bits])))
+            theirs[len(sheets.rows)] = jnp.stack([exchanged[bit] for bit in bits])
             sheets = sheets.with_rows(bits, got)
             meant = jnp.where((speech != 0).any(axis=0), times, 0).sum(dtype=jnp.int32)
-            missed += jnp.abs(meant - (told != 0).any(axis=0).sum(dtype=jnp.int32))
+            missed += jnp.abs(meant - arrived)
         read = exchanged
 
     new = jnp.stack([sheets.row(bit, valid) for bit in known.changing])
     same, waits = ~union(new ^ old), ~union(new ^ after[:, None]) & valid
     rests = same & (rest | ~spoke)
     write = apart(words_of, jnp.concatenate([new, waits[None], rests[None]]))
-    matched = apart(functools.partial(matches, known.program, moves), valid, *sheets.rows)
-    judged = apart(functools.partial(differing, known.program, moves), valid, matched, sheets.rows)
-    others = [row[None] & valid[None] for row in _left_over(known, sheets, valid)]
-    others += [(rows ^ sheets.rows[index]) & valid[None] for index, rows in theirs]
-    wrong = jnp.concatenate([judged, *others])
-
-    lost = (population(held ^ done.read) + population(write ^ done.wrote)) * there[None]
+    judge = functools.partial(_differing, known, moves, sheets.where)
+    wrong = apart(judge, valid, sheets.rows, theirs)
+    lost = ((held != done.read) | (write != done.wrote)).any(axis=0)
     restless = population(~(wait | rest) & valid).sum()
     faults = missed + (there & ~once).sum(dtype=jnp.int32) + jnp.abs(ledger.restless - restless)
-    bits_wrong = (population(wrong).sum() + lost.sum()).astype(jnp.int32)
-    where = words_of(apart(union, wrong)[None])[0]
-    bad = ((where != 0) | (lost != 0).any(axis=0)) & there
-    failed = (bits_wrong != 0) | (faults != 0)
+    bad = ((words_of(wrong[None])[0] != 0) | lost) & there
+    differences = bad.sum(dtype=jnp.int32)
+    failed = (differences != 0) | (faults != 0)
     following = Ledger(
         held=ledger.held.at[:, awake].set(write, mode="drop"),
         restless=ledger.restless - restless + population(~(waits | rests) & valid).sum(),
-        wrong_bits=_added(ledger.wrong_bits, bits_wrong),
+        differences=_added(ledger.differences, differences),
         left_out=_added(ledger.left_out, faults),
         rounds=ledger.rounds + 1,
         first=jnp.where(failed & (ledger.first < 0), ledger.rounds, ledger.first),
@@ -233,12 +232,67 @@ def compared(
     return following, Said(words, place, awake)
 
 
-def _left_over(known: Known, sheets: Sheets, valid: Array) -> list[Array]:
-    """Rows that must be 0: of bits that a round must not leave, and of what it must not change."""
-    begun = Sheets(sheets.rows, placed(0, known.changing) | placed(1, known.fixed))
-    bits = (sheets.where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
-    moved = [bit for bit in sorted(bits) if sheets.where.get(bit) != begun.where.get(bit)]
-    return [sheets.row(bit, valid) ^ begun.row(bit, valid) for bit in moved]
+def _differing(
+    known: Known,
+    moves: Sequence[Move],
+    where: Where,
+    valid: UInt32[Array, "m"],
+    rows: tuple[UInt32[Array, "k m"], ...],
+    theirs: dict[int, UInt32[Array, "k m"]],
+) -> UInt32[Array, "m"]:
+    """Where some bit is otherwise than it must be.
+
+    Args:
+        known: what is where.
+        moves: what the steps decided.
+        where: the bits stand after the round.
+        valid: ones at nodes.
+        rows: the arrays of the ledger.
+        theirs: by array the same rows, as the search has them.
+    """
+    begun, ended = (
+        Sheets(rows, w) for w in (placed(0, known.changing) | placed(1, known.fixed), where)
+    )
+    found = differing(known.program, moves, valid, rows)
+    found += [
+        (a ^ b) & valid for i, given in theirs.items() for a, b in zip(given, rows[i], strict=True)
+    ]
+    # A round leaves nothing else, and what is fixed as it was.
+    bits = (where.keys() | frozenset(known.fixed)) - frozenset(known.changing)
+    moved = [bit for bit in sorted(bits) if ended.where.get(bit) != begun.where.get(bit)]
+    found += [(ended.row(b, valid) ^ begun.row(b, valid)) & valid for b in moved]
+    return in_parts(found)
+
+
+def _fetched(
+    table: Indices,
+    awake: Int32[Array, "a"],
+    there: Bool[Array, "a"],
+    speech: UInt32[Array, "t a"],
+    words: UInt32[Array, "s v"],
+) -> tuple[UInt32[Array, "t a"], Int[Array, ""]]:
+    """What nodes say and are told, and at how many ports they are told something.
+
+    Args:
+        table: whom every node hears.
+        awake: nodes.
+        there: False at silent places.
+        speech: what they say.
+        words: what is said, by node.
+    """
+
+    def fetch(table: Indices, nodes: Array, own: Array, words: Array) -> tuple[Array, Array]:
+        told = words[: len(own)].at[:, table.at_nodes(nodes)].get(mode="clip")
+        return own | union(told.swapaxes(0, 1)), (told != 0).any(axis=0).sum(dtype=jnp.int32)
+
+    # A list is seldom full, and full from its begin.
+    part, holds, arrived = len(awake) // PARTS, list[Array](), jnp.zeros((), jnp.int32)
+    for start in range(0, len(awake), part):
+        here = slice(start, start + part)
+        given = table, awake[here], speech[:, here], words
+        some, ports = written(there[here].any(), fetch, *given)
+        holds, arrived = [*holds, some], arrived + ports
+    return jnp.concatenate(holds, axis=1), arrived
 
 
 def _speech(
@@ -246,13 +300,6 @@ def _speech(
 ) -> UInt32[Array, "t a"]:
     sheets = Sheets(rows, where)
     return words_of(jnp.stack([sheets.row(bit, valid) & valid for bit in bits]))
-
-
-def _united(
-    count: int, said: UInt32[Array, "t a"], told: UInt32[Array, "t d a"]
-) -> UInt32[Array, "k m"]:
-    """What nodes hold of what they say and what they are told."""
-    return rows_of(said | union(told.swapaxes(0, 1)), count)
 
 
 def rows_of(words: UInt32[Array, "s v"], count: int) -> UInt32[Array, "k m"]:

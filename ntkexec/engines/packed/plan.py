@@ -81,6 +81,16 @@ class StepPlan(NamedTuple):
             if [entry.condition for entry in found] == [((bit, True),)] and bit not in corrected
         )
 
+    @property
+    def literals(self) -> int:
+        """Conditions and outputs of the templates that do more than keep a bit."""
+        kept = self.kept
+        return sum(
+            len(entry.condition) + len(entry.outputs)
+            for entry in self.templates
+            if not kept.issuperset(entry.outputs)
+        )
+
 
 def compile_seconds(literals: int) -> float:
     """About how long it takes to compile a program of so many literals for packed execution."""

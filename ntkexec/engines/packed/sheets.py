@@ -1,12 +1,13 @@
 """Every template of a program on rows that lie in few arrays: for the comparison of a search.
 
-XLA computes what it does not write down anew for whatever reads it. Here that would be every template
-for every bit that it writes, and every array that is passed on its own costs as much as a small sum.
+Rows are short here, and every array that is written down or passed on its own costs as much as some
+hundred operations on it. XLA makes one loop of whatever ends in one row, and computes it anew for
+each row that is asked for.
 """
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,9 @@ from ntkexec.program.program import Program
 
 Where = dict[int, tuple[int, int]]
 """By bit of the state in which array it stands, and in which row of it; others are 0."""
+
+# Rows that are united in one loop.
+PART = 16
 
 
 class Sheets(NamedTuple):
@@ -70,74 +74,48 @@ def placed(sheet: int, bits: Sequence[int]) -> Where:
     return {bit: (sheet, index) for index, bit in enumerate(bits)}
 
 
-def matches(
-    program: Program,
-    moves: Sequence[Move],
-    like: UInt32[Array, "m"],
-    *rows: UInt32[Array, "k m"],
-) -> UInt32[Array, "t m"]:
-    """Where every template matches before each of some steps, template by template."""
-    found = list[Array]()
-    for move in moves:
-        sheets, clock = Sheets(rows, move.before), dict(move.clock)
-        for template in program.templates:
-            literals = [(_shown(sheets, clock, bit, like), on) for bit, on in template.condition]
-            rows_on = [row if on else ~row for row, on in literals]
-            found.append(functools.reduce(jnp.bitwise_and, rows_on, ~jnp.zeros_like(like)))
-    return jnp.stack(found)
-
-
 def differing(
-    program: Program,
-    moves: Sequence[Move],
-    like: UInt32[Array, "m"],
-    matched: UInt32[Array, "t m"],
-    rows: tuple[UInt32[Array, "k m"], ...],
-) -> UInt32[Array, "k m"]:
+    program: Program, moves: Sequence[Move], like: UInt32[Array, "m"], rows: Sequence[Array]
+) -> list[UInt32[Array, "m"]]:
     """Where steps decide a bit otherwise than the templates that match, step by step and bit by bit.
 
     Args:
-        program: all of it.
+        program: all of its templates are carried out.
         moves: the steps.
         like: ones at nodes.
-        matched: of `matches`.
-        rows: the states before and after the steps.
+        rows: the arrays that the steps speak of.
     """
-    found = list[Array]()
-    for index, move in enumerate(moves):
-        sheets, clock = Sheets(rows, move.after), dict(move.following)
-        first = index * program.num_templates
+    nothing, found = jnp.zeros_like(like), list[Array]()
+    for move in moves:
+        before, after = (
+            {
+                bit: Sheets(tuple(rows), where).row(bit, like)
+                for bit in range(program.layout.num_bits)
+            }
+            | {bit: ~nothing if value else nothing for bit, value in clock}
+            for where, clock in ((move.before, move.clock), (move.after, move.following))
+        )
+        matched = [
+            functools.reduce(
+                jnp.bitwise_and,
+                [before[b] if on else ~before[b] for b, on in t.condition],
+                ~nothing,
+            )
+            for t in program.templates
+        ]
         for bit, writers in enumerate(program.writers):
-            written = [matched[first + t] for t in writers]
-            right = functools.reduce(jnp.bitwise_or, written, jnp.zeros_like(like))
-            found.append((_shown(sheets, clock, bit, like) ^ right) & like)
-    return jnp.stack(found)
+            right = functools.reduce(jnp.bitwise_or, [matched[t] for t in writers], nothing)
+            found.append((after[bit] ^ right) & like)
+    return found
+
+
+def in_parts(rows: Sequence[UInt32[Array, "m"]]) -> UInt32[Array, "m"]:
+    """The union of many rows, some in a loop: of a loop too long LLVM makes no vector operations."""
+    parts = [union(rows[start : start + PART]) for start in range(0, len(rows), PART)]
+    # Not `union`: XLA would see through the array to its parts, and make one loop again.
+    return jax.lax.reduce(jnp.stack(parts), jnp.uint32(0), jnp.bitwise_or, (0,))
 
 
 def union(rows: Sequence[Array] | Array) -> Array:
     """The union of at least one row."""
     return functools.reduce(jnp.bitwise_or, list(rows))
-
-
-# Any: whatever the function takes and returns.
-def written(always: Array, function: Callable[..., Any], *given: Any) -> Any:
-    """The function's result, written down.
-
-    Args:
-        always: true, but XLA must not know it.
-        function: of the given arrays.
-        given: the arrays.
-    """
-    shapes = jax.eval_shape(function, *given)
-    return jax.lax.cond(
-        always,
-        function,
-        lambda *_: jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes),
-        *given,
-    )
-
-
-def _shown(sheets: Sheets, clock: dict[int, bool], bit: int, like: Array) -> Array:
-    if bit in clock:
-        return ~jnp.zeros_like(like) if clock[bit] else jnp.zeros_like(like)
-    return sheets.row(bit, like)

@@ -5,6 +5,8 @@ clock and all, is put beside what was foreseen. A set of rounds is an integer, r
 bit of the state has two: in which rounds it may be 1 at some node, and in which it may be 0.
 """
 
+import functools
+import operator
 from collections.abc import Sequence
 
 from ntkexec.engines.packed.plan import Clock
@@ -34,12 +36,19 @@ def unforeseen(
     computed, keeps = range(program.layout.num_computation_bits), frozenset(fixed)
     shown = dict(ring[0])
 
+    seen = functools.reduce(operator.or_, patterns)
+    ones = [
+        sum(1 << i for i, pattern in enumerate(patterns) if pattern >> bit & 1)
+        if seen >> bit & 1
+        else 0
+        for bit in range(program.layout.num_bits)
+    ]
+
     def foreseen(begin: int) -> _May:
         found = _May()
-        for bit in range(program.layout.num_bits):
-            ones = sum(1 << i for i in range(rounds) if patterns[begin + i] >> bit & 1)
-            ones = every * shown[bit] if bit in shown else ones
-            found.append((every, every) if bit in keeps else (every & ~ones, ones))
+        for bit, where in enumerate(ones):
+            shows = every * shown[bit] if bit in shown else where >> begin & every
+            found.append((every, every) if bit in keeps else (every & ~shows, shows))
         return found
 
     may, wrong = foreseen(0), 0

@@ -9,6 +9,11 @@ from jaxtyping import Array, Int, UInt32
 
 from ntkexec.engines.packed.neighbours import Exchanging, Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram, StepPlan
+from ntkexec.engines.packed.writing import written
+
+# In rounds with several steps of so many conditions and outputs, these are compiled each for itself: XLA
+# would compute what one decides anew for whatever reads it in the next, which makes many times the code.
+SEVERAL, LARGE = 4, 100
 
 
 class StepResult(NamedTuple):
@@ -64,16 +69,50 @@ def run_rings(
         The rows of `changing` afterwards, and the collisions.
     """
 
+    # On several devices no exchange stands under a condition.
+    alone = _alone(packed, frozenset(changing | fixed), ring) if neighbours.halo is None else ()
+
     def once(_: Array, carry: tuple[Rows, Array]) -> tuple[Rows, Array]:
         now, collisions = carry
         rows = now | fixed
         for clock in ring:
-            done = advance(packed, rows, clock, neighbours)
-            rows, collisions = done.rows, collisions + done.collisions
+            if clock in alone:
+                rows, met = _apart(collisions >= 0, packed, rows, clock, neighbours)
+            else:
+                done = advance(packed, rows, clock, neighbours)
+                rows, met = done.rows, done.collisions
+            collisions = collisions + met
         nothing = jnp.zeros_like(neighbours.valid)
         return {bit: rows.get(bit, nothing) for bit in now}, collisions
 
     return jax.lax.fori_loop(0, num_rings, once, (changing, jnp.zeros((), jnp.int32)))
+
+
+def _alone(
+    packed: PackedProgram, possible: frozenset[int], ring: Sequence[Clock]
+) -> Sequence[Clock]:
+    """The steps of a round that are compiled each for itself; bits that may be 1 when it begins."""
+    found = list[Clock]()
+    for clock in ring:
+        plan = packed.plan(possible, clock)
+        possible = plan.possible
+        if plan.literals >= LARGE:
+            found.append(clock)
+    return found if len(found) >= SEVERAL else ()
+
+
+def _apart(
+    always: Array, packed: PackedProgram, rows: Rows, clock: Clock, neighbours: Neighbours
+) -> tuple[Rows, Int[Array, ""]]:
+    """The rows after a step, and its collisions; what the step does not keep is written down."""
+
+    def changed(rows: Rows, neighbours: Neighbours) -> tuple[Rows, Array]:
+        done = single_step(rows, neighbours, packed=packed, clock=clock)
+        return done.rows, done.collisions
+
+    new, met = written(always, changed, rows, neighbours)
+    kept = packed.plan(frozenset(rows), clock).kept
+    return {bit: row for bit, row in rows.items() if bit in kept} | new, met
 
 
 def run_small(

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Int32, UInt32
+from jaxtyping import Int, Int32, Int64, UInt32
 
 from ntkexec.engines.packed.plan import OwnSlots
 from ntkexec.engines.packed.rows import WORD_BITS, num_words, pack_row, unpack
@@ -34,6 +34,25 @@ def neighbour_table(
     counts = np.bincount(receivers, minlength=width)
     # Edges stand in the order of nodes and their ports.
     return by_port(senders.astype(np.int32, copy=False), counts, int(counts.max()), num_nodes)
+
+
+def hearers(
+    senders: Int[np.ndarray, "e"], receivers: Int[np.ndarray, "e"], num_nodes: int
+) -> Int32[np.ndarray, "d n"] | None:
+    """As `neighbour_table`, by node those that hear it; None where every edge goes both ways."""
+    # As one key: sorting it is many times faster than sorting pairs.
+    there, back = (
+        _ascending(one.astype(np.int64) * num_nodes + other)
+        for one, other in ((receivers, senders), (senders, receivers))
+    )
+    if np.array_equal(there, back):
+        return None
+    return neighbour_table(back % num_nodes, back // num_nodes, num_nodes)
+
+
+def _ascending(keys: Int64[np.ndarray, "e"]) -> Int64[np.ndarray, "e"]:
+    """Sorted; edges mostly are already, by whom they reach."""
+    return keys if (keys[1:] >= keys[:-1]).all() else np.sort(keys)
 
 
 def by_word(table: Int32[np.ndarray, "d n"]) -> Int32[np.ndarray, "d w b"]:

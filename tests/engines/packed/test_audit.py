@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
+from support.waves import two_hops
 
 from ntkexec import graphs
 from ntkexec.engines.packed import execution, frontier, listeners, search
@@ -91,7 +92,7 @@ def test_a_wrong_bit_is_found_wherever_it_is(prepared, monkeypatch, node, bit):
         self._held = self._held.at[0, node].set(self._held[0, node] ^ (1 << bit))
 
     after_calls(monkeypatch, flip)
-    with pytest.raises(ExecutionError, match=r"[1-9]\d* bits"):
+    with pytest.raises(ExecutionError, match=r"[1-9]\d* differences"):
         compared(prepared)
 
 
@@ -160,7 +161,7 @@ def test_states_that_are_handed_on_wrongly_are_found(prepared, monkeypatch):
         return first ^ jnp.zeros_like(first).at[1].set(1 << 7), *others
 
     monkeypatch.setattr(frontier, "up_to_date", wrong)
-    with pytest.raises(ExecutionError, match="at the end: 1 bits"):
+    with pytest.raises(ExecutionError, match="at the end: 1 differences"):
         compared(prepared)
 
 
@@ -181,7 +182,7 @@ def test_what_is_said_at_a_free_port_of_a_full_list_is_found(prepared, monkeypat
     compilation.clear()
     with monkeypatch.context() as patch:
         patch.setattr(listeners.Listeners, "of", classmethod(of))
-        with pytest.raises(ExecutionError, match=r"[1-9]\d* bits"):
+        with pytest.raises(ExecutionError, match=r"[1-9]\d* differences"):
             compared(prepared)
     compilation.clear()
     compared(prepared)
@@ -199,6 +200,27 @@ def test_a_comparison_goes_that_way_by_itself_and_goes_on_after_it(prepared, mon
     assert now.step == steps
     one, other = (prepared.states(n.clock, n.rows) for n in (now, every))
     assert np.array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_rounds_in_which_messages_travel_further_are_compared_too(monkeypatch):
+    program, graph = two_hops(), graphs.load("path:200")
+    values = {"colour": graph.colours, "here": np.arange(200) == 100}
+    inputs = graph.tuple._replace(nodes=initial_states(program, 200, values))
+    both = prepare(PackedProgram(program), inputs)
+    now, left = both.sparse_rounds(both.start, 30, beside=True)
+    every = both.run(now.step)
+    assert left == 0
+    one, other = (both.states(n.clock, n.rows) for n in (now, every))
+    assert np.array_equal(one, other)
+    right = both._hearers()
+    low = np.array(right.low)
+    low[low == 117] = both.num_nodes
+    monkeypatch.setattr(
+        execution.PackedExecution, "_hearers", lambda _: Indices(jnp.asarray(low), right.high)
+    )
+    with pytest.raises(ExecutionError, match=r" [1-9]\d* nodes missing"):
+        both.sparse_rounds(both.start, 30, beside=True)
 
 
 def test_what_waits_must_not_depend_on_what_differs_from_node_to_node():

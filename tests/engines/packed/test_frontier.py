@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.waves import two_hops
 
 from ntkexec import graphs, pipeline
 from ntkexec.engines.packed import execution, frontier
@@ -130,21 +131,6 @@ def test_a_round_is_a_whole_level_of_a_split_graph_where_the_search_is_long(
     # The fewest steps are compiled where no frontier follows.
     rounds = (steps - len(prepared.orbit.head)) // level
     assert sum(done for done, _ in seen) == (rounds if pays else 0)
-
-
-def two_hops():
-    """A flag that travels two hops a round, and a counter that depends on the colour."""
-    p = Builder("two-hops", slots=5, degree=2)
-    here, heard = p.flag("here"), p.flag("heard")
-    inbox = p.message(Flag("call"))
-    for name, source in (("first", here), ("second", heard)):
-        with p.phase(f"send {name}"):
-            p.send(inbox.call, source)
-            p.clear(source)
-        with p.phase(f"take {name}"):
-            for slot in p.slots:
-                p.set(heard if source is here else here, when=inbox[slot].call & ~p.colour[slot])
-    return p.compile()
 
 
 def test_a_round_may_carry_messages_several_hops():
