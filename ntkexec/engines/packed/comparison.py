@@ -47,10 +47,8 @@ def check_packed_step(
     """
     some = alike = np.arange(len(states))
     width = min(CHUNK, fine(len(states)))
-    if len(states) > 2 * FEW_KINDS:
-        first, kind = _kinds(np.concatenate([states.T, decided.T, mask[None]]))
-        if len(first) <= FEW_KINDS:
-            some, alike, width = first, kind, FEW_KINDS
+    if (few := _few_kinds(states, decided, mask)) is not None:
+        (some, alike), width = few, FEW_KINDS
     chunks = []
     for start in range(0, len(some), width):
         nodes = some[start : start + width]
@@ -73,6 +71,20 @@ def check_packed_step(
         jnp.stack([check.smallest_margin for check in chunks]).min(),
         jnp.stack([check.largest_matches for check in chunks]).max(axis=0),
     )
+
+
+def _few_kinds(
+    states: Bool[np.ndarray, "n k"], decided: Bool[np.ndarray, "n k"], mask: Bool[np.ndarray, "n"]
+) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "n"]] | None:
+    """`_kinds` of nodes; None where there are many, or not many nodes."""
+    found, sampled = None, len(states) // (2 * FEW_KINDS)
+    # Some nodes have no more kinds than all: where there are many, a few thousand nodes show it.
+    for every in (sampled, 1) if sampled else ():
+        part = slice(None, None, every)
+        found = _kinds(np.concatenate([states[part].T, decided[part].T, mask[None, part]]))
+        if len(found[0]) > FEW_KINDS:
+            return None
+    return found
 
 
 def _kinds(rows: Bool[np.ndarray, "b n"]) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "n"]]:
