@@ -4,7 +4,7 @@ import functools
 import itertools
 import marshal
 import operator
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -118,12 +118,12 @@ def _listed(parts: Sequence[nx.Graph]) -> _Listed | None:
             if not all(own) or set(map(type, called)) != {int}:
                 return None
             ordered = False
-        # Any: a neighbour may be called anything, and what is no number is refused below.
-        inner: Iterator[Iterable[Any]] = map(itertools.chain.from_iterable, map(dict.values, some))
+        # Any: names, of which we learn only by asking whether they are whole numbers.
+        inner: Iterable[Any] = map(itertools.chain.from_iterable, map(dict.values, some))
         try:
             # By way of bytes in half the time.
             if max(own) < BYTE:
-                found: list[Any] = [bytes(called_so) for called_so in inner]
+                found: list[Any] = list(map(bytes, inner))
                 heard.append(np.frombuffer(b"".join(found), np.uint8))
             else:
                 found = [np.fromiter(called_so, np.int32) for called_so in inner]

@@ -55,10 +55,11 @@ class PackedEngine:
         """The engine's own loop; see `executor.execute`.
 
         With `verify` every bit of every step is compared with the plain engine's and the program's,
-        which costs what the plain engine costs. With `verify="program"` it is compared with the
-        program alone, evaluated on packed states (`checking`); where one differs, the run is repeated
-        beside the plain engine, which says where and why. Rounds at some nodes only are compared as
-        they are carried out (`ledger`); a difference there is no decision of the engine's.
+        which costs what the plain engine costs, or less where many nodes hold the same. With
+        `verify="program"` it is compared with the program alone, evaluated on packed states
+        (`checking`); where one differs, the run is repeated beside the plain engine, which says where
+        and why. Rounds at some nodes only are compared as they are carried out (`ledger`); a
+        difference there is no decision of the engine's.
 
         Raises:
             ProgramError: another program; or `verify="program"` with a trace, several devices or

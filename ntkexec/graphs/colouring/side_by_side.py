@@ -50,15 +50,12 @@ def colour_side_by_side(
     for place in range(largest):
         first = starts if place < smallest else starts[sizes > place]
         nodes = first + place
-        around = table.take(nodes, axis=1) + first
-        union = taken.take(nodes)
-        for others in around:
-            union |= taken.take(others)
+        around = np.concatenate([nodes[None], table.take(nodes, axis=1) + first])
+        heard = taken.take(around)
+        union = np.bitwise_or.reduce(heard)
         lowest = ~union & (union + one)
         chosen[nodes] = lowest
-        taken[nodes] |= lowest
-        # The neighbours of a node are different ones, and those of two are too. A free port, which
-        # leads to the node itself, tells it nothing new.
-        for others in around:
-            taken[others] = taken.take(others) | lowest
+        # The neighbours of a node are different ones, and those of two are too; a free port leads to
+        # the node itself, which hears the same twice.
+        taken[around] = heard | lowest
     return np.bitwise_count(chosen - one).astype(np.int32)
