@@ -143,8 +143,8 @@ def test_another_program_has_another_digest_which_is_printed(case, bundle, folde
     ("kind", "number"),
     [
         ("factored", 110),
-        ("linearised", 66),
         ("joint", 22),
+        pytest.param("linearised", 66, marks=pytest.mark.slow),
         pytest.param("joint", 66, marks=pytest.mark.slow),
         pytest.param("factored", 330, marks=pytest.mark.slow),
         pytest.param("antisymmetric", 66, marks=pytest.mark.slow),

@@ -16,7 +16,7 @@ def weights_for(network, generator, *inputs):
     return jax.tree.map(lambda leaf: generator.normal(size=leaf.shape), shapes)
 
 
-@pytest.mark.parametrize("kind", [PPGN, PPGNPlus, GIN])
+@pytest.mark.parametrize("kind", [pytest.param(PPGN, marks=pytest.mark.slow), PPGNPlus, GIN])
 def test_padding_and_numbering_change_nothing(kind):
     generator = np.random.default_rng(0)
     x, mask = made(generator)

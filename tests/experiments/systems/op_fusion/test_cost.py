@@ -25,7 +25,16 @@ def test_rows_on_chip_are_never_fewer_than_execution_row_by_row_needs(graph):
         assert all(formula[t] >= executed[t] for t in formula)
 
 
-@pytest.mark.parametrize("name", ["squeezenet", "resnet-18", "mobilenet-v2", "efficientnet-b0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("squeezenet", "resnet-18"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("mobilenet-v2", "efficientnet-b0")
+        ),
+    ],
+)
 def test_rows_on_chip_are_exact_on_groups_of_networks(name):
     graph, generator = network(name).graph, np.random.default_rng(0)
     compared = 0
