@@ -103,7 +103,8 @@ class PackedEngine:
     def _step_by_step(
         self, prepared: PackedExecution, graphs: GraphsTuple, options: Options
     ) -> Execution:
-        program, now = self.packed.program, prepared.start
+        program, many = self.packed.program, options.num_steps > len(prepared.orbit.ring)
+        now = prepared.start_of_rounds if many else prepared.start
 
         def advance(
             step: int, states: Bool[np.ndarray, "n k"]

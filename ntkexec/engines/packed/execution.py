@@ -185,6 +185,14 @@ class PackedExecution:
         held = {bit: row for bit, row in now.rows.items() if bit in kept}
         return held | decided, self._after(now, 1, held | after, _total(met), seconds)
 
+    @property
+    def start_of_rounds(self) -> PackedState:
+        """`start` with rows for all later rounds too, so that the first one shares their code."""
+        if self.orbit.head:
+            return self.start
+        changing, fixed = self._division(self.start)
+        return dataclasses.replace(self.start, rows=changing | fixed)
+
     def _division(self, now: PackedState) -> tuple[Rows, Rows]:
         """The rows that may be 1 when the ring begins: those that it may change, and the others."""
         ring = self.orbit.ring

@@ -77,7 +77,8 @@ def run_rings(
         rows = now | fixed
         for clock in ring:
             if clock in alone:
-                rows, met = _apart(collisions >= 0, packed, rows, clock, neighbours)
+                # Node 0 is there.
+                rows, met = _apart(neighbours.valid[0] != 0, packed, rows, clock, neighbours)
             else:
                 done = advance(packed, rows, clock, neighbours)
                 rows, met = done.rows, done.collisions

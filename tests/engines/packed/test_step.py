@@ -54,6 +54,24 @@ def test_steps_alone_do_what_they_do_together(several, monkeypatch):
     compilation.clear()
 
 
+def test_the_first_round_shares_its_code_with_the_others():
+    program, graph = counting(), graphs.load("path:40")
+    values = {"colour": graph.colours, "here": np.arange(40) == 17}
+    states = initial_states(program, 40, values)
+    prepared = prepare(PackedProgram(program), graph.tuple._replace(nodes=states))
+    found = []
+    for now in (prepared.start, prepared.start_of_rounds):
+        compilation.clear()
+        for _ in range(8):
+            _, now = prepared.step(now)
+        kinds = [key for key in compilation._compiled if key[0] is step.single_step]
+        found.append((len(kinds), prepared.states(now.clock, now.rows)))
+    (first, one), (second, other) = found
+    np.testing.assert_array_equal(one, other)
+    assert second == 4 < first
+    compilation.clear()
+
+
 def test_what_is_written_down_is_what_the_function_says():
     """And zeros where the condition does not hold, so it must."""
     for always, meant in ((True, [1, 2, 3]), (False, [0, 0, 0])):
