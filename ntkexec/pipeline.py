@@ -16,7 +16,7 @@ from ntkexec.certifying import (
     certify_stored,
 )
 from ntkexec.engines import find_engine, make_engine
-from ntkexec.engines.automatic import automatic
+from ntkexec.engines.automatic import engine_for
 from ntkexec.engines.registry import EngineSpec
 from ntkexec.ensemble import (
     Ensemble,
@@ -107,7 +107,7 @@ def run(
             `ntkexec.programs.split_choice`.
         engine: how the learned update is evaluated, see `ntkexec.engines.registry`: `ensemble` trains
             networks and runs them, `kernel` runs their mean in closed form. `auto` is `ensemble`, or where
-            that takes long, and neither margins nor another end than a number of steps are asked for,
+            that takes long, and neither margins nor an end when all nodes halt are asked for,
             `ensemble-memo`, whose every step is then compared with the program alone.
         certifying: of which networks and states the run is certified.
         ensembling: how many networks, how wide, or the folder of those that are trained.
@@ -222,13 +222,13 @@ def _seconds(engine: EngineChoice, work: Work, *, executing: Executing) -> float
     verify = executing.verify is True
     if engine != "auto":
         return find_engine(engine).seconds(work, verify=verify)
-    chosen = automatic(work, verify=verify, margins=_stepwise(executing), certain=True)
+    chosen = engine_for(work, verify=verify, margins=_stepwise(executing), certain=True)
     return chosen.seconds(work, verify=verify and not chosen.packed)
 
 
 def _stepwise(executing: Executing) -> bool:
-    """Whether more is asked of steps than that they are right: margins, or to end with one of them."""
-    return executing.trace or executing.until not in (None, "steps")
+    """Whether more is asked of steps than that they are right: margins, or to end when all nodes halt."""
+    return executing.trace or executing.until == "halt"
 
 
 def _automatic(instance: Instance, executing: Executing, *, ready: bool) -> EngineSpec:
@@ -238,10 +238,10 @@ def _automatic(instance: Instance, executing: Executing, *, ready: bool) -> Engi
         instance.executed_graph.num_nodes,
         instance.num_steps,
         ready=ready,
-        open_ended=instance.until != "steps",
+        halts=instance.until == "halt",
     )
     verify = executing.verify is True
-    chosen = automatic(work, verify=verify, margins=_stepwise(executing))
+    chosen = engine_for(work, verify=verify, margins=_stepwise(executing))
     if chosen.packed:
         LOG.warning(
             "networks at every node and step would take about %.0f s: %s, which decides the same and gives "

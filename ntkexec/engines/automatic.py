@@ -12,7 +12,7 @@ WORTH_SECONDS = 10.0
 """Margins of the run are worth so much time."""
 
 
-def automatic(work: Work, *, verify: bool, margins: bool, certain: bool = False) -> EngineSpec:
+def engine_for(work: Work, *, verify: bool, margins: bool, certain: bool = False) -> EngineSpec:
     """The engine that is taken.
 
     Args:
@@ -24,7 +24,7 @@ def automatic(work: Work, *, verify: bool, margins: bool, certain: bool = False)
             nobody knows whether they have few enough sets of matches.
     """
     plain, tabulated = find_engine("ensemble"), find_engine("ensemble-memo")
-    if margins or work.open_ended or (certain and not work.ready):
+    if margins or work.halts or (certain and not work.ready):
         return plain
     saved = plain.seconds(work, verify=verify) - tabulated.seconds(work, verify=False)
     return tabulated if saved > WORTH_SECONDS else plain

@@ -30,16 +30,17 @@ class Executing:
             until: what ends the run, unless this says otherwise.
 
         Raises:
-            ProgramError: it is to be compared with the program alone, and not for a number of steps.
+            ProgramError: it is to be compared with the program alone, and keeps a trace, or ends when
+                all nodes halt.
         """
         ends = self.until or until
-        if self.verify == "program" and (self.trace or ends != "steps"):
+        if self.verify == "program" and (self.trace or ends == "halt"):
             why, instead = f"ends at {ends}", "--until steps"
             if self.trace:
                 why, instead = "keeps a trace", "a run without one"
             raise ProgramError(
-                f"this run {why}, but a packed engine is compared with the program alone over a number of "
-                f"steps: --verify-with engine (verify=True) or {instead} would do"
+                f"this run {why}, but a packed engine is compared with the program alone for a number of "
+                f"steps, or until nothing changes: --verify-with engine (verify=True) or {instead} would do"
             )
 
 

@@ -12,11 +12,11 @@ class Work:
         nodes: that it is executed on.
         steps: of all nodes.
         ready: whether trained networks of the program come along, so that none are trained.
-        open_ended: whether it may end before so many steps, when nothing changes or all halt.
+        halts: whether it ends when all nodes halt.
     """
 
     literals: int
     nodes: int
     steps: int
     ready: bool = False
-    open_ended: bool = False
+    halts: bool = False

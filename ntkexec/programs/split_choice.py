@@ -139,7 +139,7 @@ def prepared(
         trees.graph.num_nodes,
         steps,
         ready=found is not None,
-        open_ended=instance.until != "steps",
+        halts=instance.until == "halt",
     )
 
 

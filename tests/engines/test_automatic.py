@@ -7,8 +7,8 @@ import pytest
 
 import ntkexec
 from ntkexec import executor, graphs, pipeline
-from ntkexec.engines import automatic as by_work
-from ntkexec.engines.automatic import automatic
+from ntkexec.engines import automatic
+from ntkexec.engines.automatic import engine_for
 from ntkexec.program.work import Work
 from ntkexec.universal import checking
 
@@ -17,7 +17,7 @@ LARGE = Work(2_000, 7_414, 379, ready=True)
 
 
 def taken(work, *, verify=True, margins=False, certain=False):
-    return automatic(work, verify=verify, margins=margins, certain=certain).name
+    return engine_for(work, verify=verify, margins=margins, certain=certain).name
 
 
 def test_a_large_run_is_tabulated_and_a_small_one_keeps_its_margins():
@@ -28,7 +28,7 @@ def test_a_large_run_is_tabulated_and_a_small_one_keeps_its_margins():
 
 def test_what_a_table_does_not_give_is_not_given_up():
     assert taken(LARGE, margins=True) == "ensemble"
-    assert taken(Work(2_000, 7_414, 379, ready=True, open_ended=True)) == "ensemble"
+    assert taken(Work(2_000, 7_414, 379, ready=True, halts=True)) == "ensemble"
 
 
 def test_of_networks_to_come_nobody_knows_that_they_can_be_tabulated():
@@ -41,7 +41,7 @@ def test_of_networks_to_come_nobody_knows_that_they_can_be_tabulated():
 @pytest.fixture
 def soon(monkeypatch):
     """Tables are worth it for any graph, and the certificate of networks that come along is known."""
-    monkeypatch.setattr(by_work, "WORTH_SECONDS", -np.inf)
+    monkeypatch.setattr(automatic, "WORTH_SECONDS", -np.inf)
     monkeypatch.setattr(checking, "verify", lambda data, folder: checking.Checked("EXACT", 1, None))
 
 
@@ -60,15 +60,23 @@ def test_a_run_on_trees_is_tabulated_and_compared_with_the_program(soon, caplog)
     assert np.array_equal(found.execution.states, named.execution.states)
 
 
-@pytest.mark.parametrize("asked", [{"trace": True}, {"until": "fixed-point"}])
-def test_a_run_that_asks_for_more_is_not_tabulated(asked, soon):
-    assert ntkexec.run("bfs", "star:9", split_degree=3, **asked).engine == "ensemble"
-
-
-def test_bellman_ford_ends_when_nothing_changes_and_is_not_tabulated(soon):
-    instance = pipeline.prepare("bellman-ford", graphs.load("path:4"))
+def test_a_run_that_asks_for_more_is_not_tabulated(soon):
+    assert ntkexec.run("bfs", "star:9", split_degree=3, trace=True).engine == "ensemble"
+    instance = pipeline.prepare("bfs-queue", graphs.load("path:4"))
+    assert instance.until == "halt"
     chosen = pipeline._automatic(instance, executor.Executing(), ready=False)
     assert chosen.name == "ensemble"
+
+
+def test_bellman_ford_is_compared_for_as_many_steps_as_it_takes(soon):
+    found = ntkexec.run("bellman-ford", "path:6", source=2, universal=False)
+    assert found.engine == "ensemble-memo"
+    assert found.exact
+    assert found.compared_with == "program"
+    named = ntkexec.run("bellman-ford", "path:6", source=2, universal=False, engine="ensemble")
+    assert found.execution.stopped == named.execution.stopped == "fixed-point"
+    assert found.execution.steps == named.execution.steps
+    assert np.array_equal(found.execution.states, named.execution.states)
 
 
 def test_networks_that_cannot_be_tabulated_run_at_every_node(soon, caplog):

@@ -13,7 +13,7 @@ from ntkexec.engines.packed.execution import PackedExecution, PackedState, prepa
 from ntkexec.engines.packed.plan import PackedProgram
 from ntkexec.engines.packed.reliance import certified_kernel
 from ntkexec.engines.packed.resting import run_to_rest
-from ntkexec.errors import ProgramError
+from ntkexec.errors import ExecutionError, ProgramError
 from ntkexec.executor import Execution, Options
 from ntkexec.executor.encoding import Encoding, Matches
 from ntkexec.executor.protocol import Engine
@@ -59,12 +59,15 @@ class PackedEngine:
         `verify="program"` it is compared with the program alone, evaluated on packed states
         (`checking`); where one differs, the run is repeated beside the plain engine, which says where
         and why. Rounds at some nodes only are compared as they are carried out (`ledger`); a
-        difference there is no decision of the engine's.
+        difference there is no decision of the engine's. A run until nothing changes is carried out
+        twice: until then, and compared for as many steps; beside the plain engine where that cannot
+        be one loop (several devices, masked nodes).
 
         Raises:
             ProgramError: another program; or `verify="program"` with a trace, several devices or
-                another end than a number of steps.
-            ExecutionError: `verify="program"`, and what was carried out at some nodes only differs.
+                until all nodes halt.
+            ExecutionError: `verify="program"`, and what was carried out at some nodes only differs, or
+                what was carried out until nothing changed.
         """
         if program != self.packed.program:
             raise ProgramError(f"the engine executes {self.packed.program!r}, not {program!r}")
@@ -89,15 +92,37 @@ class PackedEngine:
     def _beside_program(
         self, prepared: PackedExecution, graphs: GraphsTuple, options: Options
     ) -> Execution:
-        if options.until != "steps" or options.trace:
+        if options.until == "halt" or options.trace:
             raise ProgramError(
-                "verify='program' takes a number of steps and keeps no trace; verify=True would do"
+                "verify='program' goes without a trace, until steps or fixed-point; verify=True would do"
             )
-        now, found = run_verified(prepared, options.num_steps, options.node_mask)
+        beside_plain = dataclasses.replace(options, verify=True)
+        steps, rested = options.num_steps, None
+        if options.until == "fixed-point":
+            # First where it ends: then as many steps are compared.
+            if options.node_mask.all():
+                rested = run_to_rest(prepared, steps, self.packed.program.round_length)
+            if rested is None:
+                return self._step_by_step(prepared, graphs, beside_plain)
+            steps = rested[0].step
+        now, found = run_verified(prepared, steps, options.node_mask)
         # The number of wrong bits is counted modulo 2^32.
         if not found.exact or found.wrong_nodes.any():
-            return self._step_by_step(prepared, graphs, dataclasses.replace(options, verify=True))
+            return self._step_by_step(prepared, graphs, beside_plain)
         done = _execution(prepared, graphs, now, prepared.states(now.clock, now.rows))
+        if rested is not None:
+            before, rests = rested
+            if not np.array_equal(done.states, prepared.states(before.clock, before.rows)):
+                raise ExecutionError(
+                    f"{steps} steps until nothing changes, and as many that were compared with the program, "
+                    "end in different states: a fault of packed execution; verify=True would do"
+                )
+            done = dataclasses.replace(
+                done,
+                stopped="fixed-point" if rests else "steps",
+                compile_seconds=done.compile_seconds + before.compile_seconds,
+                run_seconds=done.run_seconds + before.run_seconds,
+            )
         return dataclasses.replace(done, verification=found)
 
     def _step_by_step(
