@@ -233,13 +233,7 @@ def _stepwise(executing: Executing) -> bool:
 
 def _automatic(instance: Instance, executing: Executing, *, ready: bool) -> EngineSpec:
     """The engine for an instance, if none was asked for."""
-    work = Work(
-        instance.program.num_nonzeros,
-        instance.executed_graph.num_nodes,
-        instance.num_steps,
-        ready=ready,
-        halts=instance.until == "halt",
-    )
+    work = split_choice.work_of(instance, ready=ready)
     verify = executing.verify is True
     chosen = engine_for(work, verify=verify, margins=_stepwise(executing))
     if chosen.packed:

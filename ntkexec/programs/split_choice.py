@@ -114,9 +114,6 @@ def prepared(
 ) -> tuple[Instance, Work]:
     """The algorithm on a split graph, for networks that come along if they serve it, and its work.
 
-    A run until nothing changes is taken for one of as many rounds as there are hops from the first
-    node to the farthest, and one more.
-
     Args:
         algorithm: with a `split`.
         trees: the split graph.
@@ -129,16 +126,29 @@ def prepared(
     assert algorithm.split is not None
     found = ready(algorithm, trees, asked)
     instance = algorithm.split(trees, **asked) if found is None else found
-    steps = instance.num_steps
+    return instance, work_of(instance, ready=found is not None)
+
+
+def work_of(instance: Instance, *, ready: bool) -> Work:
+    """What a run does, about.
+
+    One until nothing changes is taken for one of as many rounds as there are hops from the first node to
+    the farthest, and one more.
+
+    Args:
+        instance: what runs.
+        ready: whether networks for it come along.
+    """
+    steps, trees = instance.num_steps, instance.split
     if instance.until == "fixed-point":
-        hops = inputs.rounds_needed(trees.original, [0])
-        slowdown = instance.slowdown or 2 * max(1, trees.depth) + 1
+        slowdown = 1 if trees is None else instance.slowdown or 2 * max(1, trees.depth) + 1
+        hops = inputs.rounds_needed(instance.graph, [0])
         steps = min(steps, slowdown * (hops + 1) * instance.program.round_length)
-    return instance, Work(
+    return Work(
         instance.program.num_nonzeros,
-        trees.graph.num_nodes,
+        instance.executed_graph.num_nodes,
         steps,
-        ready=found is not None,
+        ready=ready,
         halts=instance.until == "halt",
     )
 

@@ -21,7 +21,8 @@ from ntkexec.engines.packed.execution import PackedExecution, PackedState
 from ntkexec.engines.packed.neighbours import Neighbours, Rows
 from ntkexec.engines.packed.plan import Clock, PackedProgram
 from ntkexec.engines.packed.rows import pack_row, unpack
-from ntkexec.engines.packed.step import advance, update
+from ntkexec.engines.packed.step import SEVERAL, advance, update
+from ntkexec.engines.packed.writing import written
 from ntkexec.errors import ProgramError
 from ntkexec.executor.verification import Verification
 from ntkexec.runtime import compilation
@@ -67,7 +68,38 @@ def run_compared(
         rows = found | known
         return [rows.get(bit, nothing) for bit in range(program.num_bits)]
 
+    def compared(
+        sums: tuple[Array, Array], states: tuple[Array, Array]
+    ) -> tuple[tuple[Array, Array], None]:
+        (bits, nodes), (before, after) = sums, states
+        right = update(whole, dict(enumerate(before)), neighbours.valid)
+        made = jnp.stack([right.get(bit, nothing) for bit in range(program.num_bits)])
+        wrong = (after ^ made) & mask[None]
+        bits = bits + jax.lax.population_count(wrong).sum(dtype=jnp.int32)
+        return (bits, nodes | jnp.bitwise_or.reduce(wrong, axis=0)), None
+
+    # Of many steps the comparison is compiled once, and each step for itself; see `step.SEVERAL`.
+    def in_turn(now: Rows, which: Sequence[Step], met: Array, bits: Array, nodes: Array) -> _Sums:
+        before, after = list[Array](), list[Array]()
+        for clock, following in which:
+
+            def once(
+                rows: Rows, clock: Clock = clock, following: Clock = following
+            ) -> tuple[Rows, Array, Array]:
+                done = advance(packed, rows, clock, neighbours)
+                return done.rows, done.collisions, jnp.stack(full(done.decided, following))
+
+            before.append(jnp.stack(full(now, clock)))
+            # Node 0 is there.
+            now, collisions, decided = written(neighbours.valid[0] != 0, once, now)
+            after.append(decided)
+            met = met + collisions
+        sums, _ = jax.lax.scan(compared, (bits, nodes), (jnp.stack(before), jnp.stack(after)))
+        return now, met, *sums
+
     def steps(now: Rows, which: Sequence[Step], met: Array, bits: Array, nodes: Array) -> _Sums:
+        if len(which) >= SEVERAL:
+            return in_turn(now, which, met, bits, nodes)
         for clock, following in which:
             done = advance(packed, now, clock, neighbours)
             states = dict(enumerate(full(now, clock)))

@@ -1,13 +1,18 @@
 """Comparing every step with the program alone finds what comparing with the plain engine finds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ntkexec import executor, pipeline
+from ntkexec.engines.packed import engine
 from ntkexec.engines.packed.checking import run_verified
 from ntkexec.engines.packed.execution import prepare
 from ntkexec.engines.packed.plan import Correction, PackedProgram
-from ntkexec.errors import ProgramError
+from ntkexec.engines.packed.resting import run_to_rest
+from ntkexec.engines.packed.step import SEVERAL
+from ntkexec.errors import ExecutionError, ProgramError
 from ntkexec.runtime import compilation
 
 SPEC = "random-bounded:n=40,d=3,seed=1,connected=0"
@@ -84,8 +89,47 @@ def test_an_execution_that_leaves_out_too_much_is_found(search, monkeypatch):
     assert checked(instance, PackedProgram(instance.program)).exact
 
 
+@pytest.fixture(scope="module")
+def relaxing():
+    """A run that ends when nothing changes; a round has several steps."""
+    instance = pipeline.prepare("bellman-ford", "path:6", source=2)
+    certificate = pipeline.certify(instance.program, num_decisions=instance.num_decisions)
+    return instance, pipeline.make_engine("kernel-packed", certificate)
+
+
+def test_a_run_until_nothing_changes_is_compared_for_as_many_steps(relaxing):
+    found = run(relaxing, until="fixed-point")
+    plain = run(relaxing, until="fixed-point", verify=False)
+    assert relaxing[0].program.round_length >= SEVERAL
+    assert found.stopped == plain.stopped == "fixed-point"
+    assert found.steps == plain.steps
+    np.testing.assert_array_equal(found.states, plain.states)
+    assert found.verification.exact
+    assert found.verification.smallest_margin is None
+
+
+# One of the clock and one that nodes compare; others decide wrong where this run never comes.
+@pytest.mark.parametrize("bit", [0, 39])
+def test_a_wrong_bit_in_one_of_several_steps_is_found(relaxing, bit):
+    program = relaxing[0].program
+    written = [b for b in range(program.layout.num_computation_bits) if program.writers[b]][bit]
+    correction = Correction(written, (program.writers[written][0],), ())
+    assert not checked(relaxing[0], PackedProgram(program, (correction,))).exact
+
+
+def test_two_runs_that_end_in_different_states_are_a_fault(relaxing, monkeypatch):
+    def other(prepared, num_steps, round_length):
+        now, rests = run_to_rest(prepared, num_steps, round_length)
+        bit = max(now.rows)
+        return dataclasses.replace(now, rows=now.rows | {bit: ~now.rows[bit]}), rests
+
+    monkeypatch.setattr(engine, "run_to_rest", other)
+    with pytest.raises(ExecutionError, match="end in different states"):
+        run(relaxing, until="fixed-point")
+
+
 def test_what_it_cannot_do_is_refused(search):
-    for options in ({"trace": True}, {"until": "fixed-point"}):
+    for options in ({"trace": True}, {"until": "halt", "halt": "reached"}):
         with pytest.raises(ProgramError, match="verify=True would do"):
             run(search, **options)
     with pytest.raises(ProgramError, match="True, False or 'program', not 'often'"):
