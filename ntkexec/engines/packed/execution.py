@@ -1,7 +1,7 @@
 """Runs on packed states: from states and graph to rows and neighbours, and back."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Int32
 
+from ntkexec.engines.packed.clock import clock_of
 from ntkexec.engines.packed.frontier import Frontier
 from ntkexec.engines.packed.indices import Indices, compress
 from ntkexec.engines.packed.neighbours import AXIS, Neighbours, Rows
@@ -301,7 +302,13 @@ def prepare(
     # What is constant differs from graph to graph, a colour that nobody has for example. Small
     # graphs rather share compiled code, large ones save the work.
     shared = packed.constants if num_nodes < SPECIALISED_NODES else frozenset[int]()
-    orbit = _orbit(packed, same, num_nodes, num_steps)
+    orbit = clock_of(
+        packed,
+        same,
+        num_steps=num_steps,
+        specialised=num_nodes >= SPECIALISED_NODES,
+        long=FRONTIER_ROUNDS if num_nodes >= FRONTIER_NODES else None,
+    )
     shown = {bit for bit, _ in orbit.at(0)}
     possible = [
         bit for bit in range(len(rows)) if bit not in shown and (bit in shared or rows[bit].any())
@@ -331,27 +338,6 @@ def prepare(
     neighbours = place_tables(mesh, tables)
     state = PackedState(0, orbit.at(0), start)
     return PackedExecution(packed, orbit, neighbours, state, num_nodes, edges, mesh, border)
-
-
-def _orbit(
-    packed: PackedProgram, same: Mapping[int, bool], num_nodes: int, num_steps: int
-) -> Orbit:
-    """The clock of nodes that have the `same` bits; it shows what hangs on constants only where that pays.
-
-    What hangs on the depth of split nodes makes a round as long as a whole level. Nobody sends in
-    most of its steps, and that is what a frontier needs; without one, it is only more to compile.
-    """
-    plain = packed.orbit({bit: on for bit, on in same.items() if bit not in packed.constants})
-    if num_nodes < min(FRONTIER_NODES, SPECIALISED_NODES):
-        return plain
-    orbit = packed.orbit(same)
-    longer = len(orbit.ring) > len(plain.ring)
-    pays = (
-        num_steps // len(orbit.ring) >= FRONTIER_ROUNDS
-        if longer
-        else num_nodes >= SPECIALISED_NODES
-    )
-    return orbit if pays else plain
 
 
 def _total(by_device: Array) -> int:

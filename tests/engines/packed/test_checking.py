@@ -108,7 +108,7 @@ def test_a_run_until_nothing_changes_is_compared_for_as_many_steps(relaxing):
     assert found.verification.smallest_margin is None
 
 
-# One of the clock and one that nodes compare; others decide wrong where this run never comes.
+# One of the clock and one of a sum; others decide wrong where this run never comes.
 @pytest.mark.parametrize("bit", [0, 39])
 def test_a_wrong_bit_in_one_of_several_steps_is_found(relaxing, bit):
     program = relaxing[0].program
