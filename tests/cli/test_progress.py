@@ -41,14 +41,14 @@ def terminal(monkeypatch):
     """What rich takes for a terminal, and work that takes a moment."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    prepare = pipeline.prepare
+    on_graph = pipeline.on_graph
 
     def slow(*args, **options):
         with stages.stage("thinking"):
             time.sleep(0.4)
-        return prepare(*args, **options)
+        return on_graph(*args, **options)
 
-    monkeypatch.setattr(pipeline, "prepare", slow)
+    monkeypatch.setattr(pipeline, "on_graph", slow)
 
 
 @pytest.mark.parametrize(
