@@ -35,6 +35,12 @@ def write(results: Mapping[str, Any], text: str) -> list[Path]:
     return written + plots(results)
 
 
+def measured() -> dict[str, Any]:
+    """The tables of the page, as they are."""
+    found: dict[str, Any] = json.loads((DOCS / "performance.json").read_text())
+    return found
+
+
 def splice(page: str, measured: str) -> str:
     """A page with everything between its two marks replaced.
 
